@@ -1,0 +1,397 @@
+//! What an analysis says: typed tables, charts, metrics, pictures and insights, never formatted text.
+//! An analysis hands each [`Item`] to a [`Reporter`]; the tutor, the headless commands and the
+//! notebook export render the same values. Not here: how an item looks on any screen.
+
+use serde::{Deserialize, Serialize};
+
+/// Whether a figure was measured in this run, or follows from a formula.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Read off a clock, a counter or a result, on this machine, in this run.
+    Measured,
+    /// Follows from the formula given, for example `"4 bytes x elements"`.
+    Computed(String),
+}
+
+/// One thing an analysis has to say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Item {
+    /// Rows under columns with units.
+    Table(Table),
+    /// Series over two axes.
+    Chart(Chart),
+    /// One figure, perhaps with a target.
+    Metric(Metric),
+    /// A grey-level picture, such as a digit or a feature map.
+    Picture(Picture),
+    /// One or two plain sentences: what the figures mean.
+    Insight(Insight),
+    /// How far a long computation has come.
+    Progress(Progress),
+}
+
+/// Rows under columns with units.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Table {
+    /// Shown above the table; a later table of the same title replaces the earlier one.
+    pub title: String,
+    /// Column heads, left to right.
+    pub columns: Vec<Column>,
+    /// Each row holds one value per column.
+    pub rows: Vec<Vec<Value>>,
+    /// Measured or computed.
+    pub origin: Origin,
+}
+
+/// The head of one table column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// What the column holds.
+    pub name: String,
+    /// `s`, `B`, `FLOP/s`, `%`, `x` ...: a base unit, scaled by whoever renders. Empty for none.
+    pub unit: String,
+}
+
+/// One cell of a table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// A median with its spread (first and third quartile).
+    Spread {
+        /// The median.
+        median: f64,
+        /// First quartile.
+        low: f64,
+        /// Third quartile.
+        high: f64,
+    },
+    /// A whole number.
+    Int(i64),
+    /// A number.
+    Float(f64),
+    /// A word.
+    Text(String),
+}
+
+/// Series over two axes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Chart {
+    /// Shown above the chart; a later chart of the same title replaces the earlier one, which is
+    /// how a live curve is drawn.
+    pub title: String,
+    /// Lines, points or bars.
+    pub kind: ChartKind,
+    /// The horizontal axis.
+    pub x: Axis,
+    /// The vertical axis.
+    pub y: Axis,
+    /// The curves, each with a name.
+    pub series: Vec<Series>,
+    /// Measured or computed.
+    pub origin: Origin,
+}
+
+/// How the points of a chart are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChartKind {
+    /// Points joined by lines.
+    Line,
+    /// Points alone.
+    Scatter,
+    /// One bar for each point; [`Point::label`] names it.
+    Bar,
+}
+
+/// One axis of a chart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Axis {
+    /// What runs along it.
+    pub label: String,
+    /// A base unit as in [`Column::unit`].
+    pub unit: String,
+    /// Linear or logarithmic.
+    pub scale: Scale,
+}
+
+/// The scale of an axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scale {
+    /// Equal steps add.
+    #[default]
+    Linear,
+    /// Equal steps multiply.
+    Log,
+}
+
+/// One curve.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    /// Shown in the legend.
+    pub name: String,
+    /// In the order drawn.
+    pub points: Vec<Point>,
+}
+
+/// One point of a curve.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Point {
+    /// Along the horizontal axis.
+    pub x: f64,
+    /// Along the vertical axis; the median where there is a spread.
+    pub y: f64,
+    /// The ends of the error bar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<(f64, f64)>,
+    /// The name of a bar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// One figure, perhaps with a target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Metric {
+    /// What was measured.
+    pub name: String,
+    /// The figure, in `unit`.
+    pub value: f64,
+    /// A base unit as in [`Column::unit`].
+    pub unit: String,
+    /// The figure to reach, if any.
+    pub target: Option<Target>,
+    /// Measured or computed.
+    pub origin: Origin,
+}
+
+/// The figure a metric should reach.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// The value must be this or more.
+    AtLeast(f64),
+    /// The value must be this or less.
+    AtMost(f64),
+}
+
+/// A grey-level picture, row by row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Picture {
+    /// Shown above the picture.
+    pub title: String,
+    /// Pixels in a row.
+    pub width: usize,
+    /// `width * height` values; the renderer maps the smallest to dark and the largest to light.
+    pub pixels: Vec<f32>,
+}
+
+/// One or two plain sentences: what the figures mean.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Insight {
+    /// The sentences.
+    pub text: String,
+}
+
+/// How far a long computation has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// What is being done.
+    pub label: String,
+    /// Steps done.
+    pub done: u64,
+    /// Steps in all.
+    pub total: u64,
+}
+
+impl Metric {
+    /// Whether the target is met; `None` where there is none. A value that is not a number meets no
+    /// target.
+    #[must_use]
+    pub fn is_met(&self) -> Option<bool> {
+        self.target.map(|target| match target {
+            Target::AtLeast(bound) => self.value >= bound,
+            Target::AtMost(bound) => self.value <= bound,
+        })
+    }
+}
+
+impl Column {
+    /// A column of words or plain numbers.
+    pub fn plain(name: impl Into<String>) -> Self {
+        Self { name: name.into(), unit: String::new() }
+    }
+
+    /// A column of figures in a base unit.
+    pub fn with_unit(name: impl Into<String>, unit: impl Into<String>) -> Self {
+        Self { name: name.into(), unit: unit.into() }
+    }
+}
+
+impl Axis {
+    /// A linear axis.
+    pub fn linear(label: impl Into<String>, unit: impl Into<String>) -> Self {
+        Self { label: label.into(), unit: unit.into(), scale: Scale::Linear }
+    }
+
+    /// A logarithmic axis.
+    pub fn log(label: impl Into<String>, unit: impl Into<String>) -> Self {
+        Self { label: label.into(), unit: unit.into(), scale: Scale::Log }
+    }
+}
+
+impl Series {
+    /// A curve through `(x, y)` pairs.
+    pub fn new(name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        let points = points.into_iter().map(|(x, y)| Point { x, y, ..Point::default() }).collect();
+        Self { name: name.into(), points }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Self {
+        Self::Float(number)
+    }
+}
+
+impl From<f32> for Value {
+    fn from(number: f32) -> Self {
+        Self::Float(f64::from(number))
+    }
+}
+
+impl From<usize> for Value {
+    fn from(number: usize) -> Self {
+        Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<crate::testing::Timing> for Value {
+    fn from(timing: crate::testing::Timing) -> Self {
+        Self::Spread { median: timing.median, low: timing.low, high: timing.high }
+    }
+}
+
+/// Takes the items of an analysis, one by one, as they are known.
+pub struct Reporter {
+    sink: Box<dyn FnMut(Item)>,
+}
+
+impl Reporter {
+    /// A reporter that hands every item to `sink` at once.
+    pub fn new(sink: impl FnMut(Item) + 'static) -> Self {
+        Self { sink: Box::new(sink) }
+    }
+
+    /// A reporter for `cargo run`: each item as one line of JSON on standard output.
+    #[must_use]
+    #[expect(clippy::print_stdout, reason = "standard output is what this reporter is for")]
+    pub fn stdout() -> Self {
+        Self::new(|item| match serde_json::to_string(&item) {
+            Ok(line) => println!("{line}"),
+            Err(error) => println!("{{\"error\":\"{error}\"}}"),
+        })
+    }
+
+    /// Reports a table.
+    pub fn table(&mut self, table: Table) {
+        (self.sink)(Item::Table(table));
+    }
+
+    /// Reports a chart, or replaces the chart of the same title.
+    pub fn chart(&mut self, chart: Chart) {
+        (self.sink)(Item::Chart(chart));
+    }
+
+    /// Reports one figure.
+    pub fn metric(&mut self, metric: Metric) {
+        (self.sink)(Item::Metric(metric));
+    }
+
+    /// Reports one measured figure without a target.
+    pub fn measured(&mut self, name: impl Into<String>, value: f64, unit: impl Into<String>) {
+        let (name, unit) = (name.into(), unit.into());
+        self.metric(Metric { name, value, unit, target: None, origin: Origin::Measured });
+    }
+
+    /// Reports a picture.
+    pub fn picture(&mut self, picture: Picture) {
+        (self.sink)(Item::Picture(picture));
+    }
+
+    /// Reports what the figures mean.
+    pub fn insight(&mut self, text: impl Into<String>) {
+        (self.sink)(Item::Insight(Insight { text: text.into() }));
+    }
+
+    /// Reports how far a long computation has come.
+    pub fn progress(&mut self, label: impl Into<String>, done: u64, total: u64) {
+        (self.sink)(Item::Progress(Progress { label: label.into(), done, total }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_item_survives_json() {
+        let items = [
+            Item::Table(Table {
+                title: "t".into(),
+                columns: vec![Column::plain("name"), Column::with_unit("time", "s")],
+                rows: vec![vec!["add".into(), Value::Spread { median: 2.0, low: 1.0, high: 3.0 }]],
+                origin: Origin::Measured,
+            }),
+            Item::Chart(Chart {
+                title: "c".into(),
+                kind: ChartKind::Line,
+                x: Axis::log("n", ""),
+                y: Axis::linear("time", "s"),
+                series: vec![Series::new("a", [(1.0, 2.0)])],
+                origin: Origin::Computed("x + 1".into()),
+            }),
+            Item::Metric(Metric {
+                name: "m".into(),
+                value: 1.5,
+                unit: "x".into(),
+                target: Some(Target::AtLeast(1.0)),
+                origin: Origin::Measured,
+            }),
+            Item::Picture(Picture { title: "p".into(), width: 2, pixels: vec![0.0, 1.0] }),
+            Item::Insight(Insight { text: "i".into() }),
+            Item::Progress(Progress { label: "l".into(), done: 1, total: 2 }),
+        ];
+        for item in items {
+            let line = serde_json::to_string(&item).unwrap();
+            assert_eq!(serde_json::from_str::<Item>(&line).unwrap(), item, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_a_number_meets_no_target() {
+        for target in [Target::AtLeast(0.0), Target::AtMost(0.0)] {
+            let metric = Metric {
+                name: String::new(),
+                value: f64::NAN,
+                unit: String::new(),
+                target: Some(target),
+                origin: Origin::Measured,
+            };
+            assert_eq!(metric.is_met(), Some(false));
+        }
+    }
+}
