@@ -1,1 +1,4 @@
+//! The rooms of the tutor, in the order in which data flows through them. `ARCHITECTURE.md` is the map.
 
+pub mod curriculum;
+pub mod runner;

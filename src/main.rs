@@ -1,1 +1,3 @@
-fn main(){}
+//! Parse, dispatch, and turn an error into text and an exit code.
+
+fn main() {}

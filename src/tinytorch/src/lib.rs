@@ -11,4 +11,6 @@ pub use ndarray;
 pub mod data;
 pub mod random;
 pub mod report;
+#[cfg(feature = "sources")]
+pub mod sources;
 pub mod testing;

@@ -110,8 +110,7 @@ pub fn memory<T>(work: impl FnOnce() -> T) -> (T, Option<MemoryUse>) {
     PEAK.store(before, Relaxed);
     let result = work();
     let (after, peak) = (IN_USE.load(Relaxed), PEAK.load(Relaxed));
-    let used =
-        MemoryUse { peak: peak.saturating_sub(before), kept: after.saturating_sub(before) };
+    let used = MemoryUse { peak: peak.saturating_sub(before), kept: after.saturating_sub(before) };
     (result, installed.then_some(used))
 }
 

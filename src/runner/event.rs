@@ -1,0 +1,224 @@
+//! The wall between running and showing: plain values, in the order in which they happen. The screen,
+//! the headless commands, JUnit and grading consume the same stream. Not here: text for people.
+
+use crate::curriculum::ModuleId;
+use serde::Serialize;
+use std::path::PathBuf;
+use std::time::Duration;
+use tinytorch::report::Item;
+
+/// What happens between a request and its end. Every run opens with `Started` and closes with
+/// `Finished`, unless it is cancelled: then nothing follows.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum RunEvent {
+    /// A check or an analysis of a module begins.
+    Started {
+        /// The module.
+        module: ModuleId,
+        /// What is being done.
+        kind: RunKind,
+        /// The tests (for a check) or analyses that must each give a verdict, in file order.
+        expected: Vec<String>,
+    },
+    /// Something that the build stands on is being made: third-party crates, links of the chain.
+    Preparing {
+        /// `"ndarray and friends"`, `"03_layers"`.
+        what: String,
+        /// Parts done.
+        done: usize,
+        /// Parts in all.
+        total: usize,
+    },
+    /// Something the learner should know that is no error: a locked cell was changed, a link fell back.
+    Notice(Notice),
+    /// The compiler has something to say about the learner's file.
+    Diagnostic(Diagnostic),
+    /// Compilation ended.
+    Built {
+        /// Whether there is a program to run.
+        success: bool,
+        /// How long the compiler took.
+        #[serde(rename = "seconds", serialize_with = "seconds")]
+        took: Duration,
+    },
+    /// One test has its verdict.
+    Test(TestResult),
+    /// An analysis reported something.
+    Reported {
+        /// `analyze_memory_layout`.
+        analysis: String,
+        /// What it reported.
+        item: Item,
+    },
+    /// An analysis ended; anything but `Passed` means that its figures are incomplete.
+    AnalysisEnded(TestResult),
+    /// The run is over.
+    Finished,
+}
+
+/// What a run does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunKind {
+    /// Build and tests.
+    Check,
+    /// Optimised build and analyses.
+    Analysis,
+}
+
+/// The verdict on one test, with what it printed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TestResult {
+    /// The function's name: `test_unit_add`.
+    pub name: String,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// What it printed, cut and made harmless.
+    pub output: Output,
+    /// Wall-clock time of its process.
+    #[serde(rename = "seconds", serialize_with = "seconds")]
+    pub took: Duration,
+}
+
+/// What became of a test. Only `Passed` is a pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Verdict {
+    /// Its body returned and the harness said so.
+    Passed,
+    /// A `todo!` was reached.
+    NotStarted {
+        /// What the `todo!` named: the id of a cell.
+        waits_for: String,
+    },
+    /// It panicked.
+    Failed {
+        /// The panic's message, with the values of the assertion.
+        message: String,
+        /// Where, in the learner's file.
+        at: Option<Place>,
+    },
+    /// A signal ended it.
+    Crashed {
+        /// `SIGSEGV`, or `SIGABRT (stack overflow)`.
+        signal: String,
+    },
+    /// It took too long and was killed.
+    TimedOut {
+        /// The limit.
+        #[serde(rename = "seconds", serialize_with = "seconds")]
+        after: Duration,
+    },
+    /// Its process ended without a record: `process::exit`, say.
+    RanAway {
+        /// The exit code, if it had one.
+        code: Option<i32>,
+    },
+    /// The exercise has no such test any more.
+    Missing,
+}
+
+/// A place in the learner's file. Lines and columns count from 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The file.
+    pub file: PathBuf,
+    /// The line.
+    pub line: usize,
+    /// The column, in characters.
+    pub column: usize,
+}
+
+/// One message of the compiler.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    /// Error or warning.
+    pub level: Level,
+    /// The message's first line.
+    pub message: String,
+    /// `E0308`.
+    pub code: Option<String>,
+    /// The place it is about.
+    pub at: Option<Place>,
+    /// Lines of source under question.
+    pub spans: Vec<Span>,
+    /// Notes and helps, in rustc's words.
+    pub notes: Vec<String>,
+    /// Replacements that rustc proposes.
+    pub suggestions: Vec<Suggestion>,
+}
+
+/// How bad a diagnostic is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Nothing runs until it is mended.
+    Error,
+    /// Worth a look.
+    Warning,
+}
+
+/// Part of one source line that a diagnostic points at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Span {
+    /// Line number, from 1.
+    pub line: usize,
+    /// The whole line.
+    pub text: String,
+    /// First and one-past-last column pointed at, in characters, from 1.
+    pub columns: (usize, usize),
+    /// rustc's words at the span.
+    pub label: String,
+    /// Whether it is the main place.
+    pub primary: bool,
+}
+
+/// A replacement that rustc proposes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Suggestion {
+    /// What it does, in rustc's words.
+    pub message: String,
+    /// Where.
+    pub at: Place,
+    /// The text to put there.
+    pub replacement: String,
+}
+
+/// Something the learner should know that is no error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "notice", rename_all = "snake_case")]
+pub enum Notice {
+    /// A locked cell differs from the original; the original was used.
+    LockedCellChanged {
+        /// The cell's id.
+        grade_id: String,
+        /// Where it begins, if it is still there.
+        line: Option<usize>,
+    },
+    /// The learner's link could not be used; the reference stands in for it.
+    FellBack {
+        /// The link's module.
+        module: ModuleId,
+        /// The first error.
+        reason: String,
+    },
+    /// A cell's marker could not be read; the cell is taken as the learner's own code.
+    DamagedMarker {
+        /// Where.
+        line: usize,
+    },
+}
+
+/// What a process printed: standard output and error, in order of arrival.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Output {
+    /// The text; control characters other than newline and tab stand as symbols.
+    pub text: String,
+    /// Bytes that were cut from the middle.
+    pub cut: usize,
+}
+
+fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
