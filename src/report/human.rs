@@ -1,0 +1,381 @@
+//! A report as lines for a person at a pipe or a plain terminal: no redraws, no box drawing, a
+//! word for every state. Colour is a decoration that the caller allows or not.
+
+use super::figures;
+use super::module_report::{AnalysisState, ModuleReport, Outcome, TestState};
+use crate::failure::count;
+use crate::runner::event::{Diagnostic, Level, Notice, Output, TestResult, Verdict};
+use std::fmt::Write;
+use tinytorch::report::{Chart, ChartKind, Item, Metric, Picture, Table};
+use unicode_width::UnicodeWidthStr;
+
+/// Whether lines may carry colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// Plain text.
+    Off,
+    /// ANSI colours.
+    On,
+}
+
+const GREEN: &str = "32";
+const RED: &str = "31";
+const YELLOW: &str = "33";
+const BLUE: &str = "34";
+const BOLD: &str = "1";
+const DIM: &str = "2";
+
+/// A check of one module: diagnostics, then one line per test, then the sum.
+#[must_use]
+pub fn check(report: &ModuleReport, name: &str, colour: Colour) -> String {
+    let mut text = String::new();
+    for notice in &report.notices {
+        line(&mut text, &colour.paint(YELLOW, &self::notice(notice)));
+    }
+    for diagnostic in &report.diagnostics {
+        text.push_str(&self::diagnostic(diagnostic, colour));
+        text.push('\n');
+    }
+    for test in report.tests.iter().filter(|_| report.compiles == Some(true)) {
+        text.push_str(&self::test(test, colour));
+    }
+    line(&mut text, &summary(report, name, colour));
+    text
+}
+
+/// The last line of a check: `01_tensor: 3 of 12 tests pass`.
+#[must_use]
+pub fn summary(report: &ModuleReport, name: &str, colour: Colour) -> String {
+    let (passed, all) = report.passed();
+    let (code, words) = match report.outcome() {
+        Outcome::Passed => (GREEN, format!("all {} pass", count(all, "test"))),
+        Outcome::DoesNotCompile => {
+            (RED, format!("does not compile: {}", count(report.errors().count(), "error")))
+        }
+        Outcome::NotStarted => (YELLOW, format!("not started: {}", count(all, "test"))),
+        Outcome::Unfinished if all == 0 => (RED, "no tests were run".to_owned()),
+        Outcome::Unfinished => (YELLOW, format!("{passed} of {} pass", count(all, "test"))),
+        Outcome::Unknown => (YELLOW, "the check did not finish".to_owned()),
+    };
+    format!("{}: {}", colour.paint(BOLD, name), colour.paint(code, &words))
+}
+
+/// What became of a test, in a word, and what there is to say beyond the word.
+#[must_use]
+pub fn verdict(verdict: &Verdict) -> (&'static str, String) {
+    match verdict {
+        Verdict::Passed => ("passed", String::new()),
+        Verdict::NotStarted { waits_for } => ("not started", format!("waits for {waits_for}")),
+        Verdict::Failed { message, at } => {
+            let place =
+                at.as_ref().map(|at| format!("{}:{}:{}\n", at.file.display(), at.line, at.column));
+            ("failed", format!("{}{message}", place.unwrap_or_default()))
+        }
+        Verdict::Crashed { signal } => ("crashed", signal.clone()),
+        Verdict::TimedOut { after } => {
+            ("timed out", format!("killed after {}", figures::figure(after.as_secs_f64(), "s")))
+        }
+        Verdict::RanAway { code } => (
+            "no verdict",
+            match code {
+                Some(code) => {
+                    format!("its process ended with exit code {code} before the test returned")
+                }
+                None => "its process ended before the test returned".to_owned(),
+            },
+        ),
+        Verdict::Missing => ("missing", "the exercise has no such test".to_owned()),
+    }
+}
+
+/// A notice as one sentence.
+#[must_use]
+pub fn notice(notice: &Notice) -> String {
+    match notice {
+        Notice::LockedCellChanged { grade_id, line } => {
+            let place = line.map(|line| format!(" at line {line}")).unwrap_or_default();
+            format!("The locked cell \"{grade_id}\"{place} was changed; its original was used.")
+        }
+        Notice::FellBack { module, reason } => format!(
+            "Module {:02} of your engine could not be used here, the reference stands in: {reason}",
+            module.0
+        ),
+        Notice::DamagedMarker { line } => {
+            format!(
+                "The cell marker at line {line} could not be read; the cell counts as your own code."
+            )
+        }
+    }
+}
+
+/// A compiler message in rustc's manner, at most a few lines long.
+#[must_use]
+pub fn diagnostic(diagnostic: &Diagnostic, colour: Colour) -> String {
+    let (word, code) = match diagnostic.level {
+        Level::Error => ("error", RED),
+        Level::Warning => ("warning", YELLOW),
+    };
+    let number = diagnostic.code.as_ref().map(|code| format!("[{code}]")).unwrap_or_default();
+    let mut text = format!(
+        "{}: {}\n",
+        colour.paint(code, &format!("{word}{number}")),
+        colour.paint(BOLD, &diagnostic.message)
+    );
+    if let Some(at) = &diagnostic.at {
+        line(&mut text, &format!("  --> {}:{}:{}", at.file.display(), at.line, at.column));
+    }
+    for span in &diagnostic.spans {
+        let (first, last) = span.columns;
+        let mark = if span.primary { "^" } else { "-" }.repeat(last.saturating_sub(first).max(1));
+        let gutter = format!("{:>5} | ", span.line);
+        line(&mut text, &format!("{}{}", colour.paint(BLUE, &gutter), span.text));
+        let pad = " ".repeat(5) + " | " + &" ".repeat(first.saturating_sub(1));
+        line(&mut text, &format!("{pad}{} {}", colour.paint(code, &mark), span.label));
+    }
+    for note in &diagnostic.notes {
+        line(&mut text, &format!("      = {note}"));
+    }
+    for suggestion in &diagnostic.suggestions {
+        line(
+            &mut text,
+            &format!("      help: {}: `{}`", suggestion.message, suggestion.replacement),
+        );
+    }
+    text
+}
+
+fn test(test: &TestState, colour: Colour) -> String {
+    let Some(result) = &test.result else {
+        return format!("  {} {}\n", colour.paint(DIM, "not run    "), test.name);
+    };
+    let (word, more) = verdict(&result.verdict);
+    let mut text =
+        format!("  {} {}", colour.paint(tint(&result.verdict), &format!("{word:<11}")), test.name);
+    match result.verdict {
+        Verdict::Passed => text.push('\n'),
+        Verdict::NotStarted { .. } => line(&mut text, &colour.paint(DIM, &format!("  {more}"))),
+        _ => {
+            text.push('\n');
+            more.lines().for_each(|more| line(&mut text, &format!("      {more}")));
+            text.push_str(&printed(&result.output, colour));
+        }
+    }
+    text
+}
+
+fn tint(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Passed => GREEN,
+        Verdict::NotStarted { .. } => YELLOW,
+        _ => RED,
+    }
+}
+
+fn printed(output: &Output, colour: Colour) -> String {
+    if output.text.trim().is_empty() {
+        return String::new();
+    }
+    let mut text = String::new();
+    line(&mut text, &colour.paint(DIM, "      printed:"));
+    output.text.lines().for_each(|shown| line(&mut text, &format!("      | {shown}")));
+    text
+}
+
+/// All that an analysis reported.
+#[must_use]
+pub fn analysis(analysis: &AnalysisState, colour: Colour) -> String {
+    let mut text = format!("{}\n", colour.paint(BOLD, &analysis.name));
+    for item in &analysis.items {
+        text.push_str(&self::item(item));
+        text.push('\n');
+    }
+    if let Some(TestResult { verdict: ended, output, .. }) = &analysis.ended
+        && *ended != Verdict::Passed
+    {
+        let (word, more) = verdict(ended);
+        line(&mut text, &colour.paint(RED, &format!("{word}: {more}")));
+        text.push_str(&printed(output, colour));
+    }
+    text
+}
+
+/// One reported item as text. A chart becomes its table of points, which a screen reader can read.
+#[must_use]
+pub fn item(item: &Item) -> String {
+    match item {
+        Item::Table(table) => self::table(table),
+        Item::Chart(chart) => self::table(&points(chart)),
+        Item::Metric(metric) => self::metric(metric) + "\n",
+        Item::Picture(picture) => self::picture(picture),
+        Item::Insight(insight) => format!("=> {}\n", insight.text),
+        Item::Progress(progress) => {
+            format!("{}: {} of {}\n", progress.label, progress.done, progress.total)
+        }
+    }
+}
+
+/// `accuracy: 97.2 % (target >= 95 %, met; measured)`.
+#[must_use]
+pub fn metric(metric: &Metric) -> String {
+    let target = metric.target.map(|target| {
+        let met = if metric.is_met() == Some(true) { "met" } else { "missed" };
+        format!("target {}, {met}; ", figures::target(target, &metric.unit))
+    });
+    format!(
+        "{}: {} ({}{})",
+        metric.name,
+        figures::figure(metric.value, &metric.unit),
+        target.unwrap_or_default(),
+        figures::origin(&metric.origin)
+    )
+}
+
+fn table(table: &Table) -> String {
+    let heads: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
+    let body = figures::cells(table);
+    let width = |column: usize| {
+        let cells = body.iter().filter_map(|row| row.get(column)).chain(heads.get(column));
+        cells.map(|cell| cell.width()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..heads.len()).map(width).collect();
+    let row = |cells: &[String]| -> String {
+        let padded = cells.iter().zip(&widths).enumerate().map(|(index, (cell, width))| {
+            let pad = " ".repeat(width.saturating_sub(cell.width()));
+            if index == 0 { format!("{cell}{pad}") } else { format!("{pad}{cell}") }
+        });
+        format!("  {}", padded.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
+    };
+    let mut text = format!("{} ({})\n", table.title, figures::origin(&table.origin));
+    line(&mut text, &row(&heads));
+    body.iter().for_each(|cells| line(&mut text, &row(cells)));
+    text
+}
+
+/// The points of a chart as a table: one row per point.
+fn points(chart: &Chart) -> Table {
+    use tinytorch::report::{Column, Value};
+    let rows = chart.series.iter().flat_map(|series| {
+        series.points.iter().map(move |point| {
+            let x = match (&point.label, chart.kind) {
+                (Some(label), ChartKind::Bar) => Value::Text(label.clone()),
+                _ => Value::Text(figures::figure(point.x, &chart.x.unit)),
+            };
+            let y = match point.spread {
+                Some((low, high)) => Value::Spread { median: point.y, low, high },
+                None => Value::Float(point.y),
+            };
+            vec![Value::Text(series.name.clone()), x, y]
+        })
+    });
+    Table {
+        title: chart.title.clone(),
+        columns: vec![
+            Column::plain("series"),
+            Column::plain(&chart.x.label),
+            Column::with_unit(&chart.y.label, &chart.y.unit),
+        ],
+        rows: rows.collect(),
+        origin: chart.origin.clone(),
+    }
+}
+
+fn picture(picture: &Picture) -> String {
+    let mut text = format!("{}\n", picture.title);
+    for row in shades(picture) {
+        line(&mut text, &format!("  {row}"));
+    }
+    text
+}
+
+/// A picture as rows of shaded characters, two per pixel so that pixels look square.
+#[must_use]
+pub fn shades(picture: &Picture) -> Vec<String> {
+    const RAMP: [char; 6] = [' ', '.', ':', '+', '#', '@'];
+    let finite = || picture.pixels.iter().copied().filter(|pixel| pixel.is_finite());
+    let (low, high) =
+        (finite().fold(f32::INFINITY, f32::min), finite().fold(f32::NEG_INFINITY, f32::max));
+    let shade = |pixel: f32| {
+        let share = if high > low { (pixel - low) / (high - low) } else { 0.0 };
+        RAMP[((share * (RAMP.len() - 1) as f32).round() as usize).min(RAMP.len() - 1)]
+    };
+    picture
+        .pixels
+        .chunks(picture.width.max(1))
+        .map(|row| row.iter().flat_map(|pixel| [shade(*pixel); 2]).collect())
+        .collect()
+}
+
+fn line(text: &mut String, content: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{content}");
+}
+
+impl Colour {
+    fn paint(self, code: &str, text: &str) -> String {
+        match self {
+            Self::Off => text.to_owned(),
+            Self::On => format!("\x1b[{code}m{text}\x1b[0m"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tinytorch::report::{Axis, Column, Origin, Point, Series, Target, Value};
+
+    #[test]
+    fn a_table_lines_up_its_figures() {
+        let table = Table {
+            title: "Sums".into(),
+            columns: vec![Column::plain("order"), Column::with_unit("time", "s")],
+            rows: vec![
+                vec!["rows".into(), 0.001.into()],
+                vec!["columns".into(), Value::Spread { median: 0.0123, low: 0.012, high: 0.0126 }],
+            ],
+            origin: Origin::Measured,
+        };
+        assert_eq!(
+            item(&Item::Table(table)),
+            "Sums (measured)\n  order             time\n  rows              1 ms\n  columns  12.3 ms ±0.30\n"
+        );
+    }
+
+    #[test]
+    fn a_chart_is_readable_as_a_table() {
+        let chart = Chart {
+            title: "Cost".into(),
+            kind: ChartKind::Bar,
+            x: Axis::linear("activation", ""),
+            y: Axis::linear("time", "s"),
+            series: vec![Series {
+                name: "this machine".into(),
+                points: vec![Point { y: 0.5, label: Some("ReLU".into()), ..Point::default() }],
+            }],
+            origin: Origin::Measured,
+        };
+        let text = item(&Item::Chart(chart));
+        assert!(
+            text.contains("this machine") && text.contains("ReLU") && text.contains("500 ms"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_missed_target_is_said() {
+        let missed = Metric {
+            name: "accuracy".into(),
+            value: 90.0,
+            unit: "%".into(),
+            target: Some(Target::AtLeast(95.0)),
+            origin: Origin::Measured,
+        };
+        assert_eq!(metric(&missed), "accuracy: 90 % (target >= 95 %, missed; measured)");
+    }
+
+    #[test]
+    fn a_flat_or_broken_picture_is_drawn_all_the_same() {
+        let flat = Picture { title: String::new(), width: 2, pixels: vec![3.0, f32::NAN] };
+        assert_eq!(shades(&flat), ["    "]);
+    }
+}

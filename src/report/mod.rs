@@ -1,0 +1,10 @@
+//! From events to what we now know: a pure fold, and the renderings that need no screen. The only
+//! room that decides "passed". Not here: IO, clock, the store.
+
+pub mod figures;
+pub mod human;
+pub mod json;
+pub mod junit;
+pub mod module_report;
+
+pub use module_report::{AnalysisState, ModuleReport, Outcome, Phase, TestState};

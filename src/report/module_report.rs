@@ -1,0 +1,280 @@
+//! What we know about one module after the events so far. Events come in, in order; a value goes
+//! out that a screen or a file can show at any moment. Results of an earlier run stay, marked as
+//! old, until new ones replace them.
+
+use crate::curriculum::ModuleId;
+use crate::runner::event::{Diagnostic, Level, Notice, RunEvent, RunKind, TestResult, Verdict};
+use serde::Serialize;
+use tinytorch::report::{Item, Metric};
+
+/// What we know about one module.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModuleReport {
+    /// The module.
+    pub module: ModuleId,
+    /// What is going on.
+    pub phase: Phase,
+    /// What the compiler said last.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Whether the last compilation gave a program; `None` before the first.
+    pub compiles: Option<bool>,
+    /// What else the learner should know.
+    pub notices: Vec<Notice>,
+    /// Every expected test, in file order.
+    pub tests: Vec<TestState>,
+    /// Every analysis that was run, in file order.
+    pub analyses: Vec<AnalysisState>,
+}
+
+/// What is going on in a module.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Nothing was run yet.
+    Idle,
+    /// What the build stands on is being made.
+    Preparing {
+        /// Which part.
+        what: String,
+        /// Parts done.
+        done: usize,
+        /// Parts in all.
+        total: usize,
+    },
+    /// The compiler runs.
+    Compiling,
+    /// Tests run.
+    Testing,
+    /// Analyses run.
+    Measuring,
+    /// The last run is over.
+    Done,
+}
+
+/// One expected test.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TestState {
+    /// Its function's name.
+    pub name: String,
+    /// The last verdict; `None` before the first.
+    pub result: Option<TestResult>,
+    /// Whether the verdict is of an earlier text of the exercise.
+    pub old: bool,
+}
+
+/// One analysis.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AnalysisState {
+    /// Its function's name.
+    pub name: String,
+    /// What it reported; a table or chart replaces an earlier one of the same title.
+    pub items: Vec<Item>,
+    /// How it ended; `None` while it runs.
+    pub ended: Option<TestResult>,
+    /// Whether the items are of an earlier text of the exercise.
+    pub old: bool,
+}
+
+/// The state of a module as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Not known yet.
+    Unknown,
+    /// The compiler refused it.
+    DoesNotCompile,
+    /// No test has passed or failed: all wait for a `todo!`.
+    NotStarted,
+    /// Some tests do not pass yet.
+    Unfinished,
+    /// Every expected test passed, and there was at least one.
+    Passed,
+}
+
+impl ModuleReport {
+    /// Nothing known yet.
+    #[must_use]
+    pub fn new(module: ModuleId) -> Self {
+        Self {
+            module,
+            phase: Phase::Idle,
+            diagnostics: vec![],
+            compiles: None,
+            notices: vec![],
+            tests: vec![],
+            analyses: vec![],
+        }
+    }
+
+    /// Takes one more event into account. Events of another module are not for this report.
+    pub fn apply(&mut self, event: &RunEvent) {
+        match event {
+            RunEvent::Started { module, kind, expected } => {
+                debug_assert_eq!(*module, self.module);
+                self.start(*kind, expected);
+            }
+            RunEvent::Preparing { what, done, total } => {
+                self.phase = Phase::Preparing { what: what.clone(), done: *done, total: *total };
+            }
+            RunEvent::Notice(notice) => self.notices.push(notice.clone()),
+            RunEvent::Diagnostic(diagnostic) => {
+                self.phase = Phase::Compiling;
+                self.diagnostics.push(diagnostic.clone());
+            }
+            RunEvent::Built { success, .. } => {
+                self.compiles = Some(*success);
+                self.phase = Phase::Testing;
+            }
+            RunEvent::Test(result) => self.record(result),
+            RunEvent::Reported { analysis, item } => {
+                self.phase = Phase::Measuring;
+                self.analysis(analysis).take(item.clone());
+            }
+            RunEvent::AnalysisEnded(result) => {
+                self.analysis(&result.name).ended = Some(result.clone());
+            }
+            RunEvent::Finished => self.phase = Phase::Done,
+        }
+    }
+
+    /// Marks every result as belonging to an earlier text: a new save came.
+    pub fn mark_old(&mut self) {
+        self.tests.iter_mut().for_each(|test| test.old = true);
+        self.analyses.iter_mut().for_each(|analysis| analysis.old = true);
+    }
+
+    fn start(&mut self, kind: RunKind, expected: &[String]) {
+        self.phase = Phase::Compiling;
+        self.diagnostics.clear();
+        self.notices.clear();
+        if kind == RunKind::Check {
+            let mut known = std::mem::take(&mut self.tests);
+            self.tests = expected
+                .iter()
+                .map(|name| {
+                    let earlier = known.iter_mut().find(|test| test.name == *name);
+                    let result = earlier.and_then(|test| test.result.take());
+                    TestState { name: name.clone(), result, old: true }
+                })
+                .collect();
+        } else {
+            let renewed = self.analyses.iter_mut().filter(|a| expected.contains(&a.name));
+            renewed.for_each(|analysis| analysis.old = true);
+        }
+    }
+
+    fn record(&mut self, result: &TestResult) {
+        self.phase = Phase::Testing;
+        let fresh =
+            TestState { name: result.name.clone(), result: Some(result.clone()), old: false };
+        match self.tests.iter_mut().find(|test| test.name == result.name) {
+            Some(test) => *test = fresh,
+            None => self.tests.push(fresh),
+        }
+    }
+
+    /// The state of the analysis of that name; a first or renewed report begins with no items.
+    fn analysis(&mut self, name: &str) -> &mut AnalysisState {
+        let index = self.analyses.iter().position(|analysis| analysis.name == name);
+        let index = index.unwrap_or_else(|| {
+            self.analyses.push(AnalysisState::new(name));
+            self.analyses.len() - 1
+        });
+        let analysis = &mut self.analyses[index];
+        if analysis.old || analysis.ended.is_some() {
+            *analysis = AnalysisState::new(name);
+        }
+        analysis
+    }
+
+    /// The state of the module as a whole. Old verdicts do not count.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        if self.compiles == Some(false) {
+            return Outcome::DoesNotCompile;
+        }
+        let verdicts: Option<Vec<&Verdict>> = self
+            .tests
+            .iter()
+            .map(|test| test.result.as_ref().filter(|_| !test.old).map(|result| &result.verdict))
+            .collect();
+        match verdicts {
+            None => Outcome::Unknown,
+            Some(all) if all.is_empty() && self.phase != Phase::Done => Outcome::Unknown,
+            Some(all) if all.is_empty() => Outcome::Unfinished,
+            Some(all) if all.iter().all(|v| **v == Verdict::Passed) => Outcome::Passed,
+            Some(all) if all.iter().all(|v| matches!(v, Verdict::NotStarted { .. })) => {
+                Outcome::NotStarted
+            }
+            Some(_) => Outcome::Unfinished,
+        }
+    }
+
+    /// Tests that pass now, old verdicts left out, and all tests.
+    #[must_use]
+    pub fn passed(&self) -> (usize, usize) {
+        let passed = self.tests.iter().filter(|test| test.passes()).count();
+        (passed, self.tests.len())
+    }
+
+    /// The compiler's errors.
+    pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.level == Level::Error)
+    }
+
+    /// Every metric that the analyses reported.
+    pub fn metrics(&self) -> impl Iterator<Item = &Metric> {
+        self.analyses.iter().flat_map(|analysis| &analysis.items).filter_map(|item| match item {
+            Item::Metric(metric) => Some(metric),
+            _ => None,
+        })
+    }
+
+    /// Whether every analysis that was run ended well, and each metric met its target.
+    #[must_use]
+    pub fn measured_well(&self) -> bool {
+        let ended = |analysis: &AnalysisState| {
+            analysis.ended.as_ref().is_some_and(|result| result.verdict == Verdict::Passed)
+        };
+        !self.analyses.is_empty()
+            && self.analyses.iter().all(ended)
+            && self.metrics().all(|metric| metric.is_met() != Some(false))
+    }
+}
+
+impl TestState {
+    /// Whether it passes now.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        !self.old && self.result.as_ref().is_some_and(|result| result.verdict == Verdict::Passed)
+    }
+}
+
+impl AnalysisState {
+    fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), items: vec![], ended: None, old: false }
+    }
+
+    fn take(&mut self, item: Item) {
+        let twin = self.items.iter_mut().find(|known| key(known) == key(&item));
+        match twin {
+            Some(known) => *known = item,
+            None => self.items.push(item),
+        }
+    }
+}
+
+/// Items with the same key replace each other.
+fn key(item: &Item) -> (u8, &str) {
+    match item {
+        Item::Table(table) => (0, &table.title),
+        Item::Chart(chart) => (1, &chart.title),
+        Item::Metric(metric) => (2, &metric.name),
+        Item::Picture(picture) => (3, &picture.title),
+        Item::Insight(insight) => (4, &insight.text),
+        Item::Progress(_) => (5, ""),
+    }
+}
+
+#[cfg(test)]
+mod tests;

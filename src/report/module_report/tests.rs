@@ -1,0 +1,126 @@
+use super::*;
+use crate::runner::event::Output;
+use std::time::Duration;
+use tinytorch::report::{Axis, Chart, ChartKind, Origin, Series};
+
+const TENSOR: ModuleId = ModuleId(1);
+
+fn started(names: &[&str]) -> RunEvent {
+    let expected = names.iter().map(|name| (*name).to_owned()).collect();
+    RunEvent::Started { module: TENSOR, kind: RunKind::Check, expected }
+}
+
+fn built(success: bool) -> RunEvent {
+    RunEvent::Built { success, took: Duration::ZERO }
+}
+
+fn result(name: &str, verdict: Verdict) -> TestResult {
+    TestResult { name: name.into(), verdict, output: Output::default(), took: Duration::ZERO }
+}
+
+fn test(name: &str, verdict: Verdict) -> RunEvent {
+    RunEvent::Test(result(name, verdict))
+}
+
+fn waits() -> Verdict {
+    Verdict::NotStarted { waits_for: "tensor-add".into() }
+}
+
+fn after(events: &[RunEvent]) -> ModuleReport {
+    let mut report = ModuleReport::new(TENSOR);
+    events.iter().for_each(|event| report.apply(event));
+    report
+}
+
+#[test]
+fn a_module_passes_only_when_every_expected_test_said_so() {
+    let mut events = vec![started(&["a", "b"]), built(true), test("a", Verdict::Passed)];
+    assert_eq!(after(&events).outcome(), Outcome::Unknown);
+    events.push(test("b", Verdict::Passed));
+    assert_eq!(after(&events).outcome(), Outcome::Passed);
+}
+
+#[test]
+fn a_run_without_tests_is_not_a_pass() {
+    let report = after(&[started(&[]), built(true), RunEvent::Finished]);
+    assert_eq!(report.outcome(), Outcome::Unfinished);
+}
+
+#[test]
+fn every_state_but_passed_keeps_a_module_from_passing() {
+    let failed = Verdict::Failed { message: String::new(), at: None };
+    for verdict in [
+        waits(),
+        failed,
+        Verdict::Crashed { signal: "SIGSEGV".into() },
+        Verdict::TimedOut { after: Duration::from_secs(1) },
+        Verdict::RanAway { code: Some(0) },
+        Verdict::Missing,
+    ] {
+        let report = after(&[
+            started(&["a", "b"]),
+            built(true),
+            test("a", Verdict::Passed),
+            test("b", verdict.clone()),
+            RunEvent::Finished,
+        ]);
+        assert_eq!(report.outcome(), Outcome::Unfinished, "{verdict:?}");
+    }
+}
+
+#[test]
+fn a_starter_is_not_started_and_a_broken_file_does_not_compile() {
+    assert_eq!(
+        after(&[started(&["a"]), built(true), test("a", waits())]).outcome(),
+        Outcome::NotStarted
+    );
+    let report = after(&[started(&["a"]), built(false), RunEvent::Finished]);
+    assert_eq!(report.outcome(), Outcome::DoesNotCompile);
+}
+
+#[test]
+fn earlier_verdicts_stay_visible_as_old_but_do_not_count() {
+    let mut report = after(&[started(&["a"]), built(true), test("a", Verdict::Passed)]);
+    report.apply(&started(&["a", "b"]));
+    assert!(report.tests[0].old && report.tests[0].result.is_some());
+    assert_eq!(report.passed(), (0, 2));
+    report.apply(&built(false));
+    assert!(report.tests[0].result.is_some());
+    assert_eq!(report.outcome(), Outcome::DoesNotCompile);
+}
+
+fn curve(last: f64) -> RunEvent {
+    let chart = Chart {
+        title: "Loss".into(),
+        kind: ChartKind::Line,
+        x: Axis::linear("epoch", ""),
+        y: Axis::linear("loss", ""),
+        series: vec![Series::new("train", [(0.0, last)])],
+        origin: Origin::Measured,
+    };
+    RunEvent::Reported { analysis: "analyze_run".into(), item: Item::Chart(chart) }
+}
+
+#[test]
+fn a_chart_of_the_same_title_replaces_the_earlier_one() {
+    let report = after(&[curve(2.0), curve(1.0)]);
+    assert_eq!(report.analyses[0].items.len(), 1);
+    let Item::Chart(chart) = &report.analyses[0].items[0] else { panic!("no chart") };
+    assert_eq!(chart.series[0].points[0].y, 1.0);
+}
+
+#[test]
+fn an_analysis_that_runs_again_begins_with_no_items() {
+    let ended = RunEvent::AnalysisEnded(result("analyze_run", Verdict::Passed));
+    let metric = Item::Metric(Metric {
+        name: "m".into(),
+        value: 1.0,
+        unit: String::new(),
+        target: None,
+        origin: Origin::Measured,
+    });
+    let reported = RunEvent::Reported { analysis: "analyze_run".into(), item: metric };
+    let report = after(&[curve(1.0), reported, ended, curve(3.0)]);
+    assert_eq!(report.analyses[0].items.len(), 1);
+    assert_eq!(report.analyses[0].ended, None);
+}
