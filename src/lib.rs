@@ -4,3 +4,4 @@ pub mod curriculum;
 pub mod failure;
 pub mod report;
 pub mod runner;
+pub mod watch;

@@ -1,0 +1,84 @@
+//! Did the content change? Remembers a fingerprint of each file, so that a touch without a change,
+//! and the second write of a format-on-save that changes nothing, start no run.
+
+use super::Change;
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Larger files are told apart by length and time alone: no exercise is that large, and a device or
+/// a film that took its name must not be read through.
+const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// What each file held when it was last looked at.
+#[derive(Debug, Default)]
+pub struct Contents {
+    known: HashMap<PathBuf, Option<blake3::Hash>>,
+}
+
+impl Contents {
+    /// Looks at the file. `None` when it holds what it held before.
+    pub fn look(&mut self, path: &Path) -> Option<Change> {
+        let now = fingerprint(path).ok();
+        let before = self.known.insert(path.to_owned(), now);
+        if before == Some(now) {
+            return None;
+        }
+        Some(match now {
+            Some(_) => Change::Saved(path.to_owned()),
+            None => Change::Gone(path.to_owned()),
+        })
+    }
+
+    /// Whether the file was readable when last looked at and is empty or absent now: an editor is
+    /// most likely in the middle of a save.
+    pub fn in_flight(&self, path: &Path) -> bool {
+        let readable = matches!(self.known.get(path), Some(Some(_)));
+        readable && std::fs::metadata(path).map_or(true, |meta| meta.len() == 0)
+    }
+}
+
+fn fingerprint(path: &Path) -> io::Result<blake3::Hash> {
+    let meta = std::fs::metadata(path)?;
+    if !meta.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    if meta.len() > LARGEST {
+        let stamp = format!("{} {:?}", meta.len(), meta.modified()?);
+        return Ok(blake3::hash(stamp.as_bytes()));
+    }
+    Ok(blake3::hash(&std::fs::read(path)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_change_of_content_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.rs");
+        let mut contents = Contents::default();
+        assert_eq!(contents.look(&file), Some(Change::Gone(file.clone())));
+        std::fs::write(&file, "one").unwrap();
+        assert_eq!(contents.look(&file), Some(Change::Saved(file.clone())));
+        std::fs::write(&file, "one").unwrap();
+        assert_eq!(contents.look(&file), None);
+        std::fs::remove_file(&file).unwrap();
+        assert!(contents.in_flight(&file));
+        assert_eq!(contents.look(&file), Some(Change::Gone(file.clone())));
+        assert!(!contents.in_flight(&file));
+    }
+
+    #[test]
+    fn a_folder_in_the_place_of_a_file_is_gone_and_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.rs");
+        let mut contents = Contents::default();
+        std::fs::write(&file, "one").unwrap();
+        contents.look(&file);
+        std::fs::remove_file(&file).unwrap();
+        std::fs::create_dir(&file).unwrap();
+        assert_eq!(contents.look(&file), Some(Change::Gone(file)));
+    }
+}

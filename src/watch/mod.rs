@@ -1,0 +1,30 @@
+//! File events. Comes in: the files that matter. Goes out: a [`Change`] for each file whose content
+//! became another and then rested. Not here: what a save means.
+
+mod contents;
+mod native;
+mod settle;
+
+pub use native::{Watch, start};
+
+use std::path::PathBuf;
+
+/// What happened on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// The file has new content.
+    Saved(PathBuf),
+    /// The file is gone, or is no file that can be read any more.
+    Gone(PathBuf),
+    /// How changes are noticed from now on.
+    Noticing(Kind),
+}
+
+/// How changes are noticed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// The system tells.
+    Native,
+    /// The files are looked at twice a second, because the system does not tell; the reason.
+    Polling(String),
+}

@@ -1,0 +1,245 @@
+//! The thread that waits for the file system. It watches folders, not files, because editors replace
+//! files; it asks for the system's events, tries them out once, and looks by itself when none come.
+//! It sleeps until something happens.
+
+use super::contents::Contents;
+use super::settle::Settle;
+use super::{Change, Kind};
+use crate::failure::Failure;
+use notify::{Config, EventKind, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// The system must tell of the trial file within this time.
+const TRIAL: Duration = Duration::from_millis(300);
+/// How often files are looked at where the system does not tell.
+const POLL: Duration = Duration::from_millis(500);
+/// An empty or absent file gets this much longer before it is believed.
+const GRACE: Duration = Duration::from_millis(80);
+
+/// Ends the watching when dropped.
+pub struct Watch {
+    inbox: Sender<Inbox>,
+    thread: Option<JoinHandle<()>>,
+}
+
+enum Inbox {
+    Event(notify::Result<notify::Event>),
+    Stop,
+}
+
+/// Watches the files and calls `sink` from a thread of its own for each change.
+///
+/// # Errors
+/// When the thread cannot be started.
+pub fn start(
+    files: Vec<PathBuf>,
+    sink: impl FnMut(Change) + Send + 'static,
+) -> Result<Watch, Failure> {
+    let (inbox, events) = channel();
+    let events_to = inbox.clone();
+    let thread = Builder::new()
+        .name("watcher".into())
+        .spawn(move || Room::new(files, events_to, sink).run(&events))
+        .map_err(|error| Failure::environment(format!("failed to start watching: {error}")))?;
+    Ok(Watch { inbox, thread: Some(thread) })
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // The thread may be gone already; then there is nobody to stop.
+        let _ = self.inbox.send(Inbox::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Room<S> {
+    files: Vec<PathBuf>,
+    folders: BTreeSet<PathBuf>,
+    inbox: Sender<Inbox>,
+    sink: S,
+    contents: Contents,
+    settle: Settle,
+    /// Files that were empty or absent and have had their grace.
+    graced: BTreeSet<PathBuf>,
+    watcher: Option<Box<dyn Watcher>>,
+    /// Folders that cannot be watched now, because they are gone; tried again and again.
+    missing: BTreeSet<PathBuf>,
+    trial: Option<(PathBuf, Instant)>,
+}
+
+impl<S: FnMut(Change)> Room<S> {
+    fn new(files: Vec<PathBuf>, inbox: Sender<Inbox>, sink: S) -> Self {
+        let folders = files.iter().filter_map(|file| file.parent()).map(Path::to_owned).collect();
+        let mut contents = Contents::default();
+        files.iter().for_each(|file| drop(contents.look(file)));
+        Self {
+            files,
+            folders,
+            inbox,
+            sink,
+            contents,
+            settle: Settle::default(),
+            graced: BTreeSet::new(),
+            watcher: None,
+            missing: BTreeSet::new(),
+            trial: None,
+        }
+    }
+
+    fn run(mut self, events: &Receiver<Inbox>) {
+        self.watch_natively();
+        loop {
+            let message = match self.deadline() {
+                Some(deadline) => {
+                    events.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+                }
+                None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match message {
+                Ok(Inbox::Event(event)) => self.on_event(event),
+                Ok(Inbox::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.on_time(Instant::now());
+        }
+        self.end_trial();
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let missing = (!self.missing.is_empty()).then(|| Instant::now() + POLL);
+        let trial = self.trial.as_ref().map(|(_, end)| *end);
+        [self.settle.next(), missing, trial].into_iter().flatten().min()
+    }
+
+    fn on_event(&mut self, event: notify::Result<notify::Event>) {
+        let now = Instant::now();
+        let Ok(event) = event else {
+            return self.look_at_everything(now);
+        };
+        if event.need_rescan() {
+            return self.look_at_everything(now);
+        }
+        if matches!(event.kind, EventKind::Access(notify::event::AccessKind::Open(_))) {
+            return;
+        }
+        for path in &event.paths {
+            if self.trial.as_ref().is_some_and(|(file, _)| file == path) {
+                self.end_trial();
+                (self.sink)(Change::Noticing(Kind::Native));
+            } else if self.files.contains(path) {
+                self.settle.touch(path, now);
+            } else if self.folders.contains(path) {
+                self.missing.insert(path.clone());
+                self.look_at_everything(now);
+            }
+        }
+    }
+
+    fn look_at_everything(&mut self, now: Instant) {
+        self.files.iter().for_each(|file| self.settle.touch(file, now));
+    }
+
+    fn on_time(&mut self, now: Instant) {
+        if self.trial.as_ref().is_some_and(|(_, end)| *end <= now) {
+            self.end_trial();
+            self.watch_by_looking("the system reported no change of a trial file".into());
+        }
+        self.find_missing_folders(now);
+        for file in self.settle.rested(now) {
+            self.on_rested(file, now);
+        }
+    }
+
+    /// An empty or absent file is most likely half saved: it gets one grace before it is believed.
+    fn on_rested(&mut self, file: PathBuf, now: Instant) {
+        if self.contents.in_flight(&file) && self.graced.insert(file.clone()) {
+            return self.settle.postpone(file, now + GRACE);
+        }
+        self.graced.remove(&file);
+        if let Some(change) = self.contents.look(&file) {
+            (self.sink)(change);
+        }
+    }
+
+    fn find_missing_folders(&mut self, now: Instant) {
+        let Some(watcher) = &mut self.watcher else { return };
+        let missing = std::mem::take(&mut self.missing);
+        let (back, missing): (BTreeSet<_>, BTreeSet<_>) = missing.into_iter().partition(|folder| {
+            // A folder that was replaced under the same name has a dead watch: take it off first.
+            let _ = watcher.unwatch(folder);
+            watcher.watch(folder, RecursiveMode::NonRecursive).is_ok()
+        });
+        self.missing = missing;
+        if !back.is_empty() {
+            self.look_at_everything(now);
+        }
+    }
+
+    fn watch_natively(&mut self) {
+        let inbox = self.inbox.clone();
+        let config = Config::default().with_follow_symlinks(false);
+        let handler = move |event| drop(inbox.send(Inbox::Event(event)));
+        match RecommendedWatcher::new(handler, config) {
+            Ok(watcher) => self.watcher = Some(Box::new(watcher)),
+            Err(error) => return self.watch_by_looking(error.to_string()),
+        }
+        if let Err(error) = self.watch_folders() {
+            return self.watch_by_looking(error.to_string());
+        }
+        self.begin_trial();
+    }
+
+    fn watch_by_looking(&mut self, reason: String) {
+        let inbox = self.inbox.clone();
+        let config = Config::default().with_poll_interval(POLL).with_compare_contents(true);
+        let handler = move |event| drop(inbox.send(Inbox::Event(event)));
+        if let Ok(watcher) = PollWatcher::new(handler, config) {
+            self.watcher = Some(Box::new(watcher));
+            // A folder that is missing now is tried again on time.
+            let _ = self.watch_folders();
+        }
+        (self.sink)(Change::Noticing(Kind::Polling(reason)));
+    }
+
+    /// Watches every folder; those that do not exist are put aside for later.
+    fn watch_folders(&mut self) -> notify::Result<()> {
+        let Some(watcher) = &mut self.watcher else { return Ok(()) };
+        for folder in &self.folders {
+            match watcher.watch(folder, RecursiveMode::NonRecursive) {
+                Err(_) if !folder.exists() => drop(self.missing.insert(folder.clone())),
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a trial file that the system must tell of. In a folder that cannot be written nobody
+    /// can save either, so there is nothing to try.
+    fn begin_trial(&mut self) {
+        let folder = self.folders.iter().find(|folder| folder.exists());
+        let file =
+            folder.map(|folder| folder.join(format!(".tinytorch-trial-{}", std::process::id())));
+        match file {
+            Some(file) if std::fs::write(&file, "").is_ok() => {
+                self.trial = Some((file, Instant::now() + TRIAL));
+            }
+            _ => (self.sink)(Change::Noticing(Kind::Native)),
+        }
+    }
+
+    fn end_trial(&mut self) {
+        if let Some((file, _)) = self.trial.take() {
+            // Somebody else may have removed it.
+            let _ = std::fs::remove_file(file);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
