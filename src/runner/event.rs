@@ -65,6 +65,9 @@ pub enum RunKind {
     Check,
     /// Optimised build and analyses.
     Analysis,
+    /// Optimised build of a program that stands on `module` and everything before it, and its one
+    /// function `milestone`, which reports like an analysis.
+    Milestone,
 }
 
 /// The verdict on one test, with what it printed.

@@ -1,0 +1,198 @@
+//! One slot: the newest request wins. Comes in: requests, each with a generation number. Goes out:
+//! messages with the number of the request that they belong to. A new request ends the running one,
+//! its processes included, and one that has not begun yet is forgotten.
+
+use super::event::RunEvent;
+use super::process::Cancel;
+use super::{Request, Runner};
+use crate::failure::Failure;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// What the queue tells its owner.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RunMessage {
+    /// Something happened in the run.
+    Event(RunEvent),
+    /// This machine lacks something that the run needs; the run is over.
+    Failed(Failure),
+}
+
+/// Runs one request at a time on a thread of its own. Dropping it ends the running request and waits
+/// until its processes are gone.
+pub struct Queue {
+    shared: Arc<Shared>,
+    worker: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    next: Option<(u64, Request)>,
+    running: Option<Cancel>,
+    closed: bool,
+}
+
+impl Queue {
+    /// A queue that runs requests with `runner` and hands every message to `sink`.
+    pub fn new(
+        runner: Arc<Runner>,
+        sink: impl Fn(u64, RunMessage) + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(move |request, cancel, events| runner.run(request, cancel, events), sink)
+    }
+
+    fn with<W, S>(work: W, sink: S) -> Self
+    where
+        W: Fn(&Request, &Cancel, &mut dyn FnMut(RunEvent)) -> Result<(), Failure> + Send + 'static,
+        S: Fn(u64, RunMessage) + Send + 'static,
+    {
+        let shared = Arc::new(Shared::default());
+        let worker = std::thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                while let Some((generation, request, cancel)) = shared.take() {
+                    let send = |message| {
+                        if !cancel.is_cancelled() {
+                            sink(generation, message);
+                        }
+                    };
+                    let ended =
+                        work(&request, &cancel, &mut |event| send(RunMessage::Event(event)));
+                    if let Err(failure) = ended {
+                        send(RunMessage::Failed(failure));
+                    }
+                }
+            }
+        });
+        Self { shared, worker: Some(worker) }
+    }
+
+    /// Ends the running request, if any, and starts this one.
+    pub fn submit(&self, generation: u64, request: Request) {
+        self.replace(|state| state.next = Some((generation, request)));
+    }
+
+    /// Ends the running request, if any, and forgets the waiting one.
+    pub fn cancel(&self) {
+        self.replace(|state| state.next = None);
+    }
+
+    fn replace(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.shared.lock();
+        change(&mut state);
+        if let Some(running) = &state.running {
+            running.cancel();
+        }
+        self.shared.changed.notify_one();
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.replace(|state| {
+            state.next = None;
+            state.closed = true;
+        });
+        if let Some(worker) = self.worker.take() {
+            // A worker that panicked has nothing left to wait for.
+            drop(worker.join());
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the next request and makes it the running one; `None` when the queue closes.
+    fn take(&self) -> Option<(u64, Request, Cancel)> {
+        let mut state = self.lock();
+        state.running = None;
+        loop {
+            if state.closed {
+                return None;
+            }
+            if let Some((generation, request)) = state.next.take() {
+                let cancel = Cancel::default();
+                state.running = Some(cancel.clone());
+                return Some((generation, request, cancel));
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::curriculum::ModuleId;
+    use crate::runner::event::{Notice, RunKind};
+    use std::sync::mpsc::{Receiver, channel};
+
+    fn request(text: &str) -> Request {
+        Request {
+            module: ModuleId(1),
+            kind: RunKind::Check,
+            only: vec![],
+            file: "x.rs".into(),
+            text: text.into(),
+            links: super::super::Links::default(),
+        }
+    }
+
+    /// A queue whose work reports its start, then waits until it may go on, then reports its end.
+    fn queue() -> (Queue, Receiver<String>, std::sync::mpsc::Sender<()>, Receiver<(u64, RunMessage)>)
+    {
+        let (began, has_begun) = channel();
+        let (go_on, may_go_on) = channel::<()>();
+        let (sent, messages) = channel();
+        let work = move |request: &Request, _: &Cancel, events: &mut dyn FnMut(RunEvent)| {
+            began.send(request.text.clone()).unwrap();
+            may_go_on.recv().unwrap();
+            events(RunEvent::Notice(Notice::DamagedMarker { line: 1 }));
+            Err(Failure::environment(request.text.clone()))
+        };
+        let queue = Queue::with(work, move |generation, message| {
+            sent.send((generation, message)).unwrap();
+        });
+        (queue, has_begun, go_on, messages)
+    }
+
+    #[test]
+    fn the_newest_request_wins_and_the_others_stay_silent() {
+        let (queue, has_begun, go_on, messages) = queue();
+        queue.submit(1, request("one"));
+        assert_eq!(has_begun.recv().unwrap(), "one");
+        queue.submit(2, request("two"));
+        queue.submit(3, request("three"));
+        go_on.send(()).unwrap();
+        assert_eq!(has_begun.recv().unwrap(), "three");
+        go_on.send(()).unwrap();
+        let event = RunMessage::Event(RunEvent::Notice(Notice::DamagedMarker { line: 1 }));
+        assert_eq!(messages.recv().unwrap(), (3, event));
+        let failed = RunMessage::Failed(Failure::environment("three"));
+        assert_eq!(messages.recv().unwrap(), (3, failed));
+        drop(queue);
+        assert!(messages.recv().is_err(), "nothing else was sent");
+    }
+
+    #[test]
+    fn cancel_forgets_what_waits_and_silences_what_runs() {
+        let (queue, has_begun, go_on, messages) = queue();
+        queue.submit(1, request("one"));
+        assert_eq!(has_begun.recv().unwrap(), "one");
+        queue.submit(2, request("two"));
+        queue.cancel();
+        go_on.send(()).unwrap();
+        drop(queue);
+        assert!(has_begun.recv().is_err(), "the second never began");
+        assert!(messages.recv().is_err(), "the first said nothing");
+    }
+}
