@@ -2,6 +2,7 @@
 
 pub mod curriculum;
 pub mod failure;
+pub mod progress;
 pub mod report;
 pub mod runner;
 pub mod watch;

@@ -1,0 +1,39 @@
+//! The store: what was tried, what passed, what was measured, in an SQLite database in the lab.
+//! Comes in: reports and the text they are about. Goes out: plain rows. Two tutors may share it;
+//! what is written is on the disk when the call returns. Not here: processes, screen.
+
+mod query;
+mod record;
+mod schema;
+
+pub use query::{Completion, Standing};
+pub use schema::{SetAside, Store};
+
+use crate::failure::Failure;
+use std::path::Path;
+
+fn failure(path: &Path, what: &str, error: &rusqlite::Error) -> Failure {
+    let failure = Failure::environment(format!(
+        "failed to {what} the progress store \"{}\": {error}",
+        path.display()
+    ));
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DiskFull) => failure.hint("The disk is full: free some space."),
+        Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::CannotOpen) => {
+            failure.hint("The lab's folder must be writable for progress to be kept.")
+        }
+        Some(rusqlite::ErrorCode::DatabaseBusy) => {
+            failure.hint("Another program holds the store: close it and try again.")
+        }
+        _ => failure,
+    }
+}
+
+/// The fingerprint under which an exercise's text is remembered.
+#[must_use]
+pub fn fingerprint(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! What is read from the store.
+
+use super::{Store, fingerprint};
+use crate::curriculum::ModuleId;
+use crate::failure::Failure;
+use rusqlite::{OptionalExtension, params};
+use tinytorch::report::Item;
+
+/// How a module stood at its last check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The outcome, by its serde name: `passed`, `unfinished`, `does_not_compile`, `not_started`.
+    pub outcome: String,
+    /// Tests that passed.
+    pub passed: usize,
+    /// Tests in all.
+    pub expected: usize,
+    /// Whether the check was of the text asked about; otherwise the file was edited since.
+    pub current: bool,
+}
+
+/// A module whose link is the learner's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Completion {
+    /// The module.
+    pub module: ModuleId,
+    /// The fingerprint of the text that was completed.
+    pub fingerprint: String,
+}
+
+impl Store {
+    /// How the module stood at its last check, and whether that was of `text`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn standing(&self, module: ModuleId, text: &str) -> Result<Option<Standing>, Failure> {
+        self.connection
+            .query_row(
+                "SELECT outcome, passed, expected, fingerprint FROM attempts
+                 WHERE module = ?1 ORDER BY id DESC LIMIT 1",
+                [module.0],
+                |row| {
+                    Ok(Standing {
+                        outcome: row.get(0)?,
+                        passed: row.get::<_, u32>(1)? as usize,
+                        expected: row.get::<_, u32>(2)? as usize,
+                        current: row.get::<_, String>(3)? == fingerprint(text),
+                    })
+                },
+            )
+            .optional()
+            .map_err(self.failed("read"))
+    }
+
+    /// How many checks of the module were recorded.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn attempts(&self, module: ModuleId) -> Result<usize, Failure> {
+        self.connection
+            .query_row("SELECT count(*) FROM attempts WHERE module = ?1", [module.0], |row| {
+                row.get::<_, u32>(0)
+            })
+            .map(|count| count as usize)
+            .map_err(self.failed("read"))
+    }
+
+    /// What each analysis of the module last reported about `text`, in the order reported.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn measurements(
+        &self,
+        module: ModuleId,
+        text: &str,
+    ) -> Result<Vec<(String, Item)>, Failure> {
+        let failed = self.failed("read");
+        let mut statement = self
+            .connection
+            .prepare(
+                "SELECT analysis, item FROM measurements
+                 WHERE module = ?1 AND fingerprint = ?2 ORDER BY id",
+            )
+            .map_err(&failed)?;
+        let rows = statement
+            .query_map(params![module.0, fingerprint(text)], |row| Ok((row.get(0)?, row.get(1)?)))
+            .map_err(&failed)?;
+        let rows: Vec<(String, String)> = rows.collect::<Result<_, _>>().map_err(&failed)?;
+        // An item of a kind that this version does not know is no figure it could show.
+        let known = |(analysis, item): (String, String)| {
+            serde_json::from_str(&item).ok().map(|item| (analysis, item))
+        };
+        Ok(rows.into_iter().filter_map(known).collect())
+    }
+
+    /// How many hints of a cell were shown.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn hints_shown(&self, module: ModuleId, cell: &str) -> Result<usize, Failure> {
+        self.connection
+            .query_row(
+                "SELECT shown FROM hints WHERE module = ?1 AND cell = ?2",
+                params![module.0, cell],
+                |row| row.get::<_, u32>(0),
+            )
+            .optional()
+            .map(|shown| shown.map_or(0, |shown| shown as usize))
+            .map_err(self.failed("read"))
+    }
+
+    /// The questions of a module whose answers were looked at.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn answered(&self, module: ModuleId) -> Result<Vec<String>, Failure> {
+        let failed = self.failed("read");
+        let mut statement = self
+            .connection
+            .prepare("SELECT question FROM answers WHERE module = ?1 ORDER BY rowid")
+            .map_err(&failed)?;
+        let rows = statement.query_map([module.0], |row| row.get(0)).map_err(&failed)?;
+        rows.collect::<Result<_, _>>().map_err(&failed)
+    }
+
+    /// The modules whose link is the learner's, in teaching order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn completions(&self) -> Result<Vec<Completion>, Failure> {
+        let failed = self.failed("read");
+        let mut statement = self
+            .connection
+            .prepare("SELECT module, fingerprint FROM completions ORDER BY module")
+            .map_err(&failed)?;
+        let rows = statement
+            .query_map([], |row| {
+                Ok(Completion { module: ModuleId(row.get(0)?), fingerprint: row.get(1)? })
+            })
+            .map_err(&failed)?;
+        rows.collect::<Result<_, _>>().map_err(&failed)
+    }
+
+    /// A remembered choice.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn get(&self, name: &str) -> Result<Option<String>, Failure> {
+        self.connection
+            .query_row("SELECT value FROM settings WHERE name = ?1", [name], |row| row.get(0))
+            .optional()
+            .map_err(self.failed("read"))
+    }
+}

@@ -1,0 +1,171 @@
+//! What is written into the store. Each call is one transaction.
+
+use super::{Store, fingerprint};
+use crate::curriculum::ModuleId;
+use crate::failure::Failure;
+use crate::report::ModuleReport;
+use rusqlite::params;
+use serde::Serialize;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tinytorch::report::Item;
+
+impl Store {
+    /// Remembers a finished check of `text`, with the verdict of every test.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn record_check(&mut self, report: &ModuleReport, text: &str) -> Result<(), Failure> {
+        let failed = self.failed("write to");
+        let transaction = self.connection.transaction().map_err(&failed)?;
+        let (passed, expected) = report.passed();
+        transaction
+            .execute(
+                "INSERT INTO attempts (at, module, fingerprint, outcome, passed, expected)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![
+                    now(),
+                    report.module.0,
+                    fingerprint(text),
+                    word(&report.outcome()),
+                    passed as i64,
+                    expected as i64
+                ],
+            )
+            .map_err(&failed)?;
+        let attempt = transaction.last_insert_rowid();
+        for result in
+            report.tests.iter().filter(|test| !test.old).filter_map(|test| test.result.as_ref())
+        {
+            transaction
+                .execute(
+                    "INSERT INTO verdicts (attempt, test, result) VALUES (?1, ?2, ?3)",
+                    params![attempt, result.name, json(result)],
+                )
+                .map_err(&failed)?;
+        }
+        transaction.commit().map_err(&failed)
+    }
+
+    /// Remembers what an analysis of `text` reported, in place of what it reported
+    /// before about the same text.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn record_analysis(
+        &mut self,
+        module: ModuleId,
+        analysis: &str,
+        items: &[Item],
+        text: &str,
+    ) -> Result<(), Failure> {
+        let failed = self.failed("write to");
+        let transaction = self.connection.transaction().map_err(&failed)?;
+        transaction
+            .execute(
+                "DELETE FROM measurements WHERE module = ?1 AND analysis = ?2 AND fingerprint = ?3",
+                params![module.0, analysis, fingerprint(text)],
+            )
+            .map_err(&failed)?;
+        for item in items.iter().filter(|item| !matches!(item, Item::Progress(_))) {
+            transaction
+                .execute(
+                    "INSERT INTO measurements (at, module, fingerprint, analysis, item)
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
+                    params![now(), module.0, fingerprint(text), analysis, json(item)],
+                )
+                .map_err(&failed)?;
+        }
+        transaction.commit().map_err(&failed)
+    }
+
+    /// Remembers that hints of a cell were shown, up to and including number `shown`.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn record_hint(
+        &mut self,
+        module: ModuleId,
+        cell: &str,
+        shown: usize,
+    ) -> Result<(), Failure> {
+        let failed = self.failed("write to");
+        self.connection
+            .execute(
+                "INSERT INTO hints (module, cell, shown) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO UPDATE SET shown = max(shown, excluded.shown)",
+                params![module.0, cell, shown as i64],
+            )
+            .map(drop)
+            .map_err(failed)
+    }
+
+    /// Remembers that the answer to a question was looked at.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn record_answer(&mut self, module: ModuleId, question: &str) -> Result<(), Failure> {
+        let failed = self.failed("write to");
+        self.connection
+            .execute(
+                "INSERT OR IGNORE INTO answers (module, question, at) VALUES (?1, ?2, ?3)",
+                params![module.0, question, now()],
+            )
+            .map(drop)
+            .map_err(failed)
+    }
+
+    /// Remembers that the learner's own `text` is the module's link from now on.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn record_completion(&mut self, module: ModuleId, text: &str) -> Result<(), Failure> {
+        let failed = self.failed("write to");
+        self.connection
+            .execute(
+                "INSERT OR REPLACE INTO completions (module, at, fingerprint) VALUES (?1, ?2, ?3)",
+                params![module.0, now(), fingerprint(text)],
+            )
+            .map(drop)
+            .map_err(failed)
+    }
+
+    /// Forgets a completion: the reference is the module's link again.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn forget_completion(&mut self, module: ModuleId) -> Result<(), Failure> {
+        let failed = self.failed("write to");
+        self.connection
+            .execute("DELETE FROM completions WHERE module = ?1", [module.0])
+            .map(drop)
+            .map_err(failed)
+    }
+
+    /// Remembers a choice, such as the module last worked on.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), Failure> {
+        let failed = self.failed("write to");
+        self.connection
+            .execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?1, ?2)", [name, value])
+            .map(drop)
+            .map_err(failed)
+    }
+}
+
+/// Seconds since 1970; 0 on a machine whose clock stands before that. The order of rows never
+/// depends on it.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+fn json(value: &impl Serialize) -> String {
+    crate::report::json::to_line(value)
+}
+
+/// A unit variant's serde name, without the quotes.
+fn word(value: &impl Serialize) -> String {
+    json(value).trim_matches('"').to_owned()
+}

@@ -1,0 +1,203 @@
+//! The tables, and the opening of a store: a new one is made, an older one is brought up to date,
+//! a damaged or foreign one is set aside under another name and said.
+
+use super::failure;
+use crate::failure::Failure;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Marks the file as ours: `TTut` in ASCII.
+const APPLICATION: i32 = 0x5454_7574;
+
+/// Each step brings a store from its index to the next version. Steps are only ever added.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE attempts (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, -- the order of attempts, whatever the clock did
+        at INTEGER NOT NULL,                  -- seconds since 1970, as the machine's clock had it
+        module INTEGER NOT NULL,
+        fingerprint TEXT NOT NULL,            -- BLAKE3 of the exercise's text
+        outcome TEXT NOT NULL,
+        passed INTEGER NOT NULL,
+        expected INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX attempts_by_module ON attempts (module, id);
+    CREATE TABLE verdicts (
+        attempt INTEGER NOT NULL REFERENCES attempts (id),
+        test TEXT NOT NULL,
+        result TEXT NOT NULL,                 -- JSON, as in the headless output
+        PRIMARY KEY (attempt, test)
+    ) STRICT;
+    CREATE TABLE measurements (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at INTEGER NOT NULL,
+        module INTEGER NOT NULL,
+        fingerprint TEXT NOT NULL,
+        analysis TEXT NOT NULL,
+        item TEXT NOT NULL                    -- JSON, as in the headless output
+    ) STRICT;
+    CREATE INDEX measurements_by_module ON measurements (module, analysis, id);
+    CREATE TABLE hints (
+        module INTEGER NOT NULL,
+        cell TEXT NOT NULL,
+        shown INTEGER NOT NULL,
+        PRIMARY KEY (module, cell)
+    ) STRICT;
+    CREATE TABLE answers (
+        module INTEGER NOT NULL,
+        question TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (module, question)
+    ) STRICT;
+    CREATE TABLE completions (
+        module INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        fingerprint TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+"];
+
+/// An open store.
+#[derive(Debug)]
+pub struct Store {
+    pub(super) connection: Connection,
+    pub(super) path: PathBuf,
+}
+
+/// A store that could not be used and was put out of the way, whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// Where it lies now.
+    pub kept_as: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+enum Trouble {
+    /// The file is not a store of ours, or broken: it is set aside.
+    Damaged(String),
+    /// Anything else is the caller's to hear.
+    Failed(Failure),
+}
+
+impl Store {
+    /// Opens the store at `path`, or makes one.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, or the store was made by a newer version.
+    pub fn open(path: &Path) -> Result<(Self, Option<SetAside>), Failure> {
+        let damage = match Self::try_open(path) {
+            Ok(store) => return Ok((store, None)),
+            Err(Trouble::Failed(failure)) => return Err(failure),
+            Err(Trouble::Damaged(reason)) => reason,
+        };
+        let aside = set_aside(path, damage)?;
+        match Self::try_open(path) {
+            Ok(store) => Ok((store, Some(aside))),
+            Err(Trouble::Failed(failure)) => Err(failure),
+            Err(Trouble::Damaged(reason)) => Err(Failure::environment(format!(
+                "failed to make a new progress store \"{}\": {reason}",
+                path.display()
+            ))),
+        }
+    }
+
+    fn try_open(path: &Path) -> Result<Self, Trouble> {
+        let troubled = |what| move |error: rusqlite::Error| trouble(path, what, &error);
+        let flags = OpenFlags::default();
+        let mut connection = Connection::open_with_flags(path, flags).map_err(troubled("open"))?;
+        connection.busy_timeout(Duration::from_secs(5)).map_err(troubled("open"))?;
+        let check: String = connection
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+            .map_err(troubled("read"))?;
+        if check != "ok" {
+            return Err(Trouble::Damaged(check));
+        }
+        // WAL lets a second tutor read while one writes; FULL has each commit on the disk.
+        connection
+            .execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
+            )
+            .map_err(troubled("open"))?;
+        migrate(&mut connection, path)?;
+        Ok(Self { connection, path: path.to_owned() })
+    }
+
+    pub(super) fn failed(&self, what: &str) -> impl Fn(rusqlite::Error) -> Failure + use<> {
+        let (path, what) = (self.path.clone(), what.to_owned());
+        move |error| failure(&path, &what, &error)
+    }
+}
+
+fn trouble(path: &Path, what: &str, error: &rusqlite::Error) -> Trouble {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            Trouble::Damaged(error.to_string())
+        }
+        _ => Trouble::Failed(failure(path, what, error)),
+    }
+}
+
+/// Brings the tables up to date in one transaction, so that of two tutors that start at once one
+/// does it and the other finds it done.
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Trouble> {
+    let troubled = |error: rusqlite::Error| trouble(path, "update", &error);
+    let transaction = connection
+        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+        .map_err(troubled)?;
+    let pragma = |name: &str| -> rusqlite::Result<i32> {
+        transaction.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))
+    };
+    let version = pragma("user_version").map_err(troubled)?;
+    let application = pragma("application_id").map_err(troubled)?;
+    let tables: i32 = transaction
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(troubled)?;
+    if application != APPLICATION && tables > 0 {
+        return Err(Trouble::Damaged("it is a database of another program".into()));
+    }
+    let version = usize::try_from(version).unwrap_or(0);
+    if version > MIGRATIONS.len() {
+        return Err(Trouble::Failed(
+            Failure::environment(format!(
+                "the progress store \"{}\" was made by a newer tinytorch-tutor (format {version}, this one knows {})",
+                path.display(),
+                MIGRATIONS.len()
+            ))
+            .hint("Update tinytorch-tutor, or use another lab; nothing was changed."),
+        ));
+    }
+    for step in &MIGRATIONS[version..] {
+        transaction.execute_batch(step).map_err(troubled)?;
+    }
+    if version < MIGRATIONS.len() {
+        let marks = format!(
+            "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {};",
+            MIGRATIONS.len()
+        );
+        transaction.execute_batch(&marks).map_err(troubled)?;
+    }
+    transaction.commit().map_err(troubled)
+}
+
+/// Renames the store, and its journal with it, to the first free name.
+fn set_aside(path: &Path, reason: String) -> Result<SetAside, Failure> {
+    let name = |number: usize| path.with_extension(format!("damaged-{number}.db"));
+    let kept_as = (1..).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(0));
+    std::fs::rename(path, &kept_as)
+        .map_err(|error| Failure::io("set aside the damaged store", path, &error))?;
+    for suffix in ["-wal", "-shm"] {
+        let journal = |base: &Path| {
+            let mut name = base.as_os_str().to_owned();
+            name.push(suffix);
+            PathBuf::from(name)
+        };
+        match std::fs::rename(journal(path), journal(&kept_as)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Failure::io("set aside", &journal(path), &error));
+            }
+            _ => {}
+        }
+    }
+    Ok(SetAside { kept_as, reason })
+}
