@@ -1,0 +1,119 @@
+//! Takes the picture in the README from a real run: makes a lab, solves part of lesson 01, opens
+//! the tutor in a pseudo-terminal, waits for the verdicts, and writes the screen as SVG.
+//!
+//!     cargo build --release && cargo run --release --example screenshot -- docs/screen.svg
+
+#[path = "../tests/pty/terminal.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
+mod terminal;
+
+use std::fmt::Write;
+use std::path::Path;
+use terminal::Terminal;
+use tinytorch_tutor::curriculum::{MODULES, cells};
+
+const SIZE: (u16, u16) = (120, 40);
+/// The cells of lesson 01 that the picture shows as solved.
+const SOLVED: usize = 6;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let target = std::env::args().nth(1).ok_or("usage: screenshot FILE.svg")?;
+    let tutor = std::env::current_exe()?.with_file_name("../tinytorch-tutor");
+    let tutor = tutor.to_str().ok_or("the path of the tutor is not UTF-8")?.to_owned();
+    let folder = tempfile::tempdir()?;
+    let lab = folder.path().join("lab");
+    let made = std::process::Command::new(&tutor).arg("init").arg(&lab).status()?;
+    if !made.success() {
+        return Err("tinytorch-tutor init failed".into());
+    }
+    std::fs::write(lab.join("exercises/01_tensor.rs"), partly_solved())?;
+    let terminal = Terminal::start(&tutor, &["--module", "01"], &lab, SIZE, &[]);
+    terminal.wait_for("verdicts", |screen| screen.contains("tests pass"));
+    std::fs::write(Path::new(&target), terminal.look(svg))?;
+    Ok(())
+}
+
+/// The starter of lesson 01 with its first solutions put back.
+fn partly_solved() -> String {
+    let reference = MODULES[1].reference();
+    let solutions: Vec<_> = cells::parse(reference)
+        .into_iter()
+        .filter(|cell| cell.kind == cells::CellKind::Solution)
+        .collect();
+    let mut text = cells::starter(reference);
+    for cell in solutions.iter().take(SOLVED) {
+        let id = cell.grade_id.as_deref().unwrap_or_default();
+        text = cells::replace(&text, id, cell.text);
+    }
+    text
+}
+
+/// The screen as a picture: one rectangle per run of background, one text element per run of colour.
+fn svg(screen: &vt100::Screen) -> String {
+    const CELL: (f32, f32) = (8.4, 18.0);
+    let (rows, columns) = screen.size();
+    let (width, height) = (CELL.0 * f32::from(columns) + 24.0, CELL.1 * f32::from(rows) + 24.0);
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" \
+         font-family=\"ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace\" font-size=\"14\">\n\
+         <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"#1b1d23\"/>\n"
+    );
+    for row in 0..rows {
+        for column in 0..columns {
+            let Some(cell) = screen.cell(row, column) else { continue };
+            let (x, y) = (12.0 + CELL.0 * f32::from(column), 12.0 + CELL.1 * f32::from(row));
+            let (mut ink, mut paper) =
+                (colour(cell.fgcolor(), "#d7dae0"), colour(cell.bgcolor(), "#1b1d23"));
+            if cell.inverse() {
+                std::mem::swap(&mut ink, &mut paper);
+            }
+            if paper != "#1b1d23" {
+                let _ = writeln!(
+                    svg,
+                    "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\" fill=\"{paper}\"/>",
+                    CELL.0 + 0.3,
+                    CELL.1 + 0.3
+                );
+            }
+            if cell.has_contents() && cell.contents() != " " {
+                let weight = if cell.bold() { " font-weight=\"bold\"" } else { "" };
+                let faint = if cell.dim() { " opacity=\"0.6\"" } else { "" };
+                let text = escape(cell.contents());
+                let base = y + 13.5;
+                let _ = writeln!(
+                    svg,
+                    "<text x=\"{x:.1}\" y=\"{base:.1}\" fill=\"{ink}\"{weight}{faint}>{text}</text>"
+                );
+            }
+        }
+    }
+    svg + "</svg>\n"
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn colour(colour: vt100::Color, default: &str) -> String {
+    const ANSI: [&str; 16] = [
+        "#1b1d23", "#e06c75", "#98c379", "#e5c07b", "#61afef", "#c678dd", "#56b6c2", "#abb2bf",
+        "#5c6370", "#ff7a85", "#b5e890", "#ffd68a", "#7cc3ff", "#e08cf7", "#6fd3e0", "#ffffff",
+    ];
+    match colour {
+        vt100::Color::Default => default.to_owned(),
+        vt100::Color::Idx(index) if index < 16 => ANSI[usize::from(index)].to_owned(),
+        vt100::Color::Idx(index) => indexed(index),
+        vt100::Color::Rgb(red, green, blue) => format!("#{red:02x}{green:02x}{blue:02x}"),
+    }
+}
+
+/// The 6x6x6 cube and the grey ramp of 256-colour terminals.
+fn indexed(index: u8) -> String {
+    if index >= 232 {
+        let grey = 8 + 10 * (index - 232);
+        return format!("#{grey:02x}{grey:02x}{grey:02x}");
+    }
+    let level = |step: u8| if step == 0 { 0 } else { 55 + 40 * step };
+    let cube = index - 16;
+    format!("#{:02x}{:02x}{:02x}", level(cube / 36), level(cube / 6 % 6), level(cube % 6))
+}

@@ -1,0 +1,113 @@
+use super::*;
+use proptest::prelude::*;
+
+const FILE: &str = r#"// ---
+// jupyter: {}
+// ---
+
+// %% [markdown] nbgrader={"grade": false, "grade_id": "t-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// # Title
+
+// %% nbgrader={"grade": false, "grade_id": "t-imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
+use std::fmt;
+
+// %% nbgrader={"grade": false, "grade_id": "t-add", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Adds.
+///
+/// TODO: add the two numbers
+/// APPROACH:
+/// 1. use `+`
+/// 2. return
+///
+/// HINTS:
+/// - it is short
+pub fn add(a: i32, b: i32) -> i32 {
+    // BEGIN SOLUTION
+    a + b
+    // END SOLUTION
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-t-add", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+#[test]
+fn test_unit_add() {
+    assert_eq!(add(1, 2), 3);
+}
+
+// %%
+fn mine() {}
+
+// %% nbgrader={"grade": false, "grade_id": "t-analyses", "locked": true, "schema_version": 3, "solution": false, "task": false}
+pub fn analyze_add(out: &mut Reporter) {}
+"#;
+
+#[test]
+fn cells_have_kinds_names_points_and_lines() {
+    let cells = parse(FILE);
+    let kinds: Vec<CellKind> = cells.iter().map(|cell| cell.kind).collect();
+    use CellKind::*;
+    assert_eq!(kinds, [Head, Markdown, Given, Solution, Test, Own, Given]);
+    assert_eq!(cells[3].grade_id.as_deref(), Some("t-add"));
+    assert_eq!(cells[4].points, 5);
+    assert_eq!(cells[3].first_line, 11);
+    assert!(FILE.lines().nth(10).unwrap().contains("t-add"));
+}
+
+#[test]
+fn tests_and_analyses_are_found() {
+    assert_eq!(tests(FILE), ["test_unit_add"]);
+    assert_eq!(analyses(FILE), ["analyze_add"]);
+}
+
+#[test]
+fn a_starter_waits_where_the_solution_stood() {
+    let starter = starter(FILE);
+    assert!(starter.contains("i32 {\n    todo!(\"t-add\")\n}\n"), "{starter}");
+    assert!(!starter.contains("a + b") && !starter.contains("SOLUTION"));
+    let unsolved =
+        |text| parse(text).iter().map(|cell: &Cell| cell.is_unsolved()).collect::<Vec<_>>();
+    assert_eq!(unsolved(&starter), [false, false, false, true, false, false, false]);
+    assert!(!unsolved(FILE).contains(&true));
+}
+
+#[test]
+fn a_cell_can_be_put_back() {
+    let reference = parse(FILE);
+    assert_eq!(replace(&starter(FILE), "t-add", reference[3].text), FILE);
+}
+
+#[test]
+fn parts_of_the_comment_are_found() {
+    let cells = parse(FILE);
+    assert_eq!(section(&cells[3], "TODO").unwrap(), ["add the two numbers"]);
+    assert_eq!(section(&cells[3], "APPROACH").unwrap(), ["1. use `+`", "2. return"]);
+    assert_eq!(section(&cells[3], "HINTS").unwrap(), ["- it is short"]);
+    assert_eq!(section(&cells[3], "EXAMPLE"), None);
+}
+
+#[test]
+fn a_damaged_marker_makes_the_cell_the_learners_own() {
+    let text = FILE.replacen("\"grade_id\": \"t-add\", ", "", 1);
+    let cells = parse(&text);
+    assert_eq!((cells[3].kind, cells[3].damaged), (CellKind::Own, true));
+}
+
+#[test]
+fn line_ends_do_not_change_a_fingerprint_and_letters_do() {
+    let cell = |text: &str| parse(text)[4].fingerprint();
+    assert_eq!(cell(FILE), cell(&FILE.replace('\n', "\r\n")));
+    assert_eq!(cell(FILE), cell(&FILE.replace("3);\n}", "3);   \n}\n")));
+    assert_ne!(cell(FILE), cell(&FILE.replace("1, 2", "1, 3")));
+}
+
+proptest! {
+    #[test]
+    fn joining_the_cells_gives_the_text_back(text in "(// %%( nbgrader=\\{\"grade\")?[ a-z]{0,9}\n|.{0,20}\n|\u{feff}|\r\n|// BEGIN SOLUTION\n){0,30}") {
+        let joined: String = parse(&text).iter().map(|cell| cell.text).collect();
+        prop_assert_eq!(joined, text);
+    }
+
+    #[test]
+    fn no_text_makes_a_starter_panic(text in "(.|\n){0,200}") {
+        let _ = starter(&text);
+    }
+}

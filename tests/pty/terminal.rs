@@ -1,0 +1,137 @@
+//! A real pseudo-terminal with an emulator behind it: starts a program, types into it, and waits for
+//! what its screen shows. Shared by the end-to-end tests, the benchmark of the first frame, and the
+//! script that takes the picture in the README. No sleeping: each wait ends when the screen changes.
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+/// Long enough for the slowest machine; nothing that works waits that long.
+pub const PATIENCE: Duration = Duration::from_secs(180);
+
+/// A program in a terminal of its own.
+pub struct Terminal {
+    screen: Arc<Screen>,
+    writer: Box<dyn Write + Send>,
+    master: Box<dyn MasterPty + Send>,
+    /// The program.
+    pub child: Box<dyn Child + Send + Sync>,
+}
+
+struct Screen {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    parser: vt100::Parser,
+    raw: Vec<u8>,
+    closed: bool,
+}
+
+impl Terminal {
+    /// Starts `program` with `arguments` in `folder`, on a screen of `columns` by `rows`.
+    pub fn start(
+        program: &str,
+        arguments: &[&str],
+        folder: &Path,
+        (columns, rows): (u16, u16),
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
+        let mut command = CommandBuilder::new(program);
+        command.args(arguments);
+        command.cwd(folder);
+        for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8")] {
+            command.env(name, value);
+        }
+        command.env_remove("NO_COLOR");
+        variables.iter().for_each(|(name, value)| command.env(name, value));
+        let child = pair.slave.spawn_command(command).expect("the program starts");
+        drop(pair.slave);
+        let screen = Arc::new(Screen {
+            state: Mutex::new(State {
+                parser: vt100::Parser::new(rows, columns, 0),
+                raw: vec![],
+                closed: false,
+            }),
+            changed: Condvar::new(),
+        });
+        let reader = pair.master.try_clone_reader().expect("a reader");
+        let behind = Arc::clone(&screen);
+        std::thread::spawn(move || behind.follow(reader));
+        let writer = pair.master.take_writer().expect("a writer");
+        Self { screen, writer, master: pair.master, child }
+    }
+
+    /// Types.
+    pub fn send(&mut self, keys: &str) {
+        self.writer.write_all(keys.as_bytes()).expect("the terminal takes keys");
+        self.writer.flush().expect("the terminal takes keys");
+    }
+
+    /// Changes the size.
+    pub fn resize(&self, (columns, rows): (u16, u16)) {
+        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        self.screen.state.lock().expect("a screen").parser.screen_mut().set_size(rows, columns);
+        self.master.resize(size).expect("the terminal takes a size");
+    }
+
+    /// Waits until the screen shows what `wanted` looks for; panics with the screen when it does not.
+    #[track_caller]
+    pub fn wait_for(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let end = Instant::now() + PATIENCE;
+        let mut state = self.screen.state.lock().expect("a screen");
+        loop {
+            let text = state.parser.screen().contents();
+            if wanted(&text) {
+                return text;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero() && !state.closed, "waited for {what}; the screen is\n{text}");
+            state = self.screen.changed.wait_timeout(state, left).expect("a screen").0;
+        }
+    }
+
+    /// Waits until the screen contains `text`.
+    #[track_caller]
+    pub fn wait_for_text(&self, text: &str) -> String {
+        self.wait_for(&format!("\"{text}\""), |screen| screen.contains(text))
+    }
+
+    /// Waits until the program has ended and everything it wrote was read; returns all of it.
+    pub fn wait_for_end(&mut self) -> (portable_pty::ExitStatus, Vec<u8>) {
+        let status = self.child.wait().expect("an exit status");
+        let mut state = self.screen.state.lock().expect("a screen");
+        while !state.closed {
+            state = self.screen.changed.wait(state).expect("a screen");
+        }
+        (status, state.raw.clone())
+    }
+
+    /// A look at the emulator's screen.
+    pub fn look<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
+        look(self.screen.state.lock().expect("a screen").parser.screen())
+    }
+}
+
+impl Screen {
+    fn follow(&self, mut reader: Box<dyn Read + Send>) {
+        let mut bytes = [0; 8192];
+        loop {
+            // At the end of the program the terminal answers with an error on Linux.
+            let read = reader.read(&mut bytes).unwrap_or(0);
+            let mut state = self.state.lock().expect("a screen");
+            state.parser.process(&bytes[..read]);
+            state.raw.extend_from_slice(&bytes[..read]);
+            state.closed = read == 0;
+            self.changed.notify_all();
+            if read == 0 {
+                return;
+            }
+        }
+    }
+}
