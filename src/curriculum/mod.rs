@@ -2,6 +2,7 @@
 //! patterns. Pure: texts are handed in or embedded. Not here: disk, processes, clock.
 
 pub mod cells;
+pub mod lesson;
 pub mod registry;
 
 pub use registry::{MODULES, Module, ModuleId};
