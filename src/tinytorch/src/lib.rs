@@ -13,4 +13,5 @@ pub mod random;
 pub mod report;
 #[cfg(feature = "sources")]
 pub mod sources;
+pub mod tensor;
 pub mod testing;
