@@ -10,3 +10,12 @@ pub const SUPPORT: &[(&str, &str)] = &[
     ("random.rs", include_str!("random.rs")),
     ("data/mod.rs", include_str!("data/mod.rs")),
 ];
+
+/// The crate's root, as text.
+pub const ROOT: &str = include_str!("lib.rs");
+
+/// The data that the crate embeds, by file name.
+pub const DATA: &[(&str, &[u8])] = &[("data/digits.csv.gz", include_bytes!("data/digits.csv.gz"))];
+
+/// The crate's manifest. It names nothing outside the crate but the exercises, as `../../exercises`.
+pub const MANIFEST: &str = include_str!("../Cargo.toml");
