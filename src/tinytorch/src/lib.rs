@@ -8,7 +8,9 @@ extern crate self as tinytorch;
 pub use flate2;
 pub use ndarray;
 
+pub mod autograd;
 pub mod data;
+pub mod optimizers;
 pub mod random;
 pub mod report;
 #[cfg(feature = "sources")]

@@ -1,7 +1,11 @@
 //! The engine's own source files as text: what a lab is made from, and what the chain compiles.
 
 /// Each module's source, by name, in teaching order.
-pub const MODULES: &[(&str, &str)] = &[("tensor", include_str!("tensor.rs"))];
+pub const MODULES: &[(&str, &str)] = &[
+    ("tensor", include_str!("tensor.rs")),
+    ("autograd", include_str!("autograd.rs")),
+    ("optimizers", include_str!("optimizers.rs")),
+];
 
 /// The files that every module may use and nobody has to write, by file name.
 pub const SUPPORT: &[(&str, &str)] = &[
