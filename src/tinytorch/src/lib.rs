@@ -8,9 +8,8 @@ extern crate self as tinytorch;
 pub use flate2;
 pub use ndarray;
 
-pub mod autograd;
 pub mod data;
-pub mod optimizers;
+pub mod dataloader;
 pub mod random;
 pub mod report;
 #[cfg(feature = "sources")]
