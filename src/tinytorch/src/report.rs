@@ -327,6 +327,29 @@ impl Reporter {
         self.metric(Metric { name, value, unit, target: None, origin: Origin::Measured });
     }
 
+    /// Reports a measured table from `(name, unit)` pairs and rows.
+    pub fn measured_table(
+        &mut self,
+        title: impl Into<String>,
+        columns: &[(&str, &str)],
+        rows: Vec<Vec<Value>>,
+    ) {
+        let columns = columns.iter().map(|&(name, unit)| Column::with_unit(name, unit)).collect();
+        self.table(Table { title: title.into(), columns, rows, origin: Origin::Measured });
+    }
+
+    /// Reports measured curves, drawn as lines.
+    pub fn measured_chart(
+        &mut self,
+        title: impl Into<String>,
+        x: Axis,
+        y: Axis,
+        series: Vec<Series>,
+    ) {
+        let (title, kind) = (title.into(), ChartKind::Line);
+        self.chart(Chart { title, kind, x, y, series, origin: Origin::Measured });
+    }
+
     /// Reports a picture.
     pub fn picture(&mut self, picture: Picture) {
         (self.sink)(Item::Picture(picture));

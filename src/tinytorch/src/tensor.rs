@@ -25,10 +25,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tinytorch::ndarray::{ArcArray, Axis, IxDyn, Slice};
 use tinytorch::random::Rng;
-use tinytorch::report::{
-    Axis as ChartAxis, Chart, ChartKind, Column, Origin, Reporter, Series, Table, Value,
-};
-use tinytorch::testing::{MemoryUse, memory, time};
+use tinytorch::report::{Axis as ChartAxis, Reporter, Series, Value};
+use tinytorch::testing::{memory, time};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "tensor-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Tensor
@@ -353,7 +351,7 @@ pub fn offsets(shape: &[usize], steps: &[usize]) -> Vec<usize> {
 /// APPROACH:
 /// 1. `offsets(outer, &a_steps)` lists where each row of `a` begins; the same for `b`.
 /// 2. In a row, the last step of an operand is 1 (take a slice of `width` elements) or 0 (one number).
-/// 3. `match` on the two last steps and extend `elements` by the whole row.
+/// 3. `match` on the two last steps and extend a vector by the whole row; the vector is the result.
 ///
 /// EXAMPLE: `(2, 3)` and `(3)`: rows of `a` begin at `[0, 3]`, those of `b` at `[0, 0]`, and both last
 /// steps are 1.
@@ -372,20 +370,29 @@ pub fn zip_with(op: &str, a: &Tensor, b: &Tensor, f: impl Fn(f32, f32) -> f32) -
     // Different shapes cannot both be scalars, so there is a last axis.
     let last = shape.len() - 1;
     let (outer, width) = (&shape[..last], shape[last]);
-    let mut elements = Vec::with_capacity(count(&shape));
-    // BEGIN SOLUTION
-    for (i, j) in offsets(outer, &a_steps).into_iter().zip(offsets(outer, &b_steps)) {
-        match (a_steps[last], b_steps[last]) {
-            (1, 1) => {
-                let rows = x[i..][..width].iter().zip(&y[j..][..width]);
-                elements.extend(rows.map(|(&x, &y)| f(x, y)));
+    let elements: Vec<f32> = {
+        // BEGIN SOLUTION
+        let mut elements = Vec::with_capacity(count(&shape));
+        for (i, j) in offsets(outer, &a_steps).into_iter().zip(offsets(outer, &b_steps)) {
+            match (a_steps[last], b_steps[last]) {
+                (1, 1) => {
+                    let pairs = x[i..][..width].iter().zip(&y[j..][..width]);
+                    elements.extend(pairs.map(|(&x, &y)| f(x, y)));
+                }
+                (1, _) => {
+                    let y = y[j];
+                    elements.extend(x[i..][..width].iter().map(|&x| f(x, y)));
+                }
+                (_, 1) => {
+                    let x = x[i];
+                    elements.extend(y[j..][..width].iter().map(|&y| f(x, y)));
+                }
+                _ => elements.push(f(x[i], y[j])),
             }
-            (1, _) => elements.extend(x[i..][..width].iter().map(|&x| f(x, y[j]))),
-            (_, 1) => elements.extend(y[j..][..width].iter().map(|&y| f(x[i], y))),
-            _ => elements.push(f(x[i], y[j])),
         }
-    }
-    // END SOLUTION
+        elements
+        // END SOLUTION
+    };
     values(elements, &shape)
 }
 
@@ -689,7 +696,7 @@ impl Tensor {
     /// 1. `broadcast_shape` of the leading axes tells how many products there are.
     /// 2. `broadcast_steps` and `offsets` of the leading axes tell, for each product, the number of the
     ///    matrix in `self` and in `other`: count whole matrices, of m * k and of k * n elements.
-    /// 3. Each product goes into its own m * n elements of `elements`.
+    /// 3. Begin with `count(&batch) * m * n` zeros; each product goes into its own m * n of them.
     ///
     /// EXAMPLE: (8, 2, 3) x (3, 4): 8 products; matrices 0..8 of `self`, always matrix 0 of `other`.
     ///
@@ -704,15 +711,18 @@ impl Tensor {
         let (b_batch, [_, n]) = split_matrix(other.shape());
         let batch = broadcast_shape("matmul", a_batch, b_batch);
         let (x, y) = (self.data(), other.data());
-        let mut elements = vec![0.0; count(&batch) * m * n];
-        // BEGIN SOLUTION
-        let a_matrices = offsets(&batch, &broadcast_steps(a_batch, &batch));
-        let b_matrices = offsets(&batch, &broadcast_steps(b_batch, &batch));
-        for (number, (i, j)) in a_matrices.into_iter().zip(b_matrices).enumerate() {
-            let (a, b) = (&x[i * m * k..][..m * k], &y[j * k * n..][..k * n]);
-            matmul_2d(a, b, k, n, &mut elements[number * m * n..][..m * n]);
-        }
-        // END SOLUTION
+        let elements: Vec<f32> = {
+            // BEGIN SOLUTION
+            let a_matrices = offsets(&batch, &broadcast_steps(a_batch, &batch));
+            let b_matrices = offsets(&batch, &broadcast_steps(b_batch, &batch));
+            let mut elements = vec![0.0; count(&batch) * m * n];
+            for (number, (i, j)) in a_matrices.into_iter().zip(b_matrices).enumerate() {
+                let (a, b) = (&x[i * m * k..][..m * k], &y[j * k * n..][..k * n]);
+                matmul_2d(a, b, k, n, &mut elements[number * m * n..][..m * n]);
+            }
+            elements
+            // END SOLUTION
+        };
         let shape = [&batch[..], &[m, n]].concat();
         Tensor::made_by(Op::MatMul, values(elements, &shape), &[self, other])
     }
@@ -1025,8 +1035,8 @@ pub fn reduce(
     start: f32,
     f: impl Fn(f32, f32) -> f32,
 ) -> Vec<f32> {
-    let mut out = vec![start; outer * inner];
     // BEGIN SOLUTION
+    let mut out = vec![start; outer * inner];
     if inner == 1 {
         let fold = |piece: &[f32]| piece.iter().fold(start, |so_far, &x| f(so_far, x));
         for (o, result) in out.iter_mut().enumerate() {
@@ -1041,8 +1051,8 @@ pub fn reduce(
             }
         }
     }
-    // END SOLUTION
     out
+    // END SOLUTION
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-tensor-reduce", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
@@ -1295,66 +1305,58 @@ fn test_module() {
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-analyze-memory-layout", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// 📊 Purpose: show that the order of a walk through memory decides its speed.
-/// Measured: the time to add up square matrices row by row and column by column.
-/// Key insight: both walks do the same additions; along a row 16 neighbours arrive with one cache line,
-/// down a column every element fetches a line of its own.
-/// Production context: frameworks keep strides with each tensor and copy a view together before a hot loop.
+/// Measured: the time to add up square matrices: every row with your `reduce`, every column by walking
+/// down it, and every column with your `reduce`, which adds whole lines.
+/// Key insight: all three do the same number of additions. Along a line 16 neighbours arrive with one
+/// cache line; down a column every element needs a line of its own, and 15 of its 16 numbers are for later.
+/// Production context: libraries reorder loops, or copy a view together first, so that the innermost loop
+/// runs along memory.
 pub fn analyze_memory_layout(out: &mut Reporter) {
-    /// Visits element (line, place) at `line * along_lines + place * along_places`.
-    fn walk(data: &[f32], size: usize, along_lines: usize, along_places: usize) -> f32 {
-        let mut total = 0.0;
-        for line in 0..size {
-            let start = line * along_lines;
-            total += (0..size).map(|place| data[start + place * along_places]).sum::<f32>();
-        }
-        total
+    /// The sum of each column, one column after the other; in pieces of 64, as `reduce` does.
+    fn down_columns(data: &[f32], size: usize) -> Vec<f32> {
+        let down = |column: usize| {
+            let piece = |first: usize| {
+                (first..size.min(first + 64)).fold(0.0, |sum, row| sum + data[row * size + column])
+            };
+            (0..size).step_by(64).map(piece).sum()
+        };
+        (0..size).map(down).collect()
     }
 
-    let (mut rows, mut curves) = (vec![], [vec![], vec![]]);
-    let mut slowdown = 0.0;
+    let names = ["rows", "columns, walked down", "columns, line by line"];
+    let (mut rows, mut curves, mut slowdown) = (vec![], names.map(|_| vec![]), 0.0);
     for size in [250, 500, 1000, 2000] {
         let matrix = Tensor::ones(&[size, size]);
         let data = matrix.data();
-        let by_row = time(5, || walk(&data, size, size, 1));
-        let by_column = time(5, || walk(&data, size, 1, size));
-        slowdown = by_column.median / by_row.median;
-        let elements = matrix.numel() as f64;
-        curves[0].push((size as f64, by_row.median / elements));
-        curves[1].push((size as f64, by_column.median / elements));
-        rows.push(vec![
-            size.into(),
-            matrix.nbytes().into(),
-            (size * size_of::<f32>()).into(),
-            by_row.into(),
-            by_column.into(),
-            slowdown.into(),
-        ]);
+        let add = |x, y| x + y;
+        let times = [
+            time(7, || reduce(&data, [size, size, 1], 0.0, add)),
+            time(7, || down_columns(&data, size)),
+            time(7, || reduce(&data, [1, size, size], 0.0, add)),
+        ];
+        slowdown = times[1].median / times[0].median;
+        for (curve, timing) in curves.iter_mut().zip(times) {
+            curve.push((size as f64, timing.median / matrix.numel() as f64));
+        }
+        let stride = size * size_of::<f32>();
+        let mut row: Vec<Value> = vec![size.into(), matrix.nbytes().into(), stride.into()];
+        row.extend(times.map(Value::from));
+        row.push(slowdown.into());
+        rows.push(row);
     }
-    out.table(Table {
-        title: "Adding up a square matrix".into(),
-        columns: vec![
-            Column::plain("size"),
-            Column::with_unit("matrix", "B"),
-            Column::with_unit("column stride", "B"),
-            Column::with_unit("row by row", "s"),
-            Column::with_unit("column by column", "s"),
-            Column::with_unit("slowdown", "x"),
-        ],
-        rows,
-        origin: Origin::Measured,
-    });
-    let [by_row, by_column] = curves;
-    out.chart(Chart {
-        title: "Time for one element".into(),
-        kind: ChartKind::Line,
-        x: ChartAxis::linear("size of the matrix", ""),
-        y: ChartAxis::linear("time per element", "s"),
-        series: vec![Series::new("row by row", by_row), Series::new("column by column", by_column)],
-        origin: Origin::Measured,
-    });
-    out.measured("column walk against row walk, 2000 x 2000", slowdown, "x");
+    let mut columns = vec![("size", ""), ("matrix", "B"), ("column stride", "B")];
+    columns.extend(names.map(|name| (name, "s")));
+    columns.push(("slowdown", "x"));
+    out.measured_table("Adding up a square matrix", &columns, rows);
+    out.measured_chart(
+        "Time for one element",
+        ChartAxis::linear("size of the matrix", ""),
+        ChartAxis::linear("time per element", "s"),
+        names.iter().zip(curves).map(|(&name, curve)| Series::new(name, curve)).collect(),
+    );
+    out.measured("walking down columns against rows, 2000 x 2000", slowdown, "x");
     out.insight(format!(
-        "At 2000 x 2000 each step down a column jumps 8,000 bytes, and the same additions take {slowdown:.1} times as long."
+        "At 2000 x 2000 each step down a column jumps 8,000 bytes, and the same additions take {slowdown:.1} times as long as along the rows. Line by line, the same column sums need no jumps."
     ));
 }
 
@@ -1376,51 +1378,40 @@ pub fn analyze_matmul_orders(out: &mut Reporter) {
         }
     }
 
+    let (mut rows, mut curves, mut speedup) = (vec![], [vec![], vec![]], 0.0);
     let mut rng = Rng::seeded(1);
-    let (mut rows, mut curves) = (vec![], [vec![], vec![]]);
-    let mut speedup = 0.0;
-    for n in [16, 32, 64, 128, 256, 384] {
+    for n in [16, 32, 64, 128, 256] {
         let (a, b) = (Tensor::randn(&[n, n], &mut rng), Tensor::randn(&[n, n], &mut rng));
         let (a, b) = (a.data(), b.data());
         let mut product = vec![0.0; n * n];
         let textbook = time(5, || matmul_ijk(&a, &b, n, n, &mut product));
         let along_memory = time(5, || matmul_2d(&a, &b, n, n, &mut product));
         speedup = textbook.median / along_memory.median;
-        let operations = 2.0 * (n as f64).powi(3);
-        curves[0].push((n as f64, operations / textbook.median));
-        curves[1].push((n as f64, operations / along_memory.median));
+        let rates = [textbook, along_memory].map(|timing| 2.0 * (n as f64).powi(3) / timing.median);
+        for (curve, rate) in curves.iter_mut().zip(rates) {
+            curve.push((n as f64, rate));
+        }
         rows.push(vec![
-            Value::from(n),
+            n.into(),
             textbook.into(),
             along_memory.into(),
-            (operations / along_memory.median).into(),
+            rates[1].into(),
             speedup.into(),
         ]);
     }
-    out.table(Table {
-        title: "Product of two n x n matrices".into(),
-        columns: vec![
-            Column::plain("n"),
-            Column::with_unit("i-j-k", "s"),
-            Column::with_unit("i-k-j", "s"),
-            Column::with_unit("rate of i-k-j", "FLOP/s"),
-            Column::with_unit("speedup", "x"),
-        ],
-        rows,
-        origin: Origin::Measured,
-    });
+    let columns =
+        [("n", ""), ("i-j-k", "s"), ("i-k-j", "s"), ("rate of i-k-j", "FLOP/s"), ("speedup", "x")];
+    out.measured_table("Product of two n x n matrices", &columns, rows);
     let [textbook, along_memory] = curves;
-    out.chart(Chart {
-        title: "Matrix product by order of the loops".into(),
-        kind: ChartKind::Line,
-        x: ChartAxis::log("n", ""),
-        y: ChartAxis::linear("rate", "FLOP/s"),
-        series: vec![Series::new("i-j-k", textbook), Series::new("i-k-j", along_memory)],
-        origin: Origin::Measured,
-    });
-    out.measured("i-k-j against i-j-k, n = 384", speedup, "x");
+    out.measured_chart(
+        "Matrix product by order of the loops",
+        ChartAxis::log("n", ""),
+        ChartAxis::linear("rate", "FLOP/s"),
+        vec![Series::new("i-j-k", textbook), Series::new("i-k-j", along_memory)],
+    );
+    out.measured("i-k-j against i-j-k, n = 256", speedup, "x");
     out.insight(format!(
-        "Swapping two lines makes the product of two 384 x 384 matrices {speedup:.1} times as fast, with the same number of operations."
+        "Swapping two loops makes the product of two 256 x 256 matrices {speedup:.1} times as fast, with the same number of operations."
     ));
 }
 
@@ -1434,58 +1425,40 @@ pub fn analyze_matmul_orders(out: &mut Reporter) {
 pub fn analyze_broadcasting_memory(out: &mut Reporter) {
     const WIDTH: usize = 1024;
     let bias = Tensor::ones(&[WIDTH]);
-    let copied =
-        |batch: &Tensor| batch + Tensor::new(&bias.data().repeat(batch.shape()[0]), batch.shape());
-
-    let (mut rows, mut curves) = (vec![], [vec![], vec![]]);
-    let mut counts: Option<[MemoryUse; 2]> = None;
+    let copying = |batch: &Tensor| {
+        let copies = bias.data().repeat(batch.shape()[0]);
+        batch + Tensor::from_array(values(copies, batch.shape()))
+    };
+    let (mut timings, mut counts, mut curves, mut ratio) = (vec![], vec![], [vec![], vec![]], 0.0);
     for height in [16, 64, 256, 1024] {
         let batch = Tensor::ones(&[height, WIDTH]);
-        let times = [time(9, || &batch + &bias), time(9, || copied(&batch))];
-        counts = match (memory(|| &batch + &bias).1, memory(|| copied(&batch)).1) {
-            (Some(broadcast), Some(copied)) => Some([broadcast, copied]),
-            _ => None,
-        };
-        let mut row: Vec<Value> = vec![height.into(), times[0].into(), times[1].into()];
-        if let Some(counts) = counts {
-            row.extend(counts.map(|count| Value::from(count.peak)));
-            for (curve, count) in curves.iter_mut().zip(counts) {
-                curve.push((height as f64, count.peak as f64));
-            }
-        }
-        rows.push(row);
+        let times = [time(9, || &batch + &bias), time(9, || copying(&batch))].map(Value::from);
+        timings.push([vec![height.into()], times.to_vec()].concat());
+        let (broadcast, copied) = (memory(|| &batch + &bias).1, memory(|| copying(&batch)).1);
+        let (Some(broadcast), Some(copied)) = (broadcast, copied) else { continue };
+        counts.push(vec![height.into(), broadcast.peak.into(), copied.peak.into()]);
+        curves[0].push((height as f64, broadcast.peak as f64));
+        curves[1].push((height as f64, copied.peak as f64));
+        ratio = copied.peak as f64 / broadcast.peak as f64;
     }
-    let mut columns = vec![
-        Column::plain("rows"),
-        Column::with_unit("broadcast", "s"),
-        Column::with_unit("copied", "s"),
-    ];
-    if counts.is_some() {
-        columns.push(Column::with_unit("broadcast, peak", "B"));
-        columns.push(Column::with_unit("copied, peak", "B"));
-    }
-    let title = "Adding a bias of 1,024 numbers to every row".to_owned();
-    out.table(Table { title, columns, rows, origin: Origin::Measured });
-    let Some([broadcast, copied]) = counts else {
-        out.insight("Bytes are counted when the tutor runs this analysis; this binary has no counting allocator.");
+    let columns = [("rows", ""), ("broadcast", "s"), ("copied first", "s")];
+    out.measured_table("Time to add a bias of 1,024 numbers to every row", &columns, timings);
+    if counts.is_empty() {
+        out.insight("This program counts no bytes; the tutor's own run of this analysis does.");
         return;
-    };
-    let [broadcast_curve, copied_curve] = curves;
-    out.chart(Chart {
-        title: "Most memory in use during the addition".into(),
-        kind: ChartKind::Line,
-        x: ChartAxis::log("rows", ""),
-        y: ChartAxis::log("peak", "B"),
-        series: vec![
-            Series::new("broadcast", broadcast_curve),
-            Series::new("copied", copied_curve),
-        ],
-        origin: Origin::Measured,
-    });
-    let ratio = copied.peak as f64 / broadcast.peak as f64;
+    }
+    let columns = [("rows", ""), ("broadcast", "B"), ("copied first", "B")];
+    out.measured_table("Most memory in use during the addition", &columns, counts);
+    let [broadcast, copied] = curves;
+    out.measured_chart(
+        "Most memory in use, by rows",
+        ChartAxis::log("rows", ""),
+        ChartAxis::log("peak", "B"),
+        vec![Series::new("broadcast", broadcast), Series::new("copied first", copied)],
+    );
     out.measured("memory of copying against broadcasting, 1,024 rows", ratio, "x");
     out.insight(format!(
-        "For 1,024 rows, copying the bias first needs {ratio:.1} times the memory. Step 0 needs none: the result itself is all that is allocated."
+        "For 1,024 rows, copying the bias first takes {ratio:.1} times the memory. Step 0 takes none: all that is allocated is the result."
     ));
 }
 
