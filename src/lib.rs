@@ -2,7 +2,11 @@
 
 pub mod curriculum;
 pub mod failure;
+pub mod lab;
 pub mod progress;
 pub mod report;
 pub mod runner;
 pub mod watch;
+
+/// The versions of third-party crates that the engine was tested with.
+pub const LOCK: &str = include_str!("../Cargo.lock");

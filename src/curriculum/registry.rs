@@ -1,6 +1,7 @@
 //! The modules of the course, in teaching order: one slice, from which lists, help, chain and
 //! milestones follow.
 
+use crate::failure::Failure;
 use serde::Serialize;
 
 /// A module's number: its place in [`MODULES`] and in the chain.
@@ -20,32 +21,59 @@ pub struct Module {
     pub subtitle: &'static str,
     /// Modules whose code it stands on.
     pub prerequisites: &'static [u8],
+    lesson: &'static str,
+}
+
+macro_rules! module {
+    ($number:literal, $name:literal, $title:literal, $subtitle:literal, $prerequisites:expr) => {
+        Module {
+            id: ModuleId($number),
+            name: $name,
+            title: $title,
+            subtitle: $subtitle,
+            prerequisites: &$prerequisites,
+            lesson: include_str!(concat!("../../lessons/0", $number, "_", $name, ".md")),
+        }
+    };
 }
 
 /// The course.
 pub const MODULES: &[Module] = &[
-    module(0, "setup", "Setup", "The loop, and a stopwatch you can trust", &[]),
-    module(1, "tensor", "Tensor", "The array that everything else is made of", &[0]),
-    module(2, "activations", "Activations", "Why layers need a bend between them", &[1]),
-    module(3, "layers", "Layers", "Weights that know their shape", &[1, 2]),
-    module(4, "losses", "Losses", "One number for how wrong a model is", &[1, 2, 3]),
+    module!(0, "setup", "Setup", "The loop, and a stopwatch you can trust", []),
+    module!(1, "tensor", "Tensor", "The array that everything else is made of", [0]),
+    module!(2, "activations", "Activations", "Why layers need a bend between them", [1]),
+    module!(3, "layers", "Layers", "Weights that know their shape", [1, 2]),
+    module!(4, "losses", "Losses", "One number for how wrong a model is", [1, 2, 3]),
 ];
-
-const fn module(
-    number: u8,
-    name: &'static str,
-    title: &'static str,
-    subtitle: &'static str,
-    prerequisites: &'static [u8],
-) -> Module {
-    Module { id: ModuleId(number), name, title, subtitle, prerequisites }
-}
 
 impl Module {
     /// `01_tensor`: the name of its lesson and exercise files.
     #[must_use]
     pub fn slug(&self) -> String {
         format!("{:02}_{}", self.id.0, self.name)
+    }
+
+    /// The lesson, as text.
+    #[must_use]
+    pub fn lesson(&self) -> &'static str {
+        self.lesson
+    }
+
+    /// The module of that number.
+    #[must_use]
+    pub fn by_id(id: ModuleId) -> Option<&'static Self> {
+        MODULES.get(usize::from(id.0))
+    }
+
+    /// The module that a person means by `15`, `memoization` or `15_memoization`.
+    ///
+    /// # Errors
+    /// When there is none; the failure suggests the nearest name.
+    pub fn named(word: &str) -> Result<&'static Self, Failure> {
+        let is_meant = |module: &&Module| {
+            word == module.slug() || word == module.name || word.parse() == Ok(module.id.0)
+        };
+        MODULES.iter().find(is_meant).ok_or_else(|| unknown(word))
     }
 
     /// The reference solution, as text.
@@ -55,5 +83,45 @@ impl Module {
             .iter()
             .find(|(name, _)| *name == self.name)
             .map_or("", |(_, text)| text)
+    }
+}
+
+fn unknown(word: &str) -> Failure {
+    let failure = Failure::usage(format!("unknown module \"{word}\""));
+    let likeness = |module: &&Module| {
+        let name = strsim::jaro_winkler(word, module.name);
+        name.max(strsim::jaro_winkler(word, &module.slug()))
+    };
+    let nearest = MODULES.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    match nearest.filter(|module| likeness(module) > 0.6) {
+        Some(module) => failure.hint(format!("Did you mean \"{}\"?", module.slug())),
+        None => failure.hint("`tinytorch-tutor list` shows all modules."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_is_meant_by_number_name_or_both() {
+        for word in ["1", "01", "tensor", "01_tensor"] {
+            assert_eq!(Module::named(word).unwrap().id, ModuleId(1), "{word}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_module_is_answered_with_the_nearest_name() {
+        let failure = Module::named("tensr").unwrap_err();
+        assert_eq!(failure.to_string(), "unknown module \"tensr\"\n  Did you mean \"01_tensor\"?");
+        assert!(Module::named("99").unwrap_err().hints[0].contains("list"));
+    }
+
+    #[test]
+    fn numbers_count_up_and_prerequisites_come_before() {
+        for (index, module) in MODULES.iter().enumerate() {
+            assert_eq!(usize::from(module.id.0), index);
+            assert!(module.prerequisites.iter().all(|before| *before < module.id.0));
+        }
     }
 }

@@ -19,15 +19,6 @@ pub struct Standing {
     pub current: bool,
 }
 
-/// A module whose link is the learner's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Completion {
-    /// The module.
-    pub module: ModuleId,
-    /// The fingerprint of the text that was completed.
-    pub fingerprint: String,
-}
-
 impl Store {
     /// How the module stood at its last check, and whether that was of `text`.
     ///
@@ -120,24 +111,6 @@ impl Store {
             .prepare("SELECT question FROM answers WHERE module = ?1 ORDER BY rowid")
             .map_err(&failed)?;
         let rows = statement.query_map([module.0], |row| row.get(0)).map_err(&failed)?;
-        rows.collect::<Result<_, _>>().map_err(&failed)
-    }
-
-    /// The modules whose link is the learner's, in teaching order.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn completions(&self) -> Result<Vec<Completion>, Failure> {
-        let failed = self.failed("read");
-        let mut statement = self
-            .connection
-            .prepare("SELECT module, fingerprint FROM completions ORDER BY module")
-            .map_err(&failed)?;
-        let rows = statement
-            .query_map([], |row| {
-                Ok(Completion { module: ModuleId(row.get(0)?), fingerprint: row.get(1)? })
-            })
-            .map_err(&failed)?;
         rows.collect::<Result<_, _>>().map_err(&failed)
     }
 

@@ -114,33 +114,6 @@ impl Store {
             .map_err(failed)
     }
 
-    /// Remembers that the learner's own `text` is the module's link from now on.
-    ///
-    /// # Errors
-    /// When the store cannot be written.
-    pub fn record_completion(&mut self, module: ModuleId, text: &str) -> Result<(), Failure> {
-        let failed = self.failed("write to");
-        self.connection
-            .execute(
-                "INSERT OR REPLACE INTO completions (module, at, fingerprint) VALUES (?1, ?2, ?3)",
-                params![module.0, now(), fingerprint(text)],
-            )
-            .map(drop)
-            .map_err(failed)
-    }
-
-    /// Forgets a completion: the reference is the module's link again.
-    ///
-    /// # Errors
-    /// When the store cannot be written.
-    pub fn forget_completion(&mut self, module: ModuleId) -> Result<(), Failure> {
-        let failed = self.failed("write to");
-        self.connection
-            .execute("DELETE FROM completions WHERE module = ?1", [module.0])
-            .map(drop)
-            .map_err(failed)
-    }
-
     /// Remembers a choice, such as the module last worked on.
     ///
     /// # Errors

@@ -49,11 +49,6 @@ const MIGRATIONS: &[&str] = &["
         at INTEGER NOT NULL,
         PRIMARY KEY (module, question)
     ) STRICT;
-    CREATE TABLE completions (
-        module INTEGER PRIMARY KEY,
-        at INTEGER NOT NULL,
-        fingerprint TEXT NOT NULL
-    ) STRICT;
     CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 "];
 

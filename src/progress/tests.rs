@@ -55,7 +55,7 @@ fn a_check_is_remembered_with_the_text_it_was_of() {
 }
 
 #[test]
-fn measurements_choices_hints_answers_and_completions_come_back() {
+fn measurements_choices_hints_and_answers_come_back() {
     let lab = Lab::new();
     let mut store = lab.open();
     let item = Item::Insight(Insight { text: "Rows are faster.".into() });
@@ -65,17 +65,12 @@ fn measurements_choices_hints_answers_and_completions_come_back() {
     store.record_hint(TENSOR, "tensor-add", 1).unwrap();
     store.record_answer(TENSOR, "cache-lines").unwrap();
     store.record_answer(TENSOR, "cache-lines").unwrap();
-    store.record_completion(TENSOR, "text").unwrap();
     store.set("module", "01_tensor").unwrap();
     let store = lab.open();
     assert_eq!(store.measurements(TENSOR, "text").unwrap(), [("analyze_layout".into(), item)]);
     assert_eq!(store.measurements(TENSOR, "another text").unwrap(), []);
     assert_eq!(store.hints_shown(TENSOR, "tensor-add").unwrap(), 2);
     assert_eq!(store.answered(TENSOR).unwrap(), ["cache-lines"]);
-    assert_eq!(
-        store.completions().unwrap(),
-        [Completion { module: TENSOR, fingerprint: fingerprint("text") }]
-    );
     assert_eq!(store.get("module").unwrap().as_deref(), Some("01_tensor"));
 }
 

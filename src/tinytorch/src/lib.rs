@@ -8,8 +8,10 @@ extern crate self as tinytorch;
 pub use flate2;
 pub use ndarray;
 
+pub mod autograd;
 pub mod data;
 pub mod dataloader;
+pub mod optimizers;
 pub mod random;
 pub mod report;
 #[cfg(feature = "sources")]

@@ -1,7 +1,11 @@
 //! The engine's own source files as text: what a lab is made from, and what the chain compiles.
 
 /// Each module's source, by name, in teaching order.
-pub const MODULES: &[(&str, &str)] = &[("tensor", include_str!("tensor.rs"))];
+pub const MODULES: &[(&str, &str)] = &[
+    ("tensor", include_str!("tensor.rs")),
+    ("autograd", include_str!("autograd.rs")),
+    ("optimizers", include_str!("optimizers.rs")),
+];
 
 /// The files that every module may use and nobody has to write, by file name.
 pub const SUPPORT: &[(&str, &str)] = &[
@@ -10,3 +14,12 @@ pub const SUPPORT: &[(&str, &str)] = &[
     ("random.rs", include_str!("random.rs")),
     ("data/mod.rs", include_str!("data/mod.rs")),
 ];
+
+/// The crate's root, as text.
+pub const ROOT: &str = include_str!("lib.rs");
+
+/// The data that the crate embeds, by file name.
+pub const DATA: &[(&str, &[u8])] = &[("data/digits.csv.gz", include_bytes!("data/digits.csv.gz"))];
+
+/// The crate's manifest. It names nothing outside the crate but the exercises, as `../../exercises`.
+pub const MANIFEST: &str = include_str!("../Cargo.toml");

@@ -1,0 +1,137 @@
+//! Making a lab. Nothing that exists is overwritten, so a lab that was made half is made whole by
+//! doing it again. Needs no network. Beside the exercises lie the engine's sources, so that plain cargo
+//! and rust-analyzer understand the folder.
+
+use super::{Lab, atomic, paths::MARK};
+use crate::curriculum::{MODULES, cells};
+use crate::failure::Failure;
+use std::path::Path;
+use tinytorch::sources;
+
+/// What the exercises hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filled {
+    /// Starters.
+    Starters,
+    /// The reference solutions.
+    Solutions,
+}
+
+/// Makes a lab at `root`, or completes one that is there.
+///
+/// # Errors
+/// When `root` holds files that are not a lab's, or cannot be written.
+pub fn create(root: &Path, filled: Filled) -> Result<Lab, Failure> {
+    refuse_foreign(root)?;
+    // The mark comes first: a lab that was made half is known as one.
+    atomic::write_new(&root.join(MARK), mark().as_bytes())?;
+    let lab = Lab::at(root.canonicalize().map_err(|e| Failure::io("open", root, &e))?);
+    for module in MODULES {
+        let text = match filled {
+            Filled::Starters => cells::starter(module.reference()),
+            Filled::Solutions => module.reference().to_owned(),
+        };
+        atomic::write_new(&lab.exercise(module), text.as_bytes())?;
+        atomic::write_new(&lab.lesson(module), module.lesson().as_bytes())?;
+    }
+    atomic::write_new(&lab.root().join(".gitignore"), b".tinytorch/\ntarget/\n")?;
+    lab.write_package()?;
+    Ok(lab)
+}
+
+/// A folder with other things in it is somebody's; a lab is not poured over it.
+fn refuse_foreign(root: &Path) -> Result<(), Failure> {
+    if root.join(MARK).is_file() {
+        return Ok(());
+    }
+    let taken = match std::fs::read_dir(root) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+        Err(error) => return Err(Failure::io("open the folder", root, &error)),
+    };
+    if taken {
+        return Err(Failure::environment(format!(
+            "\"{}\" holds other files; nothing was written",
+            root.display()
+        ))
+        .hint("Name a folder that does not exist yet."));
+    }
+    Ok(())
+}
+
+fn mark() -> String {
+    format!(
+        "# This folder is a lab of tinytorch-tutor.\nformat = 1\nmade_by = \"{}\"\n",
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+impl Lab {
+    /// Writes the engine and a Cargo workspace around it, for cargo and rust-analyzer. These files are
+    /// the tutor's: they are brought up to date, the learner's are not touched.
+    fn write_package(&self) -> Result<(), Failure> {
+        let engine = self.own().join("engine");
+        let source = |name: &str| engine.join("src").join(name);
+        atomic::write(&source("lib.rs"), sources::ROOT.as_bytes())?;
+        for (name, text) in sources::MODULES {
+            atomic::write(&source(&format!("{name}.rs")), text.as_bytes())?;
+        }
+        for (name, text) in sources::SUPPORT {
+            atomic::write(&source(name), text.as_bytes())?;
+        }
+        for (name, bytes) in sources::DATA {
+            atomic::write(&source(name), bytes)?;
+        }
+        atomic::write(&engine.join("Cargo.toml"), engine_manifest().as_bytes())?;
+        atomic::write_new(&self.root().join("Cargo.toml"), WORKSPACE.as_bytes())?;
+        atomic::write_new(&self.root().join("Cargo.lock"), crate::LOCK.as_bytes())?;
+        Ok(())
+    }
+}
+
+const WORKSPACE: &str = "\
+# Lets cargo and rust-analyzer understand the exercises: each is an example of the engine's package.
+[workspace]
+members = [\".tinytorch/engine\"]
+resolver = \"3\"
+";
+
+/// The engine's manifest without what only its own development needs: tests' crates, benchmarks.
+fn engine_manifest() -> String {
+    let mut manifest: toml::Table = sources::MANIFEST.parse().unwrap_or_default();
+    for key in ["dev-dependencies", "bench", "test"] {
+        manifest.remove(key);
+    }
+    manifest.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_lab_is_made_once_and_completed_without_touching_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("lab");
+        let lab = create(&root, Filled::Starters).unwrap();
+        let exercise = lab.exercise(&MODULES[0]);
+        fs::write(&exercise, "my work").unwrap();
+        fs::remove_file(lab.exercise(&MODULES[1])).unwrap();
+        create(&root, Filled::Solutions).unwrap();
+        assert_eq!(fs::read_to_string(&exercise).unwrap(), "my work");
+        assert!(lab.exercise(&MODULES[1]).exists());
+        let manifest = fs::read_to_string(root.join(".tinytorch/engine/Cargo.toml")).unwrap();
+        assert!(manifest.contains("ndarray") && !manifest.contains("proptest"), "{manifest}");
+        assert_eq!(Lab::find(&root.join("exercises")).unwrap(), lab);
+    }
+
+    #[test]
+    fn a_folder_with_other_things_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("thesis.txt"), "years").unwrap();
+        let failure = create(folder.path(), Filled::Starters).unwrap_err();
+        assert!(failure.message.contains("nothing was written"), "{failure}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,14 @@
+//! The learner's folder: where things lie, how they are made, read, and put back. The only room that
+//! writes a learner's file, and never without a backup. Not here: processes, screen.
+
+pub mod atomic;
+mod create;
+mod exercise;
+mod mine;
+mod paths;
+mod reset;
+
+pub use create::{Filled, create};
+pub use exercise::Unreadable;
+pub use paths::Lab;
+pub use reset::Reset;

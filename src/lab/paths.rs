@@ -1,0 +1,113 @@
+//! Where things lie in a lab, and which folder is one: the project's own clone, or a folder made by
+//! `init`.
+
+use crate::curriculum::{Module, lesson};
+use crate::failure::Failure;
+use std::path::{Path, PathBuf};
+
+/// Marks a folder as a lab.
+pub(super) const MARK: &str = ".tinytorch/lab.toml";
+
+/// A learner's folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lab {
+    root: PathBuf,
+}
+
+impl Lab {
+    /// The lab that `folder` is or lies in.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn find(folder: &Path) -> Result<Self, Failure> {
+        let folder = folder
+            .canonicalize()
+            .map_err(|error| Failure::io("open the folder", folder, &error))?;
+        let lab = folder.ancestors().find(|folder| is_lab(folder));
+        lab.map(|root| Self { root: root.to_owned() }).ok_or_else(|| {
+            Failure::environment(format!("\"{}\" is not in a lab", folder.display()))
+                .hint("Make one with `tinytorch-tutor init DIR`, or name one with `--lab DIR`.")
+        })
+    }
+
+    pub(super) fn at(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The exercise that the learner edits.
+    #[must_use]
+    pub fn exercise(&self, module: &Module) -> PathBuf {
+        self.root.join("exercises").join(format!("{}.rs", module.slug()))
+    }
+
+    /// The lesson's file, if the lab has one.
+    #[must_use]
+    pub fn lesson(&self, module: &Module) -> PathBuf {
+        self.root.join("lessons").join(format!("{}.md", module.slug()))
+    }
+
+    /// The lesson: the lab's own file, so that an author sees an edit at once, or the embedded one.
+    #[must_use]
+    pub fn read_lesson(&self, module: &Module) -> lesson::Lesson {
+        match std::fs::read(self.lesson(module)) {
+            Ok(bytes) => lesson::parse(&String::from_utf8_lossy(&bytes)),
+            Err(_) => lesson::parse(module.lesson()),
+        }
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> PathBuf {
+        self.own().join("progress.db")
+    }
+
+    /// Where earlier versions of exercises are kept.
+    #[must_use]
+    pub fn backups(&self) -> PathBuf {
+        self.own().join("backups")
+    }
+
+    /// The tutor's own folder in the lab.
+    #[must_use]
+    pub fn own(&self) -> PathBuf {
+        self.root.join(".tinytorch")
+    }
+}
+
+fn is_lab(folder: &Path) -> bool {
+    let clone =
+        || folder.join("src/tinytorch/Cargo.toml").is_file() && folder.join("exercises").is_dir();
+    folder.join(MARK).is_file() || clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lab_is_found_from_inside_and_its_absence_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("exercises/deep");
+        std::fs::create_dir_all(&inside).unwrap();
+        let failure = Lab::find(&inside).unwrap_err();
+        assert!(failure.to_string().contains("tinytorch-tutor init DIR"), "{failure}");
+        crate::lab::atomic::write(&folder.path().join(MARK), b"").unwrap();
+        let lab = Lab::find(&inside).unwrap();
+        assert_eq!(lab.root(), folder.path().canonicalize().unwrap());
+    }
+
+    #[test]
+    fn the_clone_of_the_project_is_a_lab() {
+        let clone = Path::new(env!("CARGO_MANIFEST_DIR"));
+        assert_eq!(
+            Lab::find(&clone.join("src/lab")).unwrap().root(),
+            clone.canonicalize().unwrap()
+        );
+    }
+}

@@ -1,0 +1,73 @@
+//! Putting an exercise back to where it began. What was there is kept, every time, under a number
+//! that only grows.
+
+use super::{Lab, atomic};
+use crate::curriculum::{Module, cells};
+use crate::failure::Failure;
+use std::path::PathBuf;
+
+/// What a reset did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reset {
+    /// Where the earlier content is kept; `None` when there was none, or it was the starter already.
+    pub backup: Option<PathBuf>,
+}
+
+impl Lab {
+    /// Replaces the exercise by its starter, after a backup.
+    ///
+    /// # Errors
+    /// When the backup or the starter cannot be written; then the exercise is as it was.
+    pub fn reset(&self, module: &Module) -> Result<Reset, Failure> {
+        self.put(module, &cells::starter(module.reference()))
+    }
+
+    /// Replaces the exercise by `text`, after a backup of what differs.
+    ///
+    /// # Errors
+    /// When the backup or the text cannot be written; then the exercise is as it was.
+    pub fn put(&self, module: &Module, text: &str) -> Result<Reset, Failure> {
+        let path = self.exercise(module);
+        let backup = match std::fs::read(&path) {
+            Ok(bytes) if bytes == text.as_bytes() => return Ok(Reset { backup: None }),
+            Ok(bytes) => Some(self.back_up(module, &bytes)?),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(Failure::io("back up", &path, &error)),
+        };
+        atomic::write(&path, text.as_bytes())?;
+        Ok(Reset { backup })
+    }
+
+    fn back_up(&self, module: &Module, bytes: &[u8]) -> Result<PathBuf, Failure> {
+        let name = |number: usize| self.backups().join(format!("{}.{number}.rs", module.slug()));
+        let mut number = 1;
+        while !atomic::write_new(&name(number), bytes)? {
+            number += 1;
+        }
+        Ok(name(number))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::curriculum::MODULES;
+    use std::fs;
+
+    #[test]
+    fn every_reset_keeps_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let lab = Lab::at(folder.path().to_owned());
+        let module = &MODULES[1];
+        assert_eq!(lab.reset(module).unwrap(), Reset { backup: None });
+        for number in 1..=3 {
+            fs::write(lab.exercise(module), format!("my work {number}")).unwrap();
+            let backup = lab.reset(module).unwrap().backup.unwrap();
+            assert!(backup.ends_with(format!("backups/01_tensor.{number}.rs")), "{backup:?}");
+            assert_eq!(fs::read_to_string(backup).unwrap(), format!("my work {number}"));
+        }
+        let starter = fs::read_to_string(lab.exercise(module)).unwrap();
+        assert_eq!(starter, cells::starter(module.reference()));
+        assert_eq!(lab.reset(module).unwrap(), Reset { backup: None }, "nothing to lose");
+    }
+}
