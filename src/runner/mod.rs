@@ -2,6 +2,7 @@
 //! Not here: what is shown, what is stored.
 
 pub mod event;
+mod output;
 mod process;
 mod queue;
 mod request;

@@ -11,6 +11,7 @@ pub use ndarray;
 pub mod autograd;
 pub mod data;
 pub mod dataloader;
+pub mod harness;
 pub mod optimizers;
 pub mod random;
 pub mod report;

@@ -9,6 +9,7 @@ pub const MODULES: &[(&str, &str)] = &[
 
 /// The files that every module may use and nobody has to write, by file name.
 pub const SUPPORT: &[(&str, &str)] = &[
+    ("harness.rs", include_str!("harness.rs")),
     ("report.rs", include_str!("report.rs")),
     ("testing.rs", include_str!("testing.rs")),
     ("random.rs", include_str!("random.rs")),

@@ -1,0 +1,118 @@
+//! Children of every bad kind. No test sleeps: each waits for an end of file or an event.
+
+use super::*;
+use std::os::unix::process::ExitStatusExt;
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn shell(script: &str) -> Command {
+    let mut command = command("/bin/sh", Path::new("/"));
+    command.args(["-c", script]);
+    command
+}
+
+fn end(script: &str, limit: Duration) -> End {
+    Process::spawn(shell(script), Lines::Neither, limit, &Cancel::default()).unwrap().end().unwrap()
+}
+
+fn lines(process: &mut Process) -> Vec<String> {
+    let mut lines = vec![];
+    while let Next::Line(line) = process.next() {
+        lines.push(String::from_utf8(line).unwrap());
+    }
+    lines
+}
+
+#[test]
+fn output_arrives_in_order_with_nothing_on_standard_input_and_no_environment() {
+    let end = end("cat; echo out; echo err >&2; echo out; echo ${HOME-none}; exit 3", LONG);
+    assert_eq!(end.output.text, "out\nerr\nout\nnone\n");
+    assert_eq!((end.status.code(), end.timed_out), (Some(3), false));
+}
+
+#[test]
+fn a_watched_stream_comes_line_by_line_and_the_other_is_collected() {
+    let command = shell("echo one; echo other >&2; printf two");
+    let cancel = Cancel::default();
+    let mut process = Process::spawn(command, Lines::Stdout, LONG, &cancel).unwrap();
+    assert_eq!(lines(&mut process), ["one", "two"]);
+    assert_eq!(process.end().unwrap().output.text, "other\n");
+}
+
+#[test]
+fn a_child_that_takes_too_long_is_killed_with_its_children() {
+    // The grandchild holds the pipe: the output ends only when it is dead too.
+    let end = end("echo begun; sleep 1000 & sleep 1000", Duration::from_millis(50));
+    assert!(end.timed_out);
+    assert_eq!(end.status.signal(), Some(9));
+}
+
+/// Starts a child whose grandchild holds the writing end of a pipe; returns the reading end once the
+/// grandchild is there.
+fn with_grandchild(script: &str, cancel: &Cancel) -> (Process, PipeReader) {
+    let (mut reader, writer) = pipe().unwrap();
+    let mut command = shell(script);
+    // Standard output and error are taken: the pipe goes in as the descriptor of a file in /proc.
+    command.env("HELD", format!("/proc/{}/fd/{}", std::process::id(), fd(&writer)));
+    let process = Process::spawn(command, Lines::Neither, LONG, cancel).unwrap();
+    reader.read_exact(&mut [0]).unwrap();
+    drop(writer);
+    (process, reader)
+}
+
+fn fd(writer: &io::PipeWriter) -> i32 {
+    use std::os::fd::AsRawFd;
+    writer.as_raw_fd()
+}
+
+const GRANDCHILD: &str = "exec 9>$HELD; sleep 1000 & echo >&9; wait";
+
+#[test]
+fn cancel_and_drop_kill_grandchildren() {
+    let cancel = Cancel::default();
+    let (process, mut held) = with_grandchild(GRANDCHILD, &cancel);
+    cancel.cancel();
+    assert_eq!(held.read(&mut [0]).unwrap(), 0, "nobody holds the pipe any more");
+    drop(process);
+
+    let (process, mut held) = with_grandchild(GRANDCHILD, &Cancel::default());
+    drop(process);
+    assert_eq!(held.read(&mut [0]).unwrap(), 0, "nobody holds the pipe any more");
+}
+
+#[test]
+fn what_a_child_leaves_behind_is_killed_when_it_ends() {
+    let cancel = Cancel::default();
+    let (process, mut held) = with_grandchild("exec 9>$HELD; sleep 1000 & echo >&9", &cancel);
+    assert_eq!(process.end().unwrap().status.code(), Some(0));
+    assert_eq!(held.read(&mut [0]).unwrap(), 0, "nobody holds the pipe any more");
+}
+
+#[test]
+fn a_descendant_that_left_the_group_does_not_hold_the_end_back() {
+    // `setsid` leaves the group and keeps standard output open.
+    let script = "setsid sleep 1000 & echo $!";
+    let end = end(script, LONG);
+    assert!(!end.timed_out);
+    let escaped = Pid::from_raw(end.output.text.trim().parse().unwrap()).unwrap();
+    rustix::process::kill_process(escaped, Signal::KILL).unwrap();
+}
+
+#[test]
+fn nothing_starts_to_live_under_a_cancelled_run() {
+    let cancel = Cancel::default();
+    cancel.cancel();
+    let process = Process::spawn(shell("sleep 1000"), Lines::Neither, LONG, &cancel).unwrap();
+    assert_eq!(process.end().unwrap().status.signal(), Some(9));
+}
+
+#[test]
+fn only_the_first_connection_is_read_and_a_child_that_never_connects_ends_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s");
+    let listener = UnixListener::bind(&path).unwrap();
+    let mut process =
+        Process::spawn(shell("exit 0"), Lines::Neither, LONG, &Cancel::default()).unwrap();
+    process.listen(listener, path);
+    assert!(matches!(process.next(), Next::Ended));
+}

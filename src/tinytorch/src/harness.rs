@@ -1,0 +1,239 @@
+//! Runs one test or one analysis of an exercise in a process of its own, and says what became of it.
+//! Comes in: the exercise's table, and on the command line a Unix socket and a name. Goes out: one
+//! [`Record`] a line over that socket. Not here: what the tutor makes of a record, and of its absence.
+//!
+//! The harness connects before it runs anything, and the tutor accepts one connection only, so no
+//! other record can take its place; the verdict is sent after the body has returned, and then the
+//! process ends at once. When the tutor is gone, so is the connection, and this process ends too.
+
+use crate::report::{Item, Reporter};
+use serde::{Deserialize, Serialize};
+use std::any::Any;
+use std::cell::RefCell;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::sync::Mutex;
+use std::thread;
+
+/// One line on the socket.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
+pub enum Record {
+    /// An analysis reported something.
+    Item {
+        /// What it reported.
+        item: Item,
+    },
+    /// The body returned.
+    Returned,
+    /// A `todo!` was reached, even if somebody caught it.
+    Unwritten {
+        /// What the `todo!` said.
+        what: String,
+    },
+    /// The body panicked.
+    Panicked {
+        /// The panic's message.
+        message: String,
+        /// The source file as the compiler was given it, empty if not known.
+        file: String,
+        /// The line, from 1.
+        line: u32,
+        /// The column, from 1.
+        column: u32,
+    },
+}
+
+/// The stack of a body: that of a main thread on Linux.
+const STACK: usize = 8 << 20;
+/// The longest panic message that is passed on, in bytes.
+const LONGEST_MESSAGE: usize = 16 << 10;
+
+thread_local! {
+    /// The last panic of this thread.
+    static LAST: RefCell<Option<Record>> = const { RefCell::new(None) };
+}
+/// The last panic of any thread: says more than "a scoped thread panicked".
+static LAST_ANYWHERE: Mutex<Option<Record>> = Mutex::new(None);
+/// The first `todo!` that was reached, in any thread.
+static UNWRITTEN: Mutex<Option<String>> = Mutex::new(None);
+
+/// The `main` of every program made from an exercise: `PROGRAM SOCKET NAME` runs the test or analysis
+/// of that name. Ends the process.
+#[expect(clippy::print_stderr, reason = "a person who starts the program by hand should know")]
+pub fn run(tests: &[(&str, fn())], analyses: &[(&str, fn(&mut Reporter))]) -> ! {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [socket, name] = arguments.as_slice() else {
+        eprintln!("usage: PROGRAM SOCKET NAME");
+        leave(2);
+    };
+    let Ok((stream, lifeline)) = connect(socket) else {
+        eprintln!("nobody listens on \"{socket}\"");
+        leave(2);
+    };
+    thread::spawn(move || end_with(lifeline));
+    if let Some((_, test)) = tests.iter().find(|(known, _)| known == name) {
+        let test = *test;
+        conclude(stream, move |_| test());
+    } else if let Some((_, analysis)) = analyses.iter().find(|(known, _)| known == name) {
+        let analysis = *analysis;
+        conclude(stream, move |stream| {
+            analysis(&mut Reporter::new(move |item| send(&stream, &Record::Item { item })))
+        });
+    }
+    eprintln!("there is no test or analysis \"{name}\"");
+    leave(2);
+}
+
+fn connect(socket: &str) -> std::io::Result<(UnixStream, UnixStream)> {
+    let stream = UnixStream::connect(socket)?;
+    let lifeline = stream.try_clone()?;
+    Ok((stream, lifeline))
+}
+
+/// The tutor never writes: a read that returns means that it is gone.
+fn end_with(mut lifeline: UnixStream) {
+    let _ = lifeline.read(&mut [0]);
+    leave(3);
+}
+
+/// Runs the body on a thread with a known stack, sends what became of it, and ends the process from
+/// that very thread: nothing of the body gets another turn, no destructor of a thread-local either.
+fn conclude(stream: UnixStream, body: impl FnOnce(UnixStream) + Send + 'static) -> ! {
+    let work = move || {
+        let verdict = match stream.try_clone() {
+            Ok(own) => judge(|| body(own)),
+            Err(error) => panicked(format!("the harness lost its socket: {error}"), None),
+        };
+        send(&stream, &verdict);
+        leave(0);
+    };
+    // Joining returns only if the thread could not be started: otherwise the process ends in it.
+    drop(thread::Builder::new().stack_size(STACK).spawn(work).map(thread::JoinHandle::join));
+    leave(4);
+}
+
+/// Runs the body and says what became of it.
+fn judge(body: impl FnOnce()) -> Record {
+    std::panic::set_hook(Box::new(note));
+    let returned = catch_unwind(AssertUnwindSafe(body));
+    if let Some(what) = take(&UNWRITTEN) {
+        return Record::Unwritten { what };
+    }
+    match returned {
+        Ok(()) => Record::Returned,
+        Err(payload) => {
+            // The payload is the learner's: its destructor could do anything.
+            std::mem::forget(payload);
+            let own = LAST.take();
+            let elsewhere = take(&LAST_ANYWHERE);
+            match own {
+                Some(own) if !is_an_echo(&own) => own,
+                own => elsewhere.or(own).unwrap_or_else(|| panicked(String::new(), None)),
+            }
+        }
+    }
+}
+
+/// Whether a panic only repeats that another thread panicked.
+fn is_an_echo(record: &Record) -> bool {
+    matches!(record, Record::Panicked { message, .. }
+        if message == "a scoped thread panicked" || message.ends_with("Any { .. }"))
+}
+
+/// The panic hook: keeps the message and the place. The tutor shows them; nothing is printed.
+fn note(panic: &PanicHookInfo<'_>) {
+    let message = message(panic.payload());
+    if let Some(what) = message.strip_prefix("not yet implemented") {
+        let what = what.trim_start_matches(": ").to_owned();
+        UNWRITTEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(what);
+    }
+    let record = panicked(message, panic.location());
+    LAST.set(Some(record.clone()));
+    let mut last = LAST_ANYWHERE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if !is_an_echo(&record) {
+        *last = Some(record);
+    }
+}
+
+fn take<T>(from: &Mutex<Option<T>>) -> Option<T> {
+    from.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+}
+
+fn panicked(message: String, at: Option<&std::panic::Location<'_>>) -> Record {
+    Record::Panicked {
+        message,
+        file: at.map(|at| at.file().to_owned()).unwrap_or_default(),
+        line: at.map_or(0, std::panic::Location::line),
+        column: at.map_or(0, std::panic::Location::column),
+    }
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic whose payload is no text");
+    if text.len() <= LONGEST_MESSAGE {
+        return text.to_owned();
+    }
+    let end = (0..=LONGEST_MESSAGE).rev().find(|end| text.is_char_boundary(*end));
+    format!("{}...", &text[..end.unwrap_or(0)])
+}
+
+fn send(mut stream: &UnixStream, record: &Record) {
+    let line = serde_json::to_string(record).map(|line| line + "\n");
+    if line.is_err() || stream.write_all(line.unwrap_or_default().as_bytes()).is_err() {
+        leave(3);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "ending at once, without destructors, is the point")]
+fn leave(code: i32) -> ! {
+    std::process::exit(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The hook and its notes belong to the process, so its cases stand in one test.
+    #[test]
+    fn a_body_is_judged_by_how_it_ends_and_by_every_todo_it_reached() {
+        let before = std::panic::take_hook();
+        let returned = judge(|| ());
+        let caught = judge(|| drop(catch_unwind(|| panic!("expected by the test"))));
+        let failed = judge(|| assert_eq!(1 + 1, 3, "sum"));
+        let unwritten = judge(|| todo!("tensor-add"));
+        let swallowed = judge(|| drop(catch_unwind(|| todo!("tensor-mul"))));
+        let nameless = judge(|| todo!());
+        let threaded = judge(|| {
+            thread::scope(|scope| {
+                scope.spawn(|| panic!("inside"));
+            });
+        });
+        let joined = judge(|| thread::spawn(|| panic!("joined")).join().unwrap());
+        let odd = judge(|| std::panic::panic_any(5));
+        let long = judge(|| panic!("{}", "é".repeat(LONGEST_MESSAGE)));
+        std::panic::set_hook(before);
+
+        assert_eq!([&returned, &caught], [&Record::Returned; 2]);
+        let Record::Panicked { message, file, line, column } = failed else { panic!("{failed:?}") };
+        assert_eq!(message, "assertion `left == right` failed: sum\n  left: 2\n right: 3");
+        assert!(file.ends_with("harness.rs") && line > 200 && column > 1, "{file}:{line}:{column}");
+        let waits = |what: &str| Record::Unwritten { what: what.to_owned() };
+        assert_eq!(unwritten, waits("tensor-add"));
+        assert_eq!(swallowed, waits("tensor-mul"), "a caught todo is still a todo");
+        assert_eq!(nameless, waits(""));
+        let said = |record: &Record| match record {
+            Record::Panicked { message, .. } => message.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(said(&threaded), "inside");
+        assert_eq!(said(&joined), "joined");
+        assert_eq!(said(&odd), "a panic whose payload is no text");
+        assert_eq!(said(&long).len(), LONGEST_MESSAGE + 3);
+    }
+}
