@@ -1,0 +1,316 @@
+//! What every link stands on: third-party crates and the engine's support files, built once by cargo,
+//! offline, pinned by this tutor's own lock file. Comes in: nothing but the toolchain. Goes out: a
+//! folder of compiled crates, `libtinytorch.rlib` among them.
+
+use super::event::RunEvent;
+use super::process::{Lines, Next, Process, command};
+use super::store::Store;
+use super::toolchain::Toolchain;
+use super::{Cancel, Stop};
+use crate::failure::Failure;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use tinytorch::sources;
+
+const LOCK: &str = include_str!("../../Cargo.lock");
+const WORKSPACE: &str = include_str!("../../Cargo.toml");
+/// Long enough for a slow disk; the build can be cancelled at any time.
+const LIMIT: Duration = Duration::from_secs(1800);
+/// What decides how the base is compiled, apart from the sources.
+const PROFILE: &str = "\n[profile.release]\ndebug = false\nincremental = false\n[workspace]\n";
+
+/// The folder of compiled crates, built if it is not there or damaged. Two processes do not build it
+/// twice: the second waits for the first.
+pub(super) fn base(
+    store: &Store,
+    toolchain: &Toolchain,
+    cancel: &Cancel,
+    events: &mut dyn FnMut(RunEvent),
+) -> Result<PathBuf, Stop> {
+    let name = format!("base-{}", key(toolchain)?);
+    if let Some(folder) = store.get(&name) {
+        return Ok(folder);
+    }
+    let _lock = lock(&store.root().join("base.lock"))?;
+    if let Some(folder) = store.get(&name) {
+        return Ok(folder);
+    }
+    let package = store.root().join(format!("{name}-source"));
+    write_package(&package).map_err(|error| Failure::io("write to the cache", &package, &error))?;
+    let scratch = store.scratch()?;
+    let built = build(toolchain, &package, scratch.path(), cancel, events)?;
+    let parts = scratch.path().join("parts");
+    copy(&built, &parts).map_err(|error| Failure::io("write to the cache", &parts, &error))?;
+    let folder = store.put(&parts, &name)?;
+    // Only the compiled crates are needed; what remains here is no harm.
+    let _ = fs::remove_dir_all(&package);
+    Ok(folder)
+}
+
+/// The hash of everything that goes in.
+pub(super) fn key(toolchain: &Toolchain) -> Result<String, Failure> {
+    let mut hasher = blake3::Hasher::new();
+    for (name, text) in sources::SUPPORT {
+        hasher.update(name.as_bytes()).update(&[0]).update(text.as_bytes()).update(&[0]);
+    }
+    for (name, bytes) in sources::DATA {
+        hasher.update(name.as_bytes()).update(&[0]).update(bytes);
+    }
+    for text in [&library(), &manifest()?, LOCK, &toolchain.version] {
+        hasher.update(text.as_bytes()).update(&[0]);
+    }
+    Ok(hasher.finalize().to_hex()[..16].to_owned())
+}
+
+fn lock(path: &Path) -> Result<File, Failure> {
+    let lock = || {
+        let file = File::options().create(true).append(true).open(path)?;
+        file.lock()?;
+        Ok(file)
+    };
+    lock().map_err(|error: io::Error| Failure::io("lock", path, &error))
+}
+
+fn write_package(folder: &Path) -> io::Result<()> {
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.join(name);
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::write(path, bytes)
+    };
+    for (name, text) in sources::SUPPORT {
+        write(&format!("src/{name}"), text.as_bytes())?;
+    }
+    for (name, bytes) in sources::DATA {
+        write(&format!("src/{name}"), bytes)?;
+    }
+    write("src/lib.rs", library().as_bytes())?;
+    write("Cargo.toml", manifest().map_err(|failure| io::Error::other(failure.message))?.as_bytes())?;
+    write("Cargo.lock", LOCK.as_bytes())
+}
+
+/// The engine's `lib.rs` without the modules of the course: each of those is a link.
+fn library() -> String {
+    let taught = |line: &str| {
+        let module = line.strip_prefix("pub mod ").and_then(|rest| rest.strip_suffix(';'));
+        module.is_some_and(|module| sources::MODULES.iter().any(|(name, _)| *name == module))
+    };
+    sources::LIBRARY.lines().filter(|line| !taught(line)).flat_map(|line| [line, "\n"]).collect()
+}
+
+/// A package like the engine's, with the workspace's versions filled in.
+fn manifest() -> Result<String, Failure> {
+    #[derive(Deserialize)]
+    struct Manifest {
+        #[serde(default)]
+        dependencies: toml::Table,
+        #[serde(default)]
+        features: toml::Table,
+        workspace: Option<Workspace>,
+    }
+    #[derive(Deserialize)]
+    struct Workspace {
+        dependencies: toml::Table,
+    }
+    let parse = |text: &str| {
+        toml::from_str::<Manifest>(text)
+            .map_err(|error| Failure::environment(format!("a built-in manifest is damaged: {error}")))
+    };
+    let (mut engine, workspace) = (parse(sources::MANIFEST)?, parse(WORKSPACE)?);
+    let shared = workspace.workspace.map(|workspace| workspace.dependencies).unwrap_or_default();
+    for (name, value) in engine.dependencies.iter_mut() {
+        if value.get("workspace").is_some()
+            && let Some(version) = shared.get(name)
+        {
+            *value = version.clone();
+        }
+    }
+    let tables: toml::Table = [
+        ("dependencies".to_owned(), engine.dependencies.into()),
+        ("features".to_owned(), engine.features.into()),
+    ]
+    .into_iter()
+    .collect();
+    let package = "[package]\nname = \"tinytorch\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n";
+    Ok(format!("{package}{tables}{PROFILE}"))
+}
+
+/// Runs cargo; returns the files it made.
+fn build(
+    toolchain: &Toolchain,
+    package: &Path,
+    target: &Path,
+    cancel: &Cancel,
+    events: &mut dyn FnMut(RunEvent),
+) -> Result<Vec<PathBuf>, Stop> {
+    let total = packages(toolchain, package, cancel)?;
+    let mut cargo = cargo(toolchain, package);
+    cargo.args(["build", "--offline", "--release", "--lib", "--message-format=json"]);
+    cargo.args(["--target", &toolchain.host, "--target-dir"]).arg(target);
+    let mut process = spawn(cargo, cancel)?;
+    let (mut files, mut done) = (vec![], 0);
+    events(RunEvent::Preparing { what: "tinytorch".to_owned(), done, total });
+    while let Next::Line(line) = process.next() {
+        let Ok(message) = serde_json::from_slice::<Message>(&line) else { continue };
+        if message.reason != "compiler-artifact" || message.target.is_a("custom-build") {
+            continue;
+        }
+        files.extend(message.filenames);
+        done = (done + 1).min(total);
+        events(RunEvent::Preparing { what: message.target.name, done, total });
+    }
+    let end = process.end().map_err(|error| Failure::io("run", &toolchain.cargo, &error))?;
+    if cancel.is_cancelled() {
+        return Err(Stop::Cancelled);
+    }
+    if !end.status.success() {
+        return Err(explain(&end.output.text, package).into());
+    }
+    Ok(files)
+}
+
+/// How many packages the base consists of on this machine.
+fn packages(toolchain: &Toolchain, package: &Path, cancel: &Cancel) -> Result<usize, Stop> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        resolve: Resolve,
+    }
+    #[derive(Deserialize)]
+    struct Resolve {
+        nodes: Vec<serde::de::IgnoredAny>,
+    }
+    let mut cargo = cargo(toolchain, package);
+    cargo.args(["metadata", "--offline", "--format-version=1", "--filter-platform", &toolchain.host]);
+    let mut process = spawn(cargo, cancel)?;
+    let mut found = None;
+    while let Next::Line(line) = process.next() {
+        found = serde_json::from_slice::<Metadata>(&line).ok();
+    }
+    let end = process.end().map_err(|error| Failure::io("run", &toolchain.cargo, &error))?;
+    match found {
+        _ if cancel.is_cancelled() => Err(Stop::Cancelled),
+        Some(metadata) => Ok(metadata.resolve.nodes.len()),
+        None => Err(explain(&end.output.text, package).into()),
+    }
+}
+
+fn spawn(cargo: Command, cancel: &Cancel) -> Result<Process, Stop> {
+    let program = PathBuf::from(cargo.get_program());
+    Process::spawn(cargo, Lines::Stdout, LIMIT, cancel)
+        .map_err(|error| Failure::io("run", &program, &error).into())
+}
+
+/// Cargo of our toolchain, deaf to the settings that could change what it builds.
+fn cargo(toolchain: &Toolchain, package: &Path) -> Command {
+    let mut cargo = command(&toolchain.cargo, package);
+    for name in ["HOME", "CARGO_HOME"] {
+        if let Some(value) = std::env::var_os(name) {
+            cargo.env(name, value);
+        }
+    }
+    cargo.env("RUSTC", &toolchain.rustc).env("CARGO_ENCODED_RUSTFLAGS", "");
+    cargo.env("RUSTC_WRAPPER", "").env("RUSTC_WORKSPACE_WRAPPER", "");
+    cargo
+}
+
+/// Cargo's words as a failure with a mend.
+fn explain(said: &str, package: &Path) -> Failure {
+    let offline = ["offline", "no matching package", "failed to download"];
+    if offline.iter().any(|sign| said.contains(sign)) {
+        let manifest = package.join("Cargo.toml");
+        return Failure::environment("the engine's third-party crates are not on this machine")
+            .hint(format!("Run once, with network: cargo fetch --manifest-path \"{}\"", manifest.display()))
+            .hint("After that no network is needed.");
+    }
+    if let Some(failure) = super::build::no_linker(said) {
+        return failure;
+    }
+    if said.contains("No space left on device") {
+        return Failure::environment("the disk is full: the engine's third-party crates need 300 MB")
+            .hint("Make room, or name another cache folder with --cache DIR.");
+    }
+    let last = said.lines().filter(|line| line.contains("error")).take(5).collect::<Vec<_>>();
+    Failure::environment(format!("the engine's third-party crates do not build: {}", last.join("; ")))
+        .hint("Run `tinytorch-tutor doctor`: it looks at each part of the toolchain.")
+}
+
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    #[serde(default)]
+    target: Target,
+    #[serde(default)]
+    filenames: Vec<PathBuf>,
+}
+
+#[derive(Deserialize, Default)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+impl Target {
+    fn is_a(&self, kind: &str) -> bool {
+        self.kind.iter().any(|own| own == kind)
+    }
+}
+
+/// Copies compiled crates into one folder. Names carry a hash, but cargo leaves the last crate's
+/// without: `libtinytorch.rlib`.
+fn copy(files: &[PathBuf], folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let names: BTreeMap<_, _> =
+        files.iter().filter_map(|file| Some((file.file_name()?, file))).collect();
+    for (name, file) in names {
+        if file.extension().is_none_or(|extension| extension != "rmeta") {
+            fs::copy(file, folder.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_package_has_the_workspaces_versions_and_none_of_the_lessons() {
+        let manifest = manifest().unwrap();
+        assert!(!manifest.contains("workspace = true"), "{manifest}");
+        let shared: toml::Table = toml::from_str(WORKSPACE).unwrap();
+        let parsed: toml::Table = toml::from_str(&manifest).unwrap();
+        assert_eq!(parsed["dependencies"]["serde"], shared["workspace"]["dependencies"]["serde"]);
+        assert!(parsed["dependencies"].get("ndarray").is_some());
+        let library = library();
+        assert!(library.contains("pub mod harness;"));
+        for (name, _) in sources::MODULES {
+            assert!(!library.contains(&format!("pub mod {name};")), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_support_file_that_the_library_names_is_carried_along() {
+        for line in library().lines() {
+            let Some(module) = line.strip_prefix("pub mod ").and_then(|m| m.strip_suffix(';')) else { continue };
+            let carried = sources::SUPPORT.iter().any(|(name, _)| {
+                *name == format!("{module}.rs") || *name == format!("{module}/mod.rs")
+            });
+            assert!(carried || module == "sources", "sources::SUPPORT lacks {module}");
+        }
+    }
+
+    #[test]
+    fn missing_crates_are_named_with_the_command_that_fetches_them() {
+        let said = "error: no matching package named `ndarray` found\nAs a reminder, you're using offline mode";
+        let failure = explain(said, Path::new("/c/base-1-source"));
+        assert!(failure.hints[0].contains("cargo fetch --manifest-path \"/c/base-1-source/Cargo.toml\""));
+        let failure = explain("error: linker `cc` not found", Path::new("/c"));
+        assert!(failure.message.contains("linker"), "{failure}");
+        let failure = explain("error[E0999]: odd", Path::new("/c"));
+        assert!(failure.message.contains("E0999"), "{failure}");
+    }
+}

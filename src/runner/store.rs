@@ -1,0 +1,214 @@
+//! Folders of the cache that are whole or not there: made under another name, listed with the hash of
+//! each file, renamed when done. A folder that was damaged later is noticed and made again.
+
+use crate::failure::Failure;
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+use std::collections::HashSet;
+use std::fmt::Write;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// The list in each folder: a line `HASH SIZE NAME` for each other file.
+const LIST: &str = "parts";
+/// How the name of a folder in the making begins.
+const PRIVATE: &str = ".new-";
+
+/// The cache's root, with what was found whole since it was opened.
+#[derive(Debug)]
+pub(super) struct Store {
+    root: PathBuf,
+    whole: Mutex<HashSet<PathBuf>>,
+}
+
+impl Store {
+    /// Opens the cache and makes its root if it is missing.
+    pub(super) fn open(root: PathBuf) -> Result<Self, Failure> {
+        fs::create_dir_all(&root).map_err(|error| {
+            Failure::io("make the cache folder", &root, &error)
+                .hint("Name another one with --cache DIR or the variable TINYTORCH_CACHE.")
+        })?;
+        let root = root.canonicalize().map_err(|e| Failure::io("open", &root, &e))?;
+        sweep(&root);
+        Ok(Self { root, whole: Mutex::default() })
+    }
+
+    /// The cache's folder.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of that name, if it is whole. Its files are hashed the first time, and looked at
+    /// (are they there, are they as long as they were) every time.
+    pub(super) fn get(&self, name: &str) -> Option<PathBuf> {
+        let folder = self.root.join(name);
+        let known = self.known().contains(&folder);
+        if !is_whole(&folder, !known) {
+            self.known().remove(&folder);
+            return None;
+        }
+        if !known {
+            self.known().insert(folder.clone());
+        }
+        Some(folder)
+    }
+
+    /// A private folder beside the final ones; gone when dropped.
+    pub(super) fn scratch(&self) -> Result<tempfile::TempDir, Failure> {
+        private(&self.root).map_err(|error| {
+            Failure::io("make a folder in the cache", &self.root, &error)
+                .hint("Is the disk full, or the cache read-only? --cache DIR names another one.")
+        })
+    }
+
+    /// Makes the filled folder the one of that name. What stood there was damaged, or is the same.
+    pub(super) fn put(&self, filled: &Path, name: &str) -> Result<PathBuf, Failure> {
+        let folder = self.root.join(name);
+        let put = || -> io::Result<()> {
+            fs::write(filled.join(LIST), list(filled)?)?;
+            if let Some(parent) = folder.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            if folder.exists() {
+                let aside = private(&self.root)?;
+                // Another process may have been quicker; then there is nothing to set aside.
+                let _ = fs::rename(&folder, aside.path().join("folder"));
+            }
+            match fs::rename(filled, &folder) {
+                // Another process put the same there in the meantime.
+                Err(_) if is_whole(&folder, true) => Ok(()),
+                result => result,
+            }
+        };
+        put().map_err(|error| Failure::io("write to the cache", &folder, &error))?;
+        self.known().insert(folder.clone());
+        Ok(folder)
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A folder whose name tells who made it.
+fn private(root: &Path) -> io::Result<tempfile::TempDir> {
+    tempfile::Builder::new().prefix(&format!("{PRIVATE}{}-", std::process::id())).tempdir_in(root)
+}
+
+/// Removes the private folders of processes that were killed.
+fn sweep(root: &Path) {
+    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(PRIVATE)?.split('-').next());
+        let owner = owner.and_then(|pid| Pid::from_raw(pid.parse().ok()?));
+        if owner.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH)) {
+            // What cannot be removed now is tried again next time.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn list(folder: &Path) -> io::Result<String> {
+    let mut names: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
+    names.sort_by_key(fs::DirEntry::file_name);
+    let mut list = String::new();
+    for entry in names {
+        let (hash, size) = measure(&entry.path())?;
+        let _ = writeln!(list, "{hash} {size} {}", entry.file_name().to_string_lossy());
+    }
+    // A list that was cut at a line's end would be taken for whole without this.
+    list.push_str("end\n");
+    Ok(list)
+}
+
+fn measure(file: &Path) -> io::Result<(String, u64)> {
+    let mut hasher = blake3::Hasher::new();
+    let size = io::copy(&mut fs::File::open(file)?, &mut hasher)?;
+    Ok((hasher.finalize().to_hex().to_string(), size))
+}
+
+fn is_whole(folder: &Path, hash: bool) -> bool {
+    let Ok(list) = fs::read_to_string(folder.join(LIST)) else { return false };
+    let Some(lines) = list.strip_suffix("end\n") else { return false };
+    lines.lines().all(|line| {
+        let mut words = line.splitn(3, ' ');
+        let (Some(expected), Some(size), Some(name)) = (words.next(), words.next(), words.next())
+        else {
+            return false;
+        };
+        let file = folder.join(name);
+        let Ok(found) = fs::metadata(&file) else { return false };
+        found.len().to_string() == size
+            && (!hash || measure(&file).is_ok_and(|(found, _)| found == expected))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(store: &Store) -> tempfile::TempDir {
+        let folder = store.scratch().unwrap();
+        fs::write(folder.path().join("a.rlib"), "four").unwrap();
+        folder
+    }
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let root = tempfile::tempdir().unwrap();
+        let store = Store::open(root.path().join("cache")).unwrap();
+        (root, store)
+    }
+
+    #[test]
+    fn a_folder_is_there_once_it_was_put() {
+        let (_root, store) = store();
+        assert_eq!(store.get("links/k"), None);
+        let put = store.put(filled(&store).path(), "links/k").unwrap();
+        assert_eq!(store.get("links/k"), Some(put.clone()));
+        assert_eq!(store.put(filled(&store).path(), "links/k").unwrap(), put, "twice is once");
+        assert_eq!(fs::read_to_string(put.join("a.rlib")).unwrap(), "four");
+    }
+
+    #[test]
+    fn every_kind_of_damage_is_noticed() {
+        let damages: [fn(&Path); 5] = [
+            |folder| fs::remove_file(folder.join("a.rlib")).unwrap(),
+            |folder| fs::write(folder.join("a.rlib"), "fou").unwrap(),
+            |folder| fs::remove_file(folder.join(LIST)).unwrap(),
+            |folder| fs::write(folder.join(LIST), "").unwrap(),
+            |folder| fs::write(folder.join("a.rlib"), "five").unwrap(),
+        ];
+        for damage in damages {
+            let (root, store) = store();
+            let folder = store.put(filled(&store).path(), "k").unwrap();
+            damage(&folder);
+            let reopened = Store::open(root.path().join("cache")).unwrap();
+            assert_eq!(reopened.get("k"), None);
+            reopened.put(filled(&reopened).path(), "k").unwrap();
+            assert_eq!(reopened.get("k"), Some(folder));
+        }
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_swept_and_what_a_living_one_makes_is_kept() {
+        let (root, store) = store();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        let dead = store.root().join(format!("{PRIVATE}{}-x", child.id()));
+        fs::create_dir_all(&dead).unwrap();
+        let alive = store.scratch().unwrap();
+        Store::open(root.path().join("cache")).unwrap();
+        assert!(!dead.exists() && alive.path().exists());
+    }
+
+    #[test]
+    fn a_cache_that_cannot_be_made_is_named_with_the_mend() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("file");
+        fs::write(&file, "").unwrap();
+        let failure = Store::open(file.join("cache")).unwrap_err();
+        assert!(failure.to_string().contains("--cache"), "{failure}");
+    }
+}

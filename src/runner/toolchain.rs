@@ -1,0 +1,119 @@
+//! The compiler on this machine: found once, then called directly. The rustup shim costs time and
+//! obeys files in the current folder, so it is asked only where the real one is.
+
+use crate::failure::Failure;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The oldest compiler that the engine and the exercises build with.
+const OLDEST: (u32, u32) = (1, 90);
+const INSTALL: &str = "Install Rust from https://rustup.rs, then start again.";
+
+/// Where the compiler is, and which one it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Toolchain {
+    /// `rustc`, not a shim.
+    pub(super) rustc: PathBuf,
+    /// `cargo` of the same toolchain.
+    pub(super) cargo: PathBuf,
+    /// All of `rustc -vV`: part of every key.
+    pub(super) version: String,
+    /// `x86_64-unknown-linux-gnu`.
+    pub(super) host: String,
+}
+
+impl Toolchain {
+    /// Asks `rustc` on the path. `folder` is ours, so no file in it changes the answer.
+    pub(super) fn find(folder: &Path) -> Result<Self, Failure> {
+        Self::find_as("rustc".as_ref(), folder)
+    }
+
+    fn find_as(rustc: &Path, folder: &Path) -> Result<Self, Failure> {
+        let root = PathBuf::from(ask(rustc, &["--print", "sysroot"], folder)?);
+        let program = |name: &str| root.join("bin").join(name).with_extension(std::env::consts::EXE_EXTENSION);
+        let (rustc, cargo) = (program("rustc"), program("cargo"));
+        if !cargo.is_file() {
+            return Err(Failure::environment(format!("there is no \"{}\"", cargo.display()))
+                .hint(INSTALL));
+        }
+        let version = ask(&rustc, &["-vV"], folder)?;
+        let host = field(&version, "host").unwrap_or_default();
+        new_enough(&version)?;
+        Ok(Self { rustc, cargo, version, host })
+    }
+}
+
+/// Runs the program in a clean environment that still leads rustup to its toolchains.
+fn ask(program: &Path, arguments: &[&str], folder: &Path) -> Result<String, Failure> {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(folder).env_clear();
+    for name in ["PATH", "HOME", "RUSTUP_HOME", "CARGO_HOME", "RUSTUP_TOOLCHAIN"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    let output = command.output().map_err(|error| {
+        let program = program.display();
+        Failure::environment(format!("failed to start the compiler \"{program}\": {error}"))
+            .hint(INSTALL)
+    })?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(Failure::environment(format!(
+            "the compiler \"{}\" does not work: {}",
+            program.display(),
+            said.trim()
+        ))
+        .hint("Run `rustc -vV` in a terminal: it must print a version. `rustup default stable` often mends it."));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn field(version: &str, name: &str) -> Option<String> {
+    let value = |line: &str| Some(line.strip_prefix(name)?.strip_prefix(": ")?.trim().to_owned());
+    version.lines().find_map(value)
+}
+
+fn new_enough(version: &str) -> Result<(), Failure> {
+    let release = field(version, "release").unwrap_or_default();
+    let mut numbers = release.split('.').map(|part| part.parse().unwrap_or(0));
+    let found: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if found >= OLDEST {
+        return Ok(());
+    }
+    let (major, minor) = OLDEST;
+    Err(Failure::environment(format!("rustc {release} is too old: {major}.{minor} is needed"))
+        .hint("Run `rustup update stable`, then start again."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_compiler_found_is_the_real_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let toolchain = Toolchain::find(folder.path()).unwrap();
+        assert!(toolchain.rustc.ends_with("bin/rustc"), "{toolchain:?}");
+        assert!(toolchain.version.contains(&format!("host: {}", toolchain.host)));
+    }
+
+    #[test]
+    fn no_compiler_is_named_with_the_mend() {
+        let folder = tempfile::tempdir().unwrap();
+        let failure = Toolchain::find_as("/nowhere/rustc".as_ref(), folder.path()).unwrap_err();
+        assert!(failure.message.contains("\"/nowhere/rustc\""), "{failure}");
+        assert_eq!(failure.hints, [INSTALL]);
+        let failure = Toolchain::find_as("false".as_ref(), folder.path()).unwrap_err();
+        assert!(failure.message.contains("\"false\" does not work"), "{failure}");
+    }
+
+    #[test]
+    fn an_old_compiler_is_named_with_the_mend() {
+        assert_eq!(new_enough("rustc 1.90.0\nrelease: 1.90.0\nhost: h"), Ok(()));
+        assert_eq!(new_enough("release: 1.97.0-nightly"), Ok(()));
+        let failure = new_enough("release: 1.89.0").unwrap_err();
+        assert_eq!(failure.message, "rustc 1.89.0 is too old: 1.90 is needed");
+        assert!(new_enough("gibberish").is_err());
+    }
+}
