@@ -89,7 +89,10 @@ fn write_package(folder: &Path) -> io::Result<()> {
         write(&format!("src/{name}"), bytes)?;
     }
     write("src/lib.rs", library().as_bytes())?;
-    write("Cargo.toml", manifest().map_err(|failure| io::Error::other(failure.message))?.as_bytes())?;
+    write(
+        "Cargo.toml",
+        manifest().map_err(|failure| io::Error::other(failure.message))?.as_bytes(),
+    )?;
     write("Cargo.lock", LOCK.as_bytes())
 }
 
@@ -117,8 +120,9 @@ fn manifest() -> Result<String, Failure> {
         dependencies: toml::Table,
     }
     let parse = |text: &str| {
-        toml::from_str::<Manifest>(text)
-            .map_err(|error| Failure::environment(format!("a built-in manifest is damaged: {error}")))
+        toml::from_str::<Manifest>(text).map_err(|error| {
+            Failure::environment(format!("a built-in manifest is damaged: {error}"))
+        })
     };
     let (mut engine, workspace) = (parse(sources::MANIFEST)?, parse(WORKSPACE)?);
     let shared = workspace.workspace.map(|workspace| workspace.dependencies).unwrap_or_default();
@@ -184,7 +188,13 @@ fn packages(toolchain: &Toolchain, package: &Path, cancel: &Cancel) -> Result<us
         nodes: Vec<serde::de::IgnoredAny>,
     }
     let mut cargo = cargo(toolchain, package);
-    cargo.args(["metadata", "--offline", "--format-version=1", "--filter-platform", &toolchain.host]);
+    cargo.args([
+        "metadata",
+        "--offline",
+        "--format-version=1",
+        "--filter-platform",
+        &toolchain.host,
+    ]);
     let mut process = spawn(cargo, cancel)?;
     let mut found = None;
     while let Next::Line(line) = process.next() {
@@ -223,19 +233,27 @@ fn explain(said: &str, package: &Path) -> Failure {
     if offline.iter().any(|sign| said.contains(sign)) {
         let manifest = package.join("Cargo.toml");
         return Failure::environment("the engine's third-party crates are not on this machine")
-            .hint(format!("Run once, with network: cargo fetch --manifest-path \"{}\"", manifest.display()))
+            .hint(format!(
+                "Run once, with network: cargo fetch --manifest-path \"{}\"",
+                manifest.display()
+            ))
             .hint("After that no network is needed.");
     }
     if let Some(failure) = super::build::no_linker(said) {
         return failure;
     }
     if said.contains("No space left on device") {
-        return Failure::environment("the disk is full: the engine's third-party crates need 300 MB")
-            .hint("Make room, or name another cache folder with --cache DIR.");
+        return Failure::environment(
+            "the disk is full: the engine's third-party crates need 300 MB",
+        )
+        .hint("Make room, or name another cache folder with --cache DIR.");
     }
     let last = said.lines().filter(|line| line.contains("error")).take(5).collect::<Vec<_>>();
-    Failure::environment(format!("the engine's third-party crates do not build: {}", last.join("; ")))
-        .hint("Run `tinytorch-tutor doctor`: it looks at each part of the toolchain.")
+    Failure::environment(format!(
+        "the engine's third-party crates do not build: {}",
+        last.join("; ")
+    ))
+    .hint("Run `tinytorch-tutor doctor`: it looks at each part of the toolchain.")
 }
 
 #[derive(Deserialize)]
@@ -295,7 +313,10 @@ mod tests {
     #[test]
     fn every_support_file_that_the_library_names_is_carried_along() {
         for line in library().lines() {
-            let Some(module) = line.strip_prefix("pub mod ").and_then(|m| m.strip_suffix(';')) else { continue };
+            let Some(module) = line.strip_prefix("pub mod ").and_then(|m| m.strip_suffix(';'))
+            else {
+                continue;
+            };
             let carried = sources::SUPPORT.iter().any(|(name, _)| {
                 *name == format!("{module}.rs") || *name == format!("{module}/mod.rs")
             });
@@ -307,7 +328,10 @@ mod tests {
     fn missing_crates_are_named_with_the_command_that_fetches_them() {
         let said = "error: no matching package named `ndarray` found\nAs a reminder, you're using offline mode";
         let failure = explain(said, Path::new("/c/base-1-source"));
-        assert!(failure.hints[0].contains("cargo fetch --manifest-path \"/c/base-1-source/Cargo.toml\""));
+        assert!(
+            failure.hints[0]
+                .contains("cargo fetch --manifest-path \"/c/base-1-source/Cargo.toml\"")
+        );
         let failure = explain("error: linker `cc` not found", Path::new("/c"));
         assert!(failure.message.contains("linker"), "{failure}");
         let failure = explain("error[E0999]: odd", Path::new("/c"));

@@ -71,8 +71,7 @@ pub(super) fn for_each_line(
     mut take: impl FnMut(Vec<u8>) -> bool,
 ) {
     let mut line = Vec::new();
-    loop {
-        let Ok(buffer) = reader.fill_buf() else { break };
+    while let Ok(buffer) = reader.fill_buf() {
         if buffer.is_empty() {
             break;
         }

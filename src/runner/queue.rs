@@ -134,7 +134,7 @@ mod tests {
     use super::*;
     use crate::curriculum::ModuleId;
     use crate::runner::event::{Notice, RunKind};
-    use std::sync::mpsc::{Receiver, channel};
+    use std::sync::mpsc::{Receiver, Sender, channel};
 
     fn request(text: &str) -> Request {
         Request {
@@ -147,9 +147,15 @@ mod tests {
         }
     }
 
-    /// A queue whose work reports its start, then waits until it may go on, then reports its end.
-    fn queue() -> (Queue, Receiver<String>, std::sync::mpsc::Sender<()>, Receiver<(u64, RunMessage)>)
-    {
+    /// A queue whose work says that it began, then waits until it may go on, then says that it ends.
+    struct Slow {
+        queue: Queue,
+        has_begun: Receiver<String>,
+        go_on: Sender<()>,
+        messages: Receiver<(u64, RunMessage)>,
+    }
+
+    fn slow() -> Slow {
         let (began, has_begun) = channel();
         let (go_on, may_go_on) = channel::<()>();
         let (sent, messages) = channel();
@@ -162,12 +168,12 @@ mod tests {
         let queue = Queue::with(work, move |generation, message| {
             sent.send((generation, message)).unwrap();
         });
-        (queue, has_begun, go_on, messages)
+        Slow { queue, has_begun, go_on, messages }
     }
 
     #[test]
     fn the_newest_request_wins_and_the_others_stay_silent() {
-        let (queue, has_begun, go_on, messages) = queue();
+        let Slow { queue, has_begun, go_on, messages } = slow();
         queue.submit(1, request("one"));
         assert_eq!(has_begun.recv().unwrap(), "one");
         queue.submit(2, request("two"));
@@ -185,7 +191,7 @@ mod tests {
 
     #[test]
     fn cancel_forgets_what_waits_and_silences_what_runs() {
-        let (queue, has_begun, go_on, messages) = queue();
+        let Slow { queue, has_begun, go_on, messages } = slow();
         queue.submit(1, request("one"));
         assert_eq!(has_begun.recv().unwrap(), "one");
         queue.submit(2, request("two"));

@@ -1,10 +1,19 @@
 //! One run from request to end: what it stands on, the snapshot, the compiler, the tests or analyses.
 
-use super::event::RunEvent;
+use super::base;
+use super::build::{Below, Build};
+use super::chain::{Chain, Source, Tower};
+use super::event::{Output, RunEvent, RunKind, TestResult, Verdict};
+use super::snapshot::{ENTRY, Snapshot, snapshot};
+use super::store::Store;
+use super::test::Program;
+use super::toolchain::Toolchain;
+use super::workshop::Workshop;
 use super::{Cancel, Links, Request};
-use crate::curriculum::ModuleId;
+use crate::curriculum::{MODULES, ModuleId, cells};
 use crate::failure::Failure;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long things may take before they are stopped.
@@ -31,10 +40,27 @@ impl Default for Limits {
     }
 }
 
+/// Why a run ended before its end.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// Somebody wanted it.
+    Cancelled,
+    /// This machine lacks something.
+    Failed(Failure),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
 /// Compiles and runs; holds the toolchain and the cache.
 #[derive(Debug)]
 pub struct Runner {
-    cache: PathBuf,
+    store: Store,
+    toolchain: Toolchain,
+    sources: Vec<Source>,
     limits: Limits,
 }
 
@@ -42,7 +68,20 @@ impl Runner {
     /// Finds the toolchain (which takes about 0.1 s: not on the screen's thread). `cache` is made when
     /// it is missing.
     pub fn new(cache: PathBuf) -> Result<Self, Failure> {
-        Ok(Self { cache, limits: Limits::default() })
+        let source = |module: &'static crate::curriculum::Module| Source {
+            id: module.id,
+            slug: module.slug(),
+            name: module.name.to_owned(),
+            reference: module.reference().into(),
+        };
+        Self::with_sources(cache, MODULES.iter().map(source).collect())
+    }
+
+    /// A runner for another course: for authors, and for tests.
+    pub fn with_sources(cache: PathBuf, sources: Vec<Source>) -> Result<Self, Failure> {
+        let store = Store::open(cache)?;
+        let toolchain = Toolchain::find(store.root())?;
+        Ok(Self { store, toolchain, sources, limits: Limits::default() })
     }
 
     /// The same runner with other time limits.
@@ -58,20 +97,152 @@ impl Runner {
     pub fn run(
         &self,
         request: &Request,
-        _cancel: &Cancel,
-        _events: &mut dyn FnMut(RunEvent),
+        cancel: &Cancel,
+        events: &mut dyn FnMut(RunEvent),
     ) -> Result<(), Failure> {
-        Err(Failure::environment(format!("{:?}: not there yet", request.module)))
+        finish(self.steps(request, cancel, events))
     }
 
     /// Builds what the exercise of `module` stands on: third-party crates and the links below it.
     pub fn prepare(
         &self,
-        _module: ModuleId,
-        _links: &Links,
-        _cancel: &Cancel,
-        _events: &mut dyn FnMut(RunEvent),
+        module: ModuleId,
+        links: &Links,
+        cancel: &Cancel,
+        events: &mut dyn FnMut(RunEvent),
     ) -> Result<(), Failure> {
-        Err(Failure::environment(format!("{}: not there yet", self.cache.display())))
+        finish(self.tower(module.0, links, cancel, events).map(drop))
     }
+
+    fn steps(
+        &self,
+        request: &Request,
+        cancel: &Cancel,
+        events: &mut dyn FnMut(RunEvent),
+    ) -> Result<(), Stop> {
+        let (module, kind) = (request.module, request.kind);
+        let source = self.sources.iter().find(|source| source.id == module);
+        let slug = source.map_or_else(|| module.0.to_string(), |source| source.slug.clone());
+        let original = match source {
+            Some(source) if kind != RunKind::Milestone => source.reference.as_ref(),
+            _ => "",
+        };
+        let expected =
+            expected(request, if original.is_empty() { &request.text } else { original });
+        events(RunEvent::Started { module, kind, expected: expected.clone() });
+        let end = if kind == RunKind::Milestone { module.0 + 1 } else { module.0 };
+        let mut tower = self.tower(end, &request.links, cancel, events)?;
+        let made = snapshot(&request.text, original);
+        made.notices.iter().cloned().for_each(|notice| events(RunEvent::Notice(notice)));
+        tower.places.add("exercise.rs", &request.file, made.lines.clone());
+
+        let workshop = Workshop::open(self.store.root(), &slug, kind)?;
+        workshop.write("entry.rs", ENTRY)?;
+        workshop.write("exercise.rs", &table(&made, kind, &expected))?;
+        let build = self.build(&workshop, kind, &tower.top);
+        let built =
+            build.run(&tower.places, cancel, &mut |said| events(RunEvent::Diagnostic(said)))?;
+        events(RunEvent::Built { success: built.success, took: built.took });
+        if built.success {
+            self.execute(&workshop, &tower, &made, kind, &expected, cancel, events)?;
+        }
+        events(RunEvent::Finished);
+        Ok(())
+    }
+
+    fn tower(
+        &self,
+        end: u8,
+        links: &Links,
+        cancel: &Cancel,
+        events: &mut dyn FnMut(RunEvent),
+    ) -> Result<Tower, Stop> {
+        let folder = base::base(&self.store, &self.toolchain, cancel, events)?;
+        let base = Below {
+            facade: folder.join("libtinytorch.rlib"),
+            search: vec![folder],
+            key: base::key(&self.toolchain)?,
+        };
+        let (store, toolchain, sources) = (&self.store, &self.toolchain, &self.sources);
+        let chain = Chain { store, toolchain, sources, base, limit: self.limits.compile, cancel };
+        chain.build(end, links, events)
+    }
+
+    fn build<'a>(&'a self, workshop: &'a Workshop, kind: RunKind, below: &'a Below) -> Build<'a> {
+        let mut flags: Vec<OsString> =
+            ["--crate-name=entry", "--crate-type=bin", "-Cstrip=debuginfo"].map(Into::into).into();
+        flags.push(if kind == RunKind::Check { "-Copt-level=0" } else { "-Copt-level=3" }.into());
+        let mut incremental = OsString::from("-Cincremental=");
+        incremental.push(workshop.folder().join("incremental"));
+        flags.push(incremental);
+        let (toolchain, folder, limit) = (&self.toolchain, workshop.folder(), self.limits.compile);
+        Build { toolchain, folder, source: "entry.rs", below, flags, limit }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one run, in one place")]
+    fn execute(
+        &self,
+        workshop: &Workshop,
+        tower: &Tower,
+        made: &Snapshot,
+        kind: RunKind,
+        expected: &[String],
+        cancel: &Cancel,
+        events: &mut dyn FnMut(RunEvent),
+    ) -> Result<(), Stop> {
+        let sockets = sockets()?;
+        let limit = match kind {
+            RunKind::Check => self.limits.test,
+            RunKind::Analysis => self.limits.analysis,
+            RunKind::Milestone => self.limits.milestone,
+        };
+        let (binary, folder) = (workshop.folder().join("entry"), workshop.folder());
+        let (sockets, places) = (sockets.path(), &tower.places);
+        let program = Program { binary: &binary, folder, sockets, places, limit, cancel };
+        if kind != RunKind::Check {
+            return expected.iter().try_for_each(|name| program.reporter(name, events));
+        }
+        let (there, missing): (Vec<&str>, Vec<&str>) =
+            expected.iter().map(String::as_str).partition(|name| made.has_test(name));
+        for name in missing {
+            events(RunEvent::Test(TestResult {
+                name: name.to_owned(),
+                verdict: Verdict::Missing,
+                output: Output::default(),
+                took: Duration::ZERO,
+            }));
+        }
+        program.tests(&there, events)
+    }
+}
+
+fn finish(result: Result<(), Stop>) -> Result<(), Failure> {
+    match result {
+        Ok(()) | Err(Stop::Cancelled) => Ok(()),
+        Err(Stop::Failed(failure)) => Err(failure),
+    }
+}
+
+/// The names that must each give a verdict.
+fn expected(request: &Request, original: &str) -> Vec<String> {
+    let all = match request.kind {
+        RunKind::Check => cells::tests(original),
+        RunKind::Analysis => cells::analyses(original),
+        RunKind::Milestone => vec!["milestone".to_owned()],
+    };
+    if request.only.is_empty() { all } else { request.only.clone() }
+}
+
+fn table(made: &Snapshot, kind: RunKind, names: &[String]) -> String {
+    if kind == RunKind::Check { made.with_tests(names) } else { made.with_reporters(names) }
+}
+
+/// A folder whose path is short enough for the address of a socket, which has 100 bytes.
+fn sockets() -> Result<tempfile::TempDir, Failure> {
+    let usual = std::env::temp_dir();
+    let folder = if usual.as_os_str().len() < 50 { usual.as_path() } else { Path::new("/tmp") };
+    tempfile::Builder::new()
+        .prefix("tt-")
+        .tempdir_in(folder)
+        .map_err(|error| Failure::io("make a folder in", folder, &error))
 }

@@ -30,11 +30,14 @@ impl Toolchain {
 
     fn find_as(rustc: &Path, folder: &Path) -> Result<Self, Failure> {
         let root = PathBuf::from(ask(rustc, &["--print", "sysroot"], folder)?);
-        let program = |name: &str| root.join("bin").join(name).with_extension(std::env::consts::EXE_EXTENSION);
+        let program = |name: &str| {
+            root.join("bin").join(name).with_extension(std::env::consts::EXE_EXTENSION)
+        };
         let (rustc, cargo) = (program("rustc"), program("cargo"));
         if !cargo.is_file() {
-            return Err(Failure::environment(format!("there is no \"{}\"", cargo.display()))
-                .hint(INSTALL));
+            return Err(
+                Failure::environment(format!("there is no \"{}\"", cargo.display())).hint(INSTALL)
+            );
         }
         let version = ask(&rustc, &["-vV"], folder)?;
         let host = field(&version, "host").unwrap_or_default();

@@ -45,6 +45,9 @@ pub enum Record {
     },
 }
 
+/// A function that reports, with its name.
+pub type Analysis<'a> = (&'a str, fn(&mut Reporter));
+
 /// The stack of a body: that of a main thread on Linux.
 const STACK: usize = 8 << 20;
 /// The longest panic message that is passed on, in bytes.
@@ -62,7 +65,7 @@ static UNWRITTEN: Mutex<Option<String>> = Mutex::new(None);
 /// The `main` of every program made from an exercise: `PROGRAM SOCKET NAME` runs the test or analysis
 /// of that name. Ends the process.
 #[expect(clippy::print_stderr, reason = "a person who starts the program by hand should know")]
-pub fn run(tests: &[(&str, fn())], analyses: &[(&str, fn(&mut Reporter))]) -> ! {
+pub fn run(tests: &[(&str, fn())], analyses: &[Analysis<'_>]) -> ! {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [socket, name] = arguments.as_slice() else {
         eprintln!("usage: PROGRAM SOCKET NAME");

@@ -1,0 +1,170 @@
+//! One call of rustc. Comes in: a source file and what it stands on. Goes out: diagnostics while it
+//! works, then whether there is a program.
+
+use super::diagnose::{Places, diagnostic};
+use super::event::{Diagnostic, Level};
+use super::process::{End, Lines, Next, Process, command};
+use super::test::signal;
+use super::toolchain::Toolchain;
+use super::{Cancel, Stop};
+use crate::failure::Failure;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Diagnostics passed on of one call: more is noise.
+const MOST: usize = 100;
+
+/// What a source stands on: the facade through which it sees the engine, and where crates lie.
+#[derive(Debug, Clone)]
+pub(super) struct Below {
+    /// `libtinytorch.rlib` or a facade above it.
+    pub(super) facade: PathBuf,
+    /// Folders of compiled crates.
+    pub(super) search: Vec<PathBuf>,
+    /// The hash of all that.
+    pub(super) key: String,
+}
+
+/// One call of rustc.
+pub(super) struct Build<'a> {
+    /// Which rustc.
+    pub(super) toolchain: &'a Toolchain,
+    /// Where the source is; paths in messages are relative to it.
+    pub(super) folder: &'a Path,
+    /// The source's file name.
+    pub(super) source: &'a str,
+    /// What it stands on.
+    pub(super) below: &'a Below,
+    /// What is made of it, and how.
+    pub(super) flags: Vec<OsString>,
+    /// How long it may take.
+    pub(super) limit: Duration,
+}
+
+/// How it went.
+#[derive(Debug)]
+pub(super) struct Built {
+    /// Whether rustc was content.
+    pub(super) success: bool,
+    /// How long it took.
+    pub(super) took: Duration,
+}
+
+impl Build<'_> {
+    /// Calls rustc and hands out what it says about files that `places` knows.
+    pub(super) fn run(
+        &self,
+        places: &Places,
+        cancel: &Cancel,
+        say: &mut dyn FnMut(Diagnostic),
+    ) -> Result<Built, Stop> {
+        let begun = Instant::now();
+        let failed = |error| Failure::io("run", &self.toolchain.rustc, &error);
+        let mut process =
+            Process::spawn(self.command(), Lines::Stderr, self.limit, cancel).map_err(failed)?;
+        let (mut said, mut an_error) = (0, false);
+        while let Next::Line(line) = process.next() {
+            let Some(diagnostic) = diagnostic(&line, places) else { continue };
+            if let Some(failure) = of_this_machine(&diagnostic) {
+                return Err(failure.into());
+            }
+            an_error |= diagnostic.level == Level::Error;
+            said += 1;
+            if said <= MOST {
+                say(diagnostic);
+            }
+        }
+        let end = process.end().map_err(failed)?;
+        if cancel.is_cancelled() {
+            return Err(Stop::Cancelled);
+        }
+        let success = end.status.success();
+        if !success && (!an_error || end.timed_out) {
+            say(gave_up(&end, self.limit));
+        }
+        Ok(Built { success, took: begun.elapsed() })
+    }
+
+    fn command(&self) -> std::process::Command {
+        let mut rustc = command(&self.toolchain.rustc, self.folder);
+        rustc.args([self.source, "--edition=2024", "--error-format=json", "-Aunused"]);
+        let mut facade = OsString::from("tinytorch=");
+        facade.push(&self.below.facade);
+        rustc.arg("--extern").arg(facade);
+        for folder in &self.below.search {
+            let mut path = OsString::from("-Ldependency=");
+            path.push(folder);
+            rustc.arg(path);
+        }
+        rustc.args(&self.flags);
+        rustc
+    }
+}
+
+/// rustc ended without naming an error: a signal, or our time limit.
+fn gave_up(end: &End, limit: Duration) -> Diagnostic {
+    let message = match signal(end.status) {
+        _ if end.timed_out => format!("the compiler took longer than {} s", limit.as_secs_f64()),
+        Some(signal) => {
+            format!("the compiler was ended by {signal}: is something nested very deeply?")
+        }
+        None => format!("the compiler ended without a message ({})", end.status),
+    };
+    let (spans, notes, suggestions) = (vec![], vec![], vec![]);
+    Diagnostic { level: Level::Error, message, code: None, at: None, spans, notes, suggestions }
+}
+
+/// The failure behind a diagnostic that is not about anybody's code.
+fn of_this_machine(diagnostic: &Diagnostic) -> Option<Failure> {
+    let message = &diagnostic.message;
+    if diagnostic.at.is_some() {
+        return None;
+    }
+    if message.contains("No space left on device") {
+        return Some(
+            Failure::environment("the disk is full: the compiler could not write")
+                .hint("Make room, or name another cache folder with --cache DIR."),
+        );
+    }
+    no_linker(message)
+}
+
+/// The failure that a missing linker is.
+pub(super) fn no_linker(said: &str) -> Option<Failure> {
+    let missing = said.contains("linker `") && said.contains("not found");
+    missing.then(|| {
+        Failure::environment("the linker \"cc\" is not on this machine")
+            .hint("Debian, Ubuntu: apt install gcc. Fedora: dnf install gcc. macOS: xcode-select --install.")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    fn ended(raw: i32, timed_out: bool) -> End {
+        End { status: ExitStatus::from_raw(raw), timed_out, output: Default::default() }
+    }
+
+    #[test]
+    fn a_compiler_that_gives_up_says_why() {
+        let limit = Duration::from_secs(60);
+        let message = |end| gave_up(&end, limit).message;
+        assert!(message(ended(11, false)).contains("SIGSEGV"));
+        assert_eq!(message(ended(9, true)), "the compiler took longer than 60 s");
+        assert!(message(ended(101 << 8, false)).contains("101"));
+    }
+
+    #[test]
+    fn what_this_machine_lacks_is_no_diagnostic() {
+        let mut diagnostic = gave_up(&ended(0, false), Duration::ZERO);
+        assert_eq!(of_this_machine(&diagnostic), None);
+        diagnostic.message = "linker `cc` not found".into();
+        assert!(of_this_machine(&diagnostic).unwrap().message.contains("linker"));
+        diagnostic.message = "could not write: No space left on device (os error 28)".into();
+        assert!(of_this_machine(&diagnostic).unwrap().message.contains("disk is full"));
+    }
+}

@@ -1,0 +1,141 @@
+//! rustc's JSON as diagnostics about the learner's file. Comes in: one line of rustc's standard error,
+//! and what leads places back. Goes out: a diagnostic, or nothing when the line is none. Pure.
+
+use super::event::{Diagnostic, Level, Place, Span, Suggestion};
+use super::output::harmless;
+use super::snapshot::LineMap;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// Lines shown of one span: an unclosed brace can span a whole file.
+const LINES_OF_A_SPAN: usize = 8;
+
+/// The learner's files that a program consists of, by the name under which each was compiled.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Places(Vec<(String, PathBuf, LineMap)>);
+
+impl Places {
+    /// Adds a file.
+    pub(super) fn add(&mut self, compiled_as: &str, file: &Path, lines: LineMap) {
+        self.0.push((compiled_as.to_owned(), file.to_owned(), lines));
+    }
+
+    /// Where the learner finds a place of a compiled file; `None` for what is not the learner's.
+    pub(super) fn find(&self, file: &str, line: usize, column: usize) -> Option<Place> {
+        let name = Path::new(file).file_name()?;
+        let (_, file, lines) = self.0.iter().find(|(compiled, ..)| name == compiled.as_str())?;
+        Some(Place { file: file.clone(), line: lines.line(line)?, column })
+    }
+}
+
+#[derive(Deserialize)]
+struct Message {
+    message: String,
+    code: Option<Code>,
+    level: String,
+    spans: Vec<RawSpan>,
+    #[serde(default)]
+    children: Vec<Message>,
+}
+
+#[derive(Deserialize)]
+struct Code {
+    code: String,
+}
+
+#[derive(Deserialize)]
+struct RawSpan {
+    file_name: String,
+    line_start: usize,
+    column_start: usize,
+    is_primary: bool,
+    text: Vec<Line>,
+    label: Option<String>,
+    suggested_replacement: Option<String>,
+    expansion: Option<Box<Expansion>>,
+}
+
+#[derive(Deserialize)]
+struct Expansion {
+    span: RawSpan,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    text: String,
+    highlight_start: usize,
+    highlight_end: usize,
+}
+
+/// Reads one line. Counts at the end (`aborting due to 2 previous errors`) are no diagnostics.
+pub(super) fn diagnostic(line: &[u8], places: &Places) -> Option<Diagnostic> {
+    let message: Message = serde_json::from_slice(line).ok()?;
+    let level = match message.level.as_str() {
+        "warning" => Level::Warning,
+        level if level.starts_with("error") => Level::Error,
+        _ => return None,
+    };
+    let count = message.spans.is_empty()
+        && (message.message.starts_with("aborting due to") || message.message.ends_with("emitted"));
+    if count {
+        return None;
+    }
+    let mut found = Diagnostic {
+        level,
+        message: harmless(&message.message),
+        code: message.code.map(|code| code.code),
+        at: None,
+        spans: vec![],
+        notes: vec![],
+        suggestions: vec![],
+    };
+    let mut spans: Vec<&RawSpan> = message.spans.iter().collect();
+    spans.sort_by_key(|span| !span.is_primary);
+    for span in spans {
+        let Some((span, place)) = own(span, places) else { continue };
+        let label = span.label.as_deref().unwrap_or_default();
+        found.spans.extend(lines(span, place.line, label, span.is_primary));
+        found.at.get_or_insert(place);
+    }
+    message.children.iter().for_each(|child| add_child(&mut found, child, places));
+    Some(found)
+}
+
+/// The span in the learner's file that this one is, or from whose macro it comes.
+fn own<'a>(span: &'a RawSpan, places: &Places) -> Option<(&'a RawSpan, Place)> {
+    match places.find(&span.file_name, span.line_start, span.column_start) {
+        Some(place) => Some((span, place)),
+        None => own(&span.expansion.as_ref()?.span, places),
+    }
+}
+
+fn lines(span: &RawSpan, first: usize, label: &str, primary: bool) -> Vec<Span> {
+    let text = span.text.iter().take(LINES_OF_A_SPAN).enumerate();
+    text.map(|(index, line)| Span {
+        line: first + index,
+        text: harmless(&line.text),
+        columns: (line.highlight_start, line.highlight_end),
+        // The words stand at the first line; the others only show how far the span goes.
+        label: if index == 0 { harmless(label) } else { String::new() },
+        primary,
+    })
+    .collect()
+}
+
+fn add_child(found: &mut Diagnostic, child: &Message, places: &Places) {
+    let message = harmless(&child.message);
+    let mut said = false;
+    for span in &child.spans {
+        let Some((span, at)) = own(span, places) else { continue };
+        said = true;
+        if let Some(replacement) = &span.suggested_replacement {
+            let (message, replacement) = (message.clone(), harmless(replacement));
+            found.suggestions.push(Suggestion { message, at, replacement });
+        } else {
+            found.spans.extend(lines(span, at.line, &message, false));
+        }
+    }
+    if !said {
+        found.notes.push(message);
+    }
+}

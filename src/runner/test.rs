@@ -1,0 +1,186 @@
+//! Runs tests and analyses, one process each. Comes in: a program made from an exercise, and names.
+//! Goes out: a verdict for each name. Only the harness's own record can say that a test passed.
+
+use super::diagnose::Places;
+use super::event::{Place, RunEvent, TestResult, Verdict};
+use super::output::harmless;
+use super::process::{End, Lines, Next, Process, command};
+use super::{Cancel, Stop};
+use crate::failure::Failure;
+use std::num::NonZero;
+use std::os::unix::net::UnixListener;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::ExitStatus;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+use tinytorch::harness::Record;
+use tinytorch::report::Item;
+
+/// A program made from an exercise.
+pub(super) struct Program<'a> {
+    /// The file to start.
+    pub(super) binary: &'a Path,
+    /// Where it runs.
+    pub(super) folder: &'a Path,
+    /// A folder with a short path, for sockets.
+    pub(super) sockets: &'a Path,
+    /// What leads places back.
+    pub(super) places: &'a Places,
+    /// How long one test or analysis may take.
+    pub(super) limit: Duration,
+    /// Ends it.
+    pub(super) cancel: &'a Cancel,
+}
+
+impl Program<'_> {
+    /// Runs the tests, as many at a time as there are cores. Verdicts come as they are known.
+    pub(super) fn tests(
+        &self,
+        names: &[&str],
+        events: &mut dyn FnMut(RunEvent),
+    ) -> Result<(), Stop> {
+        let workers = std::thread::available_parallelism().map_or(1, NonZero::get).min(names.len());
+        let next = AtomicUsize::new(0);
+        let (send, results) = mpsc::channel();
+        std::thread::scope(|scope| {
+            for _ in 0..workers {
+                let (send, next) = (send.clone(), &next);
+                scope.spawn(move || {
+                    while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        if send.send(self.one(name, &mut |_| ())).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+            drop(send);
+            // The receiver goes at the first failure, and the workers with it.
+            results.into_iter().try_for_each(|result| {
+                events(RunEvent::Test(result?));
+                Ok(())
+            })
+        })
+    }
+
+    /// Runs one function that reports; what it reports comes at once.
+    pub(super) fn reporter(
+        &self,
+        name: &str,
+        events: &mut dyn FnMut(RunEvent),
+    ) -> Result<(), Stop> {
+        let result = self.one(name, &mut |item| {
+            events(RunEvent::Reported { analysis: name.to_owned(), item });
+        })?;
+        events(RunEvent::AnalysisEnded(result));
+        Ok(())
+    }
+
+    fn one(&self, name: &str, report: &mut dyn FnMut(Item)) -> Result<TestResult, Stop> {
+        if self.cancel.is_cancelled() {
+            return Err(Stop::Cancelled);
+        }
+        let socket = self.sockets.join(name);
+        let listener = UnixListener::bind(&socket)
+            .map_err(|error| Failure::io("listen on the socket", &socket, &error))?;
+        let mut start = command(self.binary, self.folder);
+        start.arg(&socket).arg(name);
+        let begun = Instant::now();
+        let failed = |error| Failure::io("run", self.binary, &error);
+        let mut process =
+            Process::spawn(start, Lines::Neither, self.limit, self.cancel).map_err(failed)?;
+        process.listen(listener, socket);
+        let mut verdict = None;
+        while let Next::Line(line) = process.next() {
+            match serde_json::from_slice(&line) {
+                Ok(Record::Item { item }) => report(clean(item)),
+                Ok(record) => verdict = verdict.or(Some(record)),
+                Err(_) => {}
+            }
+        }
+        let end = process.end().map_err(failed)?;
+        if self.cancel.is_cancelled() {
+            return Err(Stop::Cancelled);
+        }
+        let took = begun.elapsed();
+        let verdict = judge(verdict, &end, self.limit, self.places);
+        Ok(TestResult { name: name.to_owned(), verdict, output: end.output, took })
+    }
+}
+
+/// What a record and an end together mean. No record, no pass; and a pass needs a quiet end too.
+fn judge(record: Option<Record>, end: &End, limit: Duration, places: &Places) -> Verdict {
+    match record {
+        Some(Record::Unwritten { what }) => Verdict::NotStarted { waits_for: harmless(&what) },
+        Some(Record::Panicked { message, file, line, column }) => {
+            let at: Option<Place> = places.find(&file, line as usize, column as usize);
+            Verdict::Failed { message: harmless(&message), at }
+        }
+        _ if end.timed_out => Verdict::TimedOut { after: limit },
+        Some(Record::Returned) if end.status.success() => Verdict::Passed,
+        _ => match signal(end.status) {
+            Some(signal) if end.output.text.contains("has overflowed its stack") => {
+                Verdict::Crashed { signal: format!("{signal} (stack overflow)") }
+            }
+            Some(signal) => Verdict::Crashed { signal },
+            None => Verdict::RanAway { code: end.status.code() },
+        },
+    }
+}
+
+/// The name of the signal that ended a process.
+pub(super) fn signal(status: ExitStatus) -> Option<String> {
+    let number = status.signal()?;
+    let name = signal_hook::low_level::signal_name(number);
+    Some(name.map_or_else(|| format!("signal {number}"), str::to_owned))
+}
+
+/// The item with harmless words.
+fn clean(item: Item) -> Item {
+    let cleaned = serde_json::to_value(&item).map(clean_value).and_then(serde_json::from_value);
+    cleaned.unwrap_or(item)
+}
+
+fn clean_value(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => Value::String(harmless(&text)),
+        Value::Array(values) => values.into_iter().map(clean_value).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, value)| (name, clean_value(value))).collect()
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tinytorch::report::Insight;
+
+    fn judged(record: Option<Record>, raw: i32, timed_out: bool, text: &str) -> Verdict {
+        let output = super::super::event::Output { text: text.into(), cut: 0 };
+        let end = End { status: ExitStatus::from_raw(raw), timed_out, output };
+        judge(record, &end, Duration::from_secs(10), &Places::default())
+    }
+
+    #[test]
+    fn a_pass_needs_a_record_and_a_quiet_end() {
+        let crashed = |signal: &str| Verdict::Crashed { signal: signal.into() };
+        assert_eq!(judged(Some(Record::Returned), 0, false, ""), Verdict::Passed);
+        assert_eq!(judged(None, 0, false, "ok"), Verdict::RanAway { code: Some(0) });
+        assert_eq!(judged(Some(Record::Returned), 6, false, ""), crashed("SIGABRT"));
+        let late = Verdict::TimedOut { after: Duration::from_secs(10) };
+        assert_eq!(judged(Some(Record::Returned), 9, true, ""), late);
+        assert_eq!(judged(None, 11, false, ""), crashed("SIGSEGV"));
+        let overflow = "thread 'x' has overflowed its stack";
+        assert_eq!(judged(None, 6, false, overflow), crashed("SIGABRT (stack overflow)"));
+    }
+
+    #[test]
+    fn words_that_steer_a_terminal_are_taken_out_of_reports() {
+        let item = |text: &str| Item::Insight(Insight { text: text.into() });
+        assert_eq!(clean(item("\x1b[2Jx")), item("␛[2Jx"));
+    }
+}

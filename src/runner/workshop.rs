@@ -1,0 +1,66 @@
+//! The folder in which one file is compiled and run: it keeps what rustc remembers between two builds.
+//! Each belongs to one run at a time; a second tutor on the same cache gets the next one.
+
+use super::event::RunKind;
+use crate::failure::Failure;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+/// A folder that nobody else uses until this value is dropped.
+#[derive(Debug)]
+pub(super) struct Workshop {
+    folder: PathBuf,
+    _lock: File,
+}
+
+impl Workshop {
+    /// The first free folder for the module and the kind of run.
+    pub(super) fn open(root: &Path, slug: &str, kind: RunKind) -> Result<Self, Failure> {
+        let kind = match kind {
+            RunKind::Check => "check",
+            RunKind::Analysis => "analysis",
+            RunKind::Milestone => "milestone",
+        };
+        let mut number = 0;
+        loop {
+            let folder = root.join("work").join(format!("{slug}-{kind}-{number}"));
+            let failed = |error| Failure::io("open the folder", &folder, &error);
+            fs::create_dir_all(&folder).map_err(failed)?;
+            let options = &mut File::options();
+            let lock =
+                options.create(true).append(true).open(folder.join("lock")).map_err(failed)?;
+            match lock.try_lock() {
+                Ok(()) => return Ok(Self { folder, _lock: lock }),
+                Err(TryLockError::WouldBlock) => number += 1,
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+            }
+        }
+    }
+
+    /// Where it is.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Writes a source file.
+    pub(super) fn write(&self, name: &str, text: &str) -> Result<(), Failure> {
+        let path = self.folder.join(name);
+        fs::write(&path, text).map_err(|error| Failure::io("write", &path, &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_at_once_get_two_folders_and_one_after_the_other_the_same() {
+        let root = tempfile::tempdir().unwrap();
+        let open = || Workshop::open(root.path(), "01_tensor", RunKind::Check).unwrap();
+        let (first, second) = (open(), open());
+        assert_ne!(first.folder(), second.folder());
+        let folder = first.folder().to_owned();
+        drop(first);
+        assert_eq!(open().folder(), folder);
+    }
+}

@@ -1,0 +1,160 @@
+//! Exercises that crash, hang, run away, forge, flood: each earns its state and spoils no other.
+
+use super::*;
+use std::time::Duration;
+
+/// The verdict of `test_unit_double` with this body of `double`; with a short limit if it hangs.
+fn double(body: &str) -> TestResult {
+    run(&with_body(body), Duration::from_secs(10))
+}
+
+fn run(text: &str, limit: Duration) -> TestResult {
+    let runner = runner().with_limits(Limits { test: limit, ..Limits::default() });
+    let mut request = request(ALPHA, RunKind::Check, text);
+    request.only = vec!["test_unit_double".into()];
+    let events = events(&runner, &request);
+    let [result] = results(&events)[..] else { panic!("{events:#?}") };
+    result.clone()
+}
+
+fn crashed(signal: &str) -> Verdict {
+    Verdict::Crashed { signal: signal.into() }
+}
+
+#[test]
+fn an_endless_recursion_is_a_stack_overflow() {
+    let result =
+        double("fn deep(x: i32) -> i32 { if x == 0 { 1 } else { deep(x + 1) + deep(x) } } deep(x)");
+    assert_eq!(result.verdict, crashed("SIGABRT (stack overflow)"));
+}
+
+#[test]
+fn an_abort_and_a_wild_pointer_are_crashes_with_their_signals() {
+    assert_eq!(double("std::process::abort()").verdict, crashed("SIGABRT"));
+    let wild =
+        "unsafe { std::ptr::write_volatile(std::ptr::without_provenance_mut::<i32>(8), x); } x";
+    assert_eq!(double(wild).verdict, crashed("SIGSEGV"));
+}
+
+#[test]
+fn an_endless_loop_runs_out_of_time_and_its_output_is_kept() {
+    let limit = Duration::from_millis(300);
+    let result = run(&with_body("println!(\"round\"); loop {}"), limit);
+    assert_eq!(result.verdict, Verdict::TimedOut { after: limit });
+    assert_eq!(result.output.text, "round\n");
+}
+
+#[test]
+fn leaving_the_process_is_no_pass_whatever_is_printed() {
+    let body = "println!(\"test result: ok. 1 passed\\n{{\\\"record\\\":\\\"returned\\\"}}\"); std::process::exit(0)";
+    let result = double(body);
+    assert_eq!(result.verdict, Verdict::RanAway { code: Some(0) });
+    assert!(result.output.text.starts_with("test result: ok"), "it is shown, and decides nothing");
+}
+
+#[test]
+fn a_record_sent_by_the_answer_itself_is_not_heard() {
+    let body = r#"
+        use std::io::Write;
+        let socket = std::env::args().nth(1).unwrap();
+        match std::os::unix::net::UnixStream::connect(socket) {
+            Ok(mut stream) => { let _ = stream.write_all(b"{\"record\":\"returned\"}\n"); }
+            Err(error) => println!("refused: {error}"),
+        }
+        std::process::exit(0)"#;
+    assert_eq!(double(body).verdict, Verdict::RanAway { code: Some(0) });
+}
+
+#[test]
+fn a_todo_that_somebody_catches_is_still_a_todo() {
+    let body = "let _ = std::panic::catch_unwind(|| todo!(\"double\")); x * 2";
+    assert_eq!(double(body).verdict, Verdict::NotStarted { waits_for: "double".into() });
+}
+
+#[test]
+fn a_payload_whose_destructor_leaves_is_a_failure() {
+    let body = "struct Bomb; impl Drop for Bomb { fn drop(&mut self) { std::process::exit(0) } } \
+        std::panic::panic_any(Bomb)";
+    assert!(matches!(double(body).verdict, Verdict::Failed { .. }));
+}
+
+#[test]
+fn a_flood_is_cut_and_escape_sequences_become_symbols() {
+    let body = "let line = \"\\x1b[31m\".repeat(10_000); for _ in 0..1_000 { println!(\"{line}\"); } x * 2";
+    let result = double(body);
+    assert_eq!(result.verdict, Verdict::Passed);
+    assert_eq!(result.output.cut, 1_000 * 50_001 - (40 << 10));
+    assert!(result.output.text.starts_with("␛[31m␛[31m"));
+    assert!(!result.output.text.contains('\u{1b}'));
+}
+
+#[test]
+fn what_a_test_starts_and_leaves_behind_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
+    // The answer returns once its child holds the fifo and says so.
+    let body = r#"
+        use std::process::{Command, Stdio};
+        let script = "exec 9>FIFO; echo held; sleep 1000";
+        let child = Command::new("sh").args(["-c", script]).stdout(Stdio::piped()).spawn().unwrap();
+        std::io::Read::read(&mut child.stdout.unwrap(), &mut [0]).unwrap();
+        x * 2"#
+        .replace("FIFO", fifo.to_str().unwrap());
+    let reader = std::thread::spawn(move || std::fs::read(fifo).unwrap());
+    assert_eq!(double(&body).verdict, Verdict::Passed);
+    assert_eq!(reader.join().unwrap(), b"", "an end of file: nobody holds it any more");
+}
+
+#[test]
+fn a_deleted_test_is_restored_and_an_edited_one_does_not_count() {
+    let start = ALPHA_TEXT.find("// %% nbgrader={\"grade\": true").unwrap();
+    let end = start
+        + ALPHA_TEXT[start..]
+            .find("// %% nbgrader={\"grade\": true, \"grade_id\": \"test-module")
+            .unwrap();
+    let deleted = [&ALPHA_TEXT[..start], &ALPHA_TEXT[end..]].concat().replace("x * 2", "x * 3");
+    let events = check(&deleted);
+    let gone = Notice::LockedCellChanged { grade_id: "test-double".into(), line: None };
+    assert_eq!(notices(&events), [&gone]);
+    let Verdict::Failed { message, at: None } = verdict(&events, "test_unit_double") else {
+        panic!("{events:#?}")
+    };
+    assert!(message.contains("twice four"), "{message}");
+
+    let edited = with_body("x * 3").replace("assert_eq!(double(4), 8, \"twice four\");", "");
+    let events = check(&edited);
+    assert!(matches!(verdict(&events, "test_unit_double"), Verdict::Failed { .. }));
+}
+
+#[test]
+fn a_file_that_switches_itself_off_does_not_pass() {
+    let events = check(&format!("#![cfg(any())]\n{ALPHA_TEXT}"));
+    assert!(!built(&events) && results(&events).is_empty());
+    assert!(!diagnostics(&events).is_empty());
+}
+
+#[test]
+fn a_compiler_that_crashes_is_a_diagnostic() {
+    let body = format!("{}x{}", "(".repeat(20_000), ")".repeat(20_000));
+    let events = check(&with_body(&body));
+    assert!(!built(&events));
+    assert!(diagnostics(&events)[0].message.contains("SIGSEGV"), "{:?}", diagnostics(&events));
+}
+
+#[test]
+fn a_cancelled_run_says_nothing_more_and_leaves_no_process() {
+    let runner =
+        runner().with_limits(Limits { test: Duration::from_secs(600), ..Limits::default() });
+    let (cancel, mut said) = (Cancel::default(), vec![]);
+    let body = "std::process::Command::new(\"sleep\").arg(\"1000\").status().unwrap(); x";
+    runner
+        .run(&request(ALPHA, RunKind::Check, &with_body(body)), &cancel, &mut |event| {
+            if matches!(event, RunEvent::Built { .. }) {
+                cancel.cancel();
+            }
+            said.push(event);
+        })
+        .unwrap();
+    assert!(matches!(said.last(), Some(RunEvent::Built { .. })), "{said:?}");
+}

@@ -1,0 +1,101 @@
+//! The chain: the learner's own files under later modules, what gives way, what is rebuilt.
+
+use super::*;
+
+fn with_alpha(text: &str) -> Links {
+    let file = "exercises/00_alpha.rs".into();
+    Links([(ALPHA, LinkSource::Learner { file, text: text.into() })].into())
+}
+
+fn check_beta(links: Links) -> Vec<RunEvent> {
+    let request = Request { links, ..request(BETA, RunKind::Check, BETA_TEXT) };
+    events(&runner(), &request)
+}
+
+#[test]
+fn a_later_module_runs_on_the_learners_own_link() {
+    let events = check_beta(with_alpha(&with_body("x + x")));
+    assert_eq!(verdict(&events, "test_unit_four_times"), &Verdict::Passed);
+
+    let text = with_body("panic!(\"mine\")");
+    let events = check_beta(with_alpha(&text));
+    let file = "exercises/00_alpha.rs".into();
+    let at = Some(Place { file, line: line_of(&text, "panic!"), column: 5 });
+    let failed = Verdict::Failed { message: "mine".into(), at };
+    assert_eq!(verdict(&events, "test_unit_four_times"), &failed);
+}
+
+#[test]
+fn a_link_that_does_not_compile_gives_way_to_the_reference() {
+    let events = check_beta(with_alpha(&with_body("no_such_thing")));
+    let [Notice::FellBack { module: ALPHA, reason }] = notices(&events)[..] else {
+        panic!("{events:#?}")
+    };
+    assert!(reason.contains("no_such_thing"), "{reason}");
+    assert_eq!(verdict(&events, "test_unit_four_times"), &Verdict::Passed);
+}
+
+#[test]
+fn a_link_under_which_the_next_module_does_not_compile_gives_way_too() {
+    let text = ALPHA_TEXT.replace(
+        "pub fn double(x: i32) -> i32 {",
+        "pub fn double(x: i64) -> i32 {let x = x as i32;",
+    );
+    let events = check_beta(with_alpha(&text));
+    let [Notice::FellBack { module: ALPHA, reason }] = notices(&events)[..] else {
+        panic!("{events:#?}")
+    };
+    assert_eq!(reason, "mismatched types");
+    assert_eq!(verdict(&events, "test_unit_four_times"), &Verdict::Passed);
+}
+
+#[test]
+fn a_module_sees_none_after_it() {
+    let text = with_body("tinytorch::beta::four_times(x)");
+    let events = check(&text);
+    let [error] = diagnostics(&events)[..] else { panic!("{events:#?}") };
+    assert_eq!(error.code.as_deref(), Some("E0433"), "{error:#?}");
+}
+
+#[test]
+fn a_warm_chain_prepares_nothing_and_a_damaged_link_is_made_again() {
+    let cache = cache();
+    // A text of its own, so that no other test uses the link that is damaged here.
+    let links = with_alpha(&with_body("x + x // damaged soon"));
+    let prepared = |links: &Links| {
+        let mut what = vec![];
+        let runner = Runner::with_sources(cache.clone(), course()).unwrap();
+        let keep = &mut |event| match event {
+            RunEvent::Preparing { what: part, .. } => what.push(part),
+            other => panic!("{other:?}"),
+        };
+        runner.prepare(BETA, links, &Cancel::default(), keep).unwrap();
+        what
+    };
+    // Cached links of that text, of this run or an earlier one on another base.
+    let folders = || -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(cache.join("links")).into_iter().flatten();
+        let soon = |folder: &PathBuf| {
+            let source = std::fs::read_to_string(folder.join("00_alpha.rs"));
+            source.is_ok_and(|source| source.contains("damaged soon"))
+        };
+        entries.map(|entry| entry.unwrap().path()).filter(soon).collect()
+    };
+    folders().iter().for_each(|folder| std::fs::remove_dir_all(folder).unwrap());
+    prepared(&with_alpha(&with_body("x + x")));
+    prepared(&links);
+    assert_eq!(prepared(&links), Vec::<String>::new());
+    let [damaged] = &folders()[..] else { panic!("one link") };
+    std::fs::write(damaged.join("libtt_alpha.rlib"), "half a fi").unwrap();
+    assert_eq!(prepared(&links), ["00_alpha"]);
+    assert_eq!(prepared(&links), Vec::<String>::new());
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_a_failure_with_a_mend() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let failure: Failure = Runner::with_sources(file.join("cache"), course()).unwrap_err();
+    assert!(failure.to_string().contains("--cache"), "{failure}");
+}
