@@ -18,7 +18,6 @@ use std::time::Duration;
 use tinytorch::sources;
 
 const LOCK: &str = include_str!("../../Cargo.lock");
-const WORKSPACE: &str = include_str!("../../Cargo.toml");
 /// Long enough for a slow disk; the build can be cancelled at any time.
 const LIMIT: Duration = Duration::from_secs(1800);
 /// What decides how the base is compiled, apart from the sources.
@@ -98,49 +97,26 @@ fn write_package(folder: &Path) -> io::Result<()> {
 
 /// The engine's `lib.rs` without the modules of the course: each of those is a link.
 fn library() -> String {
-    let taught = |line: &str| {
-        let module = line.strip_prefix("pub mod ").and_then(|rest| rest.strip_suffix(';'));
-        module.is_some_and(|module| sources::MODULES.iter().any(|(name, _)| *name == module))
+    let carried = |module: &str| {
+        let file = [format!("{module}.rs"), format!("{module}/mod.rs")];
+        module == "sources"
+            || sources::SUPPORT.iter().any(|(name, _)| file.contains(&(*name).into()))
     };
-    sources::LIBRARY.lines().filter(|line| !taught(line)).flat_map(|line| [line, "\n"]).collect()
+    let keep = |line: &&str| {
+        let module = line.strip_prefix("pub mod ").and_then(|rest| rest.strip_suffix(';'));
+        module.is_none_or(carried)
+    };
+    sources::ROOT.lines().filter(keep).flat_map(|line| [line, "\n"]).collect()
 }
 
-/// A package like the engine's, with the workspace's versions filled in.
+/// A package with the engine's dependencies and nothing of its exercises.
 fn manifest() -> Result<String, Failure> {
-    #[derive(Deserialize)]
-    struct Manifest {
-        #[serde(default)]
-        dependencies: toml::Table,
-        #[serde(default)]
-        features: toml::Table,
-        workspace: Option<Workspace>,
-    }
-    #[derive(Deserialize)]
-    struct Workspace {
-        dependencies: toml::Table,
-    }
-    let parse = |text: &str| {
-        toml::from_str::<Manifest>(text).map_err(|error| {
-            Failure::environment(format!("a built-in manifest is damaged: {error}"))
-        })
-    };
-    let (mut engine, workspace) = (parse(sources::MANIFEST)?, parse(WORKSPACE)?);
-    let shared = workspace.workspace.map(|workspace| workspace.dependencies).unwrap_or_default();
-    for (name, value) in engine.dependencies.iter_mut() {
-        if value.get("workspace").is_some()
-            && let Some(version) = shared.get(name)
-        {
-            *value = version.clone();
-        }
-    }
-    let tables: toml::Table = [
-        ("dependencies".to_owned(), engine.dependencies.into()),
-        ("features".to_owned(), engine.features.into()),
-    ]
-    .into_iter()
-    .collect();
+    let mut engine: toml::Table = toml::from_str(sources::MANIFEST).map_err(|error| {
+        Failure::environment(format!("the built-in manifest is damaged: {error}"))
+    })?;
+    engine.retain(|name, _| name == "dependencies" || name == "features");
     let package = "[package]\nname = \"tinytorch\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n";
-    Ok(format!("{package}{tables}{PROFILE}"))
+    Ok(format!("{package}{engine}{PROFILE}"))
 }
 
 /// Runs cargo; returns the files it made.
@@ -296,31 +272,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_package_has_the_workspaces_versions_and_none_of_the_lessons() {
+    fn the_package_has_the_engines_crates_and_none_of_the_lessons() {
         let manifest = manifest().unwrap();
-        assert!(!manifest.contains("workspace = true"), "{manifest}");
-        let shared: toml::Table = toml::from_str(WORKSPACE).unwrap();
-        let parsed: toml::Table = toml::from_str(&manifest).unwrap();
-        assert_eq!(parsed["dependencies"]["serde"], shared["workspace"]["dependencies"]["serde"]);
-        assert!(parsed["dependencies"].get("ndarray").is_some());
+        let (ours, engines): (toml::Table, toml::Table) =
+            (toml::from_str(&manifest).unwrap(), toml::from_str(sources::MANIFEST).unwrap());
+        assert_eq!(ours["dependencies"], engines["dependencies"]);
+        assert!(!manifest.contains("exercises/"), "{manifest}");
         let library = library();
-        assert!(library.contains("pub mod harness;"));
+        assert!(library.contains("pub mod harness;") && library.contains("pub use ndarray;"));
         for (name, _) in sources::MODULES {
             assert!(!library.contains(&format!("pub mod {name};")), "{name}");
-        }
-    }
-
-    #[test]
-    fn every_support_file_that_the_library_names_is_carried_along() {
-        for line in library().lines() {
-            let Some(module) = line.strip_prefix("pub mod ").and_then(|m| m.strip_suffix(';'))
-            else {
-                continue;
-            };
-            let carried = sources::SUPPORT.iter().any(|(name, _)| {
-                *name == format!("{module}.rs") || *name == format!("{module}/mod.rs")
-            });
-            assert!(carried || module == "sources", "sources::SUPPORT lacks {module}");
         }
     }
 
