@@ -15,6 +15,7 @@ pub mod harness;
 pub mod optimizers;
 pub mod random;
 pub mod report;
+pub mod setup;
 #[cfg(feature = "sources")]
 pub mod sources;
 pub mod tensor;

@@ -2,6 +2,7 @@
 
 /// Each module's source, by name, in teaching order.
 pub const MODULES: &[(&str, &str)] = &[
+    ("setup", include_str!("setup.rs")),
     ("tensor", include_str!("tensor.rs")),
     ("autograd", include_str!("autograd.rs")),
     ("optimizers", include_str!("optimizers.rs")),
