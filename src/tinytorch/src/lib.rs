@@ -8,10 +8,13 @@ extern crate self as tinytorch;
 pub use flate2;
 pub use ndarray;
 
+pub mod activations;
 pub mod autograd;
 pub mod data;
 pub mod dataloader;
 pub mod harness;
+pub mod layers;
+pub mod losses;
 pub mod optimizers;
 pub mod random;
 pub mod report;

@@ -4,6 +4,9 @@
 pub const MODULES: &[(&str, &str)] = &[
     ("setup", include_str!("setup.rs")),
     ("tensor", include_str!("tensor.rs")),
+    ("activations", include_str!("activations.rs")),
+    ("layers", include_str!("layers.rs")),
+    ("losses", include_str!("losses.rs")),
     ("autograd", include_str!("autograd.rs")),
     ("optimizers", include_str!("optimizers.rs")),
 ];
