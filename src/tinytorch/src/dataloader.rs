@@ -1372,10 +1372,10 @@ pub fn analyze_prefetch(out: &mut Reporter) {
     };
     let batches = || loader.epoch(0).filter_map(Result::ok).take(20);
     let Some((sample, _)) = batches().next() else { return };
-    let load = time(7, || batches().count());
-    let work = time(7, || (0..20).map(|_| compute(&sample)).sum::<f32>());
-    let in_turn = time(7, || batches().map(|(inputs, _)| compute(&inputs)).sum::<f32>());
-    let ahead = time(7, || {
+    let load = time(15, || batches().count());
+    let work = time(15, || (0..20).map(|_| compute(&sample)).sum::<f32>());
+    let in_turn = time(15, || batches().map(|(inputs, _)| compute(&inputs)).sum::<f32>());
+    let ahead = time(15, || {
         let source = loader.epoch(0).filter_map(Result::ok).take(20);
         Prefetcher::new(source, 2).map(|(inputs, _)| compute(&inputs)).sum::<f32>()
     });
@@ -1413,6 +1413,12 @@ pub fn analyze_prefetch(out: &mut Reporter) {
 /// 🧪 Digits, shuffled, augmented and prefetched, train a network of the earlier modules.
 #[test]
 fn test_module() {
+    use tinytorch::activations::ReLU;
+    use tinytorch::layers::{Linear, Sequential};
+    use tinytorch::losses::CrossEntropyLoss;
+    use tinytorch::optimizers::Adam;
+    use tinytorch::training::Trainer;
+
     // Augmented and prefetched batches are the same as those drawn without a second thread.
     let images = digits(DigitShape::Image).unwrap();
     let augment = Compose(vec![
@@ -1430,6 +1436,24 @@ fn test_module() {
         samples += targets.numel();
     }
     assert_eq!(samples, 1437);
+
+    // Real digits, never seen in training, are recognised.
+    let flat = digits(DigitShape::Flat).unwrap();
+    let train = DataLoader::new(flat.train, 32).unwrap().shuffled(1);
+    let test = DataLoader::new(flat.test, 360).unwrap();
+    let mut rng = Rng::seeded(1);
+    let model = Sequential::new(vec![
+        Box::new(Linear::new(64, 32, &mut rng)),
+        Box::new(ReLU),
+        Box::new(Linear::new(32, 10, &mut rng)),
+    ]);
+    let mut trainer = Trainer::new(model, Adam::new(0.01), CrossEntropyLoss);
+    for epoch in 0..5 {
+        trainer.train_epoch(train.epoch(epoch)).unwrap();
+    }
+    let (_, accuracy) = trainer.evaluate(test.epoch(0)).unwrap();
+    let accuracy = accuracy.unwrap_or(0.0);
+    assert!(accuracy >= 0.9, "{accuracy} of the test digits recognised after 5 epochs");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "dataloader-main", "locked": true, "schema_version": 3, "solution": false, "task": false}

@@ -23,3 +23,4 @@ pub mod setup;
 pub mod sources;
 pub mod tensor;
 pub mod testing;
+pub mod training;

@@ -9,6 +9,8 @@ pub const MODULES: &[(&str, &str)] = &[
     ("losses", include_str!("losses.rs")),
     ("autograd", include_str!("autograd.rs")),
     ("optimizers", include_str!("optimizers.rs")),
+    ("training", include_str!("training.rs")),
+    ("dataloader", include_str!("dataloader.rs")),
 ];
 
 /// The files that every module may use and nobody has to write, by file name.

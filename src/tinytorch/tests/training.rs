@@ -1,0 +1,120 @@
+//! Checkpoints against bytes that no checkpoint has, and the whole way from digits to a model that
+//! reads digits.
+#![expect(clippy::unwrap_used, reason = "a panic is the verdict of a test")]
+
+use proptest::prelude::*;
+use tinytorch::activations::ReLU;
+use tinytorch::dataloader::{DataLoader, DigitShape, Prefetcher, digits};
+use tinytorch::layers::{Linear, Sequential};
+use tinytorch::losses::CrossEntropyLoss;
+use tinytorch::optimizers::Adam;
+use tinytorch::random::Rng;
+use tinytorch::training::{
+    Checkpoint, CosineSchedule, Trainer, Trouble, open_checkpoint, seal, two_moons,
+};
+
+fn trainer(seed: u64) -> Trainer {
+    let model = Linear::new(2, 2, &mut Rng::seeded(seed));
+    Trainer::new(model, Adam::new(0.1), CrossEntropyLoss)
+}
+
+/// A checkpoint with something in every part.
+fn checkpoint() -> Checkpoint {
+    let batch = two_moons(8, &mut Rng::seeded(1));
+    let mut trainer = trainer(1);
+    trainer.fit(3, |_| [&batch], std::slice::from_ref(&batch), None).unwrap();
+    trainer.checkpoint()
+}
+
+#[test]
+fn a_checkpoint_reads_back_to_the_last_bit() {
+    let saved = checkpoint();
+    let bytes = saved.to_bytes();
+    let read = Checkpoint::from_bytes("f", &bytes).unwrap();
+    assert_eq!(read.to_bytes(), bytes);
+    assert_eq!((read.epoch, read.step, &read.history), (3, 3, &saved.history));
+}
+
+#[test]
+fn a_payload_that_goes_on_after_its_end_is_refused() {
+    let bytes = checkpoint().to_bytes();
+    let mut payload = open_checkpoint("f", &bytes).unwrap().to_vec();
+    payload.push(0);
+    let error = Checkpoint::from_bytes("f", &seal(&payload)).err().unwrap();
+    assert_eq!(error.kind, Trouble::Damaged);
+}
+
+#[test]
+fn a_failed_save_leaves_the_last_checkpoint_as_it_was() {
+    let folder = std::env::temp_dir().join(format!("tinytorch-save-{}", std::process::id()));
+    let file = folder.join("model.ckpt");
+    let mut trainer = trainer(1);
+    trainer.save_checkpoint(&file).unwrap();
+    let before = std::fs::read(&file).unwrap();
+    let error = trainer.save_checkpoint(&file.join("below-a-file")).unwrap_err();
+    assert_eq!(error.kind, Trouble::File);
+    assert!(error.message.contains("below-a-file"), "{error}");
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    trainer.load_checkpoint(&file).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Trains as the lesson does and returns the share of held-out digits recognised.
+fn digits_accuracy(seed: u64) -> f32 {
+    let split = digits(DigitShape::Flat).unwrap();
+    let train = DataLoader::new(split.train, 32).unwrap().shuffled(seed);
+    let test = DataLoader::new(split.test, 360).unwrap();
+    let mut rng = Rng::seeded(seed);
+    let model = Sequential::new(vec![
+        Box::new(Linear::new(64, 32, &mut rng)),
+        Box::new(ReLU),
+        Box::new(Linear::new(32, 10, &mut rng)),
+    ]);
+    let schedule = CosineSchedule { max_rate: 0.01, min_rate: 0.0005, epochs: 20 };
+    let mut trainer =
+        Trainer::new(model, Adam::new(0.01), CrossEntropyLoss).with_schedule(schedule);
+    trainer.fit(20, |epoch| Prefetcher::new(train.epoch(epoch), 2), &[], None).unwrap();
+    trainer.evaluate(test.epoch(0)).unwrap().1.unwrap()
+}
+
+#[test]
+fn a_small_network_reads_digits_it_has_never_seen() {
+    let mut accuracies: Vec<f32> = (1..=5).map(digits_accuracy).collect();
+    accuracies.sort_by(f32::total_cmp);
+    assert!(accuracies[2] >= 0.95, "the median of five seeds: {accuracies:?}");
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        prop_assert!(Checkpoint::from_bytes("f", &bytes).is_err());
+        // The same behind a right header and checksum, so that the payload is really read.
+        let _ = Checkpoint::from_bytes("f", &seal(&bytes));
+    }
+
+    #[test]
+    fn a_changed_payload_is_refused_or_restored_but_never_panics(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let bytes = checkpoint().to_bytes();
+        let mut payload = open_checkpoint("f", &bytes).unwrap().to_vec();
+        for (place, value) in changes {
+            let place = place.index(payload.len());
+            payload[place] = value;
+        }
+        if let Ok(changed) = Checkpoint::from_bytes("f", &seal(&payload)) {
+            let mut trainer = trainer(2);
+            if trainer.restore(changed).is_ok() {
+                let _ = trainer.train_epoch([two_moons(8, &mut Rng::seeded(2))]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_anywhere_is_noticed(place in any::<prop::sample::Index>(), bit in 0..8_u8) {
+        let mut bytes = checkpoint().to_bytes();
+        let place = place.index(bytes.len());
+        bytes[place] ^= 1 << bit;
+        prop_assert!(Checkpoint::from_bytes("f", &bytes).is_err(), "bit {bit} of byte {place}");
+    }
+}
