@@ -26,6 +26,20 @@ pub(super) struct Below {
     pub(super) key: String,
 }
 
+impl Below {
+    /// The arguments with which rustc sees it.
+    pub(super) fn arguments(&self) -> Vec<OsString> {
+        let with = |start: &str, path: &Path| {
+            let mut argument = OsString::from(start);
+            argument.push(path);
+            argument
+        };
+        let facade = with("--extern=tinytorch=", &self.facade);
+        let folders = self.search.iter().map(|folder| with("-Ldependency=", folder));
+        [facade].into_iter().chain(folders).collect()
+    }
+}
+
 /// One call of rustc.
 pub(super) struct Build<'a> {
     /// Which rustc.
@@ -89,14 +103,7 @@ impl Build<'_> {
     fn command(&self) -> std::process::Command {
         let mut rustc = command(&self.toolchain.rustc, self.folder);
         rustc.args([self.source, "--edition=2024", "--error-format=json", "-Aunused"]);
-        let mut facade = OsString::from("tinytorch=");
-        facade.push(&self.below.facade);
-        rustc.arg("--extern").arg(facade);
-        for folder in &self.below.search {
-            let mut path = OsString::from("-Ldependency=");
-            path.push(folder);
-            rustc.arg(path);
-        }
+        rustc.args(self.below.arguments());
         rustc.args(&self.flags);
         rustc
     }

@@ -114,6 +114,26 @@ impl Runner {
         finish(self.tower(module.0, links, cancel, events).map(drop))
     }
 
+    /// The compiler that is used: never a shim.
+    #[must_use]
+    pub fn rustc(&self) -> &Path {
+        &self.toolchain.rustc
+    }
+
+    /// The arguments with which any rustc call sees what the exercise of `module` stands on.
+    pub fn stands_on(
+        &self,
+        module: ModuleId,
+        links: &Links,
+        cancel: &Cancel,
+    ) -> Result<Vec<OsString>, Failure> {
+        match self.tower(module.0, links, cancel, &mut |_| ()) {
+            Ok(tower) => Ok(tower.top.arguments()),
+            Err(Stop::Cancelled) => Ok(vec![]),
+            Err(Stop::Failed(failure)) => Err(failure),
+        }
+    }
+
     fn steps(
         &self,
         request: &Request,

@@ -1,0 +1,138 @@
+//! Save to verdict, as a learner feels it, beside the least that the compiler and the bare test program
+//! take: both in one run, on the reference of 01_tensor, one edit after the other.
+//! Run with `cargo bench --bench save_to_verdict`.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Instant;
+use tinytorch_tutor::curriculum::MODULES;
+use tinytorch_tutor::runner::event::{RunEvent, RunKind, Verdict};
+use tinytorch_tutor::runner::{Cancel, Links, Queue, Request, RunMessage, Runner};
+use tinytorch_tutor::watch::{self, Change};
+
+const ROUNDS: u32 = 21;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+fn main() -> Outcome<()> {
+    let module = &MODULES[1];
+    let folder = tempfile::tempdir()?;
+    let exercise = folder.path().join(format!("{}.rs", module.slug()));
+    std::fs::write(&exercise, module.reference())?;
+
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+    let runner = Arc::new(Runner::new(cache)?);
+    let links = Links::default();
+    runner.prepare(module.id, &links, &Cancel::default(), &mut |_| ())?;
+    let bare = Bare {
+        rustc: runner.rustc().to_owned(),
+        stands_on: runner.stands_on(module.id, &links, &Cancel::default())?,
+        folder: tempfile::tempdir()?,
+    };
+
+    let (changed, changes) = channel();
+    let _watch = watch::start(vec![exercise.clone()], move |change| {
+        // The receiver is gone at the end.
+        let _ = changed.send(change);
+    })?;
+    let (sent, messages) = channel();
+    let queue = Queue::new(Arc::clone(&runner), move |_, message| {
+        let _ = sent.send(message);
+    });
+
+    let (mut bares, mut saves, mut settled) = (vec![], vec![], vec![]);
+    for round in 0..=ROUNDS {
+        let text = edited(module.reference(), round);
+        let begun = Instant::now();
+        bare.compile_and_run(&text)?;
+        let bare = begun.elapsed().as_secs_f64();
+
+        let begun = Instant::now();
+        save(&exercise, &text)?;
+        while !matches!(changes.recv()?, Change::Saved(_)) {}
+        let settle = begun.elapsed().as_secs_f64();
+        let (file, text) = (exercise.clone(), std::fs::read_to_string(&exercise)?);
+        let (module, kind, only, links) = (module.id, RunKind::Check, vec![], links.clone());
+        queue.submit(round.into(), Request { module, kind, only, file, text, links });
+        let passed = passed(&messages)?;
+        let save = begun.elapsed().as_secs_f64();
+        assert!(passed > 0, "no test was run");
+        // The first round fills what rustc remembers.
+        if round > 0 {
+            bares.push(bare);
+            saves.push(save);
+            settled.push(settle);
+        }
+    }
+    let (bare, save, settled) = (median(&mut bares), median(&mut saves), median(&mut settled));
+    println!("{ROUNDS} edits of {}, medians in seconds", module.slug());
+    println!("rustc --test -C incremental, and the bare test program   {bare:.3}");
+    println!("save to last verdict                                     {save:.3}");
+    println!("  of which the file had to rest                          {settled:.3}");
+    println!("ratio                                                    {:.2}", save / bare);
+    Ok(())
+}
+
+/// The text with another number in its first solution.
+fn edited(text: &str, round: u32) -> String {
+    let edit = format!("// BEGIN SOLUTION\nstd::hint::black_box({round}_u32);\n");
+    text.replacen("// BEGIN SOLUTION\n", &edit, 1)
+}
+
+/// As most editors save: another file, then a rename.
+fn save(file: &Path, text: &str) -> Outcome<()> {
+    let other = file.with_extension("new");
+    std::fs::write(&other, text)?;
+    Ok(std::fs::rename(other, file)?)
+}
+
+fn passed(messages: &std::sync::mpsc::Receiver<RunMessage>) -> Outcome<usize> {
+    let mut passed = 0;
+    loop {
+        match messages.recv()? {
+            RunMessage::Event(RunEvent::Finished) => return Ok(passed),
+            RunMessage::Event(RunEvent::Test(test)) => {
+                assert_eq!(test.verdict, Verdict::Passed, "{test:?}");
+                passed += 1;
+            }
+            RunMessage::Failed(failure) => return Err(failure.into()),
+            RunMessage::Event(_) => {}
+        }
+    }
+}
+
+fn median(seconds: &mut [f64]) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    seconds[seconds.len() / 2]
+}
+
+/// What a person could do by hand, at best.
+struct Bare {
+    rustc: PathBuf,
+    stands_on: Vec<OsString>,
+    folder: tempfile::TempDir,
+}
+
+impl Bare {
+    fn compile_and_run(&self, text: &str) -> Outcome<()> {
+        std::fs::write(self.folder.path().join("bare.rs"), text)?;
+        let mut rustc = Command::new(&self.rustc);
+        rustc.args([
+            "--test",
+            "bare.rs",
+            "--edition=2024",
+            "-Cincremental=incremental",
+            "-Aunused",
+        ]);
+        let mut program = Command::new("./bare");
+        for command in [rustc.args(&self.stands_on), &mut program] {
+            let command = command.current_dir(&self.folder).stdout(Stdio::null());
+            assert!(command.status()?.success(), "{command:?}");
+        }
+        Ok(())
+    }
+}
