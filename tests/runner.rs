@@ -10,6 +10,8 @@ use tinytorch_tutor::runner::event::{
 };
 use tinytorch_tutor::runner::{Cancel, Limits, LinkSource, Links, Request, Runner, Source};
 
+#[path = "runner/course.rs"]
+mod course;
 #[path = "runner/hostile.rs"]
 mod hostile;
 #[path = "runner/links.rs"]

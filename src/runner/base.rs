@@ -220,7 +220,7 @@ fn explain(said: &str, package: &Path) -> Failure {
     }
     if said.contains("No space left on device") {
         return Failure::environment(
-            "the disk is full: the engine's third-party crates need 300 MB",
+            "the disk is full: the engine's third-party crates cannot be built",
         )
         .hint("Make room, or name another cache folder with --cache DIR.");
     }

@@ -139,7 +139,7 @@ impl Chain<'_> {
         for source in self.sources.iter().filter(|source| source.id.0 <= end) {
             let link = Link::new(self, source, links.0.get(&source.id), &below);
             let made = if source.id.0 < end {
-                link.make(events)
+                link.make(end, events)
             } else if mixed {
                 link.probe().map(|()| below.clone())
             } else {
@@ -169,7 +169,7 @@ impl Chain<'_> {
                 tower.places.add(&file_name(source), file, lines);
             }
             let link = Link::new(self, source, choice, &tower.top);
-            tower.top = match link.make(events) {
+            tower.top = match link.make(end, events) {
                 Ok(next) => next,
                 Err(Miss::Stop(stop)) => return Err(stop),
                 Err(Miss::Error(error)) => return Err(Failure::environment(error).into()),
@@ -188,7 +188,7 @@ struct Link<'a> {
     chain: &'a Chain<'a>,
     source: &'a Source,
     below: &'a Below,
-    text: Cow<'a, str>,
+    text: String,
     key: String,
 }
 
@@ -200,11 +200,10 @@ impl<'a> Link<'a> {
         below: &'a Below,
     ) -> Self {
         let text = match choice {
-            Some(LinkSource::Learner { text, .. }) => {
-                Cow::Owned(snapshot(text, &source.reference).text)
-            }
-            _ => Cow::Borrowed(&*source.reference),
+            Some(LinkSource::Learner { text, .. }) => text,
+            _ => &*source.reference,
         };
+        let text = snapshot(text, &source.reference).text;
         let mut hasher = blake3::Hasher::new();
         for part in [source.slug.as_str(), &text, &below.key, &LINK.join(" ")] {
             hasher.update(part.as_bytes()).update(&[0]);
@@ -214,14 +213,14 @@ impl<'a> Link<'a> {
     }
 
     /// The link and its facade, from the cache or compiled.
-    fn make(&self, events: &mut dyn FnMut(RunEvent)) -> Result<Below, Miss> {
+    fn make(&self, end: u8, events: &mut dyn FnMut(RunEvent)) -> Result<Below, Miss> {
         let Source { id, slug, name, .. } = self.source;
         let (facade, entry) = (format!("tinytorch_{:02}", id.0), format!("links/{}", self.key));
         let store = self.chain.store;
         let folder = match store.get(&entry) {
             Some(folder) => folder,
             None => {
-                let (done, total) = (id.0.into(), self.chain.sources.len());
+                let (done, total) = (id.0.into(), end.into());
                 events(RunEvent::Preparing { what: slug.clone(), done, total });
                 let scratch = store.scratch()?;
                 let krate = format!("tt_{name}");

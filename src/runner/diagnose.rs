@@ -92,9 +92,12 @@ pub(super) fn diagnostic(line: &[u8], places: &Places) -> Option<Diagnostic> {
     let mut spans: Vec<&RawSpan> = message.spans.iter().collect();
     spans.sort_by_key(|span| !span.is_primary);
     for span in spans {
-        let Some((span, place)) = own(span, places) else { continue };
+        let Some((own, place)) = own(span, places).filter(|(_, place)| is_beside(&found, place))
+        else {
+            continue;
+        };
         let label = span.label.as_deref().unwrap_or_default();
-        found.spans.extend(lines(span, place.line, label, span.is_primary));
+        found.spans.extend(lines(own, place.line, label, span.is_primary));
         found.at.get_or_insert(place);
     }
     message.children.iter().for_each(|child| add_child(&mut found, child, places));
@@ -107,6 +110,11 @@ fn own<'a>(span: &'a RawSpan, places: &Places) -> Option<(&'a RawSpan, Place)> {
         Some(place) => Some((span, place)),
         None => own(&span.expansion.as_ref()?.span, places),
     }
+}
+
+/// Whether the place is in the file that the diagnostic is about: a span names no file of its own.
+fn is_beside(found: &Diagnostic, place: &Place) -> bool {
+    found.at.as_ref().is_none_or(|at| at.file == place.file)
 }
 
 fn lines(span: &RawSpan, first: usize, label: &str, primary: bool) -> Vec<Span> {
@@ -126,7 +134,10 @@ fn add_child(found: &mut Diagnostic, child: &Message, places: &Places) {
     let message = harmless(&child.message);
     let mut said = false;
     for span in &child.spans {
-        let Some((span, at)) = own(span, places) else { continue };
+        let Some((span, at)) = own(span, places).filter(|(_, place)| is_beside(found, place))
+        else {
+            continue;
+        };
         said = true;
         if let Some(replacement) = &span.suggested_replacement {
             let (message, replacement) = (message.clone(), harmless(replacement));
@@ -139,3 +150,6 @@ fn add_child(found: &mut Diagnostic, child: &Message, places: &Places) {
         found.notes.push(message);
     }
 }
+
+#[cfg(test)]
+mod tests;

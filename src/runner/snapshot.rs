@@ -19,7 +19,7 @@ pub(super) struct Snapshot {
 
 /// For each line of a snapshot, the line of the learner's file that it stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct LineMap(Vec<Option<usize>>);
+pub(super) struct LineMap(pub(super) Vec<Option<usize>>);
 
 impl LineMap {
     /// The learner's line for a line of the snapshot, both from 1; `None` for what the learner's

@@ -10,9 +10,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 /// The list in each folder: a line `HASH SIZE NAME` for each other file.
 const LIST: &str = "parts";
+/// How long a folder is kept that nobody asks for.
+const KEPT: Duration = Duration::from_secs(60 * 60 * 24 * 30);
 /// How the name of a folder in the making begins.
 const PRIVATE: &str = ".new-";
 
@@ -51,6 +54,9 @@ impl Store {
         }
         if !known {
             self.known().insert(folder.clone());
+            // Only the sweep reads this date; a folder that keeps its old one is made again some day.
+            let list = fs::File::options().append(true).open(folder.join(LIST));
+            let _ = list.and_then(|list| list.set_modified(SystemTime::now()));
         }
         Some(folder)
     }
@@ -67,13 +73,17 @@ impl Store {
     pub(super) fn put(&self, filled: &Path, name: &str) -> Result<PathBuf, Failure> {
         let folder = self.root.join(name);
         let put = || -> io::Result<()> {
+            if is_whole(&folder, true) {
+                // Another process was quicker, and may be using it by now.
+                return Ok(());
+            }
             fs::write(filled.join(LIST), list(filled)?)?;
             if let Some(parent) = folder.parent() {
                 fs::create_dir_all(parent)?;
             }
             if folder.exists() {
                 let aside = private(&self.root)?;
-                // Another process may have been quicker; then there is nothing to set aside.
+                // It may have been set aside by another process; then the last rename decides.
                 let _ = fs::rename(&folder, aside.path().join("folder"));
             }
             match fs::rename(filled, &folder) {
@@ -97,17 +107,30 @@ fn private(root: &Path) -> io::Result<tempfile::TempDir> {
     tempfile::Builder::new().prefix(&format!("{PRIVATE}{}-", std::process::id())).tempdir_in(root)
 }
 
-/// Removes the private folders of processes that were killed.
+/// Removes the private folders of processes that were killed, and what nobody asked for in a long
+/// time: links of texts that the learner changed since.
 fn sweep(root: &Path) {
-    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let owner = name.to_str().and_then(|name| name.strip_prefix(PRIVATE)?.split('-').next());
-        let owner = owner.and_then(|pid| Pid::from_raw(pid.parse().ok()?));
-        if owner.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH)) {
-            // What cannot be removed now is tried again next time.
-            let _ = fs::remove_dir_all(entry.path());
+    for place in [root, &root.join("links"), &root.join("probes")] {
+        for entry in fs::read_dir(place).into_iter().flatten().flatten() {
+            if is_abandoned(&entry) || is_forgotten(&entry) {
+                // What cannot be removed now is tried again next time.
+                let _ = fs::remove_dir_all(entry.path());
+            }
         }
     }
+}
+
+fn is_abandoned(entry: &fs::DirEntry) -> bool {
+    let name = entry.file_name();
+    let owner = name.to_str().and_then(|name| name.strip_prefix(PRIVATE)?.split('-').next());
+    let owner = owner.and_then(|pid| Pid::from_raw(pid.parse().ok()?));
+    owner.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
+}
+
+fn is_forgotten(entry: &fs::DirEntry) -> bool {
+    let asked = fs::metadata(entry.path().join(LIST)).and_then(|list| list.modified());
+    // A date in the future says that the clock was moved, and nothing about age.
+    asked.is_ok_and(|asked| asked.elapsed().is_ok_and(|age| age > KEPT))
 }
 
 fn list(folder: &Path) -> io::Result<String> {
@@ -201,6 +224,23 @@ mod tests {
         let alive = store.scratch().unwrap();
         Store::open(root.path().join("cache")).unwrap();
         assert!(!dead.exists() && alive.path().exists());
+    }
+
+    #[test]
+    fn what_nobody_asked_for_in_a_long_time_is_swept_and_asking_keeps_it() {
+        let (root, store) = store();
+        let folder = store.put(filled(&store).path(), "links/k").unwrap();
+        let reopened = || Store::open(root.path().join("cache")).unwrap();
+        let age = || {
+            let list = fs::File::options().append(true).open(folder.join(LIST)).unwrap();
+            list.set_modified(SystemTime::now() - KEPT - Duration::from_secs(60)).unwrap();
+        };
+        let store = reopened();
+        age();
+        assert_eq!(store.get("links/k"), Some(folder.clone()));
+        assert_eq!(reopened().get("links/k"), Some(folder.clone()), "it was asked for");
+        age();
+        assert_eq!(reopened().get("links/k"), None);
     }
 
     #[test]

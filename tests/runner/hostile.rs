@@ -158,3 +158,24 @@ fn a_cancelled_run_says_nothing_more_and_leaves_no_process() {
         .unwrap();
     assert!(matches!(said.last(), Some(RunEvent::Built { .. })), "{said:?}");
 }
+
+#[test]
+fn a_test_whose_tutor_was_killed_ends_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let (copy, socket) = (folder.path().join("copy"), folder.path().join("socket"));
+    // The first time the answer copies its program and returns; started again, it never returns.
+    let body = r#"
+        let copy = std::path::Path::new("COPY");
+        while copy.exists() {}
+        std::fs::copy(std::env::current_exe().unwrap(), copy).unwrap();
+        x * 2"#
+        .replace("COPY", copy.to_str().unwrap());
+    assert_eq!(double(&body).verdict, Verdict::Passed);
+
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let mut child =
+        std::process::Command::new(copy).arg(socket).arg("test_unit_double").spawn().unwrap();
+    // What a tutor does that is killed: its end of the connection closes.
+    drop(listener.accept().unwrap());
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+}
