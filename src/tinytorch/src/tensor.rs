@@ -115,6 +115,8 @@ fn test_unit_new() {
 
     let message = panic_message(|| Tensor::new(&[1.0, 2.0, 3.0], &[2, 2]));
     assert_eq!(message, "new: shape (2, 2) holds 4 elements, got 3");
+    let message = panic_message(|| Tensor::new(&[1.0, 2.0], &[]));
+    assert_eq!(message, "new: shape () holds 1 elements, got 2");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-creation", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -416,6 +418,9 @@ fn test_unit_zip_with() {
     assert_eq!(combine(&column, &row), (vec![2, 3], expected), "column and row");
     let expected = vec![13.0, 23.0];
     assert_eq!(combine(&column, &Tensor::scalar(3.0)), (vec![2, 1], expected), "column, scalar");
+    let planes = Tensor::new(&[3.0, 4.0], &[2, 1, 1]);
+    let expected = vec![13.0, 23.0, 14.0, 24.0];
+    assert_eq!(combine(&column, &planes), (vec![2, 2, 1], expected), "column and planes");
     assert_eq!(combine(&Tensor::zeros(&[0, 3]), &row), (vec![0, 3], vec![]), "nothing and row");
 }
 
@@ -610,13 +615,14 @@ pub fn check_matmul(a: &[usize], b: &[usize]) {
 fn test_unit_matmul_check() {
     use tinytorch::testing::panic_message;
 
-    let good: [(&[usize], &[usize]); 6] = [
+    let good: [(&[usize], &[usize]); 7] = [
         (&[2, 3], &[3, 4]),
         (&[3], &[3]),
         (&[2, 3], &[3]),
         (&[3], &[3, 4]),
         (&[8, 2, 3], &[3, 4]),
         (&[5, 1, 2, 3], &[4, 3, 2]),
+        (&[4, 2, 3], &[1, 3, 2]),
     ];
     for (a, b) in good {
         check_matmul(a, b);
@@ -1141,6 +1147,8 @@ fn test_unit_reductions() {
     assert_eq!(tensor.mean_axis(1, false).to_vec(), [2.0, 5.0]);
     assert_eq!(tensor.max_axis(0, false).to_vec(), [4.0, 5.0, 6.0]);
     assert_eq!(tensor.sum_axis(1, true).shape(), [2, 1]);
+    assert_eq!(tensor.mean_axis(1, true).shape(), [2, 1]);
+    assert_eq!((-&tensor).max_axis(1, false).to_vec(), [-1.0, -4.0], "all below zero");
     assert_eq!((&tensor - &tensor.max_axis(1, true)).to_vec(), [-2.0, -1.0, 0.0, -2.0, -1.0, 0.0]);
 
     let images = Tensor::ones(&[2, 4, 4]);
@@ -1254,7 +1262,8 @@ fn test_unit_argmax() {
     assert_eq!(scores.argmax_axis(0), [1, 0, 1]);
     assert_eq!(Tensor::new(&[-2.0, -1.0], &[2]).argmax_axis(0), [1]);
     assert_eq!(Tensor::new(&[9.0, f32::NAN, 3.0, f32::NAN], &[4]).argmax_axis(0), [1]);
-    assert_eq!(Tensor::zeros(&[2, 3, 2]).argmax_axis(1), [0; 4]);
+    let turns = [0.0, 9.0, 2.0, 8.0, 1.0, 7.0, 5.0, 1.0, 6.0, 3.0, 2.0, 4.0];
+    assert_eq!(Tensor::new(&turns, &[2, 2, 3]).argmax_axis(1), [1, 0, 1, 0, 1, 0]);
     assert_eq!(Tensor::zeros(&[0, 3]).argmax_axis(1), [] as [usize; 0], "no rows, no answers");
     let message = panic_message(|| Tensor::zeros(&[2, 0]).argmax_axis(1));
     assert_eq!(message, "argmax_axis: axis 1 of shape (2, 0) has no elements");
