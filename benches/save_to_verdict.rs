@@ -25,9 +25,19 @@ fn main() -> Outcome<()> {
     std::fs::write(&exercise, module.reference())?;
 
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
-    let runner = Arc::new(Runner::new(cache)?);
     let links = Links::default();
-    runner.prepare(module.id, &links, &Cancel::default(), &mut |_| ())?;
+    let ready = |cache: PathBuf| -> Outcome<Runner> {
+        let runner = Runner::new(cache)?;
+        runner.prepare(module.id, &links, &Cancel::default(), &mut |_| ())?;
+        Ok(runner)
+    };
+    ready(cache.clone())?;
+    let begun = Instant::now();
+    let runner = Arc::new(ready(cache)?);
+    println!(
+        "toolchain found and cache checked, once a start: {:.3} s",
+        begun.elapsed().as_secs_f64()
+    );
     let bare = Bare {
         rustc: runner.rustc().to_owned(),
         stands_on: runner.stands_on(module.id, &links, &Cancel::default())?,

@@ -12,6 +12,8 @@ use tinytorch_tutor::runner::{Cancel, Limits, LinkSource, Links, Request, Runner
 
 #[path = "runner/course.rs"]
 mod course;
+#[path = "runner/faults.rs"]
+mod faults;
 #[path = "runner/hostile.rs"]
 mod hostile;
 #[path = "runner/links.rs"]

@@ -83,6 +83,10 @@ impl Build<'_> {
             if let Some(failure) = of_this_machine(&diagnostic) {
                 return Err(failure.into());
             }
+            if diagnostic.level == Level::Warning && diagnostic.at.is_none() {
+                // About rustc's own files: nothing that a learner could mend.
+                continue;
+            }
             an_error |= diagnostic.level == Level::Error;
             said += 1;
             if said <= MOST {

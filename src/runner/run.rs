@@ -3,7 +3,7 @@
 use super::base;
 use super::build::{Below, Build};
 use super::chain::{Chain, Source, Tower};
-use super::event::{Output, RunEvent, RunKind, TestResult, Verdict};
+use super::event::{Diagnostic, Output, RunEvent, RunKind, TestResult, Verdict};
 use super::snapshot::{ENTRY, Snapshot, snapshot};
 use super::store::Store;
 use super::test::Program;
@@ -160,8 +160,15 @@ impl Runner {
         workshop.write("entry.rs", ENTRY)?;
         workshop.write("exercise.rs", &table(&made, kind, &expected))?;
         let build = self.build(&workshop, kind, &tower.top);
-        let built =
-            build.run(&tower.places, cancel, &mut |said| events(RunEvent::Diagnostic(said)))?;
+        let mut said = vec![];
+        let mut built = build.run(&tower.places, cancel, &mut |words| said.push(words))?;
+        // An error about nothing in the learner's file may come from what rustc remembers.
+        let about_nothing = said.iter().all(|words: &Diagnostic| words.at.is_none());
+        if !built.success && about_nothing && workshop.forget() {
+            said.clear();
+            built = build.run(&tower.places, cancel, &mut |words| said.push(words))?;
+        }
+        said.into_iter().for_each(|words| events(RunEvent::Diagnostic(words)));
         events(RunEvent::Built { success: built.success, took: built.took });
         if built.success {
             self.execute(&workshop, &tower, &made, kind, &expected, cancel, events)?;
@@ -193,7 +200,7 @@ impl Runner {
             ["--crate-name=entry", "--crate-type=bin", "-Cstrip=debuginfo"].map(Into::into).into();
         flags.push(if kind == RunKind::Check { "-Copt-level=0" } else { "-Copt-level=3" }.into());
         let mut incremental = OsString::from("-Cincremental=");
-        incremental.push(workshop.folder().join("incremental"));
+        incremental.push(workshop.memory());
         flags.push(incremental);
         let (toolchain, folder, limit) = (&self.toolchain, workshop.folder(), self.limits.compile);
         Build { toolchain, folder, source: "entry.rs", below, flags, limit }

@@ -63,7 +63,8 @@ impl Store {
 
     /// A private folder beside the final ones; gone when dropped.
     pub(super) fn scratch(&self) -> Result<tempfile::TempDir, Failure> {
-        private(&self.root).map_err(|error| {
+        let make = || fs::create_dir_all(&self.root).and_then(|()| private(&self.root));
+        make().map_err(|error| {
             Failure::io("make a folder in the cache", &self.root, &error)
                 .hint("Is the disk full, or the cache read-only? --cache DIR names another one.")
         })

@@ -42,6 +42,16 @@ impl Workshop {
         &self.folder
     }
 
+    /// Where rustc keeps what it remembers.
+    pub(super) fn memory(&self) -> PathBuf {
+        self.folder.join("incremental")
+    }
+
+    /// Makes rustc forget; false when there was nothing to forget.
+    pub(super) fn forget(&self) -> bool {
+        fs::remove_dir_all(self.memory()).is_ok()
+    }
+
     /// Writes a source file.
     pub(super) fn write(&self, name: &str, text: &str) -> Result<(), Failure> {
         let path = self.folder.join(name);
