@@ -217,14 +217,14 @@ fn test_unit_reduce_to_shape() {
 ///
 /// APPROACH:
 /// 1. A step of 1 in `a` moves the sum by 1: `a` gets the seed as it is.
-/// 2. A step of 1 in `b` moves it by `sign`: `b` gets `seed * sign`.
+/// 2. A step of 1 in `b` moves it by `sign`: `b` gets the seed or `-seed`.
 /// 3. Either may have been broadcast: reduce each share to its input's shape.
 ///
 /// EXAMPLE: `a` (2, 3), `b` (3), seed of ones: `a` gets ones, `b` gets `[2, 2, 2]` from `+`, `[-2, -2, -2]`
 /// from `-`.
 ///
 /// HINTS:
-/// - Reduce first, then multiply: there is less to multiply.
+/// - Reduce first, then turn the sign: there are fewer numbers to turn.
 /// - The result is `vec![share(&inputs[0], || ...), share(&inputs[1], || ...)]`.
 #[must_use]
 pub fn add_rule(seed: &Tensor, inputs: &[Tensor], sign: f32) -> Shares {
@@ -233,7 +233,7 @@ pub fn add_rule(seed: &Tensor, inputs: &[Tensor], sign: f32) -> Shares {
         share(&inputs[0], || reduce_to_shape(seed, inputs[0].shape())),
         share(&inputs[1], || {
             let reduced = reduce_to_shape(seed, inputs[1].shape());
-            if sign == 1.0 { reduced } else { reduced * sign }
+            if sign == 1.0 { reduced } else { -reduced }
         }),
     ]
     // END SOLUTION
@@ -600,11 +600,23 @@ fn test_unit_slice_rule() {
     assert_eq!(shares[0].as_ref().unwrap().to_vec(), [0.0, 0.0, 10.0, 0.0, 0.0, 20.0]);
 }
 
-// %% nbgrader={"grade": false, "grade_id": "autograd-slope", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// The slope of an elementwise function, from a number `x` that went in and the number `y` that
-/// came out.
+// %% nbgrader={"grade": false, "grade_id": "autograd-slope", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Each number of the seed times the slope of a curve there; `slope` gets the number `x` that went in
+/// and the number `y` that came out.
+pub fn times_slope(
+    seed: &Tensor,
+    input: &Tensor,
+    output: &Tensor,
+    slope: impl Fn(f32, f32) -> f32,
+) -> Tensor {
+    let triples = Zip::from(seed.array()).and(input.array()).and(output.array());
+    Tensor::from_array(triples.map_collect(|&seed, &x, &y| seed * slope(x, y)))
+}
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-map", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The rule of an elementwise function, by its name.
 ///
-/// TODO: Return a function of `(x, y)` for each name.
+/// TODO: give each name its slope.
 ///
 /// APPROACH:
 /// 1. Write down each derivative; where `y` is already part of it, use `y` and save the work.
@@ -613,40 +625,44 @@ fn test_unit_slice_rule() {
 /// 4. `"gelu"` is `x * sigmoid(1.702 x)`: with `s = sigmoid(1.702 x)` the product rule gives
 ///    `s + 1.702 x s (1 - s)`.
 ///
-/// EXAMPLE: `slope("tanh")(0.0, 0.0)` is 1: the curve starts with the slope of the diagonal.
+/// EXAMPLE: `"exp"` at `x = 0`, `y = 1` with seed 5 gives 5.
 ///
 /// HINTS:
-/// - `match name { "exp" => |_, y| y, ... }`: closures that capture nothing are function pointers.
-/// - `unknown` is given for the last arm: it panics with the name.
+/// - `match name { "exp" => times_slope(seed, x, output, |_, y| y), ... }`
+/// - `f32::from(x > 0.0)` is 1 or 0.
+/// - `unknown()` is for the last arm: it panics with the name.
 #[must_use]
-pub fn slope(name: &str) -> fn(f32, f32) -> f32 {
-    let unknown = || -> fn(f32, f32) -> f32 {
+pub fn map_rule(name: &str, seed: &Tensor, inputs: &[Tensor], output: &Tensor) -> Shares {
+    let x = &inputs[0];
+    let unknown = || -> Tensor {
         panic!("backward: no slope is known for map `{name}`; give it a rule with autograd::custom")
     };
     // BEGIN SOLUTION
-    match name {
-        "exp" => |_, y| y,
-        "log" => |x, _| 1.0 / x,
-        "sqrt" => |_, y| 0.5 / y,
-        "relu" => |x, _| f32::from(x > 0.0),
-        "sigmoid" => |_, y| y * (1.0 - y),
-        "tanh" => |_, y| 1.0 - y * y,
-        "gelu" => |x, _| {
+    let for_x = || match name {
+        "exp" => times_slope(seed, x, output, |_, y| y),
+        "log" => times_slope(seed, x, output, |x, _| 1.0 / x),
+        "sqrt" => times_slope(seed, x, output, |_, y| 0.5 / y),
+        "relu" => times_slope(seed, x, output, |x, _| f32::from(x > 0.0)),
+        "sigmoid" => times_slope(seed, x, output, |_, y| y * (1.0 - y)),
+        "tanh" => times_slope(seed, x, output, |_, y| 1.0 - y * y),
+        "gelu" => times_slope(seed, x, output, |x, _| {
             let s = 1.0 / (1.0 + (-1.702 * x).exp());
             s + 1.702 * x * s * (1.0 - s)
-        },
+        }),
         _ => unknown(),
-    }
+    };
+    vec![share(x, for_x)]
     // END SOLUTION
 }
 
-// %% nbgrader={"grade": true, "grade_id": "test-autograd-slope", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+// %% nbgrader={"grade": true, "grade_id": "test-autograd-map", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
 // 🔬 Seven curves, each slope against the referee, on both sides of zero and far out.
 #[test]
-fn test_unit_slope() {
+fn test_unit_map_rule() {
+    use tinytorch::testing::panic_message;
+    type Curve<'a> = (&'static str, &'a dyn Fn(f32) -> f32, &'a [f32]);
     let sigmoid = |x: f32| 1.0 / (1.0 + (-x).exp());
     let gelu = move |x: f32| x * sigmoid(1.702 * x);
-    type Curve<'a> = (&'static str, &'a dyn Fn(f32) -> f32, &'a [f32]);
     let curves: [Curve; 7] = [
         ("exp", &f32::exp, &[-3.0, -0.5, 0.0, 1.0, 3.0]),
         ("log", &f32::ln, &[0.3, 1.0, 2.0, 10.0]),
@@ -656,20 +672,22 @@ fn test_unit_slope() {
         ("tanh", &f32::tanh, &[-5.0, -0.5, 0.0, 0.5, 5.0]),
         ("gelu", &gelu, &[-4.0, -0.75, 0.0, 0.5, 4.0]),
     ];
+    let got = |name: &str, x: &Tensor, y: &Tensor, seed: f32| {
+        let seed = Tensor::full(x.shape(), seed);
+        map_rule(name, &seed, &[x.clone().tracked()], y)[0].clone().unwrap().to_vec()
+    };
     for (name, curve, places) in curves {
-        for &x in places {
-            let at = Tensor::scalar(x);
-            let measured =
-                numeric_gradient(|x| x.map(name, curve), &at, &Tensor::scalar(1.0)).item();
-            let got = slope(name)(x, curve(x));
-            let tolerance = 1e-3 * measured.abs().max(1.0);
-            assert!(
-                (got - measured).abs() <= tolerance,
-                "{name} at {x}: {got}, measured {measured}"
-            );
+        let x = Tensor::new(places, &[places.len()]);
+        let y = x.map(name, curve);
+        let measured = numeric_gradient(|x| x.map(name, curve), &x, &Tensor::full(x.shape(), 2.0));
+        for ((got, want), x) in got(name, &x, &y, 2.0).iter().zip(measured.to_vec()).zip(places) {
+            let close = (got - want).abs() <= 1e-3 * want.abs().max(1.0);
+            assert!(close, "{name} at {x}: {got}, measured {want}");
         }
     }
-    assert_eq!(slope("relu")(0.0, 0.0), 0.0, "at the corner itself PyTorch and we say 0");
+    let zero = Tensor::scalar(0.0);
+    assert_eq!(got("relu", &zero, &zero, 1.0), [0.0], "at the corner PyTorch and we say 0");
+    assert!(panic_message(|| got("sinc", &zero, &zero, 1.0)).contains("`sinc`"));
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-dispatch", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -691,15 +709,6 @@ pub fn custom(
     let rule: Box<dyn GradientRule> = Box::new(rule);
     let rule: Arc<dyn Any + Send + Sync> = Arc::new(rule);
     Tensor::made_by(Op::Custom { name, rule }, values.into(), inputs)
-}
-
-/// Each number's seed times the slope of the curve at that number.
-fn map_rule(name: &str, seed: &Tensor, inputs: &[Tensor], output: &Tensor) -> Shares {
-    vec![share(&inputs[0], || {
-        let slope = slope(name);
-        let triples = Zip::from(seed.array()).and(inputs[0].array()).and(output.array());
-        Tensor::from_array(triples.map_collect(|seed, &x, &y| seed * slope(x, y)))
-    })]
 }
 
 /// Asks the rule of `op`, and checks what a rule from outside returns.
