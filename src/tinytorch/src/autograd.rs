@@ -1268,19 +1268,56 @@ pub fn analyze_backward_cost(out: &mut Reporter) {
 // ## 🧪 Everything together
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-module", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
-// 🧪 Composed operations agree with the referee.
+// 🧪 Composed operations against the referee, and a network of your layers and losses that learns.
 #[test]
 fn test_module() {
+    use tinytorch::activations::{Gelu, Softmax, Tanh};
+    use tinytorch::layers::{Layer, Linear, Sequential};
+    use tinytorch::losses::{CrossEntropyLoss, Loss, MSELoss};
+    use tinytorch::testing::assert_close;
+
     let mut rng = Rng::seeded(9);
     let x = Tensor::randn(&[3, 4], &mut rng);
     let one = std::slice::from_ref(&x);
-    check_gradient(|x| x[0].mean(), one, 1e-3);
-    check_gradient(|x| x[0].mean_axis(1, false), one, 1e-3);
-    check_gradient(|x| x[0].max(), one, 1e-3);
-    check_gradient(|x| x[0].max_axis(0, false), one, 1e-3);
-    check_gradient(|x| x[0].select(1, 2), one, 1e-3);
-    check_gradient(|x| x[0].slice(&[1..3, 0..2]), one, 1e-3);
-    check_gradient(|x| x[0].t().reshape(&[2, -1]), one, 1e-3);
+    let check = |function: fn(&Tensor) -> Tensor| check_gradient(|x| function(&x[0]), one, 1e-3);
+    check(|x| x.mean_axis(1, false) * x.select(1, 2));
+    check(|x| x.max_axis(0, true) - x.slice(&[1..3, 0..4]).max());
+    check(|x| x.matmul(&x.t()).reshape(&[-1]));
+    check(|x| Gelu.forward(&Softmax::LAST.forward(x)));
+
+    // Layers of 03 and losses of 04, as they are.
+    let mut model = Sequential::new(vec![
+        Box::new(Linear::new(2, 8, &mut rng)),
+        Box::new(Tanh),
+        Box::new(Linear::new(8, 2, &mut rng)),
+    ]);
+    track(model.parameters_mut());
+    let x = Tensor::new(&[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], &[4, 2]);
+    let xor = Tensor::new(&[0.0, 1.0, 1.0, 0.0], &[4]);
+    for _ in 0..200 {
+        let gradients = CrossEntropyLoss.forward(&model.forward(&x), &xor).backward();
+        for parameter in model.parameters_mut() {
+            let gradient = gradients.get(parameter).expect("every parameter took part");
+            parameter.array_mut().scaled_add(-0.5, gradient.array());
+        }
+    }
+    assert_eq!(no_grad(|| model.forward(&x)).argmax_axis(1), [0, 1, 1, 0], "XOR is learnt");
+
+    // Two halves of a batch, added and scaled, are the whole batch.
+    let target = Tensor::randn(&[4, 2], &mut rng);
+    let part = |range: Range<usize>| {
+        let (x, target) = (x.slice(std::slice::from_ref(&range)), target.slice(&[range]));
+        MSELoss.forward(&model.forward(&x), &target).backward()
+    };
+    let mut halves = part(0..2);
+    halves.add(part(2..4));
+    halves.scale(0.5);
+    let whole = part(0..4);
+    assert_eq!(halves.len(), 4);
+    for ((id, got), (other, want)) in halves.iter().zip(whole.iter()) {
+        assert_eq!(id, other);
+        assert_close(&got.to_vec(), &want.to_vec(), 1e-5);
+    }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
