@@ -41,7 +41,8 @@ struct Regression {
 
 impl Fixture {
     fn load() -> Self {
-        serde_json::from_str(include_str!("fixtures/pytorch_optimizers.json")).expect("the fixture is JSON")
+        serde_json::from_str(include_str!("fixtures/pytorch_optimizers.json"))
+            .expect("the fixture is JSON")
     }
 
     fn parameters(&self) -> (Tensor, Tensor) {
