@@ -1,6 +1,8 @@
 //! The runner end to end: real compiler, real processes, a small course of two modules. Every state
 //! that a verdict can have is produced by an exercise that earns it.
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the verdict, in its helpers too")]
+
 use std::path::{Path, PathBuf};
 use tinytorch::report::Item;
 use tinytorch_tutor::curriculum::ModuleId;
