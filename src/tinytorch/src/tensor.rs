@@ -818,11 +818,11 @@ impl Tensor {
     pub fn reshape(&self, shape: &[isize]) -> Tensor {
         let sizes: Vec<usize> = {
             // BEGIN SOLUTION
-            let from = shape_text(self.shape());
+            let attempt = || format!("reshape: {} to {shape:?}", shape_text(self.shape()));
             let unknown = shape.iter().filter(|&&size| size == -1).count();
-            assert!(unknown <= 1, "reshape: {from} to {shape:?}: only one size can be -1");
-            let below = shape.iter().find(|&&size| size < -1);
-            assert!(below.is_none(), "reshape: {from} to {shape:?}: sizes must be -1 or more");
+            assert!(unknown <= 1, "{}: only one size can be -1", attempt());
+            let valid = shape.iter().all(|&size| size >= -1);
+            assert!(valid, "{}: sizes must be -1 or more", attempt());
 
             let known: Vec<usize> =
                 shape.iter().filter_map(|&size| usize::try_from(size).ok()).collect();
@@ -830,10 +830,7 @@ impl Tensor {
             let sizes: Vec<usize> =
                 shape.iter().map(|&size| usize::try_from(size).unwrap_or(missing)).collect();
             let (have, want) = (self.numel(), count(&sizes));
-            assert!(
-                have == want,
-                "reshape: {from} to {shape:?}: {have} elements vs {want} elements"
-            );
+            assert!(have == want, "{}: {have} elements vs {want} elements", attempt());
             sizes
             // END SOLUTION
         };
@@ -896,10 +893,10 @@ impl Tensor {
         let values: Values = {
             // BEGIN SOLUTION
             let axes = self.ndim();
-            let shape = shape_text(self.shape());
             assert!(
                 a < axes && b < axes,
-                "transpose: axes {a} and {b} of shape {shape}: there are {axes} axes"
+                "transpose: axes {a} and {b} of shape {}: there are {axes} axes",
+                shape_text(self.shape())
             );
             let mut view = self.values.clone();
             view.swap_axes(a, b);
@@ -1001,8 +998,11 @@ impl Tensor {
     /// The part at one index of an axis; the axis is gone from the result.
     pub fn select(&self, axis: usize, index: usize) -> Tensor {
         let size = axis_split("select", self.shape(), axis)[1];
-        let shape = shape_text(self.shape());
-        assert!(index < size, "select: index {index} on axis {axis} of shape {shape}");
+        assert!(
+            index < size,
+            "select: index {index} on axis {axis} of shape {}",
+            shape_text(self.shape())
+        );
         let mut ranges: Vec<Range<usize>> = self.shape().iter().map(|&size| 0..size).collect();
         ranges[axis] = index..index + 1;
         let mut shape = self.shape().to_vec();
@@ -1014,8 +1014,8 @@ impl Tensor {
 /// Splits a shape around one axis: elements before it, its size, elements after it. With these three
 /// numbers, element s of place i inside block o stands at `(o * size + s) * inner + i`.
 fn axis_split(op: &str, shape: &[usize], axis: usize) -> [usize; 3] {
-    let (text, axes) = (shape_text(shape), shape.len());
-    assert!(axis < axes, "{op}: axis {axis} of shape {text}: there are {axes} axes");
+    let axes = shape.len();
+    assert!(axis < axes, "{op}: axis {axis} of shape {}: there are {axes} axes", shape_text(shape));
     [count(&shape[..axis]), shape[axis], count(&shape[axis + 1..])]
 }
 
@@ -1089,6 +1089,11 @@ pub fn beats(new: f32, best: f32) -> bool {
     new > best || (new.is_nan() && !best.is_nan())
 }
 
+/// The larger of two numbers, as [`beats`] understands it.
+pub fn larger(best: f32, new: f32) -> f32 {
+    if beats(new, best) { new } else { best }
+}
+
 impl Tensor {
     /// The sum over one axis; 0 for an axis of size 0. With `keepdim` the axis stays with size 1, so that
     /// the result broadcasts against `self`.
@@ -1101,8 +1106,8 @@ impl Tensor {
     /// EXAMPLE: `[[1, 2, 3], [4, 5, 6]]`: `sum_axis(0, false)` is `[5, 7, 9]`, `mean_axis(1, true)` is
     /// `[[2], [5]]`, `max_axis(0, false)` is `[4, 5, 6]`.
     ///
-    /// HINTS: a maximum starts at `f32::NEG_INFINITY` and keeps `x` unless `beats(y, x)`. A mean is the sum
-    /// divided by the size of the axis, as `f32`.
+    /// HINTS: a maximum starts at `f32::NEG_INFINITY`, and `larger` makes one number of two. A mean is the
+    /// sum divided by the size of the axis, as `f32`.
     pub fn sum_axis(&self, axis: usize, keepdim: bool) -> Tensor {
         // BEGIN SOLUTION
         self.reduce_axis("sum_axis", Op::Sum, axis, keepdim, 0.0, |x, y| x + y)
@@ -1126,7 +1131,6 @@ impl Tensor {
     pub fn max_axis(&self, axis: usize, keepdim: bool) -> Tensor {
         require_elements("max_axis", self.shape(), axis);
         // BEGIN SOLUTION
-        let larger = |x, y| if beats(y, x) { y } else { x };
         self.reduce_axis("max_axis", Op::Max, axis, keepdim, f32::NEG_INFINITY, larger)
         // END SOLUTION
     }
@@ -1172,8 +1176,11 @@ fn test_unit_reductions() {
 /// Panics when an axis has size 0 although the result would have elements.
 fn require_elements(op: &str, shape: &[usize], axis: usize) {
     let [outer, size, inner] = axis_split(op, shape, axis);
-    let shape = shape_text(shape);
-    assert!(size > 0 || outer * inner == 0, "{op}: axis {axis} of shape {shape} has no elements");
+    assert!(
+        size > 0 || outer * inner == 0,
+        "{op}: axis {axis} of shape {} has no elements",
+        shape_text(shape)
+    );
 }
 
 /// Reductions: the step from the loop to a tensor, and the forms over all elements.
@@ -1214,7 +1221,6 @@ impl Tensor {
     /// The largest of all elements, of shape `()`; `NaN` where there is one. Panics when there is none.
     pub fn max(&self) -> Tensor {
         assert!(self.numel() > 0, "max: shape {} has no elements", shape_text(self.shape()));
-        let larger = |x, y| if beats(y, x) { y } else { x };
         let largest = reduce(&self.data(), [1, self.numel(), 1], f32::NEG_INFINITY, larger);
         Tensor::made_by(Op::Max, values(largest, &[]), &[self])
     }
