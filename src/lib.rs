@@ -1,6 +1,7 @@
 //! The rooms of the tutor, in the order in which data flows through them. `ARCHITECTURE.md` is the map.
 
 pub mod curriculum;
+pub mod explore;
 pub mod failure;
 pub mod lab;
 pub mod progress;

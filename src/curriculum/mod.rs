@@ -3,6 +3,8 @@
 
 pub mod cells;
 pub mod lesson;
+pub mod milestones;
 pub mod registry;
 
+pub use milestones::{MILESTONES, Milestone};
 pub use registry::{MODULES, Module, ModuleId};

@@ -82,6 +82,10 @@ impl Lab {
         for (name, bytes) in sources::DATA {
             atomic::write(&source(name), bytes)?;
         }
+        for (name, text) in sources::MILESTONES {
+            let program = engine.join("milestones").join(format!("{name}.rs"));
+            atomic::write(&program, text.as_bytes())?;
+        }
         atomic::write(&engine.join("Cargo.toml"), engine_manifest().as_bytes())?;
         atomic::write_new(&self.root().join("Cargo.toml"), WORKSPACE.as_bytes())?;
         atomic::write_new(&self.root().join("Cargo.lock"), crate::LOCK.as_bytes())?;
@@ -123,6 +127,7 @@ mod tests {
         assert!(lab.exercise(&MODULES[1]).exists());
         let manifest = fs::read_to_string(root.join(".tinytorch/engine/Cargo.toml")).unwrap();
         assert!(manifest.contains("ndarray") && !manifest.contains("proptest"), "{manifest}");
+        assert!(root.join(".tinytorch/engine/milestones/1969_xor.rs").exists());
         assert_eq!(Lab::find(&root.join("exercises")).unwrap(), lab);
     }
 

@@ -21,6 +21,7 @@ pub mod report;
 pub mod setup;
 #[cfg(feature = "sources")]
 pub mod sources;
+pub mod spatial;
 pub mod tensor;
 pub mod testing;
 pub mod training;

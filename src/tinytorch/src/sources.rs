@@ -11,6 +11,15 @@ pub const MODULES: &[(&str, &str)] = &[
     ("optimizers", include_str!("optimizers.rs")),
     ("training", include_str!("training.rs")),
     ("dataloader", include_str!("dataloader.rs")),
+    ("spatial", include_str!("spatial.rs")),
+];
+
+/// Each milestone's program, by id, in the order of history.
+pub const MILESTONES: &[(&str, &str)] = &[
+    ("1957_perceptron", include_str!("../milestones/1957_perceptron.rs")),
+    ("1969_xor", include_str!("../milestones/1969_xor.rs")),
+    ("1986_mlp", include_str!("../milestones/1986_mlp.rs")),
+    ("1998_cnn", include_str!("../milestones/1998_cnn.rs")),
 ];
 
 /// The files that every module may use and nobody has to write, by file name.

@@ -1,0 +1,123 @@
+//! The milestones: four programs of the history of the field, run on the engine, and what each must
+//! measure to count as achieved. One slice, from which list, info and run follow. Not here: running
+//! them, and whether a figure was reached.
+
+use super::ModuleId;
+
+/// A program of the history of the field.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Milestone {
+    /// `1957_perceptron`: what commands, lessons and its source file call it.
+    pub id: &'static str,
+    /// When it happened.
+    pub year: u16,
+    /// Its heading.
+    pub title: &'static str,
+    /// What happened then, and what happens here: two sentences.
+    pub story: &'static str,
+    /// Modules whose code it runs on: all must be complete.
+    pub prerequisites: &'static [ModuleId],
+    /// The names of the metrics that must each be reported and meet their target.
+    pub achieved_when: &'static [&'static str],
+}
+
+/// All of them, in the order of history.
+pub const MILESTONES: &[Milestone] = &[
+    Milestone {
+        id: "1957_perceptron",
+        year: 1957,
+        title: "The perceptron",
+        story: "Frank Rosenblatt builds a machine that corrects its own weights whenever it is wrong. \
+                Yours learns the line between two kinds of points, and is judged on points it has \
+                never seen.",
+        prerequisites: &modules([1, 2, 3, 5, 6]),
+        achieved_when: &["accuracy on new points, median of five seeds"],
+    },
+    Milestone {
+        id: "1969_xor",
+        year: 1969,
+        title: "The XOR crisis",
+        story: "Marvin Minsky and Seymour Papert prove that one layer cannot compute XOR, and the money \
+                for neural networks dries up. You train one layer from five starts and see it fail, \
+                then add a second.",
+        prerequisites: &modules([1, 2, 3, 4, 5, 6]),
+        achieved_when: &["one layer, best of five seeds", "two layers, median of five seeds"],
+    },
+    Milestone {
+        id: "1986_mlp",
+        year: 1986,
+        title: "Hidden layers learn",
+        story: "David Rumelhart, Geoffrey Hinton and Ronald Williams show that backpropagation teaches \
+                hidden layers what to look for. Your network of 64-32-10 reads real handwritten digits \
+                after 20 epochs.",
+        prerequisites: &modules([1, 2, 3, 4, 5, 6, 7, 8]),
+        achieved_when: &["accuracy on held-out digits, median of five seeds"],
+    },
+    Milestone {
+        id: "1998_cnn",
+        year: 1998,
+        title: "A network that sees",
+        story: "Yann LeCun, Leon Bottou, Yoshua Bengio and Patrick Haffner read cheques with a \
+                convolutional network that shares its weights over the whole image. Yours reads the \
+                same digits as in 1986, with fewer parameters.",
+        prerequisites: &modules([1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        achieved_when: &["accuracy on held-out digits, median of five seeds"],
+    },
+];
+
+const fn modules<const N: usize>(numbers: [u8; N]) -> [ModuleId; N] {
+    let mut ids = [ModuleId(0); N];
+    let mut at = 0;
+    while at < N {
+        ids[at] = ModuleId(numbers[at]);
+        at += 1;
+    }
+    ids
+}
+
+impl Milestone {
+    /// The program's source text: it ends in `pub fn milestone(out: &mut Reporter)`.
+    #[must_use]
+    pub fn source(&self) -> &'static str {
+        tinytorch::sources::MILESTONES
+            .iter()
+            .find(|(id, _)| *id == self.id)
+            .map_or("", |(_, text)| text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_has_a_program_that_reports_what_it_is_judged_by() {
+        for milestone in MILESTONES {
+            let source = milestone.source();
+            assert!(source.contains("pub fn milestone(out: &mut Reporter)"), "{}", milestone.id);
+            assert!(milestone.id.starts_with(&milestone.year.to_string()), "{}", milestone.id);
+            for name in milestone.achieved_when {
+                assert!(source.contains(&format!("\"{name}\"")), "{}: {name}", milestone.id);
+            }
+        }
+        assert_eq!(MILESTONES.len(), tinytorch::sources::MILESTONES.len());
+        assert!(MILESTONES.is_sorted_by_key(|milestone| milestone.year));
+    }
+
+    #[test]
+    fn the_prerequisites_are_the_modules_that_the_program_names() {
+        for milestone in MILESTONES {
+            let number_of = |name: &str| {
+                tinytorch::sources::MODULES.iter().position(|(module, _)| *module == name)
+            };
+            for (name, number) in ["activations", "layers", "losses", "training", "spatial"]
+                .map(|name| (name, number_of(name)))
+            {
+                let used = milestone.source().contains(&format!("tinytorch::{name}::"));
+                let number = number.and_then(|number| u8::try_from(number).ok());
+                let listed = number.is_some_and(|n| milestone.prerequisites.contains(&ModuleId(n)));
+                assert!(listed || !used, "{} uses {name}", milestone.id);
+            }
+        }
+    }
+}

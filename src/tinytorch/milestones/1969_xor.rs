@@ -1,0 +1,147 @@
+//! 1969: Minsky and Papert prove what one layer cannot do. XOR says yes when exactly one of two inputs
+//! is on; no straight line separates its four cases. One layer is really trained, from several
+//! starts, and the best of them is reported; then two layers are. Uses modules 01 to 06.
+
+use tinytorch::activations::{Sigmoid, Tanh};
+use tinytorch::autograd::{Backward, track};
+use tinytorch::layers::{Layer, Linear, Sequential};
+use tinytorch::losses::{BinaryCrossEntropyLoss, Loss};
+use tinytorch::optimizers::{Adam, Optimizer};
+use tinytorch::random::Rng;
+use tinytorch::report::{
+    Axis, Chart, ChartKind, Column, Metric, Origin, Picture, Reporter, Series, Table, Target, Value,
+};
+use tinytorch::tensor::Tensor;
+
+const SEEDS: [u64; 5] = [1, 2, 3, 4, 5];
+const STEPS: usize = 400;
+const CASES: [f32; 8] = [0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0];
+const ANSWERS: [f32; 4] = [0.0, 1.0, 1.0, 0.0];
+/// Pixels along one side of a picture of what a network answers between the four cases.
+const SIDE: usize = 24;
+
+fn one_layer(rng: &mut Rng) -> Sequential {
+    Sequential::new(vec![Box::new(Linear::new(2, 1, rng)), Box::new(Sigmoid)])
+}
+
+fn two_layers(rng: &mut Rng) -> Sequential {
+    Sequential::new(vec![
+        Box::new(Linear::new(2, 4, rng)),
+        Box::new(Tanh),
+        Box::new(Linear::new(4, 1, rng)),
+        Box::new(Sigmoid),
+    ])
+}
+
+/// The share of the four cases answered right, in percent.
+fn accuracy(model: &Sequential) -> f64 {
+    let answers = model.forward(&Tensor::new(&CASES, &[4, 2]));
+    let answers = answers.data();
+    let right = answers.iter().zip(ANSWERS).filter(|(got, want)| (**got > 0.5) == (*want > 0.5));
+    right.count() as f64 * 25.0
+}
+
+/// Trains on all four cases; the loss of each step goes into the curve.
+fn train(mut model: Sequential) -> (Sequential, Vec<(f64, f64)>) {
+    let (cases, answers) = (Tensor::new(&CASES, &[4, 2]), Tensor::new(&ANSWERS, &[4, 1]));
+    track(model.parameters_mut());
+    let mut optimizer = Adam::new(0.05);
+    let mut curve = Vec::with_capacity(STEPS);
+    for step in 0..STEPS {
+        let loss = BinaryCrossEntropyLoss.forward(&model.forward(&cases), &answers);
+        curve.push((step as f64, f64::from(loss.item())));
+        optimizer.step(model.parameters_mut(), &loss.backward());
+    }
+    (model, curve)
+}
+
+/// Trains one layer and two layers from five starts each and reports what each could learn.
+pub fn milestone(out: &mut Reporter) {
+    let (mut curves, mut rows, mut shallow, mut deep) = (vec![], vec![], vec![], vec![]);
+    let mut best = None;
+    for (run, seed) in SEEDS.into_iter().enumerate() {
+        let (one, one_curve) = train(one_layer(&mut Rng::seeded(seed)));
+        let (two, two_curve) = train(two_layers(&mut Rng::seeded(seed)));
+        let scores = [accuracy(&one), accuracy(&two)];
+        rows.push(vec![format!("{seed}").into(), scores[0].into(), scores[1].into()]);
+        shallow.push(scores[0]);
+        deep.push(scores[1]);
+        curves.push(Series::new(format!("one layer, seed {seed}"), one_curve));
+        curves.push(Series::new(format!("two layers, seed {seed}"), two_curve));
+        out.progress("pairs of networks trained", run as u64 + 1, SEEDS.len() as u64);
+        out.chart(loss_curves(&curves));
+        best = best.or(Some((one, two)));
+    }
+    deep.sort_by(f64::total_cmp);
+    out.table(Table {
+        title: "Cases of XOR answered right".into(),
+        columns: vec![
+            Column::plain("seed"),
+            Column::with_unit("one layer", "%"),
+            Column::with_unit("two layers", "%"),
+        ],
+        rows,
+        origin: Origin::Measured,
+    });
+    if let Some((one, two)) = best {
+        out.table(answers(&one, &two));
+        out.picture(landscape("one layer: what it answers between the cases", &one));
+        out.picture(landscape("two layers: what they answer between the cases", &two));
+    }
+    let metric = |name: &str, value, target| Metric {
+        name: name.into(),
+        value,
+        unit: "%".into(),
+        target: Some(target),
+        origin: Origin::Measured,
+    };
+    let most = shallow.into_iter().fold(0.0, f64::max);
+    let median = deep[deep.len() / 2];
+    out.metric(metric("one layer, best of five seeds", most, Target::AtMost(75.0)));
+    out.metric(metric("two layers, median of five seeds", median, Target::AtLeast(100.0)));
+    out.insight(
+        "One layer draws one straight line, and a line can be right about three of the four cases at \
+         most. The second layer combines two lines into a stripe.",
+    );
+}
+
+fn loss_curves(curves: &[Series]) -> Chart {
+    Chart {
+        title: "Loss of one layer and of two".into(),
+        kind: ChartKind::Line,
+        x: Axis::linear("step", ""),
+        y: Axis::linear("loss", ""),
+        series: curves.to_vec(),
+        origin: Origin::Measured,
+    }
+}
+
+/// What both networks of the first seed answer to the four cases.
+fn answers(one: &Sequential, two: &Sequential) -> Table {
+    let cases = Tensor::new(&CASES, &[4, 2]);
+    let [one, two] = [one, two].map(|model| model.forward(&cases).to_vec());
+    let row = |case: usize| -> Vec<Value> {
+        let inputs = format!("{} {}", CASES[2 * case], CASES[2 * case + 1]);
+        vec![inputs.into(), ANSWERS[case].into(), one[case].into(), two[case].into()]
+    };
+    Table {
+        title: "Answers, first seed".into(),
+        columns: ["inputs", "wanted", "one layer", "two layers"].map(Column::plain).into(),
+        rows: (0..4).map(row).collect(),
+        origin: Origin::Measured,
+    }
+}
+
+/// The network's answer for every point of the square from 0 to 1: light for yes.
+fn landscape(title: &str, model: &Sequential) -> Picture {
+    let at = |step: usize| step as f32 / (SIDE - 1) as f32;
+    let grid = (0..SIDE).flat_map(|row| (0..SIDE).flat_map(move |column| [at(column), at(row)]));
+    let points: Vec<f32> = grid.collect();
+    let pixels = model.forward(&Tensor::new(&points, &[SIDE * SIDE, 2])).to_vec();
+    Picture { title: title.into(), width: SIDE, pixels }
+}
+
+/// Runs on standard output: `cargo run --release -p tinytorch --example 1969_xor`.
+pub fn main() {
+    milestone(&mut Reporter::stdout());
+}
