@@ -218,6 +218,21 @@ fn only_the_tests_asked_for_run_and_one_that_is_not_there_is_missing() {
 }
 
 #[test]
+fn an_analysis_that_is_not_there_is_missing_and_one_asked_for_twice_runs_once() {
+    let mut request = request(ALPHA, RunKind::Analysis, ALPHA_TEXT);
+    request.only = vec!["analyze_debug".into(), "analyze_gone".into(), "analyze_debug".into()];
+    let ended: Vec<_> = events(&runner(), &request)
+        .into_iter()
+        .filter_map(|event| match event {
+            RunEvent::AnalysisEnded(ended) => Some((ended.name, ended.verdict)),
+            _ => None,
+        })
+        .collect();
+    let missing = ("analyze_gone".to_owned(), Verdict::Missing);
+    assert_eq!(ended, [missing, ("analyze_debug".to_owned(), Verdict::Passed)]);
+}
+
+#[test]
 fn a_text_without_tests_expects_none_and_passes_none() {
     let mut course = course();
     course[0].reference = "pub fn nothing() {}\n".into();

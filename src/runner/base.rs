@@ -14,6 +14,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 use tinytorch::sources;
 
@@ -35,7 +37,7 @@ pub(super) fn base(
     if let Some(folder) = store.get(&name) {
         return Ok(folder);
     }
-    let _lock = lock(&store.root().join("base.lock"))?;
+    let _lock = lock(&store.root().join("base.lock"), cancel)?;
     if let Some(folder) = store.get(&name) {
         return Ok(folder);
     }
@@ -66,13 +68,24 @@ pub(super) fn key(toolchain: &Toolchain) -> Result<String, Failure> {
     Ok(hasher.finalize().to_hex()[..16].to_owned())
 }
 
-fn lock(path: &Path) -> Result<File, Failure> {
-    let lock = || {
-        let file = File::options().create(true).append(true).open(path)?;
-        file.lock()?;
-        Ok(file)
-    };
-    lock().map_err(|error: io::Error| Failure::io("lock", path, &error))
+/// Waits for the lock, unless the run is cancelled.
+fn lock(path: &Path, cancel: &Cancel) -> Result<File, Stop> {
+    let failed = |error: io::Error| Stop::from(Failure::io("lock", path, &error));
+    let file = File::options().create(true).append(true).open(path).map_err(failed)?;
+    if file.try_lock().is_ok() {
+        return Ok(file);
+    }
+    let (send, locked) = mpsc::channel();
+    // It may outlive a cancelled run: then it gets the lock, finds nobody to hand it to, and lets go.
+    let wait = move || send.send(file.lock().map(|()| file));
+    thread::Builder::new().spawn(wait).map_err(failed)?;
+    loop {
+        match locked.recv_timeout(Duration::from_millis(100)) {
+            Ok(result) => return result.map_err(failed),
+            Err(_) if cancel.is_cancelled() => return Err(Stop::Cancelled),
+            Err(_) => {}
+        }
+    }
 }
 
 fn write_package(folder: &Path) -> io::Result<()> {
@@ -283,6 +296,21 @@ mod tests {
         for (name, _) in sources::MODULES {
             assert!(!library.contains(&format!("pub mod {name};")), "{name}");
         }
+    }
+
+    #[test]
+    fn waiting_for_another_tutor_can_be_cancelled() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, cancel) = (folder.path().join("lock"), Cancel::default());
+        let held = lock(&path, &cancel).unwrap();
+        let waiting = thread::spawn({
+            let (path, cancel) = (path.clone(), cancel.clone());
+            move || matches!(lock(&path, &cancel), Err(Stop::Cancelled))
+        });
+        cancel.cancel();
+        assert!(waiting.join().unwrap());
+        drop(held);
+        assert!(lock(&path, &Cancel::default()).is_ok());
     }
 
     #[test]

@@ -16,7 +16,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-const LINK: &[&str] = &["-Copt-level=3", "-Cembed-bitcode=no", "--crate-type=rlib"];
+const LINK: &[&str] =
+    &["-Copt-level=3", "-Ccodegen-units=1", "-Cembed-bitcode=no", "--crate-type=rlib"];
 const FACADE: &[&str] = &["-Copt-level=0", "-Cembed-bitcode=no", "--crate-type=rlib"];
 const PROBE: &[&str] = &["--crate-type=rlib", "--emit=metadata"];
 

@@ -176,18 +176,18 @@ impl Process {
             timed_out: false,
             exited: false,
         };
-        process.collect(collected);
+        process.collect(collected)?;
         if let Some(reader) = watched {
-            process.read(move || Ok(reader));
+            process.read(move || Ok(reader))?;
         }
-        process.watch_exit();
+        process.watch_exit()?;
         Ok(process)
     }
 
     /// Reads lines from the first connection to `listener` too; there is no second one.
-    pub(super) fn listen(&mut self, listener: UnixListener, path: PathBuf) {
+    pub(super) fn listen(&mut self, listener: UnixListener, path: PathBuf) -> io::Result<()> {
         self.socket = Some(path);
-        self.read(move || listener.accept().map(|(stream, _)| stream));
+        self.read(move || listener.accept().map(|(stream, _)| stream))
     }
 
     /// Waits for the next line or the end.
@@ -234,39 +234,47 @@ impl Process {
         self.deadline = Instant::now().checked_add(GRACE);
     }
 
-    fn collect(&mut self, mut reader: PipeReader) {
+    fn collect(&mut self, mut reader: PipeReader) -> io::Result<()> {
         self.open += 1;
         let (tell, output) = (self.tell.clone(), Arc::clone(&self.output));
-        thread::spawn(move || {
+        start(move || {
             let mut buffer = [0; 16 << 10];
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
                 output.lock().unwrap_or_else(PoisonError::into_inner).push(&buffer[..count]);
             }
             tell.send(Happened::Closed)
-        });
+        })
     }
 
-    fn read<R: Read>(&mut self, open: impl FnOnce() -> io::Result<R> + Send + 'static) {
+    fn read<R: Read>(
+        &mut self,
+        open: impl FnOnce() -> io::Result<R> + Send + 'static,
+    ) -> io::Result<()> {
         self.open += 1;
         let tell = self.tell.clone();
-        thread::spawn(move || {
+        start(move || {
             if let Ok(stream) = open() {
                 for_each_line(BufReader::new(stream), LONGEST_LINE, |line| {
                     tell.send(Happened::Line(line)).is_ok()
                 });
             }
             tell.send(Happened::Closed)
-        });
+        })
     }
 
-    fn watch_exit(&self) {
+    fn watch_exit(&self) -> io::Result<()> {
         let (tell, pid) = (self.tell.clone(), self.group);
-        thread::spawn(move || {
+        start(move || {
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
             while matches!(waitid(WaitId::Pid(pid), options), Err(Errno::INTR)) {}
             tell.send(Happened::Exited)
-        });
+        })
     }
+}
+
+/// Starts a thread that nobody waits for: it ends with its stream, or with the child.
+fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<()> {
+    thread::Builder::new().name("child".into()).spawn(work).map(drop)
 }
 
 impl Drop for Process {

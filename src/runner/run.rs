@@ -100,7 +100,7 @@ impl Runner {
         cancel: &Cancel,
         events: &mut dyn FnMut(RunEvent),
     ) -> Result<(), Failure> {
-        finish(self.steps(request, cancel, events))
+        finish(Run { runner: self, request, cancel }.steps(events))
     }
 
     /// Builds what the exercise of `module` stands on: third-party crates and the links below it.
@@ -134,49 +134,6 @@ impl Runner {
         }
     }
 
-    fn steps(
-        &self,
-        request: &Request,
-        cancel: &Cancel,
-        events: &mut dyn FnMut(RunEvent),
-    ) -> Result<(), Stop> {
-        let (module, kind) = (request.module, request.kind);
-        let source = self.sources.iter().find(|source| source.id == module);
-        let slug = source.map_or_else(|| module.0.to_string(), |source| source.slug.clone());
-        let original = match source {
-            Some(source) if kind != RunKind::Milestone => source.reference.as_ref(),
-            _ => "",
-        };
-        let expected =
-            expected(request, if original.is_empty() { &request.text } else { original });
-        events(RunEvent::Started { module, kind, expected: expected.clone() });
-        let end = if kind == RunKind::Milestone { module.0 + 1 } else { module.0 };
-        let mut tower = self.tower(end, &request.links, cancel, events)?;
-        let made = snapshot(&request.text, original);
-        made.notices.iter().cloned().for_each(|notice| events(RunEvent::Notice(notice)));
-        tower.places.add("exercise.rs", &request.file, made.lines.clone());
-
-        let workshop = Workshop::open(self.store.root(), &slug, kind)?;
-        workshop.write("entry.rs", ENTRY)?;
-        workshop.write("exercise.rs", &table(&made, kind, &expected))?;
-        let build = self.build(&workshop, kind, &tower.top);
-        let mut said = vec![];
-        let mut built = build.run(&tower.places, cancel, &mut |words| said.push(words))?;
-        // An error about nothing in the learner's file may come from what rustc remembers.
-        let about_nothing = said.iter().all(|words: &Diagnostic| words.at.is_none());
-        if !built.success && about_nothing && workshop.forget() {
-            said.clear();
-            built = build.run(&tower.places, cancel, &mut |words| said.push(words))?;
-        }
-        said.into_iter().for_each(|words| events(RunEvent::Diagnostic(words)));
-        events(RunEvent::Built { success: built.success, took: built.took });
-        if built.success {
-            self.execute(&workshop, &tower, &made, kind, &expected, cancel, events)?;
-        }
-        events(RunEvent::Finished);
-        Ok(())
-    }
-
     fn tower(
         &self,
         end: u8,
@@ -194,52 +151,132 @@ impl Runner {
         let chain = Chain { store, toolchain, sources, base, limit: self.limits.compile, cancel };
         chain.build(end, links, events)
     }
+}
 
-    fn build<'a>(&'a self, workshop: &'a Workshop, kind: RunKind, below: &'a Below) -> Build<'a> {
-        let mut flags: Vec<OsString> =
-            ["--crate-name=entry", "--crate-type=bin", "-Cstrip=debuginfo"].map(Into::into).into();
-        flags.push(if kind == RunKind::Check { "-Copt-level=0" } else { "-Copt-level=3" }.into());
-        let mut incremental = OsString::from("-Cincremental=");
-        incremental.push(workshop.memory());
-        flags.push(incremental);
-        let (toolchain, folder, limit) = (&self.toolchain, workshop.folder(), self.limits.compile);
-        Build { toolchain, folder, source: "entry.rs", below, flags, limit }
+/// One request on its way.
+struct Run<'a> {
+    runner: &'a Runner,
+    request: &'a Request,
+    cancel: &'a Cancel,
+}
+
+impl Run<'_> {
+    fn steps(&self, events: &mut dyn FnMut(RunEvent)) -> Result<(), Stop> {
+        let Self { runner, request, cancel } = *self;
+        let (module, kind) = (request.module, request.kind);
+        let source = runner.sources.iter().find(|source| source.id == module);
+        let original = match source {
+            Some(source) if kind != RunKind::Milestone => source.reference.as_ref(),
+            _ => "",
+        };
+        let expected =
+            expected(request, if original.is_empty() { &request.text } else { original });
+        events(RunEvent::Started { module, kind, expected: expected.clone() });
+        let end = if kind == RunKind::Milestone { module.0 + 1 } else { module.0 };
+        let mut tower = runner.tower(end, &request.links, cancel, events)?;
+        let made = snapshot(&request.text, original);
+        made.notices.iter().cloned().for_each(|notice| events(RunEvent::Notice(notice)));
+        tower.places.add("exercise.rs", &request.file, made.lines.clone());
+
+        let slug = source.map_or_else(|| module.0.to_string(), |source| source.slug.clone());
+        let workshop = Workshop::open(runner.store.root(), &slug, kind)?;
+        let (there, missing) = self.split(&made, expected);
+        workshop.write("entry.rs", ENTRY)?;
+        workshop.write("exercise.rs", &table(&made, kind, &there))?;
+        if self.compile(&workshop, &tower, events)? {
+            missing.into_iter().for_each(|name| events(self.missing(name)));
+            self.execute(&workshop, &tower, &there, events)?;
+        }
+        events(RunEvent::Finished);
+        Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one run, in one place")]
+    /// The names that the text has, and the others.
+    fn split(&self, made: &Snapshot, names: Vec<String>) -> (Vec<String>, Vec<String>) {
+        let analyses = cells::analyses(&made.text);
+        names.into_iter().partition(|name| match self.request.kind {
+            RunKind::Check => made.has_test(name),
+            RunKind::Analysis => analyses.contains(name),
+            RunKind::Milestone => true,
+        })
+    }
+
+    fn missing(&self, name: String) -> RunEvent {
+        let (verdict, output, took) = (Verdict::Missing, Output::default(), Duration::ZERO);
+        let result = TestResult { name, verdict, output, took };
+        match self.request.kind {
+            RunKind::Check => RunEvent::Test(result),
+            _ => RunEvent::AnalysisEnded(result),
+        }
+    }
+
+    fn compile(
+        &self,
+        workshop: &Workshop,
+        tower: &Tower,
+        events: &mut dyn FnMut(RunEvent),
+    ) -> Result<bool, Stop> {
+        let build = Build {
+            toolchain: &self.runner.toolchain,
+            folder: workshop.folder(),
+            source: "entry.rs",
+            below: &tower.top,
+            flags: self.flags(workshop),
+            limit: self.runner.limits.compile,
+        };
+        let mut said = vec![];
+        let mut built = build.run(&tower.places, self.cancel, &mut |words| said.push(words))?;
+        // An error about nothing in the learner's file may come from what rustc remembers.
+        let about_nothing = said.iter().all(|words: &Diagnostic| words.at.is_none());
+        if !built.success && about_nothing && workshop.forget() {
+            said.clear();
+            built = build.run(&tower.places, self.cancel, &mut |words| said.push(words))?;
+        }
+        said.into_iter().for_each(|words| events(RunEvent::Diagnostic(words)));
+        events(RunEvent::Built { success: built.success, took: built.took });
+        Ok(built.success)
+    }
+
+    /// Tests want a fast build. Figures want the code that the compiler makes when it sees all of it,
+    /// as in the chain.
+    fn flags(&self, workshop: &Workshop) -> Vec<OsString> {
+        let common = ["--crate-name=entry", "--crate-type=bin", "-Cstrip=debuginfo"];
+        let mut flags: Vec<OsString> = common.map(Into::into).into();
+        if self.request.kind == RunKind::Check {
+            let mut incremental = OsString::from("-Cincremental=");
+            incremental.push(workshop.memory());
+            flags.extend(["-Copt-level=0".into(), incremental]);
+        } else {
+            flags.extend(["-Copt-level=3", "-Ccodegen-units=1"].map(Into::into));
+        }
+        flags
+    }
+
     fn execute(
         &self,
         workshop: &Workshop,
         tower: &Tower,
-        made: &Snapshot,
-        kind: RunKind,
-        expected: &[String],
-        cancel: &Cancel,
+        names: &[String],
         events: &mut dyn FnMut(RunEvent),
     ) -> Result<(), Stop> {
         let sockets = sockets()?;
-        let limit = match kind {
-            RunKind::Check => self.limits.test,
-            RunKind::Analysis => self.limits.analysis,
-            RunKind::Milestone => self.limits.milestone,
+        let limits = self.runner.limits;
+        let program = Program {
+            binary: &workshop.folder().join("entry"),
+            folder: workshop.folder(),
+            sockets: sockets.path(),
+            places: &tower.places,
+            limit: match self.request.kind {
+                RunKind::Check => limits.test,
+                RunKind::Analysis => limits.analysis,
+                RunKind::Milestone => limits.milestone,
+            },
+            cancel: self.cancel,
         };
-        let (binary, folder) = (workshop.folder().join("entry"), workshop.folder());
-        let (sockets, places) = (sockets.path(), &tower.places);
-        let program = Program { binary: &binary, folder, sockets, places, limit, cancel };
-        if kind != RunKind::Check {
-            return expected.iter().try_for_each(|name| program.reporter(name, events));
+        match self.request.kind {
+            RunKind::Check => program.tests(names, events),
+            _ => names.iter().try_for_each(|name| program.reporter(name, events)),
         }
-        let (there, missing): (Vec<&str>, Vec<&str>) =
-            expected.iter().map(String::as_str).partition(|name| made.has_test(name));
-        for name in missing {
-            events(RunEvent::Test(TestResult {
-                name: name.to_owned(),
-                verdict: Verdict::Missing,
-                output: Output::default(),
-                took: Duration::ZERO,
-            }));
-        }
-        program.tests(&there, events)
     }
 }
 
@@ -257,7 +294,16 @@ fn expected(request: &Request, original: &str) -> Vec<String> {
         RunKind::Analysis => cells::analyses(original),
         RunKind::Milestone => vec!["milestone".to_owned()],
     };
-    if request.only.is_empty() { all } else { request.only.clone() }
+    if request.only.is_empty() {
+        return all;
+    }
+    let mut only = vec![];
+    for name in &request.only {
+        if !only.contains(name) {
+            only.push(name.clone());
+        }
+    }
+    only
 }
 
 fn table(made: &Snapshot, kind: RunKind, names: &[String]) -> String {

@@ -36,9 +36,12 @@ pub(super) fn snapshot(text: &str, reference: &str) -> Snapshot {
     let originals = cells::parse(reference);
     let learners = cells::parse(text);
     let mut used = vec![];
-    let first = missing_until(&originals, 0, &learners, text);
-    maker.insert_all(&first);
-    for cell in &learners {
+    let mut first = missing_until(&originals, 0, &learners, text);
+    for (index, cell) in learners.iter().enumerate() {
+        if index > 0 || cell.kind != CellKind::Head {
+            // Not before the head: what is said there holds for the whole file, and must stand first.
+            maker.insert_all(&std::mem::take(&mut first));
+        }
         if cell.damaged {
             maker.made.notices.push(Notice::DamagedMarker { line: cell.first_line });
         }
@@ -55,6 +58,7 @@ pub(super) fn snapshot(text: &str, reference: &str) -> Snapshot {
         let next = missing_until(&originals, position + 1, &learners, text);
         maker.insert_all(&next);
     }
+    maker.insert_all(&first);
     maker.made
 }
 

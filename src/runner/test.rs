@@ -38,7 +38,7 @@ impl Program<'_> {
     /// Runs the tests, as many at a time as there are cores. Verdicts come as they are known.
     pub(super) fn tests(
         &self,
-        names: &[&str],
+        names: &[String],
         events: &mut dyn FnMut(RunEvent),
     ) -> Result<(), Stop> {
         let workers = std::thread::available_parallelism().map_or(1, NonZero::get).min(names.len());
@@ -90,7 +90,7 @@ impl Program<'_> {
         let failed = |error| Failure::io("run", self.binary, &error);
         let mut process =
             Process::spawn(start, Lines::Neither, self.limit, self.cancel).map_err(failed)?;
-        process.listen(listener, socket);
+        process.listen(listener, socket).map_err(failed)?;
         let mut verdict = None;
         while let Next::Line(line) = process.next() {
             match serde_json::from_slice(&line) {

@@ -99,3 +99,40 @@ fn a_cache_that_cannot_be_written_is_a_failure_with_a_mend() {
     let failure: Failure = Runner::with_sources(file.join("cache"), course()).unwrap_err();
     assert!(failure.to_string().contains("--cache"), "{failure}");
 }
+
+const GAMMA_TEXT: &str = r##"// %% nbgrader={"grade": false, "grade_id": "eight", "locked": false, "schema_version": 3, "solution": true, "task": false}
+pub fn eight_times(x: i32) -> i32 {
+    tinytorch::alpha::double(tinytorch::beta::four_times(x))
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-eight", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+#[test]
+fn test_unit_eight_times() {
+    assert_eq!(eight_times(1), 8);
+}
+"##;
+
+#[test]
+fn of_two_links_only_the_guilty_one_gives_way() {
+    let gamma = ModuleId(2);
+    let (slug, name) = ("02_gamma".into(), "gamma".into());
+    let mut course = course();
+    course.push(Source { id: gamma, slug, name, reference: GAMMA_TEXT.into() });
+    let runner = Runner::with_sources(cache(), course).unwrap();
+
+    // The learner's beta does without alpha, so it compiles on any; gamma does not.
+    let alpha = ALPHA_TEXT.replace(
+        "pub fn double(x: i32) -> i32 {",
+        "pub fn double(x: i64) -> i32 {let x = x as i32;",
+    );
+    let beta = BETA_TEXT.replace("double(double(x))", "println!(\"my beta\"); x * 4");
+    let mut links = with_alpha(&alpha);
+    links.0.insert(BETA, LinkSource::Learner { file: "01_beta.rs".into(), text: beta });
+    let request = Request { links, ..request(gamma, RunKind::Check, GAMMA_TEXT) };
+    let events = events(&runner, &request);
+    let [Notice::FellBack { module: ALPHA, .. }] = notices(&events)[..] else {
+        panic!("{events:#?}")
+    };
+    let [result] = results(&events)[..] else { panic!("{events:#?}") };
+    assert_eq!((&result.verdict, result.output.text.as_str()), (&Verdict::Passed, "my beta\n"));
+}

@@ -113,6 +113,6 @@ fn only_the_first_connection_is_read_and_a_child_that_never_connects_ends_all_th
     let listener = UnixListener::bind(&path).unwrap();
     let mut process =
         Process::spawn(shell("exit 0"), Lines::Neither, LONG, &Cancel::default()).unwrap();
-    process.listen(listener, path);
+    process.listen(listener, path).unwrap();
     assert!(matches!(process.next(), Next::Ended));
 }

@@ -115,6 +115,15 @@ fn a_deleted_given_cell_comes_back_in_its_place_and_one_without_its_marker_is_le
 }
 
 #[test]
+fn nothing_comes_before_the_head() {
+    let text = REFERENCE.split_once("// %% nbgrader").unwrap().1.split_once("// %%").unwrap().1;
+    let made = snapshot(&format!("#![allow(unused)]\n// %%{text}"), REFERENCE);
+    assert_eq!(made.notices, [changed("types", None)]);
+    assert!(made.text.starts_with("#![allow(unused)]\n"), "{}", made.text);
+    assert!(line_of(&made.text, "struct Pair") < line_of(&made.text, "fn sum"));
+}
+
+#[test]
 fn a_damaged_marker_is_told_and_its_cell_restored() {
     let text = REFERENCE.replace("\"grade\": true", "\"grade\": tru");
     let made = snapshot(&text, REFERENCE);
