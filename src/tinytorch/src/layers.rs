@@ -50,6 +50,15 @@ pub trait Layer: Any + Send {
         vec![]
     }
 
+    /// What it remembers besides its parameters and no gradient changes, as copies: running means,
+    /// say. Most layers remember nothing.
+    fn buffers(&self) -> Vec<Tensor> {
+        vec![]
+    }
+
+    /// Takes its own buffers off the front of `values`, in the order in which `buffers` gives them.
+    fn set_buffers(&mut self, _values: &mut dyn Iterator<Item = Tensor>) {}
+
     /// Tells the layer whether it is being trained. Most layers do the same either way.
     fn set_training(&mut self, _training: bool) {}
 }
@@ -413,6 +422,14 @@ impl Layer for Sequential {
 
     fn parameters_mut(&mut self) -> Vec<&mut Tensor> {
         self.layers.iter_mut().flat_map(|layer| layer.parameters_mut()).collect()
+    }
+
+    fn buffers(&self) -> Vec<Tensor> {
+        self.layers.iter().flat_map(|layer| layer.buffers()).collect()
+    }
+
+    fn set_buffers(&mut self, values: &mut dyn Iterator<Item = Tensor>) {
+        self.layers.iter_mut().for_each(|layer| layer.set_buffers(values));
     }
 
     fn set_training(&mut self, training: bool) {

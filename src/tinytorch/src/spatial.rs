@@ -1276,6 +1276,18 @@ impl Layer for BatchNorm2d {
         vec![&mut self.weight, &mut self.bias]
     }
 
+    fn buffers(&self) -> Vec<Tensor> {
+        let Running { mean, variance } = self.running();
+        let channels = [self.weight.numel()];
+        vec![Tensor::new(&mean, &channels), Tensor::new(&variance, &channels)]
+    }
+
+    fn set_buffers(&mut self, values: &mut dyn Iterator<Item = Tensor>) {
+        if let (Some(mean), Some(variance)) = (values.next(), values.next()) {
+            self.set_running(Running { mean: mean.to_vec(), variance: variance.to_vec() });
+        }
+    }
+
     fn set_training(&mut self, training: bool) {
         self.training = training;
     }
@@ -1456,6 +1468,14 @@ impl Layer for SimpleCNN {
 
     fn parameters_mut(&mut self) -> Vec<&mut Tensor> {
         self.layers.parameters_mut()
+    }
+
+    fn buffers(&self) -> Vec<Tensor> {
+        self.layers.buffers()
+    }
+
+    fn set_buffers(&mut self, values: &mut dyn Iterator<Item = Tensor>) {
+        self.layers.set_buffers(values);
     }
 
     fn set_training(&mut self, training: bool) {

@@ -961,6 +961,8 @@ pub struct Checkpoint {
     pub history: History,
     /// The model's parameters, in its order.
     pub parameters: Vec<Tensor>,
+    /// What its layers remember besides: the running means of a batch norm, say.
+    pub buffers: Vec<Tensor>,
     /// What the optimizer remembers.
     pub optimizer: OptimizerState,
 }
@@ -1045,8 +1047,10 @@ impl Checkpoint {
             put(&mut bytes, epoch);
             bytes.extend(loss.to_le_bytes());
         }
-        put(&mut bytes, self.parameters.len());
-        self.parameters.iter().for_each(|parameter| put_tensor(&mut bytes, parameter));
+        for tensors in [&self.parameters, &self.buffers] {
+            put(&mut bytes, tensors.len());
+            tensors.iter().for_each(|tensor| put_tensor(&mut bytes, tensor));
+        }
         put(&mut bytes, self.optimizer.kind.len());
         bytes.extend(self.optimizer.kind.bytes());
         bytes.extend(self.optimizer.learning_rate.to_le_bytes());
@@ -1068,7 +1072,7 @@ impl Checkpoint {
             learning_rates: reader.list(Reader::float)?,
             eval_loss: reader.list(|reader| Ok((reader.number()?, reader.float()?)))?,
         };
-        let parameters = reader.list(Reader::tensor)?;
+        let (parameters, buffers) = (reader.list(Reader::tensor)?, reader.list(Reader::tensor)?);
         let length = reader.number()?;
         let kind = String::from_utf8_lossy(reader.take(length)?).into_owned();
         let learning_rate = reader.float()?;
@@ -1080,7 +1084,7 @@ impl Checkpoint {
             let message = format!("'{file}' holds {} bytes too many", reader.0.len());
             return Err(TrainingError::new(Trouble::Damaged, message));
         }
-        Ok(Self { epoch, step, history, parameters, optimizer })
+        Ok(Self { epoch, step, history, parameters, buffers, optimizer })
     }
 }
 
@@ -1088,12 +1092,13 @@ impl Checkpoint {
 impl Trainer {
     /// What would be needed to go on from here.
     ///
-    /// TODO: gather the five parts.
+    /// TODO: gather the six parts.
     ///
     /// APPROACH:
     /// 1. Epoch, step and history as they are.
     /// 2. The model's parameters, each detached: a checkpoint has no past.
-    /// 3. The optimizer's `state()`: without its moments Adam would start anew and stumble.
+    /// 3. The model's `buffers()`, which are copies already.
+    /// 4. The optimizer's `state()`: without its moments Adam would start anew and stumble.
     ///
     /// EXAMPLE: a `Linear` from 2 to 3 gives two parameters, of shapes `(2, 3)` and `(3)`.
     ///
@@ -1106,6 +1111,7 @@ impl Trainer {
             step: self.step,
             history: self.history.clone(),
             parameters: self.model.parameters().into_iter().map(Tensor::detach).collect(),
+            buffers: self.model.buffers(),
             optimizer: self.optimizer.state(),
         }
         // END SOLUTION
@@ -1145,10 +1151,11 @@ impl Trainer {
     /// TODO: check everything first, then take everything over.
     ///
     /// APPROACH:
-    /// 1. As many parameters as the model has, each of the same shape: else [`Trouble::OtherModel`],
-    ///    with both lists of shapes in the message.
+    /// 1. As many parameters and buffers as the model has, each of the same shape: else
+    ///    [`Trouble::OtherModel`], with both lists of shapes in the message.
     /// 2. `optimizer.load_state(state, &parameters)`: its error is [`Trouble::OtherModel`] too.
-    /// 3. Assign the values to the parameters; take over epoch, step and history.
+    /// 3. Assign the values to the parameters, hand the buffers to `set_buffers`; take over epoch,
+    ///    step and history.
     ///
     /// EXAMPLE: train 3 epochs, save, load elsewhere, train 3 more: the same weights as 6 epochs in
     /// one go, to the last bit.
@@ -1158,12 +1165,17 @@ impl Trainer {
         // BEGIN SOLUTION
         let other = |message: String| TrainingError::new(Trouble::OtherModel, message);
         let parameters = self.model.parameters();
-        let mine: Vec<&[usize]> = parameters.iter().map(|parameter| parameter.shape()).collect();
-        let found: Vec<&[usize]> = saved.parameters.iter().map(Tensor::shape).collect();
+        let buffers = self.model.buffers();
+        let shapes = |tensors: Vec<&Tensor>| -> Vec<Vec<usize>> {
+            tensors.into_iter().map(|tensor| tensor.shape().to_vec()).collect()
+        };
+        let mine = (shapes(parameters.clone()), shapes(buffers.iter().collect()));
+        let found =
+            (shapes(saved.parameters.iter().collect()), shapes(saved.buffers.iter().collect()));
         if mine != found {
             return Err(other(format!(
-                "the checkpoint belongs to another model: its parameters have shapes {found:?}, this \
-                 model's {mine:?}; build the model it was saved from"
+                "the checkpoint belongs to another model: its parameters and buffers have shapes \
+                 {found:?}, this model's {mine:?}; build the model it was saved from"
             )));
         }
         let loaded = self.optimizer.load_state(saved.optimizer, &parameters);
@@ -1171,6 +1183,7 @@ impl Trainer {
         for (parameter, value) in self.model.parameters_mut().into_iter().zip(&saved.parameters) {
             parameter.array_mut().assign(value.array());
         }
+        self.model.set_buffers(&mut saved.buffers.into_iter());
         (self.epoch, self.step, self.history) = (saved.epoch, saved.step, saved.history);
         Ok(())
         // END SOLUTION
@@ -1201,6 +1214,35 @@ fn test_unit_restore() {
     resumed.fit(6, |_| &batches, &[], None).unwrap();
     assert_eq!(weights(&resumed), weights(&straight));
     assert_eq!((resumed.step, &resumed.history), (12, &straight.history));
+
+    /// Remembers something that is no parameter.
+    struct Remembers(Tensor);
+    impl Layer for Remembers {
+        fn name(&self) -> String {
+            "Remembers".into()
+        }
+        fn forward(&self, x: &Tensor) -> Tensor {
+            x.clone()
+        }
+        fn buffers(&self) -> Vec<Tensor> {
+            vec![self.0.clone()]
+        }
+        fn set_buffers(&mut self, values: &mut dyn Iterator<Item = Tensor>) {
+            self.0 = values.next().unwrap();
+        }
+    }
+    let remembering = |value| {
+        let layer = Remembers(Tensor::scalar(value));
+        Trainer::new(Sequential::new(vec![Box::new(layer)]), Adam::new(0.1), CrossEntropyLoss)
+    };
+    let mut other = remembering(0.0);
+    let bytes = remembering(7.0).checkpoint().to_bytes();
+    other.restore(Checkpoint::from_bytes("a", &bytes).unwrap()).unwrap();
+    assert_eq!(other.model.buffers()[0].item(), 7.0, "buffers belong to a checkpoint");
+    assert_eq!(
+        fresh(1).restore(remembering(7.0).checkpoint()).unwrap_err().kind,
+        Trouble::OtherModel
+    );
 
     let saved = straight.checkpoint();
     let wider = Linear::new(2, 3, &mut Rng::seeded(1));

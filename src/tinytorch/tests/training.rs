@@ -9,6 +9,7 @@ use tinytorch::layers::{Linear, Sequential};
 use tinytorch::losses::CrossEntropyLoss;
 use tinytorch::optimizers::Adam;
 use tinytorch::random::Rng;
+use tinytorch::spatial::{BatchNorm2d, SimpleCNN};
 use tinytorch::training::{
     Checkpoint, CosineSchedule, Trainer, Trouble, open_checkpoint, seal, two_moons,
 };
@@ -57,6 +58,24 @@ fn a_failed_save_leaves_the_last_checkpoint_as_it_was() {
     assert_eq!(std::fs::read(&file).unwrap(), before);
     trainer.load_checkpoint(&file).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_restored_batch_norm_judges_as_the_saved_one() {
+    let model = |seed| {
+        let mut rng = Rng::seeded(seed);
+        let mut model = SimpleCNN::for_digits(&mut rng);
+        model.layers.layers_mut().insert(1, Box::new(BatchNorm2d::new(8)));
+        Trainer::new(model, Adam::new(0.01), CrossEntropyLoss)
+    };
+    let split = digits(DigitShape::Image).unwrap();
+    let train = DataLoader::new(split.train, 64).unwrap();
+    let test = DataLoader::new(split.test, 360).unwrap();
+    let mut trained = model(1);
+    trained.train_epoch(train.epoch(0).take(5)).unwrap();
+    let mut restored = model(2);
+    restored.restore(trained.checkpoint()).unwrap();
+    assert_eq!(restored.evaluate(test.epoch(0)).unwrap(), trained.evaluate(test.epoch(0)).unwrap());
 }
 
 /// Trains as the lesson does and returns the share of held-out digits recognised.
