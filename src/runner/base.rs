@@ -145,10 +145,11 @@ fn build(
     cargo.args(["build", "--offline", "--release", "--lib", "--message-format=json"]);
     cargo.args(["--target", &toolchain.host, "--target-dir"]).arg(target);
     let mut process = spawn(cargo, cancel)?;
-    let (mut files, mut done) = (vec![], 0);
+    let (mut files, mut done, mut said) = (vec![], 0, String::new());
     events(RunEvent::Preparing { what: "tinytorch".to_owned(), done, total });
     while let Next::Line(line) = process.next() {
         let Ok(message) = serde_json::from_slice::<Message>(&line) else { continue };
+        said.extend(message.message.and_then(|words| words.rendered));
         if message.reason != "compiler-artifact" || message.target.is_a("custom-build") {
             continue;
         }
@@ -161,7 +162,7 @@ fn build(
         return Err(Stop::Cancelled);
     }
     if !end.status.success() {
-        return Err(explain(&end.output.text, package).into());
+        return Err(explain(&(said + &end.output.text), package).into());
     }
     Ok(files)
 }
@@ -252,6 +253,13 @@ struct Message {
     target: Target,
     #[serde(default)]
     filenames: Vec<PathBuf>,
+    message: Option<Words>,
+}
+
+/// What the compiler said, as it would print it.
+#[derive(Deserialize)]
+struct Words {
+    rendered: Option<String>,
 }
 
 #[derive(Deserialize, Default)]

@@ -3,6 +3,7 @@
 
 use super::diagnose::{Places, diagnostic};
 use super::event::{Diagnostic, Level};
+use super::output::Capped;
 use super::process::{End, Lines, Next, Process, command};
 use super::test::signal;
 use super::toolchain::Toolchain;
@@ -78,9 +79,17 @@ impl Build<'_> {
         let mut process =
             Process::spawn(self.command(), Lines::Stderr, self.limit, cancel).map_err(failed)?;
         let (mut said, mut an_error) = (0, false);
+        // What rustc says when it falls over is no JSON.
+        let mut raw = Capped::default();
         while let Next::Line(line) = process.next() {
-            let Some(diagnostic) = diagnostic(&line, places) else { continue };
-            if let Some(failure) = of_this_machine(&diagnostic) {
+            let Some(diagnostic) = diagnostic(&line, places) else {
+                raw.push(&line);
+                raw.push(b"\n");
+                continue;
+            };
+            if diagnostic.at.is_none()
+                && let Some(failure) = of_this_machine(&diagnostic.message)
+            {
                 return Err(failure.into());
             }
             if diagnostic.level == Level::Warning && diagnostic.at.is_none() {
@@ -99,6 +108,9 @@ impl Build<'_> {
         }
         let success = end.status.success();
         if !success && (!an_error || end.timed_out) {
+            if let Some(failure) = of_this_machine(&raw.output().text) {
+                return Err(failure.into());
+            }
             say(gave_up(&end, self.limit));
         }
         Ok(Built { success, took: begun.elapsed() })
@@ -126,19 +138,15 @@ fn gave_up(end: &End, limit: Duration) -> Diagnostic {
     Diagnostic { level: Level::Error, message, code: None, at: None, spans, notes, suggestions }
 }
 
-/// The failure behind a diagnostic that is not about anybody's code.
-fn of_this_machine(diagnostic: &Diagnostic) -> Option<Failure> {
-    let message = &diagnostic.message;
-    if diagnostic.at.is_some() {
-        return None;
-    }
-    if message.contains("No space left on device") {
+/// The failure behind words of the compiler that are not about anybody's code.
+fn of_this_machine(said: &str) -> Option<Failure> {
+    if said.contains("No space left on device") {
         return Some(
             Failure::environment("the disk is full: the compiler could not write")
                 .hint("Make room, or name another cache folder with --cache DIR."),
         );
     }
-    no_linker(message)
+    no_linker(said)
 }
 
 /// The failure that a missing linker is.
@@ -171,11 +179,9 @@ mod tests {
 
     #[test]
     fn what_this_machine_lacks_is_no_diagnostic() {
-        let mut diagnostic = gave_up(&ended(0, false), Duration::ZERO);
-        assert_eq!(of_this_machine(&diagnostic), None);
-        diagnostic.message = "linker `cc` not found".into();
-        assert!(of_this_machine(&diagnostic).unwrap().message.contains("linker"));
-        diagnostic.message = "could not write: No space left on device (os error 28)".into();
-        assert!(of_this_machine(&diagnostic).unwrap().message.contains("disk is full"));
+        assert_eq!(of_this_machine("mismatched types"), None);
+        assert!(of_this_machine("linker `cc` not found").unwrap().message.contains("linker"));
+        let panicked = "thread 'rustc' panicked: No space left on device (os error 28)";
+        assert!(of_this_machine(panicked).unwrap().message.contains("disk is full"));
     }
 }
