@@ -1251,7 +1251,7 @@ fn per_second(samples: usize, timing: tinytorch::testing::Timing) -> Value {
 /// Measured: the time to draw one whole epoch of the 1,437 training digits, median of 7 epochs.
 /// Key insight: each batch has a fixed price, so larger batches are cheaper per sample until copying
 /// is all that is left; shuffling moves numbers, not pictures, and costs little.
-/// In production: loaders shuffle a list of indices even for a hundred million samples.
+/// Production context: loaders shuffle a list of indices even for a hundred million samples.
 pub fn analyze_loader_throughput(out: &mut Reporter) {
     let Ok(Split { train, .. }) = digits(DigitShape::Flat) else {
         return out.insight("The digits could not be read: finish `digits` first.");
@@ -1303,7 +1303,7 @@ pub fn analyze_loader_throughput(out: &mut Reporter) {
 /// Measured: seconds for one batch of 64 by `collate` and by `gather`, over the size of a sample.
 /// Key insight: `collate` makes 128 small tensors and copies every value twice; for small samples
 /// that bookkeeping costs far more than the data.
-/// In production: this is why loaders hand whole lists of indices to a dataset that can use them.
+/// Production context: this is why loaders hand whole lists of indices to a dataset that can use them.
 pub fn analyze_collation(out: &mut Reporter) {
     let mut rng = Rng::seeded(4);
     let (mut rows, mut one_by_one, mut at_once) = (vec![], vec![], vec![]);
@@ -1352,7 +1352,7 @@ pub fn analyze_collation(out: &mut Reporter) {
 /// turn, and both at once.
 /// Key insight: in turn the times add up; at once the longer of the two remains, if a second core
 /// is free.
-/// In production: a training job whose processor waits for data is paid for and idle.
+/// Production context: a training job whose processor waits for data is paid for and idle.
 pub fn analyze_prefetch(out: &mut Reporter) {
     let Ok(Split { train, .. }) = digits(DigitShape::Image) else {
         return out.insight("The digits could not be read: finish `digits` first.");
@@ -1400,10 +1400,14 @@ pub fn analyze_prefetch(out: &mut Reporter) {
         target: None,
         origin: Origin::Computed("(loading + computing) / the longer of the two".into()),
     });
-    out.insight(format!(
-        "In turn, the two times add up. With a thread that loads ahead, the longer one is what \
-         remains, as far as the {cores} cores of this machine are free."
-    ));
+    let gained = ahead.median < 0.95 * in_turn.median;
+    out.insight(match gained {
+        true => "In turn, the two times add up. With a thread that loads ahead, the longer one remains.".into(),
+        false => format!(
+            "Loading ahead gained nothing here: of {cores} cores none was free. Close other programs \
+             and measure again."
+        ),
+    });
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "dataloader-module-test", "locked": true, "schema_version": 3, "solution": false, "task": false}

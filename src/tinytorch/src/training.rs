@@ -1311,7 +1311,7 @@ fn two_layers(inputs: usize, hidden: usize, outputs: usize, rng: &mut Rng) -> Se
 /// 256 others to judge by), the accuracy in the end, and the time of a step.
 /// Key insight: the curve falls fast, then flat; as long as both curves fall together, the model
 /// learns what the data have in common and not the points themselves.
-/// In production: this curve is the first thing anyone looks at, and the cheapest bug detector.
+/// Production context: this curve is the first thing anyone looks at, and the cheapest bug detector.
 pub fn analyze_training_run(out: &mut Reporter) {
     let mut rng = Rng::seeded(7);
     let (x, y) = two_moons(256, &mut rng);
@@ -1367,7 +1367,7 @@ fn counted(used: Option<MemoryUse>, pick: impl Fn(MemoryUse) -> usize) -> Value 
 /// gradient of the whole batch, for pieces of 512 down to 16 samples.
 /// Key insight: the gradient is the same but for rounding; memory follows the piece, because only
 /// its intermediate values must wait for the backward pass.
-/// In production: this is how a batch that does not fit into a GPU is trained on it all the same.
+/// Production context: this is how a batch that does not fit into a GPU is trained on it all the same.
 pub fn analyze_accumulation(out: &mut Reporter) {
     let mut rng = Rng::seeded(11);
     let x = Tensor::randn(&[512, 64], &mut rng);
@@ -1390,7 +1390,7 @@ pub fn analyze_accumulation(out: &mut Reporter) {
     };
     let (mut rows, mut curve) = (vec![], vec![]);
     for piece in [512, 256, 128, 64, 32, 16] {
-        let timing = time(5, || gather(piece).map(|gradients| gradients.len()));
+        let timing = time(9, || gather(piece).map(|gradients| gradients.len()));
         let (gradients, used) = memory(|| gather(piece));
         let Ok(gradients) = gradients else { continue };
         let pairs = whole.iter().zip(gradients.iter());
@@ -1437,7 +1437,7 @@ pub fn analyze_accumulation(out: &mut Reporter) {
 /// Adam's first step, for three widths; and the size of the checkpoint.
 /// Key insight: gradients are as large as the parameters, Adam's moments twice as large: training
 /// needs four times the model, before a single intermediate value.
-/// In production: 7 billion parameters of 4 bytes are 28 GB to run and 112 GB to train with Adam.
+/// Production context: 7 billion parameters of 4 bytes are 28 GB to run and 112 GB to train with Adam.
 pub fn analyze_training_memory(out: &mut Reporter) {
     let mut rng = Rng::seeded(13);
     let x = Tensor::randn(&[32, 64], &mut rng);
