@@ -104,7 +104,7 @@ pub enum Verdict {
     },
     /// A signal ended it.
     Crashed {
-        /// `SIGSEGV`, or `SIGABRT (stack overflow)`.
+        /// `SIGSEGV`, `SIGABRT (stack overflow)` or `SIGABRT (out of memory)`.
         signal: String,
     },
     /// It took too long and was killed.

@@ -184,6 +184,22 @@ impl Process {
         Ok(process)
     }
 
+    /// Gives the child at most half of the machine's memory and no core file: a loop that never stops
+    /// allocating ends itself, not the machine. Where the system cannot say or do that, nothing changes.
+    pub(super) fn confine(&self) {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::process::{Resource, Rlimit, prlimit};
+            let at_most = |most| Rlimit { current: Some(most), maximum: Some(most) };
+            let _ = prlimit(Some(self.group), Resource::Core, at_most(0));
+            let total =
+                std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| memory(&text));
+            if let Some(total) = total {
+                let _ = prlimit(Some(self.group), Resource::As, at_most(total / 2));
+            }
+        }
+    }
+
     /// Reads lines from the first connection to `listener` too; there is no second one.
     pub(super) fn listen(&mut self, listener: UnixListener, path: PathBuf) -> io::Result<()> {
         self.socket = Some(path);
@@ -270,6 +286,14 @@ impl Process {
             tell.send(Happened::Exited)
         })
     }
+}
+
+/// The machine's memory in bytes, from the text of `/proc/meminfo`.
+#[cfg(target_os = "linux")]
+fn memory(text: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
 }
 
 /// Starts a thread that nobody waits for: it ends with its stream, or with the child.

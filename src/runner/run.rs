@@ -120,7 +120,8 @@ impl Runner {
         &self.toolchain.rustc
     }
 
-    /// The arguments with which any rustc call sees what the exercise of `module` stands on.
+    /// The arguments with which any rustc call sees what the exercise of `module` stands on; none
+    /// when cancelled.
     pub fn stands_on(
         &self,
         module: ModuleId,

@@ -90,6 +90,7 @@ impl Program<'_> {
         let failed = |error| Failure::io("run", self.binary, &error);
         let mut process =
             Process::spawn(start, Lines::Neither, self.limit, self.cancel).map_err(failed)?;
+        process.confine();
         process.listen(listener, socket).map_err(failed)?;
         let mut verdict = None;
         while let Next::Line(line) = process.next() {
@@ -120,12 +121,20 @@ fn judge(record: Option<Record>, end: &End, limit: Duration, places: &Places) ->
         _ if end.timed_out => Verdict::TimedOut { after: limit },
         Some(Record::Returned) if end.status.success() => Verdict::Passed,
         _ => match signal(end.status) {
-            Some(signal) if end.output.text.contains("has overflowed its stack") => {
-                Verdict::Crashed { signal: format!("{signal} (stack overflow)") }
-            }
-            Some(signal) => Verdict::Crashed { signal },
+            Some(signal) => Verdict::Crashed { signal: signal + reason(&end.output.text) },
             None => Verdict::RanAway { code: end.status.code() },
         },
+    }
+}
+
+/// Why a process aborted, by the words of Rust's runtime.
+fn reason(printed: &str) -> &'static str {
+    if printed.contains("has overflowed its stack") {
+        " (stack overflow)"
+    } else if printed.contains("memory allocation of ") {
+        " (out of memory)"
+    } else {
+        ""
     }
 }
 
@@ -176,6 +185,8 @@ mod tests {
         assert_eq!(judged(None, 11, false, ""), crashed("SIGSEGV"));
         let overflow = "thread 'x' has overflowed its stack";
         assert_eq!(judged(None, 6, false, overflow), crashed("SIGABRT (stack overflow)"));
+        let memory = "memory allocation of 8 bytes failed";
+        assert_eq!(judged(None, 6, false, memory), crashed("SIGABRT (out of memory)"));
     }
 
     #[test]

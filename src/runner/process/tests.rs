@@ -116,3 +116,10 @@ fn only_the_first_connection_is_read_and_a_child_that_never_connects_ends_all_th
     process.listen(listener, path).unwrap();
     assert!(matches!(process.next(), Next::Ended));
 }
+
+#[test]
+fn the_machines_memory_is_read_and_gibberish_is_not() {
+    assert_eq!(memory("MemTotal:       24567 kB\nMemFree: 1 kB\n"), Some(24567 * 1024));
+    assert_eq!(memory("MemTotal: much\n"), None);
+    assert_eq!(memory(""), None);
+}
