@@ -517,6 +517,15 @@ fn test_unit_update() {
     // The mean gradient is 10 (see the test before): 2 - 0.1 * 10, or 2 - 0.1 * 1 when clipped.
     tinytorch::testing::assert_close(&[weight_after(f32::INFINITY)], &[1.0], 1e-6);
     tinytorch::testing::assert_close(&[weight_after(1.0)], &[1.9], 1e-6);
+
+    let layer = Linear::without_bias(1, 1, &mut Rng::seeded(0));
+    let mut trainer = Trainer::new(layer, SGD::new(0.1), MSELoss);
+    let before = trainer.model.parameters()[0].item();
+    let mut pending = Pending::default();
+    trainer.process_batch(&Tensor::ones(&[1, 1]), &Tensor::zeros(&[1, 1]), &mut pending).unwrap();
+    pending.gradients.scale(f32::INFINITY);
+    assert_eq!(trainer.update(&mut pending).unwrap_err().kind, Trouble::NotFinite);
+    assert_eq!((trainer.model.parameters()[0].item(), trainer.step), (before, 0));
 }
 
 // %% nbgrader={"grade": false, "grade_id": "train-epoch", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -886,6 +895,11 @@ fn test_unit_open_checkpoint() {
     }
     assert_eq!(kind(&[&good[..], &[0]].concat()), Trouble::Damaged, "one byte too many");
     assert_eq!(kind(b"PK\x03\x04 and more of a zip file"), Trouble::Foreign);
+    // A length that is too small, with a checksum that fits: bytes that belong to nothing.
+    let mut lying = good[..good.len() - 4].to_vec();
+    lying[12] = 4;
+    lying.extend(checksum(&lying).to_le_bytes());
+    assert_eq!(kind(&lying), Trouble::Damaged, "one byte more than promised");
     let mut newer = good.clone();
     newer[8] = 2;
     assert_eq!(kind(&newer), Trouble::NewerVersion);
