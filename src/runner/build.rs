@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// Diagnostics passed on of one call: more is noise.
 const MOST: usize = 100;
+/// rustc's code for a crate that another rustc compiled.
+const OTHER_COMPILER: &str = "E0514";
 
 /// What a source stands on: the facade through which it sees the engine, and where crates lie.
 #[derive(Debug, Clone)]
@@ -87,6 +89,9 @@ impl Build<'_> {
                 raw.push(b"\n");
                 continue;
             };
+            if diagnostic.code.as_deref() == Some(OTHER_COMPILER) {
+                return Err(updated().into());
+            }
             if diagnostic.at.is_none()
                 && let Some(failure) = of_this_machine(&diagnostic.message)
             {
@@ -138,6 +143,12 @@ fn gave_up(end: &End, limit: Duration) -> Diagnostic {
     Diagnostic { level: Level::Error, message, code: None, at: None, spans, notes, suggestions }
 }
 
+/// The compiler is not the one that was found at the start.
+fn updated() -> Failure {
+    Failure::environment("the compiler was updated while the tutor was running")
+        .hint("Start the tutor again: what it stands on is then built for the new compiler.")
+}
+
 /// The failure behind words of the compiler that are not about anybody's code.
 fn of_this_machine(said: &str) -> Option<Failure> {
     if said.contains("No space left on device") {
@@ -175,6 +186,34 @@ mod tests {
         assert!(message(ended(11, false)).contains("SIGSEGV"));
         assert_eq!(message(ended(9, true)), "the compiler took longer than 60 s");
         assert!(message(ended(101 << 8, false)).contains("101"));
+    }
+
+    /// A build with a program that behaves like a compiler that says `line`.
+    fn build_with(line: &str) -> Result<Built, Stop> {
+        let folder = tempfile::tempdir().unwrap();
+        // The shell takes the source for its script.
+        let script = format!("cat >&2 <<'END'\n{line}\nEND\nexit 1\n");
+        std::fs::write(folder.path().join("script"), script).unwrap();
+        let (cargo, version, host) = (PathBuf::new(), String::new(), String::new());
+        let build = Build {
+            toolchain: &Toolchain { rustc: "/bin/sh".into(), cargo, version, host },
+            folder: folder.path(),
+            source: "script",
+            below: &Below { facade: PathBuf::new(), search: vec![], key: String::new() },
+            flags: vec![],
+            limit: Duration::from_secs(60),
+        };
+        build.run(&Places::default(), &Cancel::default(), &mut |_| ())
+    }
+
+    #[test]
+    fn a_compiler_that_was_updated_meanwhile_is_named() {
+        let said = |code: &str| {
+            format!(r#"{{"message":"m","code":{{"code":"{code}"}},"level":"error","spans":[]}}"#)
+        };
+        let Err(Stop::Failed(failure)) = build_with(&said("E0514")) else { panic!("a failure") };
+        assert!(failure.message.contains("updated"), "{failure}");
+        assert!(!build_with(&said("E0308")).unwrap().success);
     }
 
     #[test]
