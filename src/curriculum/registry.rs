@@ -44,6 +44,8 @@ pub const MODULES: &[Module] = &[
     module!(2, "activations", "Activations", "Why layers need a bend between them", [1]),
     module!(3, "layers", "Layers", "Weights that know their shape", [1, 2]),
     module!(4, "losses", "Losses", "One number for how wrong a model is", [1, 2, 3]),
+    module!(5, "autograd", "Autograd", "The walk back from the loss to every weight", [1, 2, 3, 4]),
+    module!(6, "optimizers", "Optimizers", "How far to step, and what to remember", [1, 3, 4, 5]),
 ];
 
 impl Module {

@@ -928,7 +928,7 @@ fn test_unit_starting_seed() {
 /// 3. A leaf is what we came for: keep its gradient in `found.by_id`.
 /// 4. For anything else ask `shares_of(history.op(), &gradient, history.inputs(), &tensor)`. For each
 ///    input with an id and a share: let it wait with the share, or add the share to what waits.
-/// 5. Until nobody waits.
+/// 5. When nobody waits any more, return `found`.
 ///
 /// EXAMPLE: `y = x * x` with `x = 3` and seed 1: `y` waits; `y` is taken, its rule sends two shares of 3 to
 /// `x`, which waits with 3 and then 6; `x` is taken, and it is a leaf: 6.
@@ -965,8 +965,8 @@ pub fn walk(result: &Tensor, seed: Tensor) -> Gradients {
             }
         }
     }
-    // END SOLUTION
     found
+    // END SOLUTION
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-walk", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
