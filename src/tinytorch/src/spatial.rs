@@ -1536,8 +1536,8 @@ pub fn analyze_convolution_cost(out: &mut Reporter) {
     let ratio = reordering_gain(&mut rng);
     out.measured("window by window / weight by weight, 32x32 image, 3x3 window", ratio, "x");
     out.insight(format!(
-        "Both orders do the same multiplications. Weight by weight is {ratio:.1} times as fast: its \
-         inner loop runs along memory."
+        "Both orders do the same multiplications. Weight by weight takes 1/{ratio:.0} of the time: its \
+         inner loop runs along memory, where window by window works out a place for each product."
     ));
 }
 
@@ -1602,10 +1602,10 @@ pub fn analyze_feature_maps(out: &mut Reporter) {
     let net = SimpleCNN::for_digits(&mut rng);
     let mut trainer = Trainer::new(net, Adam::new(0.01), CrossEntropyLoss);
     for epoch in 0..3 {
-        out.progress("training for three epochs", epoch as u64, 3);
         if let Err(error) = trainer.train_epoch(loader.epoch(epoch)) {
             return out.insight(error.to_string());
         }
+        out.progress("training for three epochs", epoch as u64 + 1, 3);
     }
     match trainer.evaluate(&[(test.inputs().clone(), test.targets().clone())]) {
         Ok((_, Some(share))) => {
