@@ -1346,11 +1346,13 @@ impl Layer for Flatten {
     /// TODO: one reshape.
     ///
     /// APPROACH:
-    /// 1. The first axis stays; `-1` lets `reshape` work out the rest.
+    /// 1. The first axis stays; the second is the product of all others.
     ///
     /// EXAMPLE: `(32, 16, 2, 2)` becomes `(32, 64)`.
     ///
-    /// HINTS: `reshape` takes `isize`, so that `-1` can be said: `x.shape()[0] as isize`.
+    /// HINTS:
+    /// - `x.shape()[1..].iter().product::<usize>()`; `reshape` takes `isize`.
+    /// - A `-1` would do, but not for an empty batch: 0 numbers fit into rows of any length.
     fn forward(&self, x: &Tensor) -> Tensor {
         let shape = shape_text(x.shape());
         assert!(
@@ -1358,7 +1360,8 @@ impl Layer for Flatten {
             "Flatten: got shape {shape}, expected a batch axis and at least one more"
         );
         // BEGIN SOLUTION
-        x.reshape(&[x.shape()[0] as isize, -1])
+        let row: usize = x.shape()[1..].iter().product();
+        x.reshape(&[x.shape()[0] as isize, row as isize])
         // END SOLUTION
     }
 }
@@ -1371,6 +1374,7 @@ fn test_unit_flatten() {
     let rows = Flatten.forward(&Tensor::new(&pixels, &[2, 2, 2, 2]));
     assert_eq!((rows.shape(), rows.to_vec()), (&[2, 8][..], pixels));
     assert_eq!(Flatten.forward(&Tensor::ones(&[5, 3])).shape(), [5, 3]);
+    assert_eq!(Flatten.forward(&Tensor::ones(&[0, 16, 2, 2])).shape(), [0, 64], "an empty batch");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "simple-cnn", "locked": false, "schema_version": 3, "solution": true, "task": false}
