@@ -60,6 +60,13 @@ pub const MODULES: &[Module] = &[
         "From files to batches, in an order that a seed decides",
         [1, 2, 3, 4, 6, 7]
     ),
+    module!(
+        9,
+        "spatial",
+        "Spatial",
+        "Layers that know that a pixel has neighbours",
+        [1, 2, 3, 4, 5, 6, 7, 8]
+    ),
 ];
 
 impl Module {
