@@ -7,6 +7,7 @@ pub mod lab;
 pub mod progress;
 pub mod report;
 pub mod runner;
+pub mod tui;
 pub mod watch;
 
 /// The versions of third-party crates that the engine was tested with.

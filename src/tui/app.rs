@@ -1,0 +1,244 @@
+//! The loop: wait for a message, update, do effects, draw. Nothing is drawn and no time is spent
+//! unless a message came; a clock ticks only while something runs. Comes in: a lab. Goes out: an exit
+//! code. Not here: what a message means.
+
+use super::effects::{Effects, Next, last_module};
+use super::message::{Effect, Message};
+use super::model::Model;
+use super::terminal::{self, Screen};
+use super::update::update;
+use super::view::{self, Cache};
+use crate::curriculum::{MODULES, Module, ModuleId};
+use crate::failure::Failure;
+use crate::lab::Lab;
+use crate::watch::{self, Change};
+use crossterm::event::{self, Event, KeyEventKind, MouseButton, MouseEventKind};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::iterator::Signals;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::Builder;
+use std::time::{Duration, Instant};
+
+/// While something runs its time is shown this often.
+const TICK: Duration = Duration::from_millis(100);
+/// A flood of messages is drawn this often at most.
+const FRAME: Duration = Duration::from_millis(16);
+
+/// What the screen is opened on.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The learner's folder.
+    pub lab: Lab,
+    /// Where built things are kept.
+    pub cache: PathBuf,
+    /// The module to open; the last one, if none is named.
+    pub module: Option<ModuleId>,
+}
+
+/// Opens the screen and stays until the learner quits.
+///
+/// # Errors
+/// When the terminal or a thread cannot be had.
+pub fn run(options: Options) -> Result<ExitCode, Failure> {
+    let Options { lab, cache, module } = options;
+    let module = module.or_else(|| last_module(&lab)).or(MODULES.first().map(|m| m.id));
+    let Some(module) = module else {
+        return Err(Failure::environment("the course has no modules"));
+    };
+    let failed = |error: io::Error| {
+        Failure::environment(format!("failed to use the terminal: {error}"))
+            .hint("`tinytorch-tutor check` and `analyze` work without one.")
+    };
+    let (sender, messages) = channel();
+    let mut screen = Screen::enter().map_err(failed)?;
+    let size = screen.size().map_err(failed)?;
+    let look = terminal::look(|name| std::env::var(name).ok());
+    let effects = Effects::start(lab.clone(), cache, sender.clone())?;
+    let permits = read_input(sender.clone()).map_err(failed)?;
+    listen(sender.clone()).map_err(failed)?;
+    let _watch = watch_exercises(&lab, sender)?;
+    let mut app = App {
+        model: Model::new(look, size, module),
+        started: Instant::now(),
+        drawn: None,
+        cache: Cache::default(),
+        effects,
+        permits,
+    };
+    let ended = app.run(&mut screen, &messages);
+    drop(screen);
+    match ended {
+        // Nobody is left to read what we write.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(failed(error)),
+        Ok(()) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+struct App {
+    model: Model,
+    started: Instant,
+    drawn: Option<Instant>,
+    cache: Cache,
+    effects: Effects,
+    permits: Sender<()>,
+}
+
+impl App {
+    fn run(&mut self, screen: &mut Screen, messages: &Receiver<Message>) -> io::Result<()> {
+        let module = self.model.module;
+        if self.perform(vec![Effect::Open(module)], screen) == Next::Quit {
+            return Ok(());
+        }
+        loop {
+            let first = self.wait(messages);
+            if self.take(first, screen) == Next::Quit {
+                return Ok(());
+            }
+            if self.batch(screen, messages) == Next::Quit {
+                return Ok(());
+            }
+            self.draw(screen)?;
+        }
+    }
+
+    /// Waits for a message; while something runs, not for longer than a tick.
+    fn wait(&self, messages: &Receiver<Message>) -> Message {
+        let waited = if self.model.run.is_some() || self.model.note_fades() {
+            messages.recv_timeout(TICK)
+        } else {
+            messages.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        };
+        match waited {
+            Ok(message) => message,
+            Err(RecvTimeoutError::Timeout) => Message::Tick,
+            Err(RecvTimeoutError::Disconnected) => Message::Ended,
+        }
+    }
+
+    /// Takes every message that is there already, and those that come before a frame is due.
+    fn batch(&mut self, screen: &mut Screen, messages: &Receiver<Message>) -> Next {
+        let due = self.drawn.map_or_else(Instant::now, |drawn| drawn + FRAME);
+        while let Ok(message) = messages.recv_timeout(due.saturating_duration_since(Instant::now()))
+        {
+            if self.take(message, screen) == Next::Quit {
+                return Next::Quit;
+            }
+        }
+        Next::GoOn
+    }
+
+    fn take(&mut self, message: Message, screen: &mut Screen) -> Next {
+        let is_input = matches!(
+            message,
+            Message::Key(_)
+                | Message::Wheel { .. }
+                | Message::Click { .. }
+                | Message::Resized(..)
+                | Message::Ignored
+        );
+        let effects = update(&mut self.model, self.started.elapsed(), message);
+        let next = self.perform(effects, screen);
+        if is_input {
+            // Only now: an editor that was opened by this key had the terminal to itself. Without
+            // the input thread there is nothing to permit; the signals still end the program.
+            let _ = self.permits.send(());
+        }
+        next
+    }
+
+    fn perform(&self, effects: Vec<Effect>, screen: &mut Screen) -> Next {
+        for effect in effects {
+            if self.effects.perform(effect, screen) == Next::Quit {
+                return Next::Quit;
+            }
+        }
+        Next::GoOn
+    }
+
+    fn draw(&mut self, screen: &mut Screen) -> io::Result<()> {
+        let page = view::lay_out(&self.model, &mut self.cache);
+        let measured = page.measured.clone();
+        // A layout asks for no effects: it only moves what is in view.
+        drop(update(&mut self.model, self.started.elapsed(), Message::LaidOut(measured)));
+        screen.draw(&self.model, &page)?;
+        self.drawn = Some(Instant::now());
+        Ok(())
+    }
+}
+
+/// Reads keys and the mouse on a thread of its own. After each it waits for a permit, so that nobody
+/// reads the terminal while an editor has it. The thread ends with the program: nothing can wake a
+/// read from a terminal.
+fn read_input(messages: Sender<Message>) -> io::Result<Sender<()>> {
+    let (permits, permitted) = channel();
+    let read = move || {
+        loop {
+            let message = match event::read() {
+                Ok(event) => input(&event),
+                Err(_) => Message::Ended,
+            };
+            let ended = matches!(message, Message::Ended);
+            if messages.send(message).is_err() || ended || permitted.recv().is_err() {
+                return;
+            }
+        }
+    };
+    Builder::new().name("input".into()).spawn(read)?;
+    Ok(permits)
+}
+
+/// What an event of the terminal means. Pasted text means nothing: it would be read as keys.
+fn input(event: &Event) -> Message {
+    match event {
+        Event::Key(key) if key.kind != KeyEventKind::Release => Message::Key(*key),
+        Event::Resize(width, height) => Message::Resized(*width, *height),
+        Event::Mouse(mouse) => {
+            let (column, row) = (mouse.column, mouse.row);
+            match mouse.kind {
+                MouseEventKind::ScrollDown => Message::Wheel { column, row, down: true },
+                MouseEventKind::ScrollUp => Message::Wheel { column, row, down: false },
+                MouseEventKind::Down(MouseButton::Left) => Message::Click { column, row },
+                _ => Message::Ignored,
+            }
+        }
+        _ => Message::Ignored,
+    }
+}
+
+/// Turns signals into messages.
+fn listen(messages: Sender<Message>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT, SIGTSTP])?;
+    let listen = move || {
+        for signal in signals.forever() {
+            let message = if signal == SIGTSTP { Message::Stopped } else { Message::Ended };
+            if messages.send(message).is_err() {
+                return;
+            }
+        }
+    };
+    Builder::new().name("signals".into()).spawn(listen).map(drop)
+}
+
+fn watch_exercises(lab: &Lab, messages: Sender<Message>) -> Result<watch::Watch, Failure> {
+    let files: Vec<PathBuf> = MODULES.iter().map(|module| lab.exercise(module)).collect();
+    let lab = lab.clone();
+    let module = move |path: &Path| -> Option<ModuleId> {
+        let is_its = |module: &&Module| lab.exercise(module) == path;
+        MODULES.iter().find(is_its).map(|module| module.id)
+    };
+    watch::start(files, move |change| {
+        let message = match change {
+            Change::Saved(path) => module(&path).map(Message::Saved),
+            Change::Gone(path) => module(&path).map(Message::Gone),
+            Change::Noticing(kind) => Some(Message::Noticing(kind)),
+        };
+        if let Some(message) = message {
+            // The loop may have ended: then nobody minds.
+            let _ = messages.send(message);
+        }
+    })
+}

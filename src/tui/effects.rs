@@ -1,0 +1,293 @@
+//! What the screen asked for, done: files, runs, the store, the editor. Comes in: effects. Goes out:
+//! messages. Runs and the store have a thread each, so that no key waits for a disk or a compiler.
+//! Not here: when something is to be done (`update`).
+
+mod editor;
+mod memory;
+mod runs;
+
+use super::highlight;
+use super::message::{Effect, Message, Opened};
+use super::model::{CellInfo, CellPlace, Engine};
+use super::terminal::Screen;
+use crate::curriculum::cells::{self, Cell, CellKind};
+use crate::curriculum::{MILESTONES, MODULES, Module, ModuleId};
+use crate::failure::Failure;
+use crate::lab::Lab;
+use crate::runner::event::RunKind;
+use crate::runner::{LinkSource, Links, Request, RunMessage};
+use memory::Memory;
+pub use memory::last_module;
+use runs::Runs;
+use std::path::PathBuf;
+use std::sync::mpsc::Sender;
+
+/// Whether the program goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Next {
+    /// It does.
+    GoOn,
+    /// It ends.
+    Quit,
+}
+
+/// Does what the screen asks for.
+pub struct Effects {
+    lab: Lab,
+    messages: Sender<Message>,
+    runs: Runs,
+    memory: Memory,
+    highlighter: Sender<Vec<(String, String)>>,
+}
+
+impl Effects {
+    /// Starts the threads that do the slow work.
+    pub fn start(lab: Lab, cache: PathBuf, messages: Sender<Message>) -> Result<Self, Failure> {
+        let threads = |error: std::io::Error| {
+            Failure::environment(format!("failed to start a thread: {error}"))
+        };
+        Ok(Self {
+            runs: Runs::start(cache, messages.clone()).map_err(threads)?,
+            memory: Memory::start(lab.clone(), messages.clone()).map_err(threads)?,
+            highlighter: highlight::start(messages.clone()).map_err(threads)?,
+            lab,
+            messages,
+        })
+    }
+
+    /// Does one thing.
+    pub fn perform(&self, effect: Effect, screen: &mut Screen) -> Next {
+        match effect {
+            Effect::Open(id) => self.with(id, |module| self.open(module)),
+            Effect::Run { generation, milestone: Some(id), engine, .. } => {
+                self.run_milestone(generation, id, engine);
+            }
+            Effect::Run { generation, module, kind, engine, milestone: None } => {
+                self.with(module, |module| self.run(generation, module, kind, engine));
+            }
+            Effect::Cancel => self.runs.cancel(),
+            Effect::Edit { module, line } => {
+                self.with(module, |module| {
+                    let edited = editor::open(&self.lab.exercise(module), line, screen);
+                    self.answer(edited.map(|()| None));
+                });
+                self.send_size(screen);
+            }
+            Effect::Reset(id) => self.with(id, |module| self.reset(module)),
+            Effect::Complete { module, text } => {
+                self.with(module, |module| self.complete(module, &text));
+            }
+            Effect::Ink(texts) => {
+                // Without its thread, code stays plain.
+                let _ = self.highlighter.send(texts);
+            }
+            Effect::Remember(fact) => self.memory.keep(fact),
+            Effect::Suspend => {
+                let stopped = screen.lend(|| {
+                    signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)
+                });
+                self.answer(
+                    stopped.and_then(|stopped| stopped).map(|()| None).map_err(|error| {
+                        Failure::environment(format!("failed to suspend: {error}"))
+                    }),
+                );
+                self.send_size(screen);
+            }
+            Effect::Quit => return Next::Quit,
+        }
+        Next::GoOn
+    }
+
+    fn with(&self, id: ModuleId, act: impl FnOnce(&'static Module)) {
+        if let Some(module) = MODULES.iter().find(|module| module.id == id) {
+            act(module);
+        }
+    }
+
+    /// The loop that receives messages owns the other end: it cannot be gone while effects are done.
+    fn send(&self, message: Message) {
+        let _ = self.messages.send(message);
+    }
+
+    fn answer(&self, done: Result<Option<String>, Failure>) {
+        match done {
+            Ok(None) => {}
+            Ok(Some(text)) => self.send(Message::Said(text)),
+            Err(failure) => self.send(Message::Failed(failure.to_string())),
+        }
+    }
+
+    /// The terminal may have another size after someone else had it.
+    fn send_size(&self, screen: &Screen) {
+        if let Ok((width, height)) = screen.size() {
+            self.send(Message::Resized(width, height));
+        }
+    }
+
+    fn shown(&self, module: &Module) -> String {
+        let path = self.lab.exercise(module);
+        path.strip_prefix(self.lab.root()).unwrap_or(&path).display().to_string()
+    }
+
+    fn open(&self, module: &'static Module) {
+        let lesson = self.lab.read_lesson(module);
+        let file = self.shown(module);
+        self.send(Message::Opened(Box::new(Opened { module: module.id, lesson, file })));
+        let text = self.read(module);
+        self.memory.recall(module, text.unwrap_or_default());
+    }
+
+    /// Reads the exercise and says what it is; its text, if it has one.
+    fn read(&self, module: &'static Module) -> Option<String> {
+        let text = self.lab.read_exercise(module).map_err(|reason| reason.to_string());
+        let cells = cells_of(module.reference(), text.as_deref().unwrap_or_default());
+        self.send(Message::Read { module: module.id, text: text.clone(), cells });
+        text.ok()
+    }
+
+    fn run(&self, generation: u64, module: &'static Module, kind: RunKind, engine: Engine) {
+        let Some(text) = self.read(module) else {
+            self.runs.cancel();
+            return;
+        };
+        let file = PathBuf::from(self.shown(module));
+        let below = MODULES.iter().filter(|below| below.id < module.id);
+        let links = self.links(below, engine);
+        self.submit(generation, links, |links| Request {
+            module: module.id,
+            kind,
+            only: vec![],
+            file,
+            text,
+            links,
+        });
+    }
+
+    /// A milestone stands on its last module and all before it.
+    fn run_milestone(&self, generation: u64, id: &str, engine: Engine) {
+        let found = MILESTONES.iter().find(|milestone| milestone.id == id);
+        let Some((milestone, last)) = found.and_then(|m| Some((m, *m.prerequisites.last()?)))
+        else {
+            return;
+        };
+        let links = self.links(MODULES.iter().filter(|below| below.id <= last), engine);
+        self.submit(generation, links, |links| Request {
+            module: last,
+            kind: RunKind::Milestone,
+            only: vec![],
+            file: PathBuf::from(format!("milestones/{id}.rs")),
+            text: milestone.source().to_owned(),
+            links,
+        });
+    }
+
+    fn submit(
+        &self,
+        generation: u64,
+        links: Result<Links, Failure>,
+        request: impl FnOnce(Links) -> Request,
+    ) {
+        match links {
+            Ok(links) => self.runs.submit(generation, request(links)),
+            Err(failure) => {
+                self.send(Message::Run(generation, RunMessage::Failed(failure)));
+            }
+        }
+    }
+
+    /// What stands in the chain for these modules.
+    fn links(
+        &self,
+        below: impl Iterator<Item = &'static Module>,
+        engine: Engine,
+    ) -> Result<Links, Failure> {
+        let mut links = Links::default();
+        if engine == Engine::Reference {
+            return Ok(links);
+        }
+        let mut completed = self.lab.completed()?;
+        for below in below {
+            if let Some(text) = completed.remove(&below.id) {
+                let file = PathBuf::from(self.shown(below));
+                links.0.insert(below.id, LinkSource::Learner { file, text });
+            }
+        }
+        Ok(links)
+    }
+
+    fn reset(&self, module: &'static Module) {
+        self.answer(self.lab.reset(module).map(|reset| {
+            Some(match reset.backup {
+                Some(backup) => {
+                    let path = backup.strip_prefix(self.lab.root()).unwrap_or(&backup);
+                    format!("reset; your file is kept as {}", path.display())
+                }
+                None => "it is at its start already".to_owned(),
+            })
+        }));
+    }
+
+    fn complete(&self, module: &'static Module, text: &str) {
+        let done = self.lab.complete(module, text);
+        let said = done.map(|()| {
+            self.memory.stand();
+            Some(format!("{} is part of your engine now", module.slug()))
+        });
+        self.answer(said);
+    }
+}
+
+/// The cells that a lesson can name, by the original, with their places in the learner's text.
+fn cells_of(reference: &str, text: &str) -> Vec<CellInfo> {
+    let originals = cells::parse(reference);
+    let mine = cells::parse(text);
+    let named = originals.iter().filter_map(|cell| Some((cell, cell.grade_id.as_deref()?)));
+    named
+        .filter(|(cell, _)| matches!(cell.kind, CellKind::Solution | CellKind::Test))
+        .map(|(cell, id)| {
+            let test = find(&originals, &format!("test-{id}")).unwrap_or(cell);
+            let tests = test.tests().into_iter().map(str::to_owned).collect();
+            CellInfo { id: id.to_owned(), tests, place: place(&mine, id) }
+        })
+        .collect()
+}
+
+fn find<'a, 'b>(cells: &'a [Cell<'b>], id: &str) -> Option<&'a Cell<'b>> {
+    cells.iter().find(|cell| cell.grade_id.as_deref() == Some(id))
+}
+
+fn place(cells: &[Cell<'_>], id: &str) -> Option<CellPlace> {
+    let cell = find(cells, id)?;
+    let after = |cell: &Cell<'_>| cell.first_line + cell.text.lines().count();
+    let is_work = |line: &str| line.contains("todo!(") || line.contains("BEGIN SOLUTION");
+    let work = cell.text.lines().position(is_work).unwrap_or(0);
+    let test = find(cells, &format!("test-{id}"));
+    Some(CellPlace {
+        first: cell.first_line,
+        work: cell.first_line + work,
+        test: test.map_or_else(|| after(cell), |test| test.first_line),
+        end: test.map_or_else(|| after(cell), after),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "// head\n// %% nbgrader={\"grade\": false, \"grade_id\": \"add\", \"locked\": false, \"schema_version\": 3, \"solution\": true, \"task\": false}\nfn add() {\n    todo!(\"add\")\n}\n// %% nbgrader={\"grade\": true, \"grade_id\": \"test-add\", \"locked\": true, \"points\": 5, \"schema_version\": 3, \"solution\": false, \"task\": false}\n#[test]\nfn test_unit_add() {}\n";
+
+    #[test]
+    fn a_cell_knows_its_test_and_where_the_work_begins() {
+        let cells = cells_of(TEXT, TEXT);
+        let add = cells.iter().find(|cell| cell.id == "add").unwrap();
+        assert_eq!(add.tests, ["test_unit_add"]);
+        assert_eq!(add.place, Some(CellPlace { first: 2, work: 4, test: 6, end: 9 }));
+    }
+
+    #[test]
+    fn a_cell_that_the_learner_lost_has_no_place() {
+        let cells = cells_of(TEXT, "fn main() {}\n");
+        assert!(!cells.is_empty() && cells.iter().all(|cell| cell.place.is_none()));
+    }
+}

@@ -1,0 +1,176 @@
+//! The thread that owns the store: what is written there is on the disk when a call returns, which
+//! is not for the screen's thread to wait for. Comes in: facts to keep, modules to recall. Goes out:
+//! messages. Dropping it waits until everything is written.
+
+use crate::curriculum::lesson::Block;
+use crate::curriculum::{MODULES, Module, ModuleId};
+use crate::failure::Failure;
+use crate::lab::Lab;
+use crate::progress::Store;
+use crate::report::Outcome;
+use crate::runner::event::RunKind;
+use crate::tui::message::{Fact, Message};
+use crate::tui::model::{Engine, Standing};
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{Builder, JoinHandle};
+
+enum Order {
+    Keep(Fact),
+    Recall(&'static Module, String),
+    Stand,
+}
+
+/// What is remembered between sessions.
+pub struct Memory {
+    orders: Option<Sender<Order>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Memory {
+    /// Starts the thread, which opens the store and tells how the modules stand.
+    pub fn start(lab: Lab, messages: Sender<Message>) -> std::io::Result<Self> {
+        let (orders, inbox) = channel();
+        let thread = Builder::new().name("store".into()).spawn(move || {
+            if let Err(failure) = work(&lab, &inbox, &messages) {
+                let text = format!("progress is not kept: {failure}");
+                let _ = messages.send(Message::Failed(text));
+            }
+        })?;
+        Ok(Self { orders: Some(orders), thread: Some(thread) })
+    }
+
+    /// Remembers something.
+    pub fn keep(&self, fact: Fact) {
+        self.order(Order::Keep(fact));
+    }
+
+    /// Asks for what is remembered of a module whose exercise has that text.
+    pub fn recall(&self, module: &'static Module, text: String) {
+        self.order(Order::Recall(module, text));
+    }
+
+    /// Asks how all modules stand now.
+    pub fn stand(&self) {
+        self.order(Order::Stand);
+    }
+
+    fn order(&self, order: Order) {
+        if let Some(orders) = &self.orders {
+            // Without a store the thread is gone, which was said.
+            let _ = orders.send(order);
+        }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(lab: &Lab, inbox: &Receiver<Order>, messages: &Sender<Message>) -> Result<(), Failure> {
+    let (mut store, aside) = Store::open(&lab.store())?;
+    let send = |message| drop(messages.send(message));
+    if let Some(aside) = aside {
+        let path = aside.kept_as.display();
+        let text =
+            format!("the progress store was damaged and is set aside as {path}: {}", aside.reason);
+        send(Message::Failed(text));
+    }
+    if let Some(engine) = store.get(ENGINE)? {
+        send(Message::Chosen(if engine == REFERENCE { Engine::Reference } else { Engine::Mine }));
+    }
+    match standings(lab, &store) {
+        Ok(standings) => send(Message::Standings(standings)),
+        Err(failure) => send(Message::Failed(failure.to_string())),
+    }
+    while let Ok(order) = inbox.recv() {
+        let done = match order {
+            Order::Keep(fact) => keep(&mut store, fact),
+            Order::Recall(module, text) => recall(lab, &mut store, module, &text).map(send),
+            Order::Stand => standings(lab, &store).map(Message::Standings).map(send),
+        };
+        // One failure does not end the thread: the disk may have room again by the next fact.
+        if let Err(failure) = done {
+            send(Message::Failed(failure.to_string()));
+        }
+    }
+    Ok(())
+}
+
+const ENGINE: &str = "engine";
+const REFERENCE: &str = "reference";
+const MODULE: &str = "module";
+
+/// The module that was on screen last, if the lab remembers one.
+pub fn last_module(lab: &Lab) -> Option<ModuleId> {
+    let path = lab.store();
+    let store = path.exists().then(|| Store::open(&path).ok())??.0;
+    let slug = store.get(MODULE).ok()??;
+    MODULES.iter().find(|module| module.slug() == slug).map(|module| module.id)
+}
+
+fn keep(store: &mut Store, fact: Fact) -> Result<(), Failure> {
+    match fact {
+        Fact::Run { kind: RunKind::Check, report, text } => store.record_check(&report, &text),
+        Fact::Run { report, text, .. } => report.analyses.iter().try_for_each(|analysis| {
+            store.record_analysis(report.module, &analysis.name, &analysis.items, &text)
+        }),
+        Fact::Hint { module, cell, shown } => store.record_hint(module, &cell, shown),
+        Fact::Answer { module, question } => store.record_answer(module, &question),
+        Fact::Engine(engine) => {
+            store.set(ENGINE, if engine == Engine::Reference { REFERENCE } else { "mine" })
+        }
+    }
+}
+
+fn recall(
+    lab: &Lab,
+    store: &mut Store,
+    module: &'static Module,
+    text: &str,
+) -> Result<Message, Failure> {
+    store.set(MODULE, &module.slug())?;
+    let mut hints = BTreeMap::new();
+    for block in lab.read_lesson(module).blocks {
+        if let Block::Exercise { cell, .. } = block {
+            let shown = store.hints_shown(module.id, &cell)?;
+            hints.insert(cell, shown);
+        }
+    }
+    Ok(Message::Recalled {
+        module: module.id,
+        hints,
+        answered: store.answered(module.id)?,
+        measured: store.measurements(module.id, text)?,
+    })
+}
+
+/// How every module stands, by its last check.
+fn standings(lab: &Lab, store: &Store) -> Result<BTreeMap<ModuleId, Standing>, Failure> {
+    let completed = lab.completed()?;
+    let mut standings = BTreeMap::new();
+    for module in MODULES {
+        let mut standing =
+            Standing { completed: completed.contains_key(&module.id), ..Standing::default() };
+        let text = lab.read_exercise(module).unwrap_or_default();
+        if let Some(last) = store.standing(module.id, &text)? {
+            standing.passed = last.passed;
+            standing.tests = last.expected;
+            standing.outcome = match last.outcome.as_str() {
+                _ if !last.current => Outcome::Unknown,
+                "passed" => Outcome::Passed,
+                "unfinished" => Outcome::Unfinished,
+                "does_not_compile" => Outcome::DoesNotCompile,
+                "not_started" => Outcome::NotStarted,
+                _ => Outcome::Unknown,
+            };
+        }
+        standings.insert(module.id, standing);
+    }
+    Ok(standings)
+}

@@ -1,0 +1,259 @@
+//! A session by hand, for tests: a lesson with every kind of block, and the messages of a check.
+
+use super::keymap::{Action, key};
+use super::message::{Effect, Message, Opened};
+use super::model::{CellInfo, CellPlace, Look, Model};
+use super::update::update;
+use super::view::{Cache, Page, lay_out};
+use crate::curriculum::{ModuleId, lesson};
+use crate::runner::RunMessage;
+use crate::runner::event::{
+    Diagnostic, Level, Output, Place, RunEvent, RunKind, Span, Suggestion, TestResult, Verdict,
+};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use std::time::Duration;
+use tinytorch::report::{
+    Axis, Chart, ChartKind, Column, Insight, Item, Metric, Origin, Series, Table, Target, Value,
+};
+
+/// The module of the session.
+pub const TENSOR: ModuleId = ModuleId(1);
+
+const LESSON: &str = include_str!("fixture/lesson.md");
+const EXERCISE: &str = include_str!("fixture/exercise.rs");
+
+/// A screen, driven by messages.
+pub struct Session {
+    pub model: Model,
+    pub cache: Cache,
+    pub now: Duration,
+}
+
+impl Session {
+    /// The lesson is open and its check runs.
+    pub fn opened(size: (u16, u16)) -> Self {
+        let look = Look { ascii: false, color: true };
+        let mut session = Self {
+            model: Model::new(look, size, TENSOR),
+            cache: Cache::default(),
+            now: Duration::ZERO,
+        };
+        let opened = Opened {
+            module: TENSOR,
+            lesson: lesson::parse(LESSON),
+            file: "exercises/01_tensor.rs".into(),
+        };
+        session.send(Message::Opened(Box::new(opened)));
+        let text = Ok(EXERCISE.to_owned());
+        session.send(Message::Read { module: TENSOR, text, cells: cells() });
+        session
+    }
+
+    /// Takes a message, and what the view measures after it.
+    pub fn send(&mut self, message: Message) -> Vec<Effect> {
+        let effects = update(&mut self.model, self.now, message);
+        self.page();
+        effects
+    }
+
+    /// Lays the screen out as the loop does.
+    pub fn page(&mut self) -> Page {
+        let page = lay_out(&self.model, &mut self.cache);
+        update(&mut self.model, self.now, Message::LaidOut(page.measured.clone()));
+        page
+    }
+
+    /// Lets time go by.
+    pub fn wait(&mut self, seconds: u64) {
+        self.now += Duration::from_secs(seconds);
+        self.send(Message::Tick);
+    }
+
+    /// Presses keys, one after another: letters, or names like `<Enter>`.
+    pub fn press(&mut self, keys: &str) -> Vec<Effect> {
+        let mut effects = vec![];
+        let mut rest = keys;
+        while let Some(first) = rest.chars().next() {
+            let named = rest.strip_prefix('<').and_then(|rest| rest.split_once('>'));
+            let (code, modifiers) = match named {
+                Some((name, after)) => {
+                    rest = after;
+                    (code(name), modifiers(name))
+                }
+                None => {
+                    rest = &rest[first.len_utf8()..];
+                    (KeyCode::Char(first), KeyModifiers::NONE)
+                }
+            };
+            effects.extend(self.send(Message::Key(KeyEvent::new(code, modifiers))));
+        }
+        effects
+    }
+
+    /// Something happens in the newest run.
+    pub fn event(&mut self, event: RunEvent) -> Vec<Effect> {
+        let generation = self.model.generation;
+        self.send(Message::Run(generation, RunMessage::Event(event)))
+    }
+
+    /// A whole check with these verdicts for `test_unit_new`, `test_unit_add`, `test_module`.
+    pub fn check(&mut self, verdicts: [Verdict; 3]) -> Vec<Effect> {
+        let names = ["test_unit_new", "test_unit_add", "test_module"];
+        self.start(&names);
+        self.event(RunEvent::Built { success: true, took: Duration::from_millis(200) });
+        for (name, verdict) in names.into_iter().zip(verdicts) {
+            self.event(RunEvent::Test(result(name, verdict)));
+        }
+        self.event(RunEvent::Finished)
+    }
+
+    /// A check that the compiler ends.
+    pub fn refused(&mut self, line: usize) -> Vec<Effect> {
+        self.start(&["test_unit_new", "test_unit_add", "test_module"]);
+        self.event(RunEvent::Diagnostic(mismatched(line)));
+        self.event(RunEvent::Built { success: false, took: Duration::from_millis(90) });
+        self.event(RunEvent::Finished)
+    }
+
+    fn start(&mut self, names: &[&str]) {
+        let expected = names.iter().map(|name| (*name).to_owned()).collect();
+        self.event(RunEvent::Started { module: TENSOR, kind: RunKind::Check, expected });
+    }
+
+    /// The analyses run.
+    pub fn measure(&mut self) {
+        for item in items() {
+            self.event(RunEvent::Reported { analysis: "analyze_walk".into(), item });
+        }
+        self.event(RunEvent::AnalysisEnded(result("analyze_walk", Verdict::Passed)));
+        self.event(RunEvent::Finished);
+    }
+
+    /// Goes from block to block until one whose text contains `words`.
+    pub fn focus_on(&mut self, words: &str) {
+        self.press("g");
+        for _ in 0..20 {
+            if self.in_focus().contains(words) {
+                return;
+            }
+            self.press("n");
+        }
+        panic!("no block with \"{words}\"");
+    }
+
+    /// The block in focus.
+    pub fn in_focus(&self) -> String {
+        format!("{:?}", self.model.focused())
+    }
+}
+
+fn code(name: &str) -> KeyCode {
+    match name {
+        "Enter" => KeyCode::Enter,
+        "Esc" => KeyCode::Esc,
+        "Down" => KeyCode::Down,
+        "Backspace" => KeyCode::Backspace,
+        "C-c" => KeyCode::Char('c'),
+        "C-z" => KeyCode::Char('z'),
+        other => panic!("no key {other} here; Help is {}", key(Action::Help)),
+    }
+}
+
+fn modifiers(name: &str) -> KeyModifiers {
+    if name.starts_with("C-") { KeyModifiers::CONTROL } else { KeyModifiers::NONE }
+}
+
+/// A verdict of a test that takes a millisecond and a bit.
+pub fn result(name: &str, verdict: Verdict) -> TestResult {
+    let took = Duration::from_micros(1_250);
+    TestResult { name: name.into(), verdict, output: Output::default(), took }
+}
+
+/// A `todo!` was reached.
+pub fn waits() -> Verdict {
+    Verdict::NotStarted { waits_for: "tensor-add".into() }
+}
+
+/// An assertion did not hold.
+pub fn failed() -> Verdict {
+    let at = Place { file: "exercises/01_tensor.rs".into(), line: 22, column: 5 };
+    Verdict::Failed {
+        message: "value 1 is 3, expected 2 (tolerance 0.000001)".into(),
+        at: Some(at),
+    }
+}
+
+/// An error of the compiler in a line of the exercise.
+pub fn mismatched(line: usize) -> Diagnostic {
+    let at = Place { file: "exercises/01_tensor.rs".into(), line, column: 9 };
+    Diagnostic {
+        level: Level::Error,
+        message: "mismatched types".into(),
+        code: Some("E0308".into()),
+        at: Some(at.clone()),
+        spans: vec![Span {
+            line,
+            text: "        a.len()".into(),
+            columns: (9, 16),
+            label: "expected `f32`, found `usize`".into(),
+            primary: true,
+        }],
+        notes: vec![],
+        suggestions: vec![Suggestion {
+            message: "you can convert it".into(),
+            at,
+            replacement: "        a.len() as f32".into(),
+        }],
+    }
+}
+
+fn cells() -> Vec<CellInfo> {
+    let cell = |id: &str, test: &str, lines: [usize; 4]| CellInfo {
+        id: id.into(),
+        tests: vec![test.into()],
+        place: Some(CellPlace { first: lines[0], work: lines[1], test: lines[2], end: lines[3] }),
+    };
+    vec![
+        cell("tensor-new", "test_unit_new", [3, 5, 7, 11]),
+        cell("tensor-add", "test_unit_add", [11, 14, 17, 24]),
+        cell("test-tensor-module", "test_module", [24, 24, 28, 28]),
+    ]
+}
+
+fn items() -> Vec<Item> {
+    let spread = Value::Spread { median: 0.0123, low: 0.012, high: 0.0126 };
+    vec![
+        Item::Table(Table {
+            title: "Two walks through one table".into(),
+            columns: vec![
+                Column::plain("order"),
+                Column::with_unit("time", "s"),
+                Column::with_unit("memory", "B"),
+            ],
+            rows: vec![
+                vec!["by rows".into(), 0.0014.into(), 16_000_000usize.into()],
+                vec!["by columns".into(), spread, 16_000_000usize.into()],
+            ],
+            origin: Origin::Measured,
+        }),
+        Item::Chart(Chart {
+            title: "Time over size".into(),
+            kind: ChartKind::Line,
+            x: Axis::log("elements", ""),
+            y: Axis::log("time", "s"),
+            series: vec![
+                Series::new("by rows", [(100.0, 1e-6), (1e4, 1e-4), (1e6, 1e-2)]),
+                Series::new("by columns", [(100.0, 2e-6), (1e4, 4e-4), (1e6, 9e-2)]),
+            ],
+            origin: Origin::Computed("one cache line per element".into()),
+        }),
+        Item::Metric(Metric {
+            name: "columns against rows".into(),
+            value: 8.8,
+            unit: "x".into(),
+            target: Some(Target::AtLeast(2.0)),
+            origin: Origin::Measured,
+        }),
+        Item::Insight(Insight { text: "Walking along memory is the cheap way.".into() }),
+    ]
+}

@@ -1,0 +1,122 @@
+//! Where things stand on the screen: plain rectangles, from the size and what is open. Used by the
+//! view to draw and by update to know what a click meant. Not here: what is in them.
+
+/// Columns and rows that the screen needs.
+pub const SMALLEST: (u16, u16) = (60, 20);
+/// From this width on the list of modules has a column of its own.
+const WITH_MODULES: u16 = 110;
+const MODULES_WIDTH: u16 = 27;
+
+/// A rectangle of cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Area {
+    /// First column.
+    pub x: u16,
+    /// First row.
+    pub y: u16,
+    /// Columns.
+    pub width: u16,
+    /// Rows.
+    pub height: u16,
+}
+
+impl Area {
+    /// Whether a cell is inside.
+    #[must_use]
+    pub const fn contains(self, column: u16, row: u16) -> bool {
+        column >= self.x
+            && row >= self.y
+            && column - self.x < self.width
+            && row - self.y < self.height
+    }
+
+    /// The same area with columns taken off both sides.
+    #[must_use]
+    pub const fn inset(self, columns: u16) -> Self {
+        let width = self.width.saturating_sub(2 * columns);
+        Self { x: self.x + columns, width, ..self }
+    }
+}
+
+/// How much of the screen the results have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Results {
+    /// None.
+    #[default]
+    Closed,
+    /// The lower part.
+    Open,
+    /// All of the lesson's place.
+    Zoomed,
+}
+
+/// The parts of the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Regions {
+    /// The first line.
+    pub title: Area,
+    /// The list of modules, where there is room beside the lesson.
+    pub modules: Option<Area>,
+    /// The lesson; no rows while the results are zoomed.
+    pub lesson: Area,
+    /// The results.
+    pub results: Option<Area>,
+    /// The line above the last: what goes on.
+    pub status: Area,
+    /// The last line: keys.
+    pub keys: Area,
+}
+
+/// The parts of a screen of that size; `None` when it is too small.
+#[must_use]
+pub fn regions(size: (u16, u16), results: Results) -> Option<Regions> {
+    let (width, height) = size;
+    if width < SMALLEST.0 || height < SMALLEST.1 {
+        return None;
+    }
+    let line = |y| Area { x: 0, y, width, height: 1 };
+    let body = height - 3;
+    let left = if width >= WITH_MODULES { MODULES_WIDTH } else { 0 };
+    let modules = Area { x: 0, y: 1, width: left, height: body };
+    let below = match results {
+        Results::Closed => 0,
+        Results::Open => (body * 2 / 5).max(7),
+        Results::Zoomed => body,
+    };
+    let lesson = Area { x: left, y: 1, width: width - left, height: body - below };
+    let panel = Area { x: left, y: 1 + body - below, width: width - left, height: below };
+    Some(Regions {
+        title: line(0),
+        modules: (left > 0).then_some(modules),
+        lesson,
+        results: (below > 0).then_some(panel),
+        status: line(height - 2),
+        keys: line(height - 1),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cell_belongs_to_one_part() {
+        for size in [(60, 20), (109, 30), (110, 30), (140, 45), (500, 200)] {
+            for results in [Results::Closed, Results::Open, Results::Zoomed] {
+                let parts = regions(size, results).unwrap();
+                let areas = [Some(parts.title), parts.modules, Some(parts.lesson), parts.results]
+                    .into_iter()
+                    .chain([Some(parts.status), Some(parts.keys)])
+                    .flatten();
+                let cells: u32 = areas.map(|a| u32::from(a.width) * u32::from(a.height)).sum();
+                assert_eq!(cells, u32::from(size.0) * u32::from(size.1), "{size:?} {results:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn below_the_smallest_size_there_are_no_parts() {
+        assert_eq!(regions((59, 20), Results::Closed), None);
+        assert_eq!(regions((60, 19), Results::Closed), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! What can happen to the screen, and what the screen can ask for: plain values both ways. Not here:
+//! what follows from them.
+
+use super::model::{CellInfo, Engine, Inks, Measured, Standing};
+use crate::curriculum::ModuleId;
+use crate::curriculum::lesson::Lesson;
+use crate::report::ModuleReport;
+use crate::runner::RunMessage;
+use crate::runner::event::RunKind;
+use crate::watch;
+use crossterm::event::KeyEvent;
+use std::collections::BTreeMap;
+use tinytorch::report::Item;
+
+/// Something happened.
+#[derive(Debug, Clone)]
+pub enum Message {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// The wheel turned over a cell.
+    Wheel {
+        /// The cell's column.
+        column: u16,
+        /// The cell's row.
+        row: u16,
+        /// Towards the end of the text.
+        down: bool,
+    },
+    /// A cell was clicked.
+    Click {
+        /// The cell's column.
+        column: u16,
+        /// The cell's row.
+        row: u16,
+    },
+    /// The terminal has another size.
+    Resized(u16, u16),
+    /// Time went by while something runs.
+    Tick,
+    /// The view was laid out.
+    LaidOut(Measured),
+    /// A lesson was opened.
+    Opened(Box<Opened>),
+    /// The exercise was read.
+    Read {
+        /// The module.
+        module: ModuleId,
+        /// Its text, or why there is none.
+        text: Result<String, String>,
+        /// Its cells, with their lines in that text.
+        cells: Vec<CellInfo>,
+    },
+    /// What is remembered of a module.
+    Recalled {
+        /// The module.
+        module: ModuleId,
+        /// How many hints of each cell were shown.
+        hints: BTreeMap<String, usize>,
+        /// Questions whose answer was looked at.
+        answered: Vec<String>,
+        /// What analyses reported about the text as it is now.
+        measured: Vec<(String, Item)>,
+    },
+    /// The engine that was chosen last.
+    Chosen(Engine),
+    /// A file was saved.
+    Saved(ModuleId),
+    /// A file is gone.
+    Gone(ModuleId),
+    /// How saves are noticed from now on.
+    Noticing(watch::Kind),
+    /// A run has something to say.
+    Run(u64, RunMessage),
+    /// Colours of code are known.
+    Inked(Inks),
+    /// How modules stand, as remembered.
+    Standings(BTreeMap<ModuleId, Standing>),
+    /// Something to say in the status line.
+    Said(String),
+    /// Something went wrong outside of a run.
+    Failed(String),
+    /// An event of the terminal that means nothing here.
+    Ignored,
+    /// The system asks to stop for a while.
+    Stopped,
+    /// The system asks to end.
+    Ended,
+}
+
+/// A lesson.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// The module.
+    pub module: ModuleId,
+    /// The lesson.
+    pub lesson: Lesson,
+    /// The exercise's path, as shown.
+    pub file: String,
+}
+
+/// Something to be done outside.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Read a lesson and its exercise.
+    Open(ModuleId),
+    /// Compile and run the exercise.
+    Run {
+        /// The run's number.
+        generation: u64,
+        /// The module.
+        module: ModuleId,
+        /// Check, analysis or milestone.
+        kind: RunKind,
+        /// Which milestone, if it is one.
+        milestone: Option<&'static str>,
+        /// On whose framework.
+        engine: Engine,
+    },
+    /// End the run that goes on.
+    Cancel,
+    /// Open the exercise in the learner's editor.
+    Edit {
+        /// The module.
+        module: ModuleId,
+        /// The line.
+        line: usize,
+    },
+    /// Put the exercise back to its first state; the lab keeps a backup.
+    Reset(ModuleId),
+    /// Make the learner's file the module's link.
+    Complete {
+        /// The module.
+        module: ModuleId,
+        /// The text that passed.
+        text: String,
+    },
+    /// Find the colours of code: language and text.
+    Ink(Vec<(String, String)>),
+    /// Remember something.
+    Remember(Fact),
+    /// Stop the whole program until the shell continues it.
+    Suspend,
+    /// End the program.
+    Quit,
+}
+
+/// Something to remember beyond this session.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    /// A finished check, or finished analyses, of a text.
+    Run {
+        /// Which of the two.
+        kind: RunKind,
+        /// What was found.
+        report: Box<ModuleReport>,
+        /// The text it is about.
+        text: String,
+    },
+    /// A hint was shown.
+    Hint {
+        /// The module.
+        module: ModuleId,
+        /// The cell.
+        cell: String,
+        /// How many hints are shown now.
+        shown: usize,
+    },
+    /// An answer was looked at.
+    Answer {
+        /// The module.
+        module: ModuleId,
+        /// The question.
+        question: String,
+    },
+    /// An engine was chosen.
+    Engine(Engine),
+}

@@ -1,0 +1,463 @@
+//! Everything that the screen knows. Plain values; only `update` changes them. Not here: how a value
+//! looks, where it came from.
+
+use super::layout::Results;
+use super::theme::Ink;
+use crate::curriculum::lesson::{Block, Lesson};
+use crate::curriculum::{MODULES, ModuleId};
+use crate::report::{ModuleReport, Outcome};
+use crate::runner::event::{Diagnostic, RunKind, TestResult, Verdict};
+use crate::watch;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+use tinytorch::report::Item;
+
+/// Colours of program texts, by the text: a list of pieces for each line.
+pub type Inks = HashMap<String, Vec<Vec<(Ink, String)>>>;
+
+/// What the terminal can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// Only ASCII.
+    pub ascii: bool,
+    /// Colours.
+    pub color: bool,
+}
+
+/// Whose framework a module runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Engine {
+    /// The links that the learner completed; the reference for the rest.
+    #[default]
+    Mine,
+    /// The reference for every link.
+    Reference,
+}
+
+/// Everything that the screen knows.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// What the terminal can show.
+    pub look: Look,
+    /// Columns and rows.
+    pub size: (u16, u16),
+    /// Time since the start, as of the last message.
+    pub now: Duration,
+    /// The module on screen.
+    pub module: ModuleId,
+    /// What is known of each module that was opened.
+    pub sheets: BTreeMap<ModuleId, Sheet>,
+    /// How each module stands.
+    pub standings: BTreeMap<ModuleId, Standing>,
+    /// The number of the newest run.
+    pub generation: u64,
+    /// The run that goes on.
+    pub run: Option<Run>,
+    /// Whose framework is used.
+    pub engine: Engine,
+    /// How saves are noticed; `None` until the watcher said so.
+    pub noticing: Option<watch::Kind>,
+    /// How much of the screen the results have.
+    pub results: Results,
+    /// First line of the results shown.
+    pub results_top: usize,
+    /// What lies over the screen.
+    pub overlay: Option<Overlay>,
+    /// The search in the lesson.
+    pub search: Search,
+    /// What there is to say in the status line, and since when.
+    pub note: Option<(Note, Duration)>,
+    /// Colours of the code on screen.
+    pub inks: Inks,
+    /// When the learner last moved the view.
+    pub scrolled: Option<Duration>,
+    /// When a file was last saved, and which.
+    pub saved: Option<(ModuleId, Duration)>,
+    /// What the view measured in the last layout.
+    pub measured: Measured,
+}
+
+/// What the view measured in a layout.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Measured {
+    /// The module that was laid out.
+    pub module: Option<ModuleId>,
+    /// First line of each piece of the lesson: the banner, then each block.
+    pub starts: Vec<usize>,
+    /// Lines of the lesson.
+    pub total: usize,
+    /// Lines of the lesson that are in view at once.
+    pub height: usize,
+    /// Lines of the lesson in which the search found something.
+    pub matches: Vec<usize>,
+    /// Lines of the results, and how many are in view.
+    pub results: (usize, usize),
+    /// Lines of the help, and how many are in view.
+    pub help: (usize, usize),
+}
+
+/// How a module stands, as far as is known without opening it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// What the last check found; `Unknown` when the file was edited since.
+    pub outcome: Outcome,
+    /// Tests that passed.
+    pub passed: usize,
+    /// All tests; 0 when nothing was ever checked.
+    pub tests: usize,
+    /// Whether the module's link is the learner's.
+    pub completed: bool,
+}
+
+impl Standing {
+    /// How a report says that the module stands.
+    #[must_use]
+    pub fn of(report: &ModuleReport) -> Self {
+        let (passed, tests) = report.passed();
+        Self { outcome: report.outcome(), passed, tests, completed: false }
+    }
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self { outcome: Outcome::Unknown, passed: 0, tests: 0, completed: false }
+    }
+}
+
+/// What is going on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// The module.
+    pub module: ModuleId,
+    /// Check, analysis or milestone.
+    pub kind: RunKind,
+    /// Which milestone, if it is one.
+    pub milestone: Option<&'static str>,
+    /// Why it was started.
+    pub cause: Cause,
+    /// When it was started.
+    pub since: Duration,
+    /// How each cell stood before.
+    pub before: BTreeMap<String, CellState>,
+}
+
+/// Why a run was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The lesson was opened.
+    Opened,
+    /// The file was saved.
+    Saved,
+    /// A key was pressed.
+    Asked,
+    /// All tests passed.
+    Passed,
+    /// The engine was changed.
+    Engine,
+}
+
+/// What lies over the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Overlay {
+    /// Every key; the first line shown.
+    Help(usize),
+    /// The list of modules; the line of the cursor.
+    Modules(usize),
+    /// Whether to reset the exercise.
+    Reset,
+}
+
+/// The search in the lesson.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Search {
+    /// What is looked for; empty for nothing.
+    pub text: String,
+    /// Whether it is being typed.
+    pub typing: bool,
+}
+
+/// Something to say in the status line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The words.
+    pub text: String,
+    /// Whether something went wrong; such a note stays until the next key.
+    pub bad: bool,
+}
+
+/// What is known of one module.
+#[derive(Debug, Clone)]
+pub struct Sheet {
+    /// The lesson.
+    pub lesson: Lesson,
+    /// The exercise's path, as shown.
+    pub file: String,
+    /// The exercise.
+    pub exercise: Exercise,
+    /// Its cells, in file order.
+    pub cells: Vec<CellInfo>,
+    /// What checks and analyses found.
+    pub report: ModuleReport,
+    /// What kept the last run from giving a result.
+    pub trouble: Option<String>,
+    /// How many hints of each cell are shown.
+    pub hints: BTreeMap<String, usize>,
+    /// Questions whose answer was looked at, ever.
+    pub answered: BTreeSet<String>,
+    /// Questions whose answer is shown.
+    pub revealed: BTreeSet<String>,
+    /// What the milestones of this lesson reported, by id.
+    pub milestones: BTreeMap<&'static str, ModuleReport>,
+    /// The interactive figures of this lesson, by name.
+    pub explorables: BTreeMap<String, Explorable>,
+    /// First line shown.
+    pub top: usize,
+    /// The piece that keys act on, if the learner or a run chose one.
+    pub focus: Option<usize>,
+    /// The piece to bring into view once it is laid out.
+    pub bring: Option<usize>,
+}
+
+/// The learner's file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exercise {
+    /// Not read yet.
+    Unread,
+    /// Its text.
+    Text(String),
+    /// Why it cannot be read.
+    Missing(String),
+}
+
+/// One cell that a lesson can name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CellInfo {
+    /// Its id.
+    pub id: String,
+    /// The tests that say whether it is right.
+    pub tests: Vec<String>,
+    /// Where it stands in the learner's file, if it is there.
+    pub place: Option<CellPlace>,
+}
+
+/// Where a cell stands in the learner's file. Lines count from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CellPlace {
+    /// Its first line.
+    pub first: usize,
+    /// Where the learner's work begins.
+    pub work: usize,
+    /// The first line of the cell of its test.
+    pub test: usize,
+    /// One past the last line of both.
+    pub end: usize,
+}
+
+/// How a cell stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CellState {
+    /// All its tests passed.
+    Passed,
+    /// Nothing is known.
+    Unknown,
+    /// Its tests wait for a `todo!`.
+    NotStarted,
+    /// A test did not pass.
+    Failed,
+}
+
+/// The state of an interactive figure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explorable {
+    /// The values of its sliders.
+    pub values: Vec<f64>,
+    /// The slider that keys move.
+    pub slider: usize,
+    /// The figure for these values.
+    pub items: Vec<Item>,
+}
+
+impl Model {
+    /// A screen that knows nothing yet.
+    #[must_use]
+    pub fn new(look: Look, size: (u16, u16), module: ModuleId) -> Self {
+        Self {
+            look,
+            size,
+            now: Duration::ZERO,
+            module,
+            sheets: BTreeMap::new(),
+            standings: MODULES.iter().map(|module| (module.id, Standing::default())).collect(),
+            generation: 0,
+            run: None,
+            engine: Engine::default(),
+            noticing: None,
+            results: Results::default(),
+            results_top: 0,
+            overlay: None,
+            search: Search::default(),
+            note: None,
+            inks: Inks::new(),
+            scrolled: None,
+            saved: None,
+            measured: Measured::default(),
+        }
+    }
+
+    /// The module on screen, once it was opened.
+    #[must_use]
+    pub fn sheet(&self) -> Option<&Sheet> {
+        self.sheets.get(&self.module)
+    }
+
+    /// The same, to change.
+    pub fn sheet_mut(&mut self) -> Option<&mut Sheet> {
+        self.sheets.get_mut(&self.module)
+    }
+
+    /// The run that goes on in the module on screen.
+    #[must_use]
+    pub fn run_here(&self) -> Option<&Run> {
+        self.run.as_ref().filter(|run| run.module == self.module)
+    }
+
+    /// Whether there is a note that goes away by itself.
+    #[must_use]
+    pub fn note_fades(&self) -> bool {
+        self.note.as_ref().is_some_and(|(note, _)| !note.bad)
+    }
+
+    /// The piece that keys act on: the chosen one while it is in view, else the first live one that
+    /// begins in view, else the one that fills the view.
+    #[must_use]
+    pub fn focus(&self) -> Option<usize> {
+        let sheet = self.sheet()?;
+        let (top, end) = (sheet.top, sheet.top + self.measured.height);
+        let starts = &self.measured.starts;
+        let in_view = |piece: usize| {
+            let from = starts.get(piece).copied();
+            let to = starts.get(piece + 1).copied().unwrap_or(self.measured.total);
+            from.is_some_and(|from| from < end && to > top)
+        };
+        let live = || (0..starts.len()).filter(|piece| sheet.is_live(*piece) && in_view(*piece));
+        let begins = |piece: &usize| starts.get(*piece).is_some_and(|start| *start >= top);
+        let chosen = sheet.focus.filter(|piece| in_view(*piece));
+        chosen.or_else(|| live().find(begins)).or_else(|| live().next())
+    }
+
+    /// The block in focus.
+    #[must_use]
+    pub fn focused(&self) -> Option<&Block> {
+        self.sheet()?.block(self.focus()?)
+    }
+}
+
+impl Sheet {
+    /// A lesson of which nothing is known yet.
+    #[must_use]
+    pub fn new(module: ModuleId, lesson: Lesson, file: String) -> Self {
+        Self {
+            lesson,
+            file,
+            exercise: Exercise::Unread,
+            cells: vec![],
+            report: ModuleReport::new(module),
+            trouble: None,
+            hints: BTreeMap::new(),
+            answered: BTreeSet::new(),
+            revealed: BTreeSet::new(),
+            milestones: BTreeMap::new(),
+            explorables: BTreeMap::new(),
+            top: 0,
+            focus: None,
+            bring: None,
+        }
+    }
+
+    /// The block of a piece: piece 0 is the banner, piece 1 the first block.
+    #[must_use]
+    pub fn block(&self, piece: usize) -> Option<&Block> {
+        self.lesson.blocks.get(piece.checked_sub(1)?)
+    }
+
+    /// Whether a piece is a live block.
+    #[must_use]
+    pub fn is_live(&self, piece: usize) -> bool {
+        self.block(piece)
+            .is_some_and(|block| !matches!(block, Block::Prose { .. } | Block::Diagram { .. }))
+    }
+
+    /// The cells that the lesson shows, with their pieces, in order.
+    pub fn exercises(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.lesson.blocks.iter().enumerate().filter_map(|(index, block)| match block {
+            Block::Exercise { cell, .. } => Some((index + 1, cell.as_str())),
+            _ => None,
+        })
+    }
+
+    /// What is known of a cell.
+    #[must_use]
+    pub fn cell(&self, id: &str) -> Option<&CellInfo> {
+        self.cells.iter().find(|cell| cell.id == id)
+    }
+
+    /// The results of a cell's tests, each with whether it is old.
+    pub fn results(&self, id: &str) -> impl Iterator<Item = (&str, Option<&TestResult>, bool)> {
+        let tests = self.cell(id).map_or(&[][..], |cell| &cell.tests);
+        tests.iter().map(|name| {
+            let state = self.report.tests.iter().find(|test| test.name == *name);
+            let result = state.and_then(|state| state.result.as_ref());
+            (name.as_str(), result, state.is_some_and(|state| state.old))
+        })
+    }
+
+    /// How a cell stands, by its last results, old or not.
+    #[must_use]
+    pub fn state(&self, id: &str) -> CellState {
+        let state = |result: Option<&TestResult>| match result.map(|result| &result.verdict) {
+            None => CellState::Unknown,
+            Some(Verdict::Passed) => CellState::Passed,
+            Some(Verdict::NotStarted { .. }) => CellState::NotStarted,
+            Some(_) => CellState::Failed,
+        };
+        self.results(id).map(|(_, result, _)| state(result)).max().unwrap_or(CellState::Unknown)
+    }
+
+    /// Whether what is known of a cell is of an earlier text.
+    #[must_use]
+    pub fn is_old(&self, id: &str) -> bool {
+        self.results(id).any(|(_, result, old)| old && result.is_some())
+    }
+
+    /// How every cell of the lesson stands.
+    #[must_use]
+    pub fn states(&self) -> BTreeMap<String, CellState> {
+        self.exercises().map(|(_, cell)| (cell.to_owned(), self.state(cell))).collect()
+    }
+
+    /// The first cell that is not right yet, with its piece.
+    #[must_use]
+    pub fn next_to_do(&self) -> Option<(usize, &str)> {
+        self.exercises().find(|(_, cell)| self.state(cell) != CellState::Passed)
+    }
+
+    /// The cell whose lines a diagnostic points at, with its piece.
+    #[must_use]
+    pub fn place(&self, diagnostic: &Diagnostic) -> Option<usize> {
+        let line = diagnostic.at.as_ref()?.line;
+        let holds = |cell: &&CellInfo| {
+            cell.place.is_some_and(|place| (place.first..place.end).contains(&line))
+        };
+        let cell = self.cells.iter().find(holds)?;
+        self.exercises().find(|(_, id)| *id == cell.id).map(|(piece, _)| piece)
+    }
+
+    /// A line of the exercise, from 1.
+    #[must_use]
+    pub fn line(&self, number: usize) -> Option<&str> {
+        match &self.exercise {
+            Exercise::Text(text) => text.lines().nth(number.checked_sub(1)?),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The terminal: taken over, and always given back, on leaving, on a panic, for an editor, for a
+//! suspension. Comes in: a page to draw. Goes out: one bracketed frame. Not here: what is drawn.
+
+use super::model::{Look, Model};
+use super::view::{self, Page};
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
+};
+use crossterm::{cursor, execute};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use std::io::{self, BufWriter, Stdout, Write};
+use std::sync::Once;
+
+/// The terminal while the tutor has it. Dropping it gives it back.
+pub struct Screen {
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+}
+
+impl Screen {
+    /// Takes the terminal over.
+    pub fn enter() -> io::Result<Self> {
+        restore_on_panic();
+        // Our own look decides about colours; crossterm's reading of NO_COLOR would also take
+        // reverse video away.
+        crossterm::style::force_color_output(true);
+        take()?;
+        let backend = CrosstermBackend::new(BufWriter::with_capacity(1 << 16, io::stdout()));
+        let terminal = Terminal::new(backend).inspect_err(|_| give_back())?;
+        Ok(Self { terminal })
+    }
+
+    /// Columns and rows.
+    pub fn size(&self) -> io::Result<(u16, u16)> {
+        self.terminal.size().map(|size| (size.width, size.height))
+    }
+
+    /// Draws one frame, bracketed so that no half of it is ever seen.
+    pub fn draw(&mut self, model: &Model, page: &Page) -> io::Result<()> {
+        execute!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        let drawn = self.terminal.draw(|frame| view::draw(frame, model, page)).map(drop);
+        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
+        drawn
+    }
+
+    /// Gives the terminal to `other` for as long as it takes.
+    pub fn lend<T>(&mut self, other: impl FnOnce() -> T) -> io::Result<T> {
+        give_back();
+        let result = other();
+        take()?;
+        self.terminal.clear()?;
+        Ok(result)
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+fn take() -> io::Result<()> {
+    enable_raw_mode()?;
+    execute!(
+        io::stdout(),
+        EnterAlternateScreen,
+        EnableMouseCapture,
+        EnableBracketedPaste,
+        cursor::Hide
+    )
+    .inspect_err(|_| give_back())
+}
+
+/// Gives the terminal back. Nothing can be done about an error here: the terminal may be gone.
+fn give_back() {
+    let _ = execute!(
+        io::stdout(),
+        EndSynchronizedUpdate,
+        DisableBracketedPaste,
+        DisableMouseCapture,
+        LeaveAlternateScreen,
+        cursor::Show
+    );
+    let _ = disable_raw_mode();
+    let _ = io::stdout().flush();
+}
+
+/// A panic's message must not be drawn over, nor the shell left in raw mode.
+fn restore_on_panic() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            give_back();
+            hook(panic);
+        }));
+    });
+}
+
+/// What the terminal can show, by the environment: `NO_COLOR`, and the locale's UTF-8.
+pub fn look(variable: impl Fn(&str) -> Option<String>) -> Look {
+    let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
+    let locale = locale.to_ascii_lowercase();
+    let console = set("TERM").is_some_and(|term| term == "linux");
+    Look {
+        ascii: console || !(locale.contains("utf-8") || locale.contains("utf8")),
+        color: set("NO_COLOR").is_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(variables: &[(&str, &str)]) -> Look {
+        let find = |name: &str| variables.iter().find(|(known, _)| *known == name);
+        look(|name| find(name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn the_locale_decides_about_symbols() {
+        for (variables, ascii) in [
+            (&[("LANG", "en_US.UTF-8")][..], false),
+            (&[("LANG", "de_DE.utf8")], false),
+            (&[("LANG", "en_US.UTF-8"), ("LC_ALL", "C")], true),
+            (&[("LC_ALL", ""), ("LC_CTYPE", "C.UTF-8")], false),
+            (&[], true),
+            (&[("LANG", "C.UTF-8"), ("TERM", "linux")], true),
+        ] {
+            assert_eq!(with(variables).ascii, ascii, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_no_color_means_nothing() {
+        assert!(with(&[("NO_COLOR", "")]).color);
+        assert!(!with(&[("NO_COLOR", "1")]).color);
+    }
+}

@@ -1,0 +1,221 @@
+//! How things look: the 16 ANSI colours on the terminal's own background, by the role of a text. Goes
+//! in: a role. Comes out: a style. Every state is also a glyph and a word, so that nothing is lost
+//! without colour; [`finish`] takes colours and non-ASCII symbols off a frame that is ready.
+//! Not here: where anything stands.
+
+use crate::tui::model::Look;
+use ratatui::buffer::Buffer;
+use ratatui::style::{Color, Modifier, Style};
+use unicode_width::UnicodeWidthStr;
+
+/// What a piece of text is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Running text.
+    Text,
+    /// Second to the text beside it.
+    Dim,
+    /// The title of the lesson, and a section.
+    Heading,
+    /// A smaller heading.
+    Subheading,
+    /// A word to remember.
+    Strong,
+    /// A stressed word.
+    Emphasis,
+    /// A name or a piece of code in the text.
+    Code,
+    /// A link, or a key to press.
+    Key,
+    /// Passed, met, measured well.
+    Good,
+    /// Failed.
+    Bad,
+    /// Old, warned, waiting for the learner.
+    Wait,
+    /// Going on now.
+    Busy,
+    /// Live blocks that have no state.
+    Live,
+    /// The line under a cursor.
+    Selected,
+    /// What a search found.
+    Match,
+}
+
+/// The style of a role.
+#[must_use]
+pub const fn style(role: Role) -> Style {
+    let base = Style::new();
+    match role {
+        Role::Text => base,
+        Role::Dim => base.add_modifier(Modifier::DIM),
+        Role::Heading => base.fg(Color::Cyan).add_modifier(Modifier::BOLD),
+        Role::Subheading | Role::Strong => base.add_modifier(Modifier::BOLD),
+        Role::Emphasis => base.add_modifier(Modifier::ITALIC),
+        Role::Code => base.fg(Color::Yellow),
+        Role::Key => base.fg(Color::Cyan),
+        Role::Good => base.fg(Color::Green),
+        Role::Bad => base.fg(Color::Red),
+        Role::Wait => base.fg(Color::Yellow),
+        Role::Busy => base.fg(Color::Blue),
+        Role::Live => base.fg(Color::Magenta),
+        Role::Selected => base.add_modifier(Modifier::REVERSED),
+        Role::Match => base.add_modifier(Modifier::REVERSED.union(Modifier::BOLD)),
+    }
+}
+
+/// Colours of the curves of a chart, in the order of its series.
+pub const CURVES: [Color; 6] =
+    [Color::Cyan, Color::Magenta, Color::Green, Color::Yellow, Color::Blue, Color::Red];
+
+/// What a piece of program text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ink {
+    /// Nothing special.
+    Plain,
+    /// A comment.
+    Comment,
+    /// A string or character.
+    Text,
+    /// A number or a constant.
+    Number,
+    /// A word of the language.
+    Keyword,
+    /// The name of a type.
+    Type,
+    /// The name of a function or macro.
+    Function,
+}
+
+/// The style of a piece of program text.
+#[must_use]
+pub const fn ink(ink: Ink) -> Style {
+    let base = Style::new();
+    match ink {
+        Ink::Plain => base,
+        Ink::Comment => base.add_modifier(Modifier::DIM.union(Modifier::ITALIC)),
+        Ink::Text => base.fg(Color::Green),
+        Ink::Number => base.fg(Color::Magenta),
+        Ink::Keyword => base.fg(Color::Blue).add_modifier(Modifier::BOLD),
+        Ink::Type => base.fg(Color::Yellow),
+        Ink::Function => base.fg(Color::Cyan),
+    }
+}
+
+/// Takes off a finished frame what the terminal cannot or should not show.
+pub fn finish(buffer: &mut Buffer, look: Look) {
+    if look.color && !look.ascii {
+        return;
+    }
+    for cell in &mut buffer.content {
+        if !look.color {
+            let kept = cell.modifier;
+            cell.set_style(Style::reset()).modifier = kept;
+        }
+        if look.ascii && !cell.symbol().is_ascii() {
+            let plain = ascii(cell.symbol());
+            cell.set_char(plain);
+        }
+    }
+    if look.ascii {
+        widen(buffer);
+    }
+}
+
+/// A wide symbol that became one letter leaves an empty cell behind it: that cell becomes a space.
+fn widen(buffer: &mut Buffer) {
+    for cell in &mut buffer.content {
+        if cell.symbol().width() == 0 {
+            cell.set_char(' ');
+        }
+    }
+}
+
+/// One ASCII character for a symbol: its shape where it has one, else `?`.
+fn ascii(symbol: &str) -> char {
+    let Some(first) = symbol.chars().next() else { return ' ' };
+    match first {
+        '─' | '━' | '╌' | '┄' | '═' | '–' | '—' | '‐' | '−' | '╴' | '╶' => {
+            '-'
+        }
+        '│' | '┃' | '║' | '▎' | '▌' | '▏' | '┆' | '╎' | '▕' => '|',
+        '┌' | '┐' | '└' | '┘' | '├' | '┤' | '┬' | '┴' | '┼' | '╭' | '╮' | '╯' | '╰' | '╔' | '╗'
+        | '╚' | '╝' | '╠' | '╣' | '╦' | '╩' | '╬' => '+',
+        '╱' => '/',
+        '╲' => '\\',
+        '→' | '▶' | '▸' | '►' | '›' | '»' => '>',
+        '←' | '◀' | '◂' | '◄' | '‹' | '«' => '<',
+        '↑' | '▲' | '▴' => '^',
+        '↓' | '▼' | '▾' => 'v',
+        '↔' | '⇒' | '≈' => '=',
+        '✓' | '✔' => '+',
+        '✗' | '✘' | '×' | '⨯' => 'x',
+        '●' | '•' | '·' | '∙' => '*',
+        '○' | '◌' | '◯' => 'o',
+        '◐' | '◓' | '◑' | '◒' => '@',
+        '…' | '⋯' | '⋮' => '~',
+        '“' | '”' => '"',
+        '‘' | '’' => '\'',
+        '█' | '▇' | '▆' | '▓' | '■' | '▉' | '▊' | '▋' => '#',
+        '▅' | '▄' | '▀' | '▒' | '▐' => '=',
+        '▃' | '▂' | '▁' | '░' | '▍' | '□' => '-',
+        '🔬' | '🧪' => 'T',
+        '📊' | '📈' => 'M',
+        '🎯' | '💡' | '🧭' | '🚀' | '🏁' | '📖' | '🏆' => '*',
+        '🤔' => '?',
+        'µ' | 'μ' => 'u',
+        '±' => '~',
+        '²' => '2',
+        '³' => '3',
+        '\u{2800}' => ' ',
+        '\u{2801}'..='\u{28ff}' => braille(first),
+        _ => '?',
+    }
+}
+
+/// Dots in the upper half, the lower half, or both.
+fn braille(symbol: char) -> char {
+    let dots = (symbol as u32) - 0x2800;
+    match (dots & 0b0001_1011 != 0, dots & 0b1110_0100 != 0) {
+        (true, true) => ':',
+        (true, false) => '\'',
+        _ => '.',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ratatui::layout::Rect;
+
+    fn frame(text: &str) -> Buffer {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 12, 1));
+        buffer.set_string(0, 0, text, style(Role::Good));
+        buffer
+    }
+
+    fn text(buffer: &Buffer) -> String {
+        buffer.content.iter().map(|cell| cell.symbol()).collect()
+    }
+
+    #[test]
+    fn ascii_keeps_every_column_in_its_place() {
+        let mut buffer = frame("🔬 ✓ ─│ ⡇x");
+        finish(&mut buffer, Look { ascii: true, color: true });
+        assert_eq!(text(&buffer), "T  + -| :x  ");
+        assert_eq!(buffer[(3, 0)].fg, Color::Green);
+    }
+
+    #[test]
+    fn without_colour_only_modifiers_stay() {
+        let mut buffer = frame("old");
+        buffer[(0, 0)].set_style(style(Role::Selected));
+        finish(&mut buffer, Look { ascii: false, color: false });
+        assert_eq!(
+            (buffer[(0, 0)].fg, buffer[(0, 0)].modifier),
+            (Color::Reset, Modifier::REVERSED)
+        );
+        assert_eq!(buffer[(1, 0)].fg, Color::Reset);
+    }
+}

@@ -1,0 +1,193 @@
+//! What follows from a message: a changed model and effects to do. Pure: no IO, no clock (time comes
+//! in beside the message), and it cannot fail. Not here: keys (`keys`), runs (`runs`), the place in
+//! the lesson (`view_of`).
+
+mod keys;
+mod runs;
+mod view_of;
+
+use super::message::{Effect, Message, Opened};
+use super::model::{Exercise, Explorable, Model, Note, Sheet};
+use super::view::markdown;
+use crate::curriculum::ModuleId;
+use crate::curriculum::lesson::Block;
+use crate::explore;
+use crate::runner::event::RunEvent;
+use crate::tui::model::Cause;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tinytorch::report::Item;
+
+/// A note that tells of no trouble goes after this time.
+const NOTE_STAYS: Duration = Duration::from_secs(6);
+/// Saves of other modules this soon after one of the module on screen do not change the screen.
+const ONE_CHANGE: Duration = Duration::from_secs(2);
+
+/// Takes a message that came at `now` into account.
+pub fn update(model: &mut Model, now: Duration, message: Message) -> Vec<Effect> {
+    model.now = now;
+    if model.note.as_ref().is_some_and(|(note, since)| !note.bad && now > *since + NOTE_STAYS) {
+        model.note = None;
+    }
+    match message {
+        Message::Key(key) => keys::press(model, key),
+        Message::Wheel { column, row, down } => keys::wheel(model, column, row, down),
+        Message::Click { column, row } => keys::click(model, column, row),
+        Message::Resized(width, height) => {
+            model.size = (width, height);
+            vec![]
+        }
+        Message::Tick | Message::Ignored => vec![],
+        Message::LaidOut(measured) => {
+            view_of::laid_out(model, measured);
+            vec![]
+        }
+        Message::Opened(opened) => self::opened(model, *opened),
+        Message::Read { module, text, cells } => {
+            read(model, module, text, cells);
+            vec![]
+        }
+        Message::Recalled { module, hints, answered, measured } => {
+            recalled(model, module, hints, answered, measured);
+            vec![]
+        }
+        Message::Chosen(engine) => {
+            model.engine = engine;
+            vec![]
+        }
+        Message::Saved(module) => saved(model, module),
+        Message::Gone(module) => gone(model, module),
+        Message::Noticing(kind) => {
+            model.noticing = Some(kind);
+            vec![]
+        }
+        Message::Run(generation, message) => runs::message(model, generation, message),
+        Message::Inked(inks) => {
+            model.inks.extend(inks);
+            vec![]
+        }
+        Message::Standings(standings) => {
+            model.standings.extend(standings);
+            vec![]
+        }
+        Message::Said(text) => {
+            say(model, text);
+            vec![]
+        }
+        Message::Failed(text) => {
+            model.note = Some((Note { text, bad: true }, now));
+            vec![]
+        }
+        Message::Stopped => vec![Effect::Suspend],
+        Message::Ended => vec![Effect::Cancel, Effect::Quit],
+    }
+}
+
+fn say(model: &mut Model, text: impl Into<String>) {
+    model.note = Some((Note { text: text.into(), bad: false }, model.now));
+}
+
+fn opened(model: &mut Model, opened: Opened) -> Vec<Effect> {
+    let module = opened.module;
+    let code = code_of(&opened.lesson.blocks);
+    let sheet = model
+        .sheets
+        .entry(module)
+        .or_insert_with(|| Sheet::new(module, opened.lesson.clone(), opened.file.clone()));
+    sheet.lesson = opened.lesson;
+    for block in &sheet.lesson.blocks {
+        if let Block::Explorable { name } = block
+            && let Some(explorable) = explore::find(name)
+        {
+            let values = explorable.defaults();
+            let items = explorable.figure(&values);
+            let state = Explorable { values, slider: 0, items };
+            sheet.explorables.entry(name.clone()).or_insert(state);
+        }
+    }
+    model.module = module;
+    let mut effects = vec![];
+    if !code.is_empty() {
+        effects.push(Effect::Ink(code));
+    }
+    effects.push(runs::check(model, Cause::Opened));
+    effects
+}
+
+fn recalled(
+    model: &mut Model,
+    module: ModuleId,
+    hints: BTreeMap<String, usize>,
+    answered: Vec<String>,
+    measured: Vec<(String, Item)>,
+) {
+    let Some(sheet) = model.sheets.get_mut(&module) else { return };
+    for (cell, shown) in hints {
+        let known = sheet.hints.entry(cell).or_default();
+        *known = shown.max(*known);
+    }
+    sheet.answered.extend(answered);
+    for (analysis, item) in measured {
+        sheet.report.apply(&RunEvent::Reported { analysis, item });
+    }
+}
+
+/// The code of a lesson, with its languages.
+fn code_of(blocks: &[Block]) -> Vec<(String, String)> {
+    let code = |block: &Block| match block {
+        Block::Prose { text } => markdown::code_blocks(text),
+        _ => vec![],
+    };
+    blocks.iter().flat_map(code).collect()
+}
+
+fn read(
+    model: &mut Model,
+    module: ModuleId,
+    text: Result<String, String>,
+    cells: Vec<super::model::CellInfo>,
+) {
+    let Some(sheet) = model.sheets.get_mut(&module) else { return };
+    sheet.cells = cells;
+    sheet.exercise = match text {
+        Ok(text) => Exercise::Text(text),
+        Err(reason) => {
+            model.run.take_if(|run| run.module == module);
+            Exercise::Missing(reason)
+        }
+    };
+}
+
+/// The module on screen is checked; another one comes on the screen, unless the learner is busy with
+/// this one or many files changed at once.
+fn saved(model: &mut Model, module: ModuleId) -> Vec<Effect> {
+    let last = model.saved.replace((module, model.now));
+    if module == model.module {
+        return match model.sheet() {
+            Some(_) => vec![runs::check(model, Cause::Saved)],
+            None => vec![],
+        };
+    }
+    if let Some(standing) = model.standings.get_mut(&module) {
+        standing.outcome = crate::report::Outcome::Unknown;
+    }
+    let at_once = last.is_some_and(|(_, at)| model.now < at + ONE_CHANGE);
+    if at_once || view_of::is_reading(model) || model.run.is_some() {
+        // The screen stays; a save of the module on screen that follows counts as the same change.
+        model.saved = last.or(model.saved);
+        return vec![];
+    }
+    keys::go_to_module(model, module)
+}
+
+fn gone(model: &mut Model, module: ModuleId) -> Vec<Effect> {
+    let Some(sheet) = model.sheets.get_mut(&module) else { return vec![] };
+    sheet.exercise = Exercise::Missing("the file is gone; waiting for it to come back".into());
+    match model.run.take_if(|run| run.module == module) {
+        Some(_) => vec![Effect::Cancel],
+        None => vec![],
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,482 @@
+//! Keys and the mouse. Comes in: a press, a turn, a click. Goes out: a changed model and effects.
+//! Not here: which key means what (`keymap`).
+
+use super::{runs, say, view_of};
+use crate::curriculum::lesson::Block;
+use crate::curriculum::{MILESTONES, MODULES, ModuleId};
+use crate::explore;
+use crate::report::Outcome;
+use crate::runner::event::{RunKind, Verdict};
+use crate::tui::keymap::{self, Action};
+use crate::tui::layout::{Results, regions};
+use crate::tui::message::{Effect, Fact};
+use crate::tui::model::{
+    Cause, CellState, Engine, Exercise, Explorable, Model, Overlay, Search, Sheet,
+};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+const WHEEL: isize = 3;
+
+pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
+    if model.note.as_ref().is_some_and(|(note, _)| note.bad) {
+        model.note = None;
+    }
+    let action = keymap::action(key);
+    if action == Some(Action::Interrupt) {
+        return interrupt(model);
+    }
+    if model.search.typing {
+        type_search(model, key);
+        return vec![];
+    }
+    match model.overlay.clone() {
+        Some(Overlay::Reset) => confirm(model, key),
+        Some(Overlay::Help(top)) => help(model, top, action),
+        Some(Overlay::Modules(line)) => choose_module(model, line, key, action),
+        None => action.map_or_else(Vec::new, |action| act(model, action)),
+    }
+}
+
+fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    let page = isize::try_from(model.measured.height.saturating_sub(2).max(1)).unwrap_or(1);
+    match action {
+        Action::Down => scroll(model, 1),
+        Action::Up => scroll(model, -1),
+        Action::PageDown => scroll(model, page),
+        Action::PageUp => scroll(model, -page),
+        Action::Top => scroll(model, isize::MIN),
+        Action::Bottom => scroll(model, isize::MAX),
+        Action::Next => step(model, true),
+        Action::Previous => step(model, false),
+        Action::NextModule => return beside(model, 1),
+        Action::PreviousModule => return beside(model, -1),
+        Action::Modules => model.overlay = Some(Overlay::Modules(line_of(model.module))),
+        Action::Search => model.search = Search { text: String::new(), typing: true },
+        Action::Run => return run(model, RunKind::Check),
+        Action::Analyse => return run(model, RunKind::Analysis),
+        Action::Edit => return edit(model),
+        Action::Hint => return hint(model),
+        Action::Open => return open(model),
+        Action::Less => move_slider(model, -1),
+        Action::More => move_slider(model, 1),
+        Action::Slider => next_slider(model),
+        Action::Results => {
+            model.results = match model.results {
+                Results::Closed => Results::Open,
+                Results::Open | Results::Zoomed => Results::Closed,
+            };
+        }
+        Action::Zoom => {
+            model.results = match model.results {
+                Results::Zoomed => Results::Open,
+                Results::Open | Results::Closed => Results::Zoomed,
+            };
+        }
+        Action::ResultsDown => scroll_results(model, 1),
+        Action::ResultsUp => scroll_results(model, -1),
+        Action::Engine => return switch_engine(model),
+        Action::Complete => return complete(model),
+        Action::Reset => model.overlay = Some(Overlay::Reset),
+        Action::Help => model.overlay = Some(Overlay::Help(0)),
+        Action::Close => close(model),
+        Action::Interrupt => return interrupt(model),
+        Action::Suspend => return vec![Effect::Suspend],
+        Action::Quit => return vec![Effect::Cancel, Effect::Quit],
+    }
+    vec![]
+}
+
+/// Moves the lesson, or the results while they have the whole screen.
+fn scroll(model: &mut Model, lines: isize) {
+    match model.results {
+        Results::Zoomed => scroll_results(model, lines),
+        Results::Open | Results::Closed => view_of::scroll(model, lines),
+    }
+}
+
+fn scroll_results(model: &mut Model, lines: isize) {
+    let (total, height) = model.measured.results;
+    let last = total.saturating_sub(height);
+    model.results_top = model.results_top.saturating_add_signed(lines).min(last);
+}
+
+/// To the next or previous live block, or match while something is searched.
+fn step(model: &mut Model, forward: bool) {
+    model.scrolled = Some(model.now);
+    if !model.search.text.is_empty() {
+        return to_match(model, forward);
+    }
+    let Some(sheet) = model.sheet() else { return };
+    let live = |piece: &usize| sheet.is_live(*piece);
+    let last = sheet.lesson.blocks.len();
+    let here = model.focus();
+    let from = here.unwrap_or_else(|| piece_at(model, sheet.top));
+    let piece = if forward {
+        let first = if here.is_some() { from + 1 } else { from };
+        (first..=last).find(live)
+    } else {
+        (0..from).rev().find(live)
+    };
+    match piece {
+        Some(piece) => view_of::go_to_piece(model, piece),
+        None if forward => say(model, "this is the last live block"),
+        None => say(model, "this is the first live block"),
+    }
+}
+
+fn piece_at(model: &Model, line: usize) -> usize {
+    model.measured.starts.iter().rposition(|start| *start <= line).unwrap_or(0)
+}
+
+/// To the match after or before the one in view, around the ends.
+fn to_match(model: &mut Model, forward: bool) {
+    let matches = &model.measured.matches;
+    let here = model.sheet().map_or(0, |sheet| sheet.top) + model.measured.height / 4;
+    let found = if forward {
+        matches.iter().find(|line| **line > here).or_else(|| matches.first())
+    } else {
+        matches.iter().rfind(|line| **line < here).or_else(|| matches.last())
+    };
+    match found.copied() {
+        Some(line) => view_of::go_to_line(model, line),
+        None => say(model, format!("\"{}\" is not in this lesson", model.search.text)),
+    }
+}
+
+fn type_search(model: &mut Model, key: KeyEvent) {
+    match key.code {
+        KeyCode::Esc => model.search = Search::default(),
+        KeyCode::Enter => {
+            model.search.typing = false;
+            if !model.search.text.is_empty() {
+                model.scrolled = Some(model.now);
+                to_match(model, true);
+            }
+        }
+        KeyCode::Backspace => {
+            model.search.text.pop();
+        }
+        KeyCode::Char(letter) if !key.modifiers.contains(KeyModifiers::CONTROL) => {
+            model.search.text.push(letter);
+        }
+        _ => {}
+    }
+}
+
+fn confirm(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
+    match key.code {
+        KeyCode::Char('y' | 'Y') => {
+            model.overlay = None;
+            vec![Effect::Reset(model.module)]
+        }
+        KeyCode::Char('n' | 'N') | KeyCode::Esc => {
+            model.overlay = None;
+            vec![]
+        }
+        _ => vec![],
+    }
+}
+
+fn help(model: &mut Model, top: usize, action: Option<Action>) -> Vec<Effect> {
+    let page = model.measured.help.1.saturating_sub(1);
+    let top = match action {
+        Some(Action::Down) => top + 1,
+        Some(Action::Up) => top.saturating_sub(1),
+        Some(Action::PageDown) => top + page,
+        Some(Action::PageUp) => top.saturating_sub(page),
+        Some(Action::Top) => 0,
+        Some(Action::Bottom) => model.measured.help.0,
+        Some(Action::Help | Action::Close | Action::Quit) => {
+            model.overlay = None;
+            return vec![];
+        }
+        _ => top,
+    };
+    model.overlay = Some(Overlay::Help(top));
+    vec![]
+}
+
+fn choose_module(
+    model: &mut Model,
+    line: usize,
+    key: KeyEvent,
+    action: Option<Action>,
+) -> Vec<Effect> {
+    let last = MODULES.len().saturating_sub(1);
+    let line = match (key.code, action) {
+        (KeyCode::Enter, _) => {
+            model.overlay = None;
+            return MODULES.get(line).map_or_else(Vec::new, |m| go_to_module(model, m.id));
+        }
+        (_, Some(Action::Down | Action::Next)) => (line + 1).min(last),
+        (_, Some(Action::Up | Action::Previous)) => line.saturating_sub(1),
+        (_, Some(Action::Top | Action::PageUp)) => 0,
+        (_, Some(Action::Bottom | Action::PageDown)) => last,
+        (_, Some(Action::Close | Action::Modules | Action::Quit)) => {
+            model.overlay = None;
+            return vec![];
+        }
+        _ => line,
+    };
+    model.overlay = Some(Overlay::Modules(line));
+    vec![]
+}
+
+fn line_of(module: ModuleId) -> usize {
+    MODULES.iter().position(|known| known.id == module).unwrap_or(0)
+}
+
+fn beside(model: &mut Model, step: isize) -> Vec<Effect> {
+    let line = line_of(model.module).checked_add_signed(step);
+    match line.and_then(|line| MODULES.get(line)) {
+        Some(module) => go_to_module(model, module.id),
+        None => {
+            say(
+                model,
+                if step > 0 { "this is the last module" } else { "this is the first module" },
+            );
+            vec![]
+        }
+    }
+}
+
+/// Brings a module on the screen; one that was open before comes at once and is checked again.
+pub(super) fn go_to_module(model: &mut Model, module: ModuleId) -> Vec<Effect> {
+    if module == model.module && model.sheet().is_some() {
+        return vec![];
+    }
+    model.search = Search::default();
+    model.results_top = 0;
+    model.scrolled = None;
+    if model.sheets.contains_key(&module) {
+        model.module = module;
+        return vec![runs::check(model, Cause::Opened)];
+    }
+    vec![Effect::Open(module)]
+}
+
+fn run(model: &mut Model, kind: RunKind) -> Vec<Effect> {
+    if model.sheet().is_none() {
+        return vec![];
+    }
+    vec![match kind {
+        RunKind::Check => runs::check(model, Cause::Asked),
+        other => runs::start(model, other, Cause::Asked),
+    }]
+}
+
+fn interrupt(model: &mut Model) -> Vec<Effect> {
+    if model.run.take().is_none() {
+        return vec![Effect::Cancel, Effect::Quit];
+    }
+    model.generation += 1;
+    say(model, "stopped; Ctrl-C again quits");
+    vec![Effect::Cancel]
+}
+
+fn close(model: &mut Model) {
+    if !model.search.text.is_empty() {
+        model.search = Search::default();
+    } else if model.results != Results::Closed {
+        model.results = Results::Closed;
+    } else {
+        model.note = None;
+    }
+}
+
+fn switch_engine(model: &mut Model) -> Vec<Effect> {
+    model.engine = match model.engine {
+        Engine::Mine => Engine::Reference,
+        Engine::Reference => Engine::Mine,
+    };
+    let mut effects = vec![Effect::Remember(Fact::Engine(model.engine))];
+    if model.sheet().is_some() {
+        effects.push(runs::check(model, Cause::Engine));
+    }
+    effects
+}
+
+/// Only a text whose every test passed may join the engine.
+fn complete(model: &mut Model) -> Vec<Effect> {
+    let module = model.module;
+    let passed = model.sheet().filter(|sheet| sheet.report.outcome() == Outcome::Passed);
+    if let Some(Exercise::Text(text)) = passed.map(|sheet| &sheet.exercise) {
+        return vec![Effect::Complete { module, text: text.clone() }];
+    }
+    say(model, "a module is complete once every test passes");
+    vec![]
+}
+
+/// The editor, at the compiler's first error, else at the failure inside the cell at hand, else at
+/// that cell.
+fn edit(model: &mut Model) -> Vec<Effect> {
+    let Some(sheet) = model.sheet() else { return vec![] };
+    if let Exercise::Missing(reason) = &sheet.exercise {
+        let text = format!("{}: {reason}", sheet.file);
+        say(model, text);
+        return vec![];
+    }
+    let cell = cell_at_hand(model).map(|(_, cell)| cell);
+    let error = sheet.report.errors().find_map(|error| error.at.as_ref());
+    let line = match (error, cell.as_deref()) {
+        (Some(at), _) => at.line,
+        (None, Some(cell)) => line_in(sheet, cell),
+        (None, None) => 1,
+    };
+    vec![Effect::Edit { module: model.module, line }]
+}
+
+/// Where the learner's code of a cell failed; else where the work on it begins.
+fn line_in(sheet: &Sheet, cell: &str) -> usize {
+    let Some(place) = sheet.cell(cell).and_then(|cell| cell.place) else { return 1 };
+    let failure = sheet.results(cell).find_map(|(_, result, _)| match &result?.verdict {
+        Verdict::Failed { at, .. } => at.as_ref().map(|at| at.line),
+        _ => None,
+    });
+    failure.filter(|line| (place.first..place.test).contains(line)).unwrap_or(place.work)
+}
+
+/// The cell in focus if it is not right yet, else the first that is not.
+fn cell_at_hand(model: &Model) -> Option<(usize, String)> {
+    let sheet = model.sheet()?;
+    if let (Some(piece), Some(Block::Exercise { cell, .. })) = (model.focus(), model.focused())
+        && sheet.state(cell) != CellState::Passed
+    {
+        return Some((piece, cell.clone()));
+    }
+    sheet.next_to_do().map(|(piece, cell)| (piece, cell.to_owned()))
+}
+
+fn hint(model: &mut Model) -> Vec<Effect> {
+    let Some((piece, cell)) = cell_at_hand(model) else {
+        say(model, "every cell is right: no hints needed");
+        return vec![];
+    };
+    let module = model.module;
+    let Some(sheet) = model.sheet_mut() else { return vec![] };
+    let Some(Block::Exercise { hints, .. }) = sheet.block(piece) else { return vec![] };
+    let all = hints.len();
+    let shown = sheet.hints.entry(cell.clone()).or_insert(0);
+    let new = *shown < all;
+    *shown = (*shown + 1).min(all);
+    let shown = *shown;
+    view_of::go_to_piece(model, piece);
+    match (new, all) {
+        (true, _) => vec![Effect::Remember(Fact::Hint { module, cell, shown })],
+        (false, 0) => {
+            say(model, format!("\"{cell}\" has no hints"));
+            vec![]
+        }
+        (false, _) => {
+            say(model, format!("all {all} hints of \"{cell}\" are shown"));
+            vec![]
+        }
+    }
+}
+
+/// What the block in focus offers: an answer, an interactive figure.
+fn open(model: &mut Model) -> Vec<Effect> {
+    let piece = model.focus();
+    match (piece, model.focused().cloned()) {
+        (Some(piece), Some(Block::Question { id, .. })) => {
+            view_of::go_to_piece(model, piece);
+            reveal(model, id)
+        }
+        (_, Some(Block::Milestone { name })) => {
+            let milestone = MILESTONES.iter().find(|milestone| milestone.id == name);
+            milestone.map_or_else(Vec::new, |milestone| vec![runs::milestone(model, milestone)])
+        }
+        _ => {
+            say(model, "Enter answers a question or runs a milestone: n goes to the next block");
+            vec![]
+        }
+    }
+}
+
+fn reveal(model: &mut Model, question: String) -> Vec<Effect> {
+    let module = model.module;
+    let Some(sheet) = model.sheet_mut() else { return vec![] };
+    if sheet.revealed.remove(&question) {
+        return vec![];
+    }
+    sheet.revealed.insert(question.clone());
+    if sheet.answered.insert(question.clone()) {
+        return vec![Effect::Remember(Fact::Answer { module, question })];
+    }
+    vec![]
+}
+
+/// The explorable in focus, with what keys do to it.
+fn explore(model: &mut Model, act: impl FnOnce(&'static explore::Explorable, &mut Explorable)) {
+    let Some((piece, Block::Explorable { name })) = model.focus().zip(model.focused().cloned())
+    else {
+        return say(model, "there is no interactive figure in view");
+    };
+    view_of::go_to_piece(model, piece);
+    model.scrolled = Some(model.now);
+    let known = explore::find(&name);
+    let state = model.sheet_mut().and_then(|sheet| sheet.explorables.get_mut(&name));
+    if let (Some(explorable), Some(state)) = (known, state) {
+        act(explorable, state);
+    }
+}
+
+fn move_slider(model: &mut Model, steps: i32) {
+    explore(model, |explorable, state| {
+        let slider = explorable.sliders.get(state.slider);
+        if let (Some(slider), Some(value)) = (slider, state.values.get_mut(state.slider)) {
+            *value = slider.moved(*value, steps);
+            state.items = explorable.figure(&state.values);
+        }
+    });
+}
+
+fn next_slider(model: &mut Model) {
+    explore(model, |explorable, state| {
+        state.slider = (state.slider + 1) % explorable.sliders.len().max(1);
+    });
+}
+
+pub(super) fn wheel(model: &mut Model, column: u16, row: u16, down: bool) -> Vec<Effect> {
+    let lines = if down { WHEEL } else { -WHEEL };
+    if let Some(Overlay::Help(top)) = &mut model.overlay {
+        *top = top.saturating_add_signed(lines);
+        return vec![];
+    }
+    let Some(regions) = regions(model.size, model.results) else { return vec![] };
+    match regions.results {
+        Some(results) if results.contains(column, row) => scroll_results(model, lines),
+        _ if regions.lesson.contains(column, row) => view_of::scroll(model, lines),
+        _ => {}
+    }
+    vec![]
+}
+
+pub(super) fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
+    if model.overlay.is_some() {
+        model.overlay = None;
+        return vec![];
+    }
+    let Some(regions) = regions(model.size, model.results) else { return vec![] };
+    if let Some(list) = regions.modules.filter(|list| list.contains(column, row)) {
+        let line = usize::from(row - list.y).checked_sub(1);
+        let module = line.and_then(|line| MODULES.get(line));
+        return module.map_or_else(Vec::new, |module| go_to_module(model, module.id));
+    }
+    if !regions.lesson.contains(column, row) {
+        return vec![];
+    }
+    let Some(sheet) = model.sheet() else { return vec![] };
+    let piece = piece_at(model, sheet.top + usize::from(row - regions.lesson.y));
+    if !sheet.is_live(piece) {
+        return vec![];
+    }
+    let question = match sheet.block(piece) {
+        Some(Block::Question { id, .. }) => Some(id.clone()),
+        _ => None,
+    };
+    if let Some(sheet) = model.sheet_mut() {
+        sheet.focus = Some(piece);
+    }
+    question.map_or_else(Vec::new, |question| reveal(model, question))
+}

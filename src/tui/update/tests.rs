@@ -1,0 +1,366 @@
+//! (before, messages, after): whole stretches of a session without a terminal.
+
+use super::update;
+use crate::curriculum::ModuleId;
+use crate::curriculum::lesson::Block;
+use crate::failure::Failure;
+use crate::report::Outcome;
+use crate::runner::RunMessage;
+use crate::runner::event::{RunEvent, RunKind, Verdict};
+use crate::tui::fixture::{Session, TENSOR, failed, waits};
+use crate::tui::layout::Results;
+use crate::tui::message::{Effect, Fact, Message};
+use crate::tui::model::{Cause, CellState, Engine, Exercise, Overlay};
+use std::time::Duration;
+
+const PASSED: Verdict = Verdict::Passed;
+
+fn session() -> Session {
+    Session::opened((100, 30))
+}
+
+fn run_of(effects: &[Effect]) -> Option<(u64, RunKind)> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Run { generation, kind, .. } => Some((*generation, *kind)),
+        _ => None,
+    })
+}
+
+/// Whether a cell's block is wholly in view.
+fn in_view(session: &Session, cell: &str) -> bool {
+    let sheet = session.model.sheet().unwrap();
+    let (piece, _) = sheet.exercises().find(|(_, id)| *id == cell).unwrap();
+    let measured = &session.model.measured;
+    let end = measured.starts.get(piece + 1).copied().unwrap_or(measured.total);
+    measured.starts[piece] >= sheet.top && end <= sheet.top + measured.height
+}
+
+#[test]
+fn a_lesson_that_opens_is_checked_and_stays_at_its_beginning() {
+    let mut session = session();
+    assert_eq!(session.model.run.as_ref().unwrap().cause, Cause::Opened);
+    session.check([waits(), waits(), waits()]);
+    assert_eq!(session.model.sheet().unwrap().top, 0);
+    assert_eq!(session.model.sheet().unwrap().report.outcome(), Outcome::NotStarted);
+}
+
+#[test]
+fn a_save_raises_the_generation_and_events_of_the_old_one_are_dropped() {
+    let mut session = session();
+    let old = session.model.generation;
+    let effects = session.send(Message::Saved(TENSOR));
+    assert_eq!(run_of(&effects), Some((old + 1, RunKind::Check)));
+    session.send(Message::Run(old, RunMessage::Event(RunEvent::Finished)));
+    assert!(session.model.run.is_some(), "the new run goes on");
+}
+
+#[test]
+fn after_a_save_the_view_goes_to_what_is_next_to_do() {
+    let mut session = session();
+    session.check([waits(), waits(), waits()]);
+    assert!(!in_view(&session, "tensor-add"));
+    session.send(Message::Saved(TENSOR));
+    session.check([PASSED, waits(), waits()]);
+    assert!(in_view(&session, "tensor-add"));
+    assert!(session.in_focus().contains("tensor-add"), "{}", session.in_focus());
+}
+
+#[test]
+fn after_a_save_the_view_goes_to_what_became_worse_first() {
+    let mut session = session();
+    session.check([PASSED, waits(), waits()]);
+    session.press("G");
+    session.wait(10);
+    session.send(Message::Saved(TENSOR));
+    session.check([failed(), PASSED, waits()]);
+    assert!(session.in_focus().contains("tensor-new"), "{}", session.in_focus());
+    session.press("G");
+    session.wait(10);
+    session.send(Message::Saved(TENSOR));
+    session.check([failed(), failed(), waits()]);
+    assert!(session.in_focus().contains("tensor-add"), "it is the one that changed");
+}
+
+#[test]
+fn the_view_stays_while_the_learner_is_reading() {
+    let mut session = session();
+    session.check([PASSED, waits(), waits()]);
+    session.wait(10);
+    session.press("gj");
+    let top = session.model.sheet().unwrap().top;
+    session.send(Message::Saved(TENSOR));
+    session.check([failed(), waits(), waits()]);
+    assert_eq!(session.model.sheet().unwrap().top, top);
+    session.wait(4);
+    session.send(Message::Saved(TENSOR));
+    session.check([PASSED, waits(), waits()]);
+    assert_ne!(session.model.sheet().unwrap().top, top, "reading ends after a while");
+}
+
+#[test]
+fn results_stay_in_view_as_old_ones_until_new_ones_come() {
+    let mut session = session();
+    session.check([PASSED, failed(), waits()]);
+    session.send(Message::Saved(TENSOR));
+    let sheet = session.model.sheet().unwrap();
+    assert_eq!((sheet.state("tensor-new"), sheet.is_old("tensor-new")), (CellState::Passed, true));
+    session.refused(14);
+    let sheet = session.model.sheet().unwrap();
+    assert!(sheet.is_old("tensor-new"), "the build failed: nothing is new");
+    assert_eq!(sheet.report.outcome(), Outcome::DoesNotCompile);
+    assert!(session.in_focus().contains("tensor-add"), "the error is in that cell");
+}
+
+#[test]
+fn a_check_is_remembered_and_all_green_starts_the_analyses() {
+    let mut session = session();
+    let effects = session.check([PASSED, PASSED, PASSED]);
+    let remembered = |kind: RunKind| move |effect: &Effect| matches!(effect, Effect::Remember(Fact::Run { kind: k, .. }) if *k == kind);
+    assert!(effects.iter().any(remembered(RunKind::Check)));
+    assert_eq!(run_of(&effects).unwrap().1, RunKind::Analysis);
+    let generation = session.model.generation;
+    let finished = Message::Run(generation, RunMessage::Event(RunEvent::Finished));
+    let effects = session.send(finished);
+    assert!(effects.iter().any(remembered(RunKind::Analysis)));
+    assert_eq!(run_of(&effects), None, "analyses start nothing");
+    assert_eq!(session.model.standings[&TENSOR].outcome, Outcome::Passed);
+}
+
+#[test]
+fn interrupt_stops_the_run_first_and_then_quits() {
+    let mut session = session();
+    assert_eq!(session.press("<C-c>"), [Effect::Cancel]);
+    assert!(session.model.run.is_none());
+    let old = session.model.generation - 1;
+    session.send(Message::Run(old, RunMessage::Event(RunEvent::Finished)));
+    assert_eq!(session.press("<C-c>"), [Effect::Cancel, Effect::Quit]);
+    assert_eq!(session.press("q"), [Effect::Cancel, Effect::Quit]);
+}
+
+#[test]
+fn hints_come_one_by_one_for_the_cell_to_do() {
+    let mut session = session();
+    session.check([waits(), waits(), waits()]);
+    let hint = |shown| {
+        let cell = "tensor-new".to_owned();
+        [Effect::Remember(Fact::Hint { module: TENSOR, cell, shown })]
+    };
+    assert_eq!(session.press("h"), hint(1));
+    assert_eq!(session.press("h"), hint(2));
+    assert_eq!(session.press("h"), [], "there are two");
+    assert!(session.model.note.as_ref().unwrap().0.text.contains("all 2 hints"));
+    assert!(in_view(&session, "tensor-new"));
+}
+
+#[test]
+fn the_editor_opens_where_the_work_is() {
+    let mut session = session();
+    let line = |session: &mut Session| match session.press("e")[..] {
+        [Effect::Edit { line, .. }] => line,
+        ref other => panic!("{other:?}"),
+    };
+    session.check([PASSED, waits(), waits()]);
+    session.wait(10);
+    session.send(Message::Saved(TENSOR));
+    session.check([PASSED, waits(), waits()]);
+    assert_eq!(line(&mut session), 14, "where the work on tensor-add begins");
+    session.send(Message::Saved(TENSOR));
+    session.refused(5);
+    assert_eq!(line(&mut session), 5, "at the compiler's error");
+}
+
+#[test]
+fn a_reset_asks_first() {
+    let mut session = session();
+    assert_eq!(session.press("xn"), []);
+    assert_eq!(session.press("xq"), [], "no other key gets through");
+    assert_eq!(session.model.overlay, Some(Overlay::Reset));
+    assert_eq!(session.press("y"), [Effect::Reset(TENSOR)]);
+    assert_eq!(session.model.overlay, None);
+}
+
+#[test]
+fn only_a_module_that_passes_joins_the_engine() {
+    let mut session = session();
+    session.check([PASSED, failed(), PASSED]);
+    assert_eq!(session.press("c"), []);
+    session.send(Message::Saved(TENSOR));
+    session.check([PASSED, PASSED, PASSED]);
+    assert!(matches!(session.press("c")[..], [Effect::Complete { module: TENSOR, .. }]));
+    session.send(Message::Saved(TENSOR));
+    assert_eq!(session.press("c"), [], "the text is another one now");
+}
+
+#[test]
+fn answers_are_hidden_until_asked_for_and_remembered_once() {
+    let mut session = session();
+    session.check([waits(), waits(), waits()]);
+    session.focus_on("cache-lines");
+    let question = "cache-lines".to_owned();
+    let effects = session.press("<Enter>");
+    assert_eq!(effects, [Effect::Remember(Fact::Answer { module: TENSOR, question })]);
+    assert!(session.model.sheet().unwrap().revealed.contains("cache-lines"));
+    assert_eq!(session.press("<Enter><Enter>"), []);
+}
+
+#[test]
+fn a_search_goes_around_and_ends_with_escape() {
+    let mut session = session();
+    session.press("/stride<Enter>");
+    assert!(!session.model.search.typing);
+    assert_eq!(session.model.measured.matches.len(), 1);
+    let top = session.model.sheet().unwrap().top;
+    assert!(top > 0);
+    session.press("gn");
+    assert_eq!(session.model.sheet().unwrap().top, top, "n finds it again");
+    session.press("<Esc>");
+    assert!(session.model.search.text.is_empty());
+    session.press("/nowhere<Enter>");
+    assert!(session.model.note.as_ref().unwrap().0.text.contains("nowhere"));
+}
+
+#[test]
+fn letters_of_a_search_are_no_keys() {
+    let mut session = session();
+    assert_eq!(session.press("/qxe<Backspace>"), []);
+    assert_eq!(session.model.search.text, "qx");
+}
+
+#[test]
+fn escape_never_quits() {
+    let mut session = session();
+    session.press("tz?");
+    for _ in 0..6 {
+        assert!(!session.press("<Esc>").contains(&Effect::Quit));
+    }
+    assert_eq!((session.model.overlay.clone(), session.model.results), (None, Results::Closed));
+}
+
+#[test]
+fn a_file_that_is_gone_is_said_and_picked_up_when_it_is_back() {
+    let mut session = session();
+    assert_eq!(session.send(Message::Gone(TENSOR)), [Effect::Cancel]);
+    assert!(matches!(session.model.sheet().unwrap().exercise, Exercise::Missing(_)));
+    assert!(session.model.run.is_none());
+    let effects = session.send(Message::Saved(TENSOR));
+    assert!(run_of(&effects).is_some());
+}
+
+#[test]
+fn a_file_that_cannot_be_read_ends_the_run() {
+    let mut session = session();
+    let text = Err("line 3 is not UTF-8".to_owned());
+    session.send(Message::Read { module: TENSOR, text, cells: vec![] });
+    assert!(session.model.run.is_none());
+    assert_eq!(session.press("e"), [], "there is nothing to edit");
+}
+
+#[test]
+fn what_the_machine_lacks_is_said() {
+    let mut session = session();
+    let failure = Failure::environment("rustc is missing").hint("Install it.");
+    let generation = session.model.generation;
+    session.send(Message::Run(generation, RunMessage::Failed(failure)));
+    let sheet = session.model.sheet().unwrap();
+    assert_eq!(sheet.trouble.as_deref(), Some("rustc is missing\n  Install it."));
+}
+
+#[test]
+fn a_save_of_another_module_brings_it_on_the_screen() {
+    let mut session = session();
+    session.check([waits(), waits(), waits()]);
+    session.wait(10);
+    assert_eq!(session.send(Message::Saved(ModuleId(2))), [Effect::Open(ModuleId(2))]);
+}
+
+#[test]
+fn many_saves_at_once_leave_the_module_on_the_screen() {
+    let mut session = session();
+    session.check([waits(), waits(), waits()]);
+    session.wait(10);
+    session.send(Message::Saved(TENSOR));
+    session.check([waits(), waits(), waits()]);
+    for other in [0, 2, 3] {
+        assert_eq!(session.send(Message::Saved(ModuleId(other))), []);
+    }
+}
+
+#[test]
+fn the_engine_is_switched_remembered_and_checked() {
+    let mut session = session();
+    let effects = session.press("m");
+    assert_eq!(effects[0], Effect::Remember(Fact::Engine(Engine::Reference)));
+    assert!(matches!(
+        effects[1],
+        Effect::Run { engine: Engine::Reference, kind: RunKind::Check, .. }
+    ));
+}
+
+#[test]
+fn what_is_at_the_top_stays_there_when_blocks_above_grow() {
+    let mut session = session();
+    session.check([waits(), waits(), waits()]);
+    session.press("G");
+    let line = |session: &Session| {
+        let top = session.model.sheet().unwrap().top;
+        let starts = &session.model.measured.starts;
+        let piece = starts.iter().rposition(|start| *start <= top).unwrap();
+        (piece, top - starts[piece])
+    };
+    session.press("k");
+    let before = line(&session);
+    session.refused(5);
+    assert_eq!(line(&session), before);
+}
+
+#[test]
+fn modules_are_chosen_from_the_list() {
+    let mut session = session();
+    assert_eq!(session.press("lj<Enter>"), [Effect::Open(ModuleId(2))]);
+    assert_eq!(session.press("]"), [Effect::Open(ModuleId(2))]);
+    assert_eq!(session.press("["), [Effect::Open(ModuleId(0))]);
+}
+
+#[test]
+fn a_click_on_a_question_shows_its_answer_and_the_wheel_scrolls() {
+    let mut session = session();
+    session.check([waits(), waits(), waits()]);
+    session.press("G");
+    let sheet = session.model.sheet().unwrap();
+    let is_question = |block: &Block| matches!(block, Block::Question { .. });
+    let piece = 1 + sheet.lesson.blocks.iter().position(is_question).unwrap();
+    let row = session.model.measured.starts[piece] + 1 - sheet.top + 1;
+    let row = u16::try_from(row).unwrap();
+    let effects = session.send(Message::Click { column: 10, row });
+    assert!(matches!(effects[..], [Effect::Remember(Fact::Answer { .. })]));
+    session.send(Message::Wheel { column: 10, row: 5, down: false });
+    assert!(session.model.scrolled.is_some());
+}
+
+#[test]
+fn notes_fade_but_troubles_stay_until_a_key() {
+    let mut session = session();
+    session.send(Message::Said("done".into()));
+    session.wait(7);
+    assert_eq!(session.model.note, None);
+    session.send(Message::Failed("no disk".into()));
+    session.wait(60);
+    assert!(session.model.note.is_some());
+    session.press("j");
+    assert_eq!(session.model.note, None);
+}
+
+#[test]
+fn any_key_at_any_size_is_harmless() {
+    let keys =
+        ["j", "k", "g", "G", "n", "p", "t", "z", "J", "K", "h", "e", "a", "l", "s", "?", "/", "x"];
+    for size in [(0, 0), (1, 1), (60, 20), (500, 200)] {
+        let mut session = Session::opened(size);
+        for key in keys.iter().chain(&keys) {
+            session.press(key);
+            session.press("<Esc>");
+        }
+        let page = session.page();
+        drop(update(&mut session.model, Duration::MAX, Message::LaidOut(page.measured)));
+    }
+}

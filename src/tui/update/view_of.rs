@@ -1,0 +1,92 @@
+//! The place in the lesson: what is in view, and when it moves by itself. Comes in: what the view
+//! measured. Not here: keys.
+
+use crate::tui::model::{Measured, Model};
+use std::time::Duration;
+
+/// For this long after the learner moved the view it does not move by itself.
+const READING: Duration = Duration::from_secs(3);
+
+/// Whether the learner moved the view a moment ago.
+pub(super) fn is_reading(model: &Model) -> bool {
+    model.scrolled.is_some_and(|at| model.now < at + READING)
+}
+
+/// Moves the view by lines.
+pub(super) fn scroll(model: &mut Model, lines: isize) {
+    model.scrolled = Some(model.now);
+    let last = last_top(&model.measured);
+    if let Some(sheet) = model.sheet_mut() {
+        sheet.focus = None;
+        sheet.bring = None;
+        sheet.top = sheet.top.saturating_add_signed(lines).min(last);
+    }
+}
+
+/// Chooses a piece and brings it into view.
+pub(super) fn go_to_piece(model: &mut Model, piece: usize) {
+    if let Some(sheet) = model.sheet_mut() {
+        sheet.focus = Some(piece);
+        sheet.bring = Some(piece);
+    }
+}
+
+/// Puts a line near the top of the view.
+pub(super) fn go_to_line(model: &mut Model, line: usize) {
+    let last = last_top(&model.measured);
+    let context = model.measured.height / 4;
+    if let Some(sheet) = model.sheet_mut() {
+        sheet.focus = None;
+        sheet.bring = None;
+        sheet.top = line.saturating_sub(context).min(last);
+    }
+}
+
+/// Takes a new layout into account: what was at the top stays there though pieces above it grew or
+/// the width changed, and the piece to bring comes into view.
+pub(super) fn laid_out(model: &mut Model, measured: Measured) {
+    let old = std::mem::replace(&mut model.measured, measured);
+    let measured = model.measured.clone();
+    model.results_top =
+        model.results_top.min(measured.results.0.saturating_sub(measured.results.1));
+    if let Some(super::super::model::Overlay::Help(top)) = &mut model.overlay {
+        *top = (*top).min(measured.help.0.saturating_sub(measured.help.1));
+    }
+    let Some(sheet) = model.sheet_mut() else { return };
+    if old.module == measured.module && old.starts != measured.starts {
+        sheet.top = same_place(sheet.top, &old, &measured);
+    }
+    if measured.height == 0 {
+        return;
+    }
+    if let Some(piece) = sheet.bring.take() {
+        sheet.top = bring(piece, sheet.top, &measured);
+    }
+    sheet.top = sheet.top.min(last_top(&measured));
+}
+
+fn last_top(measured: &Measured) -> usize {
+    measured.total.saturating_sub(measured.height)
+}
+
+/// The line that is now where `top` was: the same line of the same piece.
+fn same_place(top: usize, old: &Measured, new: &Measured) -> usize {
+    let piece = old.starts.iter().rposition(|start| *start <= top).unwrap_or(0);
+    let (Some(was), Some(is)) = (old.starts.get(piece), new.starts.get(piece)) else { return top };
+    let length = |measured: &Measured, start: usize| {
+        measured.starts.get(piece + 1).copied().unwrap_or(measured.total) - start
+    };
+    let (before, after) = (length(old, *was).max(1), length(new, *is));
+    is + (top - was) * after / before
+}
+
+/// The first line to show so that a piece is in view: unchanged when it is wholly in view already.
+fn bring(piece: usize, top: usize, measured: &Measured) -> usize {
+    let Some(start) = measured.starts.get(piece).copied() else { return top };
+    let end = measured.starts.get(piece + 1).copied().unwrap_or(measured.total);
+    if start >= top && end <= top + measured.height {
+        return top;
+    }
+    let room = measured.height.saturating_sub(end - start);
+    start.saturating_sub(room / 3)
+}

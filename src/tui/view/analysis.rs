@@ -1,0 +1,154 @@
+//! The block of an analysis: what it reported, as tables, charts, figures, pictures and sentences.
+//! Also the block that collects the learner's own figures. Comes in: reported items. Goes out: lines.
+
+use super::block::{self, framed, head, say};
+use super::text::wrap;
+use super::{chart, exercise, markdown, picture, table};
+use crate::report::{AnalysisState, figures, human};
+use crate::runner::event::{RunKind, Verdict};
+use crate::tui::keymap::{self, Action};
+use crate::tui::model::{Look, Model, Sheet};
+use crate::tui::theme::{Role, style};
+use ratatui::text::{Line, Span};
+use tinytorch::report::{Item, Metric, Progress};
+
+/// Lines of what an analysis that broke off had printed.
+const PRINTED: usize = 12;
+
+/// The block of an analysis.
+#[must_use]
+pub fn lines(
+    model: &Model,
+    sheet: &Sheet,
+    (name, text): (&str, &str),
+    (width, focused): (usize, bool),
+) -> Vec<Line<'static>> {
+    let inner = width.saturating_sub(block::BAR);
+    let state = sheet.report.analyses.iter().find(|analysis| analysis.name == name);
+    let measuring =
+        model.run_here().is_some_and(|run| run.kind == RunKind::Analysis) && model.run.is_some();
+    let (glyph, word, role) = match state {
+        Some(AnalysisState { old: true, .. }) => ("◌", "old", Role::Wait),
+        Some(AnalysisState { ended: None, .. }) if measuring => ("◐", "measuring", Role::Busy),
+        Some(AnalysisState { ended: Some(end), .. }) if end.verdict != Verdict::Passed => {
+            ("✗", human::verdict(&end.verdict).0, Role::Bad)
+        }
+        Some(_) => ("✓", "measured", Role::Good),
+        None if measuring => ("◐", "waiting", Role::Busy),
+        None => ("◌", "not measured yet", Role::Dim),
+    };
+    let right = vec![Span::styled(format!("{glyph} {word}"), style(role))];
+    let mut lines = vec![head("analysis", name, right, inner)];
+    lines.extend(markdown::lay_out(text, inner, &model.inks));
+    match state {
+        None => lines.extend(when(inner)),
+        Some(state) => {
+            lines.extend(items(&state.items, inner, model.look));
+            lines.extend(broken(state, inner));
+        }
+    }
+    framed(lines, role, focused)
+}
+
+fn when(width: usize) -> Vec<Line<'static>> {
+    let key = keymap::key(Action::Analyse);
+    let text = format!("runs by itself once every test passes; {key} runs it now");
+    say(&text, Role::Dim, width)
+}
+
+/// Reported items, one below the other; figures and sentences stand close, tables and charts apart.
+#[must_use]
+pub fn items(items: &[Item], width: usize, look: Look) -> Vec<Line<'static>> {
+    let small = |item: &Item| matches!(item, Item::Metric(_) | Item::Insight(_));
+    let mut lines = vec![];
+    let mut before = false;
+    for item in items {
+        if !(before && small(item)) {
+            lines.push(Line::default());
+        }
+        before = small(item);
+        lines.extend(self::item(item, width, look));
+    }
+    lines
+}
+
+/// Why an analysis did not come to its end.
+#[must_use]
+pub fn broken(state: &AnalysisState, width: usize) -> Vec<Line<'static>> {
+    let Some(end) = state.ended.as_ref().filter(|end| end.verdict != Verdict::Passed) else {
+        return vec![];
+    };
+    let (word, more) = human::verdict(&end.verdict);
+    let mut lines = say(&format!("{word}: {more}"), Role::Bad, width);
+    lines.extend(exercise::printed(&end.output.text, PRINTED, width));
+    lines
+}
+
+fn item(item: &Item, width: usize, look: Look) -> Vec<Line<'static>> {
+    match item {
+        Item::Table(table) => table::report(table, width),
+        Item::Chart(chart) => chart::lines(chart, width, look),
+        Item::Metric(metric) => self::metric(metric, width),
+        Item::Picture(picture) => picture::lines(picture, width, look),
+        Item::Insight(insight) => {
+            let arrow = [Span::styled("→ ", style(Role::Key))];
+            wrap(&[Span::raw(insight.text.clone())], width, &arrow, &[Span::raw("  ")])
+        }
+        Item::Progress(progress) => vec![self::progress(progress, width)],
+    }
+}
+
+/// One figure, its target, and where it comes from.
+fn metric(metric: &Metric, width: usize) -> Vec<Line<'static>> {
+    let (glyph, role) = match metric.is_met() {
+        Some(true) => ("✓ ", Role::Good),
+        Some(false) => ("✗ ", Role::Bad),
+        None => ("", Role::Strong),
+    };
+    let mut spans = vec![
+        Span::raw(format!("{} ", metric.name)),
+        Span::styled(
+            format!("{glyph}{}", figures::figure(metric.value, &metric.unit)),
+            style(role),
+        ),
+    ];
+    if let Some(target) = metric.target {
+        let met = if metric.is_met() == Some(true) { "met" } else { "missed" };
+        let target = figures::target(target, &metric.unit);
+        spans.push(Span::styled(format!(" · target {target}, {met}"), style(Role::Dim)));
+    }
+    spans.push(Span::styled(format!(" · {}", figures::origin(&metric.origin)), style(Role::Dim)));
+    wrap(&spans, width, &[], &[Span::raw("  ")])
+}
+
+fn progress(progress: &Progress, width: usize) -> Line<'static> {
+    let room = (width / 3).min(30);
+    let done = if progress.total == 0 {
+        0
+    } else {
+        let share = progress.done.min(progress.total) as f64 / progress.total as f64;
+        (share * room as f64) as usize
+    };
+    super::text::clip(
+        &[
+            Span::styled("█".repeat(done), style(Role::Busy)),
+            Span::styled("░".repeat(room - done), style(Role::Dim)),
+            Span::raw(format!(" {} {} of {}", progress.label, progress.done, progress.total)),
+        ],
+        width,
+    )
+}
+
+/// The learner's own figures, collected from every analysis of the lesson.
+#[must_use]
+pub fn figures_block(sheet: &Sheet, (width, focused): (usize, bool)) -> Vec<Line<'static>> {
+    let inner = width.saturating_sub(block::BAR);
+    let old = sheet.report.analyses.iter().any(|analysis| analysis.old);
+    let mut lines = vec![head("", "Your figures", block::old(old), inner)];
+    let metrics: Vec<_> = sheet.report.metrics().collect();
+    if metrics.is_empty() {
+        lines.extend(say("measured once the analyses have run", Role::Dim, inner));
+    }
+    lines.extend(metrics.into_iter().flat_map(|metric| self::metric(metric, inner)));
+    framed(lines, Role::Live, focused)
+}

@@ -1,0 +1,128 @@
+//! The lesson as pieces of lines: the banner, then each block. Comes in: a model. Goes out: lines for
+//! each piece. Not here: which of them are in view.
+
+use super::block::{self, framed, head, say};
+use super::text::{clip, wrap};
+use super::{analysis, diagnostic, exercise, explorable, markdown, milestone, question};
+use crate::curriculum::lesson::Block;
+use crate::report::human;
+use crate::tui::model::{Exercise, Model, Sheet};
+use crate::tui::theme::{Role, style};
+use ratatui::text::{Line, Span};
+
+/// Compiler errors outside of every cell that the banner shows; the results have all.
+const ERRORS: usize = 3;
+
+/// What stands above the first block: the title, and what is wrong with file, cells or lesson.
+#[must_use]
+pub fn banner(model: &Model, sheet: &Sheet, width: usize) -> Vec<Line<'static>> {
+    let head = &sheet.lesson.head;
+    let mut lines = vec![];
+    if !head.title.is_empty() {
+        lines.extend(say(&head.title, Role::Heading, width));
+        lines.extend(say(&head.subtitle, Role::Emphasis, width));
+        lines.extend(facts(sheet, width));
+    }
+    let width = width.saturating_sub(block::BAR);
+    let mut news = vec![];
+    if let Exercise::Missing(reason) = &sheet.exercise {
+        news.extend(say(&format!("✗ {}: {reason}", sheet.file), Role::Bad, width));
+    }
+    if let Some(trouble) = &sheet.trouble {
+        news.extend(say(trouble, Role::Bad, width));
+    }
+    for notice in &sheet.report.notices {
+        news.extend(say(&format!("! {}", human::notice(notice)), Role::Wait, width));
+    }
+    let unplaced: Vec<_> =
+        sheet.report.errors().filter(|error| sheet.place(error).is_none()).collect();
+    for error in unplaced.iter().take(ERRORS) {
+        news.extend(diagnostic::lines(error, &model.inks, width));
+    }
+    if unplaced.len() > ERRORS {
+        let more = crate::failure::count(unplaced.len() - ERRORS, "more error");
+        news.extend(say(&more, Role::Bad, width));
+    }
+    for problem in &sheet.lesson.problems {
+        let text = format!("! line {} of this lesson: {}", problem.line, problem.message);
+        news.extend(say(&text, Role::Wait, width));
+    }
+    if !news.is_empty() {
+        lines.push(Line::default());
+        lines.extend(framed(news, Role::Bad, false));
+    }
+    lines
+}
+
+/// Time, difficulty, what comes before.
+fn facts(sheet: &Sheet, width: usize) -> Vec<Line<'static>> {
+    let head = &sheet.lesson.head;
+    let level = usize::from(head.difficulty.min(4));
+    let mut facts =
+        format!("{} · difficulty {}{}", head.time, "●".repeat(level), "○".repeat(4 - level));
+    if !head.prerequisites.is_empty() {
+        facts.push_str(&format!(" · after {}", head.prerequisites.join(", ")));
+    }
+    say(&facts, Role::Dim, width)
+}
+
+/// One block. Prose comes from a cache of its caller.
+#[must_use]
+pub fn piece(model: &Model, sheet: &Sheet, piece: usize, width: usize) -> Vec<Line<'static>> {
+    let focused = model.focus() == Some(piece);
+    let Some(block) = sheet.block(piece) else { return vec![] };
+    match block {
+        Block::Prose { text } => {
+            // The banner has the title already.
+            let titled = piece == 1 && !sheet.lesson.head.title.is_empty();
+            let rest = text.split_once('\n').filter(|(first, _)| titled && first.starts_with("# "));
+            markdown::lay_out(rest.map_or(text.as_str(), |(_, rest)| rest), width, &model.inks)
+        }
+        Block::Diagram { title, text } => diagram(title, text, width),
+        Block::Exercise { cell, hints } => {
+            exercise::lines(sheet, (piece, cell), hints, &model.inks, (width, focused))
+        }
+        Block::Analysis { name, text } => {
+            analysis::lines(model, sheet, (name, text), (width, focused))
+        }
+        Block::Question { id, question, answer } => {
+            question::lines(sheet, (id, question, answer), &model.inks, (width, focused))
+        }
+        Block::Figures => analysis::figures_block(sheet, (width, focused)),
+        Block::Explorable { name } => explorable::lines(sheet, name, model.look, (width, focused)),
+        Block::Milestone { name } => milestone::lines(model, sheet, name, (width, focused)),
+        Block::Unknown { line, word, text } => unknown(*line, word, text, (width, focused)),
+    }
+}
+
+/// A picture in text; where it is too wide, what is cut is said.
+fn diagram(title: &str, text: &str, width: usize) -> Vec<Line<'static>> {
+    let inner = width.saturating_sub(2);
+    let widest = text.lines().map(|line| Span::raw(line).width()).max().unwrap_or(0);
+    let mut caption = title.to_owned();
+    if widest > inner {
+        caption.push_str(&format!(" (cut: {} columns needed)", widest + 2));
+    }
+    let caption = Span::styled(caption, style(Role::Emphasis).patch(style(Role::Dim)));
+    let indent = [Span::raw("  ")];
+    let mut lines = wrap(&[caption], width, &indent, &indent);
+    lines.push(Line::default());
+    lines.extend(
+        text.lines().map(|line| clip(&[Span::raw("  "), Span::raw(line.to_owned())], width)),
+    );
+    lines
+}
+
+/// A block that the tutor does not know, shown as it stands in the file.
+fn unknown(
+    line: usize,
+    word: &str,
+    text: &str,
+    (width, focused): (usize, bool),
+) -> Vec<Line<'static>> {
+    let inner = width.saturating_sub(block::BAR);
+    let state = vec![Span::styled(format!("! unknown, line {line}"), style(Role::Wait))];
+    let mut lines = vec![head("block", word, state, inner)];
+    lines.extend(say(text, Role::Dim, inner));
+    framed(lines, Role::Wait, focused)
+}

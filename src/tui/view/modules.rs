@@ -1,0 +1,49 @@
+//! The list of modules with how each stands.
+
+use super::text::both_ends;
+use crate::curriculum::{MODULES, Module};
+use crate::report::Outcome;
+use crate::tui::model::{Model, Standing};
+use crate::tui::theme::{Role, style};
+use ratatui::text::{Line, Span};
+
+/// One line for each module, under a heading; the one on screen is marked, the one under the cursor
+/// stands out.
+#[must_use]
+pub fn lines(model: &Model, cursor: Option<usize>, width: usize) -> Vec<Line<'static>> {
+    let mut lines = vec![Line::styled(" MODULES", style(Role::Dim))];
+    lines.extend(MODULES.iter().enumerate().map(|(index, module)| {
+        let line = line(model, module, width);
+        if cursor == Some(index) { line.patch_style(style(Role::Selected)) } else { line }
+    }));
+    lines
+}
+
+fn line(model: &Model, module: &Module, width: usize) -> Line<'static> {
+    let standing = model.standings.get(&module.id).copied().unwrap_or_default();
+    let here = module.id == model.module;
+    let (glyph, role) = glyph(standing);
+    let name = if here { Role::Strong } else { Role::Text };
+    let left = vec![
+        Span::styled(if here { "▸" } else { " " }, style(Role::Key)),
+        Span::styled(format!("{glyph} "), style(role)),
+        Span::styled(format!("{:02} {}", module.id.0, module.title), style(name)),
+    ];
+    let mine = if standing.completed { "mine " } else { "" };
+    let count = match standing.tests {
+        0 => String::new(),
+        tests => format!("{}/{tests}", standing.passed),
+    };
+    both_ends(left, vec![Span::styled(format!("{mine}{count}"), style(Role::Dim))], width)
+}
+
+const fn glyph(standing: Standing) -> (&'static str, Role) {
+    match standing.outcome {
+        Outcome::Passed => ("✓", Role::Good),
+        Outcome::DoesNotCompile => ("✗", Role::Bad),
+        Outcome::Unfinished => ("◐", Role::Wait),
+        Outcome::NotStarted => ("○", Role::Dim),
+        Outcome::Unknown if standing.tests > 0 => ("◌", Role::Dim),
+        Outcome::Unknown => ("·", Role::Dim),
+    }
+}

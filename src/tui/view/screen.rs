@@ -1,0 +1,270 @@
+//! The whole screen. Comes in: a model, and a cache of laid-out prose. Goes out: a page (what there
+//! is to show, measured), then a frame. Same model, same frame.
+
+use super::{help, lesson, modules, results, status, too_small};
+use crate::curriculum::ModuleId;
+use crate::curriculum::lesson::Block;
+use crate::tui::layout::{Area, Regions, regions};
+use crate::tui::model::{Measured, Model, Overlay, Sheet};
+use crate::tui::theme::{self, Role, style};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span, Text};
+use ratatui::widgets::{Block as Border, Clear, Scrollbar, ScrollbarOrientation, ScrollbarState};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// Prose is easiest to read in lines of this width or less.
+const PROSE: usize = 92;
+/// Empty columns at both sides of the text.
+const MARGIN: u16 = 2;
+
+/// Prose that was laid out before. It changes with the width, the look, and the colours of code.
+#[derive(Debug, Default)]
+pub struct Cache {
+    width: usize,
+    inks: usize,
+    pieces: HashMap<(ModuleId, usize), Lines>,
+}
+
+type Lines = Rc<Vec<Line<'static>>>;
+
+/// What there is to show.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// The lesson, piece by piece.
+    pieces: Vec<Lines>,
+    /// All results.
+    results: Vec<Line<'static>>,
+    /// The help.
+    help: Vec<Line<'static>>,
+    /// How long all of it is.
+    pub measured: Measured,
+}
+
+/// Lays out what the model shows.
+#[must_use]
+pub fn lay_out(model: &Model, cache: &mut Cache) -> Page {
+    let Some(regions) = regions(model.size, model.results) else { return Page::default() };
+    let width = text_width(regions.lesson);
+    let mut page = Page::default();
+    if let Some(sheet) = model.sheet() {
+        page.pieces = pieces(model, sheet, width, cache);
+        page.measured = measure(model, &page.pieces);
+        if let Some(area) = regions.results {
+            page.results = results::lines(sheet, &model.inks, text_width(area).max(1));
+            page.measured.results =
+                (page.results.len(), usize::from(area.height.saturating_sub(1)));
+        }
+    }
+    page.measured.height = usize::from(regions.lesson.height);
+    if matches!(model.overlay, Some(Overlay::Help(_))) {
+        page.help = help::lines();
+        page.measured.help = (page.help.len(), usize::from(help_area(&page, &regions).height) - 2);
+    }
+    page
+}
+
+fn text_width(area: Area) -> usize {
+    // One column more at the right for the scroll bar.
+    usize::from(area.width.saturating_sub(2 * MARGIN + 1)).min(PROSE)
+}
+
+fn pieces(model: &Model, sheet: &Sheet, width: usize, cache: &mut Cache) -> Vec<Lines> {
+    if cache.width != width || cache.inks != model.inks.len() {
+        *cache = Cache { width, inks: model.inks.len(), pieces: HashMap::new() };
+    }
+    let mut pieces = vec![Rc::new(lesson::banner(model, sheet, width))];
+    for (index, block) in sheet.lesson.blocks.iter().enumerate() {
+        let piece = index + 1;
+        let lay_out = || {
+            let mut lines = vec![Line::default()];
+            lines.extend(lesson::piece(model, sheet, piece, width));
+            Rc::new(lines)
+        };
+        pieces.push(match block {
+            Block::Prose { .. } | Block::Diagram { .. } => {
+                let key = (model.module, piece);
+                Rc::clone(cache.pieces.entry(key).or_insert_with(lay_out))
+            }
+            _ => lay_out(),
+        });
+    }
+    pieces
+}
+
+fn measure(model: &Model, pieces: &[Lines]) -> Measured {
+    let mut starts = vec![];
+    let mut total = 0;
+    for piece in pieces {
+        starts.push(total);
+        total += piece.len();
+    }
+    let wanted = model.search.text.to_lowercase();
+    let all = pieces.iter().flat_map(|piece| piece.iter()).enumerate();
+    let matches = if wanted.is_empty() {
+        vec![]
+    } else {
+        all.filter(|(_, line)| line.to_string().to_lowercase().contains(&wanted))
+            .map(|(number, _)| number)
+            .collect()
+    };
+    Measured { module: Some(model.module), starts, total, matches, ..Measured::default() }
+}
+
+/// Draws what was laid out.
+pub fn draw(frame: &mut Frame<'_>, model: &Model, page: &Page) {
+    match regions(model.size, model.results) {
+        None => too_small::draw(frame, model.size),
+        Some(regions) => parts(frame, model, page, &regions),
+    }
+    theme::finish(frame.buffer_mut(), model.look);
+}
+
+fn parts(frame: &mut Frame<'_>, model: &Model, page: &Page, regions: &Regions) {
+    put(frame, regions.title, &[status::title(model)]);
+    if let Some(area) = regions.modules {
+        let cursor = match model.overlay {
+            Some(Overlay::Modules(line)) => Some(line),
+            _ => None,
+        };
+        put(frame, area, &modules::lines(model, cursor, usize::from(area.width) - 1));
+    }
+    match model.sheet() {
+        Some(sheet) => {
+            let lines = visible(model, sheet, page);
+            put(frame, regions.lesson.inset(MARGIN), &lines);
+            bar(frame, regions.lesson, sheet.top, page.measured.total);
+        }
+        None => {
+            let text = Line::styled("opening the lesson …", style(Role::Dim));
+            put(frame, regions.lesson.inset(MARGIN), &[text]);
+        }
+    }
+    if let Some(area) = regions.results {
+        panel(frame, model, page, area);
+    }
+    put(frame, regions.status, &[status::line(model)]);
+    put(frame, regions.keys, &[status::keys(model)]);
+    overlay(frame, model, page, regions);
+}
+
+/// The lines of the lesson in view, with what the search found marked.
+fn visible(model: &Model, sheet: &Sheet, page: &Page) -> Vec<Line<'static>> {
+    let all = page.pieces.iter().flat_map(|piece| piece.iter());
+    let lines = all.skip(sheet.top).take(page.measured.height);
+    lines.map(|line| marked(line, &model.search.text)).collect()
+}
+
+/// A line with every match of the search in another style. Matches may run across spans.
+fn marked(line: &Line<'static>, wanted: &str) -> Line<'static> {
+    let wanted: Vec<char> = wanted.chars().flat_map(char::to_lowercase).collect();
+    let letters: Vec<(char, ratatui::style::Style)> = line
+        .spans
+        .iter()
+        .flat_map(|span| span.content.chars().map(|letter| (letter, span.style)))
+        .collect();
+    let same = |at: usize| {
+        letters.len() >= at + wanted.len()
+            && letters[at..]
+                .iter()
+                .zip(&wanted)
+                .all(|((letter, _), wanted)| letter.to_lowercase().next() == Some(*wanted))
+    };
+    if wanted.is_empty() || !(0..letters.len()).any(same) {
+        return line.clone();
+    }
+    let mut result = Line::default().style(line.style);
+    let mut until = 0;
+    for (at, (letter, style)) in letters.iter().enumerate() {
+        if same(at) {
+            until = at + wanted.len();
+        }
+        let style = if at < until { style.patch(theme::style(Role::Match)) } else { *style };
+        match result.spans.last_mut() {
+            Some(span) if span.style == style => span.content.to_mut().push(*letter),
+            _ => result.spans.push(Span::styled(letter.to_string(), style)),
+        }
+    }
+    result
+}
+
+fn panel(frame: &mut Frame<'_>, model: &Model, page: &Page, area: Area) {
+    let rule = Area { height: 1, ..area };
+    put(frame, rule, &[status::rule("results", usize::from(area.width))]);
+    let body = Area { y: area.y + 1, height: area.height - 1, ..area };
+    let height = usize::from(body.height);
+    let lines: Vec<Line<'static>> =
+        page.results.iter().skip(model.results_top).take(height).cloned().collect();
+    put(frame, body.inset(MARGIN), &lines);
+    bar(frame, body, model.results_top, page.results.len());
+}
+
+fn bar(frame: &mut Frame<'_>, area: Area, top: usize, total: usize) {
+    let height = usize::from(area.height);
+    if total <= height || height == 0 {
+        return;
+    }
+    let mut state =
+        ScrollbarState::new(total - height + 1).position(top).viewport_content_length(height);
+    let bar = Scrollbar::new(ScrollbarOrientation::VerticalRight)
+        .begin_symbol(None)
+        .end_symbol(None)
+        .track_symbol(None)
+        .thumb_symbol("▕")
+        .style(style(Role::Dim));
+    frame.render_stateful_widget(bar, rect(area), &mut state);
+}
+
+fn overlay(frame: &mut Frame<'_>, model: &Model, page: &Page, regions: &Regions) {
+    match &model.overlay {
+        Some(Overlay::Help(top)) => {
+            let area = help_area(page, regions);
+            let height = usize::from(area.height.saturating_sub(2));
+            let lines: Vec<_> = page.help.iter().skip(*top).take(height).cloned().collect();
+            window(frame, area, "keys", lines);
+        }
+        Some(Overlay::Modules(line)) if regions.modules.is_none() => {
+            let lines = modules::lines(model, Some(*line), 40);
+            let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
+            window(frame, centred(regions, 44, height), "modules", lines);
+        }
+        Some(Overlay::Reset) => {
+            window(frame, centred(regions, 56, 6), "reset", status::reset(model));
+        }
+        Some(Overlay::Modules(_)) | None => {}
+    }
+}
+
+fn help_area(page: &Page, regions: &Regions) -> Area {
+    let height = u16::try_from(page.help.len()).unwrap_or(u16::MAX).saturating_add(2);
+    centred(regions, 60, height)
+}
+
+/// A window in the middle, no larger than the screen.
+fn centred(regions: &Regions, width: u16, height: u16) -> Area {
+    let (columns, rows) = (regions.status.width, regions.status.y);
+    let (width, height) = (width.min(columns), height.min(rows));
+    Area { x: (columns - width) / 2, y: (rows - height) / 2, width, height }
+}
+
+fn window(frame: &mut Frame<'_>, area: Area, title: &'static str, lines: Vec<Line<'static>>) {
+    let border = Border::bordered()
+        .border_type(ratatui::widgets::BorderType::Rounded)
+        .border_style(style(Role::Dim))
+        .title(Span::styled(format!(" {title} "), style(Role::Heading)));
+    let inside = border.inner(rect(area));
+    frame.render_widget(Clear, rect(area));
+    frame.render_widget(border, rect(area));
+    frame.render_widget(Text::from(lines), inside);
+}
+
+fn put(frame: &mut Frame<'_>, area: Area, lines: &[Line<'static>]) {
+    for (y, line) in (area.y..area.y + area.height).zip(lines) {
+        frame.render_widget(line, Rect::new(area.x, y, area.width, 1));
+    }
+}
+
+const fn rect(area: Area) -> Rect {
+    Rect { x: area.x, y: area.y, width: area.width, height: area.height }
+}

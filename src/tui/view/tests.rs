@@ -1,0 +1,162 @@
+//! Whole screens as pictures, and every size.
+
+use super::draw;
+use crate::runner::event::Verdict;
+use crate::tui::fixture::{Session, TENSOR, failed, waits};
+use crate::tui::message::Message;
+use crate::tui::model::Look;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Cell;
+use std::time::Duration;
+use unicode_width::UnicodeWidthStr;
+
+fn picture(session: &mut Session) -> String {
+    let (width, height) = session.model.size;
+    let page = session.page();
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| draw(frame, &session.model, &page)).unwrap();
+    let cells = &terminal.backend().buffer().content;
+    let rows = cells.chunks(usize::from(width.max(1))).map(row);
+    rows.collect::<Vec<_>>().join("\n")
+}
+
+/// The text of a row; the cell behind a wide symbol shows nothing.
+fn row(cells: &[Cell]) -> String {
+    let mut text = String::new();
+    let mut cells = cells.iter();
+    while let Some(cell) = cells.next() {
+        text.push_str(cell.symbol());
+        for _ in 1..cell.symbol().width() {
+            cells.next();
+        }
+    }
+    text.trim_end().to_owned()
+}
+
+fn failing(size: (u16, u16)) -> Session {
+    let mut session = Session::opened(size);
+    session.check([Verdict::Passed, failed(), waits()]);
+    session.wait(10);
+    session
+}
+
+#[test]
+fn a_lesson_opens_at_60x20() {
+    let mut session = Session::opened((60, 20));
+    insta::assert_snapshot!(picture(&mut session));
+}
+
+#[test]
+fn a_failure_at_60x20() {
+    insta::assert_snapshot!(picture(&mut failing((60, 20))));
+}
+
+#[test]
+fn a_failure_at_90x30() {
+    insta::assert_snapshot!(picture(&mut failing((90, 30))));
+}
+
+#[test]
+fn a_lesson_with_modules_and_results_at_140x45() {
+    let mut session = failing((140, 45));
+    session.press("tg");
+    insta::assert_snapshot!(picture(&mut session));
+}
+
+#[test]
+fn a_compiler_error_beside_old_results_at_90x30() {
+    let mut session = failing((90, 30));
+    session.send(Message::Saved(TENSOR));
+    session.refused(14);
+    insta::assert_snapshot!(picture(&mut session));
+}
+
+#[test]
+fn measured_figures_at_90x30() {
+    let mut session = Session::opened((90, 30));
+    session.check([Verdict::Passed, Verdict::Passed, Verdict::Passed]);
+    session.measure();
+    insta::assert_snapshot!(picture(&mut session));
+}
+
+#[test]
+fn questions_figures_and_an_unknown_block_at_90x45() {
+    let mut session = Session::opened((90, 45));
+    session.check([Verdict::Passed, Verdict::Passed, Verdict::Passed]);
+    session.measure();
+    session.focus_on("cache-lines");
+    session.press("<Enter>G");
+    insta::assert_snapshot!(picture(&mut session));
+}
+
+#[test]
+fn hints_stand_in_their_block_at_90x30() {
+    let mut session = failing((90, 30));
+    session.press("h");
+    insta::assert_snapshot!(picture(&mut session));
+}
+
+#[test]
+fn the_help_at_60x20() {
+    let mut session = failing((60, 20));
+    session.press("?");
+    insta::assert_snapshot!(picture(&mut session));
+}
+
+#[test]
+fn a_reset_is_asked_for_at_60x20() {
+    let mut session = failing((60, 20));
+    session.press("x");
+    insta::assert_snapshot!(picture(&mut session));
+}
+
+#[test]
+fn a_missing_file_is_said_at_60x20() {
+    let mut session = failing((60, 20));
+    session.send(Message::Gone(TENSOR));
+    session.press("g");
+    insta::assert_snapshot!(picture(&mut session));
+}
+
+#[test]
+fn plain_letters_where_there_is_no_utf_8() {
+    let mut session = failing((90, 30));
+    session.model.look = Look { ascii: true, color: false };
+    session.press("l");
+    let picture = picture(&mut session);
+    assert!(picture.is_ascii(), "{picture}");
+    insta::assert_snapshot!(picture);
+}
+
+#[test]
+fn below_the_smallest_size_one_line_says_what_is_needed() {
+    let mut session = Session::opened((40, 5));
+    assert_eq!(picture(&mut session).trim_end(), "needs 60x20, is 40x5");
+}
+
+#[test]
+fn no_size_makes_it_panic() {
+    let sizes = (0..=40).flat_map(|width| (0..=40).map(move |height| (width, height)));
+    let usable = [(60, 20), (61, 21), (80, 24), (109, 33), (110, 33), (500, 200)];
+    let mut session = failing((60, 20));
+    for (width, height) in sizes.chain(usable) {
+        session.send(Message::Resized(width, height));
+        drop(picture(&mut session));
+    }
+    for (width, height) in usable {
+        session.send(Message::Resized(width, height));
+        for keys in ["t", "z", "?", "<Esc>", "l", "<Esc>", "x", "n", "/a", "<Esc>"] {
+            session.press(keys);
+            drop(picture(&mut session));
+        }
+    }
+}
+
+#[test]
+fn the_same_model_gives_the_same_frame() {
+    let mut session = failing((90, 30));
+    let first = picture(&mut session);
+    session.now += Duration::from_secs(100);
+    assert_eq!(picture(&mut session), first);
+}
