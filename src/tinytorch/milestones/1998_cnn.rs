@@ -15,7 +15,7 @@ use tinytorch::tensor::Tensor;
 use tinytorch::training::{CosineSchedule, Trainer, TrainingError};
 
 const SEEDS: [u64; 5] = [1, 2, 3, 4, 5];
-const EPOCHS: usize = 30;
+const EPOCHS: usize = 20;
 
 /// One training run with its figures.
 struct Run {
@@ -101,7 +101,7 @@ fn run(out: &mut Reporter) -> Result<(), Box<dyn std::error::Error>> {
     let (accuracy, seconds) = (median(|run| run.accuracy), median(|run| run.seconds));
     let name = "accuracy on held-out digits, median of five seeds";
     out.metric(metric(name, accuracy, "%", Target::AtLeast(97.0)));
-    let name = "training time of 30 epochs, median of five seeds";
+    let name = "training time of 20 epochs, median of five seeds";
     out.metric(metric(name, seconds, "s", Target::AtMost(10.0)));
     let parameters = runs[0].trainer.model.parameters();
     let count: usize = parameters.iter().map(|parameter| parameter.numel()).sum();
