@@ -46,6 +46,27 @@ pub const MODULES: &[Module] = &[
     module!(4, "losses", "Losses", "One number for how wrong a model is", [1, 2, 3]),
     module!(5, "autograd", "Autograd", "The walk back from the loss to every weight", [1, 2, 3, 4]),
     module!(6, "optimizers", "Optimizers", "How far to step, and what to remember", [1, 3, 4, 5]),
+    module!(
+        7,
+        "training",
+        "Training",
+        "A loop that stops with a reason and survives a crash",
+        [1, 2, 3, 4, 5, 6]
+    ),
+    module!(
+        8,
+        "dataloader",
+        "DataLoader",
+        "From files to batches, in an order that a seed decides",
+        [1, 2, 3, 4, 6, 7]
+    ),
+    module!(
+        9,
+        "spatial",
+        "Spatial",
+        "Layers that know that a pixel has neighbours",
+        [1, 2, 3, 4, 5, 6, 7, 8]
+    ),
 ];
 
 impl Module {

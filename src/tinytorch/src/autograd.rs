@@ -31,7 +31,7 @@ use std::sync::Arc;
 use tinytorch::ndarray::{Slice, Zip};
 use tinytorch::random::Rng;
 use tinytorch::report::{Axis, Chart, ChartKind, Column, Origin, Reporter, Series, Table};
-use tinytorch::tensor::{Op, Tensor, Values, shape_text, without_history};
+use tinytorch::tensor::{Op, Tensor, Values, shape_text, without_history, zip_with};
 use tinytorch::testing::{memory, time};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "autograd-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -112,7 +112,7 @@ pub fn numeric_gradient(
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-numeric", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-// 🔬 The referee knows the slopes that everyone can work out by hand.
+/// 🔬 The referee knows the slopes that everyone can work out by hand.
 #[test]
 fn test_unit_numeric_gradient() {
     use tinytorch::testing::assert_close;
@@ -171,7 +171,7 @@ pub fn reduce_to_shape(gradient: &Tensor, shape: &[usize]) -> Tensor {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-reduce", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-// 🔬 Each shape that broadcasting can stretch comes back, with the right sums.
+/// 🔬 Each shape that broadcasting can stretch comes back, with the right sums.
 #[test]
 fn test_unit_reduce_to_shape() {
     let count: Vec<f32> = (0..6).map(|i| i as f32).collect();
@@ -240,7 +240,7 @@ pub fn add_rule(seed: &Tensor, inputs: &[Tensor], sign: f32) -> Shares {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-add", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-// 🔬 Sums pass the seed on, differences turn its sign, and data gets nothing.
+/// 🔬 Sums pass the seed on, differences turn its sign, and data gets nothing.
 #[test]
 fn test_unit_add_rule() {
     let a = Tensor::zeros(&[2, 3]).tracked();
@@ -287,7 +287,7 @@ pub fn mul_rule(seed: &Tensor, inputs: &[Tensor]) -> Shares {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-mul", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-// 🔬 Each factor's share is the seed times the other factor.
+/// 🔬 Each factor's share is the seed times the other factor.
 #[test]
 fn test_unit_mul_rule() {
     use tinytorch::testing::assert_close;
@@ -335,7 +335,7 @@ pub fn div_rule(seed: &Tensor, inputs: &[Tensor], output: &Tensor) -> Shares {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-div", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-// 🔬 Numerator and denominator, broadcast both ways.
+/// 🔬 Numerator and denominator, broadcast both ways.
 #[test]
 fn test_unit_div_rule() {
     use tinytorch::testing::assert_close;
@@ -388,7 +388,7 @@ pub fn matmul_rule(seed: &Tensor, inputs: &[Tensor]) -> Shares {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-matmul", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-// 🔬 Two matrices by hand, then stacks of them, broadcast on either side.
+/// 🔬 Two matrices by hand, then stacks of them, broadcast on either side.
 #[test]
 fn test_unit_matmul_rule() {
     use tinytorch::testing::assert_close;
@@ -451,7 +451,7 @@ pub fn rearrange_rule(op: &Op, seed: &Tensor, inputs: &[Tensor]) -> Shares {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-rearrange", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-// 🔬 Numbers that were moved are moved back.
+/// 🔬 Numbers that were moved are moved back.
 #[test]
 fn test_unit_rearrange_rule() {
     let x = Tensor::zeros(&[2, 3]).tracked();
@@ -497,7 +497,7 @@ pub fn sum_rule(seed: &Tensor, inputs: &[Tensor]) -> Shares {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-sum", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-// 🔬 A sum hands its seed to everything that went in.
+/// 🔬 A sum hands its seed to everything that went in.
 #[test]
 fn test_unit_sum_rule() {
     let x = [Tensor::zeros(&[2, 3]).tracked()];
@@ -530,8 +530,8 @@ fn test_unit_sum_rule() {
 #[must_use]
 pub fn max_rule(seed: &Tensor, inputs: &[Tensor], output: &Tensor) -> Shares {
     let winners = || {
-        let pairs = Zip::from(inputs[0].array()).and_broadcast(output.array());
-        Tensor::from_array(pairs.map_collect(|x, largest| f32::from(x == largest)))
+        let is_largest = |x, largest| f32::from(x == largest);
+        Tensor::from_array(zip_with("max", &inputs[0], output, is_largest))
     };
     // BEGIN SOLUTION
     vec![share(&inputs[0], || {
@@ -543,7 +543,7 @@ pub fn max_rule(seed: &Tensor, inputs: &[Tensor], output: &Tensor) -> Shares {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-max", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-// 🔬 The largest takes the seed; equals share it.
+/// 🔬 The largest takes the seed; equals share it.
 #[test]
 fn test_unit_max_rule() {
     let first = |seed: &Tensor, x: &Tensor, output: &Tensor| {
@@ -589,7 +589,7 @@ pub fn slice_rule(seed: &Tensor, inputs: &[Tensor], ranges: &[Range<usize>]) -> 
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-slice", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-// 🔬 The seed goes back to where the numbers were taken from.
+/// 🔬 The seed goes back to where the numbers were taken from.
 #[test]
 fn test_unit_slice_rule() {
     let x = [Tensor::zeros(&[4]).tracked()];
@@ -656,7 +656,7 @@ pub fn map_rule(name: &str, seed: &Tensor, inputs: &[Tensor], output: &Tensor) -
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-map", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-// 🔬 Seven curves, each slope against the referee, on both sides of zero and far out.
+/// 🔬 Seven curves, each slope against the referee, on both sides of zero and far out.
 #[test]
 fn test_unit_map_rule() {
     use tinytorch::testing::panic_message;
@@ -782,7 +782,7 @@ pub fn accumulate(total: &mut Tensor, share: &Tensor) {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-accumulate", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-// 🔬 The sum is right, no memory is taken, and a tensor that shares the numbers sees nothing.
+/// 🔬 The sum is right, no memory is taken, and a tensor that shares the numbers sees nothing.
 #[test]
 fn test_unit_accumulate() {
     let mut total = Tensor::new(&[1.0, 2.0], &[2]);
@@ -897,7 +897,7 @@ pub fn starting_seed(result: &Tensor, seed: Option<&Tensor>) -> Tensor {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-seed", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-// 🔬 A single number starts with 1; everything unclear is refused with a reason.
+/// 🔬 A single number starts with 1; everything unclear is refused with a reason.
 #[test]
 fn test_unit_starting_seed() {
     use tinytorch::testing::panic_message;
@@ -970,7 +970,7 @@ pub fn walk(result: &Tensor, seed: Tensor) -> Gradients {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-walk", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
-// 🔬 Shared inputs add up, crossing paths wait for each other, and a long way is no problem.
+/// 🔬 Shared inputs add up, crossing paths wait for each other, and a long way is no problem.
 #[test]
 fn test_unit_walk() {
     let x = Tensor::scalar(3.0).tracked();
@@ -1051,7 +1051,7 @@ pub fn track(parameters: Vec<&mut Tensor>) {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-track", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-// 🔬 Tracking gives an id, twice gives the same id, and the numbers stay.
+/// 🔬 Tracking gives an id, twice gives the same id, and the numbers stay.
 #[test]
 fn test_unit_track() {
     let (mut w, mut b) = (Tensor::new(&[1.0, 2.0], &[2]), Tensor::scalar(3.0));
@@ -1268,7 +1268,7 @@ pub fn analyze_backward_cost(out: &mut Reporter) {
 // ## 🧪 Everything together
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-module", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
-// 🧪 Composed operations against the referee, and a network of your layers and losses that learns.
+/// 🧪 Composed operations against the referee, and a network of your layers and losses that learns.
 #[test]
 fn test_module() {
     use tinytorch::activations::{Gelu, Softmax, Tanh};

@@ -157,7 +157,7 @@ pub fn descend(parameter: &mut Tensor, direction: &Tensor, rate: f32) {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-descend", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-// 🔬 Down is against the direction, in place, and the tensor stays the same leaf.
+/// 🔬 Down is against the direction, in place, and the tensor stays the same leaf.
 #[test]
 fn test_unit_descend() {
     use tinytorch::testing::assert_close;
@@ -199,7 +199,7 @@ pub fn visit(
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-visit", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-// 🔬 Whoever has no gradient is left out, and keeps its position.
+/// 🔬 Whoever has no gradient is left out, and keeps its position.
 #[test]
 fn test_unit_visit() {
     let mut a = Tensor::scalar(1.0).tracked();
@@ -242,7 +242,7 @@ pub fn with_decay(gradient: &Tensor, parameter: &Tensor, decay: f32) -> Tensor {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-decay", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-// 🔬 The pull grows with the number and points to zero from both sides.
+/// 🔬 The pull grows with the number and points to zero from both sides.
 #[test]
 fn test_unit_with_decay() {
     use tinytorch::testing::assert_close;
@@ -273,7 +273,7 @@ pub fn update_velocity(velocity: &mut Tensor, gradient: &Tensor, momentum: f32) 
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-velocity", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-// 🔬 Steady pushes add up to ten times one push; a zigzag almost cancels.
+/// 🔬 Steady pushes add up to ten times one push; a zigzag almost cancels.
 #[test]
 fn test_unit_update_velocity() {
     use tinytorch::testing::assert_close;
@@ -392,7 +392,7 @@ impl SGD {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-sgd", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
-// 🔬 Plain, with momentum, with decay, and each parameter with a velocity of its own.
+/// 🔬 Plain, with momentum, with decay, and each parameter with a velocity of its own.
 #[test]
 fn test_unit_sgd() {
     use tinytorch::testing::assert_close;
@@ -452,7 +452,7 @@ pub fn update_average(
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-average", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-// 🔬 It starts small, follows slowly and ends at the value.
+/// 🔬 It starts small, follows slowly and ends at the value.
 #[test]
 fn test_unit_update_average() {
     use tinytorch::testing::assert_close;
@@ -491,7 +491,7 @@ pub fn bias_correction(beta: f32, steps: u64) -> f32 {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-correction", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-// 🔬 A constant gradient, averaged and corrected, is exact from the first step on.
+/// 🔬 A constant gradient, averaged and corrected, is exact from the first step on.
 #[test]
 fn test_unit_bias_correction() {
     use tinytorch::testing::assert_close;
@@ -579,7 +579,7 @@ impl Slot {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-moments", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-// 🔬 The first direction is the sign; a steady gradient keeps it; noise shortens the step.
+/// 🔬 The first direction is the sign; a steady gradient keeps it; noise shortens the step.
 #[test]
 fn test_unit_adam_direction() {
     use tinytorch::testing::assert_close;
@@ -624,7 +624,7 @@ impl Adam {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-adam", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
-// 🔬 The step has the length of the rate, whatever the gradient; decay bends the gradient.
+/// 🔬 The step has the length of the rate, whatever the gradient; decay bends the gradient.
 #[test]
 fn test_unit_adam() {
     use tinytorch::testing::assert_close;
@@ -706,7 +706,7 @@ impl AdamW {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-adamw", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-// 🔬 Shrinking does not depend on the gradient, and without decay it is Adam.
+/// 🔬 Shrinking does not depend on the gradient, and without decay it is Adam.
 #[test]
 fn test_unit_adamw() {
     use tinytorch::testing::assert_close;
@@ -781,7 +781,7 @@ impl OptimizerState {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-state", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-// 🔬 Every way not to fit has its own error.
+/// 🔬 Every way not to fit has its own error.
 #[test]
 fn test_unit_state_check() {
     let (w, b) = (Tensor::zeros(&[2, 3]), Tensor::zeros(&[3]));
@@ -1032,7 +1032,7 @@ pub fn analyze_optimizer_convergence(out: &mut Reporter) {
 // ## 🧪 Everything together
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-module", "locked": true, "points": 20, "schema_version": 3, "solution": false, "task": false}
-// 🧪 Every optimizer comes down, skips what has no gradient, and continues from a saved state.
+/// 🧪 Every optimizer comes down, skips what has no gradient, and continues from a saved state.
 #[test]
 fn test_module() {
     use tinytorch::random::Rng;

@@ -646,14 +646,14 @@ impl Grid {
     /// Padded planes without their border: [`Grid::pad`] undone.
     pub fn crop(&self, padded: &[f32]) -> Vec<f32> {
         let (top, left) = (self.window.padding.rows, self.window.padding.columns);
-        let count = padded.len() / self.padded.area();
-        let mut planes = Vec::with_capacity(count * self.image.area());
-        for plane in padded.chunks_exact(self.padded.area()) {
-            for row in plane.chunks_exact(self.padded.columns).skip(top).take(self.image.rows) {
-                planes.extend_from_slice(&row[left..left + self.image.columns]);
-            }
-        }
-        planes
+        padded
+            .chunks_exact(self.padded.area())
+            .flat_map(|plane| {
+                plane.chunks_exact(self.padded.columns).skip(top).take(self.image.rows)
+            })
+            .flat_map(|row| &row[left..left + self.image.columns])
+            .copied()
+            .collect()
     }
 }
 
@@ -1346,11 +1346,13 @@ impl Layer for Flatten {
     /// TODO: one reshape.
     ///
     /// APPROACH:
-    /// 1. The first axis stays; `-1` lets `reshape` work out the rest.
+    /// 1. The first axis stays; the second is the product of all others.
     ///
     /// EXAMPLE: `(32, 16, 2, 2)` becomes `(32, 64)`.
     ///
-    /// HINTS: `reshape` takes `isize`, so that `-1` can be said: `x.shape()[0] as isize`.
+    /// HINTS:
+    /// - `x.shape()[1..].iter().product::<usize>()`; `reshape` takes `isize`.
+    /// - A `-1` would do, but not for an empty batch: 0 numbers fit into rows of any length.
     fn forward(&self, x: &Tensor) -> Tensor {
         let shape = shape_text(x.shape());
         assert!(
@@ -1358,7 +1360,8 @@ impl Layer for Flatten {
             "Flatten: got shape {shape}, expected a batch axis and at least one more"
         );
         // BEGIN SOLUTION
-        x.reshape(&[x.shape()[0] as isize, -1])
+        let row: usize = x.shape()[1..].iter().product();
+        x.reshape(&[x.shape()[0] as isize, row as isize])
         // END SOLUTION
     }
 }
@@ -1371,6 +1374,7 @@ fn test_unit_flatten() {
     let rows = Flatten.forward(&Tensor::new(&pixels, &[2, 2, 2, 2]));
     assert_eq!((rows.shape(), rows.to_vec()), (&[2, 8][..], pixels));
     assert_eq!(Flatten.forward(&Tensor::ones(&[5, 3])).shape(), [5, 3]);
+    assert_eq!(Flatten.forward(&Tensor::ones(&[0, 16, 2, 2])).shape(), [0, 64], "an empty batch");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "simple-cnn", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1536,8 +1540,8 @@ pub fn analyze_convolution_cost(out: &mut Reporter) {
     let ratio = reordering_gain(&mut rng);
     out.measured("window by window / weight by weight, 32x32 image, 3x3 window", ratio, "x");
     out.insight(format!(
-        "Both orders do the same multiplications. Weight by weight is {ratio:.1} times as fast: its \
-         inner loop runs along memory."
+        "Both orders do the same multiplications. Weight by weight takes 1/{ratio:.0} of the time: its \
+         inner loop runs along memory, where window by window works out a place for each product."
     ));
 }
 
@@ -1602,10 +1606,10 @@ pub fn analyze_feature_maps(out: &mut Reporter) {
     let net = SimpleCNN::for_digits(&mut rng);
     let mut trainer = Trainer::new(net, Adam::new(0.01), CrossEntropyLoss);
     for epoch in 0..3 {
-        out.progress("training for three epochs", epoch as u64, 3);
         if let Err(error) = trainer.train_epoch(loader.epoch(epoch)) {
             return out.insight(error.to_string());
         }
+        out.progress("training for three epochs", epoch as u64 + 1, 3);
     }
     match trainer.evaluate(&[(test.inputs().clone(), test.targets().clone())]) {
         Ok((_, Some(share))) => {

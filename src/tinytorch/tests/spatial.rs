@@ -1,0 +1,144 @@
+//! What the lesson's own tests of module 09 leave out: bad input and what the message says, edges such
+//! as an empty batch, and promises of the types.
+
+use tinytorch::autograd::{Backward, track};
+use tinytorch::layers::Layer;
+use tinytorch::random::Rng;
+use tinytorch::spatial::{
+    AvgPool2d, BatchNorm2d, Conv2d, Flatten, Grid, MaxPool2d, Running, SimpleCNN, Window,
+};
+use tinytorch::tensor::Tensor;
+use tinytorch::testing::panic_message;
+
+#[test]
+fn every_message_names_the_layer_what_came_and_the_mend() {
+    let rng = &mut Rng::seeded(1);
+    let conv = Conv2d::new(3, 4, 3, rng);
+    let norm = BatchNorm2d::new(3);
+    let zeros = |shape: &[usize]| Tensor::zeros(shape);
+    let messages = [
+        (
+            panic_message(|| conv.forward(&zeros(&[8, 8]))),
+            ["Conv2d(3 -> 4, 3x3)", "(8, 8)", "x.reshape(&[1, 1, 8, 8])"],
+        ),
+        (panic_message(|| conv.forward(&zeros(&[2]))), ["Conv2d", "(2)", "four axes"]),
+        (panic_message(|| conv.forward(&zeros(&[1, 3, 2, 9]))), ["Conv2d", "2x9", "more padding"]),
+        (
+            panic_message(|| conv.forward(&zeros(&[1, 3, 0, 9]))),
+            ["Conv2d", "without a pixel", "(1, 3, 0, 9)"],
+        ),
+        (
+            panic_message(|| MaxPool2d::new(2).forward(&zeros(&[3, 8, 8]))),
+            ["MaxPool2d(2x2)", "(3, 8, 8)", "batch axis"],
+        ),
+        (
+            panic_message(|| AvgPool2d::new(9).forward(&zeros(&[1, 1, 8, 8]))),
+            ["AvgPool2d(9x9)", "8x8", "smaller window"],
+        ),
+        (
+            panic_message(|| norm.forward(&zeros(&[1, 2, 4, 4]))),
+            ["BatchNorm2d(3)", "got 2 channels", "expected 3"],
+        ),
+        (
+            panic_message(|| norm.forward(&zeros(&[1, 3, 1, 1]))),
+            ["BatchNorm2d(3)", "one value per channel", "larger batch"],
+        ),
+        (panic_message(|| Flatten.forward(&zeros(&[5]))), ["Flatten", "(5)", "batch axis"]),
+        (
+            panic_message(|| SimpleCNN::new([1, 3, 8], [2, 2], 10, &mut Rng::seeded(1))),
+            ["SimpleCNN", "3x8", "4x4"],
+        ),
+        (
+            panic_message(|| MaxPool2d::with(Window::new(3).padding(2))),
+            ["MaxPool2d", "padding 2x2", "at most half"],
+        ),
+        (
+            panic_message(|| AvgPool2d::with(Window::new(2).padding((2, 0)))),
+            ["AvgPool2d", "padding 2x0", "at most half"],
+        ),
+        (panic_message(|| Window::new(3).stride((1, 0))), ["Window", "stride of 0", "1 or more"]),
+        (panic_message(|| Window::new((0, 3))), ["Window", "size of 0", "1 or more"]),
+        (
+            panic_message(|| Conv2d::new(0, 4, 3, &mut Rng::seeded(1))),
+            ["Conv2d", "0 input", "1 or more"],
+        ),
+    ];
+    for (message, parts) in messages {
+        for part in parts {
+            assert!(message.contains(part), "{part:?} is missing in: {message}");
+        }
+    }
+}
+
+#[test]
+fn statistics_of_another_size_are_refused() {
+    let running = Running { mean: vec![0.0; 2], variance: vec![1.0; 3] };
+    let message = panic_message(|| BatchNorm2d::new(3).set_running(running));
+    assert!(message.contains("2 means and 3 variances, expected 3"), "{message}");
+}
+
+#[test]
+fn an_empty_batch_goes_through_and_back() {
+    let mut net = SimpleCNN::for_digits(&mut Rng::seeded(1));
+    track(net.parameters_mut());
+    let scores = net.forward(&Tensor::zeros(&[0, 1, 8, 8]));
+    assert_eq!(scores.shape(), [0, 10]);
+    let gradients = scores.sum().backward();
+    for parameter in net.parameters() {
+        let gradient = gradients.get(parameter).map(Tensor::to_vec).unwrap_or_default();
+        assert!(gradient.iter().all(|g| *g == 0.0), "{:?}", parameter.shape());
+    }
+}
+
+#[test]
+fn a_view_that_does_not_lie_in_order_gives_the_same_as_its_copy() {
+    let rng = &mut Rng::seeded(2);
+    let x = Tensor::randn(&[2, 3, 5, 6], rng);
+    let turned = x.transpose(2, 3);
+    let copy = Tensor::new(&turned.to_vec(), turned.shape());
+    let layers: [&dyn Layer; 4] =
+        [&Conv2d::new(3, 2, 3, rng), &MaxPool2d::new(2), &AvgPool2d::new(2), &Flatten];
+    for layer in layers {
+        assert_eq!(
+            layer.forward(&turned).to_vec(),
+            layer.forward(&copy).to_vec(),
+            "{}",
+            layer.name()
+        );
+    }
+}
+
+#[test]
+fn kernels_start_with_the_variance_of_he_and_depend_on_the_seed_alone() {
+    let conv = |seed| Conv2d::new(8, 64, 5, &mut Rng::seeded(seed)).weight.to_vec();
+    let weights = conv(1);
+    let variance = weights.iter().map(|w| w * w).sum::<f32>() / weights.len() as f32;
+    // 12,800 draws: the relative standard error of a variance is sqrt(2 / 12800) = 0.0125.
+    assert!((variance / (2.0 / 200.0) - 1.0).abs() < 0.05, "{variance}");
+    assert_eq!(weights, conv(1));
+    assert_ne!(weights, conv(2));
+}
+
+#[test]
+fn the_border_of_a_maximum_never_wins_and_never_learns() {
+    let x = Tensor::full(&[1, 1, 2, 2], -5.0).tracked();
+    let pool = MaxPool2d::with(Window::new(2).stride(1).padding(1));
+    let y = pool.forward(&x);
+    assert_eq!(y.to_vec(), [-5.0; 9]);
+    let gradient = y.sum().backward();
+    let total: f32 = gradient.get(&x).map(Tensor::to_vec).unwrap_or_default().iter().sum();
+    assert_eq!(total, 9.0, "each of the nine places sends its seed to a real pixel");
+}
+
+#[test]
+fn a_grid_that_does_not_fit_is_none() {
+    assert!(Grid::new((3, 8), Window::new((4, 2))).is_none());
+    assert!(Grid::new((3, 8), Window::new((4, 2)).padding((1, 0))).is_some());
+}
+
+#[test]
+fn models_move_between_threads() {
+    fn can_move(_: impl Send) {}
+    can_move(BatchNorm2d::new(1));
+    can_move(SimpleCNN::for_digits(&mut Rng::seeded(1)));
+}
