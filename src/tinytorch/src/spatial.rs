@@ -646,14 +646,14 @@ impl Grid {
     /// Padded planes without their border: [`Grid::pad`] undone.
     pub fn crop(&self, padded: &[f32]) -> Vec<f32> {
         let (top, left) = (self.window.padding.rows, self.window.padding.columns);
-        padded
-            .chunks_exact(self.padded.area())
-            .flat_map(|plane| {
-                plane.chunks_exact(self.padded.columns).skip(top).take(self.image.rows)
-            })
-            .flat_map(|row| &row[left..left + self.image.columns])
-            .copied()
-            .collect()
+        let count = padded.len() / self.padded.area();
+        let mut planes = Vec::with_capacity(count * self.image.area());
+        for plane in padded.chunks_exact(self.padded.area()) {
+            for row in plane.chunks_exact(self.padded.columns).skip(top).take(self.image.rows) {
+                planes.extend_from_slice(&row[left..left + self.image.columns]);
+            }
+        }
+        planes
     }
 }
 
