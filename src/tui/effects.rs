@@ -260,8 +260,12 @@ fn find<'a, 'b>(cells: &'a [Cell<'b>], id: &str) -> Option<&'a Cell<'b>> {
 fn place(cells: &[Cell<'_>], id: &str) -> Option<CellPlace> {
     let cell = find(cells, id)?;
     let after = |cell: &Cell<'_>| cell.first_line + cell.text.lines().count();
-    let is_work = |line: &str| line.contains("todo!(") || line.contains("BEGIN SOLUTION");
-    let work = cell.text.lines().position(is_work).unwrap_or(0);
+    let line = |is_it: fn(&str) -> bool| cell.text.lines().position(is_it);
+    // What the learner begins with, else the body of the function they wrote.
+    let work = line(|line| line.contains("todo!("))
+        .or_else(|| line(|line| line.contains("BEGIN SOLUTION")))
+        .or_else(|| Some(1 + line(|line| line.contains("fn ") && !line.contains("//"))?))
+        .unwrap_or(0);
     let test = find(cells, &format!("test-{id}"));
     Some(CellPlace {
         first: cell.first_line,
@@ -283,6 +287,13 @@ mod tests {
         let add = cells.iter().find(|cell| cell.id == "add").unwrap();
         assert_eq!(add.tests, ["test_unit_add"]);
         assert_eq!(add.place, Some(CellPlace { first: 2, work: 4, test: 6, end: 9 }));
+    }
+
+    #[test]
+    fn the_work_on_a_cell_that_is_begun_is_in_its_body() {
+        let begun = TEXT.replace("todo!(\"add\")", "2");
+        let cells = cells_of(TEXT, &begun);
+        assert_eq!(cells[0].place.unwrap().work, 4);
     }
 
     #[test]

@@ -327,7 +327,7 @@ impl Model {
         self.note.as_ref().is_some_and(|(note, _)| !note.bad)
     }
 
-    /// The piece that keys act on: the chosen one while it is in view, else the first live one that
+    /// The piece that keys act on: the chosen one while it is in view or on its way there, else the first live one that
     /// begins in view, else the one that fills the view.
     #[must_use]
     pub fn focus(&self) -> Option<usize> {
@@ -341,7 +341,7 @@ impl Model {
         };
         let live = || (0..starts.len()).filter(|piece| sheet.is_live(*piece) && in_view(*piece));
         let begins = |piece: &usize| starts.get(*piece).is_some_and(|start| *start >= top);
-        let chosen = sheet.focus.filter(|piece| in_view(*piece));
+        let chosen = sheet.bring.or(sheet.focus.filter(|piece| in_view(*piece)));
         chosen.or_else(|| live().find(begins)).or_else(|| live().next())
     }
 

@@ -26,8 +26,15 @@ pub fn lines(diagnostic: &Diagnostic, inks: &Inks, width: usize) -> Vec<Line<'st
         lines.push(clip(&[Span::styled(format!("  {place}"), style(Role::Dim))], width));
     }
     let digits = diagnostic.spans.iter().map(|span| span.line.to_string().len()).max().unwrap_or(1);
+    let mut above = None;
     for span in &diagnostic.spans {
-        lines.extend(pointed(span, digits, role, inks, width));
+        let mut shown = pointed(span, digits, role, inks, width);
+        // Two spans of one line stand under one copy of it.
+        if above == Some(span.line) && shown.first().is_some_and(|line| lines.contains(line)) {
+            shown.remove(0);
+        }
+        above = Some(span.line);
+        lines.extend(shown);
     }
     for note in &diagnostic.notes {
         lines.extend(labelled("note  ", note, Role::Dim, width));
@@ -174,6 +181,19 @@ mod tests {
                 "7 │ 1.0",
             ]
         );
+    }
+
+    #[test]
+    fn two_spans_of_one_line_stand_under_one_copy_of_it() {
+        let mut diagnostic = diagnostic("let x: f32 = \"\";", (14, 16));
+        let mut second = diagnostic.spans[0].clone();
+        second.columns = (8, 11);
+        second.primary = false;
+        second.label = "expected due to this".into();
+        diagnostic.spans.push(second);
+        let lines = text(&diagnostic, 70);
+        assert_eq!(lines.iter().filter(|line| line.contains("let x")).count(), 1, "{lines:?}");
+        assert_eq!(lines[4], "  │        --- expected due to this");
     }
 
     #[test]

@@ -45,7 +45,9 @@ pub fn lines(
         }
     }
     if state != CellState::Passed || !errors.is_empty() {
-        lines.push(place(sheet, cell, hints.len(), inner));
+        let error = errors.first().and_then(|error| error.at.as_ref()).map(|at| at.line);
+        let work = sheet.cell(cell).and_then(|cell| cell.place).map_or(1, |place| place.work);
+        lines.push(place(sheet, cell, error.unwrap_or(work), hints.len(), inner));
         let shown = sheet.hints.get(cell).copied().unwrap_or(0);
         lines.extend(hint::lines(hints, shown, inner));
     }
@@ -53,8 +55,7 @@ pub fn lines(
 }
 
 /// Where the cell is, and what keys do about it.
-fn place(sheet: &Sheet, cell: &str, hints: usize, width: usize) -> Line<'static> {
-    let line = sheet.cell(cell).and_then(|cell| cell.place).map_or(1, |place| place.work);
+fn place(sheet: &Sheet, cell: &str, line: usize, hints: usize, width: usize) -> Line<'static> {
     let mut spans = vec![
         Span::styled(format!("{}:{line}  ", sheet.file), style(Role::Dim)),
         Span::styled(keymap::key(Action::Edit), style(Role::Key)),

@@ -7,16 +7,15 @@ use crate::tui::model::{Model, Standing};
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 
-/// One line for each module, under a heading; the one on screen is marked, the one under the cursor
+/// One line for each module; the one on screen is marked, the one under the cursor
 /// stands out.
 #[must_use]
 pub fn lines(model: &Model, cursor: Option<usize>, width: usize) -> Vec<Line<'static>> {
-    let mut lines = vec![Line::styled(" MODULES", style(Role::Dim))];
-    lines.extend(MODULES.iter().enumerate().map(|(index, module)| {
+    let line = |(index, module)| {
         let line = line(model, module, width);
         if cursor == Some(index) { line.patch_style(style(Role::Selected)) } else { line }
-    }));
-    lines
+    };
+    MODULES.iter().enumerate().map(line).collect()
 }
 
 fn line(model: &Model, module: &Module, width: usize) -> Line<'static> {

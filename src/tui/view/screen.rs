@@ -128,7 +128,9 @@ fn parts(frame: &mut Frame<'_>, model: &Model, page: &Page, regions: &Regions) {
             Some(Overlay::Modules(line)) => Some(line),
             _ => None,
         };
-        put(frame, area, &modules::lines(model, cursor, usize::from(area.width) - 1));
+        let mut lines = vec![Line::styled(" MODULES", style(Role::Dim))];
+        lines.extend(modules::lines(model, cursor, usize::from(area.width) - 1));
+        put(frame, area, &lines);
     }
     match model.sheet() {
         Some(sheet) => {
