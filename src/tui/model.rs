@@ -174,6 +174,8 @@ pub struct Search {
     pub text: String,
     /// Whether it is being typed.
     pub typing: bool,
+    /// The line of the match that was gone to last.
+    pub at: Option<usize>,
 }
 
 /// Something to say in the status line.

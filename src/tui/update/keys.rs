@@ -51,7 +51,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::NextModule => return beside(model, 1),
         Action::PreviousModule => return beside(model, -1),
         Action::Modules => model.overlay = Some(Overlay::Modules(line_of(model.module))),
-        Action::Search => model.search = Search { text: String::new(), typing: true },
+        Action::Search => model.search = Search { typing: true, ..Search::default() },
         Action::Run => return run(model, RunKind::Check),
         Action::Analyse => return run(model, RunKind::Analysis),
         Action::Edit => return edit(model),
@@ -130,15 +130,21 @@ fn piece_at(model: &Model, line: usize) -> usize {
 
 /// To the match after or before the one in view, around the ends.
 fn to_match(model: &mut Model, forward: bool) {
+    let (top, height) = (model.sheet().map_or(0, |sheet| sheet.top), model.measured.height);
+    let in_view = |line: &usize| (top..top + height).contains(line);
+    let last = model.search.at.filter(in_view);
     let matches = &model.measured.matches;
-    let here = model.sheet().map_or(0, |sheet| sheet.top) + model.measured.height / 4;
     let found = if forward {
-        matches.iter().find(|line| **line > here).or_else(|| matches.first())
+        let first = last.map_or(top, |line| line + 1);
+        matches.iter().find(|line| **line >= first).or_else(|| matches.first())
     } else {
-        matches.iter().rfind(|line| **line < here).or_else(|| matches.last())
+        matches.iter().rfind(|line| **line < last.unwrap_or(top)).or_else(|| matches.last())
     };
     match found.copied() {
-        Some(line) => view_of::go_to_line(model, line),
+        Some(line) => {
+            model.search.at = Some(line);
+            view_of::go_to_line(model, line);
+        }
         None => say(model, format!("\"{}\" is not in this lesson", model.search.text)),
     }
 }

@@ -220,6 +220,22 @@ fn a_search_goes_around_and_ends_with_escape() {
 }
 
 #[test]
+fn a_search_visits_every_match_though_the_last_screen_cannot_scroll() {
+    let mut session = session();
+    session.press("/is<Enter>");
+    let matches = session.model.measured.matches.clone();
+    assert!(matches.len() > 3);
+    let mut visited = vec![session.model.search.at.unwrap()];
+    for _ in 1..matches.len() {
+        session.press("n");
+        visited.push(session.model.search.at.unwrap());
+    }
+    assert_eq!(visited, matches);
+    session.press("N");
+    assert_eq!(session.model.search.at, matches.get(matches.len() - 2).copied());
+}
+
+#[test]
 fn letters_of_a_search_are_no_keys() {
     let mut session = session();
     assert_eq!(session.press("/qxe<Backspace>"), []);

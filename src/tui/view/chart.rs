@@ -221,7 +221,9 @@ fn axis(axis: &Axis, bounds: Bounds, labels: u32) -> ScreenAxis<'static> {
     let label = |step: u32| {
         let place = bounds.place(f64::from(step) / f64::from(labels - 1));
         let value = if axis.scale == Scale::Log { 10f64.powf(place) } else { place };
-        Span::raw(figures::figure(value, &axis.unit))
+        // A power of ten of a logarithm misses a whole number by the last digits: 31.999999.
+        let whole = (value - value.round()).abs() < value.abs() * 1e-9;
+        Span::raw(figures::figure(if whole { value.round() } else { value }, &axis.unit))
     };
     ScreenAxis::default()
         .bounds([0.0, 1.0])
