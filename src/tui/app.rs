@@ -132,19 +132,12 @@ impl App {
     }
 
     fn take(&mut self, message: Message, screen: &mut Screen) -> Next {
-        let is_input = matches!(
-            message,
-            Message::Key(_)
-                | Message::Wheel { .. }
-                | Message::Click { .. }
-                | Message::Resized(..)
-                | Message::Ignored
-        );
+        let permits = matches!(message, Message::InputTaken);
         let effects = update(&mut self.model, self.started.elapsed(), message);
         let next = self.perform(effects, screen);
-        if is_input {
-            // Only now: an editor that was opened by this key had the terminal to itself. Without
-            // the input thread there is nothing to permit; the signals still end the program.
+        if permits {
+            // Only now: an editor that was opened by the key before had the terminal to itself.
+            // Without the input thread there is nothing to permit; signals still end the program.
             let _ = self.permits.send(());
         }
         next
@@ -177,12 +170,11 @@ fn read_input(messages: Sender<Message>) -> io::Result<Sender<()>> {
     let (permits, permitted) = channel();
     let read = move || {
         loop {
-            let message = match event::read() {
-                Ok(event) => input(&event),
-                Err(_) => Message::Ended,
-            };
-            let ended = matches!(message, Message::Ended);
-            if messages.send(message).is_err() || ended || permitted.recv().is_err() {
+            let message = event::read().map_or(Some(Message::Ended), |event| input(&event));
+            let ended = matches!(message, Some(Message::Ended));
+            let sent = message.into_iter().chain([Message::InputTaken]);
+            let lost = sent.map(|message| messages.send(message)).any(|sent| sent.is_err());
+            if lost || ended || permitted.recv().is_err() {
                 return;
             }
         }
@@ -191,21 +183,22 @@ fn read_input(messages: Sender<Message>) -> io::Result<Sender<()>> {
     Ok(permits)
 }
 
-/// What an event of the terminal means. Pasted text means nothing: it would be read as keys.
-fn input(event: &Event) -> Message {
+/// What an event of the terminal means, if anything. Pasted text means nothing: it would be read as
+/// keys.
+fn input(event: &Event) -> Option<Message> {
     match event {
-        Event::Key(key) if key.kind != KeyEventKind::Release => Message::Key(*key),
-        Event::Resize(width, height) => Message::Resized(*width, *height),
+        Event::Key(key) if key.kind != KeyEventKind::Release => Some(Message::Key(*key)),
+        Event::Resize(width, height) => Some(Message::Resized(*width, *height)),
         Event::Mouse(mouse) => {
             let (column, row) = (mouse.column, mouse.row);
             match mouse.kind {
-                MouseEventKind::ScrollDown => Message::Wheel { column, row, down: true },
-                MouseEventKind::ScrollUp => Message::Wheel { column, row, down: false },
-                MouseEventKind::Down(MouseButton::Left) => Message::Click { column, row },
-                _ => Message::Ignored,
+                MouseEventKind::ScrollDown => Some(Message::Wheel { column, row, down: true }),
+                MouseEventKind::ScrollUp => Some(Message::Wheel { column, row, down: false }),
+                MouseEventKind::Down(MouseButton::Left) => Some(Message::Click { column, row }),
+                _ => None,
             }
         }
-        _ => Message::Ignored,
+        _ => None,
     }
 }
 
@@ -241,4 +234,19 @@ fn watch_exercises(lab: &Lab, messages: Sender<Message>) -> Result<watch::Watch,
             let _ = messages.send(message);
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+    #[test]
+    fn pasted_text_and_released_keys_mean_nothing() {
+        let key = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
+        assert!(matches!(input(&Event::Key(key)), Some(Message::Key(_))));
+        let released = KeyEvent { kind: KeyEventKind::Release, ..key };
+        assert!(input(&Event::Key(released)).is_none());
+        assert!(input(&Event::Paste("qqq".into())).is_none());
+    }
 }

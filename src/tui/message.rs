@@ -79,8 +79,8 @@ pub enum Message {
     Said(String),
     /// Something went wrong outside of a run.
     Failed(String),
-    /// An event of the terminal that means nothing here.
-    Ignored,
+    /// What the terminal said last was taken; its reader waits for a permit to read on.
+    InputTaken,
     /// The system asks to stop for a while.
     Stopped,
     /// The system asks to end.

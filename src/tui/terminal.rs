@@ -7,8 +7,8 @@ use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
 use crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-    disable_raw_mode, enable_raw_mode,
+    BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
+    LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, execute};
 use ratatui::Terminal;
@@ -18,8 +18,10 @@ use std::sync::Once;
 
 /// The terminal while the tutor has it. Dropping it gives it back.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    terminal: Terminal<Out>,
 }
+
+type Out = CrosstermBackend<BufWriter<Stdout>>;
 
 impl Screen {
     /// Takes the terminal over.
@@ -29,9 +31,7 @@ impl Screen {
         // reverse video away.
         crossterm::style::force_color_output(true);
         take()?;
-        let backend = CrosstermBackend::new(BufWriter::with_capacity(1 << 16, io::stdout()));
-        let terminal = Terminal::new(backend).inspect_err(|_| give_back())?;
-        Ok(Self { terminal })
+        Ok(Self { terminal: blank().inspect_err(|_| give_back())? })
     }
 
     /// Columns and rows.
@@ -52,7 +52,7 @@ impl Screen {
         give_back();
         let result = other();
         take()?;
-        self.terminal.clear()?;
+        self.terminal = blank()?;
         Ok(result)
     }
 }
@@ -61,6 +61,13 @@ impl Drop for Screen {
     fn drop(&mut self) {
         give_back();
     }
+}
+
+/// A terminal on which nothing was drawn yet. Not `Terminal::clear`: that asks the terminal where its
+/// cursor is, and the thread that reads keys might take the answer.
+fn blank() -> io::Result<Terminal<Out>> {
+    execute!(io::stdout(), Clear(ClearType::All))?;
+    Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(1 << 16, io::stdout())))
 }
 
 fn take() -> io::Result<()> {

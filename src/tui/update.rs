@@ -37,7 +37,7 @@ pub fn update(model: &mut Model, now: Duration, message: Message) -> Vec<Effect>
             model.size = (width, height);
             vec![]
         }
-        Message::Tick | Message::Ignored => vec![],
+        Message::Tick | Message::InputTaken => vec![],
         Message::LaidOut(measured) => {
             view_of::laid_out(model, measured);
             vec![]
