@@ -35,7 +35,7 @@ use tinytorch::tensor::{Op, Tensor, Values, shape_text, without_history, zip_wit
 use tinytorch::testing::{memory, time};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "autograd-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
-// # 05 Autograd
+// # 🎯 Autograd
 //
 // Every result of a tracked tensor remembers the operation that made it and its inputs. That memory
 // is a graph. Here you write, for each operation, one small rule that sends a gradient from its

@@ -31,7 +31,7 @@ use tinytorch::tensor::Tensor;
 use tinytorch::testing::memory;
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "optimizers-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
-// # 06 Optimizers
+// # 🎯 Optimizers
 //
 // A gradient says in which direction the loss grows. An optimizer decides how far to go the other
 // way, and what to remember from step to step. You write three: SGD remembers a direction, Adam a

@@ -38,7 +38,7 @@ use tinytorch::testing::time;
 use tinytorch::training::Trainer;
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "spatial-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
-// # 09 Spatial
+// # 🎯 Spatial
 //
 // A small window slides over an image and asks the same question at every place: is there an edge
 // here? The answers form a new image. You write that slide in small steps, then its gradient, then

@@ -31,8 +31,8 @@ use tinytorch::testing::{memory, time};
 // %% [markdown] nbgrader={"grade": false, "grade_id": "tensor-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Tensor
 //
-// You build: creation, broadcasting, arithmetic, matrix products, views and reductions. Fill each
-// place between `BEGIN SOLUTION` and `END SOLUTION`, save, and look at the tests below it.
+// You build: creation, broadcasting, arithmetic, matrix products, views and reductions. Put your code in
+// the place of each `todo!`, save, and look at the tests below it.
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// What a tensor keeps its numbers in: shared storage with a shape and strides. Cloning it copies no

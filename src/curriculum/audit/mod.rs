@@ -1,0 +1,238 @@
+//! The ten patterns that every module of the course follows. Comes in: the texts of a module. Goes out:
+//! each miss with its pattern, its place and its reason. Pure: nothing is compiled or run here.
+
+mod lesson;
+mod source;
+
+use super::lesson::Lesson;
+use super::{MODULES, Module, cells};
+use serde::Serialize;
+
+/// What a module is held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pattern {
+    /// Jupytext header, percent cells, nbgrader metadata, a lesson without errors of form.
+    Format,
+    /// Prerequisites, connection map, objectives, where the code lives.
+    Introduction,
+    /// TODO, APPROACH, EXAMPLE, HINTS outside of what is cut, and hints in the lesson.
+    Scaffolding,
+    /// A unit test directly after each solution cell.
+    UnitTests,
+    /// Two or three measured analyses, each with a full doc comment.
+    Analyses,
+    /// Four to six clean diagrams.
+    Diagrams,
+    /// Module test, main, five questions, summary with figures.
+    FinalFour,
+    /// One emoji for each kind of cell.
+    Emoji,
+    /// Short enough to be read.
+    Length,
+    /// Motivation first, every part in its place, nothing used before it was taught.
+    Narrative,
+}
+
+impl Pattern {
+    /// All ten, in the order of the matrix.
+    pub const ALL: [Self; 10] = [
+        Self::Format,
+        Self::Introduction,
+        Self::Scaffolding,
+        Self::UnitTests,
+        Self::Analyses,
+        Self::Diagrams,
+        Self::FinalFour,
+        Self::Emoji,
+        Self::Length,
+        Self::Narrative,
+    ];
+
+    /// Its name, for people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Format => "format",
+            Self::Introduction => "introduction",
+            Self::Scaffolding => "scaffolding",
+            Self::UnitTests => "unit tests",
+            Self::Analyses => "analyses",
+            Self::Diagrams => "diagrams",
+            Self::FinalFour => "final four",
+            Self::Emoji => "emoji",
+            Self::Length => "length",
+            Self::Narrative => "narrative",
+        }
+    }
+}
+
+/// A pattern that a module does not follow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Miss {
+    /// Which one.
+    pub pattern: Pattern,
+    /// The file, from the root of the clone.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong, and what would be right.
+    pub reason: String,
+}
+
+/// The names of all modules of the course in teaching order, those to come included: what a lesson may
+/// point ahead to.
+pub const COURSE: [&str; 21] = [
+    "setup",
+    "tensor",
+    "activations",
+    "layers",
+    "losses",
+    "autograd",
+    "optimizers",
+    "training",
+    "dataloader",
+    "spatial",
+    "tokenization",
+    "embeddings",
+    "attention",
+    "transformers",
+    "profiling",
+    "memoization",
+    "quantization",
+    "compression",
+    "acceleration",
+    "benchmarking",
+    "capstone",
+];
+
+/// The most lines that lesson and exercise have together.
+const LONGEST: usize = 1500;
+
+/// Holds an embedded module against all patterns. No misses: it follows them.
+#[must_use]
+pub fn audit(module: &Module) -> Vec<Miss> {
+    audit_texts(module, module.reference(), module.lesson())
+}
+
+/// Holds texts that take the place of a module's own against all patterns.
+#[must_use]
+pub fn audit_texts(module: &Module, source: &str, lesson: &str) -> Vec<Miss> {
+    let texts = Texts {
+        module,
+        source,
+        lesson,
+        cells: cells::parse(source),
+        parsed: super::lesson::parse(lesson),
+    };
+    let mut misses: Vec<Miss> = Pattern::ALL.into_iter().flat_map(|p| texts.misses(p)).collect();
+    misses.sort_by_key(|miss| miss.pattern);
+    misses
+}
+
+/// One module's texts, taken apart.
+struct Texts<'a> {
+    module: &'a Module,
+    source: &'a str,
+    lesson: &'a str,
+    cells: Vec<cells::Cell<'a>>,
+    parsed: Lesson,
+}
+
+/// What is wrong, before it is known under which pattern: file, line, reason.
+#[derive(Clone)]
+struct Found {
+    in_lesson: bool,
+    line: usize,
+    reason: String,
+}
+
+impl Texts<'_> {
+    fn misses(&self, pattern: Pattern) -> Vec<Miss> {
+        let found = match pattern {
+            Pattern::Format => [source::format(self), lesson::format(self)].concat(),
+            Pattern::Introduction => lesson::introduction(self),
+            Pattern::Scaffolding => [source::scaffolding(self), lesson::hints(self)].concat(),
+            Pattern::UnitTests => source::unit_tests(self),
+            Pattern::Analyses => [source::analyses(self), lesson::analyses(self)].concat(),
+            Pattern::Diagrams => lesson::diagrams(self),
+            Pattern::FinalFour => [source::final_cells(self), lesson::final_parts(self)].concat(),
+            Pattern::Emoji => [source::emoji(self), foreign_emoji(self)].concat(),
+            Pattern::Length => length(self),
+            Pattern::Narrative => {
+                [source::imports(self), lesson::order(self), lesson::mentions(self)].concat()
+            }
+        };
+        let file = |in_lesson| match in_lesson {
+            true => format!("lessons/{}.md", self.module.slug()),
+            false => format!("src/tinytorch/src/{}.rs", self.module.name),
+        };
+        let miss = |found: Found| Miss {
+            pattern,
+            file: file(found.in_lesson),
+            line: found.line,
+            reason: found.reason,
+        };
+        found.into_iter().map(miss).collect()
+    }
+}
+
+fn in_source(line: usize, reason: impl Into<String>) -> Found {
+    Found { in_lesson: false, line, reason: reason.into() }
+}
+
+fn in_lesson(line: usize, reason: impl Into<String>) -> Found {
+    Found { in_lesson: true, line, reason: reason.into() }
+}
+
+/// The line of the first line that begins with `start`; 1 when there is none.
+fn line_of(text: &str, start: &str) -> usize {
+    1 + text.lines().position(|line| line.starts_with(start)).unwrap_or(0)
+}
+
+/// What a learner reads: the lesson, and the starter up to `main`. Tests and blank lines are not counted.
+fn length(texts: &Texts) -> Vec<Found> {
+    let lines = |text: &str| text.lines().filter(|line| !line.trim().is_empty()).count();
+    let starter = cells::starter(texts.source);
+    let cells = cells::parse(&starter);
+    let main = cells.iter().position(|cell| cell.text.contains("\npub fn main()"));
+    let read = cells[..main.unwrap_or(cells.len())].iter();
+    let read = read.filter(|cell| cell.kind != cells::CellKind::Test);
+    let (code, prose) = (read.map(|cell| lines(cell.text)).sum::<usize>(), lines(texts.lesson));
+    if code + prose <= LONGEST {
+        return vec![];
+    }
+    vec![in_source(
+        1,
+        format!("{code} lines of exercise and {prose} of lesson; {LONGEST} is the most"),
+    )]
+}
+
+/// The emoji of the protocol; others have no meaning here.
+const PROTOCOL: &str = "🧭🎯💡🔬🧪📊🤔🚀🏁📖";
+
+fn foreign_emoji(texts: &Texts) -> Vec<Found> {
+    let is_emoji = |c: char| {
+        matches!(
+            c,
+            '\u{1F000}'
+                ..='\u{1FAFF}' | '\u{2705}' | '\u{274C}' | '\u{2728}' | '\u{26A0}' | '\u{2B50}'
+        )
+    };
+    let foreign = |text: &str, found: fn(usize, String) -> Found| -> Vec<Found> {
+        let on_line = |(index, line): (usize, &str)| {
+            let foreign = line.chars().find(|c| is_emoji(*c) && !PROTOCOL.contains(*c))?;
+            Some(found(index + 1, format!("{foreign} is not of the protocol ({PROTOCOL})")))
+        };
+        text.lines().enumerate().filter_map(on_line).collect()
+    };
+    [foreign(texts.source, in_source), foreign(texts.lesson, in_lesson)].concat()
+}
+
+/// The names of modules that `module` may stand on.
+fn earlier(module: &Module) -> impl Iterator<Item = &'static str> {
+    MODULES.iter().filter(|other| other.id < module.id).map(|other| other.name)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,417 @@
+//! A small module that follows every pattern, and one way to break each demand.
+
+use super::*;
+
+const SOURCE: &str = r##"// ---
+// jupyter:
+//   jupytext:
+//     text_representation:
+//       extension: .rs
+//       format_name: percent
+//       format_version: '1.3'
+//   kernelspec:
+//     display_name: Rust
+//     language: rust
+//     name: rust
+// ---
+
+// %% nbgrader={"grade": false, "grade_id": "t-imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
+//! Doubling.
+use tinytorch::report::Reporter;
+use tinytorch::setup::median;
+
+// %% [markdown] nbgrader={"grade": false, "grade_id": "t-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// # 🎯 Tensor
+
+// %% nbgrader={"grade": false, "grade_id": "t-double", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// TODO: double it.
+///
+/// APPROACH: add.
+///
+/// EXAMPLE: 2 becomes 4.
+///
+/// HINTS: one expression.
+pub fn double(x: f32) -> f32 {
+    // BEGIN SOLUTION
+    x + x
+    // END SOLUTION
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-t-double", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 By hand.
+#[test]
+fn test_unit_double() {
+    assert_eq!(double(2.0), 4.0);
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-t-module", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🧪 Together.
+#[test]
+fn test_module() {
+    assert_eq!(double(double(1.0)), 4.0);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "t-analyses", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 Purpose: see. Measured: time. Key insight: fast. Production context: everywhere.
+pub fn analyze_one(out: &mut Reporter) {
+    out.insight("one");
+}
+
+/// 📊 Purpose: see. Measured: time. Key insight: slow. Production context: nowhere.
+pub fn analyze_two(out: &mut Reporter) {
+    out.insight("two");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "t-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Runs all.
+pub fn main() {
+    analyze_one(&mut Reporter::stdout());
+    analyze_two(&mut Reporter::stdout());
+}
+"##;
+
+const LESSON: &str = r#"+++
+module = "01_tensor"
+title = "Tensor"
+subtitle = "Numbers"
+time = "4-6 hours"
+difficulty = 1
+prerequisites = ["00_setup"]
++++
+
+## 🧭 Before you start
+
+Your file is `exercises/01_tensor.rs`; the engine has it as `tinytorch::tensor`.
+
+```diagram Map
+00 setup --> 01 tensor
+```
+
+## 🎯 Objectives
+
+- one
+- two
+- three
+
+## 💡 Motivation
+
+It took 12 ms. In lesson 12 you will see why.
+
+```diagram One
++--+
+```
+
+## A part
+
+```exercise t-double
+hint: A nudge.
+hint: `x + x`.
+```
+
+```diagram Two
++--+
+```
+
+```diagram Three
++--+
+```
+
+## 📊 Measure
+
+```analysis analyze_one
+Look at the one.
+```
+
+```analysis analyze_two
+Look at the two.
+```
+
+## 🧪 Module test
+
+```exercise test-t-module
+```
+
+## 🤔 Questions
+
+```question a
+Q
+---
+A
+```
+
+```question b
+Q
+---
+A
+```
+
+```question c
+Q
+---
+A
+```
+
+```question d
+Q
+---
+A
+```
+
+```question e
+Q
+---
+A
+```
+
+## 🚀 In production
+
+Everywhere.
+
+## 🏁 Summary
+
+You can double.
+
+```figures
+```
+
+Next comes 02 activations.
+
+## 📖 Quick reference
+
+`double(x)`
+"#;
+
+fn reasons(source: &str, lesson: &str) -> Vec<(Pattern, usize, String)> {
+    let misses = audit_texts(&MODULES[1], source, lesson);
+    misses.into_iter().map(|miss| (miss.pattern, miss.line, miss.reason)).collect()
+}
+
+#[test]
+fn a_module_that_follows_all_patterns_has_no_miss() {
+    assert_eq!(reasons(SOURCE, LESSON), []);
+}
+
+/// Replaces `from` in the text and expects a miss of `pattern` whose reason holds `words`.
+fn breaks(in_lesson: bool, from: &str, to: &str, pattern: Pattern, words: &str) {
+    let text = if in_lesson { LESSON } else { SOURCE };
+    assert!(text.contains(from), "the fixture has no {from:?}");
+    let broken = text.replacen(from, to, 1);
+    let found = if in_lesson { reasons(SOURCE, &broken) } else { reasons(&broken, LESSON) };
+    let hit = found.iter().any(|(p, _, reason)| *p == pattern && reason.contains(words));
+    assert!(hit, "{from:?} -> {to:?}: {found:#?}");
+}
+
+#[test]
+fn the_form_of_the_notebook_is_checked() {
+    use Pattern::Format;
+    breaks(false, "//     name: rust\n", "", Format, "header lacks");
+    breaks(
+        false,
+        "\"grade\": false, \"grade_id\": \"t-main\"",
+        "\"grade_id\": \"t-main\"",
+        Format,
+        "not JSON",
+    );
+    breaks(false, "\"t-main\"", "\"t-intro\"", Format, "used twice");
+    breaks(false, "\"points\": 5, ", "", Format, "no points");
+    breaks(false, ", \"task\": false", "", Format, "task");
+    breaks(
+        false,
+        "// %% nbgrader={\"grade\": false, \"grade_id\": \"t-main\", \"locked\": true, \"schema_version\": 3, \"solution\": false, \"task\": false}",
+        "// %%",
+        Format,
+        "no nbgrader metadata",
+    );
+    breaks(false, "//! Doubling.", "// BEGIN SOLUTION", Format, "outside of a solution cell");
+    breaks(true, "```figures", "```figurez", Format, "unknown block");
+}
+
+#[test]
+fn the_introduction_is_checked() {
+    use Pattern::Introduction;
+    breaks(true, "\"01_tensor\"", "\"02_tensor\"", Introduction, "module");
+    breaks(true, "[\"00_setup\"]", "[]", Introduction, "prerequisites");
+    breaks(true, "difficulty = 1", "difficulty = 5", Introduction, "difficulty");
+    breaks(true, "```diagram Map", "```text", Introduction, "connection map");
+    breaks(true, "`tinytorch::tensor`", "there", Introduction, "where the code lives");
+    breaks(true, "- three\n", "", Introduction, "2 objectives");
+}
+
+#[test]
+fn the_scaffolding_is_checked() {
+    use Pattern::Scaffolding;
+    for heading in ["TODO:", "APPROACH:", "EXAMPLE:", "HINTS:"] {
+        breaks(false, heading, "Note", Scaffolding, "is missing");
+    }
+    breaks(false, "    // END SOLUTION\n", "", Scaffolding, "needs BEGIN SOLUTION");
+    breaks(false, "    // BEGIN SOLUTION\n", "", Scaffolding, "do not alternate");
+    breaks(true, "hint: A nudge.\n", "", Scaffolding, "1 hints");
+    breaks(true, "exercise t-double", "exercise t-other", Scaffolding, "no exercise block");
+    breaks(true, "exercise t-double", "exercise t-other", Scaffolding, "there is no cell");
+}
+
+#[test]
+fn tests_and_analyses_are_checked() {
+    use Pattern::{Analyses, UnitTests};
+    breaks(false, "\"test-t-double\"", "\"t-double-test\"", UnitTests, "directly after");
+    breaks(false, "fn test_unit_double", "fn doubles", UnitTests, "named test_unit_*");
+    breaks(
+        false,
+        "/// 🧪 Together.",
+        "#[test]\nfn test_unit_x() {}\n/// 🧪 Together.",
+        UnitTests,
+        "exactly one",
+    );
+    breaks(false, "pub fn analyze_two", "pub fn other_two", Analyses, "1 analyses");
+    breaks(
+        false,
+        "Key insight: slow",
+        "So",
+        Analyses,
+        "analyze_two: its comment has no \"Key insight:\"",
+    );
+    breaks(
+        true,
+        "```analysis analyze_two",
+        "```analysis analyze_three",
+        Analyses,
+        "no analysis block shows analyze_two",
+    );
+    breaks(
+        true,
+        "```analysis analyze_two",
+        "```analysis analyze_three",
+        Analyses,
+        "there is no analysis",
+    );
+    breaks(true, "Look at the two.\n", "", Analyses, "what to look for");
+}
+
+#[test]
+fn diagrams_and_length_are_checked() {
+    breaks(true, "```diagram Two", "```text", Pattern::Diagrams, "3 diagrams");
+    breaks(
+        true,
+        "```diagram One\n+--+",
+        &format!("```diagram One\n{}", "-".repeat(77)),
+        Pattern::Diagrams,
+        "77 columns",
+    );
+    breaks(
+        true,
+        "Everywhere.\n",
+        &"Everywhere.\n".repeat(1500),
+        Pattern::Length,
+        "1500 is the most",
+    );
+    let tests =
+        SOURCE.replace("    assert_eq!(double(2.0), 4.0);\n", &"    assert!(true);\n".repeat(1500));
+    assert_eq!(reasons(&tests, LESSON), [], "tests are not counted");
+}
+
+#[test]
+fn the_final_parts_and_the_emoji_are_checked() {
+    use Pattern::{Emoji, FinalFour};
+    breaks(false, "fn test_module", "fn test_unit_module", FinalFour, "test_module");
+    breaks(false, "pub fn main", "pub fn other", FinalFour, "main()` is missing");
+    breaks(
+        false,
+        "    analyze_two(&mut Reporter::stdout());\n",
+        "",
+        FinalFour,
+        "does not run analyze_two",
+    );
+    breaks(true, "```question e\nQ\n---\nA\n```\n", "", FinalFour, "4 questions");
+    breaks(true, "```figures\n```\n", "", FinalFour, "own figures");
+    breaks(true, "`double(x)`\n", "", FinalFour, "quick reference is empty");
+    breaks(
+        true,
+        "```exercise test-t-module\n```\n",
+        "",
+        FinalFour,
+        "no block of \"test-t-module\"",
+    );
+    for sign in ["🔬", "🧪", "📊", "🎯"] {
+        breaks(false, sign, "", Emoji, sign);
+    }
+    breaks(true, "Everywhere.", "Everywhere 🎉", Emoji, "🎉 is not of the protocol");
+}
+
+#[test]
+fn the_order_of_things_is_checked() {
+    use Pattern::Narrative;
+    breaks(true, "## 🚀 In production", "## Production", Narrative, "is missing");
+    breaks(
+        true,
+        "It took 12 ms. In lesson 12 you will see why.",
+        "It took long.",
+        Narrative,
+        "no figure",
+    );
+    breaks(
+        true,
+        "- one\n",
+        "```exercise t-double\nhint: a\nhint: b\n```\n",
+        Narrative,
+        "before the motivation",
+    );
+    breaks(
+        false,
+        "use tinytorch::setup::median;",
+        "use tinytorch::layers::Linear;",
+        Narrative,
+        "not an earlier module",
+    );
+    breaks(
+        false,
+        "use tinytorch::setup::median;",
+        "use crate::setup::median;",
+        Narrative,
+        "not `crate::`",
+    );
+    breaks(
+        false,
+        "use tinytorch::setup::median;",
+        "use tinytorch::{setup, report};",
+        Narrative,
+        "one `use` line",
+    );
+    breaks(true, "02 activations", "03 activations", Narrative, "activations is module 02, not 03");
+    breaks(true, "02 activations", "13_attention", Narrative, "attention is module 12, not 13");
+    breaks(true, "In lesson 12", "In lesson 25", Narrative, "no module 25");
+    for fine in ["curves (02), layers (03)", "12 layers", "this lesson | 98 %"] {
+        assert_eq!(reasons(SOURCE, &LESSON.replace("Everywhere.", fine)), [], "{fine}");
+    }
+    breaks(true, "It took", "With `use tinytorch::losses::Loss` it took", Narrative, "comes later");
+    let swapped = LESSON.replace("```exercise t-double\n", "```exercise test-t-module\n");
+    let swapped = swapped.replacen(
+        "## 🧪 Module test\n",
+        "## 🧪 Module test\n\n```exercise t-double\nhint: a\nhint: b\n```\n",
+        1,
+    );
+    let found = reasons(SOURCE, &swapped);
+    assert!(found.iter().any(|(_, _, reason)| reason.contains("stands before")), "{found:#?}");
+}
+
+#[test]
+fn a_miss_names_file_and_line() {
+    let broken = LESSON
+        .replace("```diagram Two\n+--+", &format!("```diagram Two\n+--+\n{}", "-".repeat(80)));
+    let misses = audit_texts(&MODULES[1], SOURCE, &broken);
+    let line = 2 + broken.lines().position(|line| line == "```diagram Two").unwrap() + 1;
+    assert_eq!((misses[0].file.as_str(), misses[0].line), ("lessons/01_tensor.md", line));
+}
+
+#[test]
+fn the_list_of_modules_is_the_beginning_of_the_course() {
+    let names: Vec<&str> = MODULES.iter().map(|module| module.name).collect();
+    assert_eq!(names, COURSE[..names.len()]);
+}
+
+#[test]
+fn nothing_at_all_gives_misses_and_no_panic() {
+    let found = reasons("", "");
+    for pattern in [Pattern::Format, Pattern::Introduction, Pattern::Diagrams, Pattern::FinalFour] {
+        assert!(found.iter().any(|(p, ..)| *p == pattern), "{pattern:?}");
+    }
+}
