@@ -1,0 +1,1480 @@
+// ---
+// jupyter:
+//   jupytext:
+//     text_representation:
+//       extension: .rs
+//       format_name: percent
+//       format_version: '1.3'
+//   kernelspec:
+//     display_name: Rust
+//     language: rust
+//     name: rust
+// ---
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
+//! 01 Tensor: an array of `f32` with any number of axes, and the arithmetic that networks are made of.
+//! In come slices of numbers with a shape; out come new tensors. Stands on nothing but `ndarray`, which
+//! keeps the storage. By hand: `[[1, 2], [3, 4]] @ [[5, 6], [7, 8]] = [[19, 22], [43, 50]]`.
+//! Not here: layers (03) and gradients (05).
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::fmt;
+use std::ops::{self, Range};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tinytorch::ndarray::{ArcArray, Axis, IxDyn, Slice};
+use tinytorch::random::Rng;
+use tinytorch::report::{Axis as ChartAxis, Reporter, Series, Value};
+use tinytorch::testing::{memory, time};
+
+// %% [markdown] nbgrader={"grade": false, "grade_id": "tensor-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// # 🎯 Tensor
+//
+// You build: creation, broadcasting, arithmetic, matrix products, views and reductions. Put your code in
+// the place of each `todo!`, save, and look at the tests below it.
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// What a tensor keeps its numbers in: shared storage with a shape and strides. Cloning it copies no
+/// number; writing to a shared one copies first.
+pub type Values = ArcArray<f32, IxDyn>;
+
+/// An array of `f32` with any number of axes. Cheap to clone: clones share their storage.
+#[derive(Clone)]
+pub struct Tensor {
+    values: Values,
+    /// How it was made. Always `None` until lesson 05; the last cell of this file fills it in.
+    history: Option<Arc<History>>,
+}
+
+/// A shape as error messages show it: `(2, 3)`.
+pub fn shape_text(shape: &[usize]) -> String {
+    let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
+    format!("({})", sizes.join(", "))
+}
+
+/// How many elements a shape holds: the product of its sizes; 1 for the empty shape of a scalar.
+pub fn count(shape: &[usize]) -> usize {
+    shape.iter().try_fold(1_usize, |product, &size| product.checked_mul(size)).unwrap_or_else(
+        || panic!("shape {}: more elements than this machine can address", shape_text(shape)),
+    )
+}
+
+/// Puts elements in row-major order under a shape, without copying them.
+pub fn values(elements: Vec<f32>, shape: &[usize]) -> Values {
+    let given = elements.len();
+    ArcArray::from_shape_vec(IxDyn(shape), elements)
+        .unwrap_or_else(|_| panic!("shape {} does not fit {given} elements", shape_text(shape)))
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-new", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl Tensor {
+    /// Makes a tensor from elements in row-major order (the last axis varies fastest) and a shape.
+    /// Panics, naming both counts, when the shape holds another number of elements than `data` has.
+    ///
+    /// TODO: check the count, then build the tensor.
+    ///
+    /// APPROACH:
+    /// 1. `count(shape)` says how many elements the shape holds.
+    /// 2. `assert!` that this is `data.len()`, with the message of the example.
+    /// 3. Copy `data` with `to_vec`, put it under the shape with `values`, wrap with `from_array`.
+    ///
+    /// EXAMPLE: `Tensor::new(&[1.0, 2.0, 3.0], &[2, 2])` panics with
+    /// `new: shape (2, 2) holds 4 elements, got 3`.
+    ///
+    /// HINTS: `shape_text(shape)` writes `(2, 2)`.
+    pub fn new(data: &[f32], shape: &[usize]) -> Self {
+        todo!("tensor-new")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-tensor-new", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Tensors of 0 to 3 axes, an empty one, and a count that does not fit.
+#[test]
+fn test_unit_new() {
+    use tinytorch::testing::panic_message;
+
+    for (shape, elements) in [(vec![], 1), (vec![4], 4), (vec![2, 3], 6), (vec![2, 3, 4], 24)] {
+        let data: Vec<f32> = (0..elements).map(|i| i as f32).collect();
+        let tensor = Tensor::new(&data, &shape);
+        assert_eq!(tensor.shape(), shape);
+        assert_eq!((tensor.ndim(), tensor.numel()), (shape.len(), elements));
+        assert_eq!(tensor.nbytes(), 4 * elements, "an f32 takes 4 bytes");
+        assert_eq!(tensor.to_vec(), data, "the elements keep their order");
+    }
+    assert_eq!(Tensor::new(&[], &[0, 3]).numel(), 0, "a tensor may be empty");
+
+    let message = panic_message(|| Tensor::new(&[1.0, 2.0, 3.0], &[2, 2]));
+    assert_eq!(message, "new: shape (2, 2) holds 4 elements, got 3");
+    let message = panic_message(|| Tensor::new(&[1.0, 2.0], &[]));
+    assert_eq!(message, "new: shape () holds 1 elements, got 2");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-creation", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// More ways to make a tensor.
+impl Tensor {
+    /// A tensor of shape `()` that holds one number.
+    pub fn scalar(value: f32) -> Self {
+        Self::full(&[], value)
+    }
+
+    /// All zeros.
+    pub fn zeros(shape: &[usize]) -> Self {
+        Self::full(shape, 0.0)
+    }
+
+    /// All ones.
+    pub fn ones(shape: &[usize]) -> Self {
+        Self::full(shape, 1.0)
+    }
+
+    /// The same value everywhere.
+    pub fn full(shape: &[usize], value: f32) -> Self {
+        Self::from_array(values(vec![value; count(shape)], shape))
+    }
+
+    /// Standard normal numbers: mean 0, variance 1.
+    pub fn randn(shape: &[usize], rng: &mut Rng) -> Self {
+        Self::from_array(values((0..count(shape)).map(|_| rng.normal()).collect(), shape))
+    }
+
+    /// Numbers from `[0, 1)`, each equally likely.
+    pub fn rand(shape: &[usize], rng: &mut Rng) -> Self {
+        Self::from_array(values((0..count(shape)).map(|_| rng.uniform()).collect(), shape))
+    }
+
+    /// Wraps an array; nothing is copied.
+    pub fn from_array(values: impl Into<Values>) -> Self {
+        Self { values: values.into(), history: None }
+    }
+}
+
+/// Looking at a tensor.
+impl Tensor {
+    /// The size of each axis.
+    pub fn shape(&self) -> &[usize] {
+        self.values.shape()
+    }
+
+    /// The number of axes.
+    pub fn ndim(&self) -> usize {
+        self.values.ndim()
+    }
+
+    /// The number of elements.
+    pub fn numel(&self) -> usize {
+        self.values.len()
+    }
+
+    /// What the elements take in memory, in bytes.
+    pub fn nbytes(&self) -> usize {
+        self.numel() * size_of::<f32>()
+    }
+
+    /// The only element. Panics when there is not exactly one.
+    pub fn item(&self) -> f32 {
+        assert!(
+            self.numel() == 1,
+            "item: shape {} holds {} elements, not one",
+            shape_text(self.shape()),
+            self.numel()
+        );
+        self.data()[0]
+    }
+
+    /// The elements in row-major order, as a copy.
+    pub fn to_vec(&self) -> Vec<f32> {
+        self.data().into_owned()
+    }
+
+    /// The elements in row-major order: borrowed where they lie so in memory, else copied together.
+    pub fn data(&self) -> Cow<'_, [f32]> {
+        if let Some(slice) = self.values.as_slice() {
+            return Cow::Borrowed(slice);
+        }
+        match (self.values.as_slice_memory_order(), self.shape().split_last()) {
+            // A transposed view of whole storage, the usual case: walk it by its strides.
+            (Some(stored), Some((&width, outer)))
+                if self.values.strides().iter().all(|&stride| stride >= 0) =>
+            {
+                let steps: Vec<usize> =
+                    self.values.strides().iter().map(|stride| stride.unsigned_abs()).collect();
+                let mut elements = Vec::with_capacity(stored.len());
+                for start in offsets(outer, &steps) {
+                    elements.extend((0..width).map(|i| stored[start + i * steps[outer.len()]]));
+                }
+                Cow::Owned(elements)
+            }
+            _ => Cow::Owned(self.values.iter().copied().collect()),
+        }
+    }
+
+    /// The array itself.
+    pub fn array(&self) -> &Values {
+        &self.values
+    }
+
+    /// The array, to be changed in place. Storage that others share is copied first, so no other
+    /// tensor changes; the tensor's identity (lesson 05) stays.
+    pub fn array_mut(&mut self) -> &mut Values {
+        &mut self.values
+    }
+}
+
+impl fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tensor({:?}, {})", self.shape(), self.values)
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-broadcast-shape", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The shape of an elementwise result: shapes are lined up at their last axis; two sizes fit when they
+/// are equal or one of them is 1. Panics with the operation and both shapes when they do not.
+///
+/// TODO: work out the size of each axis of the result.
+///
+/// APPROACH:
+/// 1. The result has as many axes as the longer shape.
+/// 2. Read both shapes from the back; a missing axis counts as size 1.
+/// 3. Equal sizes stay; where one is 1, the other wins; anything else panics.
+///
+/// EXAMPLE: `(32, 4)` and `(4)` give `(32, 4)`; `(3, 1)` and `(2)` give `(3, 2)`; `(32, 4)` and `(32)`
+/// panic with `add: (32, 4) and (32) do not broadcast: sizes 4 and 32 differ`.
+///
+/// HINTS: `shape.iter().rev()` reads from the back; `.nth(i).copied().unwrap_or(1)` fills in the 1.
+pub fn broadcast_shape(op: &str, a: &[usize], b: &[usize]) -> Vec<usize> {
+    todo!("tensor-broadcast-shape")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-tensor-broadcast-shape", "locked": true, "points": 7, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Shapes that fit, in both orders, and the classic pitfall of one number per row.
+#[test]
+fn test_unit_broadcast_shape() {
+    use tinytorch::testing::panic_message;
+
+    let cases: [(&[usize], &[usize], &[usize]); 7] = [
+        (&[2, 3], &[2, 3], &[2, 3]),
+        (&[32, 4], &[4], &[32, 4]),
+        (&[3, 1], &[2], &[3, 2]),
+        (&[2, 3], &[], &[2, 3]),
+        (&[8, 1, 6, 1], &[7, 1, 5], &[8, 7, 6, 5]),
+        (&[0, 3], &[1, 3], &[0, 3]),
+        (&[], &[], &[]),
+    ];
+    for (a, b, expected) in cases {
+        assert_eq!(broadcast_shape("add", a, b), expected, "{a:?} and {b:?}");
+        assert_eq!(broadcast_shape("add", b, a), expected, "{b:?} and {a:?}");
+    }
+
+    let message = panic_message(|| broadcast_shape("add", &[32, 4], &[32]));
+    assert_eq!(message, "add: (32, 4) and (32) do not broadcast: sizes 4 and 32 differ");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-broadcast-steps", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// How far to move through the row-major elements of `shape` for one step along each axis of `target`.
+/// An axis that is repeated has step 0: walking along it stays on the same number.
+///
+/// TODO: fill in the steps from the back.
+///
+/// APPROACH:
+/// 1. Start with a 0 for every axis of `target`: axes that `shape` lacks stay so.
+/// 2. Go from the last axis of `shape` to the first; the last one has step 1.
+/// 3. An axis of size 1 gets 0, any other the current step; then the step grows by the size.
+///
+/// EXAMPLE: `(2, 3)` in `(2, 3)` gives `[3, 1]`; `(3)` in `(2, 3)` gives `[0, 1]`; `(2, 1)` in `(2, 3)`
+/// gives `[1, 0]`.
+///
+/// HINTS: `steps.iter_mut().rev().zip(shape.iter().rev())` walks both from the back.
+pub fn broadcast_steps(shape: &[usize], target: &[usize]) -> Vec<usize> {
+    todo!("tensor-broadcast-steps")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-tensor-broadcast-steps", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Whole shapes, missing axes and repeated axes.
+#[test]
+fn test_unit_broadcast_steps() {
+    assert_eq!(broadcast_steps(&[2, 3], &[2, 3]), [3, 1]);
+    assert_eq!(broadcast_steps(&[2, 3, 4], &[2, 3, 4]), [12, 4, 1]);
+    assert_eq!(broadcast_steps(&[3], &[2, 3]), [0, 1], "a missing axis is not walked");
+    assert_eq!(broadcast_steps(&[2, 1], &[2, 3]), [1, 0], "a repeated axis is not walked");
+    assert_eq!(broadcast_steps(&[7, 1, 5], &[8, 7, 6, 5]), [0, 5, 0, 1]);
+    assert_eq!(broadcast_steps(&[], &[4]), [0]);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-offsets", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// The position of every element of `shape`, in row-major order, when one step along axis `i` moves by
+/// `steps[i]`. `offsets(&[2, 3], &[3, 1])` is `[0, 1, 2, 3, 4, 5]`; with steps `[1, 2]`, those of a
+/// transposed view, it is `[0, 2, 4, 1, 3, 5]`.
+pub fn offsets(shape: &[usize], steps: &[usize]) -> Vec<usize> {
+    shape.iter().zip(steps).fold(vec![0], |starts, (&size, &step)| {
+        starts.iter().flat_map(|start| (0..size).map(move |i| start + i * step)).collect()
+    })
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-zip-with", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Combines two tensors element by element, broadcasting: the loop under `+`, `-`, `*` and `/`.
+///
+/// TODO: fill in the general case, row by row.
+///
+/// APPROACH:
+/// 1. `offsets(outer, &a_steps)` lists where each row of `a` begins; the same for `b`.
+/// 2. In a row, the last step of an operand is 1 (take a slice of `width` elements) or 0 (one number).
+/// 3. `match` on the two last steps and extend a vector by the whole row; the vector is the result.
+///
+/// EXAMPLE: `(2, 3)` and `(3)`: rows of `a` begin at `[0, 3]`, those of `b` at `[0, 0]`, and both last
+/// steps are 1.
+///
+/// HINTS: four arms: `(1, 1)` zips two slices, `(1, _)` and `(_, 1)` map one slice with a fixed number,
+/// `_` has a width of 1 and pushes a single result.
+pub fn zip_with(op: &str, a: &Tensor, b: &Tensor, f: impl Fn(f32, f32) -> f32) -> Values {
+    let (x, y) = (a.data(), b.data());
+    if a.shape() == b.shape() {
+        let elements = x.iter().zip(y.iter()).map(|(&x, &y)| f(x, y)).collect();
+        return values(elements, a.shape());
+    }
+    let shape = broadcast_shape(op, a.shape(), b.shape());
+    let (a_steps, b_steps) =
+        (broadcast_steps(a.shape(), &shape), broadcast_steps(b.shape(), &shape));
+    // Different shapes cannot both be scalars, so there is a last axis.
+    let last = shape.len() - 1;
+    let (outer, width) = (&shape[..last], shape[last]);
+    let elements: Vec<f32> = {
+        todo!("tensor-zip-with")
+    };
+    values(elements, &shape)
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-tensor-zip-with", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Every kind of row: two slices, a slice and a number, two numbers, and none at all.
+#[test]
+fn test_unit_zip_with() {
+    let combine = |a: &Tensor, b: &Tensor| {
+        let result = Tensor::from_array(zip_with("test", a, b, |x, y| 10.0 * x + y));
+        (result.shape().to_vec(), result.to_vec())
+    };
+    let matrix = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3]);
+    let row = Tensor::new(&[7.0, 8.0, 9.0], &[3]);
+    let column = Tensor::new(&[1.0, 2.0], &[2, 1]);
+
+    let expected = vec![17.0, 28.0, 39.0, 47.0, 58.0, 69.0];
+    assert_eq!(combine(&matrix, &row), (vec![2, 3], expected), "matrix and row");
+    let expected = vec![11.0, 12.0, 13.0, 24.0, 25.0, 26.0];
+    assert_eq!(combine(&column, &matrix), (vec![2, 3], expected), "column and matrix");
+    let expected = vec![17.0, 18.0, 19.0, 27.0, 28.0, 29.0];
+    assert_eq!(combine(&column, &row), (vec![2, 3], expected), "column and row");
+    let expected = vec![13.0, 23.0];
+    assert_eq!(combine(&column, &Tensor::scalar(3.0)), (vec![2, 1], expected), "column, scalar");
+    let planes = Tensor::new(&[3.0, 4.0], &[2, 1, 1]);
+    let expected = vec![13.0, 23.0, 14.0, 24.0];
+    assert_eq!(combine(&column, &planes), (vec![2, 2, 1], expected), "column and planes");
+    assert_eq!(combine(&Tensor::zeros(&[0, 3]), &row), (vec![0, 3], vec![]), "nothing and row");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-arithmetic", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl Tensor {
+    /// Adds element by element, broadcasting; `+` calls it.
+    ///
+    /// TODO: compute the values of all four operations with `zip_with`.
+    ///
+    /// APPROACH: one call each; the name of the operation goes into its error message.
+    ///
+    /// EXAMPLE: `[1, 2] + [10, 20] = [11, 22]`.
+    ///
+    /// HINTS: `zip_with("add", self, other, |x, y| ...)`. Division by zero gives `inf` or `NaN`, as
+    /// floats do; check nothing.
+    pub fn add(&self, other: &Tensor) -> Tensor {
+        let values: Values = {
+            todo!("tensor-arithmetic")
+        };
+        Tensor::made_by(Op::Add, values, &[self, other])
+    }
+}
+
+impl Tensor {
+    /// Subtracts element by element, broadcasting; `-` calls it.
+    pub fn sub(&self, other: &Tensor) -> Tensor {
+        let values: Values = {
+            todo!("tensor-arithmetic")
+        };
+        Tensor::made_by(Op::Sub, values, &[self, other])
+    }
+}
+
+impl Tensor {
+    /// Multiplies element by element, broadcasting; `*` calls it.
+    pub fn mul(&self, other: &Tensor) -> Tensor {
+        let values: Values = {
+            todo!("tensor-arithmetic")
+        };
+        Tensor::made_by(Op::Mul, values, &[self, other])
+    }
+}
+
+impl Tensor {
+    /// Divides element by element, broadcasting; `/` calls it.
+    pub fn div(&self, other: &Tensor) -> Tensor {
+        let values: Values = {
+            todo!("tensor-arithmetic")
+        };
+        Tensor::made_by(Op::Div, values, &[self, other])
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-tensor-arithmetic", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 The four operations, numbers as operands, broadcasting, and the name of the operation in errors.
+#[test]
+fn test_unit_arithmetic() {
+    use tinytorch::testing::panic_message;
+
+    let (a, b) = (Tensor::new(&[6.0, 8.0], &[2]), Tensor::new(&[2.0, 4.0], &[2]));
+    assert_eq!((&a + &b).to_vec(), [8.0, 12.0]);
+    assert_eq!((&a - &b).to_vec(), [4.0, 4.0]);
+    assert_eq!((&a * &b).to_vec(), [12.0, 32.0]);
+    assert_eq!((&a / &b).to_vec(), [3.0, 2.0]);
+    assert_eq!((&a * 10.0).to_vec(), [60.0, 80.0], "a number on the right");
+    assert_eq!((1.0 - &a).to_vec(), [-5.0, -7.0], "a number on the left");
+    assert_eq!((&a / 0.0).to_vec(), [f32::INFINITY; 2], "floats divide by zero");
+
+    let matrix = Tensor::new(&[1.0, 2.0, 3.0, 4.0], &[2, 2]);
+    assert_eq!((&matrix + &b).to_vec(), [3.0, 6.0, 5.0, 8.0], "the row is added to every row");
+
+    // A batch of 32 rows and 32 numbers, one per row: they need the shape (32, 1).
+    let (batch, means) = (Tensor::ones(&[32, 4]), Tensor::ones(&[32]));
+    for (op, message) in [
+        ("add", panic_message(|| batch.add(&means))),
+        ("sub", panic_message(|| batch.sub(&means))),
+        ("mul", panic_message(|| batch.mul(&means))),
+        ("div", panic_message(|| batch.div(&means))),
+    ] {
+        let rest = "(32, 4) and (32) do not broadcast: sizes 4 and 32 differ";
+        assert_eq!(message, format!("{op}: {rest}"));
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-operators", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// `a + b` for every mix of tensors, references and numbers.
+macro_rules! operator {
+    ($trait:ident, $method:ident) => {
+        operator!($trait, $method, &Tensor, &Tensor, |a, b| a.$method(b));
+        operator!($trait, $method, &Tensor, Tensor, |a, b| a.$method(&b));
+        operator!($trait, $method, Tensor, &Tensor, |a, b| (&a).$method(b));
+        operator!($trait, $method, Tensor, Tensor, |a, b| (&a).$method(&b));
+        operator!($trait, $method, &Tensor, f32, |a, b| a.$method(&Tensor::scalar(b)));
+        operator!($trait, $method, Tensor, f32, |a, b| (&a).$method(&Tensor::scalar(b)));
+        operator!($trait, $method, f32, &Tensor, |a, b| Tensor::scalar(a).$method(b));
+        operator!($trait, $method, f32, Tensor, |a, b| Tensor::scalar(a).$method(&b));
+    };
+    ($trait:ident, $method:ident, $left:ty, $right:ty, |$a:ident, $b:ident| $result:expr) => {
+        impl ops::$trait<$right> for $left {
+            type Output = Tensor;
+            fn $method(self, other: $right) -> Tensor {
+                let ($a, $b) = (self, other);
+                $result
+            }
+        }
+    };
+}
+operator!(Add, add);
+operator!(Sub, sub);
+operator!(Mul, mul);
+operator!(Div, div);
+
+impl ops::Neg for &Tensor {
+    type Output = Tensor;
+    fn neg(self) -> Tensor {
+        let elements = self.data().iter().map(|x| -x).collect();
+        Tensor::made_by(Op::Neg, values(elements, self.shape()), &[self])
+    }
+}
+
+impl ops::Neg for Tensor {
+    type Output = Tensor;
+    fn neg(self) -> Tensor {
+        -&self
+    }
+}
+
+/// Functions of one element at a time.
+impl Tensor {
+    /// Applies `f` to every element; `name` says what `f` is, for lesson 05.
+    pub fn map(&self, name: &'static str, f: impl Fn(f32) -> f32) -> Tensor {
+        let elements = self.data().iter().map(|&x| f(x)).collect();
+        Tensor::made_by(Op::Map(name), values(elements, self.shape()), &[self])
+    }
+
+    /// e to the power of every element.
+    pub fn exp(&self) -> Tensor {
+        self.map("exp", f32::exp)
+    }
+
+    /// The natural logarithm of every element: `-inf` for 0, `NaN` below.
+    pub fn log(&self) -> Tensor {
+        self.map("log", f32::ln)
+    }
+
+    /// The square root of every element: `NaN` below 0.
+    pub fn sqrt(&self) -> Tensor {
+        self.map("sqrt", f32::sqrt)
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-matmul-check", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Says whether two shapes can be multiplied as matrices; panics with both shapes when not.
+///
+/// TODO: three checks, each with its own message.
+///
+/// APPROACH:
+/// 1. Both need an axis: a scalar is no matrix.
+/// 2. The inner dimensions must agree: the last of `a`, and of `b` the one before the last (or the only one).
+/// 3. Axes before the last two count copies of the matrix; they must be equal, or one of them 1.
+///
+/// EXAMPLE: `matmul: (2, 3) x (4, 5): inner dimensions 3 and 4 differ`;
+/// `matmul: () x (3): both sides need at least 1 axis`;
+/// `matmul: (2, 1, 1) x (3, 1, 1): batch dimensions 2 and 3 differ`.
+///
+/// HINTS: `b[b.len().saturating_sub(2)]` is right for one axis and for more. For the third check, zip
+/// both shapes from the back and `skip(2)`.
+pub fn check_matmul(a: &[usize], b: &[usize]) {
+    todo!("tensor-matmul-check")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-tensor-matmul-check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Shapes that multiply, and three messages for those that do not.
+#[test]
+fn test_unit_matmul_check() {
+    use tinytorch::testing::panic_message;
+
+    let good: [(&[usize], &[usize]); 7] = [
+        (&[2, 3], &[3, 4]),
+        (&[3], &[3]),
+        (&[2, 3], &[3]),
+        (&[3], &[3, 4]),
+        (&[8, 2, 3], &[3, 4]),
+        (&[5, 1, 2, 3], &[4, 3, 2]),
+        (&[4, 2, 3], &[1, 3, 2]),
+    ];
+    for (a, b) in good {
+        check_matmul(a, b);
+    }
+    let bad: [(&[usize], &[usize], &str); 5] = [
+        (&[2, 3], &[4, 5], "matmul: (2, 3) x (4, 5): inner dimensions 3 and 4 differ"),
+        (&[2, 3], &[2], "matmul: (2, 3) x (2): inner dimensions 3 and 2 differ"),
+        (&[], &[3], "matmul: () x (3): both sides need at least 1 axis"),
+        (&[3], &[], "matmul: (3) x (): both sides need at least 1 axis"),
+        (&[2, 1, 1], &[3, 1, 1], "matmul: (2, 1, 1) x (3, 1, 1): batch dimensions 2 and 3 differ"),
+    ];
+    for (a, b, message) in bad {
+        assert_eq!(panic_message(|| check_matmul(a, b)), message);
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-matmul-2d", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Adds the product of `a` (m, k) and `b` (k, n) to `out` (m, n), all row-major. Most of a network's
+/// time is spent in these three loops.
+///
+/// TODO: three loops, in the order i, k, j.
+///
+/// APPROACH:
+/// 1. i: each row of `out` belongs to one row of `a`.
+/// 2. k: each number of that row of `a` belongs to one row of `b`.
+/// 3. j: add that number times the row of `b` to the row of `out`, element by element.
+///
+/// EXAMPLE: `[1, 2] @ [[5, 6], [7, 8]]`: 1 x `[5, 6]`, then 2 x `[7, 8]` on top: `[19, 22]`.
+///
+/// HINTS: `a.chunks_exact(k)` yields rows of k; `out.chunks_exact_mut(n)` rows to change. The innermost
+/// loop runs along memory in both slices, so the compiler can do several elements in one instruction.
+pub fn matmul_2d(a: &[f32], b: &[f32], k: usize, n: usize, out: &mut [f32]) {
+    if k == 0 || n == 0 {
+        return; // A sum of no products adds nothing; and chunks of 0 elements do not exist.
+    }
+    todo!("tensor-matmul-2d")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-tensor-matmul-2d", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 The example by hand, a product of three different sizes, and `NaN`s that must not vanish.
+#[test]
+fn test_unit_matmul_2d() {
+    let product = |a: &[f32], b: &[f32], [m, k, n]: [usize; 3]| {
+        let mut out = vec![0.0; m * n];
+        matmul_2d(a, b, k, n, &mut out);
+        out
+    };
+    let (a, b) = ([1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]);
+    assert_eq!(product(&a, &b, [2, 2, 2]), [19.0, 22.0, 43.0, 50.0]);
+
+    let (a, b) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, 0.0, 2.0, 0.0, 1.0, 1.0]);
+    assert_eq!(product(&a, &b, [2, 3, 2]), [8.0, 3.0, 20.0, 6.0], "(2, 3) x (3, 2)");
+    assert_eq!(product(&a, &b, [3, 2, 3])[..3], [1.0, 2.0, 4.0], "(3, 2) x (2, 3)");
+    assert!(product(&[0.0], &[f32::NAN], [1, 1, 1])[0].is_nan(), "0 x NaN is NaN");
+
+    let mut out = [100.0];
+    matmul_2d(&[2.0], &[3.0], 1, 1, &mut out);
+    assert_eq!(out, [106.0], "the product is added to what is there");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-matmul", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl Tensor {
+    /// The matrix product over the last two axes: (..., m, k) x (..., k, n) gives (..., m, n). Leading
+    /// axes broadcast. A vector counts as one row on the left, as one column on the right.
+    ///
+    /// TODO: multiply each pair of matrices with `matmul_2d`.
+    ///
+    /// APPROACH:
+    /// 1. `broadcast_shape` of the leading axes tells how many products there are.
+    /// 2. `broadcast_steps` and `offsets` of the leading axes tell, for each product, the number of the
+    ///    matrix in `self` and in `other`: count whole matrices, of m * k and of k * n elements.
+    /// 3. Begin with `count(&batch) * m * n` zeros; each product goes into its own m * n of them.
+    ///
+    /// EXAMPLE: (8, 2, 3) x (3, 4): 8 products; matrices 0..8 of `self`, always matrix 0 of `other`.
+    ///
+    /// HINTS: `offsets(&batch, &broadcast_steps(a_batch, &batch))` is the list for `self`. Cut matrix
+    /// number i out with `&x[i * m * k..][..m * k]`. Two plain matrices are the case of one product.
+    pub fn matmul(&self, other: &Tensor) -> Tensor {
+        check_matmul(self.shape(), other.shape());
+        if self.ndim() == 1 || other.ndim() == 1 {
+            return self.matmul_with_vector(other);
+        }
+        let (a_batch, [m, k]) = split_matrix(self.shape());
+        let (b_batch, [_, n]) = split_matrix(other.shape());
+        let batch = broadcast_shape("matmul", a_batch, b_batch);
+        let (x, y) = (self.data(), other.data());
+        let elements: Vec<f32> = {
+            todo!("tensor-matmul")
+        };
+        let shape = [&batch[..], &[m, n]].concat();
+        Tensor::made_by(Op::MatMul, values(elements, &shape), &[self, other])
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-tensor-matmul", "locked": true, "points": 7, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Matrices, vectors on either side, batches, transposed and empty operands.
+#[test]
+fn test_unit_matmul() {
+    let matrix = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3]);
+    let vector = Tensor::new(&[1.0, 0.0, 2.0], &[3]);
+    let square = Tensor::new(&[1.0, 2.0, 3.0, 4.0], &[2, 2]);
+    let check = |product: Tensor, shape: &[usize], expected: &[f32]| {
+        assert_eq!((product.shape(), &product.to_vec()[..]), (shape, expected));
+    };
+    check(square.matmul(&matrix), &[2, 3], &[9.0, 12.0, 15.0, 19.0, 26.0, 33.0]);
+    check(matrix.matmul(&vector), &[2], &[7.0, 16.0]);
+    check(Tensor::new(&[1.0, 1.0], &[2]).matmul(&matrix), &[3], &[5.0, 7.0, 9.0]);
+    check(vector.matmul(&vector), &[], &[5.0]);
+
+    let flipped = Tensor::from_array(matrix.array().clone().reversed_axes());
+    check(matrix.matmul(&flipped), &[2, 2], &[14.0, 32.0, 32.0, 77.0]);
+
+    // Two matrices times one, one times two, and each with its own.
+    let batch = Tensor::new(&[1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0], &[2, 2, 2]);
+    let both = [1.0, 2.0, 3.0, 4.0, 2.0, 1.0, 4.0, 3.0];
+    check(square.matmul(&batch), &[2, 2, 2], &both);
+    let both = [1.0, 2.0, 3.0, 4.0, 3.0, 4.0, 1.0, 2.0];
+    check(batch.matmul(&square), &[2, 2, 2], &both);
+    check(batch.matmul(&batch), &[2, 2, 2], &[1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0]);
+
+    check(Tensor::ones(&[2, 0]).matmul(&Tensor::ones(&[0, 2])), &[2, 2], &[0.0; 4]);
+    check(Tensor::ones(&[0, 3]).matmul(&Tensor::ones(&[3, 2])), &[0, 2], &[]);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-matmul-vector", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Splits a shape into its leading axes and its last two.
+fn split_matrix(shape: &[usize]) -> (&[usize], [usize; 2]) {
+    let (batch, matrix) = shape.split_at(shape.len() - 2);
+    (batch, [matrix[0], matrix[1]])
+}
+
+impl Tensor {
+    /// A product with a vector: it becomes a matrix of one row or column, whose extra axis leaves the
+    /// result again.
+    fn matmul_with_vector(&self, other: &Tensor) -> Tensor {
+        if other.ndim() == 1 {
+            let product = self.matmul(&other.with_shape(&[other.numel(), 1]));
+            return product.with_shape(&self.shape()[..self.ndim() - 1]);
+        }
+        let product = self.with_shape(&[1, self.numel()]).matmul(other);
+        let mut shape = product.shape().to_vec();
+        shape.remove(shape.len() - 2);
+        product.with_shape(&shape)
+    }
+
+    /// The same elements under another shape of the same count, shared if they lie in row-major order.
+    fn with_shape(&self, shape: &[usize]) -> Tensor {
+        let array = if self.values.is_standard_layout() {
+            self.values.clone().into_shape_with_order(IxDyn(shape)).unwrap_or_else(|_| {
+                panic!("{} does not fit {}", shape_text(self.shape()), shape_text(shape))
+            })
+        } else {
+            values(self.to_vec(), shape)
+        };
+        Tensor::made_by(Op::Reshape, array, &[self])
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-reshape", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl Tensor {
+    /// The same elements, in the same order, under another shape. One size may be -1: it becomes
+    /// whatever makes the count right.
+    ///
+    /// TODO: find the sizes; `with_shape` does the rest.
+    ///
+    /// APPROACH:
+    /// 1. Panic when a size is below -1, or more than one is -1.
+    /// 2. `known` is the product of the other sizes. The -1 becomes `self.numel() / known`.
+    /// 3. Panic when the new sizes hold another count than `self.numel()`.
+    ///
+    /// EXAMPLE: 6 elements, `[-1, 2]` gives (3, 2). `[2, 2]` panics with
+    /// `reshape: (2, 3) to [2, 2]: 6 elements vs 4 elements`.
+    ///
+    /// HINTS: `usize::try_from(size)` fails exactly for the negative sizes. With a `known` of 0 nothing
+    /// can be worked out: use 0, and let the last check decide.
+    pub fn reshape(&self, shape: &[isize]) -> Tensor {
+        let sizes: Vec<usize> = {
+            todo!("tensor-reshape")
+        };
+        self.with_shape(&sizes)
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-tensor-reshape", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Shapes that fit, a -1, a view that must be copied together first, and three kinds of misuse.
+#[test]
+fn test_unit_reshape() {
+    use tinytorch::testing::panic_message;
+
+    let tensor = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3]);
+    let shapes: [(&[isize], &[usize]); 5] = [
+        (&[3, 2], &[3, 2]),
+        (&[-1], &[6]),
+        (&[-1, 2], &[3, 2]),
+        (&[6, -1], &[6, 1]),
+        (&[1, 2, 3], &[1, 2, 3]),
+    ];
+    for (wanted, shape) in shapes {
+        let reshaped = tensor.reshape(wanted);
+        assert_eq!(reshaped.shape(), shape);
+        assert_eq!(reshaped.to_vec(), tensor.to_vec(), "the order of the elements stays");
+    }
+    let flipped = Tensor::from_array(tensor.array().clone().reversed_axes());
+    assert_eq!(flipped.reshape(&[-1]).to_vec(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    assert_eq!(Tensor::scalar(7.0).reshape(&[1, 1]).shape(), [1, 1]);
+    assert_eq!(Tensor::zeros(&[0, 3]).reshape(&[3, -1]).shape(), [3, 0]);
+
+    for (shape, reason) in [
+        (&[2_isize, 2][..], "6 elements vs 4 elements"),
+        (&[-1, 4], "6 elements vs 4 elements"),
+        (&[-1, 0], "6 elements vs 0 elements"),
+        (&[-1, -1], "only one size can be -1"),
+        (&[-2, 3], "sizes must be -1 or more"),
+    ] {
+        let message = panic_message(|| tensor.reshape(shape));
+        assert_eq!(message, format!("reshape: (2, 3) to {shape:?}: {reason}"));
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-transpose", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl Tensor {
+    /// The same storage with axes `a` and `b` swapped: a view, so no element moves. Panics when an axis
+    /// does not exist.
+    ///
+    /// TODO: check both axes, then swap them in a clone of the values.
+    ///
+    /// APPROACH:
+    /// 1. `assert!` that `a` and `b` are below `self.ndim()`.
+    /// 2. Clone `self.values` (this shares the storage) and call `swap_axes` on the clone.
+    ///
+    /// EXAMPLE: `[[1, 2, 3], [4, 5, 6]]` becomes `[[1, 4], [2, 5], [3, 6]]`; a bad axis panics with
+    /// `transpose: axes 0 and 2 of shape (2, 3): there are 2 axes`.
+    ///
+    /// HINTS: `swap_axes` changes the array in place and returns nothing.
+    pub fn transpose(&self, a: usize, b: usize) -> Tensor {
+        let values: Values = {
+            todo!("tensor-transpose")
+        };
+        Tensor::made_by(Op::Transpose(a, b), values, &[self])
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-tensor-transpose", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Two and three axes, shared storage, and an axis that does not exist.
+#[test]
+fn test_unit_transpose() {
+    use tinytorch::testing::panic_message;
+
+    let matrix = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3]);
+    let flipped = matrix.transpose(0, 1);
+    assert_eq!(flipped.shape(), [3, 2]);
+    assert_eq!(flipped.to_vec(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    assert_eq!(flipped.array().as_ptr(), matrix.array().as_ptr(), "no element was copied");
+    assert_eq!(flipped.transpose(0, 1).to_vec(), matrix.to_vec(), "twice is not at all");
+
+    let cube = Tensor::new(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], &[2, 2, 2]);
+    assert_eq!(cube.transpose(0, 2).to_vec(), [0.0, 4.0, 2.0, 6.0, 1.0, 5.0, 3.0, 7.0]);
+    let message = panic_message(|| matrix.transpose(0, 2));
+    assert_eq!(message, "transpose: axes 0 and 2 of shape (2, 3): there are 2 axes");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-slice", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl Tensor {
+    /// A part of the tensor: one range per axis, as a view on the same storage. Axes without a range
+    /// stay whole. Panics when a range leaves its axis.
+    ///
+    /// TODO: narrow a clone of the values, axis by axis.
+    ///
+    /// APPROACH:
+    /// 1. For each axis and its range, `assert!` start <= end <= size.
+    /// 2. `slice_axis_inplace(Axis(axis), Slice::from(range.clone()))` narrows one axis.
+    ///
+    /// EXAMPLE: rows 1..3 of a (4, 2) tensor: `x.slice(&[1..3])` has shape (2, 2). A bad range panics with
+    /// `slice: range 3..9 on axis 0 of shape (4, 2)`.
+    ///
+    /// HINTS: as in `transpose`: clone, change in place, return the clone.
+    pub fn slice(&self, ranges: &[Range<usize>]) -> Tensor {
+        let shape = self.shape();
+        let (given, axes) = (ranges.len(), self.ndim());
+        assert!(given <= axes, "slice: {given} ranges for shape {}", shape_text(shape));
+        let values: Values = {
+            todo!("tensor-slice")
+        };
+        let whole = shape[given..].iter().map(|&size| 0..size);
+        let ranges = ranges.iter().cloned().chain(whole).collect();
+        Tensor::made_by(Op::Slice(ranges), values, &[self])
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-tensor-slice", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Rows, columns, nothing, one index, and ranges that leave the tensor.
+#[test]
+fn test_unit_slice() {
+    use tinytorch::testing::panic_message;
+
+    let tensor = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], &[4, 2]);
+    assert_eq!(tensor.slice(&[1..3]).to_vec(), [3.0, 4.0, 5.0, 6.0]);
+    let column = tensor.slice(&[0..4, 1..2]);
+    assert_eq!((column.shape(), column.to_vec()), (&[4, 1][..], vec![2.0, 4.0, 6.0, 8.0]));
+    assert_eq!(tensor.slice(&[2..2]).shape(), [0, 2], "an empty range is a range");
+    assert_eq!(tensor.select(1, 0).to_vec(), [1.0, 3.0, 5.0, 7.0]);
+    assert_eq!(tensor.select(0, 3).shape(), [2], "select removes its axis");
+
+    let message = panic_message(|| tensor.slice(&[3..9]));
+    assert_eq!(message, "slice: range 3..9 on axis 0 of shape (4, 2)");
+    let message = panic_message(|| tensor.slice(&[0..1, 0..1, 0..1]));
+    assert_eq!(message, "slice: 3 ranges for shape (4, 2)");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-views", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Two shorter ways to say common views.
+impl Tensor {
+    /// Swaps the last two axes. Panics when there are fewer.
+    pub fn t(&self) -> Tensor {
+        let axes = self.ndim();
+        assert!(axes >= 2, "t: shape {} has fewer than 2 axes", shape_text(self.shape()));
+        self.transpose(axes - 2, axes - 1)
+    }
+
+    /// The part at one index of an axis; the axis is gone from the result.
+    pub fn select(&self, axis: usize, index: usize) -> Tensor {
+        let size = axis_split("select", self.shape(), axis)[1];
+        assert!(
+            index < size,
+            "select: index {index} on axis {axis} of shape {}",
+            shape_text(self.shape())
+        );
+        let mut ranges: Vec<Range<usize>> = self.shape().iter().map(|&size| 0..size).collect();
+        ranges[axis] = index..index + 1;
+        let mut shape = self.shape().to_vec();
+        shape.remove(axis);
+        self.slice(&ranges).with_shape(&shape)
+    }
+}
+
+/// Splits a shape around one axis: elements before it, its size, elements after it. With these three
+/// numbers, element s of place i inside block o stands at `(o * size + s) * inner + i`.
+fn axis_split(op: &str, shape: &[usize], axis: usize) -> [usize; 3] {
+    let axes = shape.len();
+    assert!(axis < axes, "{op}: axis {axis} of shape {}: there are {axes} axes", shape_text(shape));
+    [count(&shape[..axis]), shape[axis], count(&shape[axis + 1..])]
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-reduce", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Folds the middle axis of `elements`, seen as (outer, size, inner), into one number each, from `start`
+/// on: the loop under `sum` and `max`. Returns outer * inner numbers.
+///
+/// TODO: two loops: rows that lie in one piece, and all others.
+///
+/// APPROACH:
+/// 1. `inner == 1`: block o of `size` neighbours becomes one number. Fold pieces of 64 elements, then
+///    fold the results of the pieces.
+/// 2. Otherwise fold whole lines of `inner` elements into line o of `out`, one line after the other.
+///
+/// EXAMPLE: `[1, 2, 3, 4, 5, 6]` as (1, 2, 3) with `+` from 0 gives `[5, 7, 9]`; as (2, 3, 1), `[6, 15]`.
+///
+/// HINTS: why pieces? An `f32` holds 24 binary digits: from 16,777,216 on, adding 1.0 changes nothing.
+/// Sums of pieces stay small, and small numbers keep their digits. Cut line number l out with
+/// `&elements[l * inner..][..inner]`.
+pub fn reduce(
+    elements: &[f32],
+    [outer, size, inner]: [usize; 3],
+    start: f32,
+    f: impl Fn(f32, f32) -> f32,
+) -> Vec<f32> {
+    todo!("tensor-reduce")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-tensor-reduce", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Both kinds of axis, nothing to fold, and a long sum that keeps its digits.
+#[test]
+fn test_unit_reduce() {
+    let elements = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+    let add = |x: f32, y: f32| x + y;
+    assert_eq!(reduce(&elements, [1, 2, 3], 0.0, add), [5.0, 7.0, 9.0]);
+    assert_eq!(reduce(&elements, [2, 3, 1], 0.0, add), [6.0, 15.0]);
+    assert_eq!(reduce(&elements, [1, 3, 2], 0.0, add), [9.0, 12.0]);
+    assert_eq!(reduce(&elements, [2, 3, 1], 1.0, |x, y| x * y), [6.0, 120.0]);
+    assert_eq!(reduce(&[], [2, 0, 1], 0.0, add), [0.0, 0.0], "the sum of nothing is 0");
+    assert_eq!(reduce(&[], [2, 0, 3], 0.0, add), [0.0; 6]);
+    assert!(reduce(&[], [0, 2, 3], 0.0, add).is_empty());
+
+    // One after the other, each 1.0 would be lost against 2^24.
+    let mut long = vec![1.0; 4096];
+    long[0] = 16_777_216.0;
+    let sum = reduce(&long, [1, 4096, 1], 0.0, add)[0];
+    assert!((sum - 16_781_311.0).abs() <= 128.0, "got {sum}, the exact sum is 16781311");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-reductions", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Whether `new` takes the place of `best` as the largest: it is larger, or it is the first `NaN`. So a
+/// `NaN` anywhere is the maximum, as in PyTorch: a broken number shows itself.
+pub fn beats(new: f32, best: f32) -> bool {
+    new > best || (new.is_nan() && !best.is_nan())
+}
+
+/// The larger of two numbers, as [`beats`] understands it.
+pub fn larger(best: f32, new: f32) -> f32 {
+    if beats(new, best) { new } else { best }
+}
+
+impl Tensor {
+    /// The sum over one axis; 0 for an axis of size 0. With `keepdim` the axis stays with size 1, so that
+    /// the result broadcasts against `self`.
+    ///
+    /// TODO: `sum_axis` and `max_axis` with `reduce_axis` (in the next given cell), `mean_axis` with `sum_axis`.
+    ///
+    /// APPROACH: `self.reduce_axis(name, op, axis, keepdim, start, f)`: name and `Op` of the operation,
+    /// the value of an empty fold, and how two numbers become one.
+    ///
+    /// EXAMPLE: `[[1, 2, 3], [4, 5, 6]]`: `sum_axis(0, false)` is `[5, 7, 9]`, `mean_axis(1, true)` is
+    /// `[[2], [5]]`, `max_axis(0, false)` is `[4, 5, 6]`.
+    ///
+    /// HINTS: a maximum starts at `f32::NEG_INFINITY`, and `larger` makes one number of two. A mean is the
+    /// sum divided by the size of the axis, as `f32`.
+    pub fn sum_axis(&self, axis: usize, keepdim: bool) -> Tensor {
+        todo!("tensor-reductions")
+    }
+}
+
+impl Tensor {
+    /// The mean over one axis; `NaN` for an axis of size 0. `keepdim` as in [`Tensor::sum_axis`].
+    pub fn mean_axis(&self, axis: usize, keepdim: bool) -> Tensor {
+        let [_, size, _] = axis_split("mean_axis", self.shape(), axis);
+        todo!("tensor-reductions")
+    }
+}
+
+impl Tensor {
+    /// The largest element along one axis; `NaN` where there is one. `keepdim` as in
+    /// [`Tensor::sum_axis`]. Panics for an axis of size 0, which has no largest element.
+    pub fn max_axis(&self, axis: usize, keepdim: bool) -> Tensor {
+        require_elements("max_axis", self.shape(), axis);
+        todo!("tensor-reductions")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-tensor-reductions", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Sums, means and maxima over all elements and over one axis, with and without `keepdim`.
+#[test]
+fn test_unit_reductions() {
+    use tinytorch::testing::panic_message;
+
+    let tensor = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3]);
+    let all = [tensor.sum(), tensor.mean(), tensor.max()];
+    assert_eq!(all.map(|result| result.item()), [21.0, 3.5, 6.0]);
+    assert_eq!(tensor.sum().shape(), &[] as &[usize]);
+    assert_eq!(tensor.sum_axis(0, false).to_vec(), [5.0, 7.0, 9.0]);
+    assert_eq!(tensor.sum_axis(1, false).to_vec(), [6.0, 15.0]);
+    assert_eq!(tensor.mean_axis(1, false).to_vec(), [2.0, 5.0]);
+    assert_eq!(tensor.max_axis(0, false).to_vec(), [4.0, 5.0, 6.0]);
+    assert_eq!(tensor.sum_axis(1, true).shape(), [2, 1]);
+    assert_eq!(tensor.mean_axis(1, true).shape(), [2, 1]);
+    assert_eq!((-&tensor).max_axis(1, false).to_vec(), [-1.0, -4.0], "all below zero");
+    assert_eq!((&tensor - &tensor.max_axis(1, true)).to_vec(), [-2.0, -1.0, 0.0, -2.0, -1.0, 0.0]);
+
+    let images = Tensor::ones(&[2, 4, 4]);
+    assert_eq!(images.mean_axis(2, false).mean_axis(1, false).to_vec(), [1.0, 1.0]);
+
+    let broken = Tensor::new(&[1.0, f32::NAN, 3.0], &[3]);
+    assert!(broken.max().item().is_nan() && broken.sum().item().is_nan(), "NaN shows itself");
+    assert_eq!(Tensor::new(&[-3.0, -1.0], &[2]).max().item(), -1.0, "all below zero");
+
+    let empty = Tensor::zeros(&[2, 0]);
+    assert_eq!(empty.sum_axis(1, false).to_vec(), [0.0, 0.0]);
+    assert!(empty.mean().item().is_nan(), "the mean of nothing is not a number");
+    assert_eq!(panic_message(|| empty.max()), "max: shape (2, 0) has no elements");
+    let message = panic_message(|| empty.max_axis(1, false));
+    assert_eq!(message, "max_axis: axis 1 of shape (2, 0) has no elements");
+    let message = panic_message(|| tensor.sum_axis(2, false));
+    assert_eq!(message, "sum_axis: axis 2 of shape (2, 3): there are 2 axes");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-reduce-all", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Panics when an axis has size 0 although the result would have elements.
+fn require_elements(op: &str, shape: &[usize], axis: usize) {
+    let [outer, size, inner] = axis_split(op, shape, axis);
+    assert!(
+        size > 0 || outer * inner == 0,
+        "{op}: axis {axis} of shape {} has no elements",
+        shape_text(shape)
+    );
+}
+
+/// Reductions: the step from the loop to a tensor, and the forms over all elements.
+impl Tensor {
+    /// Folds one axis with [`reduce`].
+    fn reduce_axis(
+        &self,
+        name: &str,
+        op: Op,
+        axis: usize,
+        keepdim: bool,
+        start: f32,
+        f: impl Fn(f32, f32) -> f32,
+    ) -> Tensor {
+        let parts = axis_split(name, self.shape(), axis);
+        let mut shape = self.shape().to_vec();
+        shape[axis] = 1;
+        let folded = values(reduce(&self.data(), parts, start, f), &shape);
+        let kept = Tensor::made_by(op, folded, &[self]);
+        if keepdim {
+            return kept;
+        }
+        shape.remove(axis);
+        kept.with_shape(&shape)
+    }
+
+    /// The sum of all elements, of shape `()`; 0 for an empty tensor.
+    pub fn sum(&self) -> Tensor {
+        let total = reduce(&self.data(), [1, self.numel(), 1], 0.0, |x, y| x + y);
+        Tensor::made_by(Op::Sum, values(total, &[]), &[self])
+    }
+
+    /// The mean of all elements, of shape `()`; `NaN` for an empty tensor.
+    pub fn mean(&self) -> Tensor {
+        self.sum() / self.numel() as f32
+    }
+
+    /// The largest of all elements, of shape `()`; `NaN` where there is one. Panics when there is none.
+    pub fn max(&self) -> Tensor {
+        assert!(self.numel() > 0, "max: shape {} has no elements", shape_text(self.shape()));
+        let largest = reduce(&self.data(), [1, self.numel(), 1], f32::NEG_INFINITY, larger);
+        Tensor::made_by(Op::Max, values(largest, &[]), &[self])
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-argmax", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl Tensor {
+    /// Where the largest element along an axis stands, for each place of the other axes, in row-major
+    /// order: how a row of scores becomes a class. The first of equals wins; a `NaN` beats every number.
+    /// Panics for an axis of size 0.
+    ///
+    /// TODO: for each place (o, i), find the best s.
+    ///
+    /// APPROACH:
+    /// 1. Element s of place (o, i) stands at `(o * size + s) * inner + i`.
+    /// 2. Begin with s = 0 as the best; walk through 1..size and change it when `beats` says so.
+    /// 3. Places come in the order of `0..outer * inner`: `o = place / inner`, `i = place % inner`.
+    ///
+    /// EXAMPLE: `[[1, 5, 2], [7, 0, 7]]`: `argmax_axis(1)` is `[1, 0]`, `argmax_axis(0)` is `[1, 0, 1]`.
+    ///
+    /// HINTS: `(1..size).fold(0, |best, s| if beats(at(s), at(best)) { s } else { best })`.
+    pub fn argmax_axis(&self, axis: usize) -> Vec<usize> {
+        require_elements("argmax_axis", self.shape(), axis);
+        let [outer, size, inner] = axis_split("argmax_axis", self.shape(), axis);
+        let data = self.data();
+        todo!("tensor-argmax")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-tensor-argmax", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Both axes of a matrix, ties, `NaN`, and nothing to choose from.
+#[test]
+fn test_unit_argmax() {
+    use tinytorch::testing::panic_message;
+
+    let scores = Tensor::new(&[1.0, 5.0, 2.0, 7.0, 0.0, 7.0], &[2, 3]);
+    assert_eq!(scores.argmax_axis(1), [1, 0], "of two sevens the first wins");
+    assert_eq!(scores.argmax_axis(0), [1, 0, 1]);
+    assert_eq!(Tensor::new(&[-2.0, -1.0], &[2]).argmax_axis(0), [1]);
+    assert_eq!(Tensor::new(&[9.0, f32::NAN, 3.0, f32::NAN], &[4]).argmax_axis(0), [1]);
+    let turns = [0.0, 9.0, 2.0, 8.0, 1.0, 7.0, 5.0, 1.0, 6.0, 3.0, 2.0, 4.0];
+    assert_eq!(Tensor::new(&turns, &[2, 2, 3]).argmax_axis(1), [1, 0, 1, 0, 1, 0]);
+    assert_eq!(Tensor::zeros(&[0, 3]).argmax_axis(1), [] as [usize; 0], "no rows, no answers");
+    let message = panic_message(|| Tensor::zeros(&[2, 0]).argmax_axis(1));
+    assert_eq!(message, "argmax_axis: axis 1 of shape (2, 0) has no elements");
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-tensor-module", "locked": true, "points": 14, "schema_version": 3, "solution": false, "task": false}
+/// 🧪 Everything together: two linear maps, normalised columns, pooled images, and views that are copied
+/// only when they are written to.
+#[test]
+fn test_module() {
+    use tinytorch::testing::assert_close;
+
+    // Two linear maps in a row, as a network without bends: x W1 + b1, then W2 + b2.
+    let mut rng = Rng::seeded(1);
+    let x = Tensor::randn(&[4, 8], &mut rng);
+    let (w1, b1) = (Tensor::randn(&[8, 5], &mut rng), Tensor::randn(&[5], &mut rng));
+    let (w2, b2) = (Tensor::randn(&[5, 3], &mut rng), Tensor::randn(&[3], &mut rng));
+    let y = (x.matmul(&w1) + &b1).matmul(&w2) + &b2;
+    assert_eq!(y.shape(), [4, 3]);
+    assert!(y.to_vec().iter().all(|value| value.is_finite()));
+    // Without a bend the two maps are one: x (W1 W2) + (b1 W2 + b2).
+    let at_once = x.matmul(&w1.matmul(&w2)) + (b1.matmul(&w2) + &b2);
+    assert_close(&y.to_vec(), &at_once.to_vec(), 1e-4);
+    assert_eq!(y.argmax_axis(1).len(), 4, "one class per row");
+
+    // (x - mean) / deviation: every column gets mean 0 and variance 1.
+    let centred = &x - x.mean_axis(0, true);
+    let normal = &centred / (&centred * &centred).mean_axis(0, true).sqrt();
+    assert_close(&normal.mean_axis(0, false).to_vec(), &[0.0; 8], 1e-6);
+    assert_close(&(&normal * &normal).mean_axis(0, false).to_vec(), &[1.0; 8], 1e-5);
+
+    // Two images of 2x2 with 3 channels last: channels first, one mean per channel, and flat.
+    let images = Tensor::new(&(0..24).map(|i| i as f32).collect::<Vec<_>>(), &[2, 2, 2, 3]);
+    let channels = images.transpose(2, 3).transpose(1, 2);
+    assert_eq!(channels.shape(), [2, 3, 2, 2]);
+    let pooled = channels.reshape(&[2, 3, -1]).mean_axis(2, false);
+    assert_eq!(pooled.to_vec(), [4.5, 5.5, 6.5, 16.5, 17.5, 18.5]);
+    assert_eq!(channels.reshape(&[2, -1]).shape(), [2, 12]);
+    assert_eq!(channels.select(1, 0).sum().item(), 84.0, "0 + 3 + 6 + 9 and 12 + 15 + 18 + 21");
+
+    // A clone shares its storage until one of the two is written to.
+    let mut copy = images.clone();
+    assert_eq!(copy.array().as_ptr(), images.array().as_ptr());
+    copy.array_mut().fill(0.0);
+    assert_eq!((copy.sum().item(), images.sum().item()), (0.0, 276.0));
+    assert_eq!(format!("{:?}", pooled.slice(&[0..1, 0..2])), "Tensor([1, 2], [[4.5, 5.5]])");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-analyze-memory-layout", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 Purpose: show that the order of a walk through memory decides its speed.
+/// Measured: the time to add up square matrices: every row with your `reduce`, every column by walking
+/// down it, and every column with your `reduce`, which adds whole lines.
+/// Key insight: all three do the same number of additions. Along a line 16 neighbours arrive with one
+/// cache line; down a column every element needs a line of its own, and 15 of its 16 numbers are for later.
+/// Production context: libraries reorder loops, or copy a view together first, so that the innermost loop
+/// runs along memory.
+pub fn analyze_memory_layout(out: &mut Reporter) {
+    /// The sum of each column, one column after the other; in pieces of 64, as `reduce` does.
+    fn down_columns(data: &[f32], size: usize) -> Vec<f32> {
+        let down = |column: usize| {
+            let piece = |first: usize| {
+                (first..size.min(first + 64)).fold(0.0, |sum, row| sum + data[row * size + column])
+            };
+            (0..size).step_by(64).map(piece).sum()
+        };
+        (0..size).map(down).collect()
+    }
+
+    let names = ["rows", "columns, walked down", "columns, line by line"];
+    let (mut rows, mut curves, mut slowdown) = (vec![], names.map(|_| vec![]), 0.0);
+    for size in [250, 500, 1000, 2000] {
+        let matrix = Tensor::ones(&[size, size]);
+        let data = matrix.data();
+        let add = |x, y| x + y;
+        let times = [
+            time(7, || reduce(&data, [size, size, 1], 0.0, add)),
+            time(7, || down_columns(&data, size)),
+            time(7, || reduce(&data, [1, size, size], 0.0, add)),
+        ];
+        slowdown = times[1].median / times[0].median;
+        for (curve, timing) in curves.iter_mut().zip(times) {
+            curve.push((size as f64, timing.median / matrix.numel() as f64));
+        }
+        let stride = size * size_of::<f32>();
+        let mut row: Vec<Value> = vec![size.into(), matrix.nbytes().into(), stride.into()];
+        row.extend(times.map(Value::from));
+        row.push(slowdown.into());
+        rows.push(row);
+    }
+    let mut columns = vec![("size", ""), ("matrix", "B"), ("column stride", "B")];
+    columns.extend(names.map(|name| (name, "s")));
+    columns.push(("slowdown", "x"));
+    out.measured_table("Adding up a square matrix", &columns, rows);
+    out.measured_chart(
+        "Time for one element",
+        ChartAxis::linear("size of the matrix", ""),
+        ChartAxis::linear("time per element", "s"),
+        names.iter().zip(curves).map(|(&name, curve)| Series::new(name, curve)).collect(),
+    );
+    out.measured("walking down columns against rows, 2000 x 2000", slowdown, "x");
+    out.insight(format!(
+        "At 2000 x 2000 each step down a column jumps 8,000 bytes, and the same additions take {slowdown:.1} times as long as along the rows. Line by line, the same column sums need no jumps."
+    ));
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-analyze-matmul-orders", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 Purpose: show what the order of three loops is worth.
+/// Measured: floating-point operations per second of i-j-k and of your i-k-j loops, by size.
+/// Key insight: both do 2 n^3 operations; i-k-j runs along memory and lets the compiler use vector
+/// instructions, i-j-k jumps a whole row of b for every single product.
+/// Production context: libraries go on from here with blocks that fit the caches and threads (lesson 18).
+pub fn analyze_matmul_orders(out: &mut Reporter) {
+    /// The order of the textbook: each element of the result is finished before the next is begun.
+    fn matmul_ijk(a: &[f32], b: &[f32], k: usize, n: usize, out: &mut [f32]) {
+        for (i, row) in out.chunks_exact_mut(n).enumerate() {
+            for (j, element) in row.iter_mut().enumerate() {
+                for step in 0..k {
+                    *element += a[i * k + step] * b[step * n + j];
+                }
+            }
+        }
+    }
+
+    let (mut rows, mut curves, mut speedup) = (vec![], [vec![], vec![]], 0.0);
+    let mut rng = Rng::seeded(1);
+    for n in [16, 32, 64, 128, 256] {
+        let (a, b) = (Tensor::randn(&[n, n], &mut rng), Tensor::randn(&[n, n], &mut rng));
+        let (a, b) = (a.data(), b.data());
+        let mut product = vec![0.0; n * n];
+        let textbook = time(5, || matmul_ijk(&a, &b, n, n, &mut product));
+        let along_memory = time(5, || matmul_2d(&a, &b, n, n, &mut product));
+        speedup = textbook.median / along_memory.median;
+        let rates = [textbook, along_memory].map(|timing| 2.0 * (n as f64).powi(3) / timing.median);
+        for (curve, rate) in curves.iter_mut().zip(rates) {
+            curve.push((n as f64, rate));
+        }
+        rows.push(vec![
+            n.into(),
+            textbook.into(),
+            along_memory.into(),
+            rates[1].into(),
+            speedup.into(),
+        ]);
+    }
+    let columns =
+        [("n", ""), ("i-j-k", "s"), ("i-k-j", "s"), ("rate of i-k-j", "FLOP/s"), ("speedup", "x")];
+    out.measured_table("Product of two n x n matrices", &columns, rows);
+    let [textbook, along_memory] = curves;
+    out.measured_chart(
+        "Matrix product by order of the loops",
+        ChartAxis::log("n", ""),
+        ChartAxis::linear("rate", "FLOP/s"),
+        vec![Series::new("i-j-k", textbook), Series::new("i-k-j", along_memory)],
+    );
+    out.measured("i-k-j against i-j-k, n = 256", speedup, "x");
+    out.insight(format!(
+        "Swapping two loops makes the product of two 256 x 256 matrices {speedup:.1} times as fast, with the same number of operations."
+    ));
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-analyze-broadcasting-memory", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 Purpose: show what step 0 saves.
+/// Measured: bytes allocated and time to add a bias of 1,024 numbers to batches of rows, once by
+/// broadcasting and once by first copying the bias into every row.
+/// Key insight: broadcasting reads the same 4 KiB again and again, from the cache; the copy costs as much
+/// memory as the batch itself.
+/// Production context: each linear layer adds its bias this way, in every step of training.
+pub fn analyze_broadcasting_memory(out: &mut Reporter) {
+    const WIDTH: usize = 1024;
+    let bias = Tensor::ones(&[WIDTH]);
+    let copying = |batch: &Tensor| {
+        let copies = bias.data().repeat(batch.shape()[0]);
+        batch + Tensor::from_array(values(copies, batch.shape()))
+    };
+    let (mut timings, mut counts, mut curves, mut ratio) = (vec![], vec![], [vec![], vec![]], 0.0);
+    for height in [16, 64, 256, 1024] {
+        let batch = Tensor::ones(&[height, WIDTH]);
+        let times = [time(9, || &batch + &bias), time(9, || copying(&batch))].map(Value::from);
+        timings.push([vec![height.into()], times.to_vec()].concat());
+        let (broadcast, copied) = (memory(|| &batch + &bias).1, memory(|| copying(&batch)).1);
+        let (Some(broadcast), Some(copied)) = (broadcast, copied) else { continue };
+        counts.push(vec![height.into(), broadcast.peak.into(), copied.peak.into()]);
+        curves[0].push((height as f64, broadcast.peak as f64));
+        curves[1].push((height as f64, copied.peak as f64));
+        ratio = copied.peak as f64 / broadcast.peak as f64;
+    }
+    let columns = [("rows", ""), ("broadcast", "s"), ("copied first", "s")];
+    out.measured_table("Time to add a bias of 1,024 numbers to every row", &columns, timings);
+    if counts.is_empty() {
+        out.insight("This program counts no bytes; the tutor's own run of this analysis does.");
+        return;
+    }
+    let columns = [("rows", ""), ("broadcast", "B"), ("copied first", "B")];
+    out.measured_table("Most memory in use during the addition", &columns, counts);
+    let [broadcast, copied] = curves;
+    out.measured_chart(
+        "Most memory in use, by rows",
+        ChartAxis::log("rows", ""),
+        ChartAxis::log("peak", "B"),
+        vec![Series::new("broadcast", broadcast), Series::new("copied first", copied)],
+    );
+    out.measured("memory of copying against broadcasting, 1,024 rows", ratio, "x");
+    out.insight(format!(
+        "For 1,024 rows, copying the bias first takes {ratio:.1} times the memory. Step 0 takes none: all that is allocated is the result."
+    ));
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Runs every analysis of this module.
+pub fn main() {
+    let out = &mut Reporter::stdout();
+    analyze_memory_layout(out);
+    analyze_matmul_orders(out);
+    analyze_broadcasting_memory(out);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-history", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// From here on: how a tensor remembers what made it. Nothing above depends on it, and nothing is
+// remembered before lesson 05 asks for it; you can read this when you get there.
+
+/// How a tensor was made.
+#[derive(Debug, Clone)]
+pub enum Op {
+    /// Not computed: given from outside.
+    Leaf,
+    /// Elementwise sum of two inputs, broadcast.
+    Add,
+    /// Elementwise difference of two inputs, broadcast.
+    Sub,
+    /// Elementwise product of two inputs, broadcast.
+    Mul,
+    /// Elementwise quotient of two inputs, broadcast.
+    Div,
+    /// Elementwise negation.
+    Neg,
+    /// Matrix product of two inputs, each with at least 2 axes; leading axes broadcast.
+    MatMul,
+    /// Sum over all elements (shape `()`), or over one axis that stays with size 1.
+    Sum,
+    /// Maximum over all elements (shape `()`), or over one axis that stays with size 1.
+    Max,
+    /// The same elements under another shape.
+    Reshape,
+    /// Two axes swapped.
+    Transpose(usize, usize),
+    /// A part: one range for every axis of the input.
+    Slice(Vec<Range<usize>>),
+    /// A function of one element at a time, by name.
+    Map(&'static str),
+    /// An operation of a later lesson, with a rule of its own. A rule keeps detached tensors, so that a
+    /// long chain of them is not dropped recursively.
+    Custom {
+        /// Its name, for messages.
+        name: &'static str,
+        /// What lesson 05 makes its gradients from.
+        rule: Arc<dyn std::any::Any + Send + Sync>,
+    },
+}
+
+/// The past of a tensor: the operation that made it and what went in.
+#[derive(Debug)]
+pub struct History {
+    id: u64,
+    op: Op,
+    inputs: Vec<Tensor>,
+}
+
+impl History {
+    fn new(op: Op, inputs: Vec<Tensor>) -> Arc<Self> {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        Arc::new(Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), op, inputs })
+    }
+
+    /// A number of its own. A result's is above those of its inputs, so falling ids walk backwards
+    /// through a computation.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The operation.
+    pub fn op(&self) -> &Op {
+        &self.op
+    }
+
+    /// What went in, in the order of the operation's operands; empty for a leaf.
+    pub fn inputs(&self) -> &[Tensor] {
+        &self.inputs
+    }
+}
+
+/// A history holds tensors, which hold histories: dropping them one inside the other would use one
+/// stack frame per step, and a long training run overflows the stack. So they are taken apart in a loop.
+impl Drop for History {
+    fn drop(&mut self) {
+        let mut pending = std::mem::take(&mut self.inputs);
+        while let Some(mut tensor) = pending.pop() {
+            if let Some(mut last_owned) = tensor.history.take().and_then(Arc::into_inner) {
+                pending.append(&mut last_owned.inputs);
+            }
+        }
+    }
+}
+
+thread_local! {
+    static RECORDING: Cell<bool> = const { Cell::new(true) };
+}
+
+/// Runs `f` without keeping any history on this thread: for evaluation, and for an optimizer's own
+/// arithmetic. The former state comes back even when `f` panics.
+pub fn without_history<T>(f: impl FnOnce() -> T) -> T {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            RECORDING.set(self.0);
+        }
+    }
+    let _restore = Restore(RECORDING.replace(false));
+    f()
+}
+
+impl Tensor {
+    /// The result of an operation. Keeps how it was made only while recording is on, and only when one
+    /// of the inputs is tracked.
+    pub fn made_by(op: Op, values: Values, inputs: &[&Tensor]) -> Tensor {
+        let keep = inputs.iter().any(|input| input.is_tracked()) && RECORDING.get();
+        let history =
+            keep.then(|| History::new(op, inputs.iter().map(|&input| input.clone()).collect()));
+        Tensor { values, history }
+    }
+
+    /// The same values as a leaf with an id: what is computed from it keeps a history. A tensor that is
+    /// such a leaf already keeps its id.
+    #[must_use]
+    pub fn tracked(self) -> Tensor {
+        let is_leaf = self.history().is_some_and(|history| matches!(history.op, Op::Leaf));
+        if is_leaf {
+            return self;
+        }
+        Tensor { values: self.values, history: Some(History::new(Op::Leaf, vec![])) }
+    }
+
+    /// The same values without a past.
+    #[must_use]
+    pub fn detach(&self) -> Tensor {
+        Tensor { values: self.values.clone(), history: None }
+    }
+
+    /// Whether it is a tracked leaf or was computed from one.
+    pub fn is_tracked(&self) -> bool {
+        self.history.is_some()
+    }
+
+    /// How it was made, if that was kept.
+    pub fn history(&self) -> Option<&History> {
+        self.history.as_deref()
+    }
+
+    /// Its number among all tracked tensors; clones share it.
+    pub fn id(&self) -> Option<u64> {
+        self.history().map(History::id)
+    }
+}

@@ -1,0 +1,407 @@
+// ---
+// jupyter:
+//   jupytext:
+//     text_representation:
+//       extension: .rs
+//       format_name: percent
+//       format_version: '1.3'
+//   kernelspec:
+//     display_name: Rust
+//     language: rust
+//     name: rust
+// ---
+
+// %% nbgrader={"grade": false, "grade_id": "activations-imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
+//! 02 Activations: functions of one element at a time that put a bend between two layers, and softmax,
+//! which turns scores into shares. In comes a tensor; out goes one of the same shape. Stands on 01.
+//! By hand: `ReLU([-1, 2]) = [0, 2]`, `Softmax([0, ln 3]) = [1/4, 3/4]`.
+//! Not here: weights (03) and gradients (05).
+
+use tinytorch::random::Rng;
+use tinytorch::report::{Axis, Chart, ChartKind, Column, Origin, Point, Reporter, Series, Table};
+use tinytorch::tensor::Tensor;
+use tinytorch::testing::time;
+
+// %% [markdown] nbgrader={"grade": false, "grade_id": "activations-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// # 🎯 Activations
+//
+// You build: ReLU, sigmoid, tanh, GELU and softmax. Each is a struct with one method, `forward`. The
+// first four look at one element at a time: `Tensor::map(name, f)` does the walking, you write `f`.
+
+// %% nbgrader={"grade": false, "grade_id": "activations-relu", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The rectifier: negative numbers become 0, the others pass (Nair and Hinton, 2010).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReLU;
+
+impl ReLU {
+    /// `max(0, x)` for each element. Any shape in, the same shape out.
+    ///
+    /// TODO: map each element to itself or to 0, whichever is larger.
+    ///
+    /// APPROACH:
+    /// 1. `f32` has a method `max`.
+    /// 2. `x.map("relu", ...)` applies a closure to each element.
+    ///
+    /// EXAMPLE: `[-2, 0, 3]` becomes `[0, 0, 3]`.
+    ///
+    /// HINTS: the closure takes one `f32` and returns one.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        todo!("activations-relu")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-activations-relu", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Mixed, all negative, all positive; the shape stays.
+#[test]
+fn test_unit_relu() {
+    let mixed = ReLU.forward(&Tensor::new(&[-2.0, -0.5, 0.0, 0.5, 2.0, 100.0], &[2, 3]));
+    assert_eq!(mixed.to_vec(), [0.0, 0.0, 0.0, 0.5, 2.0, 100.0]);
+    assert_eq!(mixed.shape(), [2, 3], "the shape stays");
+    let negative = ReLU.forward(&Tensor::full(&[5], -3.0));
+    assert_eq!(negative.to_vec(), [0.0; 5], "nothing negative passes");
+    let positive = ReLU.forward(&Tensor::full(&[5], 3.0));
+    assert_eq!(positive.to_vec(), [3.0; 5], "everything positive passes");
+    assert_eq!(ReLU.forward(&Tensor::new(&[], &[0, 4])).shape(), [0, 4], "an empty batch is fine");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "activations-sigmoid", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The logistic function: any number becomes one between 0 and 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sigmoid;
+
+/// The logistic function of one number, `1 / (1 + e^-x)`, without overflow on either side.
+///
+/// TODO: compute it so that `exp` never gets a large positive number.
+///
+/// APPROACH:
+/// 1. For `x >= 0`: `e^-x` is at most 1, so `1 / (1 + e^-x)` is safe.
+/// 2. For `x < 0`: multiply above and below by `e^x` and get `e^x / (1 + e^x)`, which is safe.
+///
+/// EXAMPLE: `sigmoid(0) = 0.5`; `sigmoid(-1000)` is 0 and not NaN.
+///
+/// HINTS: `x.exp()` is e to the x. A NaN should stay a NaN: both branches keep it.
+pub fn sigmoid(x: f32) -> f32 {
+    todo!("activations-sigmoid")
+}
+
+impl Sigmoid {
+    /// [`sigmoid`] of each element. Any shape in, the same shape out.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        x.map("sigmoid", sigmoid)
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-activations-sigmoid", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 The middle, both ends, symmetry, order.
+#[test]
+fn test_unit_sigmoid() {
+    use tinytorch::testing::assert_close;
+
+    let x = Tensor::new(&[-1000.0, -2.0, 0.0, 2.0, 1000.0], &[5]);
+    let y = Sigmoid.forward(&x).to_vec();
+    // e^2 = 7.389056, so sigmoid(2) = 0.880797. One unit in the last place of 1 is 1.2e-7.
+    assert_close(&y, &[0.0, 0.119_202_92, 0.5, 0.880_797_1, 1.0], 2e-7);
+    assert!(y.iter().all(|value| (0.0..=1.0).contains(value)), "between 0 and 1: {y:?}");
+    assert!(y[1] > 0.0 && y[3] < 1.0, "the ends are reached only far out");
+    assert!(sigmoid(f32::NAN).is_nan(), "a NaN is not hidden");
+    for step in -40..40 {
+        let x = step as f32 / 4.0;
+        assert!(sigmoid(x) <= sigmoid(x + 0.25), "it never falls, at {x}");
+        assert_close(&[sigmoid(x) + sigmoid(-x)], &[1.0], 2e-7);
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "activations-tanh", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The hyperbolic tangent: any number becomes one between -1 and 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tanh;
+
+impl Tanh {
+    /// `tanh(x)` for each element. Any shape in, the same shape out.
+    ///
+    /// TODO: map each element to its hyperbolic tangent.
+    ///
+    /// APPROACH:
+    /// 1. The standard library has `f32::tanh`, which is safe for large numbers.
+    /// 2. Give the map the name "tanh".
+    ///
+    /// EXAMPLE: `[0, 100]` becomes `[0, 1]`.
+    ///
+    /// HINTS: a method can be passed where a closure is wanted.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        todo!("activations-tanh")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-activations-tanh", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Zero, odd symmetry, saturation.
+#[test]
+fn test_unit_tanh() {
+    use tinytorch::testing::assert_close;
+
+    let y = Tanh.forward(&Tensor::new(&[-50.0, -1.0, 0.0, 1.0, 50.0], &[5])).to_vec();
+    assert_close(&y, &[-1.0, -0.761_594_2, 0.0, 0.761_594_2, 1.0], 2e-7);
+    assert_eq!(y[2], 0.0, "zero stays zero");
+    for step in 0..40 {
+        let x = Tensor::new(&[step as f32 / 4.0, step as f32 / -4.0], &[2]);
+        let y = Tanh.forward(&x).to_vec();
+        assert_eq!(y[0], -y[1], "tanh(-x) = -tanh(x)");
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "activations-gelu", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The Gaussian error linear unit in its sigmoid form, `x * sigmoid(1.702 x)` (Hendrycks and Gimpel,
+/// 2016). The exact form uses the error function, a third one tanh; they differ by less than 0.021.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gelu;
+
+impl Gelu {
+    /// The steepness at which the sigmoid comes closest to the Gaussian.
+    pub const STEEPNESS: f32 = 1.702;
+}
+
+impl Gelu {
+    /// `x * sigmoid(1.702 x)` for each element. Any shape in, the same shape out.
+    ///
+    /// TODO: let each element through by the share that its sigmoid says.
+    ///
+    /// APPROACH:
+    /// 1. `sigmoid(Self::STEEPNESS * value)` is the share.
+    /// 2. Multiply the value by it.
+    /// 3. Give the map the name "gelu".
+    ///
+    /// EXAMPLE: `1` becomes `0.8458`, `-1` becomes `-0.1542`.
+    ///
+    /// HINTS: `sigmoid` is the function you wrote above.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        todo!("activations-gelu")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-activations-gelu", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Known values, the dip below zero, smoothness, far ends.
+#[test]
+fn test_unit_gelu() {
+    use tinytorch::testing::assert_close;
+
+    let gelu = |x: f32| Gelu.forward(&Tensor::scalar(x)).item();
+    assert_eq!(gelu(0.0), 0.0);
+    assert_close(&[gelu(1.0), gelu(-1.0)], &[0.845_795_8, -0.154_204_23], 1e-6);
+    assert!(gelu(-1.0) > -0.2 && gelu(-1.0) < 0.0, "a little below zero passes");
+    assert_close(&[gelu(50.0), gelu(-50.0)], &[50.0, 0.0], 1e-6);
+    for step in -100..100 {
+        let x = step as f32 / 100.0;
+        assert!((gelu(x + 0.01) - gelu(x)).abs() < 0.02, "no jump at {x}");
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "activations-softmax", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Turns scores into shares: positive numbers that add up to 1 along one axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Softmax {
+    /// The axis along which the shares add up to 1, counted from the end: 0 is the last.
+    pub axis_from_end: usize,
+}
+
+impl Softmax {
+    /// Shares along the last axis.
+    pub const LAST: Self = Self { axis_from_end: 0 };
+
+    /// `e^x / sum(e^x)` along the axis. Any shape in, the same shape out.
+    ///
+    /// TODO: shift, exponentiate, divide by the sum.
+    ///
+    /// APPROACH:
+    /// 1. Subtract the largest score along the axis: the shares stay the same, and `exp` never
+    ///    overflows, because no score is above 0 then.
+    /// 2. `exp` of each.
+    /// 3. Divide by the sum along the axis.
+    ///
+    /// EXAMPLE: `[1, 2, 3]` becomes `[0.0900, 0.2447, 0.6652]`.
+    ///
+    /// HINTS: with `keepdim` true, `max_axis` and `sum_axis` keep the axis with size 1, so that the
+    /// difference and the quotient broadcast.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let axis = self.axis(x);
+        todo!("activations-softmax")
+    }
+
+    /// The axis counted from the front. Panics, naming both, when `x` has no such axis.
+    fn axis(&self, x: &Tensor) -> usize {
+        x.ndim().checked_sub(1 + self.axis_from_end).unwrap_or_else(|| {
+            panic!("softmax: shape {:?} has no axis {} from the end", x.shape(), self.axis_from_end)
+        })
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-activations-softmax", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Known shares, rows that add up, order kept, huge scores, another axis.
+#[test]
+fn test_unit_softmax() {
+    use tinytorch::testing::{assert_close, panic_message};
+
+    let y = Softmax::LAST.forward(&Tensor::new(&[1.0, 2.0, 3.0], &[3]));
+    assert_close(&y.to_vec(), &[0.090_030_57, 0.244_728_48, 0.665_240_94], 1e-6);
+    assert_eq!(y.argmax_axis(0), [2], "the largest score has the largest share");
+
+    let scores = Tensor::new(&[1000.0, 1001.0, 1002.0, -1000.0, 0.0, 1000.0], &[2, 3]);
+    let rows = Softmax::LAST.forward(&scores);
+    assert_close(&rows.to_vec()[..3], &y.to_vec(), 1e-6);
+    assert_close(&rows.sum_axis(1, false).to_vec(), &[1.0, 1.0], 1e-6);
+    assert!(rows.to_vec().iter().all(|share| (0.0..=1.0).contains(share)));
+
+    let columns = Softmax { axis_from_end: 1 }.forward(&Tensor::zeros(&[4, 2]));
+    assert_close(&columns.to_vec(), &[0.25; 8], 1e-7);
+
+    let message = panic_message(|| Softmax::LAST.forward(&Tensor::scalar(1.0)));
+    assert!(message.starts_with("softmax: shape []"), "{message}");
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-activations-module", "locked": true, "points": 20, "schema_version": 3, "solution": false, "task": false}
+/// 🧪 A tiny network by hand, a batch with two axes before the scores, and types that fit together.
+#[test]
+fn test_module() {
+    use tinytorch::testing::assert_close;
+
+    test_unit_relu();
+    test_unit_sigmoid();
+    test_unit_tanh();
+    test_unit_gelu();
+    test_unit_softmax();
+
+    let batch = Softmax::LAST.forward(&Tensor::randn(&[2, 3, 4], &mut Rng::seeded(1)));
+    assert_eq!(batch.shape(), [2, 3, 4]);
+    assert_close(&batch.sum_axis(2, false).to_vec(), &[1.0; 6], 1e-6);
+
+    // x (1, 2), two layers with weights of ones and a rectifier between.
+    let x = Tensor::new(&[1.0, -3.0], &[1, 2]);
+    let first = Tensor::new(&[1.0, -1.0, 1.0, -1.0], &[2, 2]);
+    let hidden = ReLU.forward(&x.matmul(&first));
+    assert_eq!(hidden.to_vec(), [0.0, 2.0], "(-2, 2) without what is negative");
+    let shares = Softmax::LAST.forward(&hidden.matmul(&Tensor::ones(&[2, 2])));
+    assert_close(&shares.to_vec(), &[0.5, 0.5], 1e-7);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "activations-analyze-cost", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 What does a bend cost?
+///
+/// Purpose: put a price on each activation. Measured: the time for one million elements, as median and
+/// quartiles of 15 runs, on this machine. Key insight: comparing is almost free, `exp` is not; the
+/// rectifier costs little more than moving the numbers. Production context: this is why fused kernels
+/// compute the activation while the layer's result is still in a register.
+pub fn analyze_activation_cost(out: &mut Reporter) {
+    let x = Tensor::randn(&[1_000_000], &mut Rng::seeded(2));
+    let timings = [
+        ("ReLU", time(15, || ReLU.forward(&x))),
+        ("Sigmoid", time(15, || Sigmoid.forward(&x))),
+        ("Tanh", time(15, || Tanh.forward(&x))),
+        ("GELU", time(15, || Gelu.forward(&x))),
+        ("Softmax", time(15, || Softmax::LAST.forward(&x))),
+    ];
+    let relu = timings[0].1.median;
+    out.table(Table {
+        title: "Cost of one million elements".into(),
+        columns: vec![
+            Column::plain("activation"),
+            Column::with_unit("time", "s"),
+            Column::with_unit("per element", "s"),
+            Column::with_unit("against ReLU", "x"),
+        ],
+        rows: timings
+            .iter()
+            .map(|&(name, timing)| {
+                let each = timing.median / 1e6;
+                vec![name.into(), timing.into(), each.into(), (timing.median / relu).into()]
+            })
+            .collect(),
+        origin: Origin::Measured,
+    });
+    let bar = |(name, timing): &(&str, tinytorch::testing::Timing)| Point {
+        x: 0.0,
+        y: timing.median,
+        spread: Some((timing.low, timing.high)),
+        label: Some((*name).to_owned()),
+    };
+    out.chart(Chart {
+        title: "Time for one million elements".into(),
+        kind: ChartKind::Bar,
+        x: Axis::linear("activation", ""),
+        y: Axis::linear("time", "s"),
+        series: vec![Series { name: "time".into(), points: timings.iter().map(bar).collect() }],
+        origin: Origin::Measured,
+    });
+    let sigmoid = timings[1].1.median / relu;
+    out.measured("sigmoid against ReLU", sigmoid, "x");
+    out.insight(format!(
+        "On this machine a sigmoid costs {sigmoid:.1} times a rectifier: the difference is the exponential."
+    ));
+}
+
+// %% nbgrader={"grade": false, "grade_id": "activations-analyze-depth", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 What happens to a signal after twenty layers?
+///
+/// Purpose: see why the bend decides how deep a network can be. Measured: the spread (standard
+/// deviation) of the signal after each of 20 random layers of width 256, for each activation, and the
+/// share of units that a rectifier leaves at zero. Key insight: a sigmoid pulls everything towards one
+/// value, tanh keeps the sign but shrinks, the rectifier halves the energy unless the weights make up
+/// for it. Production context: He's initialisation (2015) doubles the variance for exactly this reason.
+pub fn analyze_depth(out: &mut Reporter) {
+    const LAYERS: usize = 20;
+    const WIDTH: usize = 256;
+    type Bend = fn(&Tensor) -> Tensor;
+    let bends: [(&str, Bend); 4] = [
+        ("none", |x| x.clone()),
+        ("ReLU", |x| ReLU.forward(x)),
+        ("Sigmoid", |x| Sigmoid.forward(x)),
+        ("Tanh", |x| Tanh.forward(x)),
+    ];
+    let mut dead = 0.0;
+    let series = bends.map(|(name, bend)| {
+        let mut rng = Rng::seeded(3);
+        let mut x = Tensor::randn(&[64, WIDTH], &mut rng);
+        let spreads = (0..=LAYERS).map(|depth| {
+            if depth > 0 {
+                let scale = (1.0 / WIDTH as f32).sqrt();
+                let weight = Tensor::randn(&[WIDTH, WIDTH], &mut rng) * scale;
+                x = bend(&x.matmul(&weight));
+            }
+            (depth as f64, f64::from(spread(&x)))
+        });
+        let series = Series::new(name, spreads.collect::<Vec<_>>());
+        if name == "ReLU" {
+            dead =
+                x.to_vec().iter().filter(|&&value| value == 0.0).count() as f64 / x.numel() as f64;
+        }
+        series
+    });
+    out.chart(Chart {
+        title: "Spread of the signal by depth".into(),
+        kind: ChartKind::Line,
+        x: Axis::linear("layer", ""),
+        y: Axis::log("standard deviation", ""),
+        series: series.to_vec(),
+        origin: Origin::Measured,
+    });
+    out.measured("units at zero behind the last ReLU", 100.0 * dead, "%");
+    let ends = |index: usize| (series[index].points[0].y, series[index].points[LAYERS].y);
+    let (first, last) = ends(1);
+    out.insight(format!(
+        "These weights keep the spread where there is no bend. Behind {LAYERS} rectifiers it is {:.0} times \
+         smaller than at the start. Lesson 03 chooses the scale of weights.",
+        first / last
+    ));
+}
+
+/// The standard deviation of all elements.
+fn spread(x: &Tensor) -> f32 {
+    let centred = x - x.mean();
+    (&centred * &centred).mean().item().sqrt()
+}
+
+// %% nbgrader={"grade": false, "grade_id": "activations-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Runs the analyses and prints what they report.
+pub fn main() {
+    let mut out = Reporter::stdout();
+    analyze_activation_cost(&mut out);
+    analyze_depth(&mut out);
+}

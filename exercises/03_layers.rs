@@ -1,0 +1,566 @@
+// ---
+// jupyter:
+//   jupytext:
+//     text_representation:
+//       extension: .rs
+//       format_name: percent
+//       format_version: '1.3'
+//   kernelspec:
+//     display_name: Rust
+//     language: rust
+//     name: rust
+// ---
+
+// %% nbgrader={"grade": false, "grade_id": "layers-imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
+//! 03 Layers: functions with weights. In comes a batch `(B, in)`; out goes `(B, out)`. Stands on 01 and
+//! 02. `Linear` is `y = x W + b` with `W` of shape `(in, out)`: by hand, `[1, 2] [[1], [10]] + [5] = [26]`.
+//! `Dropout` silences units at random; `Sequential` puts layers in a row. Not here: how weights learn (05).
+
+use std::any::Any;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use tinytorch::activations::{Gelu, ReLU, Sigmoid, Softmax, Tanh};
+use tinytorch::random::Rng;
+use tinytorch::report::{Axis, Chart, ChartKind, Column, Origin, Reporter, Series, Table};
+use tinytorch::tensor::{Tensor, shape_text};
+use tinytorch::testing::{memory, time};
+
+// %% [markdown] nbgrader={"grade": false, "grade_id": "layers-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// # 🎯 Layers
+//
+// You build: the linear layer with its initial weights, dropout in three steps, and the row of layers
+// that makes a network.
+
+// %% nbgrader={"grade": false, "grade_id": "layers-layer", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// What every layer can do. A layer owns its parameters; whoever trains it borrows them.
+pub trait Layer: Any + Send {
+    /// How it is shown: `Linear(64 -> 32)`.
+    fn name(&self) -> String;
+
+    /// The layer's function of a batch. Panics, naming both shapes, when `x` does not fit.
+    fn forward(&self, x: &Tensor) -> Tensor;
+
+    /// The tensors that training changes, always in the same order.
+    fn parameters(&self) -> Vec<&Tensor> {
+        vec![]
+    }
+
+    /// The same tensors, to be changed.
+    fn parameters_mut(&mut self) -> Vec<&mut Tensor> {
+        vec![]
+    }
+
+    /// What it remembers besides its parameters and no gradient changes, as copies: running means,
+    /// say. Most layers remember nothing.
+    fn buffers(&self) -> Vec<Tensor> {
+        vec![]
+    }
+
+    /// Takes its own buffers off the front of `values`, in the order in which `buffers` gives them.
+    fn set_buffers(&mut self, _values: &mut dyn Iterator<Item = Tensor>) {}
+
+    /// Tells the layer whether it is being trained. Most layers do the same either way.
+    fn set_training(&mut self, _training: bool) {}
+}
+
+/// An activation is a layer without parameters.
+macro_rules! activation_layers {
+    ($($activation:ident),*) => {$(
+        impl Layer for $activation {
+            fn name(&self) -> String {
+                stringify!($activation).to_owned()
+            }
+
+            fn forward(&self, x: &Tensor) -> Tensor {
+                $activation::forward(self, x)
+            }
+        }
+    )*};
+}
+
+activation_layers!(ReLU, Sigmoid, Tanh, Gelu, Softmax);
+
+/// `y = x W + b`: every output is a weighted sum of all inputs.
+#[derive(Debug, Clone)]
+pub struct Linear {
+    /// `(in, out)`: column `j` holds the weights of output `j`.
+    pub weight: Tensor,
+    /// `(out)`, added to every row; `None` for a layer without.
+    pub bias: Option<Tensor>,
+}
+
+// %% nbgrader={"grade": false, "grade_id": "layers-linear-new", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl Linear {
+    /// A layer from `inputs` to `outputs` with random weights and a bias of zeros.
+    ///
+    /// Weights are normal with variance `1 / inputs` (LeCun et al., 1998): a sum of `inputs` such
+    /// products has about the variance of one input, so a signal neither dies nor explodes.
+    ///
+    /// TODO: draw the weights, scale them, and make the bias.
+    ///
+    /// APPROACH:
+    /// 1. `Tensor::randn` with shape `[inputs, outputs]` draws with variance 1.
+    /// 2. Multiply by the square root of `1 / inputs`.
+    /// 3. The bias is `Some` tensor of zeros with shape `[outputs]`.
+    ///
+    /// EXAMPLE: `Linear::new(784, 256, &mut rng)` has 200,960 parameters; its weights spread by 0.0357.
+    ///
+    /// HINTS: a tensor times an `f32` scales every element.
+    pub fn new(inputs: usize, outputs: usize, rng: &mut Rng) -> Self {
+        todo!("layers-linear-new")
+    }
+}
+
+impl Linear {
+    /// The same without a bias.
+    pub fn without_bias(inputs: usize, outputs: usize, rng: &mut Rng) -> Self {
+        Self { bias: None, ..Self::new(inputs, outputs, rng) }
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-layers-linear-new", "locked": true, "points": 12, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Shapes, the spread of the weights, the zero bias, seeds.
+#[test]
+fn test_unit_linear_new() {
+    let layer = Linear::new(784, 256, &mut Rng::seeded(1));
+    assert_eq!(layer.weight.shape(), [784, 256]);
+    let bias = layer.bias.as_ref().expect("a bias");
+    assert_eq!((bias.shape(), bias.sum().item()), (&[256][..], 0.0));
+
+    let weights = layer.weight.to_vec();
+    let mean = weights.iter().sum::<f32>() / weights.len() as f32;
+    let variance = weights.iter().map(|w| (w - mean).powi(2)).sum::<f32>() / weights.len() as f32;
+    // 200,704 draws: the variance is within 2 % of 1/784 but for one draw in ten million.
+    assert!((variance * 784.0 - 1.0).abs() < 0.02, "the variance is 1 / inputs, got {variance}");
+    assert!(mean.abs() < 0.001, "the mean is 0, got {mean}");
+
+    let again = Linear::new(784, 256, &mut Rng::seeded(1));
+    assert_eq!(again.weight.to_vec(), weights, "the same seed draws the same weights");
+    assert!(Linear::without_bias(3, 2, &mut Rng::seeded(1)).bias.is_none());
+}
+
+// %% nbgrader={"grade": false, "grade_id": "layers-linear-forward", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl Linear {
+    /// `x W + b`. `(..., in)` in, `(..., out)` out. Panics, naming both shapes, when the last axis of
+    /// `x` is not `in`.
+    ///
+    /// TODO: multiply, then add the bias if there is one.
+    ///
+    /// APPROACH:
+    /// 1. `x.matmul(...)` with the weight.
+    /// 2. The bias `(out)` broadcasts over all rows.
+    ///
+    /// EXAMPLE: `x = [[1, 2]]`, `W = [[1], [10]]`, `b = [5]` give `[[26]]`.
+    ///
+    /// HINTS: `match &self.bias` has two arms; a bias of zeros must not be made for `None`.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let (inputs, last) = (self.weight.shape()[0], x.shape().last());
+        assert!(
+            last == Some(&inputs),
+            "linear: input {} x weight {}: the last axis must be {inputs}",
+            shape_text(x.shape()),
+            shape_text(self.weight.shape())
+        );
+        todo!("layers-linear-forward")
+    }
+}
+
+impl Layer for Linear {
+    fn name(&self) -> String {
+        format!("Linear({} -> {})", self.weight.shape()[0], self.weight.shape()[1])
+    }
+
+    fn forward(&self, x: &Tensor) -> Tensor {
+        Linear::forward(self, x)
+    }
+
+    fn parameters(&self) -> Vec<&Tensor> {
+        [&self.weight].into_iter().chain(&self.bias).collect()
+    }
+
+    fn parameters_mut(&mut self) -> Vec<&mut Tensor> {
+        [&mut self.weight].into_iter().chain(&mut self.bias).collect()
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-layers-linear-forward", "locked": true, "points": 13, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 By hand, a batch, one sample, an empty batch, no bias, large numbers, a wrong width.
+#[test]
+fn test_unit_linear_forward() {
+    use tinytorch::testing::panic_message;
+
+    let layer = Linear {
+        weight: Tensor::new(&[1.0, 0.0, 10.0, 1.0], &[2, 2]),
+        bias: Some(Tensor::new(&[5.0, -1.0], &[2])),
+    };
+    let batch = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 0.0, 0.0], &[3, 2]);
+    let y = layer.forward(&batch);
+    assert_eq!(y.to_vec(), [26.0, 1.0, 48.0, 3.0, 5.0, -1.0]);
+    assert_eq!(y.shape(), [3, 2]);
+    let bare = Linear { bias: None, ..layer.clone() };
+    assert_eq!(bare.forward(&batch).to_vec(), [21.0, 2.0, 43.0, 4.0, 0.0, 0.0]);
+    assert_eq!(layer.forward(&Tensor::zeros(&[0, 2])).shape(), [0, 2], "an empty batch is fine");
+    assert_eq!(layer.forward(&Tensor::ones(&[4, 3, 2])).shape(), [4, 3, 2], "axes before stay");
+    assert!(layer.forward(&Tensor::full(&[1, 2], 1e30)).to_vec()[0].is_finite());
+    assert_eq!((layer.parameters().len(), bare.parameters().len()), (2, 1));
+
+    let message = panic_message(|| layer.forward(&Tensor::ones(&[1, 3])));
+    assert_eq!(message, "linear: input (1, 3) x weight (2, 2): the last axis must be 2");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "layers-dropout", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Silences units at random while training (Srivastava et al., 2014), so that no unit relies on
+/// another. The survivors are scaled up, so that the sum stays the same on average and nothing has to
+/// change at inference.
+pub struct Dropout {
+    p: f32,
+    training: bool,
+    /// `forward` borrows the layer, and each call draws new numbers: the lock is for that alone.
+    rng: Mutex<Rng>,
+}
+
+/// A probability of dropping that is none.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct InvalidProbability(pub f32);
+
+impl fmt::Display for InvalidProbability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "dropout: p = {} is no probability: choose one from 0 to 1", self.0)
+    }
+}
+
+impl std::error::Error for InvalidProbability {}
+
+impl Dropout {
+    /// A layer that drops each unit with probability `p` while training. It begins in training mode.
+    ///
+    /// # Errors
+    /// When `p` is not between 0 and 1.
+    pub fn new(p: f32, rng: Rng) -> Result<Self, InvalidProbability> {
+        if !(0.0..=1.0).contains(&p) {
+            return Err(InvalidProbability(p));
+        }
+        Ok(Self { p, training: true, rng: Mutex::new(rng) })
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "layers-dropout-mask", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// What each unit is multiplied by: 0 for one that is dropped, `1 / (1 - p)` for one that stays.
+///
+/// TODO: draw one number per unit and decide.
+///
+/// APPROACH:
+/// 1. `rng.uniform()` draws from 0 up to 1; below `p` the unit is dropped.
+/// 2. Draw once for each element, in order.
+/// 3. Put the values under the shape with `Tensor::new`.
+///
+/// EXAMPLE: with `p = 0.5` the values are 0 and 2, about half each.
+///
+/// HINTS: for `p = 1` every unit is dropped, so the scale is never used: a division by zero that
+/// nobody sees is fine here. `shape.iter().product()` counts the elements.
+pub fn dropout_mask(shape: &[usize], p: f32, rng: &mut Rng) -> Tensor {
+    todo!("layers-dropout-mask")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-layers-dropout-mask", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Two values only, the right share of zeros, the sum kept on average.
+#[test]
+fn test_unit_dropout_mask() {
+    let draw = |p| dropout_mask(&[100, 100], p, &mut Rng::seeded(4)).to_vec();
+    let half = draw(0.5);
+    assert!(half.iter().all(|&value| value == 0.0 || value == 2.0));
+    for p in [0.1_f32, 0.3, 0.5, 0.9] {
+        let mask = draw(p);
+        let dropped = mask.iter().filter(|&&value| value == 0.0).count() as f32 / 1e4;
+        // Four standard errors of a share over 10,000 draws.
+        assert!((dropped - p).abs() < 4.0 * (p * (1.0 - p) / 1e4).sqrt(), "p = {p}: {dropped}");
+        let mean = mask.iter().sum::<f32>() / 1e4;
+        assert!((mean - 1.0).abs() < 4.0 * (p / (1.0 - p) / 1e4).sqrt(), "p = {p}: mean {mean}");
+    }
+    assert_eq!(draw(0.0), vec![1.0; 10_000]);
+    assert_eq!(draw(1.0), vec![0.0; 10_000]);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "layers-dropout-forward", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl Dropout {
+    /// `x` times a fresh mask while training, `x` itself otherwise. Any shape in, the same shape out.
+    ///
+    /// TODO: decide whether to drop at all; if so, draw a mask and multiply.
+    ///
+    /// APPROACH:
+    /// 1. Not training, or `p` is 0: return `x.clone()`, which copies no numbers.
+    /// 2. Lock the random numbers as shown in HINTS.
+    /// 3. Multiply by `dropout_mask(...)`.
+    ///
+    /// EXAMPLE: with `p = 0.5`, `[1, 1, 1, 1]` may become `[2, 0, 0, 2]`.
+    ///
+    /// HINTS: `let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);`
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        todo!("layers-dropout-forward")
+    }
+}
+
+impl Layer for Dropout {
+    fn name(&self) -> String {
+        format!("Dropout({})", self.p)
+    }
+
+    fn forward(&self, x: &Tensor) -> Tensor {
+        Dropout::forward(self, x)
+    }
+
+    fn set_training(&mut self, training: bool) {
+        self.training = training;
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-layers-dropout-forward", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Nothing at inference, nothing at p = 0, everything at p = 1, fresh draws, wrong p.
+#[test]
+fn test_unit_dropout_forward() {
+    let dropout = |p| Dropout::new(p, Rng::seeded(5)).expect("a probability");
+    let x = Tensor::rand(&[20, 20], &mut Rng::seeded(6)) + 1.0;
+
+    let mut layer = dropout(0.5);
+    let (first, second) = (layer.forward(&x).to_vec(), layer.forward(&x).to_vec());
+    assert_ne!(first, second, "each call draws new units");
+    assert!(first.iter().zip(x.to_vec()).all(|(y, x)| *y == 0.0 || *y == 2.0 * x));
+    layer.set_training(false);
+    assert_eq!(layer.forward(&x).to_vec(), x.to_vec(), "inference changes nothing");
+
+    assert_eq!(dropout(0.0).forward(&x).to_vec(), x.to_vec());
+    assert_eq!(dropout(1.0).forward(&x).to_vec(), vec![0.0; 400]);
+    for p in [-0.1, 1.1, f32::NAN] {
+        assert!(Dropout::new(p, Rng::seeded(5)).is_err(), "p = {p} is refused");
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "layers-sequential", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Layers in a row: the output of each is the input of the next.
+#[derive(Default)]
+pub struct Sequential {
+    layers: Vec<Box<dyn Layer>>,
+}
+
+impl Sequential {
+    /// A network of these layers, in this order.
+    pub fn new(layers: Vec<Box<dyn Layer>>) -> Self {
+        Self { layers }
+    }
+
+    /// Puts one more layer at the end.
+    pub fn push(&mut self, layer: impl Layer) {
+        self.layers.push(Box::new(layer));
+    }
+
+    /// The layers, in order.
+    pub fn layers(&self) -> &[Box<dyn Layer>] {
+        &self.layers
+    }
+
+    /// The layers, to be changed or replaced.
+    pub fn layers_mut(&mut self) -> &mut Vec<Box<dyn Layer>> {
+        &mut self.layers
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "layers-sequential-forward", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl Sequential {
+    /// Passes `x` through every layer.
+    ///
+    /// TODO: let each layer turn the result so far into the next one.
+    ///
+    /// APPROACH:
+    /// 1. Begin with a clone of `x`, which copies no numbers.
+    /// 2. For each layer, the result so far becomes the layer's `forward` of it.
+    ///
+    /// EXAMPLE: without layers, `x` comes out as it went in.
+    ///
+    /// HINTS: `iter().fold(start, |so_far, layer| ...)` or a `for` loop.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        todo!("layers-sequential-forward")
+    }
+}
+
+impl Layer for Sequential {
+    fn name(&self) -> String {
+        let names: Vec<String> = self.layers.iter().map(|layer| layer.name()).collect();
+        names.join(" > ")
+    }
+
+    fn forward(&self, x: &Tensor) -> Tensor {
+        Sequential::forward(self, x)
+    }
+
+    fn parameters(&self) -> Vec<&Tensor> {
+        self.layers.iter().flat_map(|layer| layer.parameters()).collect()
+    }
+
+    fn parameters_mut(&mut self) -> Vec<&mut Tensor> {
+        self.layers.iter_mut().flat_map(|layer| layer.parameters_mut()).collect()
+    }
+
+    fn buffers(&self) -> Vec<Tensor> {
+        self.layers.iter().flat_map(|layer| layer.buffers()).collect()
+    }
+
+    fn set_buffers(&mut self, values: &mut dyn Iterator<Item = Tensor>) {
+        self.layers.iter_mut().for_each(|layer| layer.set_buffers(values));
+    }
+
+    fn set_training(&mut self, training: bool) {
+        self.layers.iter_mut().for_each(|layer| layer.set_training(training));
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-layers-sequential-forward", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 The order of layers, no layers at all, parameters in order.
+#[test]
+fn test_unit_sequential_forward() {
+    let x = Tensor::new(&[1.0, -2.0], &[1, 2]);
+    assert_eq!(Sequential::default().forward(&x).to_vec(), x.to_vec());
+
+    let negate = Linear { weight: Tensor::new(&[-1.0, 0.0, 0.0, -1.0], &[2, 2]), bias: None };
+    let network = Sequential::new(vec![Box::new(negate.clone()), Box::new(ReLU)]);
+    assert_eq!(network.forward(&x).to_vec(), [0.0, 2.0], "negated, then rectified");
+    let network = Sequential::new(vec![Box::new(ReLU), Box::new(negate)]);
+    assert_eq!(network.forward(&x).to_vec(), [-1.0, 0.0], "rectified, then negated");
+    assert_eq!(network.name(), "ReLU > Linear(2 -> 2)");
+    assert_eq!(network.parameters().len(), 1);
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-layers-module", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
+/// 🧪 The network of lesson 07, with its parameters counted and its dropout switched off.
+#[test]
+fn test_module() {
+    test_unit_linear_new();
+    test_unit_linear_forward();
+    test_unit_dropout_mask();
+    test_unit_dropout_forward();
+    test_unit_sequential_forward();
+
+    let mut rng = Rng::seeded(7);
+    let mut network = Sequential::new(vec![
+        Box::new(Linear::new(64, 32, &mut rng)),
+        Box::new(ReLU),
+        Box::new(Dropout::new(0.5, rng.fork()).expect("a probability")),
+    ]);
+    network.push(Linear::new(32, 10, &mut rng));
+    let parameters: usize = network.parameters().iter().map(|tensor| tensor.numel()).sum();
+    assert_eq!(parameters, 64 * 32 + 32 + 32 * 10 + 10);
+
+    let x = Tensor::randn(&[5, 64], &mut rng);
+    assert_eq!(network.forward(&x).shape(), [5, 10]);
+    assert_ne!(network.forward(&x).to_vec(), network.forward(&x).to_vec(), "training drops units");
+    network.set_training(false);
+    assert_eq!(network.forward(&x).to_vec(), network.forward(&x).to_vec(), "inference does not");
+    for parameter in network.parameters_mut() {
+        *parameter = Tensor::zeros(parameter.shape());
+    }
+    assert_eq!(network.forward(&x).to_vec(), vec![0.0; 50], "the network uses what was changed");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "layers-analyze-memory", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 Where do the bytes of a layer go?
+///
+/// Purpose: know what a layer weighs before building it. Measured: bytes that making each layer leaves
+/// in use, and the peak of one forward pass with 32 rows, by a counting allocator. Key insight: weights
+/// grow with the square of the width, activations with the width alone. Production context: a
+/// 2048-wide layer holds 16 MiB; a transformer has hundreds.
+pub fn analyze_layer_memory(out: &mut Reporter) {
+    let mut rng = Rng::seeded(8);
+    let rows = [(784, 256), (256, 256), (256, 10), (2048, 2048)].map(|(inputs, outputs)| {
+        let (layer, weights) = memory(|| Linear::new(inputs, outputs, &mut rng));
+        let x = Tensor::zeros(&[32, inputs]);
+        let (_, pass) = memory(|| layer.forward(&x));
+        let parameters: usize = layer.parameters().iter().map(|tensor| tensor.numel()).sum();
+        let bytes = |used: Option<usize>| used.map_or("not counted".into(), |used| used.into());
+        vec![
+            layer.name().into(),
+            parameters.into(),
+            bytes(weights.map(|used| used.kept)),
+            bytes(pass.map(|used| used.peak)),
+        ]
+    });
+    out.table(Table {
+        title: "Memory of linear layers".into(),
+        columns: vec![
+            Column::plain("layer"),
+            Column::plain("parameters"),
+            Column::with_unit("kept", "B"),
+            Column::with_unit("forward, 32 rows", "B"),
+        ],
+        rows: rows.to_vec(),
+        origin: Origin::Measured,
+    });
+    let by_width = [128, 256, 512, 1024, 2048].map(|width| {
+        let (layer, used) = memory(|| Linear::new(width, width, &mut rng));
+        (width as f64, used.map_or(layer.weight.nbytes(), |used| used.kept) as f64)
+    });
+    out.chart(Chart {
+        title: "Weights by width".into(),
+        kind: ChartKind::Line,
+        x: Axis::log("width", ""),
+        y: Axis::log("bytes kept", "B"),
+        series: vec![Series::new("Linear(width -> width)", by_width)],
+        origin: Origin::Measured,
+    });
+    let growth = by_width[4].1 / by_width[3].1;
+    out.measured("growth for twice the width", growth, "x");
+    out.insight(format!(
+        "Twice the width took {growth:.2} times the bytes: every output has a weight for every input."
+    ));
+}
+
+// %% nbgrader={"grade": false, "grade_id": "layers-analyze-performance", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 Why are networks fed in batches?
+///
+/// Purpose: see what a batch buys. Measured: the time of one forward pass through `Linear(784 -> 256)`
+/// for batches from 1 to 512, as median and quartiles. Key insight: one row uses every weight once, so
+/// the machine waits for memory; many rows use a weight again while it is in the cache. Production
+/// context: serving systems wait a few milliseconds to collect requests for this reason.
+pub fn analyze_layer_performance(out: &mut Reporter) {
+    let mut rng = Rng::seeded(9);
+    let layer = Linear::new(784, 256, &mut rng);
+    let runs = [1, 8, 32, 128, 512].map(|batch| {
+        let x = Tensor::randn(&[batch, 784], &mut rng);
+        let timing = time(25, || layer.forward(&x));
+        let operations = 2.0 * batch as f64 * 784.0 * 256.0;
+        (batch, timing, batch as f64 / timing.median, operations / timing.median)
+    });
+    out.table(Table {
+        title: "Forward pass of Linear(784 -> 256)".into(),
+        columns: vec![
+            Column::plain("batch"),
+            Column::with_unit("time", "s"),
+            Column::with_unit("rows", "samples/s"),
+            Column::with_unit("speed", "FLOP/s"),
+        ],
+        rows: runs
+            .iter()
+            .map(|&(batch, timing, rows, speed)| {
+                vec![batch.into(), timing.into(), rows.into(), speed.into()]
+            })
+            .collect(),
+        origin: Origin::Measured,
+    });
+    out.chart(Chart {
+        title: "Rows per second by batch".into(),
+        kind: ChartKind::Line,
+        x: Axis::log("batch", ""),
+        y: Axis::linear("rows", "samples/s"),
+        series: vec![Series::new("rows", runs.map(|(batch, _, rows, _)| (batch as f64, rows)))],
+        origin: Origin::Measured,
+    });
+    let gain = runs[4].2 / runs[0].2;
+    out.measured("rows per second, batch 512 against 1", gain, "x");
+    out.insight(format!("A row in a batch of 512 took {gain:.1} times less than a row alone."));
+}
+
+// %% nbgrader={"grade": false, "grade_id": "layers-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Runs the analyses and prints what they report.
+pub fn main() {
+    let mut out = Reporter::stdout();
+    analyze_layer_memory(&mut out);
+    analyze_layer_performance(&mut out);
+}

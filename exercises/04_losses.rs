@@ -1,0 +1,487 @@
+// ---
+// jupyter:
+//   jupytext:
+//     text_representation:
+//       extension: .rs
+//       format_name: percent
+//       format_version: '1.3'
+//   kernelspec:
+//     display_name: Rust
+//     language: rust
+//     name: rust
+// ---
+
+// %% nbgrader={"grade": false, "grade_id": "losses-imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
+//! 04 Losses: one number for how wrong a prediction is. In come predictions and targets; out comes a
+//! tensor with one element. Stands on 01 to 03. By hand: the mean squared error of `[1, 3]` against
+//! `[1, 1]` is 2; the cross-entropy of two equal scores is `ln 2 = 0.6931`.
+//! Not here: what a model does about it (05, 06).
+
+use tinytorch::activations::Softmax;
+use tinytorch::random::Rng;
+use tinytorch::report::{Axis, Chart, ChartKind, Column, Origin, Reporter, Series, Table};
+use tinytorch::tensor::{Tensor, shape_text};
+use tinytorch::testing::memory;
+
+// %% [markdown] nbgrader={"grade": false, "grade_id": "losses-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// # 🎯 Losses
+//
+// You build: the logarithm of softmax that never overflows, the mean squared error for numbers, the
+// cross-entropy for classes, and its binary form for yes or no.
+
+// %% nbgrader={"grade": false, "grade_id": "losses-loss", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// A measure of how wrong predictions are.
+pub trait Loss {
+    /// One number, as a tensor of shape `()`: 0 or close to it when `prediction` is right.
+    fn forward(&self, prediction: &Tensor, target: &Tensor) -> Tensor;
+}
+
+// %% nbgrader={"grade": false, "grade_id": "losses-log-softmax", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The logarithm of softmax along one axis, `x - max - ln(sum(e^(x - max)))`. Any shape in, the same
+/// shape out.
+///
+/// TODO: compute it without ever taking `exp` of a large number or `ln` of 0.
+///
+/// APPROACH:
+/// 1. Subtract the largest score along the axis.
+/// 2. The sum of the powers of what is left is at least 1: its logarithm is safe.
+/// 3. Subtract that logarithm from the shifted scores.
+///
+/// EXAMPLE: `[0, 0]` becomes `[-0.6931, -0.6931]`; `[1000, 0]` becomes `[0, -1000]`.
+///
+/// HINTS: the same shift as in softmax; `keepdim` true lets the difference broadcast.
+pub fn log_softmax(x: &Tensor, axis: usize) -> Tensor {
+    todo!("losses-log-softmax")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-losses-log-softmax", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Known values, shares that add up to 1, scores of 1000, another axis.
+#[test]
+fn test_unit_log_softmax() {
+    use std::f32::consts::LN_2;
+    use tinytorch::testing::assert_close;
+
+    let y = log_softmax(&Tensor::new(&[1.0, 2.0, 3.0], &[1, 3]), 1);
+    assert_close(&y.to_vec(), &[-2.407_606, -1.407_606, -0.407_606], 1e-6);
+    let huge = log_softmax(&Tensor::new(&[1000.0, 0.0, -1000.0, -1000.0], &[2, 2]), 1);
+    assert_close(&huge.to_vec(), &[0.0, -1000.0, -LN_2, -LN_2], 1e-6);
+    let scores = Tensor::randn(&[4, 7], &mut Rng::seeded(1));
+    let sums = log_softmax(&scores, 1).exp().sum_axis(1, false);
+    assert_close(&sums.to_vec(), &[1.0; 4], 1e-6);
+    let columns = log_softmax(&Tensor::zeros(&[2, 3]), 0);
+    assert_close(&columns.to_vec(), &[-LN_2; 6], 1e-6);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "losses-mse", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The mean squared error, for predictions that are numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MSELoss;
+
+impl Loss for MSELoss {
+    /// `mean((prediction - target)^2)`. Panics, naming both, when the shapes differ: broadcasting here
+    /// would hide a mistake.
+    ///
+    /// TODO: difference, square, mean.
+    ///
+    /// APPROACH:
+    /// 1. Subtract the target from the prediction.
+    /// 2. Multiply the difference by itself.
+    /// 3. `mean` of all elements.
+    ///
+    /// EXAMPLE: `[1, 3]` against `[1, 1]` gives `(0 + 4) / 2 = 2`.
+    ///
+    /// HINTS: operators take references: `&difference * &difference`.
+    fn forward(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
+        check_same_shape("mse", prediction, target);
+        todo!("losses-mse")
+    }
+}
+
+/// Panics unless both have one shape and at least one element.
+fn check_same_shape(op: &str, prediction: &Tensor, target: &Tensor) {
+    let (given, wanted) = (shape_text(prediction.shape()), shape_text(target.shape()));
+    assert!(
+        prediction.shape() == target.shape(),
+        "{op}: prediction {given} and target {wanted} must have one shape"
+    );
+    assert!(prediction.numel() > 0, "{op}: prediction {given} is empty, so it has no mean");
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-losses-mse", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Zero when right, by hand, never negative, shapes that differ.
+#[test]
+fn test_unit_mse() {
+    use tinytorch::testing::{assert_close, panic_message};
+
+    let prediction = Tensor::new(&[1.0, 3.0, -2.0, 0.5], &[2, 2]);
+    assert_eq!(MSELoss.forward(&prediction, &prediction).item(), 0.0);
+    let target = Tensor::new(&[1.0, 1.0, 1.0, 0.5], &[2, 2]);
+    let loss = MSELoss.forward(&prediction, &target);
+    assert_eq!(loss.shape(), [0_usize; 0], "one number");
+    assert_close(&[loss.item()], &[13.0 / 4.0], 1e-6);
+    assert_eq!(loss.item(), MSELoss.forward(&target, &prediction).item(), "a square has no sign");
+
+    let message = panic_message(|| MSELoss.forward(&Tensor::ones(&[3, 1]), &Tensor::ones(&[3])));
+    assert_eq!(message, "mse: prediction (3, 1) and target (3) must have one shape");
+    let empty = Tensor::new(&[], &[0]);
+    assert!(panic_message(|| MSELoss.forward(&empty, &empty)).contains("empty"));
+}
+
+// %% nbgrader={"grade": false, "grade_id": "losses-one-hot", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Class numbers `(B)` as rows of zeros with a single 1: `(B, classes)`. Panics, naming the row and the
+/// value, for anything but a whole number from 0 to `classes - 1`.
+///
+/// TODO: check each class number, then place its 1.
+///
+/// APPROACH:
+/// 1. Begin with `vec![0.0; B * classes]`.
+/// 2. For each row: `class >= 0.0`, `class < classes as f32` and `class.fract() == 0.0`, or panic with
+///    the message of the example. Write the condition so that NaN fails it.
+/// 3. Row `r` begins at `r * classes`.
+///
+/// EXAMPLE: `[2, 0]` with 3 classes becomes `[[0, 0, 1], [1, 0, 0]]`; a 3 panics with
+/// `cross entropy: target 0 is 3, which is no class from 0 to 2`.
+///
+/// HINTS: `targets.to_vec()` gives the numbers; `iter().enumerate()` counts the rows.
+pub fn one_hot(targets: &Tensor, classes: usize) -> Tensor {
+    todo!("losses-one-hot")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-losses-one-hot", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 By hand, and every number that is no class.
+#[test]
+fn test_unit_one_hot() {
+    use tinytorch::testing::panic_message;
+
+    let rows = one_hot(&Tensor::new(&[2.0, 0.0], &[2]), 3);
+    assert_eq!(rows.shape(), [2, 3]);
+    assert_eq!(rows.to_vec(), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
+    for wrong in [3.0, -1.0, 0.5, f32::NAN, f32::INFINITY] {
+        let targets = Tensor::new(&[0.0, wrong], &[2]);
+        let message = panic_message(|| one_hot(&targets, 3));
+        assert_eq!(
+            message,
+            format!("cross entropy: target 1 is {wrong}, which is no class from 0 to 2")
+        );
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "losses-cross-entropy", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The cross-entropy, for predictions that are scores of classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CrossEntropyLoss;
+
+impl Loss for CrossEntropyLoss {
+    /// The mean over rows of `-log_softmax(scores)[class]`. `prediction`: scores `(B, C)`. `target`:
+    /// class numbers `(B)`, from 0 to `C - 1`. Panics, naming shapes, row and value, when they do not fit.
+    ///
+    /// TODO: pick the logarithm of each right class, and take the mean with a minus sign.
+    ///
+    /// APPROACH:
+    /// 1. `log_softmax` along axis 1.
+    /// 2. Times `one_hot(target, classes)`: everything but the right class becomes 0.
+    /// 3. Sum everything, divide by the number of rows, change the sign.
+    ///
+    /// EXAMPLE: scores `[[0, 0]]` and class `[1]` give `ln 2 = 0.6931`.
+    ///
+    /// HINTS: a tensor can be multiplied by an `f32`, a negative one too.
+    fn forward(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
+        let (rows, classes) = check_classes(prediction, target);
+        todo!("losses-cross-entropy")
+    }
+}
+
+/// Rows and classes. Panics when scores are not `(B, C)` or targets not `(B)`.
+fn check_classes(prediction: &Tensor, target: &Tensor) -> (usize, usize) {
+    let (given, wanted) = (shape_text(prediction.shape()), shape_text(target.shape()));
+    let &[rows, classes] = prediction.shape() else {
+        panic!("cross entropy: scores {given} must be (rows, classes)");
+    };
+    assert!(
+        target.shape() == [rows],
+        "cross entropy: scores {given} need targets ({rows}), one class number per row, got {wanted}"
+    );
+    assert!(
+        rows > 0 && classes > 0,
+        "cross entropy: scores {given} are empty, so they have no mean"
+    );
+    (rows, classes)
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-losses-cross-entropy", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Right and sure, undecided, wrong and sure, huge scores, the mean over rows, wrong targets.
+#[test]
+fn test_unit_cross_entropy() {
+    use tinytorch::testing::{assert_close, panic_message};
+
+    let loss = |scores: &[f32], classes: &[f32]| {
+        let shape = [classes.len(), scores.len() / classes.len()];
+        let target = Tensor::new(classes, &[classes.len()]);
+        CrossEntropyLoss.forward(&Tensor::new(scores, &shape), &target).item()
+    };
+    assert!(loss(&[10.0, 0.0, 0.0], &[0.0]) < 0.01, "right and sure");
+    assert_close(&[loss(&[1.0; 10], &[3.0])], &[10.0_f32.ln()], 1e-6);
+    assert!(loss(&[10.0, 0.0, 0.0], &[1.0]) > 5.0, "wrong and sure");
+    assert_close(
+        &[loss(&[1000.0, 0.0], &[0.0]), loss(&[1000.0, 0.0], &[1.0])],
+        &[0.0, 1000.0],
+        1e-3,
+    );
+    let rows = [loss(&[1.0, 2.0], &[0.0]), loss(&[3.0, 5.0], &[1.0])];
+    let both = loss(&[1.0, 2.0, 3.0, 5.0], &[0.0, 1.0]);
+    assert_close(&[both], &[(rows[0] + rows[1]) / 2.0], 1e-6);
+
+    let wrong = |scores: &[usize], targets: &[usize]| {
+        panic_message(|| CrossEntropyLoss.forward(&Tensor::ones(scores), &Tensor::ones(targets)))
+    };
+    assert_eq!(wrong(&[3], &[3]), "cross entropy: scores (3) must be (rows, classes)");
+    assert_eq!(
+        wrong(&[2, 3], &[2, 3]),
+        "cross entropy: scores (2, 3) need targets (2), one class number per row, got (2, 3)"
+    );
+    assert!(wrong(&[1, 1], &[1]).contains("target 0 is 1"));
+    assert!(wrong(&[0, 3], &[0]).contains("empty"));
+}
+
+// %% nbgrader={"grade": false, "grade_id": "losses-binary-cross-entropy", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The binary cross-entropy, for predictions that are probabilities of a yes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BinaryCrossEntropyLoss;
+
+impl BinaryCrossEntropyLoss {
+    /// How close to 0 and 1 a prediction may come before its logarithm is cut off.
+    pub const EPSILON: f32 = 1e-7;
+}
+
+impl Loss for BinaryCrossEntropyLoss {
+    /// The mean of `-(t ln p + (1 - t) ln(1 - p))`. Any shape, the same for both. Panics when shapes
+    /// differ or a prediction is not between 0 and 1.
+    ///
+    /// TODO: keep predictions away from 0 and 1, then follow the formula.
+    ///
+    /// APPROACH:
+    /// 1. `keep_inside(prediction)` brings every `p` into `[EPSILON, 1 - EPSILON]`.
+    /// 2. `yes = t * ln p`, `no = (1 - t) * ln(1 - p)`.
+    /// 3. The mean of `yes + no`, with the sign changed.
+    ///
+    /// EXAMPLE: `p = 0.5` gives `ln 2 = 0.6931`, whatever the target.
+    ///
+    /// HINTS: `1.0 - tensor` works; `log` is the natural logarithm; `-tensor` changes the sign.
+    fn forward(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
+        check_same_shape("binary cross entropy", prediction, target);
+        check_probabilities(prediction);
+        todo!("losses-binary-cross-entropy")
+    }
+}
+
+/// Squeezes `[0, 1]` into `[EPSILON, 1 - EPSILON]` by scaling, so that what is learned from a
+/// prediction never stops at an edge, as it would behind a cut.
+pub fn keep_inside(p: &Tensor) -> Tensor {
+    let epsilon = BinaryCrossEntropyLoss::EPSILON;
+    p * (1.0 - 2.0 * epsilon) + epsilon
+}
+
+fn check_probabilities(prediction: &Tensor) {
+    for (index, p) in prediction.to_vec().into_iter().enumerate() {
+        assert!(
+            (0.0..=1.0).contains(&p),
+            "binary cross entropy: prediction {index} is {p}, which is no probability: put a sigmoid before"
+        );
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-losses-binary-cross-entropy", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Right, undecided, wrong, exactly 0 and 1, numbers that are no probability.
+#[test]
+fn test_unit_binary_cross_entropy() {
+    use std::f32::consts::LN_2;
+    use tinytorch::testing::{assert_close, panic_message};
+
+    let loss = |p: &[f32], t: &[f32]| {
+        let shape = [p.len()];
+        BinaryCrossEntropyLoss.forward(&Tensor::new(p, &shape), &Tensor::new(t, &shape)).item()
+    };
+    assert!(loss(&[0.999, 0.001], &[1.0, 0.0]) < 0.01, "right and sure");
+    assert_close(&[loss(&[0.5, 0.5], &[1.0, 0.0])], &[LN_2], 1e-6);
+    assert!(loss(&[0.001, 0.999], &[1.0, 0.0]) > 5.0, "wrong and sure");
+    assert_close(&[loss(&[0.9, 0.2], &[1.0, 0.0])], &[0.164_252], 1e-5);
+    let edges = loss(&[0.0, 1.0], &[1.0, 0.0]);
+    assert!(edges.is_finite() && edges > 10.0, "0 and 1 are cut off before infinity: {edges}");
+    let message = panic_message(|| loss(&[0.5, 1.5], &[1.0, 1.0]));
+    assert!(message.starts_with("binary cross entropy: prediction 1 is 1.5"), "{message}");
+    assert!(panic_message(|| loss(&[f32::NAN], &[1.0])).contains("NaN"));
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-losses-module", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
+/// 🧪 Prices, pictures and spam: three problems, three losses, and a better model always scores lower.
+#[test]
+fn test_module() {
+    test_unit_log_softmax();
+    test_unit_mse();
+    test_unit_one_hot();
+    test_unit_cross_entropy();
+    test_unit_binary_cross_entropy();
+
+    let prices = Tensor::new(&[250.0, 310.0, 180.0], &[3, 1]);
+    let guesses = Tensor::new(&[240.0, 330.0, 175.0], &[3, 1]);
+    assert_eq!(MSELoss.forward(&guesses, &prices).item(), 175.0);
+
+    let classes = Tensor::new(&[0.0, 2.0], &[2]);
+    let better = Tensor::new(&[3.0, 0.5, 0.1, 0.2, 0.1, 2.0], &[2, 3]);
+    let worse = Tensor::new(&[0.5, 3.0, 0.1, 0.2, 2.0, 0.1], &[2, 3]);
+    let losses = [&better, &worse].map(|scores| CrossEntropyLoss.forward(scores, &classes).item());
+    assert!(0.0 < losses[0] && losses[0] < losses[1] && losses[1] < 5.0, "{losses:?}");
+
+    let spam = Tensor::new(&[1.0, 0.0, 1.0], &[3]);
+    let sure = BinaryCrossEntropyLoss.forward(&Tensor::new(&[0.9, 0.1, 0.8], &[3]), &spam).item();
+    let unsure = BinaryCrossEntropyLoss.forward(&Tensor::full(&[3], 0.5), &spam).item();
+    assert!(sure < unsure, "{sure} < {unsure}");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "losses-analyze-behaviour", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 How does each loss judge one prediction, from right to wrong?
+///
+/// Purpose: see what a loss cares about. Measured: the three losses of this file for one prediction
+/// that moves from 0 to 1 while the target is 1. Key insight: the squared error stops growing where
+/// cross-entropy only begins; being sure and wrong costs without limit. Production context: this is why
+/// classifiers are trained with cross-entropy and not with squared error.
+pub fn analyze_loss_behaviour(out: &mut Reporter) {
+    let one = Tensor::ones(&[1]);
+    let first = Tensor::zeros(&[1]);
+    let squared = |p: f32| MSELoss.forward(&Tensor::full(&[1], p), &one).item();
+    let binary = |p: f32| BinaryCrossEntropyLoss.forward(&Tensor::full(&[1], p), &one).item();
+    // Two scores whose softmax gives the first class the probability p.
+    let cross = |p: f32| {
+        let scores = Tensor::new(&[(p / (1.0 - p)).ln(), 0.0], &[1, 2]);
+        CrossEntropyLoss.forward(&scores, &first).item()
+    };
+    let curve = |loss: &dyn Fn(f32) -> f32| -> Vec<(f64, f64)> {
+        let predictions = (1..100).map(|percent| percent as f32 / 100.0);
+        predictions.map(|p| (f64::from(p), f64::from(loss(p)))).collect()
+    };
+    out.chart(Chart {
+        title: "Loss of a prediction whose target is 1".into(),
+        kind: ChartKind::Line,
+        x: Axis::linear("prediction", ""),
+        y: Axis::linear("loss", ""),
+        series: vec![
+            Series::new("squared error", curve(&squared)),
+            Series::new("binary cross-entropy", curve(&binary)),
+        ],
+        origin: Origin::Measured,
+    });
+    let rows = [0.01_f32, 0.1, 0.5, 0.9, 0.99]
+        .map(|p| vec![p.into(), squared(p).into(), binary(p).into(), cross(p).into()]);
+    out.table(Table {
+        title: "The same as numbers".into(),
+        columns: [
+            "prediction",
+            "squared error",
+            "binary cross-entropy",
+            "cross-entropy, 2 classes",
+        ]
+        .map(Column::plain)
+        .to_vec(),
+        rows: rows.to_vec(),
+        origin: Origin::Measured,
+    });
+    let ratio = binary(0.01) / squared(0.01);
+    out.measured("cross-entropy against squared error at 0.01", f64::from(ratio), "x");
+    out.insight(format!(
+        "For a prediction of 0.01 cross-entropy is {ratio:.1} times the squared error, and it keeps \
+         growing towards 0. The binary form and the form for two classes agree."
+    ));
+}
+
+// %% nbgrader={"grade": false, "grade_id": "losses-analyze-stability", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 When does the formula from the book break?
+///
+/// Purpose: see why `log_softmax` subtracts the maximum. Measured: the cross-entropy of a wrong, sure
+/// prediction for growing scores, once by `-ln(softmax)` written as in the book and once by this file.
+/// Key insight: `e^89` is more than an `f32` can hold, so the naive form is infinite or NaN from there.
+/// Production context: frameworks offer `log_softmax` and cross-entropy on raw scores for this reason.
+pub fn analyze_numerical_stability(out: &mut Reporter) {
+    let target = Tensor::ones(&[1]);
+    let scores = [3.0_f32, 30.0, 80.0, 88.0, 89.0, 100.0, 300.0, 700.0];
+    let results = scores.map(|score| {
+        let row = Tensor::new(&[score, 0.0], &[1, 2]);
+        let powers = row.exp();
+        let naive = (&powers / powers.sum_axis(1, true)).log().to_vec();
+        let shifted = Softmax::LAST.forward(&row).log().to_vec();
+        (score, -naive[1], -shifted[1], CrossEntropyLoss.forward(&row, &target).item())
+    });
+    out.table(Table {
+        title: "Cross-entropy of scores (s, 0) for class 1".into(),
+        columns: ["s", "-ln(softmax) by the book", "-ln(stable softmax)", "log_softmax"]
+            .map(Column::plain)
+            .to_vec(),
+        rows: results
+            .iter()
+            .map(|&(s, naive, shifted, stable)| {
+                vec![s.into(), naive.into(), shifted.into(), stable.into()]
+            })
+            .collect(),
+        origin: Origin::Measured,
+    });
+    let broken = |pick: fn(&(f32, f32, f32, f32)) -> f32| {
+        results.iter().find(|result| !pick(result).is_finite()).map(|result| f64::from(result.0))
+    };
+    let first_broken = broken(|result| result.1);
+    out.measured("first score that breaks the book's form", first_broken.unwrap_or(f64::NAN), "");
+    let stable = broken(|result| result.3).is_none();
+    out.insight(format!(
+        "The book's form first fails at a score of {}; log_softmax {} up to 700. A stable softmax alone \
+         is not enough: its share of 0 has no logarithm.",
+        first_broken.map_or("none of these".into(), |score| score.to_string()),
+        if stable { "holds" } else { "fails too" }
+    ));
+}
+
+// %% nbgrader={"grade": false, "grade_id": "losses-analyze-memory", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 What does a loss cost in memory?
+///
+/// Purpose: know which part of a step fills the memory. Measured: the peak while the cross-entropy of
+/// `(B, 1000)` scores is computed, by a counting allocator. Key insight: the temporary tables are as
+/// large as the scores, several times over; they grow with rows times classes. Production context: with
+/// a vocabulary of 50,000 the loss can need more memory than the layer before it.
+pub fn analyze_loss_memory(out: &mut Reporter) {
+    let mut rng = Rng::seeded(2);
+    let rows = [32, 128, 512, 1024].map(|batch| {
+        let scores = Tensor::randn(&[batch, 1000], &mut rng);
+        let classes: Vec<f32> = (0..batch).map(|_| rng.below(1000) as f32).collect();
+        let target = Tensor::new(&classes, &[batch]);
+        let (_, used) = memory(|| CrossEntropyLoss.forward(&scores, &target));
+        (batch, scores.nbytes(), used.map(|used| used.peak))
+    });
+    let peak = |peak: Option<usize>| peak.map_or("not counted".into(), |peak| peak.into());
+    out.table(Table {
+        title: "Cross-entropy over 1,000 classes".into(),
+        columns: vec![
+            Column::plain("rows"),
+            Column::with_unit("scores", "B"),
+            Column::with_unit("peak of the loss", "B"),
+        ],
+        rows: rows
+            .iter()
+            .map(|&(batch, scores, used)| vec![batch.into(), scores.into(), peak(used)])
+            .collect(),
+        origin: Origin::Measured,
+    });
+    let (_, scores, used) = rows[3];
+    if let Some(used) = used {
+        let share = used as f64 / scores as f64;
+        out.measured("peak of the loss against its scores", share, "x");
+        out.insight(format!(
+            "While it is computed, the loss needs {share:.1} times the memory of the scores themselves."
+        ));
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "losses-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Runs the analyses and prints what they report.
+pub fn main() {
+    let mut out = Reporter::stdout();
+    analyze_loss_behaviour(&mut out);
+    analyze_numerical_stability(&mut out);
+    analyze_loss_memory(&mut out);
+}

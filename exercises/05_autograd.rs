@@ -1,0 +1,1203 @@
+// ---
+// jupyter:
+//   jupytext:
+//     text_representation:
+//       extension: .rs
+//       format_name: percent
+//       format_version: '1.3'
+//   kernelspec:
+//     display_name: Rust
+//     language: rust
+//     name: rust
+// ---
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
+//! Reverse-mode differentiation: the history of a number goes in, the gradient of every tracked
+//! tensor comes out.
+//!
+//! For `loss = f(w)`, `loss.backward().get(&w)` holds `d loss / d w`, in the shape of `w`.
+//! By hand: `loss = (w * w).sum()` at `w = [1, -2]` gives `[2, -4]`.
+//!
+//! Stands on 01 (`Tensor` and its `History`); layers of 03 and losses of 04 train without an edit.
+//! Gradients are plain tensors without history, so second derivatives are not available.
+//! Not here: what is done with a gradient (06).
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ops::Range;
+use std::sync::Arc;
+
+use tinytorch::ndarray::{Slice, Zip};
+use tinytorch::random::Rng;
+use tinytorch::report::{Axis, Chart, ChartKind, Column, Origin, Reporter, Series, Table};
+use tinytorch::tensor::{Op, Tensor, Values, shape_text, without_history, zip_with};
+use tinytorch::testing::{memory, time};
+
+// %% [markdown] nbgrader={"grade": false, "grade_id": "autograd-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// # 🎯 Autograd
+//
+// Every result of a tracked tensor remembers the operation that made it and its inputs. That memory
+// is a graph. Here you write, for each operation, one small rule that sends a gradient from its
+// output to its inputs, and one loop that walks the graph from the loss back to the weights.
+//
+// The order: a slow but honest referee first, then the rules (each judged by the referee), then the
+// walk.
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// What a rule sends back: one gradient for each input, in that input's shape, or `None` for an
+/// input that is not tracked.
+pub type Shares = Vec<Option<Tensor>>;
+
+/// How far [`numeric_gradient`] steps to each side: 2^-7, exact in binary. An `f32` holds 7 digits,
+/// so a smaller step loses the difference in rounding (about `6e-8 / step`), and a larger one feels
+/// the curvature (about `step^2 / 6`); both are near 1e-5 here.
+pub const STEP: f32 = 1.0 / 128.0;
+
+/// Runs `compute` only for an input that wants a gradient: a batch of data wants none.
+pub fn share(input: &Tensor, compute: impl FnOnce() -> Tensor) -> Option<Tensor> {
+    input.is_tracked().then(compute)
+}
+
+// %% [markdown] nbgrader={"grade": false, "grade_id": "autograd-referee", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// ## The referee: central differences
+//
+// A slope can be measured without any rule: move one number up a little, move it down a little, and
+// see how much the result changed. It costs two runs for each number, so nobody trains this way,
+// but it cannot be fooled.
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-numeric", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The gradient of `sum(weights * function(at))` for every number in `at`, measured.
+///
+/// `weights` has the shape of `function(at)`: it says how much each output counts. The result has
+/// the shape of `at`.
+///
+/// TODO: Measure the slope for each number in turn.
+///
+/// APPROACH:
+/// 1. `score(values)` is given: it runs the function and adds up the weighted outputs in `f64`.
+/// 2. For each index, copy the numbers twice, add [`STEP`] to one copy and take it from the other.
+/// 3. The slope is the difference of the scores, divided by the distance between the two numbers.
+///
+/// EXAMPLE: `numeric_gradient(|x| x * x, &Tensor::new(&[3.0], &[1]), &Tensor::ones(&[1]))` is close to `[6]`.
+///
+/// HINTS:
+/// - Take the distance as `f64::from(up[i]) - f64::from(down[i])`, not `2 * STEP`: the sums were
+///   rounded to `f32`.
+/// - Divide in `f64`, then turn the slope into an `f32`.
+pub fn numeric_gradient(
+    function: impl Fn(&Tensor) -> Tensor,
+    at: &Tensor,
+    weights: &Tensor,
+) -> Tensor {
+    let (numbers, weights) = (at.to_vec(), weights.to_vec());
+    let score = |values: &[f32]| -> f64 {
+        let outputs = function(&Tensor::new(values, at.shape())).to_vec();
+        outputs.iter().zip(&weights).map(|(&y, &w)| f64::from(y) * f64::from(w)).sum()
+    };
+    let slopes: Vec<f32> = {
+        todo!("autograd-numeric")
+    };
+    Tensor::new(&slopes, at.shape())
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-autograd-numeric", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 The referee knows the slopes that everyone can work out by hand.
+#[test]
+fn test_unit_numeric_gradient() {
+    use tinytorch::testing::assert_close;
+    let x = Tensor::new(&[3.0, -1.0, 0.5], &[3]);
+    let squares = numeric_gradient(|x| x * x, &x, &Tensor::ones(&[3]));
+    assert_eq!(squares.shape(), [3]);
+    assert_close(&squares.to_vec(), &[6.0, -2.0, 1.0], 1e-4);
+
+    // Each number has its own slope, and each output its own weight.
+    let weighted = numeric_gradient(|x| x * x, &x, &Tensor::new(&[1.0, 0.0, 10.0], &[3]));
+    assert_close(&weighted.to_vec(), &[6.0, 0.0, 10.0], 1e-3);
+
+    // One number can reach several outputs: the slopes add up.
+    let matrix = Tensor::new(&[1.0, 2.0, 3.0, 4.0], &[2, 2]);
+    let row = Tensor::new(&[0.5, -0.5], &[2]);
+    let spread = numeric_gradient(|row| &matrix * row, &row, &Tensor::ones(&[2, 2]));
+    assert_close(&spread.to_vec(), &[4.0, 6.0], 1e-3);
+}
+
+// %% [markdown] nbgrader={"grade": false, "grade_id": "autograd-broadcast", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// ## Undo the broadcasting
+//
+// A bias of shape (3) added to a batch of shape (32, 3) is used 32 times. Its gradient is the sum
+// over those 32 uses: whatever broadcasting repeated, the way back adds up.
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-reduce", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Sums `gradient` down to `shape`, the shape that a tensor had before it was broadcast.
+///
+/// TODO: Undo the two things that broadcasting does.
+///
+/// APPROACH:
+/// 1. If the shapes are equal there is nothing to do: return a clone, which costs nothing.
+/// 2. Broadcasting puts axes in front: while there are too many, sum over axis 0.
+/// 3. Broadcasting stretches axes of size 1: sum over each of those and keep the axis.
+///
+/// EXAMPLE: A gradient of ones, shape (32, 3), reduced to (3) is `[32, 32, 32]`; reduced to (32, 1) it is a
+/// column of threes.
+///
+/// HINTS:
+/// - `sum_axis(0, false)` removes the axis, `sum_axis(axis, true)` keeps it with size 1.
+/// - After step 2 the number of axes agrees, so axis `i` of one belongs to axis `i` of the other.
+#[must_use]
+pub fn reduce_to_shape(gradient: &Tensor, shape: &[usize]) -> Tensor {
+    todo!("autograd-reduce")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-autograd-reduce", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Each shape that broadcasting can stretch comes back, with the right sums.
+#[test]
+fn test_unit_reduce_to_shape() {
+    let count: Vec<f32> = (0..6).map(|i| i as f32).collect();
+    let grid = Tensor::new(&count, &[2, 3]);
+    assert_eq!(reduce_to_shape(&grid, &[2, 3]).to_vec(), count);
+    assert_eq!(reduce_to_shape(&grid, &[3]).to_vec(), [3.0, 5.0, 7.0]);
+    assert_eq!(reduce_to_shape(&grid, &[2, 1]).to_vec(), [3.0, 12.0]);
+    assert_eq!(reduce_to_shape(&grid, &[1, 3]).to_vec(), [3.0, 5.0, 7.0]);
+    assert_eq!(reduce_to_shape(&grid, &[]).to_vec(), [15.0]);
+    assert_eq!(reduce_to_shape(&grid, &[1, 1]).to_vec(), [15.0]);
+
+    let ones = Tensor::ones(&[4, 2, 5, 3]);
+    for shape in [
+        &[4, 2, 5, 3][..],
+        &[2, 5, 3],
+        &[5, 3],
+        &[3],
+        &[],
+        &[1],
+        &[5, 1],
+        &[2, 1, 3],
+        &[1, 1, 1, 1],
+        &[4, 1, 5, 1],
+    ] {
+        let reduced = reduce_to_shape(&ones, shape);
+        assert_eq!(reduced.shape(), shape);
+        let repeats = 120 / shape.iter().product::<usize>();
+        assert!(reduced.to_vec().iter().all(|&x| x == repeats as f32), "{shape:?}");
+    }
+}
+
+// %% [markdown] nbgrader={"grade": false, "grade_id": "autograd-rules", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// ## One rule for each operation
+//
+// A rule gets `seed`, the gradient of the loss for the operation's output, and the inputs. It
+// returns each input's share. Write each share inside `share(&inputs[i], || ...)`, which skips the
+// work for inputs that are not tracked.
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-add", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The rule of `a + b` (`sign` is 1) and `a - b` (`sign` is -1).
+///
+/// TODO: Return the shares of `a` and `b`.
+///
+/// APPROACH:
+/// 1. A step of 1 in `a` moves the sum by 1: `a` gets the seed as it is.
+/// 2. A step of 1 in `b` moves it by `sign`: `b` gets the seed or `-seed`.
+/// 3. Either may have been broadcast: reduce each share to its input's shape.
+///
+/// EXAMPLE: `a` (2, 3), `b` (3), seed of ones: `a` gets ones, `b` gets `[2, 2, 2]` from `+`, `[-2, -2, -2]`
+/// from `-`.
+///
+/// HINTS:
+/// - Reduce first, then turn the sign: there are fewer numbers to turn.
+/// - The result is `vec![share(&inputs[0], || ...), share(&inputs[1], || ...)]`.
+#[must_use]
+pub fn add_rule(seed: &Tensor, inputs: &[Tensor], sign: f32) -> Shares {
+    todo!("autograd-add")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-autograd-add", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Sums pass the seed on, differences turn its sign, and data gets nothing.
+#[test]
+fn test_unit_add_rule() {
+    let a = Tensor::zeros(&[2, 3]).tracked();
+    let b = Tensor::zeros(&[3]).tracked();
+    let seed = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3]);
+
+    let shares = add_rule(&seed, &[a.clone(), b.clone()], 1.0);
+    assert_eq!(shares[0].as_ref().unwrap().to_vec(), seed.to_vec());
+    assert_eq!(shares[1].as_ref().unwrap().shape(), [3]);
+    assert_eq!(shares[1].as_ref().unwrap().to_vec(), [5.0, 7.0, 9.0]);
+
+    let shares = add_rule(&seed, &[b, a], -1.0);
+    assert_eq!(shares[0].as_ref().unwrap().to_vec(), [5.0, 7.0, 9.0]);
+    assert_eq!(shares[1].as_ref().unwrap().to_vec(), [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0]);
+
+    let data = Tensor::zeros(&[2, 3]);
+    let shares = add_rule(&seed, &[data.clone(), data.tracked()], 1.0);
+    assert!(shares[0].is_none() && shares[1].is_some());
+}
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-mul", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The rule of `a * b`, element by element.
+///
+/// TODO: Return the shares of `a` and `b`.
+///
+/// APPROACH:
+/// 1. A step of 1 in `a` moves the product by `b`, so `a` gets `seed * b`.
+/// 2. And the other way round.
+/// 3. Reduce each to its input's shape.
+///
+/// EXAMPLE: `a = [2]`, `b = [5]`, `seed = [10]`: `a` gets `[50]`, `b` gets `[20]`.
+///
+/// HINTS:
+/// - `seed * &inputs[1]` already has the broadcast shape: reduce after multiplying.
+#[must_use]
+pub fn mul_rule(seed: &Tensor, inputs: &[Tensor]) -> Shares {
+    todo!("autograd-mul")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-autograd-mul", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Each factor's share is the seed times the other factor.
+#[test]
+fn test_unit_mul_rule() {
+    use tinytorch::testing::assert_close;
+    let one = |value: f32| Tensor::new(&[value], &[1]);
+    let shares = mul_rule(&one(10.0), &[one(2.0).tracked(), one(5.0).tracked()]);
+    assert_eq!(shares[0].as_ref().unwrap().to_vec(), [50.0]);
+    assert_eq!(shares[1].as_ref().unwrap().to_vec(), [20.0]);
+
+    let mut rng = Rng::seeded(1);
+    let a = Tensor::randn(&[4, 1, 3], &mut rng);
+    let b = Tensor::randn(&[2, 1], &mut rng);
+    let seed = Tensor::randn(&[4, 2, 3], &mut rng);
+    let shares = mul_rule(&seed, &[a.clone().tracked(), b.clone().tracked()]);
+    let (for_a, for_b) = (shares[0].as_ref().unwrap(), shares[1].as_ref().unwrap());
+    assert_eq!((for_a.shape(), for_b.shape()), (a.shape(), b.shape()));
+    let measured = numeric_gradient(|a| a * &b, &a, &seed);
+    assert_close(&for_a.to_vec(), &measured.to_vec(), 1e-3);
+    let measured = numeric_gradient(|b| &a * b, &b, &seed);
+    assert_close(&for_b.to_vec(), &measured.to_vec(), 1e-3);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-div", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The rule of `a / b`, element by element.
+///
+/// TODO: Return the shares of `a` and `b`.
+///
+/// APPROACH:
+/// 1. `a / b` grows by `1 / b` for a step of 1 in `a`: `a` gets `seed / b`.
+/// 2. The slope for `b` is `-a / b^2`: `b` gets `-seed * a / (b * b)`.
+/// 3. Reduce each to its input's shape.
+///
+/// EXAMPLE: `a = [6]`, `b = [2]`, `seed = [1]`: `a` gets `[0.5]`, `b` gets `[-1.5]`.
+///
+/// HINTS:
+/// - `-a / b^2` is `-output / b`, which saves a multiplication and cannot overflow in `b * b`.
+#[must_use]
+pub fn div_rule(seed: &Tensor, inputs: &[Tensor], output: &Tensor) -> Shares {
+    todo!("autograd-div")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-autograd-div", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Numerator and denominator, broadcast both ways.
+#[test]
+fn test_unit_div_rule() {
+    use tinytorch::testing::assert_close;
+    let mut rng = Rng::seeded(2);
+    let a = Tensor::randn(&[3], &mut rng);
+    let b = Tensor::rand(&[2, 3], &mut rng) + 1.0;
+    let seed = Tensor::randn(&[2, 3], &mut rng);
+    for (a, b) in [(&a, &b), (&b, &(&a.mul(&a) + 1.0))] {
+        let shares = div_rule(&seed, &[a.clone().tracked(), b.clone().tracked()], &(a / b));
+        let (for_a, for_b) = (shares[0].as_ref().unwrap(), shares[1].as_ref().unwrap());
+        assert_eq!((for_a.shape(), for_b.shape()), (a.shape(), b.shape()));
+        let measured = numeric_gradient(|a| a / b, a, &seed);
+        assert_close(&for_a.to_vec(), &measured.to_vec(), 1e-3);
+        let measured = numeric_gradient(|b| a / b, b, &seed);
+        assert_close(&for_b.to_vec(), &measured.to_vec(), 1e-3);
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-matmul", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The rule of `a.matmul(b)` for (.., n, k) and (.., k, m), with a seed of shape (.., n, m). (A vector
+/// is reshaped to a matrix before it gets here.)
+///
+/// TODO: find the two matrix products that give each side its gradient.
+///
+/// APPROACH:
+/// 1. Shapes decide: `a` needs (n, k), and from (n, m) and (k, m) only `seed @ b^T` gives it.
+/// 2. `b` needs (k, m): `a^T @ seed`.
+/// 3. Leading axes may have been broadcast: reduce each share to its input's shape.
+///
+/// EXAMPLE: `a = [[1, 2]]`, `b = [[3], [4]]`, `seed = [[1]]`: `a` gets `[[3, 4]]`, `b` gets
+/// `[[1], [2]]`.
+///
+/// HINTS:
+/// - `t()` swaps the last two axes and copies nothing.
+/// - `tall` is given: where every matrix of a stack met the same `b`, it lays them on top of each
+///   other, so that one product adds up what they send to `b`. Use `tall(a)` and `tall(seed)` there.
+#[must_use]
+pub fn matmul_rule(seed: &Tensor, inputs: &[Tensor]) -> Shares {
+    let (a, b) = (&inputs[0], &inputs[1]);
+    let tall = |x: &Tensor| match x.shape() {
+        [_, _, .., columns] if b.ndim() == 2 => x.reshape(&[-1, *columns as isize]),
+        _ => x.clone(),
+    };
+    todo!("autograd-matmul")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-autograd-matmul", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Two matrices by hand, then stacks of them, broadcast on either side.
+#[test]
+fn test_unit_matmul_rule() {
+    use tinytorch::testing::assert_close;
+    let (a, b) = (Tensor::new(&[1.0, 2.0], &[1, 2]), Tensor::new(&[3.0, 4.0], &[2, 1]));
+    let shares = matmul_rule(&Tensor::ones(&[1, 1]), &[a.tracked(), b.tracked()]);
+    assert_eq!(shares[0].as_ref().unwrap().to_vec(), [3.0, 4.0]);
+    assert_eq!(shares[1].as_ref().unwrap().to_vec(), [1.0, 2.0]);
+
+    let mut rng = Rng::seeded(3);
+    for (a, b) in [
+        (&[2, 3][..], &[3, 4][..]),
+        (&[5, 2, 3], &[3, 4]),
+        (&[2, 3], &[5, 3, 4]),
+        (&[1, 2, 3], &[5, 3, 4]),
+        (&[5, 2, 3], &[5, 3, 4]),
+        (&[2, 1, 2, 3], &[5, 3, 4]),
+    ] {
+        let (a, b) = (Tensor::randn(a, &mut rng), Tensor::randn(b, &mut rng));
+        let seed = Tensor::randn(a.matmul(&b).shape(), &mut rng);
+        let shares = matmul_rule(&seed, &[a.clone().tracked(), b.clone().tracked()]);
+        let (for_a, for_b) = (shares[0].as_ref().unwrap(), shares[1].as_ref().unwrap());
+        assert_eq!((for_a.shape(), for_b.shape()), (a.shape(), b.shape()));
+        let measured = numeric_gradient(|a| a.matmul(&b), &a, &seed);
+        assert_close(&for_a.to_vec(), &measured.to_vec(), 2e-3);
+        let measured = numeric_gradient(|b| a.matmul(b), &b, &seed);
+        assert_close(&for_b.to_vec(), &measured.to_vec(), 2e-3);
+        assert!(matmul_rule(&seed, &[a, b.tracked()])[0].is_none(), "data gets nothing");
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-rearrange", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The rules of the operations that compute nothing new: `-x`, `reshape`, and `transpose(a, b)`.
+///
+/// TODO: Return the share of the one input.
+///
+/// APPROACH:
+/// 1. `Neg`: the slope is -1.
+/// 2. `Reshape`: the numbers kept their order, so the seed takes the input's shape.
+/// 3. `Transpose(a, b)`: swapping the same two axes again undoes the swap.
+///
+/// EXAMPLE: `x` (2, 3) reshaped to (6), seed `[1, 2, 3, 4, 5, 6]`: `x` gets `[[1, 2, 3], [4, 5, 6]]`.
+///
+/// HINTS:
+/// - `signed` is given: it is the input's shape as `reshape` takes it.
+/// - `match op` with one arm for each; a last arm `_ => unreachable!()` for what never comes here.
+#[must_use]
+pub fn rearrange_rule(op: &Op, seed: &Tensor, inputs: &[Tensor]) -> Shares {
+    let signed: Vec<isize> = inputs[0].shape().iter().map(|&size| size as isize).collect();
+    let moved_back = || -> Tensor {
+        todo!("autograd-rearrange")
+    };
+    vec![share(&inputs[0], moved_back)]
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-autograd-rearrange", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Numbers that were moved are moved back.
+#[test]
+fn test_unit_rearrange_rule() {
+    let x = Tensor::zeros(&[2, 3]).tracked();
+    let first = |shares: Shares| shares.into_iter().next().flatten().unwrap();
+    let flat = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[6]);
+
+    let back = first(rearrange_rule(&Op::Reshape, &flat, std::slice::from_ref(&x)));
+    assert_eq!((back.shape(), back.to_vec()), (&[2, 3][..], flat.to_vec()));
+
+    let turned = flat.reshape(&[3, 2]);
+    let back = first(rearrange_rule(&Op::Transpose(0, 1), &turned, std::slice::from_ref(&x)));
+    assert_eq!(back.shape(), [2, 3]);
+    assert_eq!(back.to_vec(), [1.0, 3.0, 5.0, 2.0, 4.0, 6.0]);
+
+    let cube = Tensor::zeros(&[2, 3, 4]).tracked();
+    let seed = Tensor::zeros(&[4, 3, 2]);
+    let back = first(rearrange_rule(&Op::Transpose(0, 2), &seed, &[cube]));
+    assert_eq!(back.shape(), [2, 3, 4]);
+
+    let back = first(rearrange_rule(&Op::Neg, &flat.reshape(&[2, 3]), &[x]));
+    assert_eq!(back.to_vec(), [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0]);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-sum", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The rule of `sum`, over everything (output shape `()`) or over one kept axis (size 1 in the output).
+///
+/// TODO: Return the share of the one input.
+///
+/// APPROACH:
+/// 1. A step of 1 in any number moves its sum by 1: each number gets the seed of the sum it went into.
+/// 2. So the seed is stretched to the input's shape.
+///
+/// EXAMPLE: `x` (2, 3) summed over its last axis to (2, 1), seed `[[10], [20]]`: `x` gets
+/// `[[10, 10, 10], [20, 20, 20]]`.
+///
+/// HINTS:
+/// - Broadcasting stretches: add the seed to zeros of the input's shape.
+#[must_use]
+pub fn sum_rule(seed: &Tensor, inputs: &[Tensor]) -> Shares {
+    todo!("autograd-sum")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-autograd-sum", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 A sum hands its seed to everything that went in.
+#[test]
+fn test_unit_sum_rule() {
+    let x = [Tensor::zeros(&[2, 3]).tracked()];
+    let first = |seed: &Tensor| sum_rule(seed, &x)[0].clone().unwrap();
+    let all = first(&Tensor::scalar(7.0));
+    assert_eq!((all.shape(), all.to_vec()), (&[2, 3][..], vec![7.0; 6]));
+    let rows = first(&Tensor::new(&[10.0, 20.0], &[2, 1]));
+    assert_eq!(rows.to_vec(), [10.0, 10.0, 10.0, 20.0, 20.0, 20.0]);
+    let columns = first(&Tensor::new(&[1.0, 2.0, 3.0], &[1, 3]));
+    assert_eq!(columns.to_vec(), [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]);
+    assert!(sum_rule(&Tensor::scalar(1.0), &[Tensor::zeros(&[2])])[0].is_none());
+}
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-max", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The rule of `max`, over everything or over one kept axis. Where several numbers tie for the
+/// largest they share the seed equally, as in PyTorch's `amax`.
+///
+/// TODO: Return the share of the one input.
+///
+/// APPROACH:
+/// 1. `winners` is given: 1 where the input equals the maximum it belongs to, 0 elsewhere.
+/// 2. Count the winners of each maximum: the sum of `winners` in the output's shape.
+/// 3. Each winner gets the seed divided by that count, everybody else 0.
+///
+/// EXAMPLE: `x = [1, 5, 5]`, seed 1: `x` gets `[0, 0.5, 0.5]`.
+///
+/// HINTS:
+/// - `reduce_to_shape` counts: it sums the ones.
+/// - `seed / count` has the output's shape; multiplying it with `winners` broadcasts.
+#[must_use]
+pub fn max_rule(seed: &Tensor, inputs: &[Tensor], output: &Tensor) -> Shares {
+    let winners = || {
+        let is_largest = |x, largest| f32::from(x == largest);
+        Tensor::from_array(zip_with("max", &inputs[0], output, is_largest))
+    };
+    todo!("autograd-max")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-autograd-max", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 The largest takes the seed; equals share it.
+#[test]
+fn test_unit_max_rule() {
+    let first = |seed: &Tensor, x: &Tensor, output: &Tensor| {
+        max_rule(seed, &[x.clone().tracked()], output)[0].clone().unwrap().to_vec()
+    };
+    let x = Tensor::new(&[1.0, 5.0, 5.0, 4.0, 2.0, 3.0], &[2, 3]);
+    assert_eq!(first(&Tensor::scalar(1.0), &x, &x.max()), [0.0, 0.5, 0.5, 0.0, 0.0, 0.0]);
+    let seed = Tensor::new(&[10.0, 20.0], &[2, 1]);
+    let rows = x.max_axis(1, true);
+    assert_eq!(first(&seed, &x, &rows), [0.0, 5.0, 5.0, 20.0, 0.0, 0.0]);
+    let seed = Tensor::new(&[1.0, 2.0, 3.0], &[1, 3]);
+    let columns = x.max_axis(0, true);
+    assert_eq!(first(&seed, &x, &columns), [0.0, 2.0, 3.0, 1.0, 0.0, 0.0]);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-slice", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The rule of `slice`: `ranges` holds one range for each axis of the input.
+///
+/// TODO: Return the share of the one input.
+///
+/// APPROACH:
+/// 1. Numbers outside the slice had no influence: start with zeros in the input's shape.
+/// 2. Numbers inside were passed on unchanged: write the seed into the same ranges.
+///
+/// EXAMPLE: `x` (4) sliced by `1..3`, seed `[10, 20]`: `x` gets `[0, 10, 20, 0]`.
+///
+/// HINTS:
+/// - `scatter` is given: `scatter(&mut zeros)` writes the seed into the ranges.
+#[must_use]
+pub fn slice_rule(seed: &Tensor, inputs: &[Tensor], ranges: &[Range<usize>]) -> Shares {
+    let scatter = |target: &mut Tensor| {
+        let window = |axis: usize| Slice::from(ranges[axis].clone());
+        let values = target.array_mut();
+        values.slice_each_axis_mut(|axis| window(axis.axis.index())).assign(seed.array());
+    };
+    todo!("autograd-slice")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-autograd-slice", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 The seed goes back to where the numbers were taken from.
+#[test]
+fn test_unit_slice_rule() {
+    let x = [Tensor::zeros(&[4]).tracked()];
+    let shares = slice_rule(&Tensor::new(&[10.0, 20.0], &[2]), &x, &[1..3]);
+    assert_eq!(shares[0].as_ref().unwrap().to_vec(), [0.0, 10.0, 20.0, 0.0]);
+    let x = [Tensor::zeros(&[2, 3]).tracked()];
+    let shares = slice_rule(&Tensor::new(&[10.0, 20.0], &[2, 1]), &x, &[0..2, 2..3]);
+    assert_eq!(shares[0].as_ref().unwrap().to_vec(), [0.0, 0.0, 10.0, 0.0, 0.0, 20.0]);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-slope", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Each number of the seed times the slope of a curve there; `slope` gets the number `x` that went in
+/// and the number `y` that came out.
+pub fn times_slope(
+    seed: &Tensor,
+    input: &Tensor,
+    output: &Tensor,
+    slope: impl Fn(f32, f32) -> f32,
+) -> Tensor {
+    let triples = Zip::from(seed.array()).and(input.array()).and(output.array());
+    Tensor::from_array(triples.map_collect(|&seed, &x, &y| seed * slope(x, y)))
+}
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-map", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The rule of an elementwise function, by its name.
+///
+/// TODO: give each name its slope.
+///
+/// APPROACH:
+/// 1. Write down each derivative; where `y` is already part of it, use `y` and save the work.
+/// 2. `"exp"`: y. `"log"`: 1 / x. `"sqrt"`: 1 / (2 y). `"relu"`: 1 above zero, else 0.
+/// 3. `"sigmoid"`: y (1 - y). `"tanh"`: 1 - y^2.
+/// 4. `"gelu"` is `x * sigmoid(1.702 x)`: with `s = sigmoid(1.702 x)` the product rule gives
+///    `s + 1.702 x s (1 - s)`.
+///
+/// EXAMPLE: `"exp"` at `x = 0`, `y = 1` with seed 5 gives 5.
+///
+/// HINTS:
+/// - `match name { "exp" => times_slope(seed, x, output, |_, y| y), ... }`
+/// - `f32::from(x > 0.0)` is 1 or 0.
+/// - `unknown()` is for the last arm: it panics with the name.
+#[must_use]
+pub fn map_rule(name: &str, seed: &Tensor, inputs: &[Tensor], output: &Tensor) -> Shares {
+    let x = &inputs[0];
+    let unknown = || -> Tensor {
+        panic!("backward: no slope is known for map `{name}`; give it a rule with autograd::custom")
+    };
+    todo!("autograd-map")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-autograd-map", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Seven curves, each slope against the referee, on both sides of zero and far out.
+#[test]
+fn test_unit_map_rule() {
+    use tinytorch::testing::panic_message;
+    type Curve<'a> = (&'static str, &'a dyn Fn(f32) -> f32, &'a [f32]);
+    let sigmoid = |x: f32| 1.0 / (1.0 + (-x).exp());
+    let gelu = move |x: f32| x * sigmoid(1.702 * x);
+    let curves: [Curve; 7] = [
+        ("exp", &f32::exp, &[-3.0, -0.5, 0.0, 1.0, 3.0]),
+        ("log", &f32::ln, &[0.3, 1.0, 2.0, 10.0]),
+        ("sqrt", &f32::sqrt, &[0.3, 1.0, 4.0, 100.0]),
+        ("relu", &|x| x.max(0.0), &[-10.0, -0.5, 0.5, 10.0]),
+        ("sigmoid", &sigmoid, &[-8.0, -0.5, 0.0, 0.5, 8.0]),
+        ("tanh", &f32::tanh, &[-5.0, -0.5, 0.0, 0.5, 5.0]),
+        ("gelu", &gelu, &[-4.0, -0.75, 0.0, 0.5, 4.0]),
+    ];
+    let got = |name: &str, x: &Tensor, y: &Tensor, seed: f32| {
+        let seed = Tensor::full(x.shape(), seed);
+        map_rule(name, &seed, &[x.clone().tracked()], y)[0].clone().unwrap().to_vec()
+    };
+    for (name, curve, places) in curves {
+        let x = Tensor::new(places, &[places.len()]);
+        let y = x.map(name, curve);
+        let measured = numeric_gradient(|x| x.map(name, curve), &x, &Tensor::full(x.shape(), 2.0));
+        for ((got, want), x) in got(name, &x, &y, 2.0).iter().zip(measured.to_vec()).zip(places) {
+            let close = (got - want).abs() <= 1e-3 * want.abs().max(1.0);
+            assert!(close, "{name} at {x}: {got}, measured {want}");
+        }
+    }
+    let zero = Tensor::scalar(0.0);
+    assert_eq!(got("relu", &zero, &zero, 1.0), [0.0], "at the corner PyTorch and we say 0");
+    assert!(panic_message(|| got("sinc", &zero, &zero, 1.0)).contains("`sinc`"));
+}
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-dispatch", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// The rule of an operation that a later module brings along.
+pub trait GradientRule: Send + Sync {
+    /// One gradient for each input, in that input's shape, or `None` where the input is not tracked
+    /// (see [`share`]). `seed` is the gradient for `output` and has its shape. Runs without history.
+    fn gradients(&self, seed: &Tensor, inputs: &[Tensor], output: &Tensor) -> Vec<Option<Tensor>>;
+}
+
+/// A tensor made by an operation with a rule of its own. `name` appears in error messages.
+pub fn custom(
+    name: &'static str,
+    values: impl Into<Values>,
+    inputs: &[&Tensor],
+    rule: impl GradientRule + 'static,
+) -> Tensor {
+    // The tensor does not know this module, so it keeps the rule as `Any`; `Box` gives it one type.
+    let rule: Box<dyn GradientRule> = Box::new(rule);
+    let rule: Arc<dyn Any + Send + Sync> = Arc::new(rule);
+    Tensor::made_by(Op::Custom { name, rule }, values.into(), inputs)
+}
+
+/// Asks the rule of `op`, and checks what a rule from outside returns.
+fn shares_of(op: &Op, seed: &Tensor, inputs: &[Tensor], output: &Tensor) -> Shares {
+    match op {
+        Op::Leaf => Vec::new(),
+        Op::Add => add_rule(seed, inputs, 1.0),
+        Op::Sub => add_rule(seed, inputs, -1.0),
+        Op::Mul => mul_rule(seed, inputs),
+        Op::Div => div_rule(seed, inputs, output),
+        Op::Neg | Op::Reshape | Op::Transpose(..) => rearrange_rule(op, seed, inputs),
+        Op::MatMul => matmul_rule(seed, inputs),
+        Op::Sum => sum_rule(seed, inputs),
+        Op::Max => max_rule(seed, inputs, output),
+        Op::Slice(ranges) => slice_rule(seed, inputs, ranges),
+        Op::Map(name) => map_rule(name, seed, inputs, output),
+        Op::Custom { name, rule } => {
+            let Some(rule) = rule.downcast_ref::<Box<dyn GradientRule>>() else {
+                panic!("backward: `{name}` carries no gradient rule; make it with autograd::custom")
+            };
+            let shares = rule.gradients(seed, inputs, output);
+            check_shares(name, &shares, inputs);
+            shares
+        }
+    }
+}
+
+/// Panics unless there is one share for each input, in its shape.
+fn check_shares(name: &str, shares: &[Option<Tensor>], inputs: &[Tensor]) {
+    let (got, wanted) = (shares.len(), inputs.len());
+    assert!(
+        got == wanted,
+        "backward: the rule of `{name}` gave {got} gradients for {wanted} inputs"
+    );
+    for (index, (share, input)) in shares.iter().zip(inputs).enumerate() {
+        let Some(share) = share else { continue };
+        assert!(
+            share.shape() == input.shape(),
+            "backward: the rule of `{name}` gave input {index} of shape {} a gradient of shape {}",
+            shape_text(input.shape()),
+            shape_text(share.shape())
+        );
+    }
+}
+
+// %% [markdown] nbgrader={"grade": false, "grade_id": "autograd-walking", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// ## The walk
+//
+// A tensor that was used twice gets two shares, and its own rule may only run when both are in.
+// Every result has a higher id than its inputs, so: always take the waiting tensor with the highest
+// id. Whoever could still send it a share has a higher id, and is done.
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-accumulate", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Adds `share` to `total`, in place.
+///
+/// TODO: Add the numbers without making a third tensor.
+///
+/// APPROACH:
+/// 1. `array_mut` opens the numbers of `total` for writing (and copies them first if somebody else
+///    shares them, so that nobody else sees a change).
+/// 2. `+=` with the array of `share`.
+///
+/// EXAMPLE: `total = [1, 2]`, `share = [10, 20]`: afterwards `total = [11, 22]`.
+///
+/// HINTS:
+/// - `*total.array_mut() += ...`, and on the right a reference: `share.array()`.
+pub fn accumulate(total: &mut Tensor, share: &Tensor) {
+    todo!("autograd-accumulate")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-autograd-accumulate", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 The sum is right, no memory is taken, and a tensor that shares the numbers sees nothing.
+#[test]
+fn test_unit_accumulate() {
+    let mut total = Tensor::new(&[1.0, 2.0], &[2]);
+    let before = total.array().as_ptr();
+    accumulate(&mut total, &Tensor::new(&[10.0, 20.0], &[2]));
+    assert_eq!(total.to_vec(), [11.0, 22.0]);
+    assert_eq!(total.array().as_ptr(), before, "the numbers stay where they are");
+
+    let witness = total.clone();
+    accumulate(&mut total, &Tensor::ones(&[2]));
+    assert_eq!((total.to_vec(), witness.to_vec()), (vec![12.0, 23.0], vec![11.0, 22.0]));
+}
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-gradients", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// The gradients that a backward pass found: one for each tracked leaf that took part.
+#[derive(Clone, Default)]
+pub struct Gradients {
+    by_id: BTreeMap<u64, Tensor>,
+}
+
+impl Gradients {
+    /// The gradient for `tensor`, in its shape; `None` if it is not tracked or took no part.
+    #[must_use]
+    pub fn get(&self, tensor: &Tensor) -> Option<&Tensor> {
+        self.by_id.get(&tensor.id()?)
+    }
+
+    /// Adds the gradients of another pass, such as the next part of a large batch.
+    pub fn add(&mut self, other: Gradients) {
+        for (id, share) in other.by_id {
+            match self.by_id.entry(id) {
+                Entry::Occupied(mut total) => accumulate(total.get_mut(), &share),
+                Entry::Vacant(place) => {
+                    place.insert(share);
+                }
+            }
+        }
+    }
+
+    /// Multiplies every gradient by `factor`, in place.
+    pub fn scale(&mut self, factor: f32) {
+        for gradient in self.by_id.values_mut() {
+            gradient.array_mut().mapv_inplace(|value| value * factor);
+        }
+    }
+
+    /// How many tensors have a gradient.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether no tensor has a gradient.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// Each tensor's id with its gradient, from the oldest tensor to the newest.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &Tensor)> {
+        self.by_id.iter().map(|(&id, gradient)| (id, gradient))
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-seed", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The gradient that a backward pass starts with: `seed` if there is one, else a 1 in the shape of
+/// `result`, which must hold exactly one number.
+///
+/// Panics if `result` is not tracked, if it holds more than one number and there is no seed, or if
+/// the seed has another shape.
+///
+/// TODO: Return the seed, or panic with one of the three texts that are given.
+///
+/// APPROACH:
+/// 1. No history: `panic!("{untracked}")`.
+/// 2. A seed is given: its shape must be the shape of `result`, else `panic!` as in HINTS.
+/// 3. No seed: one number gives ones of its shape, more give `panic!("{many}")`.
+///
+/// EXAMPLE: For a loss of shape (): `Tensor::ones(&[])`. The slope of the loss by itself is 1.
+///
+/// HINTS:
+/// - `match seed { Some(seed) => ..., None => ... }`
+/// - `panic!("backward_with: the seed has shape {}, the tensor has shape {}; make them equal", ..)`
+#[must_use]
+pub fn starting_seed(result: &Tensor, seed: Option<&Tensor>) -> Tensor {
+    let shape = shape_text(result.shape());
+    let untracked = "backward: this tensor has no history, because no tracked tensor took part in \
+                     computing it, or it was computed inside no_grad; call \
+                     autograd::track(model.parameters_mut()) before the forward pass";
+    let many = format!(
+        "backward: it starts from one number, and this tensor has shape {shape}; reduce it with \
+         .sum() or .mean(), or say how much each number counts: backward_with(&seed) with a seed \
+         of shape {shape}"
+    );
+    todo!("autograd-seed")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-autograd-seed", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 A single number starts with 1; everything unclear is refused with a reason.
+#[test]
+fn test_unit_starting_seed() {
+    use tinytorch::testing::panic_message;
+    let loss = Tensor::scalar(3.0).tracked();
+    let grid = Tensor::zeros(&[2, 3]).tracked();
+    assert_eq!(starting_seed(&loss, None).to_vec(), [1.0]);
+    assert_eq!(starting_seed(&Tensor::zeros(&[1, 1]).tracked(), None).shape(), [1, 1]);
+    let seed = Tensor::full(&[2, 3], 5.0);
+    assert_eq!(starting_seed(&grid, Some(&seed)).to_vec(), [5.0; 6]);
+
+    let text = panic_message(|| starting_seed(&Tensor::scalar(3.0), None));
+    assert!(text.contains("no history") && text.contains("track("), "{text}");
+    let text = panic_message(|| starting_seed(&grid, None));
+    assert!(text.contains("(2, 3)") && text.contains("backward_with"), "{text}");
+    let text = panic_message(|| starting_seed(&grid, Some(&Tensor::ones(&[3]))));
+    assert!(text.contains("the seed has shape (3)") && text.contains("(2, 3)"), "{text}");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-walk", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Carries `seed` from `result` back to every tracked leaf.
+///
+/// TODO: Write the loop. It needs no recursion and no sorting: the map is the order.
+///
+/// APPROACH:
+/// 1. `waiting` is given: tensors whose gradient is still growing, by id, each with that gradient.
+///    At first only `result` waits, with the seed.
+/// 2. Take out the tensor with the highest id: its gradient is complete.
+/// 3. A leaf is what we came for: keep its gradient in `found.by_id`.
+/// 4. For anything else ask `shares_of(history.op(), &gradient, history.inputs(), &tensor)`. For each
+///    input with an id and a share: let it wait with the share, or add the share to what waits.
+/// 5. When nobody waits any more, return `found`.
+///
+/// EXAMPLE: `y = x * x` with `x = 3` and seed 1: `y` waits; `y` is taken, its rule sends two shares of 3 to
+/// `x`, which waits with 3 and then 6; `x` is taken, and it is a leaf: 6.
+///
+/// HINTS:
+/// - `while let Some((id, (tensor, gradient))) = waiting.pop_last()`
+/// - `let Some(history) = tensor.history() else { continue };` and `matches!(history.op(), Op::Leaf)`
+/// - `match waiting.entry(id) { Entry::Occupied(mut place) => accumulate(&mut place.get_mut().1, &share),
+///   Entry::Vacant(place) => { place.insert((input.clone(), share)); } }`
+#[must_use]
+pub fn walk(result: &Tensor, seed: Tensor) -> Gradients {
+    let mut found = Gradients::default();
+    let mut waiting: BTreeMap<u64, (Tensor, Tensor)> = BTreeMap::new();
+    if let Some(id) = result.id() {
+        waiting.insert(id, (result.clone(), seed));
+    }
+    todo!("autograd-walk")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-autograd-walk", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Shared inputs add up, crossing paths wait for each other, and a long way is no problem.
+#[test]
+fn test_unit_walk() {
+    let x = Tensor::scalar(3.0).tracked();
+    let slope_of = |y: &Tensor| walk(y, Tensor::scalar(1.0)).get(&x).map(Tensor::item);
+    assert_eq!(slope_of(&(&x * &x)), Some(6.0));
+    assert_eq!(slope_of(&(&x + &x)), Some(2.0));
+    assert_eq!(slope_of(&x), Some(1.0));
+
+    // x reaches z over two ways of different length: y's rule must wait for both.
+    let y = &x * 2.0;
+    let z = &y * &(&y + 1.0);
+    assert_eq!(slope_of(&z), Some(26.0), "z = 2x (2x + 1), so z' = 8x + 2");
+
+    // Only leaves are reported, and only those that took part.
+    let other = Tensor::scalar(1.0).tracked();
+    let gradients = walk(&z, Tensor::scalar(1.0));
+    assert_eq!(gradients.len(), 1);
+    assert!(gradients.get(&other).is_none() && gradients.get(&y).is_none());
+
+    // A recursion would need 100,000 frames of stack.
+    let mut chain = x.clone();
+    for _ in 0..100_000 {
+        chain = chain + 1.0;
+    }
+    assert_eq!(slope_of(&chain), Some(1.0));
+}
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-backward", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Gradients of a result for every tracked leaf.
+pub trait Backward {
+    /// From a result of one number, usually a loss. Panics for an untracked result or one of more
+    /// numbers. The history stays, so a second call finds the same gradients.
+    fn backward(&self) -> Gradients;
+
+    /// From any result; `seed` has its shape and says how much each number counts. Panics for an
+    /// untracked result or another shape.
+    fn backward_with(&self, seed: &Tensor) -> Gradients;
+}
+
+impl Backward for Tensor {
+    fn backward(&self) -> Gradients {
+        let seed = starting_seed(self, None);
+        no_grad(|| walk(self, seed))
+    }
+
+    fn backward_with(&self, seed: &Tensor) -> Gradients {
+        let seed = starting_seed(self, Some(seed));
+        no_grad(|| walk(self, seed))
+    }
+}
+
+/// Runs `work` without keeping history: for evaluation, where no gradient will be asked for.
+pub fn no_grad<T>(work: impl FnOnce() -> T) -> T {
+    without_history(work)
+}
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-track", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Makes leaves of the parameters: from now on, whatever is computed from them remembers it.
+///
+/// TODO: Track each parameter that is not tracked yet.
+///
+/// APPROACH:
+/// 1. A parameter that is already tracked keeps its id: an optimizer or a gradient may refer to it.
+/// 2. Any other is replaced by its tracked self.
+///
+/// EXAMPLE: `track(model.parameters_mut())`, once, before training.
+///
+/// HINTS:
+/// - `tracked()` takes the tensor by value; a clone shares the numbers and costs nothing.
+pub fn track(parameters: Vec<&mut Tensor>) {
+    todo!("autograd-track")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-autograd-track", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Tracking gives an id, twice gives the same id, and the numbers stay.
+#[test]
+fn test_unit_track() {
+    let (mut w, mut b) = (Tensor::new(&[1.0, 2.0], &[2]), Tensor::scalar(3.0));
+    track(vec![&mut w, &mut b]);
+    assert!(w.is_tracked() && b.is_tracked() && w.id() != b.id());
+    assert_eq!((w.to_vec(), b.item()), (vec![1.0, 2.0], 3.0));
+    let ids = (w.id(), b.id());
+    track(vec![&mut w, &mut b]);
+    assert_eq!((w.id(), b.id()), ids);
+
+    let gradients = (&w * &b).sum().backward();
+    assert_eq!(gradients.get(&w).unwrap().to_vec(), [3.0, 3.0]);
+    assert_eq!(gradients.get(&b).unwrap().to_vec(), [3.0]);
+    assert!(!no_grad(|| &w * &b).is_tracked() && (&w * &b).is_tracked());
+}
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Panics unless [`Backward`] and [`numeric_gradient`] agree for every number of every input, within
+/// `tolerance` (of 1, or of the slope where that is larger). The function may return any shape: its
+/// outputs are weighted with fixed random numbers, so that errors cannot cancel. It must give the
+/// same result every time, and have no corner within [`STEP`] of `inputs`.
+///
+/// 1e-3 is a good tolerance: rounding and curvature leave about 1e-5, sums of a hundred terms ten
+/// times that, while a wrong rule is wrong by far more.
+#[track_caller]
+pub fn check_gradient(function: impl Fn(&[Tensor]) -> Tensor, inputs: &[Tensor], tolerance: f32) {
+    let leaves: Vec<Tensor> = inputs.iter().map(|input| input.detach().tracked()).collect();
+    let output = function(&leaves);
+    let weights = Tensor::randn(output.shape(), &mut Rng::seeded(0));
+    let gradients = output.backward_with(&weights);
+    for (number, leaf) in leaves.iter().enumerate() {
+        let one_moves = |moved: &Tensor| {
+            let mut arguments = inputs.to_vec();
+            arguments[number] = moved.clone();
+            no_grad(|| function(&arguments))
+        };
+        let measured = numeric_gradient(one_moves, leaf, &weights).to_vec();
+        let found = gradients.get(leaf).map_or_else(|| vec![0.0; leaf.numel()], Tensor::to_vec);
+        for (index, (got, want)) in found.iter().zip(&measured).enumerate() {
+            assert!(
+                (got - want).abs() <= tolerance * want.abs().max(1.0),
+                "check_gradient: input {number}, number {index}: backward gives {got}, central \
+                 differences give {want} (tolerance {tolerance})"
+            );
+        }
+    }
+}
+
+// %% [markdown] nbgrader={"grade": false, "grade_id": "autograd-measure", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// ## 📊 Measure
+//
+// What does remembering cost in bytes, and what does the way back cost in time?
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-analyses", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Square layers with a ReLU after each, ending in one number.
+fn deep_loss(x: &Tensor, weights: &[Tensor]) -> Tensor {
+    let layer = |h: Tensor, w: &Tensor| h.matmul(w).map("relu", |value| value.max(0.0));
+    weights.iter().fold(x.clone(), layer).sum()
+}
+
+/// Tracked weights for [`deep_loss`], scaled so that the numbers neither fade nor explode.
+fn deep_weights(depth: usize, width: usize, rng: &mut Rng) -> Vec<Tensor> {
+    let scale = (2.0 / width as f32).sqrt();
+    (0..depth).map(|_| (Tensor::randn(&[width, width], rng) * scale).tracked()).collect()
+}
+
+/// 📊 Purpose: why a gradient by measurement does not scale. Measured: the time to get the whole
+/// gradient of a layer by central differences and by `backward`, from 16 to 1,024 parameters. Key
+/// insight: two runs for each parameter against one walk for all of them. Production context: a
+/// model of 7 billion parameters would need 14 billion runs for one step.
+pub fn analyze_gradient_methods(out: &mut Reporter) {
+    let mut rng = Rng::seeded(5);
+    let (mut rows, mut slow, mut fast) = (Vec::new(), Vec::new(), Vec::new());
+    let mut factor = 0.0;
+    for parameters in [16, 64, 256, 1024] {
+        let x = Tensor::randn(&[8, parameters], &mut rng);
+        let w = Tensor::randn(&[parameters, 1], &mut rng);
+        let loss = |w: &Tensor| x.matmul(w).map("tanh", f32::tanh).sum();
+        let one = Tensor::scalar(1.0);
+        let measured = time(3, || numeric_gradient(loss, &w, &one));
+        let leaf = w.clone().tracked();
+        let walked = time(15, || loss(&leaf).backward());
+        factor = measured.median / walked.median;
+        slow.push((parameters as f64, measured.median));
+        fast.push((parameters as f64, walked.median));
+        rows.push(vec![parameters.into(), measured.into(), walked.into(), factor.into()]);
+    }
+    out.table(Table {
+        title: "One gradient, two ways".into(),
+        columns: vec![
+            Column::plain("parameters"),
+            Column::with_unit("central differences", "s"),
+            Column::with_unit("backward", "s"),
+            Column::with_unit("factor", "x"),
+        ],
+        rows,
+        origin: Origin::Measured,
+    });
+    out.chart(Chart {
+        title: "Time for one gradient".into(),
+        kind: ChartKind::Line,
+        x: Axis::log("parameters", ""),
+        y: Axis::log("time", "s"),
+        series: vec![Series::new("central differences", slow), Series::new("backward", fast)],
+        origin: Origin::Measured,
+    });
+    out.measured("backward against central differences, 1,024 parameters", factor, "x");
+    out.insight(format!(
+        "For 1,024 parameters the walk is {factor:.0} times faster than measuring each slope, and \
+         the factor grows with every parameter: this is why large models can be trained at all."
+    ));
+}
+
+/// 📊 Purpose: what the history costs. Measured: the bytes that the counting allocator saw in use
+/// during a forward pass of 2 to 16 layers, without history and with it, and after the loss is gone.
+/// Key insight: without history a layer's result dies with the next one; with history each is kept
+/// for the way back, so memory grows with depth. Production context: activations, not weights,
+/// usually limit the batch size; gradient checkpointing throws some away and computes them again.
+pub fn analyze_graph_memory(out: &mut Reporter) {
+    let mut rng = Rng::seeded(6);
+    let x = Tensor::randn(&[64, 128], &mut rng);
+    let (mut rows, mut plain, mut kept) = (Vec::new(), Vec::new(), Vec::new());
+    let mut ratio = 0.0;
+    for depth in [2, 4, 8, 16] {
+        let weights = deep_weights(depth, 128, &mut rng);
+        let (_, without) = memory(|| no_grad(|| deep_loss(&x, &weights)));
+        let (loss, with) = memory(|| deep_loss(&x, &weights));
+        drop(loss);
+        let ((), after) = memory(|| drop(deep_loss(&x, &weights)));
+        let (Some(without), Some(with), Some(after)) = (without, with, after) else {
+            out.insight("No counting allocator is installed here, so there are no bytes to show.");
+            return;
+        };
+        ratio = with.peak as f64 / without.peak as f64;
+        plain.push((depth as f64, without.peak as f64));
+        kept.push((depth as f64, with.peak as f64));
+        let (peak, left) = (with.peak.into(), after.kept.into());
+        rows.push(vec![depth.into(), without.peak.into(), peak, ratio.into(), left]);
+    }
+    out.table(Table {
+        title: "Memory of a forward pass".into(),
+        columns: vec![
+            Column::plain("layers"),
+            Column::with_unit("without history", "B"),
+            Column::with_unit("with history", "B"),
+            Column::with_unit("ratio", "x"),
+            Column::with_unit("left after the loss is dropped", "B"),
+        ],
+        rows,
+        origin: Origin::Measured,
+    });
+    out.chart(Chart {
+        title: "Peak memory by depth".into(),
+        kind: ChartKind::Line,
+        x: Axis::linear("layers", ""),
+        y: Axis::linear("memory", "B"),
+        series: vec![Series::new("no_grad", plain), Series::new("with history", kept)],
+        origin: Origin::Measured,
+    });
+    out.measured("memory with history against without, 16 layers", ratio, "x");
+    out.insight(format!(
+        "Sixteen layers need {ratio:.1} times the memory when every result is kept for the way back. \
+         Wrap evaluation in no_grad and the line stays flat."
+    ));
+}
+
+/// 📊 Purpose: what a training step spends its time on. Measured: the forward pass and the backward
+/// pass of four layers, by width. Key insight: the forward pass multiplies one matrix per layer, the
+/// way back two (one for the weights, one for what came in). Production context: the rule of thumb
+/// "a training step costs three forward passes" is this ratio plus one.
+pub fn analyze_backward_cost(out: &mut Reporter) {
+    let mut rng = Rng::seeded(7);
+    let (mut rows, mut there, mut back) = (Vec::new(), Vec::new(), Vec::new());
+    let mut ratio = 0.0;
+    for width in [32, 64, 128, 256] {
+        let x = Tensor::randn(&[64, width], &mut rng);
+        let weights = deep_weights(4, width, &mut rng);
+        let forward = time(9, || deep_loss(&x, &weights));
+        let loss = deep_loss(&x, &weights);
+        let backward = time(9, || loss.backward());
+        ratio = backward.median / forward.median;
+        there.push((width as f64, forward.median));
+        back.push((width as f64, backward.median));
+        rows.push(vec![width.into(), forward.into(), backward.into(), ratio.into()]);
+    }
+    out.table(Table {
+        title: "There and back".into(),
+        columns: vec![
+            Column::plain("width"),
+            Column::with_unit("forward", "s"),
+            Column::with_unit("backward", "s"),
+            Column::with_unit("ratio", "x"),
+        ],
+        rows,
+        origin: Origin::Measured,
+    });
+    out.chart(Chart {
+        title: "Time by width".into(),
+        kind: ChartKind::Line,
+        x: Axis::log("width", ""),
+        y: Axis::log("time", "s"),
+        series: vec![Series::new("forward", there), Series::new("backward", back)],
+        origin: Origin::Measured,
+    });
+    out.measured("backward against forward, width 256", ratio, "x");
+    out.insight(format!(
+        "At width 256 the way back takes {ratio:.1} times as long as the way there: about two matrix \
+         products for each one of the forward pass. (The first layer needs only one: nobody asks for \
+         the gradient of the data.)"
+    ));
+}
+
+// %% [markdown] nbgrader={"grade": false, "grade_id": "autograd-together", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// ## 🧪 Everything together
+
+// %% nbgrader={"grade": true, "grade_id": "test-autograd-module", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
+/// 🧪 Composed operations against the referee, and a network of your layers and losses that learns.
+#[test]
+fn test_module() {
+    use tinytorch::activations::{Gelu, Softmax, Tanh};
+    use tinytorch::layers::{Layer, Linear, Sequential};
+    use tinytorch::losses::{CrossEntropyLoss, Loss, MSELoss};
+    use tinytorch::testing::assert_close;
+
+    let mut rng = Rng::seeded(9);
+    let x = Tensor::randn(&[3, 4], &mut rng);
+    let one = std::slice::from_ref(&x);
+    let check = |function: fn(&Tensor) -> Tensor| check_gradient(|x| function(&x[0]), one, 1e-3);
+    check(|x| x.mean_axis(1, false) * x.select(1, 2));
+    check(|x| x.max_axis(0, true) - x.slice(&[1..3, 0..4]).max());
+    check(|x| x.matmul(&x.t()).reshape(&[-1]));
+    check(|x| Gelu.forward(&Softmax::LAST.forward(x)));
+
+    // Layers of 03 and losses of 04, as they are.
+    let mut model = Sequential::new(vec![
+        Box::new(Linear::new(2, 8, &mut rng)),
+        Box::new(Tanh),
+        Box::new(Linear::new(8, 2, &mut rng)),
+    ]);
+    track(model.parameters_mut());
+    let x = Tensor::new(&[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], &[4, 2]);
+    let xor = Tensor::new(&[0.0, 1.0, 1.0, 0.0], &[4]);
+    for _ in 0..200 {
+        let gradients = CrossEntropyLoss.forward(&model.forward(&x), &xor).backward();
+        for parameter in model.parameters_mut() {
+            let gradient = gradients.get(parameter).expect("every parameter took part");
+            parameter.array_mut().scaled_add(-0.5, gradient.array());
+        }
+    }
+    assert_eq!(no_grad(|| model.forward(&x)).argmax_axis(1), [0, 1, 1, 0], "XOR is learnt");
+
+    // Two halves of a batch, added and scaled, are the whole batch.
+    let target = Tensor::randn(&[4, 2], &mut rng);
+    let part = |range: Range<usize>| {
+        let (x, target) = (x.slice(std::slice::from_ref(&range)), target.slice(&[range]));
+        MSELoss.forward(&model.forward(&x), &target).backward()
+    };
+    let mut halves = part(0..2);
+    halves.add(part(2..4));
+    halves.scale(0.5);
+    let whole = part(0..4);
+    assert_eq!(halves.len(), 4);
+    for ((id, got), (other, want)) in halves.iter().zip(whole.iter()) {
+        assert_eq!(id, other);
+        assert_close(&got.to_vec(), &want.to_vec(), 1e-5);
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Runs the analyses and prints what they measure, as JSON Lines.
+pub fn main() {
+    let mut out = Reporter::stdout();
+    analyze_gradient_methods(&mut out);
+    analyze_graph_memory(&mut out);
+    analyze_backward_cost(&mut out);
+}

@@ -1,0 +1,1269 @@
+// ---
+// jupyter:
+//   jupytext:
+//     text_representation:
+//       extension: .rs
+//       format_name: percent
+//       format_version: '1.3'
+//   kernelspec:
+//     display_name: Rust
+//     language: rust
+//     name: rust
+// ---
+
+// %% nbgrader={"grade": false, "grade_id": "dataloader-header", "locked": true, "schema_version": 3, "solution": false, "task": false}
+//! Module 08, DataLoader: from files to batches, in an order that a seed decides.
+//!
+//! In: arrays in memory, the embedded digits, MNIST IDX files, CIFAR-10 binary files. Out: batches
+//! `(inputs (B, ...), targets (B, ...))` as tensors, class numbers as `f32`. Everything that comes
+//! from outside is checked and refused with a [`DataError`] that names the thing and the mend.
+//! Not here: the loop that trains on the batches (module 07).
+
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::JoinHandle;
+
+use tinytorch::ndarray::{ArrayD, Axis, IxDyn, Slice};
+use tinytorch::random::Rng;
+use tinytorch::report::{Axis as ChartAxis, Chart, ChartKind, Column, Origin, Reporter};
+use tinytorch::report::{Series, Table, Value};
+use tinytorch::tensor::Tensor;
+use tinytorch::testing::time;
+
+/// What kind of thing is wrong with data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Problem {
+    /// Tensors that do not pair up, or cannot share a batch, or are no images.
+    Shape,
+    /// There is no such sample.
+    Index,
+    /// A batch size, probability, window or dataset with which nothing can be done.
+    Setting,
+    /// The file could not be opened or unpacked.
+    Unreadable,
+    /// The file is of another kind.
+    WrongMagic,
+    /// The file has fewer or more bytes than its format asks for.
+    WrongSize,
+    /// A class number that does not exist.
+    Label,
+}
+
+/// What is wrong with data: for a program the kind, for a person the thing, the place and the mend.
+#[derive(Debug, Clone)]
+pub struct DataError {
+    /// What kind of thing.
+    pub kind: Problem,
+    /// The thing, the place and the mend.
+    pub message: String,
+}
+
+impl DataError {
+    /// An error of this kind.
+    pub fn new(kind: Problem, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    /// A file that should have `expected` bytes and has `found`.
+    pub fn wrong_size(file: &str, expected: u64, found: u64) -> Self {
+        let what = if found < expected { "was cut short" } else { "is too long" };
+        let message = format!(
+            "'{file}' {what}: {expected} bytes expected, {found} found; copy or download it again"
+        );
+        Self::new(Problem::WrongSize, message)
+    }
+}
+
+impl std::error::Error for DataError {}
+
+impl fmt::Display for DataError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+// %% [markdown] nbgrader={"grade": false, "grade_id": "dataloader-dataset", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// # 🎯 Part 1: a dataset
+//
+// A dataset answers two questions: how many samples are there, and what is sample `i`?
+
+// %% nbgrader={"grade": false, "grade_id": "dataloader-dataset-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// One input and its target.
+pub type Sample = (Tensor, Tensor);
+
+/// Many inputs and their targets, stacked along a new first axis.
+pub type Batch = (Tensor, Tensor);
+
+/// A source of samples with numbers. Loaders share it between threads.
+pub trait Dataset: Send + Sync {
+    /// How many samples there are.
+    fn len(&self) -> usize;
+
+    /// Sample `index`, or [`Problem::Index`].
+    fn get(&self, index: usize) -> Result<Sample, DataError>;
+
+    /// Whether there is nothing.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Several samples as one batch. A dataset whose samples lie in one block of memory can do this
+    /// faster than one by one.
+    fn get_batch(&self, indices: &[usize]) -> Result<Batch, DataError> {
+        let samples: Result<Vec<Sample>, DataError> =
+            indices.iter().map(|&i| self.get(i)).collect();
+        collate(&samples?)
+    }
+}
+
+/// A dataset in memory: row `i` of the inputs belongs to row `i` of the targets.
+#[derive(Debug, Clone)]
+pub struct TensorDataset {
+    inputs: Tensor,
+    targets: Tensor,
+}
+
+impl TensorDataset {
+    /// All inputs, shape `(N, ...)`.
+    pub fn inputs(&self) -> &Tensor {
+        &self.inputs
+    }
+
+    /// All targets, shape `(N, ...)`.
+    pub fn targets(&self) -> &Tensor {
+        &self.targets
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "dataset-new", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl TensorDataset {
+    /// Pairs inputs `(N, ...)` with targets `(N, ...)`.
+    ///
+    /// TODO: refuse what cannot be paired, else build the dataset.
+    ///
+    /// APPROACH:
+    /// 1. The first entry of each shape is the number of samples; a shape `[]` has none.
+    /// 2. No entry, or two different ones, is [`Problem::Shape`]; the message shows both shapes.
+    ///
+    /// EXAMPLE: inputs `(3, 2)` with targets `(3)` are three samples; with targets `(4)` an error.
+    ///
+    /// HINTS: `shape().first()` gives an `Option`: `None` for shape `[]`. `{:?}` prints a shape.
+    pub fn new(inputs: Tensor, targets: Tensor) -> Result<Self, DataError> {
+        todo!("dataset-new")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-dataset-new", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Inputs and targets must pair up.
+#[test]
+fn test_unit_dataset_new() {
+    let dataset = TensorDataset::new(Tensor::zeros(&[3, 2]), Tensor::zeros(&[3])).unwrap();
+    assert_eq!(dataset.inputs().shape(), [3, 2]);
+    assert_eq!(dataset.targets().shape(), [3]);
+
+    let error = TensorDataset::new(Tensor::zeros(&[3, 2]), Tensor::zeros(&[4])).unwrap_err();
+    assert_eq!(error.kind, Problem::Shape);
+    assert!(error.message.contains("[3, 2]") && error.message.contains("[4]"), "{error}");
+    assert!(TensorDataset::new(Tensor::scalar(1.0), Tensor::scalar(1.0)).is_err(), "no samples");
+    assert!(TensorDataset::new(Tensor::zeros(&[1]), Tensor::scalar(1.0)).is_err());
+}
+
+// %% nbgrader={"grade": false, "grade_id": "dataset-sample", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl TensorDataset {
+    /// Sample `index`: row `index` of the inputs and of the targets, without the first axis.
+    ///
+    /// TODO: check the index, then select the two rows.
+    ///
+    /// APPROACH:
+    /// 1. Compare `index` with the number of rows; too large is [`Problem::Index`].
+    /// 2. `select(0, index)` on both tensors.
+    ///
+    /// EXAMPLE: of inputs `[[1, 2], [3, 4]]`, sample 1 has the input `[3, 4]`, shape `(2)`.
+    ///
+    /// HINTS: `select` would panic on a bad index; the caller should get an error to handle.
+    pub fn sample(&self, index: usize) -> Result<Sample, DataError> {
+        todo!("dataset-sample")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-dataset-sample", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 One row of each tensor, and an error beyond the last.
+#[test]
+fn test_unit_dataset_sample() {
+    let inputs = Tensor::new(&[1.0, 2.0, 3.0, 4.0], &[2, 2]);
+    let dataset = TensorDataset::new(inputs, Tensor::new(&[7.0, 9.0], &[2])).unwrap();
+    let (input, target) = dataset.sample(1).unwrap();
+    assert_eq!((input.shape(), input.to_vec()), (&[2][..], vec![3.0, 4.0]));
+    assert_eq!((target.ndim(), target.item()), (0, 9.0));
+    assert_eq!(dataset.sample(2).unwrap_err().kind, Problem::Index);
+}
+
+// %% [markdown] nbgrader={"grade": false, "grade_id": "dataloader-batches", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// # 🎯 Part 2: from samples to batches
+
+// %% nbgrader={"grade": false, "grade_id": "collate", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Stacks samples along a new first axis: inputs of shape `(...)` become `(B, ...)`.
+///
+/// TODO: check that all shapes agree, then copy everything into one block per field.
+///
+/// APPROACH:
+/// 1. Write one helper that stacks a list of tensors; use it for inputs and for targets.
+/// 2. In it, compare each shape with the first: [`Problem::Shape`] names the one that differs.
+/// 3. Append all values to one `Vec`; the new shape is `B` followed by the shape of one sample.
+///
+/// EXAMPLE: inputs `[1, 2]` and `[3, 4]` with targets `0` and `1` give `[[1, 2], [3, 4]]` and `[0, 1]`.
+///
+/// HINTS: a closure or an inner `fn stack(items: &[&Tensor]) -> Result<Tensor, DataError>` keeps the
+/// two fields alike. `Vec::extend(tensor.to_vec())` appends.
+pub fn collate(samples: &[Sample]) -> Result<Batch, DataError> {
+    todo!("collate")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-collate", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Samples of one shape stack; others are named.
+#[test]
+fn test_unit_collate() {
+    let sample = |a: f32, b: f32, class: f32| (Tensor::new(&[a, b], &[2]), Tensor::scalar(class));
+    let (inputs, targets) = collate(&[sample(1.0, 2.0, 0.0), sample(3.0, 4.0, 1.0)]).unwrap();
+    assert_eq!((inputs.shape(), inputs.to_vec()), (&[2, 2][..], vec![1.0, 2.0, 3.0, 4.0]));
+    assert_eq!((targets.shape(), targets.to_vec()), (&[2][..], vec![0.0, 1.0]));
+
+    let odd = (Tensor::zeros(&[3]), Tensor::scalar(0.0));
+    let error = collate(&[sample(1.0, 2.0, 0.0), odd]).unwrap_err();
+    assert_eq!(error.kind, Problem::Shape);
+    assert!(error.message.contains("sample 1") && error.message.contains("[3]"), "{error}");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "dataset-gather", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl TensorDataset {
+    /// The rows `indices` as one batch, in that order: what [`collate`] gives, in one copy.
+    ///
+    /// TODO: check every index, then gather the rows of both tensors.
+    ///
+    /// APPROACH:
+    /// 1. Find the first index that is too large, if any: `sample` already knows the error for it.
+    /// 2. `array().select(Axis(0), indices)` copies the rows; `Tensor::from_array` wraps them.
+    ///
+    /// EXAMPLE: rows `[2, 0]` of `[[1], [2], [3]]` are `[[3], [1]]`.
+    ///
+    /// HINTS: `indices.iter().max()` is the only index that needs a look.
+    pub fn gather(&self, indices: &[usize]) -> Result<Batch, DataError> {
+        todo!("dataset-gather")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-dataset-gather", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Gathering gives what collating gives.
+#[test]
+fn test_unit_dataset_gather() {
+    let mut rng = Rng::seeded(8);
+    let inputs = Tensor::randn(&[5, 2, 3], &mut rng);
+    let dataset = TensorDataset::new(inputs, Tensor::randn(&[5], &mut rng)).unwrap();
+    let (inputs, targets) = dataset.gather(&[4, 0, 4]).unwrap();
+    let samples: Vec<Sample> = [4, 0, 4].iter().map(|&i| dataset.sample(i).unwrap()).collect();
+    let (slow_inputs, slow_targets) = collate(&samples).unwrap();
+    assert_eq!((inputs.shape(), inputs.to_vec()), (&[3, 2, 3][..], slow_inputs.to_vec()));
+    assert_eq!((targets.shape(), targets.to_vec()), (&[3][..], slow_targets.to_vec()));
+    assert_eq!(dataset.gather(&[5, 1]).unwrap_err().kind, Problem::Index);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "dataloader-dataset-impl", "locked": true, "schema_version": 3, "solution": false, "task": false}
+impl Dataset for TensorDataset {
+    fn len(&self) -> usize {
+        self.inputs.shape()[0]
+    }
+
+    fn get(&self, index: usize) -> Result<Sample, DataError> {
+        self.sample(index)
+    }
+
+    fn get_batch(&self, indices: &[usize]) -> Result<Batch, DataError> {
+        self.gather(indices)
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "epoch-order", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The random numbers of one epoch: they depend on the seed and on the epoch's number alone.
+///
+/// TODO: make a source for `seed`, and fork it once for each epoch up to and including `epoch`.
+///
+/// APPROACH:
+/// 1. Start with `Rng::seeded(seed)`.
+/// 2. Replace it by its fork `epoch + 1` times.
+///
+/// EXAMPLE: `epoch_rng(1, 5)` yields the same numbers today, tomorrow and after a restart.
+///
+/// HINTS: `seed + epoch` as a seed would be simpler and worse: seed 1 in epoch 1 would shuffle as
+/// seed 2 in epoch 0. `(0..=epoch).fold(start, |mut rng, _| rng.fork())`.
+pub fn epoch_rng(seed: u64, epoch: usize) -> Rng {
+    todo!("epoch-order")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-epoch-order", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 The same seed and epoch give the same order; another seed or epoch another one.
+#[test]
+fn test_unit_epoch_order() {
+    let order = |seed, epoch| {
+        let mut order: Vec<usize> = (0..100).collect();
+        epoch_rng(seed, epoch).shuffle(&mut order);
+        order
+    };
+    assert_eq!(order(1, 3), order(1, 3));
+    assert_ne!(order(1, 3), order(1, 4));
+    assert_ne!(order(1, 3), order(2, 3));
+    assert_ne!(order(1, 1), order(2, 0), "seed and epoch must not be added");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "dataloader-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Makes batches from a dataset. It holds settings only: each epoch is an iterator of its own, so an
+/// epoch can be repeated, or moved to another thread.
+#[derive(Clone)]
+pub struct DataLoader {
+    dataset: Arc<dyn Dataset>,
+    batch_size: usize,
+    shuffle: Option<u64>,
+    augment: Option<(Arc<dyn Transform>, u64)>,
+}
+
+/// The batches of one epoch.
+pub struct Epoch {
+    dataset: Arc<dyn Dataset>,
+    order: Vec<usize>,
+    batch_size: usize,
+    at: usize,
+    augment: Option<(Arc<dyn Transform>, Rng)>,
+}
+
+/// A random change to an input that keeps its meaning.
+pub trait Transform: Send + Sync {
+    /// A changed copy of `image`, shape `(H, W)` or `(C, H, W)`.
+    fn apply(&self, image: &Tensor, rng: &mut Rng) -> Result<Tensor, DataError>;
+}
+
+// %% nbgrader={"grade": false, "grade_id": "loader-new", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl DataLoader {
+    /// A loader in file order: batches of `batch_size`, the last one shorter if it does not divide.
+    ///
+    /// TODO: refuse an empty dataset and batch size 0, else build the loader.
+    ///
+    /// APPROACH:
+    /// 1. Both are [`Problem::Setting`]; the messages say `batch size` and `dataset is empty`.
+    /// 2. Put the dataset in an `Arc`; no shuffling, no augmentation.
+    ///
+    /// EXAMPLE: 10 samples in batches of 4 are batches of 4, 4 and 2.
+    ///
+    /// HINTS: batch size 0 would loop for ever further down. Refuse it here, where the mistake is.
+    pub fn new(dataset: impl Dataset + 'static, batch_size: usize) -> Result<Self, DataError> {
+        todo!("loader-new")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-loader-new", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 A loader that could never give a batch is refused at once.
+#[test]
+fn test_unit_loader_new() {
+    let dataset =
+        |n: usize| TensorDataset::new(Tensor::zeros(&[n, 2]), Tensor::zeros(&[n])).unwrap();
+    assert!(DataLoader::new(dataset(3), 2).is_ok());
+    let message = |n, batch_size| DataLoader::new(dataset(n), batch_size).err().unwrap().message;
+    assert!(message(3, 0).contains("batch size"), "{}", message(3, 0));
+    assert!(message(0, 2).contains("dataset is empty"), "{}", message(0, 2));
+}
+
+// %% nbgrader={"grade": false, "grade_id": "dataloader-loader-impl", "locked": true, "schema_version": 3, "solution": false, "task": false}
+impl DataLoader {
+    /// Shuffles each epoch anew; the seed and the epoch's number decide the order.
+    #[must_use]
+    pub fn shuffled(self, seed: u64) -> Self {
+        Self { shuffle: Some(seed), ..self }
+    }
+
+    /// Applies `transform` to every input, with random numbers that the seed and the epoch decide.
+    #[must_use]
+    pub fn augmented(self, transform: impl Transform + 'static, seed: u64) -> Self {
+        Self { augment: Some((Arc::new(transform), seed)), ..self }
+    }
+
+    /// How many batches an epoch has: samples / batch size, rounded up.
+    #[expect(clippy::len_without_is_empty, reason = "a loader is never empty: `new` refuses that")]
+    pub fn len(&self) -> usize {
+        self.dataset.len().div_ceil(self.batch_size)
+    }
+
+    /// The batches of epoch `number`. Every sample comes exactly once.
+    pub fn epoch(&self, number: usize) -> Epoch {
+        let mut order: Vec<usize> = (0..self.dataset.len()).collect();
+        if let Some(seed) = self.shuffle {
+            epoch_rng(seed, number).shuffle(&mut order);
+        }
+        let augment = self
+            .augment
+            .as_ref()
+            .map(|(transform, seed)| (Arc::clone(transform), epoch_rng(*seed, number)));
+        let dataset = Arc::clone(&self.dataset);
+        Epoch { dataset, order, batch_size: self.batch_size, at: 0, augment }
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "epoch-next", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl Iterator for Epoch {
+    type Item = Result<Batch, DataError>;
+
+    /// The next batch, or `None` after the last.
+    ///
+    /// TODO: take the next `batch_size` entries of `order`, fewer at the end, and make a batch.
+    ///
+    /// APPROACH:
+    /// 1. `end` is `at + batch_size`, but not beyond `order.len()`; nothing left gives `None`.
+    /// 2. Without augmentation: `dataset.get_batch(indices)`.
+    /// 3. With it: get each sample, transform its input, and `collate` them.
+    ///
+    /// EXAMPLE: `order` of 5 entries, batch size 2: entries 0..2, 2..4, 4..5, then `None`.
+    ///
+    /// HINTS: move `at` forward before anything can fail, or a bad sample would come for ever. A
+    /// chain of `map(..).collect::<Result<Vec<_>, _>>()` stops at the first error.
+    fn next(&mut self) -> Option<Self::Item> {
+        todo!("epoch-next")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-epoch-next", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Every sample exactly once, whole and short batches, input beside its own target.
+#[test]
+fn test_unit_epoch_next() {
+    let numbers: Vec<f32> = (0..10_u8).map(f32::from).collect();
+    let inputs = Tensor::new(&numbers, &[10, 1]);
+    let dataset = TensorDataset::new(inputs, Tensor::new(&numbers, &[10])).unwrap();
+    let plain = DataLoader::new(dataset, 4).unwrap();
+    let targets = |loader: &DataLoader, epoch: usize| -> Vec<Vec<f32>> {
+        loader
+            .epoch(epoch)
+            .map(|batch| {
+                let (inputs, targets) = batch.unwrap();
+                assert_eq!(inputs.shape(), [targets.numel(), 1]);
+                assert_eq!(inputs.to_vec(), targets.to_vec(), "an input lost its target");
+                targets.to_vec()
+            })
+            .collect()
+    };
+    let sizes: Vec<usize> = targets(&plain, 0).iter().map(Vec::len).collect();
+    assert_eq!((plain.len(), sizes), (3, vec![4, 4, 2]));
+    assert_eq!(targets(&plain, 0).concat(), numbers);
+
+    let shuffled = plain.shuffled(7);
+    let (first, second) = (targets(&shuffled, 0).concat(), targets(&shuffled, 1).concat());
+    assert_eq!(first, targets(&shuffled, 0).concat(), "the same epoch twice must be the same");
+    assert_ne!(first, second, "each epoch must be shuffled anew");
+    let mut sorted = second;
+    sorted.sort_by(f32::total_cmp);
+    assert_eq!(sorted, numbers, "each sample must come exactly once");
+
+    struct Double;
+    impl Transform for Double {
+        fn apply(&self, image: &Tensor, _: &mut Rng) -> Result<Tensor, DataError> {
+            Ok(image * 2.0)
+        }
+    }
+    let (inputs, targets) = shuffled.augmented(Double, 1).epoch(0).next().unwrap().unwrap();
+    assert_eq!(inputs.to_vec(), (&targets * 2.0).to_vec(), "only the input is transformed");
+}
+
+// %% [markdown] nbgrader={"grade": false, "grade_id": "dataloader-transforms", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// # 🎯 Part 3: augmentation
+//
+// A shifted or mirrored picture of a cat is a picture of a cat. (A mirrored 2 is not a 2: which
+// changes keep the meaning depends on the data.)
+
+// %% nbgrader={"grade": false, "grade_id": "dataloader-transform-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Mirrors left and right with probability `p`.
+#[derive(Debug, Clone)]
+pub struct RandomHorizontalFlip {
+    p: f32,
+}
+
+impl RandomHorizontalFlip {
+    /// Flips with probability `p`, from 0 to 1.
+    pub fn new(p: f32) -> Result<Self, DataError> {
+        if (0.0..=1.0).contains(&p) {
+            return Ok(Self { p });
+        }
+        let message = format!("{p} is no probability of a flip: choose one from 0 to 1");
+        Err(DataError::new(Problem::Setting, message))
+    }
+}
+
+/// Pads with zeros on all sides, then cuts a window of `size` (height, width) at a random place.
+#[derive(Debug, Clone)]
+pub struct RandomCrop {
+    /// Height and width of the window.
+    pub size: (usize, usize),
+    /// Rows and columns of zeros on each side.
+    pub padding: usize,
+}
+
+/// The error for a shape that no image has.
+fn not_an_image(shape: &[usize]) -> DataError {
+    let message = format!("{shape:?} is not the shape of an image: expected (H, W) or (C, H, W)");
+    DataError::new(Problem::Shape, message)
+}
+
+/// Several transforms, one after the other.
+pub struct Compose(pub Vec<Box<dyn Transform>>);
+
+impl Transform for Compose {
+    fn apply(&self, image: &Tensor, rng: &mut Rng) -> Result<Tensor, DataError> {
+        self.0.iter().try_fold(image.clone(), |image, transform| transform.apply(&image, rng))
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "random-flip", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl Transform for RandomHorizontalFlip {
+    /// TODO: with probability `p`, reverse the last axis; otherwise return the image unchanged.
+    ///
+    /// APPROACH:
+    /// 1. Draw one number from `[0, 1)`; below `p` means flip.
+    /// 2. Copy the array and invert its last axis.
+    ///
+    /// EXAMPLE: `[[1, 2], [3, 4]]` becomes `[[2, 1], [4, 3]]`.
+    ///
+    /// HINTS: draw also when `p` is 0 or 1: then the numbers that follow do not depend on `p`.
+    /// `array().to_owned()`, then `invert_axis(Axis(ndim - 1))`. A tensor of shape `[]` has no last
+    /// axis: `not_an_image`.
+    fn apply(&self, image: &Tensor, rng: &mut Rng) -> Result<Tensor, DataError> {
+        todo!("random-flip")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-random-flip", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Always, never, and about half of the time.
+#[test]
+fn test_unit_random_flip() {
+    let mut rng = Rng::seeded(1);
+    let image = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[1, 2, 3]);
+    let mut flip = |p: f32| RandomHorizontalFlip::new(p).unwrap().apply(&image, &mut rng).unwrap();
+    assert_eq!(flip(1.0).to_vec(), [3.0, 2.0, 1.0, 6.0, 5.0, 4.0]);
+    assert_eq!(flip(1.0).shape(), [1, 2, 3]);
+    assert_eq!(flip(0.0).to_vec(), image.to_vec());
+    let flipped = (0..400).filter(|_| flip(0.5).to_vec() != image.to_vec()).count();
+    // 400 fair coins: four standard deviations are 40.
+    assert!((160..=240).contains(&flipped), "{flipped} of 400 were flipped");
+    for p in [-0.1, 1.1, f32::NAN] {
+        assert!(RandomHorizontalFlip::new(p).is_err(), "{p} is no probability");
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "pad-image", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Puts `padding` rows and columns of zeros around an image `(H, W)` or `(C, H, W)`.
+///
+/// TODO: make a larger image of zeros and copy the old one into its middle.
+///
+/// APPROACH:
+/// 1. Other ranks are errors: `not_an_image` makes one.
+/// 2. The last two entries of the shape grow by `2 * padding`.
+/// 3. Assign the old values to the inner window; the channel axis keeps its whole range.
+///
+/// EXAMPLE: `(1, 8, 8)` with padding 2 becomes `(1, 12, 12)`.
+///
+/// HINTS: `slice_each_axis_mut(|axis| ...)` asks for the range of each axis: `axis.axis.index()`
+/// tells which one. `Slice::from(padding..axis.len - padding)` for the last two, else `Slice::from(..)`.
+pub fn pad_image(image: &Tensor, padding: usize) -> Result<Tensor, DataError> {
+    todo!("pad-image")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-pad-image", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Zeros around, the image in the middle, channels apart.
+#[test]
+fn test_unit_pad_image() {
+    let image = Tensor::new(&[1.0, 2.0], &[1, 2]);
+    let padded = pad_image(&image, 1).unwrap();
+    assert_eq!(padded.shape(), [3, 4]);
+    assert_eq!(padded.to_vec(), [0., 0., 0., 0., 0., 1., 2., 0., 0., 0., 0., 0.]);
+    let channels = pad_image(&Tensor::ones(&[3, 8, 8]), 2).unwrap();
+    assert_eq!((channels.shape(), channels.sum().item()), (&[3, 12, 12][..], 192.0));
+    assert_eq!(pad_image(&image, 0).unwrap().to_vec(), [1.0, 2.0]);
+    assert!(pad_image(&Tensor::zeros(&[64]), 1).unwrap_err().message.contains("[64]"));
+}
+
+// %% nbgrader={"grade": false, "grade_id": "random-crop", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl Transform for RandomCrop {
+    /// TODO: pad, choose a corner, cut the window.
+    ///
+    /// APPROACH:
+    /// 1. `pad_image` with `self.padding`; the last two entries of its shape are height and width.
+    /// 2. A window larger than that is [`Problem::Setting`]; the message shows both sizes.
+    /// 3. Draw `top` and `left`; every place where the window fits is equally likely.
+    /// 4. Cut with `slice`, one range per axis; channels keep theirs whole.
+    ///
+    /// EXAMPLE: 8x8 with padding 2 and size 8x8: `top` and `left` are 0, 1, 2, 3 or 4.
+    ///
+    /// HINTS: `rng.below(height - size + 1)`: the last fitting place counts too.
+    fn apply(&self, image: &Tensor, rng: &mut Rng) -> Result<Tensor, DataError> {
+        todo!("random-crop")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-random-crop", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Every corner is reached, nothing lies outside, an exact fit stays.
+#[test]
+fn test_unit_random_crop() {
+    let mut rng = Rng::seeded(3);
+    let pixels: Vec<f32> = (0..16_u8).map(f32::from).collect();
+    let image = Tensor::new(&pixels, &[1, 4, 4]);
+    let crop = RandomCrop { size: (3, 3), padding: 0 };
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..200 {
+        let window = crop.apply(&image, &mut rng).unwrap();
+        assert_eq!(window.shape(), [1, 3, 3]);
+        seen.insert(window.to_vec()[0] as usize);
+    }
+    // The pixel at the window's corner tells where it was cut: (0, 0), (0, 1), (1, 0), (1, 1).
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), [0, 1, 4, 5]);
+    let whole = RandomCrop { size: (4, 4), padding: 0 };
+    assert_eq!(whole.apply(&image, &mut rng).unwrap().to_vec(), pixels);
+    let error = RandomCrop { size: (9, 4), padding: 2 }.apply(&image, &mut rng).unwrap_err();
+    assert_eq!(error.kind, Problem::Setting);
+    assert!(error.message.contains("9x4") && error.message.contains("8x8"), "{error}");
+}
+
+// %% [markdown] nbgrader={"grade": false, "grade_id": "dataloader-files", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// # 🎯 Part 4: real data
+//
+// A file from outside may be cut short, of another kind, or damaged. Trust its length before its
+// header, and its header before its content.
+
+// %% nbgrader={"grade": false, "grade_id": "dataloader-file-helpers", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// The most that a compressed file may unpack to. MNIST's largest has 47 MB; a hostile kilobyte can
+/// claim terabytes.
+const UNPACKED_LIMIT: u64 = 1 << 30;
+
+fn unreadable(file: &str) -> impl FnOnce(std::io::Error) -> DataError + '_ {
+    move |error| DataError::new(Problem::Unreadable, format!("cannot read '{file}': {error}"))
+}
+
+/// Unpacks gzip, known by its first two bytes; anything else is returned as it is.
+pub fn unpack(file: &str, bytes: Vec<u8>) -> Result<Vec<u8>, DataError> {
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return Ok(bytes);
+    }
+    let mut plain = Vec::new();
+    tinytorch::flate2::read::MultiGzDecoder::new(bytes.as_slice())
+        .take(UNPACKED_LIMIT + 1)
+        .read_to_end(&mut plain)
+        .map_err(unreadable(file))?;
+    let found = plain.len() as u64;
+    if found > UNPACKED_LIMIT {
+        return Err(DataError::wrong_size(file, UNPACKED_LIMIT, found));
+    }
+    Ok(plain)
+}
+
+/// A file's bytes, unpacked if need be, with its name for messages.
+fn read(path: &Path) -> Result<(String, Vec<u8>), DataError> {
+    let file = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(unreadable(&file))?;
+    let plain = unpack(&file, bytes)?;
+    Ok((file, plain))
+}
+
+/// How a digit is handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DigitShape {
+    /// `(N, 64)`: for a network of linear layers.
+    Flat,
+    /// `(N, 1, 8, 8)`: one channel, for convolutions and augmentation.
+    Image,
+}
+
+/// A part to learn from and a part to be judged by.
+#[derive(Debug, Clone)]
+pub struct Split {
+    /// To learn from.
+    pub train: TensorDataset,
+    /// To be judged by; never seen while learning.
+    pub test: TensorDataset,
+}
+
+/// Reads lines of 64 grey levels 0..16 and a class: `(pixels, classes)`, as written.
+pub fn parse_digits(csv: &str) -> Result<(Vec<u8>, Vec<u8>), DataError> {
+    let (mut pixels, mut classes) = (Vec::new(), Vec::new());
+    for (index, line) in csv.lines().enumerate() {
+        let bad = || {
+            let what = "is not 64 grey levels 0..16 and a class 0..9, separated by commas";
+            DataError::new(Problem::Shape, format!("line {} of the digits {what}", index + 1))
+        };
+        let row: Result<Vec<u8>, _> = line.split(',').map(str::parse).collect();
+        let row = row.map_err(|_| bad())?;
+        let Some((&class, levels)) = row.split_last() else { return Err(bad()) };
+        if levels.len() != 64 || class > 9 || levels.iter().any(|&level| level > 16) {
+            return Err(bad());
+        }
+        pixels.extend_from_slice(levels);
+        classes.push(class);
+    }
+    Ok((pixels, classes))
+}
+
+// %% nbgrader={"grade": false, "grade_id": "stratified-split", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Chooses every `every`-th sample for testing so that each class keeps its share: `(train, test)`,
+/// both in rising order.
+///
+/// TODO: shuffle the numbers of all samples, sort them by class, and deal them out.
+///
+/// APPROACH:
+/// 1. Shuffle `0..classes.len()` with `Rng::seeded(seed)`: who is chosen is left to chance.
+/// 2. Sort by class, stably: samples of a class stand together, in shuffled order.
+/// 3. Positions 0, `every`, `2 * every`, ... are for testing, the others for training.
+/// 4. Sort both lists.
+///
+/// EXAMPLE: 1,797 digits and `every` 5: 360 to test with, 1,437 to train on.
+///
+/// HINTS: `sort_by_key` is stable. `enumerate().partition(|(position, _)| ...)` deals out.
+pub fn stratified_split(classes: &[u8], every: usize, seed: u64) -> (Vec<usize>, Vec<usize>) {
+    todo!("stratified-split")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-stratified-split", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Nobody twice, nobody lost, each class in both parts by its share.
+#[test]
+fn test_unit_stratified_split() {
+    // 40 of class 0 and 10 of class 1, mixed.
+    let classes: Vec<u8> = (0..50).map(|i| u8::from(i % 5 == 3)).collect();
+    let (train, test) = stratified_split(&classes, 5, 1);
+    assert_eq!((train.len(), test.len()), (40, 10));
+    assert_eq!(test.iter().filter(|&&i| classes[i] == 1).count(), 2, "a fifth of the ten");
+    let mut all = [train.clone(), test.clone()].concat();
+    all.sort_unstable();
+    assert_eq!(all, (0..50).collect::<Vec<_>>());
+    assert!(train.is_sorted() && test.is_sorted());
+    assert_eq!(stratified_split(&classes, 5, 1), (train, test.clone()));
+    assert_ne!(stratified_split(&classes, 5, 2).1, test, "the seed decides who is chosen");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "digits", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The embedded digits (Alpaydin and Kaynak, UCI 1998, CC BY 4.0): 1,437 to train on and 360 to test
+/// with, always the same ones. Inputs from 0 to 1, targets the classes 0..9, shape `(N)`.
+///
+/// TODO: unpack, parse, scale, split.
+///
+/// APPROACH:
+/// 1. `unpack` the bytes of `tinytorch::data::DIGITS_CSV_GZ`, read them as text, `parse_digits`.
+/// 2. `stratified_split` of the classes: every 5th, seed 0.
+/// 3. Inputs: grey levels / 16, shape `(1797, 64)` or `(1797, 1, 8, 8)`; targets: classes.
+/// 4. One dataset of all; `gather` of each list of rows makes the two parts.
+///
+/// EXAMPLE: `digits(DigitShape::Image)?.train.inputs().shape()` is `[1437, 1, 8, 8]`.
+///
+/// HINTS: `String::from_utf8_lossy` turns bytes into text. `f32::from(level) / 16.0`.
+pub fn digits(shape: DigitShape) -> Result<Split, DataError> {
+    todo!("digits")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-digits", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 1,437 and 360 digits, grey levels from 0 to 1, every class in its share.
+#[test]
+fn test_unit_digits() {
+    let Split { train, test } = digits(DigitShape::Image).unwrap();
+    assert_eq!(train.inputs().shape(), [1437, 1, 8, 8]);
+    assert_eq!(test.inputs().shape(), [360, 1, 8, 8]);
+    assert_eq!((train.targets().shape(), test.targets().shape()), (&[1437][..], &[360][..]));
+    let pixels = train.inputs().to_vec();
+    assert!(pixels.iter().all(|p| (0.0..=1.0).contains(p)) && pixels.contains(&1.0));
+    for class in 0..10_u8 {
+        let count = test.targets().to_vec().iter().filter(|&&t| t == f32::from(class)).count();
+        assert!((34..=37).contains(&count), "{count} test digits of class {class}");
+    }
+    let flat = digits(DigitShape::Flat).unwrap();
+    assert_eq!(flat.train.inputs().shape(), [1437, 64]);
+    assert_eq!(flat.train.inputs().to_vec(), pixels, "the same digits in both shapes");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "dataloader-idx-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// What an IDX file holds: bytes with a shape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idx {
+    /// The shape, as written in the header.
+    pub shape: Vec<usize>,
+    /// The bytes, row by row.
+    pub values: Vec<u8>,
+}
+
+// %% nbgrader={"grade": false, "grade_id": "parse-idx", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Reads the IDX format of MNIST: `0 0 8 R`, then `R` sizes of four bytes each, the highest byte
+/// first, then one byte per value. `file` is for messages.
+///
+/// TODO: check the magic number, read the sizes, check the length, return shape and values.
+///
+/// APPROACH:
+/// 1. Fewer than 4 bytes: `DataError::wrong_size`. Not `0 0 8`: [`Problem::WrongMagic`].
+/// 2. The header has `4 + 4 * R` bytes; fewer is `wrong_size` again.
+/// 3. `u32::from_be_bytes` reads one size.
+/// 4. The product of the sizes is the number of values; more or fewer bytes than that is an error.
+///
+/// EXAMPLE: `0 0 8 1  0 0 0 2  7 9` is the shape `[2]` with the values 7 and 9.
+///
+/// HINTS: `bytes.get(4..header)` is `None` where slicing would panic. A hostile header can hold
+/// sizes whose product overflows: `saturating_mul` makes that a number that never fits.
+pub fn parse_idx(file: &str, bytes: &[u8]) -> Result<Idx, DataError> {
+    todo!("parse-idx")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-parse-idx", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 A right file is read; a short, long, foreign or lying one is refused by name.
+#[test]
+fn test_unit_parse_idx() {
+    let right = [0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6];
+    let idx = parse_idx("a", &right).unwrap();
+    assert_eq!(idx, Idx { shape: vec![2, 3], values: vec![1, 2, 3, 4, 5, 6] });
+
+    let wrong_size = |bytes: &[u8], expected: u64| {
+        let error = parse_idx("a.idx", bytes).unwrap_err();
+        assert_eq!(error.kind, Problem::WrongSize);
+        for part in ["a.idx", &format!("{expected} bytes"), &format!("{} found", bytes.len())] {
+            assert!(error.message.contains(part), "{part} is missing: {error}");
+        }
+    };
+    wrong_size(&[], 4);
+    wrong_size(&right[..9], 12); // cut within the header
+    wrong_size(&right[..17], 18); // cut within the values
+    wrong_size(&[&right[..], &[0]].concat(), 18); // one byte too many
+    wrong_size(&[&[0, 0, 8, 3][..], &[255; 12], &[1]].concat(), u64::MAX); // sizes that overflow
+    let foreign = parse_idx("a.png", &[0x89, b'P', b'N', b'G', 1, 2]).unwrap_err();
+    assert_eq!(foreign.kind, Problem::WrongMagic);
+    assert!(foreign.message.contains("[89, 50, 4e, 47]"), "{foreign}");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "class-numbers", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Labels as class numbers for a loss: each must be below `classes`.
+///
+/// TODO: refuse the first label that is too large, else convert all to `f32`.
+///
+/// APPROACH:
+/// 1. Go through the labels with their positions.
+/// 2. One that is `classes` or more is [`Problem::Label`]; name file, index, label and classes.
+///
+/// EXAMPLE: labels `[0, 9]` of 10 classes are `[0.0, 9.0]`; label 10 is an error.
+///
+/// HINTS: `iter().position(|&label| ...)` finds the first bad one.
+pub fn class_numbers(file: &str, labels: &[u8], classes: usize) -> Result<Vec<f32>, DataError> {
+    todo!("class-numbers")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-class-numbers", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 The first label that does not exist is named.
+#[test]
+fn test_unit_class_numbers() {
+    assert_eq!(class_numbers("l", &[0, 9, 3], 10).unwrap(), [0.0, 9.0, 3.0]);
+    let error = class_numbers("labels.idx", &[0, 12, 11], 10).unwrap_err();
+    assert_eq!(error.kind, Problem::Label);
+    for part in ["labels.idx", "sample 1", "label 12", "10 classes"] {
+        assert!(error.message.contains(part), "{part} is missing: {error}");
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "dataloader-mnist", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Loads MNIST and its relatives from two IDX files, gzip or plain: inputs `(N, 1, H, W)` from 0 to
+/// 1, targets `(N)`, each below `classes`.
+pub fn load_idx(images: &Path, labels: &Path, classes: usize) -> Result<TensorDataset, DataError> {
+    let (image_file, image_bytes) = read(images)?;
+    let (label_file, label_bytes) = read(labels)?;
+    let image_idx = parse_idx(&image_file, &image_bytes)?;
+    let label_idx = parse_idx(&label_file, &label_bytes)?;
+    let wrong_rank = |file: &str, what: &str, shape: &[usize]| {
+        let message =
+            format!("'{file}' holds an array of shape {shape:?}, not {what}: files swapped?");
+        DataError::new(Problem::WrongMagic, message)
+    };
+    let &[count, height, width] = image_idx.shape.as_slice() else {
+        return Err(wrong_rank(&image_file, "images (N, H, W)", &image_idx.shape));
+    };
+    let &[answers] = label_idx.shape.as_slice() else {
+        return Err(wrong_rank(&label_file, "labels (N)", &label_idx.shape));
+    };
+    if image_idx.values.is_empty() {
+        let message =
+            format!("'{image_file}' holds no pixels: its header says {:?}", image_idx.shape);
+        return Err(DataError::new(Problem::Setting, message));
+    }
+    if count != answers {
+        let message = format!(
+            "'{image_file}' holds {count} images, '{label_file}' {answers} labels: do they belong \
+             together?"
+        );
+        return Err(DataError::new(Problem::Shape, message));
+    }
+    let pixels: Vec<f32> = image_idx.values.iter().map(|&level| f32::from(level) / 255.0).collect();
+    let targets = class_numbers(&label_file, &label_idx.values, classes)?;
+    TensorDataset::new(
+        Tensor::new(&pixels, &[count, 1, height, width]),
+        Tensor::new(&targets, &[count]),
+    )
+}
+
+/// Bytes of one CIFAR-10 record: a label, then 1,024 red, 1,024 green and 1,024 blue levels.
+pub const CIFAR_RECORD: usize = 1 + 3 * 32 * 32;
+
+// %% nbgrader={"grade": false, "grade_id": "parse-cifar10", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Reads the records of a CIFAR-10 binary file: `(pixels from 0 to 1, class numbers)`.
+///
+/// TODO: check the length, then take the records apart.
+///
+/// APPROACH:
+/// 1. There is no magic number. The length must be a positive multiple of `CIFAR_RECORD`; else
+///    `DataError::wrong_size` with the next multiple as the expected one.
+/// 2. Byte 0 of each record is the label, the rest are pixels, already in channel order.
+/// 3. `class_numbers` checks the labels: 10 classes.
+///
+/// EXAMPLE: a file of 30,730,000 bytes holds 10,000 pictures.
+///
+/// HINTS: `chunks_exact(CIFAR_RECORD)`; `bytes.len().div_ceil(CIFAR_RECORD).max(1)` records expected.
+pub fn parse_cifar10(file: &str, bytes: &[u8]) -> Result<(Vec<f32>, Vec<f32>), DataError> {
+    todo!("parse-cifar10")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-parse-cifar10", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Label first, then pixels; a file of another length or with an eleventh class is refused.
+#[test]
+fn test_unit_parse_cifar10() {
+    let mut bytes = vec![0_u8; 2 * CIFAR_RECORD];
+    (bytes[0], bytes[1], bytes[CIFAR_RECORD], bytes[2 * CIFAR_RECORD - 1]) = (3, 255, 9, 51);
+    let (pixels, targets) = parse_cifar10("c", &bytes).unwrap();
+    assert_eq!((pixels.len(), targets), (2 * 3072, vec![3.0, 9.0]));
+    assert_eq!((pixels[0], pixels[3072], pixels[6143]), (1.0, 0.0, 0.2));
+    for (length, next) in [(6000, "6146 bytes"), (0, "3073 bytes")] {
+        let error = parse_cifar10("c", &bytes[..length]).unwrap_err();
+        assert_eq!(error.kind, Problem::WrongSize);
+        assert!(error.message.contains(next), "{error}");
+    }
+    bytes[CIFAR_RECORD] = 10;
+    assert_eq!(parse_cifar10("c", &bytes).unwrap_err().kind, Problem::Label);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "dataloader-cifar", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Loads CIFAR-10 from its binary files (`data_batch_1.bin` ...), gzip or plain, in the order given:
+/// inputs `(N, 3, 32, 32)` from 0 to 1, targets `(N)`.
+pub fn load_cifar10(files: &[PathBuf]) -> Result<TensorDataset, DataError> {
+    let (mut pixels, mut targets) = (Vec::new(), Vec::new());
+    for path in files {
+        let (file, bytes) = read(path)?;
+        let (more_pixels, more_targets) = parse_cifar10(&file, &bytes)?;
+        pixels.extend(more_pixels);
+        targets.extend(more_targets);
+    }
+    let count = targets.len();
+    TensorDataset::new(Tensor::new(&pixels, &[count, 3, 32, 32]), Tensor::new(&targets, &[count]))
+}
+
+// %% [markdown] nbgrader={"grade": false, "grade_id": "dataloader-prefetching", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// # 🎯 Part 5: loading while computing
+
+// %% nbgrader={"grade": false, "grade_id": "dataloader-prefetch-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Runs an iterator on a thread of its own, a few items ahead of whoever takes them. Dropping it
+/// stops the thread. A panic of the iterator comes out where the items do.
+pub struct Prefetcher<T> {
+    receiver: Option<Receiver<T>>,
+    worker: Option<JoinHandle<()>>,
+}
+
+impl<T> Iterator for Prefetcher<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        if let Ok(item) = self.receiver.as_ref()?.recv() {
+            return Some(item);
+        }
+        // The worker is gone. If it panicked, an early end must not look like the end of the data.
+        if let Some(Err(panic)) = self.worker.take().map(JoinHandle::join) {
+            std::panic::resume_unwind(panic);
+        }
+        None
+    }
+}
+
+impl<T> Drop for Prefetcher<T> {
+    fn drop(&mut self) {
+        // Without a receiver the worker's next `send` fails, and its loop ends.
+        self.receiver = None;
+        if let Some(worker) = self.worker.take() {
+            // A panic that nobody waits for any more: the program goes on without its items.
+            let _ = worker.join();
+        }
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "prefetch", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl<T: Send + 'static> Prefetcher<T> {
+    /// Starts a thread that takes items from `source`, at most `ahead` of them in store.
+    ///
+    /// TODO: a bounded channel, and a thread that sends every item into it.
+    ///
+    /// APPROACH:
+    /// 1. `sync_channel(ahead)`: `send` waits while `ahead` items are in store.
+    /// 2. `std::thread::spawn` a closure that owns `source` and the sender.
+    /// 3. Send each item; when `send` fails, nobody listens any more: stop.
+    /// 4. Keep the receiver and the thread's handle.
+    ///
+    /// EXAMPLE: `Prefetcher::new(loader.epoch(0), 2)` yields the batches of `loader.epoch(0)`.
+    ///
+    /// HINTS: an unbounded channel would load the whole dataset into memory if loading is faster
+    /// than training. `for item in source { if sender.send(item).is_err() { break; } }`
+    pub fn new(source: impl Iterator<Item = T> + Send + 'static, ahead: usize) -> Self {
+        todo!("prefetch")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-prefetch", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 The same items in the same order, never far ahead, and the thread ends with its owner.
+#[test]
+fn test_unit_prefetch() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let all: Vec<usize> = Prefetcher::new(0..100, 3).collect();
+    assert_eq!(all, (0..100).collect::<Vec<_>>());
+
+    let made = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&made);
+    let endless = std::iter::repeat_with(move || counter.fetch_add(1, Ordering::SeqCst));
+    let mut prefetcher = Prefetcher::new(endless, 2);
+    assert_eq!(prefetcher.by_ref().take(3).collect::<Vec<_>>(), [0, 1, 2]);
+    drop(prefetcher);
+    // Three taken, at most two in store and one in the worker's hand.
+    assert!(made.load(Ordering::SeqCst) <= 6, "{} items were made", made.load(Ordering::SeqCst));
+    assert_eq!(Arc::strong_count(&made), 1, "the thread must be gone, and its source with it");
+}
+
+// %% [markdown] nbgrader={"grade": false, "grade_id": "dataloader-measure", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// # 📊 Measure
+
+// %% nbgrader={"grade": false, "grade_id": "analyze-loader-throughput", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Seconds per epoch as samples per second: the slow quartile becomes the low end.
+fn per_second(samples: usize, timing: tinytorch::testing::Timing) -> Value {
+    let rate = |seconds: f64| samples as f64 / seconds;
+    let (low, high) = (rate(timing.high), rate(timing.low));
+    Value::Spread { median: rate(timing.median), low, high }
+}
+
+/// 📊 Samples per second over batch size, in file order and shuffled.
+///
+/// Purpose: see what a batch saves, and what shuffling costs.
+/// Measured: the time to draw one whole epoch of the 1,437 training digits, median of 7 epochs.
+/// Key insight: each batch has a fixed price, so larger batches are cheaper per sample until copying
+/// is all that is left; shuffling moves numbers, not pictures, and costs little.
+/// Production context: loaders shuffle a list of indices even for a hundred million samples.
+pub fn analyze_loader_throughput(out: &mut Reporter) {
+    let Ok(Split { train, .. }) = digits(DigitShape::Flat) else {
+        return out.insight("The digits could not be read: finish `digits` first.");
+    };
+    let samples = train.len();
+    let (mut rows, mut ordered, mut shuffled) = (vec![], vec![], vec![]);
+    for batch_size in [1, 4, 16, 64, 256, 1024] {
+        let Ok(loader) = DataLoader::new(train.clone(), batch_size) else { continue };
+        let mixed = loader.clone().shuffled(1);
+        let in_order = time(7, || loader.epoch(0).filter_map(Result::ok).count());
+        let at_random = time(7, || mixed.epoch(0).filter_map(Result::ok).count());
+        ordered.push((batch_size as f64, samples as f64 / in_order.median));
+        shuffled.push((batch_size as f64, samples as f64 / at_random.median));
+        rows.push(vec![
+            batch_size.into(),
+            per_second(samples, in_order),
+            per_second(samples, at_random),
+            Value::Float(at_random.median / in_order.median),
+        ]);
+    }
+    let gain = ordered.last().map_or(1.0, |last| last.1) / ordered.first().map_or(1.0, |p| p.1);
+    out.table(Table {
+        title: "Loading 1,437 digits".into(),
+        columns: vec![
+            Column::plain("batch size"),
+            Column::with_unit("in order", "samples/s"),
+            Column::with_unit("shuffled", "samples/s"),
+            Column::with_unit("shuffled / in order, time", "x"),
+        ],
+        rows,
+        origin: Origin::Measured,
+    });
+    out.chart(Chart {
+        title: "Samples per second over batch size".into(),
+        kind: ChartKind::Line,
+        x: ChartAxis::log("batch size", ""),
+        y: ChartAxis::log("throughput", "samples/s"),
+        series: vec![Series::new("in order", ordered), Series::new("shuffled", shuffled)],
+        origin: Origin::Measured,
+    });
+    out.measured("batch of 1,024 over batch of 1", gain, "x");
+    out.insight("A batch has a fixed price: two new tensors, whatever their size. Large batches share it among many samples.");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "analyze-collation", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 A batch built sample by sample against one gathered in a single copy.
+///
+/// Purpose: find where the time of a batch goes.
+/// Measured: seconds for one batch of 64 by `collate` and by `gather`, over the size of a sample.
+/// Key insight: `collate` makes 128 small tensors and copies every value twice; for small samples
+/// that bookkeeping costs far more than the data.
+/// Production context: this is why loaders hand whole lists of indices to a dataset that can use them.
+pub fn analyze_collation(out: &mut Reporter) {
+    let mut rng = Rng::seeded(4);
+    let (mut rows, mut one_by_one, mut at_once) = (vec![], vec![], vec![]);
+    for values in [16, 64, 784, 3072] {
+        let inputs = Tensor::rand(&[512, values], &mut rng);
+        let Ok(dataset) = TensorDataset::new(inputs, Tensor::zeros(&[512])) else { continue };
+        let indices: Vec<usize> = (0..64).map(|_| rng.below(512)).collect();
+        let slow = time(31, || {
+            let samples: Result<Vec<_>, _> = indices.iter().map(|&i| dataset.sample(i)).collect();
+            samples.and_then(|samples| collate(&samples))
+        });
+        let fast = time(31, || dataset.gather(&indices));
+        let bytes = values * 4;
+        one_by_one.push((bytes as f64, slow.median));
+        at_once.push((bytes as f64, fast.median));
+        let ratio = Value::Float(slow.median / fast.median);
+        rows.push(vec![bytes.into(), slow.into(), fast.into(), ratio]);
+    }
+    out.table(Table {
+        title: "One batch of 64 samples".into(),
+        columns: vec![
+            Column::with_unit("sample", "B"),
+            Column::with_unit("sample by sample", "s"),
+            Column::with_unit("gathered", "s"),
+            Column::with_unit("ratio", "x"),
+        ],
+        rows,
+        origin: Origin::Measured,
+    });
+    out.chart(Chart {
+        title: "Time for one batch over the size of a sample".into(),
+        kind: ChartKind::Line,
+        x: ChartAxis::log("sample", "B"),
+        y: ChartAxis::log("batch of 64", "s"),
+        series: vec![Series::new("sample by sample", one_by_one), Series::new("gathered", at_once)],
+        origin: Origin::Measured,
+    });
+    out.insight("For small samples the bookkeeping dominates: 128 little tensors, each with its own shape, history slot and reference count.");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "analyze-prefetch", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 Loading and computing in turn against loading ahead on a second thread.
+///
+/// Purpose: see how much of the loading time a prefetcher hides.
+/// Measured: seconds for 20 batches of augmented digits: loading alone, computing alone, both in
+/// turn, and both at once.
+/// Key insight: in turn the times add up; at once the longer of the two remains, if a second core
+/// is free.
+/// Production context: a training job whose processor waits for data is paid for and idle.
+pub fn analyze_prefetch(out: &mut Reporter) {
+    let Ok(Split { train, .. }) = digits(DigitShape::Image) else {
+        return out.insight("The digits could not be read: finish `digits` first.");
+    };
+    let crop = RandomCrop { size: (8, 8), padding: 2 };
+    let Ok(loader) = DataLoader::new(train, 64).map(|loader| loader.shuffled(1).augmented(crop, 2))
+    else {
+        return out.insight("There is no loader to measure: finish `loader-new` first.");
+    };
+    let weights = Tensor::randn(&[64, 256], &mut Rng::seeded(9));
+    let compute = |inputs: &Tensor| {
+        let mut signal = inputs.reshape(&[-1, 64]);
+        for _ in 0..3 {
+            signal = signal.matmul(&weights).matmul(&weights.t());
+        }
+        signal.sum().item()
+    };
+    let batches = || loader.epoch(0).filter_map(Result::ok).take(20);
+    let Some((sample, _)) = batches().next() else { return };
+    let load = time(15, || batches().count());
+    let work = time(15, || (0..20).map(|_| compute(&sample)).sum::<f32>());
+    let in_turn = time(15, || batches().map(|(inputs, _)| compute(&inputs)).sum::<f32>());
+    let ahead = time(15, || {
+        let source = loader.epoch(0).filter_map(Result::ok).take(20);
+        Prefetcher::new(source, 2).map(|(inputs, _)| compute(&inputs)).sum::<f32>()
+    });
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let row = |name: &str, timing: tinytorch::testing::Timing| vec![name.into(), timing.into()];
+    out.table(Table {
+        title: "20 batches of 64 augmented digits".into(),
+        columns: vec![Column::plain("what"), Column::with_unit("time", "s")],
+        rows: vec![
+            row("loading alone", load),
+            row("computing alone", work),
+            row("in turn", in_turn),
+            row("loading ahead", ahead),
+        ],
+        origin: Origin::Measured,
+    });
+    out.measured("in turn / loading ahead", in_turn.median / ahead.median, "x");
+    out.metric(tinytorch::report::Metric {
+        name: "the most that loading ahead can gain".into(),
+        value: (load.median + work.median) / load.median.max(work.median),
+        unit: "x".into(),
+        target: None,
+        origin: Origin::Computed("(loading + computing) / the longer of the two".into()),
+    });
+    let gained = ahead.median < 0.95 * in_turn.median;
+    out.insight(match gained {
+        true => "In turn, the two times add up. With a thread that loads ahead, the longer one remains.".into(),
+        false => format!(
+            "Loading ahead gained nothing here: of {cores} cores none was free. Close other programs \
+             and measure again."
+        ),
+    });
+}
+
+// %% [markdown] nbgrader={"grade": false, "grade_id": "dataloader-module-test", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// # 🧪 Module test
+
+// %% nbgrader={"grade": true, "grade_id": "test-dataloader-module", "locked": true, "points": 20, "schema_version": 3, "solution": false, "task": false}
+/// 🧪 Digits, shuffled, augmented and prefetched, train a network of the earlier modules.
+#[test]
+fn test_module() {
+    use tinytorch::activations::ReLU;
+    use tinytorch::layers::{Linear, Sequential};
+    use tinytorch::losses::CrossEntropyLoss;
+    use tinytorch::optimizers::Adam;
+    use tinytorch::training::Trainer;
+
+    // Augmented and prefetched batches are the same as those drawn without a second thread.
+    let images = digits(DigitShape::Image).unwrap();
+    let augment = Compose(vec![
+        Box::new(RandomCrop { size: (8, 8), padding: 1 }),
+        Box::new(RandomHorizontalFlip::new(0.5).unwrap()),
+    ]);
+    let loader = DataLoader::new(images.train, 100).unwrap().shuffled(1).augmented(augment, 2);
+    let ahead = Prefetcher::new(loader.epoch(3), 2);
+    let mut samples = 0;
+    for (one, other) in loader.epoch(3).zip(ahead) {
+        let ((inputs, targets), (same_inputs, same_targets)) = (one.unwrap(), other.unwrap());
+        assert_eq!(&inputs.shape()[1..], [1, 8, 8]);
+        assert_eq!(inputs.to_vec(), same_inputs.to_vec());
+        assert_eq!(targets.to_vec(), same_targets.to_vec());
+        samples += targets.numel();
+    }
+    assert_eq!(samples, 1437);
+
+    // Real digits, never seen in training, are recognised.
+    let flat = digits(DigitShape::Flat).unwrap();
+    let train = DataLoader::new(flat.train, 32).unwrap().shuffled(1);
+    let test = DataLoader::new(flat.test, 360).unwrap();
+    let mut rng = Rng::seeded(1);
+    let model = Sequential::new(vec![
+        Box::new(Linear::new(64, 32, &mut rng)),
+        Box::new(ReLU),
+        Box::new(Linear::new(32, 10, &mut rng)),
+    ]);
+    let mut trainer = Trainer::new(model, Adam::new(0.01), CrossEntropyLoss);
+    for epoch in 0..5 {
+        trainer.train_epoch(train.epoch(epoch)).unwrap();
+    }
+    let (_, accuracy) = trainer.evaluate(test.epoch(0)).unwrap();
+    let accuracy = accuracy.unwrap_or(0.0);
+    assert!(accuracy >= 0.9, "{accuracy} of the test digits recognised after 5 epochs");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "dataloader-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Runs every analysis and prints its figures as lines of JSON.
+pub fn main() {
+    let mut out = Reporter::stdout();
+    analyze_loader_throughput(&mut out);
+    analyze_collation(&mut out);
+    analyze_prefetch(&mut out);
+}

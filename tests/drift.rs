@@ -1,0 +1,83 @@
+//! The exercises are the engine's modules with the solutions cut out. Whoever changes a module writes its
+//! exercise anew; a solved exercise in this clone is no drift.
+
+use std::path::{Path, PathBuf};
+use tinytorch_tutor::curriculum::cells::{self, Cell, CellKind};
+use tinytorch_tutor::curriculum::{MODULES, Module};
+
+const MEND: &str = "run `cargo run -- author generate`";
+
+fn exercise(module: &Module) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("exercises");
+    folder.join(module.slug()).with_extension("rs")
+}
+
+/// What is wrong with an exercise, if anything.
+fn drift(starter: &str, exercise: &str) -> Option<String> {
+    let (wanted, found) = (cells::parse(starter), cells::parse(exercise));
+    let given = |cells: &[Cell]| -> Vec<Option<String>> {
+        let given = cells.iter().filter(|cell| cell.kind != CellKind::Own);
+        given.map(|cell| cell.grade_id.clone()).collect()
+    };
+    if given(&wanted) != given(&found) {
+        return Some("other cells, or in another order".to_owned());
+    }
+    let found = found.iter().filter(|cell| cell.kind != CellKind::Own);
+    let differs = wanted.iter().zip(found).find(|(wanted, found)| !agrees(wanted, found));
+    differs.map(|(cell, _)| {
+        format!("the cell \"{}\" differs", cell.grade_id.as_deref().unwrap_or("head"))
+    })
+}
+
+/// Equal, but for what a learner wrote in the place of a `todo!`.
+fn agrees(wanted: &Cell, found: &Cell) -> bool {
+    if wanted.kind != CellKind::Solution {
+        return wanted.fingerprint() == found.fingerprint();
+    }
+    let is_todo = |line: &&str| line.trim_start().starts_with("todo!(");
+    let lines: Vec<&str> = wanted.text.trim_end().lines().collect();
+    let mut rest = found.text.trim_end();
+    lines.split(is_todo).all(|part| {
+        let part = part.join("\n");
+        let place = rest.find(part.trim_end());
+        rest = place.map_or("", |place| &rest[place + part.trim_end().len()..]);
+        place.is_some()
+    })
+}
+
+#[test]
+fn every_exercise_is_its_module_without_the_solutions() {
+    for module in MODULES {
+        let path = exercise(module);
+        let text = std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}: {MEND}", path.display()));
+        if let Some(reason) = drift(&cells::starter(module.reference()), &text) {
+            panic!("{}: {reason}: {MEND}", path.display());
+        }
+    }
+}
+
+#[test]
+fn no_exercise_is_left_over() {
+    let wanted: Vec<PathBuf> = MODULES.iter().map(exercise).collect();
+    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("exercises")).unwrap()
+    {
+        let path = entry.unwrap().path();
+        let is_ours = path.extension().is_none_or(|kind| kind != "rs") || wanted.contains(&path);
+        assert!(is_ours, "{} belongs to no module", path.display());
+    }
+}
+
+#[test]
+fn drift_is_seen_and_a_solution_is_none() {
+    let module = &MODULES[1];
+    let starter = cells::starter(module.reference());
+    assert_eq!(drift(&starter, &starter), None);
+    assert_eq!(drift(&starter, module.reference()), None, "solved");
+    let test = starter.replacen("    for (shape, elements)", "    for (form, elements)", 1);
+    assert_eq!(drift(&starter, &test).as_deref(), Some("the cell \"test-tensor-new\" differs"));
+    let comment = starter.replacen("/// TODO: check the count", "/// TODO: count", 1);
+    assert_eq!(drift(&starter, &comment).as_deref(), Some("the cell \"tensor-new\" differs"));
+    let head = starter.find("\n// %%").unwrap();
+    assert!(drift(&starter, &starter[..head]).unwrap().contains("other cells"));
+}
