@@ -172,8 +172,8 @@ fn read_input(messages: Sender<Message>) -> io::Result<Sender<()>> {
         loop {
             let message = event::read().map_or(Some(Message::Ended), |event| input(&event));
             let ended = matches!(message, Some(Message::Ended));
-            let sent = message.into_iter().chain([Message::InputTaken]);
-            let lost = sent.map(|message| messages.send(message)).any(|sent| sent.is_err());
+            let mut sent = message.into_iter().chain([Message::InputTaken]);
+            let lost = sent.any(|message| messages.send(message).is_err());
             if lost || ended || permitted.recv().is_err() {
                 return;
             }

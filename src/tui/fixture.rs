@@ -32,6 +32,11 @@ pub struct Session {
 impl Session {
     /// The lesson is open and its check runs.
     pub fn opened(size: (u16, u16)) -> Self {
+        Self::with(size, LESSON)
+    }
+
+    /// The same with a lesson of the caller's.
+    pub fn with(size: (u16, u16), text: &str) -> Self {
         let look = Look { ascii: false, color: true };
         let mut session = Self {
             model: Model::new(look, size, TENSOR),
@@ -40,7 +45,7 @@ impl Session {
         };
         let opened = Opened {
             module: TENSOR,
-            lesson: lesson::parse(LESSON),
+            lesson: lesson::parse(text),
             file: "exercises/01_tensor.rs".into(),
         };
         session.send(Message::Opened(Box::new(opened)));
@@ -151,7 +156,8 @@ fn code(name: &str) -> KeyCode {
     match name {
         "Enter" => KeyCode::Enter,
         "Esc" => KeyCode::Esc,
-        "Down" => KeyCode::Down,
+        "Left" => KeyCode::Left,
+        "Right" => KeyCode::Right,
         "Backspace" => KeyCode::Backspace,
         "C-c" => KeyCode::Char('c'),
         "C-z" => KeyCode::Char('z'),

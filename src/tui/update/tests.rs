@@ -12,6 +12,7 @@ use crate::tui::layout::Results;
 use crate::tui::message::{Effect, Fact, Message};
 use crate::tui::model::{Cause, CellState, Engine, Exercise, Overlay};
 use std::time::Duration;
+use tinytorch::report::{Insight, Item};
 
 const PASSED: Verdict = Verdict::Passed;
 
@@ -201,6 +202,46 @@ fn answers_are_hidden_until_asked_for_and_remembered_once() {
     assert_eq!(effects, [Effect::Remember(Fact::Answer { module: TENSOR, question })]);
     assert!(session.model.sheet().unwrap().revealed.contains("cache-lines"));
     assert_eq!(session.press("<Enter><Enter>"), []);
+}
+
+#[test]
+fn a_slider_moves_and_its_figure_with_it() {
+    let mut session = Session::with((100, 30), "```explorable learning-rate\n```\n");
+    session.focus_on("learning-rate");
+    let state =
+        |session: &Session| session.model.sheet().unwrap().explorables["learning-rate"].clone();
+    let before = state(&session);
+    assert_eq!(session.press("<Right>"), []);
+    let after = state(&session);
+    assert!(after.values[0] > before.values[0] && after.values[1..] == before.values[1..]);
+    assert_ne!(after.items, before.items);
+    session.press("<Left>");
+    assert_eq!(state(&session), before);
+    session.press("s");
+    assert_eq!(state(&session).slider, 1);
+}
+
+#[test]
+fn a_milestone_runs_on_a_key_and_reports_in_its_own_block() {
+    let mut session = Session::with((100, 30), "```milestone 1957_perceptron\n```\n");
+    session.check([waits(), waits(), waits()]);
+    session.focus_on("1957_perceptron");
+    let effects = session.press("<Enter>");
+    let is_its = |effect: &Effect| {
+        matches!(
+            effect,
+            Effect::Run { milestone: Some("1957_perceptron"), kind: RunKind::Milestone, .. }
+        )
+    };
+    assert!(effects.iter().any(is_its), "{effects:?}");
+    let insight = Item::Insight(Insight { text: "It learns.".into() });
+    let report = RunEvent::Reported { analysis: "milestone".into(), item: insight };
+    session.event(report);
+    assert_eq!(session.event(RunEvent::Finished), [], "it is no check: nothing follows");
+    let sheet = session.model.sheet().unwrap();
+    assert_eq!(sheet.milestones["1957_perceptron"].analyses[0].items.len(), 1);
+    assert!(sheet.report.analyses.is_empty());
+    assert_eq!(sheet.report.outcome(), Outcome::NotStarted, "the check's results stay");
 }
 
 #[test]
