@@ -10,6 +10,7 @@ mod keymap;
 mod layout;
 mod message;
 mod model;
+mod sheet;
 mod terminal;
 mod theme;
 mod update;

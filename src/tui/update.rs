@@ -1,9 +1,11 @@
 //! What follows from a message: a changed model and effects to do. Pure: no IO, no clock (time comes
-//! in beside the message), and it cannot fail. Not here: keys (`keys`), runs (`runs`), the place in
-//! the lesson (`view_of`).
+//! in beside the message), and it cannot fail. Not here: keys and mouse, runs, the search, the
+//! place in the lesson: each has a file.
 
 mod keys;
+mod mouse;
 mod runs;
+mod search;
 mod view_of;
 
 use super::message::{Effect, Message, Opened};
@@ -31,8 +33,8 @@ pub fn update(model: &mut Model, now: Duration, message: Message) -> Vec<Effect>
     }
     match message {
         Message::Key(key) => keys::press(model, key),
-        Message::Wheel { column, row, down } => keys::wheel(model, column, row, down),
-        Message::Click { column, row } => keys::click(model, column, row),
+        Message::Wheel { column, row, down } => mouse::wheel(model, column, row, down),
+        Message::Click { column, row } => mouse::click(model, column, row),
         Message::Resized(width, height) => {
             model.size = (width, height);
             vec![]

@@ -1,21 +1,19 @@
-//! Keys and the mouse. Comes in: a press, a turn, a click. Goes out: a changed model and effects.
-//! Not here: which key means what (`keymap`).
+//! Keys. Comes in: a press. Goes out: a changed model and effects. Not here: which key means what
+//! (`keymap`), the mouse, the letters of a search.
 
-use super::{runs, say, view_of};
+use super::{runs, say, search, view_of};
 use crate::curriculum::lesson::Block;
 use crate::curriculum::{MILESTONES, MODULES, ModuleId};
 use crate::explore;
 use crate::report::Outcome;
 use crate::runner::event::{RunKind, Verdict};
 use crate::tui::keymap::{self, Action};
-use crate::tui::layout::{Results, regions};
+use crate::tui::layout::Results;
 use crate::tui::message::{Effect, Fact};
 use crate::tui::model::{
     Cause, CellState, Engine, Exercise, Explorable, Model, Overlay, Search, Sheet,
 };
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-
-const WHEEL: isize = 3;
+use crossterm::event::{KeyCode, KeyEvent};
 
 pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     if model.note.as_ref().is_some_and(|(note, _)| note.bad) {
@@ -26,7 +24,7 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
         return interrupt(model);
     }
     if model.search.typing {
-        type_search(model, key);
+        search::press(model, key);
         return vec![];
     }
     match model.overlay.clone() {
@@ -94,7 +92,7 @@ fn scroll(model: &mut Model, lines: isize) {
     }
 }
 
-fn scroll_results(model: &mut Model, lines: isize) {
+pub(super) fn scroll_results(model: &mut Model, lines: isize) {
     let (total, height) = model.measured.results;
     let last = total.saturating_sub(height);
     model.results_top = model.results_top.saturating_add_signed(lines).min(last);
@@ -104,7 +102,7 @@ fn scroll_results(model: &mut Model, lines: isize) {
 fn step(model: &mut Model, forward: bool) {
     model.scrolled = Some(model.now);
     if !model.search.text.is_empty() {
-        return to_match(model, forward);
+        return search::to_match(model, forward);
     }
     let Some(sheet) = model.sheet() else { return };
     let live = |piece: &usize| sheet.is_live(*piece);
@@ -124,49 +122,8 @@ fn step(model: &mut Model, forward: bool) {
     }
 }
 
-fn piece_at(model: &Model, line: usize) -> usize {
+pub(super) fn piece_at(model: &Model, line: usize) -> usize {
     model.measured.starts.iter().rposition(|start| *start <= line).unwrap_or(0)
-}
-
-/// To the match after or before the one in view, around the ends.
-fn to_match(model: &mut Model, forward: bool) {
-    let (top, height) = (model.sheet().map_or(0, |sheet| sheet.top), model.measured.height);
-    let in_view = |line: &usize| (top..top + height).contains(line);
-    let last = model.search.at.filter(in_view);
-    let matches = &model.measured.matches;
-    let found = if forward {
-        let first = last.map_or(top, |line| line + 1);
-        matches.iter().find(|line| **line >= first).or_else(|| matches.first())
-    } else {
-        matches.iter().rfind(|line| **line < last.unwrap_or(top)).or_else(|| matches.last())
-    };
-    match found.copied() {
-        Some(line) => {
-            model.search.at = Some(line);
-            view_of::go_to_line(model, line);
-        }
-        None => say(model, format!("\"{}\" is not in this lesson", model.search.text)),
-    }
-}
-
-fn type_search(model: &mut Model, key: KeyEvent) {
-    match key.code {
-        KeyCode::Esc => model.search = Search::default(),
-        KeyCode::Enter => {
-            model.search.typing = false;
-            if !model.search.text.is_empty() {
-                model.scrolled = Some(model.now);
-                to_match(model, true);
-            }
-        }
-        KeyCode::Backspace => {
-            model.search.text.pop();
-        }
-        KeyCode::Char(letter) if !key.modifiers.contains(KeyModifiers::CONTROL) => {
-            model.search.text.push(letter);
-        }
-        _ => {}
-    }
 }
 
 fn confirm(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
@@ -399,7 +356,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-fn reveal(model: &mut Model, question: String) -> Vec<Effect> {
+pub(super) fn reveal(model: &mut Model, question: String) -> Vec<Effect> {
     let module = model.module;
     let Some(sheet) = model.sheet_mut() else { return vec![] };
     if sheet.revealed.remove(&question) {
@@ -441,48 +398,4 @@ fn next_slider(model: &mut Model) {
     explore(model, |explorable, state| {
         state.slider = (state.slider + 1) % explorable.sliders.len().max(1);
     });
-}
-
-pub(super) fn wheel(model: &mut Model, column: u16, row: u16, down: bool) -> Vec<Effect> {
-    let lines = if down { WHEEL } else { -WHEEL };
-    if let Some(Overlay::Help(top)) = &mut model.overlay {
-        *top = top.saturating_add_signed(lines);
-        return vec![];
-    }
-    let Some(regions) = regions(model.size, model.results) else { return vec![] };
-    match regions.results {
-        Some(results) if results.contains(column, row) => scroll_results(model, lines),
-        _ if regions.lesson.contains(column, row) => view_of::scroll(model, lines),
-        _ => {}
-    }
-    vec![]
-}
-
-pub(super) fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
-    if model.overlay.is_some() {
-        model.overlay = None;
-        return vec![];
-    }
-    let Some(regions) = regions(model.size, model.results) else { return vec![] };
-    if let Some(list) = regions.modules.filter(|list| list.contains(column, row)) {
-        let line = usize::from(row - list.y).checked_sub(1);
-        let module = line.and_then(|line| MODULES.get(line));
-        return module.map_or_else(Vec::new, |module| go_to_module(model, module.id));
-    }
-    if !regions.lesson.contains(column, row) {
-        return vec![];
-    }
-    let Some(sheet) = model.sheet() else { return vec![] };
-    let piece = piece_at(model, sheet.top + usize::from(row - regions.lesson.y));
-    if !sheet.is_live(piece) {
-        return vec![];
-    }
-    let question = match sheet.block(piece) {
-        Some(Block::Question { id, .. }) => Some(id.clone()),
-        _ => None,
-    };
-    if let Some(sheet) = model.sheet_mut() {
-        sheet.focus = Some(piece);
-    }
-    question.map_or_else(Vec::new, |question| reveal(model, question))
 }

@@ -1,0 +1,211 @@
+//! What is known of one module: its lesson, the learner's file and its cells, what runs found, what
+//! was shown of hints and answers. Plain values and questions about them. Not here: the screen.
+
+use crate::curriculum::ModuleId;
+use crate::curriculum::lesson::{Block, Lesson};
+use crate::report::ModuleReport;
+use crate::runner::event::{Diagnostic, TestResult, Verdict};
+use std::collections::{BTreeMap, BTreeSet};
+use tinytorch::report::Item;
+
+/// What is known of one module.
+#[derive(Debug, Clone)]
+pub struct Sheet {
+    /// The lesson.
+    pub lesson: Lesson,
+    /// The exercise's path, as shown.
+    pub file: String,
+    /// The exercise.
+    pub exercise: Exercise,
+    /// Its cells, in file order.
+    pub cells: Vec<CellInfo>,
+    /// What checks and analyses found.
+    pub report: ModuleReport,
+    /// What kept the last run from giving a result.
+    pub trouble: Option<String>,
+    /// How many hints of each cell are shown.
+    pub hints: BTreeMap<String, usize>,
+    /// Questions whose answer was looked at, ever.
+    pub answered: BTreeSet<String>,
+    /// Questions whose answer is shown.
+    pub revealed: BTreeSet<String>,
+    /// What the milestones of this lesson reported, by id.
+    pub milestones: BTreeMap<&'static str, ModuleReport>,
+    /// The interactive figures of this lesson, by name.
+    pub explorables: BTreeMap<String, Explorable>,
+    /// First line shown.
+    pub top: usize,
+    /// The piece that keys act on, if the learner or a run chose one.
+    pub focus: Option<usize>,
+    /// The piece to bring into view once it is laid out.
+    pub bring: Option<usize>,
+}
+
+/// The learner's file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exercise {
+    /// Not read yet.
+    Unread,
+    /// Its text.
+    Text(String),
+    /// Why it cannot be read.
+    Missing(String),
+}
+
+/// One cell that a lesson can name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CellInfo {
+    /// Its id.
+    pub id: String,
+    /// The tests that say whether it is right.
+    pub tests: Vec<String>,
+    /// Where it stands in the learner's file, if it is there.
+    pub place: Option<CellPlace>,
+}
+
+/// Where a cell stands in the learner's file. Lines count from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CellPlace {
+    /// Its first line.
+    pub first: usize,
+    /// Where the learner's work begins.
+    pub work: usize,
+    /// The first line of the cell of its test.
+    pub test: usize,
+    /// One past the last line of both.
+    pub end: usize,
+}
+
+/// How a cell stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CellState {
+    /// All its tests passed.
+    Passed,
+    /// Nothing is known.
+    Unknown,
+    /// Its tests wait for a `todo!`.
+    NotStarted,
+    /// A test did not pass.
+    Failed,
+}
+
+/// The state of an interactive figure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explorable {
+    /// The values of its sliders.
+    pub values: Vec<f64>,
+    /// The slider that keys move.
+    pub slider: usize,
+    /// The figure for these values.
+    pub items: Vec<Item>,
+}
+
+impl Sheet {
+    /// A lesson of which nothing is known yet.
+    #[must_use]
+    pub fn new(module: ModuleId, lesson: Lesson, file: String) -> Self {
+        Self {
+            lesson,
+            file,
+            exercise: Exercise::Unread,
+            cells: vec![],
+            report: ModuleReport::new(module),
+            trouble: None,
+            hints: BTreeMap::new(),
+            answered: BTreeSet::new(),
+            revealed: BTreeSet::new(),
+            milestones: BTreeMap::new(),
+            explorables: BTreeMap::new(),
+            top: 0,
+            focus: None,
+            bring: None,
+        }
+    }
+
+    /// The block of a piece: piece 0 is the banner, piece 1 the first block.
+    #[must_use]
+    pub fn block(&self, piece: usize) -> Option<&Block> {
+        self.lesson.blocks.get(piece.checked_sub(1)?)
+    }
+
+    /// Whether a piece is a live block.
+    #[must_use]
+    pub fn is_live(&self, piece: usize) -> bool {
+        self.block(piece)
+            .is_some_and(|block| !matches!(block, Block::Prose { .. } | Block::Diagram { .. }))
+    }
+
+    /// The cells that the lesson shows, with their pieces, in order.
+    pub fn exercises(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.lesson.blocks.iter().enumerate().filter_map(|(index, block)| match block {
+            Block::Exercise { cell, .. } => Some((index + 1, cell.as_str())),
+            _ => None,
+        })
+    }
+
+    /// What is known of a cell.
+    #[must_use]
+    pub fn cell(&self, id: &str) -> Option<&CellInfo> {
+        self.cells.iter().find(|cell| cell.id == id)
+    }
+
+    /// The results of a cell's tests, each with whether it is old.
+    pub fn results(&self, id: &str) -> impl Iterator<Item = (&str, Option<&TestResult>, bool)> {
+        let tests = self.cell(id).map_or(&[][..], |cell| &cell.tests);
+        tests.iter().map(|name| {
+            let state = self.report.tests.iter().find(|test| test.name == *name);
+            let result = state.and_then(|state| state.result.as_ref());
+            (name.as_str(), result, state.is_some_and(|state| state.old))
+        })
+    }
+
+    /// How a cell stands, by its last results, old or not.
+    #[must_use]
+    pub fn state(&self, id: &str) -> CellState {
+        let state = |result: Option<&TestResult>| match result.map(|result| &result.verdict) {
+            None => CellState::Unknown,
+            Some(Verdict::Passed) => CellState::Passed,
+            Some(Verdict::NotStarted { .. }) => CellState::NotStarted,
+            Some(_) => CellState::Failed,
+        };
+        self.results(id).map(|(_, result, _)| state(result)).max().unwrap_or(CellState::Unknown)
+    }
+
+    /// Whether what is known of a cell is of an earlier text.
+    #[must_use]
+    pub fn is_old(&self, id: &str) -> bool {
+        self.results(id).any(|(_, result, old)| old && result.is_some())
+    }
+
+    /// How every cell of the lesson stands.
+    #[must_use]
+    pub fn states(&self) -> BTreeMap<String, CellState> {
+        self.exercises().map(|(_, cell)| (cell.to_owned(), self.state(cell))).collect()
+    }
+
+    /// The first cell that is not right yet, with its piece.
+    #[must_use]
+    pub fn next_to_do(&self) -> Option<(usize, &str)> {
+        self.exercises().find(|(_, cell)| self.state(cell) != CellState::Passed)
+    }
+
+    /// The cell whose lines a diagnostic points at, with its piece.
+    #[must_use]
+    pub fn place(&self, diagnostic: &Diagnostic) -> Option<usize> {
+        let line = diagnostic.at.as_ref()?.line;
+        let holds = |cell: &&CellInfo| {
+            cell.place.is_some_and(|place| (place.first..place.end).contains(&line))
+        };
+        let cell = self.cells.iter().find(holds)?;
+        self.exercises().find(|(_, id)| *id == cell.id).map(|(piece, _)| piece)
+    }
+
+    /// A line of the exercise, from 1.
+    #[must_use]
+    pub fn line(&self, number: usize) -> Option<&str> {
+        match &self.exercise {
+            Exercise::Text(text) => text.lines().nth(number.checked_sub(1)?),
+            _ => None,
+        }
+    }
+}

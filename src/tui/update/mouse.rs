@@ -1,0 +1,56 @@
+//! The mouse: the wheel scrolls what is under it, a click chooses. Not here: keys.
+
+use super::keys::{go_to_module, piece_at, reveal, scroll_results};
+use super::view_of;
+use crate::curriculum::MODULES;
+use crate::curriculum::lesson::Block;
+use crate::tui::layout::regions;
+use crate::tui::message::Effect;
+use crate::tui::model::{Model, Overlay};
+
+/// Lines for one turn of the wheel.
+const WHEEL: isize = 3;
+
+pub(super) fn wheel(model: &mut Model, column: u16, row: u16, down: bool) -> Vec<Effect> {
+    let lines = if down { WHEEL } else { -WHEEL };
+    if let Some(Overlay::Help(top)) = &mut model.overlay {
+        *top = top.saturating_add_signed(lines);
+        return vec![];
+    }
+    let Some(regions) = regions(model.size, model.results) else { return vec![] };
+    match regions.results {
+        Some(results) if results.contains(column, row) => scroll_results(model, lines),
+        _ if regions.lesson.contains(column, row) => view_of::scroll(model, lines),
+        _ => {}
+    }
+    vec![]
+}
+
+pub(super) fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
+    if model.overlay.is_some() {
+        model.overlay = None;
+        return vec![];
+    }
+    let Some(regions) = regions(model.size, model.results) else { return vec![] };
+    if let Some(list) = regions.modules.filter(|list| list.contains(column, row)) {
+        let line = usize::from(row - list.y).checked_sub(1);
+        let module = line.and_then(|line| MODULES.get(line));
+        return module.map_or_else(Vec::new, |module| go_to_module(model, module.id));
+    }
+    if !regions.lesson.contains(column, row) {
+        return vec![];
+    }
+    let Some(sheet) = model.sheet() else { return vec![] };
+    let piece = piece_at(model, sheet.top + usize::from(row - regions.lesson.y));
+    if !sheet.is_live(piece) {
+        return vec![];
+    }
+    let question = match sheet.block(piece) {
+        Some(Block::Question { id, .. }) => Some(id.clone()),
+        _ => None,
+    };
+    if let Some(sheet) = model.sheet_mut() {
+        sheet.focus = Some(piece);
+    }
+    question.map_or_else(Vec::new, |question| reveal(model, question))
+}

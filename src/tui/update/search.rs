@@ -1,0 +1,48 @@
+//! The search in the lesson: its letters as they are typed, and the way from match to match. Not here:
+//! where the matches are (the view measures them).
+
+use super::{say, view_of};
+use crate::tui::model::{Model, Search};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// To the match after or before the one in view, around the ends.
+pub(super) fn to_match(model: &mut Model, forward: bool) {
+    let (top, height) = (model.sheet().map_or(0, |sheet| sheet.top), model.measured.height);
+    let in_view = |line: &usize| (top..top + height).contains(line);
+    let last = model.search.at.filter(in_view);
+    let matches = &model.measured.matches;
+    let found = if forward {
+        let first = last.map_or(top, |line| line + 1);
+        matches.iter().find(|line| **line >= first).or_else(|| matches.first())
+    } else {
+        matches.iter().rfind(|line| **line < last.unwrap_or(top)).or_else(|| matches.last())
+    };
+    match found.copied() {
+        Some(line) => {
+            model.search.at = Some(line);
+            view_of::go_to_line(model, line);
+        }
+        None => say(model, format!("\"{}\" is not in this lesson", model.search.text)),
+    }
+}
+
+/// A key while the search is typed.
+pub(super) fn press(model: &mut Model, key: KeyEvent) {
+    match key.code {
+        KeyCode::Esc => model.search = Search::default(),
+        KeyCode::Enter => {
+            model.search.typing = false;
+            if !model.search.text.is_empty() {
+                model.scrolled = Some(model.now);
+                to_match(model, true);
+            }
+        }
+        KeyCode::Backspace => {
+            model.search.text.pop();
+        }
+        KeyCode::Char(letter) if !key.modifiers.contains(KeyModifiers::CONTROL) => {
+            model.search.text.push(letter);
+        }
+        _ => {}
+    }
+}
