@@ -1,3 +1,5 @@
+//! The store: what is written comes back, through damage and two writers at once.
+
 use super::*;
 use crate::curriculum::ModuleId;
 use crate::report::ModuleReport;

@@ -1,3 +1,5 @@
+//! Cells of whole, broken and hostile texts.
+
 use super::*;
 use proptest::prelude::*;
 

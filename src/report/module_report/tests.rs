@@ -1,3 +1,5 @@
+//! The fold, event by event: what counts as passed, what is old.
+
 use super::*;
 use crate::runner::event::Output;
 use std::time::Duration;

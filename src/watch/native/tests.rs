@@ -1,3 +1,5 @@
+//! Real files and real events: saves as editors make them.
+
 use super::*;
 use std::fs;
 use std::sync::mpsc;

@@ -1,0 +1,164 @@
+//! The rules of the house that a compiler does not know: the walls between rooms as `ARCHITECTURE.md` draws
+//! them, a header in every file, a reason for every dependency.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Every Rust file below a folder of the repository.
+fn rust_files(folder: &str) -> Vec<PathBuf> {
+    let mut files = vec![];
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            // A fixture is data: what stands in it is what a test needs, not what the house says.
+            if path.is_dir() && !path.ends_with("fixture") && !path.ends_with("fixtures") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The rows of the table that stands under a heading, as cells without their blanks.
+fn table(heading: &str) -> Vec<Vec<String>> {
+    let map = read("ARCHITECTURE.md");
+    let part = map.split(&format!("\n## {heading}\n")).nth(1).expect("the heading is there");
+    let rows = part.lines().skip_while(|line| !line.starts_with('|'));
+    let rows = rows.take_while(|line| line.starts_with('|')).skip(2);
+    rows.map(|row| row.split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
+}
+
+/// Each room with the rooms that it may use.
+fn walls() -> BTreeMap<String, BTreeSet<String>> {
+    let mut walls: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for row in table("Rooms") {
+        let room = row[1].trim_matches('`').to_owned();
+        let (granted, refused) = row[3].split_once(" but ").unwrap_or((&row[3], ""));
+        let names = |text: &str, room: &str| words(text).any(|word| word == room);
+        let above = walls.keys().filter(|other| !names(refused, other));
+        let may: BTreeSet<String> = match granted {
+            text if text.starts_with("every room above") => above.cloned().collect(),
+            text => above.filter(|other| names(text, other)).cloned().collect(),
+        };
+        walls.insert(room, may);
+    }
+    walls
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
+}
+
+/// The rooms that a line of code names, as in `use crate::lab::Lab;`.
+fn named(line: &str) -> impl Iterator<Item = &str> {
+    let code = line.split("//").next().unwrap_or_default();
+    code.split("crate::").skip(1).filter_map(|path| words(path).next())
+}
+
+#[test]
+fn no_room_uses_what_the_map_does_not_grant() {
+    let walls = walls();
+    assert!(walls.len() > 8 && walls["runner"].contains("curriculum"), "the table: {walls:#?}");
+    assert!(!walls["cli"].contains("tui"), "the table: {walls:#?}");
+    let mut breaches = vec![];
+    for (room, may) in &walls {
+        let folder = root().join("src").join(room);
+        let mut files = vec![folder.with_extension("rs")];
+        if folder.is_dir() {
+            files.extend(rust_files(&format!("src/{room}")));
+        }
+        for file in files.iter().filter(|file| file.is_file()) {
+            let text = read(file);
+            for (index, line) in product(file, &text).lines().enumerate() {
+                let foreign = named(line).find(|other| {
+                    walls.contains_key(*other) && *other != room && !may.contains(*other)
+                });
+                if let Some(other) = foreign {
+                    let place = format!("{}:{}", file.display(), index + 1);
+                    breaches.push(format!("{place}: {room} uses {other}; the map grants {may:?}"));
+                }
+            }
+        }
+    }
+    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+}
+
+/// The part of a file that is no test: tests may build what they need from anywhere.
+fn product<'a>(file: &Path, text: &'a str) -> &'a str {
+    let inside = file.strip_prefix(root()).unwrap_or(file);
+    let is_test = inside.components().any(|part| {
+        let part = part.as_os_str();
+        part == "tests" || part == "tests.rs"
+    });
+    if is_test { "" } else { text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default() }
+}
+
+#[test]
+fn every_room_of_the_crate_is_on_the_map() {
+    let walls = walls();
+    let root = read("src/lib.rs");
+    let rooms = root.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    for room in rooms {
+        assert!(walls.contains_key(room), "`{room}` has no row in ARCHITECTURE.md");
+    }
+}
+
+#[test]
+fn rooms_are_used_one_per_line() {
+    for file in rust_files("src") {
+        assert!(
+            !read(&file).contains("use crate::{"),
+            "{}: one `use crate::ROOM` per line",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    let mut silent = vec![];
+    for file in ["src", "tests", "examples", "benches"].into_iter().flat_map(rust_files) {
+        let text = read(&file);
+        // An engine module begins with its notebook's head.
+        let mut lines = text.lines().filter(|line| {
+            !line.is_empty() && (!line.starts_with("//") || line.starts_with("//!"))
+        });
+        let first = lines.next().unwrap_or_default();
+        if !first.starts_with("//! ") {
+            silent.push(format!("{}: begins with {first:?}, not with `//!`", file.display()));
+        }
+    }
+    assert!(silent.is_empty(), "{}", silent.join("\n"));
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let reasons: BTreeSet<String> = table("Dependencies, each with its reason")
+        .iter()
+        .flat_map(|row| words(&row[1].replace('-', "_")).map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    for manifest in ["Cargo.toml", "src/tinytorch/Cargo.toml"] {
+        let manifest: toml::Table = read(manifest).parse().unwrap();
+        for kind in ["dependencies", "dev-dependencies"] {
+            for name in
+                manifest[kind].as_table().unwrap().keys().filter(|name| *name != "tinytorch")
+            {
+                let known = reasons.contains(&name.replace('-', "_"));
+                assert!(known, "{name} has no row in ARCHITECTURE.md: what is it for?");
+            }
+        }
+    }
+}
