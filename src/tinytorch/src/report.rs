@@ -261,15 +261,16 @@ impl From<String> for Value {
     }
 }
 
+/// JSON has no infinity and no NaN: such a number goes as a word.
 impl From<f64> for Value {
     fn from(number: f64) -> Self {
-        Self::Float(number)
+        if number.is_finite() { Self::Float(number) } else { Self::Text(number.to_string()) }
     }
 }
 
 impl From<f32> for Value {
     fn from(number: f32) -> Self {
-        Self::Float(f64::from(number))
+        Self::from(f64::from(number))
     }
 }
 
@@ -376,7 +377,11 @@ mod tests {
             Item::Table(Table {
                 title: "t".into(),
                 columns: vec![Column::plain("name"), Column::with_unit("time", "s")],
-                rows: vec![vec!["add".into(), Value::Spread { median: 2.0, low: 1.0, high: 3.0 }]],
+                rows: vec![
+                    vec!["add".into(), Value::Spread { median: 2.0, low: 1.0, high: 3.0 }],
+                    vec!["log".into(), f32::NEG_INFINITY.into()],
+                    vec!["sub".into(), f64::NAN.into()],
+                ],
                 origin: Origin::Measured,
             }),
             Item::Chart(Chart {
