@@ -36,22 +36,23 @@ pub struct ReLU;
 impl ReLU {
     /// `max(0, x)` for each element. Any shape in, the same shape out.
     ///
-    /// TODO: map each element to itself or to 0, whichever is larger.
+    /// TODO: let each element pass, except those below 0.
     ///
     /// APPROACH:
-    /// 1. `f32` has a method `max`.
-    /// 2. `x.map("relu", ...)` applies a closure to each element.
+    /// 1. `x.map("relu", ...)` applies a closure to each element.
+    /// 2. In the closure: below 0 becomes 0, everything else stays, NaN too.
     ///
     /// EXAMPLE: `[-2, 0, 3]` becomes `[0, 0, 3]`.
     ///
-    /// HINTS: the closure takes one `f32` and returns one.
+    /// HINTS: the closure takes one `f32` and returns one. `f32::max` would turn NaN into 0 and so hide
+    /// a mistake made elsewhere: ask `value < 0.0` instead.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         todo!("activations-relu")
     }
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-activations-relu", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Mixed, all negative, all positive; the shape stays.
+/// 🔬 Mixed, all negative, all positive; the shape stays, and so does NaN.
 #[test]
 fn test_unit_relu() {
     let mixed = ReLU.forward(&Tensor::new(&[-2.0, -0.5, 0.0, 0.5, 2.0, 100.0], &[2, 3]));
@@ -62,6 +63,7 @@ fn test_unit_relu() {
     let positive = ReLU.forward(&Tensor::full(&[5], 3.0));
     assert_eq!(positive.to_vec(), [3.0; 5], "everything positive passes");
     assert_eq!(ReLU.forward(&Tensor::new(&[], &[0, 4])).shape(), [0, 4], "an empty batch is fine");
+    assert!(ReLU.forward(&Tensor::scalar(f32::NAN)).item().is_nan(), "a NaN is not hidden");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "activations-sigmoid", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -77,7 +79,7 @@ pub struct Sigmoid;
 /// 1. For `x >= 0`: `e^-x` is at most 1, so `1 / (1 + e^-x)` is safe.
 /// 2. For `x < 0`: multiply above and below by `e^x` and get `e^x / (1 + e^x)`, which is safe.
 ///
-/// EXAMPLE: `sigmoid(0) = 0.5`; `sigmoid(-1000)` is 0 and not NaN.
+/// EXAMPLE: `sigmoid(0) = 0.5`; `sigmoid(-100)` is 3.8e-44, which an `f32` can hold, and not 0.
 ///
 /// HINTS: `x.exp()` is e to the x. A NaN should stay a NaN: both branches keep it.
 pub fn sigmoid(x: f32) -> f32 {
@@ -92,7 +94,7 @@ impl Sigmoid {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-activations-sigmoid", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 The middle, both ends, symmetry, order.
+/// 🔬 The middle, both ends, a tiny share, symmetry, order.
 #[test]
 fn test_unit_sigmoid() {
     use tinytorch::testing::assert_close;
@@ -103,6 +105,7 @@ fn test_unit_sigmoid() {
     assert_close(&y, &[0.0, 0.119_202_92, 0.5, 0.880_797_1, 1.0], 2e-7);
     assert!(y.iter().all(|value| (0.0..=1.0).contains(value)), "between 0 and 1: {y:?}");
     assert!(y[1] > 0.0 && y[3] < 1.0, "the ends are reached only far out");
+    assert!(sigmoid(-100.0) > 0.0, "e^100 overflows, but e^-100 is a number");
     assert!(sigmoid(f32::NAN).is_nan(), "a NaN is not hidden");
     for step in -40..40 {
         let x = step as f32 / 4.0;
@@ -341,27 +344,29 @@ pub fn analyze_activation_cost(out: &mut Reporter) {
 /// 📊 What happens to a signal after twenty layers?
 ///
 /// Purpose: see why the bend decides how deep a network can be. Measured: the spread (standard
-/// deviation) of the signal after each of 20 random layers of width 256, for each activation, and the
-/// share of units that a rectifier leaves at zero. Key insight: a sigmoid pulls everything towards one
-/// value, tanh keeps the sign but shrinks, the rectifier halves the energy unless the weights make up
-/// for it. Production context: He's initialisation (2015) doubles the variance for exactly this reason.
+/// deviation) of 64 rows after each of 20 random layers of width 256, for each activation; behind the
+/// last rectifier also the share of outputs at zero, and of units at zero for every row. Key insight: a
+/// sigmoid pulls everything towards one value, tanh shrinks slowly, the rectifier halves the energy in
+/// each layer unless the weights make up for it. Production context: He's initialisation (2015) doubles
+/// the variance of the weights for exactly this reason.
 pub fn analyze_depth(out: &mut Reporter) {
     const LAYERS: usize = 20;
     const WIDTH: usize = 256;
     type Bend = fn(&Tensor) -> Tensor;
-    let bends: [(&str, Bend); 4] = [
-        ("none", |x| x.clone()),
-        ("ReLU", |x| ReLU.forward(x)),
-        ("Sigmoid", |x| Sigmoid.forward(x)),
-        ("Tanh", |x| Tanh.forward(x)),
+    let bends: [(&str, f32, Bend); 5] = [
+        ("none", 1.0, |x| x.clone()),
+        ("ReLU", 1.0, |x| ReLU.forward(x)),
+        ("ReLU, weights of twice the variance", 2.0, |x| ReLU.forward(x)),
+        ("Sigmoid", 1.0, |x| Sigmoid.forward(x)),
+        ("Tanh", 1.0, |x| Tanh.forward(x)),
     ];
-    let mut dead = 0.0;
-    let series = bends.map(|(name, bend)| {
+    let (mut at_zero, mut silent) = (0.0, 0.0);
+    let series = bends.map(|(name, variance, bend)| {
         let mut rng = Rng::seeded(3);
         let mut x = Tensor::randn(&[64, WIDTH], &mut rng);
         let spreads = (0..=LAYERS).map(|depth| {
             if depth > 0 {
-                let scale = (1.0 / WIDTH as f32).sqrt();
+                let scale = (variance / WIDTH as f32).sqrt();
                 let weight = Tensor::randn(&[WIDTH, WIDTH], &mut rng) * scale;
                 x = bend(&x.matmul(&weight));
             }
@@ -369,8 +374,7 @@ pub fn analyze_depth(out: &mut Reporter) {
         });
         let series = Series::new(name, spreads.collect::<Vec<_>>());
         if name == "ReLU" {
-            dead =
-                x.to_vec().iter().filter(|&&value| value == 0.0).count() as f64 / x.numel() as f64;
+            (at_zero, silent) = (share_of_zeros(&x), share_of_zeros(&x.max_axis(0, false)));
         }
         series
     });
@@ -382,14 +386,21 @@ pub fn analyze_depth(out: &mut Reporter) {
         series: series.to_vec(),
         origin: Origin::Measured,
     });
-    out.measured("units at zero behind the last ReLU", 100.0 * dead, "%");
-    let ends = |index: usize| (series[index].points[0].y, series[index].points[LAYERS].y);
-    let (first, last) = ends(1);
+    out.measured("outputs at zero behind the last ReLU", 100.0 * at_zero, "%");
+    out.measured("units at zero for all 64 rows behind the last ReLU", 100.0 * silent, "%");
+    let shrunk = |index: usize| series[index].points[0].y / series[index].points[LAYERS].y;
+    out.measured("ReLU: spread at the start against the end", shrunk(1), "x");
     out.insight(format!(
         "These weights keep the spread where there is no bend. Behind {LAYERS} rectifiers it is {:.0} times \
-         smaller than at the start. Lesson 03 chooses the scale of weights.",
-        first / last
+         smaller than at the start; with weights of twice the variance, {:.1} times.",
+        shrunk(1),
+        shrunk(2)
     ));
+}
+
+/// The share of elements that are zero.
+fn share_of_zeros(x: &Tensor) -> f64 {
+    x.data().iter().filter(|&&value| value == 0.0).count() as f64 / x.numel() as f64
 }
 
 /// The standard deviation of all elements.

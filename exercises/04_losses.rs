@@ -249,7 +249,7 @@ fn test_unit_cross_entropy() {
 pub struct BinaryCrossEntropyLoss;
 
 impl BinaryCrossEntropyLoss {
-    /// How close to 0 and 1 a prediction may come before its logarithm is cut off.
+    /// How close to 0 and 1 a prediction may come: the logarithm of 0 is infinite.
     pub const EPSILON: f32 = 1e-7;
 }
 
@@ -306,7 +306,7 @@ fn test_unit_binary_cross_entropy() {
     assert!(loss(&[0.001, 0.999], &[1.0, 0.0]) > 5.0, "wrong and sure");
     assert_close(&[loss(&[0.9, 0.2], &[1.0, 0.0])], &[0.164_252], 1e-5);
     let edges = loss(&[0.0, 1.0], &[1.0, 0.0]);
-    assert!(edges.is_finite() && edges > 10.0, "0 and 1 are cut off before infinity: {edges}");
+    assert!(edges.is_finite() && edges > 10.0, "0 and 1 stay short of infinity: {edges}");
     let message = panic_message(|| loss(&[0.5, 1.5], &[1.0, 1.0]));
     assert!(message.starts_with("binary cross entropy: prediction 1 is 1.5"), "{message}");
     assert!(panic_message(|| loss(&[f32::NAN], &[1.0])).contains("NaN"));
@@ -396,9 +396,10 @@ pub fn analyze_loss_behaviour(out: &mut Reporter) {
 // %% nbgrader={"grade": false, "grade_id": "losses-analyze-stability", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// 📊 When does the formula from the book break?
 ///
-/// Purpose: see why `log_softmax` subtracts the maximum. Measured: the cross-entropy of a wrong, sure
-/// prediction for growing scores, once by `-ln(softmax)` written as in the book and once by this file.
-/// Key insight: `e^89` is more than an `f32` can hold, so the naive form is infinite or NaN from there.
+/// Purpose: see why `log_softmax` subtracts the maximum. Measured: the cross-entropy of scores `(s, 0)`
+/// for growing `s`, by `-ln(softmax)` written as in the book, by a softmax that subtracts the maximum,
+/// and by this file. Key insight: `e^89` is more than an `f32` can hold, so the book's form is infinite
+/// or NaN from there; a share smaller than an `f32` can hold becomes 0, whose logarithm is infinite too.
 /// Production context: frameworks offer `log_softmax` and cross-entropy on raw scores for this reason.
 pub fn analyze_numerical_stability(out: &mut Reporter) {
     let target = Tensor::ones(&[1]);
@@ -408,73 +409,75 @@ pub fn analyze_numerical_stability(out: &mut Reporter) {
         let powers = row.exp();
         let naive = (&powers / powers.sum_axis(1, true)).log().to_vec();
         let shifted = Softmax::LAST.forward(&row).log().to_vec();
-        (score, -naive[1], -shifted[1], CrossEntropyLoss.forward(&row, &target).item())
+        let stable = CrossEntropyLoss.forward(&row, &target).item();
+        [score, -naive[0], -naive[1], -shifted[1], stable]
     });
     out.table(Table {
-        title: "Cross-entropy of scores (s, 0) for class 1".into(),
-        columns: ["s", "-ln(softmax) by the book", "-ln(stable softmax)", "log_softmax"]
-            .map(Column::plain)
-            .to_vec(),
-        rows: results
-            .iter()
-            .map(|&(s, naive, shifted, stable)| {
-                vec![s.into(), naive.into(), shifted.into(), stable.into()]
-            })
-            .collect(),
+        title: "Cross-entropy of scores (s, 0)".into(),
+        columns: [
+            "s",
+            "book, class 0",
+            "book, class 1",
+            "shifted, class 1",
+            "log_softmax, class 1",
+        ]
+        .map(Column::plain)
+        .to_vec(),
+        rows: results.iter().map(|row| row.map(Into::into).to_vec()).collect(),
         origin: Origin::Measured,
     });
-    let broken = |pick: fn(&(f32, f32, f32, f32)) -> f32| {
-        results.iter().find(|result| !pick(result).is_finite()).map(|result| f64::from(result.0))
-    };
-    let first_broken = broken(|result| result.1);
-    out.measured("first score that breaks the book's form", first_broken.unwrap_or(f64::NAN), "");
-    let stable = broken(|result| result.3).is_none();
-    out.insight(format!(
-        "The book's form first fails at a score of {}; log_softmax {} up to 700. A stable softmax alone \
-         is not enough: its share of 0 has no logarithm.",
-        first_broken.map_or("none of these".into(), |score| score.to_string()),
-        if stable { "holds" } else { "fails too" }
-    ));
+    let first_broken = |column: usize| results.iter().find(|row| !row[column].is_finite());
+    for (name, column) in [("the book's form", 2), ("the shifted softmax", 3), ("log_softmax", 4)] {
+        match first_broken(column) {
+            Some(row) => out.measured(format!("{name}: first infinite at"), row[0].into(), ""),
+            None => out.insight(format!("{name} stays finite up to 700.")),
+        }
+    }
+    out.insight("A stable softmax alone is not enough: a share that became 0 has no logarithm.");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "losses-analyze-memory", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// 📊 What does a loss cost in memory?
 ///
 /// Purpose: know which part of a step fills the memory. Measured: the peak while the cross-entropy of
-/// `(B, 1000)` scores is computed, by a counting allocator. Key insight: the temporary tables are as
-/// large as the scores, several times over; they grow with rows times classes. Production context: with
-/// a vocabulary of 50,000 the loss can need more memory than the layer before it.
+/// `(B, C)` scores is computed, by a counting allocator. Key insight: the temporary tables are as large
+/// as the scores, several times over; they grow with rows times classes. Production context: with a
+/// vocabulary of 50,000 the loss can need more memory than the layer before it.
 pub fn analyze_loss_memory(out: &mut Reporter) {
     let mut rng = Rng::seeded(2);
-    let rows = [32, 128, 512, 1024].map(|batch| {
-        let scores = Tensor::randn(&[batch, 1000], &mut rng);
-        let classes: Vec<f32> = (0..batch).map(|_| rng.below(1000) as f32).collect();
-        let target = Tensor::new(&classes, &[batch]);
-        let (_, used) = memory(|| CrossEntropyLoss.forward(&scores, &target));
-        (batch, scores.nbytes(), used.map(|used| used.peak))
-    });
-    let peak = |peak: Option<usize>| peak.map_or("not counted".into(), |peak| peak.into());
-    out.table(Table {
-        title: "Cross-entropy over 1,000 classes".into(),
-        columns: vec![
-            Column::plain("rows"),
-            Column::with_unit("scores", "B"),
-            Column::with_unit("peak of the loss", "B"),
-        ],
-        rows: rows
-            .iter()
-            .map(|&(batch, scores, used)| vec![batch.into(), scores.into(), peak(used)])
-            .collect(),
-        origin: Origin::Measured,
-    });
-    let (_, scores, used) = rows[3];
-    if let Some(used) = used {
-        let share = used as f64 / scores as f64;
-        out.measured("peak of the loss against its scores", share, "x");
-        out.insight(format!(
-            "While it is computed, the loss needs {share:.1} times the memory of the scores themselves."
-        ));
+    let (mut rows, mut curves, mut share) = (vec![], vec![], 0.0);
+    for classes in [10, 100, 1000] {
+        let mut curve = vec![];
+        for batch in [32, 128, 512, 1024] {
+            let scores = Tensor::randn(&[batch, classes], &mut rng);
+            let targets: Vec<f32> = (0..batch).map(|_| rng.below(classes) as f32).collect();
+            let target = Tensor::new(&targets, &[batch]);
+            let Some(used) = memory(|| CrossEntropyLoss.forward(&scores, &target)).1 else {
+                out.insight(
+                    "This program counts no bytes; the tutor's own run of this analysis does.",
+                );
+                return;
+            };
+            let (bytes, peak) = (scores.nbytes(), used.peak);
+            share = peak as f64 / bytes as f64;
+            rows.push(vec![classes.into(), batch.into(), bytes.into(), peak.into(), share.into()]);
+            curve.push((batch as f64, peak as f64));
+        }
+        curves.push(Series::new(format!("{classes} classes"), curve));
     }
+    let columns = [
+        ("classes", ""),
+        ("rows", ""),
+        ("scores", "B"),
+        ("peak of the loss", "B"),
+        ("against scores", "x"),
+    ];
+    out.measured_table("Memory while a cross-entropy is computed", &columns, rows);
+    out.measured_chart("Peak by rows", Axis::log("rows", ""), Axis::log("peak", "B"), curves);
+    out.measured("peak of the loss against its scores, 1,024 x 1,000", share, "x");
+    out.insight(format!(
+        "While it is computed, the loss needs {share:.1} times the memory of the scores themselves."
+    ));
 }
 
 // %% nbgrader={"grade": false, "grade_id": "losses-main", "locked": true, "schema_version": 3, "solution": false, "task": false}

@@ -81,7 +81,7 @@ pub struct Sigmoid;
 /// 1. For `x >= 0`: `e^-x` is at most 1, so `1 / (1 + e^-x)` is safe.
 /// 2. For `x < 0`: multiply above and below by `e^x` and get `e^x / (1 + e^x)`, which is safe.
 ///
-/// EXAMPLE: `sigmoid(0) = 0.5`; `sigmoid(-1000)` is 0 and not NaN.
+/// EXAMPLE: `sigmoid(0) = 0.5`; `sigmoid(-100)` is 3.8e-44, which an `f32` can hold, and not 0.
 ///
 /// HINTS: `x.exp()` is e to the x. A NaN should stay a NaN: both branches keep it.
 pub fn sigmoid(x: f32) -> f32 {
@@ -103,7 +103,7 @@ impl Sigmoid {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-activations-sigmoid", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 The middle, both ends, symmetry, order.
+/// 🔬 The middle, both ends, a tiny share, symmetry, order.
 #[test]
 fn test_unit_sigmoid() {
     use tinytorch::testing::assert_close;
@@ -114,6 +114,7 @@ fn test_unit_sigmoid() {
     assert_close(&y, &[0.0, 0.119_202_92, 0.5, 0.880_797_1, 1.0], 2e-7);
     assert!(y.iter().all(|value| (0.0..=1.0).contains(value)), "between 0 and 1: {y:?}");
     assert!(y[1] > 0.0 && y[3] < 1.0, "the ends are reached only far out");
+    assert!(sigmoid(-100.0) > 0.0, "e^100 overflows, but e^-100 is a number");
     assert!(sigmoid(f32::NAN).is_nan(), "a NaN is not hidden");
     for step in -40..40 {
         let x = step as f32 / 4.0;

@@ -50,7 +50,7 @@ pub trait Layer: Any + Send {
         vec![]
     }
 
-    /// What it remembers besides its parameters and no gradient changes, as copies: running means,
+    /// What it remembers besides its parameters without learning it, as copies: running means,
     /// say. Most layers remember nothing.
     fn buffers(&self) -> Vec<Tensor> {
         vec![]
@@ -542,7 +542,7 @@ pub fn analyze_layer_memory(out: &mut Reporter) {
 /// Purpose: see what a batch buys, and what it does not. Measured: the time of one forward pass through a
 /// small and a large layer for batches from 1 to 512, as median and quartiles; operations are counted as
 /// 2 x batch x in x out. Key insight: every call has a fixed price (checks, allocation), which a batch
-/// shares out among its rows; a layer so large that the price is lost in it gains nothing in this engine.
+/// shares out among its rows; a layer so large that the price is lost in it gains little in this engine.
 /// Production context: libraries also reuse a weight for many rows while it is in a register, so that
 /// large layers gain as well (lesson 18), and servers wait some milliseconds to collect requests.
 pub fn analyze_layer_performance(out: &mut Reporter) {
