@@ -265,9 +265,10 @@ fn test_unit_softmax() {
     assert_close(&y.to_vec(), &[0.090_030_57, 0.244_728_48, 0.665_240_94], 1e-6);
     assert_eq!(y.argmax_axis(0), [2], "the largest score has the largest share");
 
-    let scores = Tensor::new(&[1000.0, 1001.0, 1002.0, -1000.0, 0.0, 1000.0], &[2, 3]);
+    let scores = Tensor::new(&[1000.0, 1001.0, 1002.0, -2000.0, -1000.0, -1000.0], &[2, 3]);
     let rows = Softmax::LAST.forward(&scores);
     assert_close(&rows.to_vec()[..3], &y.to_vec(), 1e-6);
+    assert_eq!(rows.to_vec()[3..], [0.0, 0.5, 0.5], "each row has its own largest score");
     assert_close(&rows.sum_axis(1, false).to_vec(), &[1.0, 1.0], 1e-6);
     assert!(rows.to_vec().iter().all(|share| (0.0..=1.0).contains(share)));
 
