@@ -3,6 +3,7 @@
 pub mod curriculum;
 pub mod explore;
 pub mod failure;
+pub mod framework;
 pub mod lab;
 pub mod progress;
 pub mod report;
