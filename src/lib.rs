@@ -2,6 +2,7 @@
 
 pub mod curriculum;
 pub mod failure;
+pub mod framework;
 pub mod lab;
 pub mod progress;
 pub mod report;
