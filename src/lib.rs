@@ -1,5 +1,6 @@
 //! The rooms of the tutor, in the order in which data flows through them. `ARCHITECTURE.md` is the map.
 
+pub mod cli;
 pub mod curriculum;
 pub mod failure;
 pub mod framework;
