@@ -1,8 +1,10 @@
 //! The rooms of the tutor, in the order in which data flows through them. `ARCHITECTURE.md` is the map.
 
+pub mod cli;
 pub mod curriculum;
 pub mod explore;
 pub mod failure;
+pub mod framework;
 pub mod lab;
 pub mod progress;
 pub mod report;

@@ -193,6 +193,24 @@ pub fn replace(text: &str, grade_id: &str, cell: &str) -> String {
     parse(text).iter().map(swap).collect()
 }
 
+/// The learner's text with every locked cell that the reference knows in its original form; one that
+/// is gone stands at the end.
+#[must_use]
+pub fn with_locked(text: &str, reference: &str) -> String {
+    let originals: Vec<Cell> = parse(reference).into_iter().filter(Cell::is_locked).collect();
+    let mut missing = originals.clone();
+    let restore = |cell: &Cell<'_>| {
+        let known = originals.iter().find(|original| original.grade_id == cell.grade_id);
+        missing.retain(|original| original.grade_id != cell.grade_id);
+        known
+            .filter(|_| cell.grade_id.is_some())
+            .map_or(cell.text, |original| original.text)
+            .to_owned()
+    };
+    let restored: Vec<String> = parse(text).iter().map(restore).collect();
+    restored.into_iter().chain(missing.iter().map(|cell| cell.text.to_owned())).collect()
+}
+
 /// Part of a solution cell's doc comment: `TODO`, `APPROACH`, `EXAMPLE`, `HINTS`. The lines under
 /// the heading, without comment signs, up to the next heading or the end of the comment.
 #[must_use]

@@ -2,11 +2,10 @@
 //! doing it again. Needs no network. Beside the exercises lie the engine's sources, so that plain cargo
 //! and rust-analyzer understand the folder.
 
-use super::{Lab, atomic, paths::MARK};
-use crate::curriculum::{MODULES, cells};
+use super::{Lab, atomic, package, paths::MARK};
+use crate::curriculum::{MODULES, Module, cells};
 use crate::failure::Failure;
 use std::path::Path;
-use tinytorch::sources;
 
 /// What the exercises hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,20 +66,12 @@ fn mark() -> String {
 }
 
 impl Lab {
-    /// Writes the engine and a Cargo workspace around it, for cargo and rust-analyzer. These files are
-    /// the tutor's: they are brought up to date, the learner's are not touched.
+    /// Writes the engine and a Cargo workspace around it, for cargo and rust-analyzer. The engine's files
+    /// are the tutor's: they are brought up to date. The learner's are not touched.
     fn write_package(&self) -> Result<(), Failure> {
         let engine = self.own().join("engine");
-        let source = |name: &str| engine.join("src").join(name);
-        atomic::write(&source("lib.rs"), sources::ROOT.as_bytes())?;
-        for (name, text) in sources::MODULES {
-            atomic::write(&source(&format!("{name}.rs")), text.as_bytes())?;
-        }
-        for (name, text) in sources::SUPPORT {
-            atomic::write(&source(name), text.as_bytes())?;
-        }
-        for (name, bytes) in sources::DATA {
-            atomic::write(&source(name), bytes)?;
+        for (path, bytes) in package::files(|module| module.reference().to_owned()) {
+            atomic::write(&engine.join(path), &bytes)?;
         }
         for (name, text) in sources::MILESTONES {
             let program = engine.join("milestones").join(format!("{name}.rs"));
@@ -100,13 +91,16 @@ members = [\".tinytorch/engine\"]
 resolver = \"3\"
 ";
 
-/// The engine's manifest without what only its own development needs: tests' crates, benchmarks.
+/// The engine's manifest with every exercise of the lab as an example.
 fn engine_manifest() -> String {
-    let mut manifest: toml::Table = sources::MANIFEST.parse().unwrap_or_default();
-    for key in ["dev-dependencies", "bench", "test"] {
-        manifest.remove(key);
-    }
-    manifest.to_string()
+    let example = |module: &Module| {
+        let path = format!("../../exercises/{}.rs", module.slug());
+        let fields = [("name", module.slug()), ("path", path)];
+        let fields = fields.map(|(key, value)| (key.to_owned(), toml::Value::String(value)));
+        toml::Value::Table(fields.into_iter().chain([("test".to_owned(), true.into())]).collect())
+    };
+    let examples = toml::Value::Array(MODULES.iter().map(example).collect());
+    package::manifest([("example".to_owned(), examples)].into_iter().collect())
 }
 
 #[cfg(test)]

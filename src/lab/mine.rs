@@ -6,7 +6,7 @@ use super::{Lab, atomic};
 use crate::curriculum::{MODULES, Module, ModuleId};
 use crate::failure::Failure;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 impl Lab {
     /// The text of each completed module.
@@ -34,7 +34,23 @@ impl Lab {
     /// # Errors
     /// When the lab cannot be written; then the earlier link stays.
     pub fn complete(&self, module: &Module, text: &str) -> Result<(), Failure> {
-        atomic::write(&self.mine(module), text.as_bytes())
+        atomic::write(&self.mine(module), text.as_bytes())?;
+        // A new text has a new chance; until it is proven, a refusal of the old one would mislead.
+        remove(&self.refusal(module))
+    }
+
+    /// Remembers why later modules cannot stand on the module's completed text.
+    ///
+    /// # Errors
+    /// When the lab cannot be written.
+    pub fn refuse(&self, module: &Module, reason: &str) -> Result<(), Failure> {
+        atomic::write(&self.refusal(module), reason.as_bytes())
+    }
+
+    /// Why later modules cannot stand on the module's completed text; `None` when they can.
+    #[must_use]
+    pub fn refused(&self, id: ModuleId) -> Option<String> {
+        std::fs::read_to_string(self.refusal(Module::by_id(id)?)).ok()
     }
 
     /// Makes the reference the module's link again.
@@ -42,19 +58,27 @@ impl Lab {
     /// # Errors
     /// When the lab cannot be written.
     pub fn forget(&self, module: &Module) -> Result<(), Failure> {
-        let path = self.mine(module);
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Failure::io("remove", &path, &error))
-            }
-            _ => Ok(()),
-        }
+        remove(&self.mine(module))?;
+        remove(&self.refusal(module))
     }
 
     /// Where a completed module's text lies.
     #[must_use]
     pub fn mine(&self, module: &Module) -> PathBuf {
         self.own().join("mine").join(format!("{}.rs", module.slug()))
+    }
+
+    fn refusal(&self, module: &Module) -> PathBuf {
+        self.mine(module).with_extension("refused")
+    }
+}
+
+fn remove(path: &Path) -> Result<(), Failure> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::io("remove", path, &error))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -5,6 +5,7 @@ pub mod atomic;
 mod create;
 mod exercise;
 mod mine;
+pub mod package;
 mod paths;
 mod reset;
 

@@ -7,6 +7,7 @@ use super::process::{Lines, Next, Process, command};
 use super::store::Store;
 use super::toolchain::Toolchain;
 use super::{Cancel, Stop};
+use crate::LOCK;
 use crate::failure::Failure;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -19,7 +20,6 @@ use std::thread;
 use std::time::Duration;
 use tinytorch::sources;
 
-const LOCK: &str = include_str!("../../Cargo.lock");
 /// Long enough for a slow disk; the build can be cancelled at any time.
 const LIMIT: Duration = Duration::from_secs(1800);
 /// What decides how the base is compiled, apart from the sources.

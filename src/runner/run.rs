@@ -84,6 +84,12 @@ impl Runner {
         Ok(Self { store, toolchain, sources, limits: Limits::default() })
     }
 
+    /// The compiler's name and version, in its own words.
+    #[must_use]
+    pub fn toolchain(&self) -> String {
+        self.toolchain.version.lines().next().unwrap_or_default().to_owned()
+    }
+
     /// The same runner with other time limits.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {

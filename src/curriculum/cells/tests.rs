@@ -78,6 +78,16 @@ fn a_cell_can_be_put_back() {
 }
 
 #[test]
+fn locked_cells_come_back_and_the_learners_stay() {
+    let edited = FILE.replace("assert_eq!(add(1, 2), 3);", "").replace("a + b", "b + a");
+    let restored = with_locked(&edited, FILE);
+    assert_eq!(restored, FILE.replace("a + b", "b + a"));
+    let cells = parse(FILE);
+    let without = FILE.replace(cells[4].text, "");
+    assert_eq!(tests(&with_locked(&without, FILE)), ["test_unit_add"]);
+}
+
+#[test]
 fn parts_of_the_comment_are_found() {
     let cells = parse(FILE);
     assert_eq!(section(&cells[3], "TODO").unwrap(), ["add the two numbers"]);

@@ -1,0 +1,66 @@
+//! `analyze`: measure, optimised. Items are written as they are reported.
+
+use super::arguments::{AnalyzeArguments, Format};
+use super::check::Bench;
+use super::context::Context;
+use super::output::Output;
+use crate::curriculum::{Module, cells};
+use crate::failure::Failure;
+use crate::report::{ModuleReport, human, json};
+use crate::runner::event::{RunEvent, RunKind, Verdict};
+use tinytorch::report::Item;
+
+/// Returns whether every analysis ended well.
+pub fn run(
+    context: &Context,
+    arguments: &AnalyzeArguments,
+    out: &mut Output,
+) -> Result<bool, Failure> {
+    let module = Module::named(&arguments.module)?;
+    let only = chosen(module, arguments.name.as_deref())?;
+    let bench = Bench::open(context, arguments.solution)?;
+    let (file, text) = bench.text(module).map_err(Failure::unmet)?;
+    let json = arguments.format == Format::Json;
+    let report = bench.report(module, RunKind::Analysis, only, file, &text, &mut |event| {
+        if let RunEvent::Reported { analysis, item } = event
+            && json
+            && !matches!(item, Item::Progress(_))
+        {
+            out.line(json::item(analysis, item));
+        }
+    })?;
+    Ok(conclude(&report, json, out))
+}
+
+/// Writes what is left to write, and returns whether everything ended well.
+pub fn conclude(report: &ModuleReport, json: bool, out: &mut Output) -> bool {
+    let mut well = report.compiles == Some(true) && !report.analyses.is_empty();
+    if json {
+        report.diagnostics.iter().for_each(|diagnostic| out.line(json::to_line(diagnostic)));
+    } else {
+        let colour = out.colour();
+        report.notices.iter().for_each(|notice| out.line(human::notice(notice)));
+        report.diagnostics.iter().for_each(|d| out.line(human::diagnostic(d, colour)));
+        report.analyses.iter().for_each(|analysis| out.line(human::analysis(analysis, colour)));
+    }
+    for analysis in &report.analyses {
+        let ended = analysis.ended.as_ref().map(|result| &result.verdict);
+        if ended != Some(&Verdict::Passed) {
+            well = false;
+            if json && let Some(result) = &analysis.ended {
+                out.line(json::to_line(result));
+            }
+        }
+    }
+    well
+}
+
+fn chosen(module: &Module, name: Option<&str>) -> Result<Vec<String>, Failure> {
+    let Some(name) = name else { return Ok(vec![]) };
+    let known = cells::analyses(module.reference());
+    let meant = known.iter().find(|known| *known == name || known.strip_prefix("analyze_") == Some(name));
+    meant.map(|name| vec![name.clone()]).ok_or_else(|| {
+        Failure::usage(format!("{} has no analysis \"{name}\"", module.slug()))
+            .hint(format!("It has {}.", known.join(", ")))
+    })
+}

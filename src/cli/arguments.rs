@@ -1,0 +1,219 @@
+//! What can be typed. Pure: parsing touches nothing.
+
+use crate::framework::Engine;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Learn how machine-learning systems work by building one.
+///
+/// Without a command: opens the tutor in the lab of this folder.
+#[derive(Debug, Parser)]
+#[command(name = "tinytorch-tutor", version, max_term_width = 100)]
+pub struct Arguments {
+    /// What to do; without it the tutor opens.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// The lab, instead of the one that this folder is in.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub lab: Option<PathBuf>,
+
+    /// Where compiled modules are kept, instead of the user's cache folder.
+    #[arg(long, global = true, value_name = "DIR", env = "TINYTORCH_CACHE")]
+    pub cache: Option<PathBuf>,
+
+    /// Whose framework later modules run on.
+    #[arg(long, global = true, value_name = "WHOSE")]
+    pub engine: Option<Engine>,
+
+    /// Open the tutor at this module.
+    #[arg(long, value_name = "MODULE")]
+    pub module: Option<String>,
+}
+
+/// What to do without a screen.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the modules, what they stand on, and how they stand.
+    List(ListArguments),
+    /// Compile exercises and run their tests. Exit code 0: all pass.
+    Check(CheckArguments),
+    /// Measure: run the analyses of a module, optimised.
+    Analyze(AnalyzeArguments),
+    /// Show the next hint for an exercise.
+    Hint(CellArguments),
+    /// Show the reference solution.
+    Solution(CellArguments),
+    /// Put exercises back to where they began; a backup is kept.
+    Reset(ModulesArguments),
+    /// Make a lab. Needs no network.
+    Init(InitArguments),
+    /// Open the tutor at a module.
+    Start {
+        /// The module.
+        module: String,
+    },
+    /// Open the tutor where you left it.
+    Resume,
+    /// Make your file of a module the one that later modules run on.
+    Complete(ModulesArguments),
+    /// Write your framework as an ordinary Cargo package.
+    Export(ExportArguments),
+    /// The milestones: networks of history, trained by your framework.
+    #[command(subcommand)]
+    Milestone(MilestoneCommand),
+    /// Check every module against the ten patterns.
+    Audit(FormatArguments),
+    /// Show what this machine has and lacks, and the mend.
+    Doctor(FormatArguments),
+    /// For authors of lessons.
+    #[command(subcommand)]
+    Author(AuthorCommand),
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs: one JSON value per line.
+    Json,
+}
+
+/// How checks are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum CheckFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs: one JSON value per line, one line per module.
+    Json,
+    /// For continuous integration: JUnit XML.
+    Junit,
+}
+
+/// Arguments of `list`.
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// How to write it.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Arguments of commands that only report.
+#[derive(Debug, Args)]
+pub struct FormatArguments {
+    /// How to write it.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// Modules by number, name or both: 1, tensor, 01_tensor. Without any: all.
+    pub modules: Vec<String>,
+    /// Check the reference solutions instead of your files.
+    #[arg(long)]
+    pub solution: bool,
+    /// How to write it.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: CheckFormat,
+}
+
+/// Arguments of `analyze`.
+#[derive(Debug, Args)]
+pub struct AnalyzeArguments {
+    /// The module.
+    pub module: String,
+    /// One analysis; without it, all of the module.
+    pub name: Option<String>,
+    /// Measure the reference solution instead of your file.
+    #[arg(long)]
+    pub solution: bool,
+    /// How to write it.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Arguments of commands about one cell.
+#[derive(Debug, Args)]
+pub struct CellArguments {
+    /// The module.
+    pub module: String,
+    /// The cell: tensor-add. Without it, the first that is not solved, or all.
+    pub cell: Option<String>,
+    /// How to write it.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Arguments of commands about modules.
+#[derive(Debug, Args)]
+pub struct ModulesArguments {
+    /// Modules by number, name or both.
+    #[arg(required = true)]
+    pub modules: Vec<String>,
+    /// How to write it.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub struct InitArguments {
+    /// The folder to make.
+    pub folder: PathBuf,
+    /// Fill the exercises with the reference solutions.
+    #[arg(long)]
+    pub solved: bool,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArguments {
+    /// The folder to make.
+    pub folder: PathBuf,
+}
+
+/// What to do with milestones.
+#[derive(Debug, Subcommand)]
+pub enum MilestoneCommand {
+    /// Show the milestones and what they need.
+    List(FormatArguments),
+    /// Show the story of one.
+    Info {
+        /// The milestone: 1986, mlp or 1986_mlp.
+        milestone: String,
+    },
+    /// Train it. Exit code 0: the measured figures pass.
+    Run {
+        /// The milestone: 1986, mlp or 1986_mlp.
+        milestone: String,
+        /// How to write it.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+        /// Also run it on the reference, and show both side by side.
+        #[arg(long)]
+        compare: bool,
+    },
+}
+
+/// What authors do.
+#[derive(Debug, Subcommand)]
+pub enum AuthorCommand {
+    /// Write the starters of exercises anew from the engine's sources.
+    Generate {
+        /// Modules by number, name or both. Without any: all.
+        modules: Vec<String>,
+        /// Also replace exercises that hold solutions; a backup is kept.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Print a lesson and an engine module to begin with.
+    New {
+        /// The module's number and name: 21_serving.
+        slug: String,
+    },
+}

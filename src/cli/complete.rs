@@ -1,0 +1,94 @@
+//! `complete`: the learner's file becomes the link that later modules run on. `export`: the whole
+//! framework as a package.
+
+use super::arguments::{ExportArguments, Format, ModulesArguments};
+use super::context::{Context, named};
+use super::output::Output;
+use crate::curriculum::Module;
+use crate::failure::Failure;
+use crate::framework::{self, Completed, Step};
+use crate::report::figures::figure;
+use crate::report::{human, json};
+use crate::runner::Cancel;
+use serde::Serialize;
+
+/// Succeeds when every named module is the learner's link now, and stands.
+pub fn run(
+    context: &Context,
+    arguments: &ModulesArguments,
+    out: &mut Output,
+) -> Result<bool, Failure> {
+    let modules = named(&arguments.modules)?;
+    let lab = context.lab()?;
+    let runner = context.runner()?;
+    let mut all = true;
+    for module in modules {
+        let json = arguments.format == Format::Json;
+        let completed = framework::complete(
+            &runner,
+            &lab,
+            module,
+            &Cancel::default(),
+            &mut |step| {
+                if !json {
+                    tell(&step, out);
+                }
+            },
+        )?;
+        all &= completed == Completed::Yes;
+        if json {
+            out.line(json::to_line(&Ended { module: module.slug(), completed: &completed }));
+        } else {
+            conclude(module, &completed, out);
+        }
+    }
+    Ok(all)
+}
+
+#[derive(Serialize)]
+struct Ended<'a> {
+    module: String,
+    #[serde(flatten)]
+    completed: &'a Completed,
+}
+
+fn tell(step: &Step, out: &mut Output) {
+    let slug = |id| Module::by_id(id).map(Module::slug).unwrap_or_default();
+    match step {
+        Step::Rebuilt { module, took } => {
+            let took = figure(took.as_secs_f64(), "s");
+            out.line(format!("  {} is ready again ({took})", slug(*module)));
+        }
+        Step::Proving { module } => out.line(format!("  {} is checked on it", slug(*module))),
+        Step::Check(_) | Step::Swapped => {}
+    }
+}
+
+fn conclude(module: &Module, completed: &Completed, out: &mut Output) {
+    let slug = module.slug();
+    match completed {
+        Completed::Yes => out.line(format!("{slug}: later modules run on your code now")),
+        Completed::StandsIn { reason } => out.line(format!(
+            "{slug}: your code passes its own tests, but the reference stands in for it: {reason}"
+        )),
+        Completed::NotYet(report) => {
+            out.text(&human::check(report, &slug, out.colour()));
+            out.line(format!("{slug}: not completed; your engine is as it was"));
+        }
+        Completed::Cancelled => out.line(format!("{slug}: stopped")),
+    }
+}
+
+/// Succeeds when the package is written.
+pub fn export(
+    context: &Context,
+    arguments: &ExportArguments,
+    out: &mut Output,
+) -> Result<bool, Failure> {
+    framework::export(&context.lab()?, &arguments.folder)?;
+    out.line(format!(
+        "{} holds your framework. Try it:\n  cd {0} && cargo test --offline",
+        arguments.folder.display()
+    ));
+    Ok(true)
+}

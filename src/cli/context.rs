@@ -1,0 +1,109 @@
+//! What commands share: the lab, the cache, the runner, the store. Each is opened when first needed.
+
+use super::Arguments;
+use crate::curriculum::{MODULES, Module};
+use crate::failure::Failure;
+use crate::framework::Engine;
+use crate::lab::Lab;
+use crate::progress::Store;
+use crate::runner::Runner;
+use std::path::PathBuf;
+
+/// Where a command works.
+#[derive(Debug, Clone)]
+pub struct Context {
+    lab: Option<PathBuf>,
+    cache: Option<PathBuf>,
+    /// Whose framework was asked for; `None` when nobody said.
+    pub engine: Option<Engine>,
+}
+
+impl Context {
+    /// From what was typed.
+    #[must_use]
+    pub fn new(arguments: &Arguments) -> Self {
+        Self {
+            lab: arguments.lab.clone(),
+            cache: arguments.cache.clone(),
+            engine: arguments.engine,
+        }
+    }
+
+    /// The lab.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn lab(&self) -> Result<Lab, Failure> {
+        match &self.lab {
+            Some(folder) => Lab::find(folder),
+            None => {
+                let here = std::env::current_dir().map_err(|error| {
+                    Failure::environment(format!("failed to find the current folder: {error}"))
+                })?;
+                Lab::find(&here)
+            }
+        }
+    }
+
+    /// Where compiled modules are kept: the option, else `XDG_CACHE_HOME`, else `~/.cache`.
+    ///
+    /// # Errors
+    /// When no folder can be told.
+    pub fn cache(&self) -> Result<PathBuf, Failure> {
+        if let Some(cache) = &self.cache {
+            return std::path::absolute(cache).map_err(|e| Failure::io("find", cache, &e));
+        }
+        let of = |name: &str| {
+            std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+        };
+        let folder = of("XDG_CACHE_HOME").or_else(|| of("HOME").map(|home| home.join(".cache")));
+        folder.map(|folder| folder.join("tinytorch-tutor")).ok_or_else(|| {
+            Failure::environment("there is no folder for compiled modules: HOME is not set")
+                .hint("Name one with `--cache DIR`.")
+        })
+    }
+
+    /// The runner.
+    ///
+    /// # Errors
+    /// When the toolchain or the cache cannot be used.
+    pub fn runner(&self) -> Result<Runner, Failure> {
+        Runner::new(self.cache()?)
+    }
+
+    /// The lab's store, with a warning on standard error when it had to be set aside.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    #[expect(clippy::print_stderr, reason = "a warning beside the output of a command")]
+    pub fn store(&self, lab: &Lab) -> Result<Store, Failure> {
+        std::fs::create_dir_all(lab.own())
+            .map_err(|error| Failure::io("make the folder", &lab.own(), &error))?;
+        let (store, set_aside) = Store::open(&lab.store())?;
+        if let Some(aside) = set_aside {
+            eprintln!(
+                "warning: the progress store was damaged ({}); it is kept as \"{}\", and a new one was begun",
+                aside.reason,
+                aside.kept_as.display()
+            );
+        }
+        Ok(store)
+    }
+
+    /// The engine that was asked for; the learner's own when nobody said.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        self.engine.unwrap_or_default()
+    }
+}
+
+/// The modules that were named; all of them when none was.
+///
+/// # Errors
+/// When a name is unknown.
+pub fn named(words: &[String]) -> Result<Vec<&'static Module>, Failure> {
+    if words.is_empty() {
+        return Ok(MODULES.iter().collect());
+    }
+    words.iter().map(|word| Module::named(word)).collect()
+}

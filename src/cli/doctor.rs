@@ -1,0 +1,123 @@
+//! `doctor`: what this machine has and lacks, each with its mend.
+
+use super::arguments::{Format, FormatArguments};
+use super::context::Context;
+use super::output::Output;
+use crate::curriculum::ModuleId;
+use crate::failure::Failure;
+use crate::report::json;
+use crate::runner::{Cancel, Links};
+use crate::watch::{self, Change, Kind};
+use serde::Serialize;
+use std::io::IsTerminal;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+#[derive(Serialize)]
+struct Finding {
+    what: &'static str,
+    well: bool,
+    found: String,
+    mend: Vec<String>,
+}
+
+impl Finding {
+    fn well(what: &'static str, found: impl Into<String>) -> Self {
+        Self { what, well: true, found: found.into(), mend: vec![] }
+    }
+
+    fn lacking(what: &'static str, failure: Failure) -> Self {
+        Self { what, well: false, found: failure.message, mend: failure.hints }
+    }
+}
+
+/// Returns whether nothing is lacking.
+pub fn run(context: &Context, arguments: &FormatArguments, out: &mut Output) -> Result<bool, Failure> {
+    let findings =
+        [toolchain(context), build(context), lab(context), store(context), saves(), terminal()];
+    for finding in &findings {
+        match arguments.format {
+            Format::Json => out.line(json::to_line(finding)),
+            Format::Human => {
+                let word = if finding.well { "ok     " } else { "lacking" };
+                out.line(format!("{word} {}: {}", finding.what, finding.found));
+                finding.mend.iter().for_each(|mend| out.line(format!("        {mend}")));
+            }
+        }
+    }
+    Ok(findings.iter().all(|finding| finding.well))
+}
+
+fn toolchain(context: &Context) -> Finding {
+    match context.runner() {
+        Ok(runner) => Finding::well("compiler", runner.toolchain()),
+        Err(failure) => Finding::lacking("compiler", failure),
+    }
+}
+
+/// Builds what every lesson stands on: crates, linker, disk and cache are tried for real.
+fn build(context: &Context) -> Finding {
+    let built = context.runner().and_then(|runner| {
+        runner.prepare(ModuleId(1), &Links::default(), &Cancel::default(), &mut |_| {})
+    });
+    match built.and_then(|()| context.cache()) {
+        Ok(cache) => Finding::well("engine", format!("builds, without network, in {}", cache.display())),
+        Err(failure) => Finding::lacking("engine", failure),
+    }
+}
+
+fn lab(context: &Context) -> Finding {
+    match context.lab() {
+        Ok(lab) => Finding::well("lab", lab.root().display().to_string()),
+        Err(failure) => Finding::lacking("lab", failure),
+    }
+}
+
+fn store(context: &Context) -> Finding {
+    match context.lab().and_then(|lab| context.store(&lab).map(|_| lab.store())) {
+        Ok(path) => Finding::well("progress", path.display().to_string()),
+        Err(failure) => Finding::lacking("progress", failure),
+    }
+}
+
+/// Writes a file in a folder of its own and waits for the news of it.
+fn saves() -> Finding {
+    let what = "saves";
+    let noticing = || -> Result<Kind, Failure> {
+        let folder = tempfile::tempdir().map_err(|error| {
+            Failure::environment(format!("failed to make a temporary folder: {error}"))
+        })?;
+        let (sink, changes) = channel();
+        let file = folder.path().join("exercise.rs");
+        let _watch = watch::start(vec![file], move |change| drop(sink.send(change)))?;
+        match changes.recv_timeout(Duration::from_secs(5)) {
+            Ok(Change::Noticing(kind)) => Ok(kind),
+            _ => Err(Failure::environment("the watcher gave no sign")),
+        }
+    };
+    match noticing() {
+        Ok(Kind::Native) => Finding::well(what, "the system tells of them"),
+        Ok(Kind::Polling(reason)) => {
+            Finding::well(what, format!("files are looked at twice a second: {reason}"))
+        }
+        Err(failure) => Finding::lacking(what, failure),
+    }
+}
+
+fn terminal() -> Finding {
+    let what = "terminal";
+    if !std::io::stdout().is_terminal() {
+        return Finding::well(what, "none here; every command works without one");
+    }
+    match crossterm::terminal::size() {
+        Ok((columns, rows)) if columns >= 60 && rows >= 20 => {
+            Finding::well(what, format!("{columns}x{rows}"))
+        }
+        Ok((columns, rows)) => Finding::lacking(
+            what,
+            Failure::environment(format!("{columns}x{rows} is small"))
+                .hint("The tutor needs 60x20: make the window larger."),
+        ),
+        Err(error) => Finding::lacking(what, Failure::environment(error.to_string())),
+    }
+}

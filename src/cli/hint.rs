@@ -1,0 +1,77 @@
+//! `hint`: one more step, from a nudge to nearly the code.
+
+use super::arguments::{CellArguments, Format};
+use super::context::Context;
+use super::output::Output;
+use crate::curriculum::cells::{self, CellKind};
+use crate::curriculum::lesson::Lesson;
+use crate::curriculum::{Module, lesson};
+use crate::failure::Failure;
+use crate::report::json;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Hint<'a> {
+    cell: &'a str,
+    number: usize,
+    of: usize,
+    hint: &'a str,
+}
+
+/// Succeeds when there was a hint to show.
+pub fn run(context: &Context, arguments: &CellArguments, out: &mut Output) -> Result<bool, Failure> {
+    let module = Module::named(&arguments.module)?;
+    let lab = context.lab()?;
+    let mut store = context.store(&lab)?;
+    let lesson = lab.read_lesson(module);
+    let cell = match &arguments.cell {
+        Some(cell) => known(module, &lesson, cell)?,
+        None => next(module, &lab.read_exercise(module).unwrap_or_default())?,
+    };
+    let hints = lesson.hints(&cell);
+    if hints.is_empty() {
+        return Err(Failure::unmet(format!("there are no hints for \"{cell}\"")));
+    }
+    // Behind the last hint stands the last hint again.
+    let shown = (store.hints_shown(module.id, &cell)? + 1).min(hints.len());
+    store.record_hint(module.id, &cell, shown)?;
+    let hint = &hints[shown - 1];
+    match arguments.format {
+        Format::Json => {
+            out.line(json::to_line(&Hint { cell: &cell, number: shown, of: hints.len(), hint }));
+        }
+        Format::Human => out.line(format!("{cell}, hint {shown} of {}:\n{hint}", hints.len())),
+    }
+    Ok(true)
+}
+
+/// The cell that was named, if the module has it.
+pub fn known(module: &Module, lesson: &Lesson, cell: &str) -> Result<String, Failure> {
+    let ids: Vec<&str> = lesson
+        .blocks
+        .iter()
+        .filter_map(|block| match block {
+            lesson::Block::Exercise { cell, .. } => Some(cell.as_str()),
+            _ => None,
+        })
+        .collect();
+    let long = format!("{}-{cell}", module.name);
+    let meant = ids.iter().find(|id| **id == cell || **id == long);
+    meant.map(|id| (*id).to_owned()).ok_or_else(|| {
+        Failure::usage(format!("{} has no exercise \"{cell}\"", module.slug()))
+            .hint(format!("It has {}.", ids.join(", ")))
+    })
+}
+
+/// The first cell that is not solved.
+fn next(module: &Module, text: &str) -> Result<String, Failure> {
+    let unsolved = cells::parse(text).into_iter().find(cells::Cell::is_unsolved);
+    let first = || {
+        let mut cells = cells::parse(module.reference()).into_iter();
+        cells.find(|cell| text.is_empty() && cell.kind == CellKind::Solution)
+    };
+    unsolved.or_else(first).and_then(|cell| cell.grade_id).ok_or_else(|| {
+        Failure::usage(format!("every exercise of {} has an answer", module.slug()))
+            .hint("Name the cell that you want a hint for: `tinytorch-tutor hint MODULE CELL`.")
+    })
+}

@@ -1,0 +1,20 @@
+//! `init`: make a lab.
+
+use super::arguments::InitArguments;
+use super::output::Output;
+use crate::curriculum::MODULES;
+use crate::failure::{Failure, count};
+use crate::lab::{Filled, create};
+
+/// Succeeds when the lab is whole.
+pub fn run(arguments: &InitArguments, out: &mut Output) -> Result<bool, Failure> {
+    let filled = if arguments.solved { Filled::Solutions } else { Filled::Starters };
+    let lab = create(&arguments.folder, filled)?;
+    out.line(format!(
+        "{} holds {}. Open it:\n  cd {} && tinytorch-tutor",
+        lab.root().display(),
+        count(MODULES.len(), "module"),
+        arguments.folder.display()
+    ));
+    Ok(true)
+}

@@ -1,0 +1,84 @@
+//! `list`: the modules, what they stand on, and how they stand.
+
+use super::arguments::{Format, ListArguments};
+use super::context::Context;
+use super::output::Output;
+use crate::curriculum::{MODULES, Module, cells};
+use crate::failure::Failure;
+use crate::framework::{Engine, Owner, owners};
+use crate::lab::Lab;
+use crate::progress::{Standing, Store};
+use crate::report::json;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Row {
+    number: u8,
+    name: String,
+    title: &'static str,
+    prerequisites: Vec<String>,
+    points: u32,
+    state: String,
+    passed: usize,
+    tests: usize,
+    completed: bool,
+}
+
+/// Always succeeds: a module that is not done is no failure of the list.
+pub fn run(context: &Context, arguments: &ListArguments, out: &mut Output) -> Result<bool, Failure> {
+    let lab = context.lab()?;
+    let store = context.store(&lab)?;
+    let owners = owners(&lab, Engine::Mine)?;
+    for module in MODULES {
+        let completed = matches!(
+            owners.get(&module.id),
+            Some(Owner::Learner | Owner::StandsIn { .. })
+        );
+        let row = row(module, &lab, &store, completed)?;
+        match arguments.format {
+            Format::Json => out.line(json::to_line(&row)),
+            Format::Human => out.line(human(&row)),
+        }
+    }
+    Ok(true)
+}
+
+fn row(module: &'static Module, lab: &Lab, store: &Store, completed: bool) -> Result<Row, Failure> {
+    let (state, passed) = match lab.read_exercise(module) {
+        Err(problem) => (format!("unreadable: {problem}"), 0),
+        Ok(text) => match store.standing(module.id, &text)? {
+            None if cells::starter(module.reference()) == text => ("not_started".to_owned(), 0),
+            None => ("unchecked".to_owned(), 0),
+            Some(Standing { current: false, .. }) => ("edited".to_owned(), 0),
+            Some(standing) => (standing.outcome, standing.passed),
+        },
+    };
+    let by_number = |number: &u8| MODULES.get(usize::from(*number)).map(Module::slug);
+    Ok(Row {
+        number: module.id.0,
+        name: module.slug(),
+        title: module.title,
+        prerequisites: module.prerequisites.iter().filter_map(by_number).collect(),
+        points: cells::parse(module.reference()).iter().map(|cell| cell.points).sum(),
+        state,
+        passed,
+        tests: cells::tests(module.reference()).len(),
+        completed,
+    })
+}
+
+fn human(row: &Row) -> String {
+    let state = match row.state.as_str() {
+        "passed" => "passes".to_owned(),
+        "unfinished" => format!("{} of {} tests pass", row.passed, row.tests),
+        "edited" => "edited since the last check".to_owned(),
+        "unchecked" => "not checked yet".to_owned(),
+        other => other.replace('_', " "),
+    };
+    let mine = if row.completed { ", in your engine" } else { "" };
+    let stands_on = match row.prerequisites.as_slice() {
+        [] => String::new(),
+        before => format!("  stands on {}", before.join(", ")),
+    };
+    format!("{:<16} {:>3} points  {state}{mine}{stands_on}", row.name, row.points)
+}

@@ -1,0 +1,62 @@
+//! Standard output: lines, colours where wanted, and a reader that may leave at any time.
+
+use crate::failure::Failure;
+use crate::report::human::Colour;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+/// Where lines go.
+pub struct Output {
+    writer: Box<dyn Write>,
+    colour: Colour,
+    error: Option<io::Error>,
+}
+
+impl Output {
+    /// Standard output. Coloured on a terminal, unless `NO_COLOR` is set.
+    #[must_use]
+    pub fn stdout() -> Self {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let coloured = io::stdout().is_terminal() && !plain;
+        let colour = if coloured { Colour::On } else { Colour::Off };
+        Self { writer: Box::new(io::stdout()), colour, error: None }
+    }
+
+    /// Whether lines may carry colours.
+    #[must_use]
+    pub fn colour(&self) -> Colour {
+        self.colour
+    }
+
+    /// Writes a line, or several.
+    pub fn line(&mut self, text: impl AsRef<str>) {
+        self.text(text.as_ref());
+        self.text("\n");
+    }
+
+    /// Writes text that ends its own lines.
+    pub fn text(&mut self, text: &str) {
+        if self.error.is_none() {
+            let written = self.writer.write_all(text.as_bytes()).and_then(|()| self.writer.flush());
+            self.error = written.err();
+        }
+    }
+
+    /// Whether the reader has left, so that nothing more needs to be computed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.error.is_some()
+    }
+
+    /// Says whether everything arrived. A reader that left early had enough: that is no error.
+    ///
+    /// # Errors
+    /// When the output could not be written, for example on a full disk.
+    pub fn finish(self) -> Result<(), Failure> {
+        match self.error {
+            Some(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(Failure::environment(format!("failed to write the output: {error}")))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! `reset`: exercises back to where they began. A completed module leaves the learner's engine.
+
+use super::arguments::{Format, ModulesArguments};
+use super::context::{Context, named};
+use super::output::Output;
+use crate::failure::Failure;
+use crate::report::json;
+use serde::Serialize;
+use std::path::PathBuf;
+
+#[derive(Serialize)]
+struct Reset {
+    module: String,
+    backup: Option<PathBuf>,
+}
+
+/// Succeeds when every exercise is a starter now.
+pub fn run(
+    context: &Context,
+    arguments: &ModulesArguments,
+    out: &mut Output,
+) -> Result<bool, Failure> {
+    let modules = named(&arguments.modules)?;
+    let lab = context.lab()?;
+    for module in modules {
+        let backup = lab.reset(module)?.backup;
+        lab.forget(module)?;
+        let done = Reset { module: module.slug(), backup };
+        match (arguments.format, &done.backup) {
+            (Format::Json, _) => out.line(json::to_line(&done)),
+            (Format::Human, None) => out.line(format!("{}: at its beginning", done.module)),
+            (Format::Human, Some(backup)) => out.line(format!(
+                "{}: at its beginning; your work is kept as {}",
+                done.module,
+                backup.display()
+            )),
+        }
+    }
+    Ok(true)
+}

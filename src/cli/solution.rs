@@ -1,0 +1,37 @@
+//! `solution`: the reference, whole or one cell.
+
+use super::arguments::{CellArguments, Format};
+use super::output::Output;
+use crate::curriculum::cells::{self, CellKind};
+use crate::curriculum::{Module, lesson};
+use crate::failure::Failure;
+use crate::report::json;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Solution<'a> {
+    cell: &'a str,
+    text: &'a str,
+}
+
+/// Always succeeds for a cell that exists.
+pub fn run(arguments: &CellArguments, out: &mut Output) -> Result<bool, Failure> {
+    let module = Module::named(&arguments.module)?;
+    let wanted = match &arguments.cell {
+        Some(cell) => Some(super::hint::known(module, &lesson::parse(module.lesson()), cell)?),
+        None => None,
+    };
+    let cells = cells::parse(module.reference());
+    for cell in cells.iter().filter(|cell| cell.kind == CellKind::Solution) {
+        let id = cell.grade_id.as_deref().unwrap_or_default();
+        if wanted.as_deref().is_some_and(|wanted| wanted != id) {
+            continue;
+        }
+        let code = cell.text.split_once('\n').map_or("", |(_, code)| code);
+        match arguments.format {
+            Format::Json => out.line(json::to_line(&Solution { cell: id, text: code })),
+            Format::Human => out.line(format!("// {id}\n{code}")),
+        }
+    }
+    Ok(true)
+}

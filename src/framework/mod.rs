@@ -1,0 +1,102 @@
+//! The learner's own framework: which links of the chain are theirs, how a module becomes one, and the
+//! proof that later modules still stand on it. Comes in: a lab and a runner. Goes out: links and
+//! [`Step`]s. Not here: screen, store.
+
+mod complete;
+mod export;
+
+pub use complete::{Completed, Step, complete};
+pub use export::export;
+
+use crate::curriculum::{MODULES, Module, ModuleId};
+use crate::failure::Failure;
+use crate::lab::Lab;
+use crate::runner::{LinkSource, Links};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Whose framework a module runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// The modules that the learner completed; the reference for the rest.
+    #[default]
+    Mine,
+    /// The reference for every module.
+    Reference,
+}
+
+/// Whose code a link is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "owner", rename_all = "snake_case")]
+pub enum Owner {
+    /// The learner's.
+    Learner,
+    /// The reference's: the module is not completed.
+    Reference,
+    /// The reference's, although the module is completed; why.
+    StandsIn {
+        /// What went wrong with the learner's.
+        reason: String,
+    },
+}
+
+/// The sources of the chain for an engine.
+///
+/// # Errors
+/// When a completed module cannot be read.
+pub fn links(lab: &Lab, engine: Engine) -> Result<Links, Failure> {
+    if engine == Engine::Reference {
+        return Ok(Links::default());
+    }
+    let completed = lab.completed()?;
+    let usable = completed.into_iter().filter(|(id, _)| lab.refused(*id).is_none());
+    let source = |(id, text): (ModuleId, String)| {
+        let file = Module::by_id(id).map(|module| lab.mine(module)).unwrap_or_default();
+        (id, LinkSource::Learner { file, text })
+    };
+    Ok(Links(usable.map(source).collect()))
+}
+
+/// Whose code each module of the chain is, in teaching order.
+///
+/// # Errors
+/// When a completed module cannot be read.
+pub fn owners(lab: &Lab, engine: Engine) -> Result<BTreeMap<ModuleId, Owner>, Failure> {
+    let completed = match engine {
+        Engine::Mine => lab.completed()?,
+        Engine::Reference => BTreeMap::new(),
+    };
+    let owner = |module: &Module| match (completed.get(&module.id), lab.refused(module.id)) {
+        (None, _) => Owner::Reference,
+        (Some(_), Some(reason)) => Owner::StandsIn { reason },
+        (Some(_), None) => Owner::Learner,
+    };
+    Ok(MODULES.iter().map(|module| (module.id, owner(module))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::{Filled, create};
+
+    #[test]
+    fn the_chain_is_mine_where_completed_and_usable() {
+        let folder = tempfile::tempdir().unwrap();
+        let lab = create(&folder.path().join("lab"), Filled::Solutions).unwrap();
+        for module in &MODULES[1..=2] {
+            lab.complete(module, "text").unwrap();
+        }
+        lab.refuse(&MODULES[2], "03_layers does not compile").unwrap();
+        let ids: Vec<ModuleId> = links(&lab, Engine::Mine).unwrap().0.into_keys().collect();
+        assert_eq!(ids, [ModuleId(1)]);
+        assert_eq!(links(&lab, Engine::Reference).unwrap(), Links::default());
+        let owners = owners(&lab, Engine::Mine).unwrap();
+        assert_eq!(owners[&ModuleId(0)], Owner::Reference);
+        assert_eq!(owners[&ModuleId(1)], Owner::Learner);
+        let reason = "03_layers does not compile".to_owned();
+        assert_eq!(owners[&ModuleId(2)], Owner::StandsIn { reason });
+        lab.complete(&MODULES[2], "better").unwrap();
+        assert!(links(&lab, Engine::Mine).unwrap().0.contains_key(&ModuleId(2)), "a new chance");
+    }
+}

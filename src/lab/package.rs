@@ -1,0 +1,64 @@
+//! The engine as an ordinary Cargo package: for rust-analyzer in a lab, and for a learner's exported
+//! framework. Comes in: each module's text. Goes out: files by their path. Pure.
+
+use crate::curriculum::{MODULES, Module};
+use std::path::PathBuf;
+use tinytorch::sources;
+
+/// The parts of the engine's manifest that only its own development needs.
+const DEVELOPMENT: [&str; 5] = ["dev-dependencies", "bench", "test", "example", "features"];
+
+/// The package's files with the text that `source` gives for each module.
+pub fn files(source: impl Fn(&Module) -> String) -> Vec<(PathBuf, Vec<u8>)> {
+    let file = |name: &str, bytes: &[u8]| (PathBuf::from("src").join(name), bytes.to_vec());
+    let modules = MODULES
+        .iter()
+        .map(|module| file(&format!("{}.rs", module.name), source(module).as_bytes()));
+    let support = sources::SUPPORT.iter().map(|(name, text)| file(name, text.as_bytes()));
+    let data = sources::DATA.iter().map(|(name, bytes)| file(name, bytes));
+    modules.chain(support).chain(data).chain([file("lib.rs", root().as_bytes())]).collect()
+}
+
+/// The crate's root without its own sources, which it offers to the tutor alone.
+fn root() -> String {
+    let offers = "#[cfg(feature = \"sources\")]\npub mod sources;\n";
+    sources::ROOT.replace(offers, "")
+}
+
+/// The package's manifest; `more` is put in, such as examples.
+pub fn manifest(more: toml::Table) -> String {
+    // The text was embedded when this program was built, and a test reads it.
+    let mut manifest: toml::Table = sources::MANIFEST.parse().unwrap_or_default();
+    for key in DEVELOPMENT {
+        manifest.remove(key);
+    }
+    manifest.extend(more);
+    format!("# Written by tinytorch-tutor.\n{manifest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manifest_keeps_what_the_engine_needs_and_nothing_else() {
+        let manifest = manifest(toml::Table::new());
+        assert!(manifest.contains("ndarray") && manifest.contains("name = \"tinytorch\""));
+        for key in ["proptest", "[[example]]", "sources"] {
+            assert!(!manifest.contains(key), "{key} in {manifest}");
+        }
+    }
+
+    #[test]
+    fn every_module_of_the_root_has_its_file() {
+        let files = files(|module| module.reference().to_owned());
+        for line in root().lines() {
+            let Some(name) = line.strip_prefix("pub mod ").and_then(|l| l.strip_suffix(';')) else {
+                continue;
+            };
+            let names = [format!("src/{name}.rs"), format!("src/{name}/mod.rs")];
+            let found = files.iter().any(|(path, _)| names.iter().any(|name| path.ends_with(name)));
+            assert!(found, "{line}");
+        }
+    }
+}
