@@ -51,7 +51,7 @@ fn partly_solved() -> String {
 /// The screen as a picture: one rectangle per run of background, one text element per run of colour.
 fn svg(screen: &vt100::Screen) -> String {
     const CELL: (f32, f32) = (8.4, 18.0);
-    let (rows, columns) = screen.size();
+    let (rows, columns) = (screen.size().0.get(), screen.size().1.get());
     let (width, height) = (CELL.0 * f32::from(columns) + 24.0, CELL.1 * f32::from(rows) + 24.0);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" \

@@ -1,5 +1,6 @@
 //! The rules of the house that a compiler does not know: the walls between rooms as `ARCHITECTURE.md` draws
 //! them, a header in every file, a reason for every dependency.
+#![expect(clippy::unwrap_used, reason = "helpers of tests; a panic there is the verdict")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

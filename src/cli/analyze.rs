@@ -58,7 +58,8 @@ pub fn conclude(report: &ModuleReport, json: bool, out: &mut Output) -> bool {
 fn chosen(module: &Module, name: Option<&str>) -> Result<Vec<String>, Failure> {
     let Some(name) = name else { return Ok(vec![]) };
     let known = cells::analyses(module.reference());
-    let meant = known.iter().find(|known| *known == name || known.strip_prefix("analyze_") == Some(name));
+    let meant =
+        known.iter().find(|known| *known == name || known.strip_prefix("analyze_") == Some(name));
     meant.map(|name| vec![name.clone()]).ok_or_else(|| {
         Failure::usage(format!("{} has no analysis \"{name}\"", module.slug()))
             .hint(format!("It has {}.", known.join(", ")))

@@ -28,7 +28,10 @@ fn generate(
         let solved = lab.read_exercise(module).is_ok_and(|text| is_work(&text));
         if solved && !force {
             all = false;
-            out.line(format!("{}: holds solutions, left alone (--force replaces it)", module.slug()));
+            out.line(format!(
+                "{}: holds solutions, left alone (--force replaces it)",
+                module.slug()
+            ));
             continue;
         }
         let backup = lab.put(module, &starter)?.backup;
@@ -54,9 +57,7 @@ fn new(slug: &str, out: &mut Output) -> Result<bool, Failure> {
     if let Ok(known) = Module::named(name) {
         return Err(Failure::usage(format!("there is a module {} already", known.slug())));
     }
-    let fill = |text: &str| {
-        text.replace("NUMBER", &format!("{number:02}")).replace("NAME", name)
-    };
+    let fill = |text: &str| text.replace("NUMBER", &format!("{number:02}")).replace("NAME", name);
     out.line(format!("==> src/tinytorch/src/{name}.rs"));
     out.text(&fill(include_str!("new_module.rs.txt")));
     out.line(format!("==> lessons/{slug}.md"));

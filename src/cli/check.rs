@@ -62,7 +62,11 @@ fn say_problem(format: CheckFormat, module: &Module, problem: &str, out: &mut Ou
     match format {
         CheckFormat::Human => out.line(format!("{}: {problem}", module.slug())),
         CheckFormat::Json => {
-            out.line(json::to_line(&Problem { name: module.slug(), outcome: "unreadable", problem }));
+            out.line(json::to_line(&Problem {
+                name: module.slug(),
+                outcome: "unreadable",
+                problem,
+            }));
         }
         CheckFormat::Junit => {}
     }
@@ -135,8 +139,7 @@ impl Bench {
         events: &mut dyn FnMut(&crate::runner::event::RunEvent),
     ) -> Result<ModuleReport, Failure> {
         let links = self.links.clone();
-        let request =
-            Request { module: module.id, kind, only, file, text: text.to_owned(), links };
+        let request = Request { module: module.id, kind, only, file, text: text.to_owned(), links };
         let mut report = ModuleReport::new(module.id);
         self.runner.run(&request, &Cancel::default(), &mut |event| {
             report.apply(&event);

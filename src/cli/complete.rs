@@ -24,17 +24,12 @@ pub fn run(
     let mut all = true;
     for module in modules {
         let json = arguments.format == Format::Json;
-        let completed = framework::complete(
-            &runner,
-            &lab,
-            module,
-            &Cancel::default(),
-            &mut |step| {
+        let completed =
+            framework::complete(&runner, &lab, module, &Cancel::default(), &mut |step| {
                 if !json {
                     tell(&step, out);
                 }
-            },
-        )?;
+            })?;
         all &= completed == Completed::Yes;
         if json {
             out.line(json::to_line(&Ended { module: module.slug(), completed: &completed }));

@@ -19,7 +19,11 @@ struct Hint<'a> {
 }
 
 /// Succeeds when there was a hint to show.
-pub fn run(context: &Context, arguments: &CellArguments, out: &mut Output) -> Result<bool, Failure> {
+pub fn run(
+    context: &Context,
+    arguments: &CellArguments,
+    out: &mut Output,
+) -> Result<bool, Failure> {
     let module = Module::named(&arguments.module)?;
     let lab = context.lab()?;
     let mut store = context.store(&lab)?;

@@ -25,15 +25,17 @@ struct Row {
 }
 
 /// Always succeeds: a module that is not done is no failure of the list.
-pub fn run(context: &Context, arguments: &ListArguments, out: &mut Output) -> Result<bool, Failure> {
+pub fn run(
+    context: &Context,
+    arguments: &ListArguments,
+    out: &mut Output,
+) -> Result<bool, Failure> {
     let lab = context.lab()?;
     let store = context.store(&lab)?;
     let owners = owners(&lab, Engine::Mine)?;
     for module in MODULES {
-        let completed = matches!(
-            owners.get(&module.id),
-            Some(Owner::Learner | Owner::StandsIn { .. })
-        );
+        let completed =
+            matches!(owners.get(&module.id), Some(Owner::Learner | Owner::StandsIn { .. }));
         let row = row(module, &lab, &store, completed)?;
         match arguments.format {
             Format::Json => out.line(json::to_line(&row)),

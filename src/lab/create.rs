@@ -6,6 +6,7 @@ use super::{Lab, atomic, package, paths::MARK};
 use crate::curriculum::{MODULES, Module, cells};
 use crate::failure::Failure;
 use std::path::Path;
+use tinytorch::sources;
 
 /// What the exercises hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

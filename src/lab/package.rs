@@ -11,9 +11,13 @@ const DEVELOPMENT: [&str; 5] = ["dev-dependencies", "bench", "test", "example", 
 /// The package's files with the text that `source` gives for each module.
 pub fn files(source: impl Fn(&Module) -> String) -> Vec<(PathBuf, Vec<u8>)> {
     let file = |name: &str, bytes: &[u8]| (PathBuf::from("src").join(name), bytes.to_vec());
-    let modules = MODULES
+    let text = |name: &str, reference: &str| {
+        let module = MODULES.iter().find(|module| module.name == name);
+        module.map_or_else(|| reference.to_owned(), &source)
+    };
+    let modules = sources::MODULES
         .iter()
-        .map(|module| file(&format!("{}.rs", module.name), source(module).as_bytes()));
+        .map(|(name, reference)| file(&format!("{name}.rs"), text(name, reference).as_bytes()));
     let support = sources::SUPPORT.iter().map(|(name, text)| file(name, text.as_bytes()));
     let data = sources::DATA.iter().map(|(name, bytes)| file(name, bytes));
     modules.chain(support).chain(data).chain([file("lib.rs", root().as_bytes())]).collect()

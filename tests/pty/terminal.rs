@@ -4,6 +4,7 @@
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::io::{Read, Write};
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -54,7 +55,7 @@ impl Terminal {
         drop(pair.slave);
         let screen = Arc::new(Screen {
             state: Mutex::new(State {
-                parser: vt100::Parser::new(rows, columns, 0),
+                parser: vt100::Parser::new(cells(rows), cells(columns), 0),
                 raw: vec![],
                 closed: false,
             }),
@@ -76,7 +77,13 @@ impl Terminal {
     /// Changes the size.
     pub fn resize(&self, (columns, rows): (u16, u16)) {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
-        self.screen.state.lock().expect("a screen").parser.screen_mut().set_size(rows, columns);
+        self.screen
+            .state
+            .lock()
+            .expect("a screen")
+            .parser
+            .screen_mut()
+            .set_size(cells(rows), cells(columns));
         self.master.resize(size).expect("the terminal takes a size");
     }
 
@@ -134,4 +141,8 @@ impl Screen {
             }
         }
     }
+}
+
+fn cells(count: u16) -> NonZero<u16> {
+    NonZero::new(count).expect("a screen has at least one cell")
 }
