@@ -2,18 +2,29 @@
 
 use clap::Parser;
 use std::process::ExitCode;
-use tinytorch_tutor::cli::{Arguments, Context, run};
+use tinytorch_tutor::cli::{Arguments, Command, Context, run};
+use tinytorch_tutor::curriculum::Module;
+use tinytorch_tutor::failure::Failure;
+use tinytorch_tutor::tui;
 
 #[expect(clippy::print_stderr, reason = "the one place where an error meets a person")]
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let context = Context::new(&arguments);
     let done = match arguments.command {
+        None => open(&context, arguments.module),
+        Some(Command::Start { module }) => open(&context, Some(module)),
+        Some(Command::Resume) => open(&context, None),
         Some(command) => run(&context, command),
-        None => Ok(ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|failure| {
         eprintln!("error: {failure}");
         failure.exit_code()
     })
+}
+
+/// Opens the screen: at the module that was named, or where the learner left it.
+fn open(context: &Context, module: Option<String>) -> Result<ExitCode, Failure> {
+    let module = module.map(|word| Module::named(&word)).transpose()?.map(|module| module.id);
+    tui::run(tui::Options { lab: context.lab()?, cache: context.cache()?, module })
 }

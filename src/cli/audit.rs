@@ -1,10 +1,81 @@
-//! `audit`: every module against the ten patterns.
+//! `audit`: every module against the ten patterns of the course, as a matrix and a list of misses.
 
-use super::arguments::FormatArguments;
+use super::arguments::{Format, FormatArguments};
 use super::output::Output;
-use crate::failure::Failure;
+use crate::curriculum::audit::{Miss, Pattern, audit};
+use crate::curriculum::{MODULES, Module};
+use crate::failure::{Failure, count};
+use crate::report::json;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Audited {
+    name: String,
+    misses: Vec<Miss>,
+}
 
 /// Returns whether no module misses a pattern.
-pub fn run(_arguments: &FormatArguments, _out: &mut Output) -> Result<bool, Failure> {
-    Err(Failure::environment("audit is being written"))
+pub fn run(arguments: &FormatArguments, out: &mut Output) -> Result<bool, Failure> {
+    let audited = |module: &Module| Audited { name: module.slug(), misses: audit(module) };
+    let modules: Vec<Audited> = MODULES.iter().map(audited).collect();
+    match arguments.format {
+        Format::Json => modules.iter().for_each(|module| out.line(json::to_line(module))),
+        Format::Human => out.text(&matrix(&modules)),
+    }
+    Ok(modules.iter().all(|module| module.misses.is_empty()))
+}
+
+/// One row per module, one column per pattern; below it each miss with its place.
+fn matrix(modules: &[Audited]) -> String {
+    let numbers: String = (1..=Pattern::ALL.len()).map(|number| format!("{number:>4}")).collect();
+    let mut text = format!("{:<18}{numbers}\n", "");
+    for module in modules {
+        let cells: String = Pattern::ALL.iter().map(|pattern| cell(module, *pattern)).collect();
+        text.push_str(&format!("{:<18}{cells}\n", module.name));
+    }
+    text.push('\n');
+    for (index, pattern) in Pattern::ALL.iter().enumerate() {
+        text.push_str(&format!("{:>4}  {}\n", index + 1, pattern.name()));
+    }
+    let misses: Vec<&Miss> = modules.iter().flat_map(|module| &module.misses).collect();
+    for miss in &misses {
+        let Miss { pattern, file, line, reason } = miss;
+        text.push_str(&format!("\n{file}:{line}: {}: {reason}", pattern.name()));
+    }
+    let missed = match misses.len() {
+        1 => "1 miss".to_owned(),
+        number => format!("{number} misses"),
+    };
+    text.push_str(&format!("\n{} audited, {missed}\n", count(modules.len(), "module")));
+    text
+}
+
+/// `ok`, or how often the module misses the pattern.
+fn cell(module: &Audited, pattern: Pattern) -> String {
+    let misses = module.misses.iter().filter(|miss| miss.pattern == pattern).count();
+    if misses == 0 { "  ok".to_owned() } else { format!("{misses:>4}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_miss_shows_in_its_column_and_with_its_place() {
+        let miss = Miss {
+            pattern: Pattern::Introduction,
+            file: "lessons/01_tensor.md".into(),
+            line: 7,
+            reason: "no title".into(),
+        };
+        let modules = [
+            Audited { name: "00_setup".into(), misses: vec![] },
+            Audited { name: "01_tensor".into(), misses: vec![miss] },
+        ];
+        let text = matrix(&modules);
+        assert!(text.contains("00_setup            ok  ok  ok"), "{text}");
+        assert!(text.contains("01_tensor           ok   1  ok"), "{text}");
+        assert!(text.contains("lessons/01_tensor.md:7: introduction: no title"), "{text}");
+        assert!(text.ends_with("2 modules audited, 1 miss\n"), "{text}");
+    }
 }

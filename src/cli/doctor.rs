@@ -5,6 +5,7 @@ use super::context::Context;
 use super::output::Output;
 use crate::curriculum::ModuleId;
 use crate::failure::Failure;
+use crate::report::figures::figure;
 use crate::report::json;
 use crate::runner::{Cancel, Links};
 use crate::watch::{self, Change, Kind};
@@ -37,8 +38,17 @@ pub fn run(
     arguments: &FormatArguments,
     out: &mut Output,
 ) -> Result<bool, Failure> {
-    let findings =
-        [toolchain(context), build(context), lab(context), store(context), saves(), terminal()];
+    let findings = [
+        toolchain(context),
+        linker(),
+        disk(context),
+        build(context),
+        lab(context),
+        store(context),
+        saves(),
+        terminal(),
+        locale(|name| std::env::var(name).ok()),
+    ];
     for finding in &findings {
         match arguments.format {
             Format::Json => out.line(json::to_line(finding)),
@@ -57,6 +67,64 @@ fn toolchain(context: &Context) -> Finding {
         Ok(runner) => Finding::well("compiler", runner.toolchain()),
         Err(failure) => Finding::lacking("compiler", failure),
     }
+}
+
+/// rustc calls the C compiler to link.
+fn linker() -> Finding {
+    let asked = std::process::Command::new("cc").arg("--version").output();
+    match asked {
+        Ok(output) if output.status.success() => {
+            let said = String::from_utf8_lossy(&output.stdout);
+            Finding::well("linker", said.lines().next().unwrap_or("cc").to_owned())
+        }
+        _ => Finding::lacking(
+            "linker",
+            Failure::environment("`cc` cannot be run, and rustc links with it").hint(
+                "Install a C compiler: `sudo apt install build-essential`, `xcode-select --install`, or alike.",
+            ),
+        ),
+    }
+}
+
+/// What the compiled engine and the chain take, with room to spare.
+const ROOM: u64 = 1 << 30;
+
+fn disk(context: &Context) -> Finding {
+    let what = "disk";
+    let free = context.cache().and_then(|cache| {
+        // The cache may not be there yet; the disk it will lie on is.
+        let folder = cache.ancestors().find(|folder| folder.is_dir()).unwrap_or(&cache);
+        let failed = |e: rustix::io::Errno| Failure::io("look at the disk of", folder, &e.into());
+        let room = rustix::fs::statvfs(folder).map_err(failed)?;
+        Ok(room.f_bavail * room.f_frsize)
+    });
+    match free {
+        Ok(free) if free >= ROOM => {
+            Finding::well(what, format!("{} free", figure(free as f64, "B")))
+        }
+        Ok(free) => Finding::lacking(
+            what,
+            Failure::environment(format!("only {} free for the cache", figure(free as f64, "B")))
+                .hint("Free some space, or name another disk with --cache DIR."),
+        ),
+        Err(failure) => Finding::lacking(what, failure),
+    }
+}
+
+/// Whether the terminal was told to show more than ASCII. Without it the tutor draws in ASCII.
+fn locale(get: impl Fn(&str) -> Option<String>) -> Finding {
+    let set = |name: &&str| get(name).filter(|value| !value.is_empty());
+    let chosen = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(set);
+    let found = match chosen {
+        Some(locale) if locale.to_lowercase().replace('-', "").contains("utf8") => locale,
+        Some(locale) => format!(
+            "{locale}: not UTF-8, so the tutor draws in ASCII (`export LANG=C.UTF-8` changes that)"
+        ),
+        None => {
+            "none set, so the tutor draws in ASCII (`export LANG=C.UTF-8` changes that)".to_owned()
+        }
+    };
+    Finding::well("locale", found)
 }
 
 /// Builds what every lesson stands on: crates, linker, disk and cache are tried for real.
@@ -125,5 +193,22 @@ fn terminal() -> Finding {
                 .hint("The tutor needs 60x20: make the window larger."),
         ),
         Err(error) => Finding::lacking(what, Failure::environment(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_locale_that_is_set_decides() {
+        let found = |set: &'static [(&str, &str)]| {
+            let get =
+                |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+            locale(get).found
+        };
+        assert_eq!(found(&[("LC_ALL", ""), ("LANG", "en_GB.UTF-8")]), "en_GB.UTF-8");
+        assert!(found(&[("LC_ALL", "C"), ("LANG", "en_GB.UTF-8")]).contains("ASCII"));
+        assert!(found(&[]).contains("none set"));
     }
 }

@@ -44,6 +44,7 @@ pub fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
         Command::Audit(arguments) => audit::run(&arguments, &mut out),
         Command::Doctor(arguments) => doctor::run(context, &arguments, &mut out),
         Command::Author(arguments) => author::run(context, arguments, &mut out),
+        // These open the screen, which is main's to do: this room knows none.
         Command::Start { .. } | Command::Resume => Ok(true),
     }?;
     out.finish()?;

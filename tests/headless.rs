@@ -1,0 +1,206 @@
+//! The commands as a person or a grader meets them: the real binary, its output, its exit code.
+#![expect(clippy::unwrap_used, reason = "helpers of tests; a panic there is the verdict")]
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A lab of its own for each test, and the cache that all tests share.
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    /// With a lab full of starters.
+    fn new() -> Self {
+        let desk = Self { folder: tempfile::tempdir().unwrap() };
+        let made = desk.run(&["init", desk.lab().to_str().unwrap()]);
+        assert_eq!(code(&made), 0, "{}", said(&made));
+        desk
+    }
+
+    fn lab(&self) -> PathBuf {
+        self.folder.path().join("lab")
+    }
+
+    fn exercise(&self, slug: &str) -> PathBuf {
+        self.lab().join("exercises").join(slug).with_extension("rs")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tinytorch-tutor"));
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        command.env("TINYTORCH_CACHE", cache).env_remove("NO_COLOR");
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// The command in this desk's lab.
+    fn at_lab(&self, arguments: &[&str]) -> Output {
+        let lab = self.lab();
+        self.run(&[&["--lab", lab.to_str().unwrap()], arguments].concat())
+    }
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap_or(-1)
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// Both streams, for messages.
+fn said(output: &Output) -> String {
+    out(output) + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// Each line as JSON.
+fn lines(output: &Output) -> Vec<Value> {
+    let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+    out(output).lines().map(parse).collect()
+}
+
+#[test]
+fn the_reference_passes() {
+    let output = Desk::new().run(&["check", "00", "01", "--solution"]);
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    assert!(out(&output).contains("01_tensor: all"), "{}", said(&output));
+}
+
+#[test]
+fn a_starter_is_not_started_test_by_test() {
+    let desk = Desk::new();
+    let output = desk.at_lab(&["check", "01"]);
+    assert_eq!(code(&output), 1, "{}", said(&output));
+    let starter = std::fs::read_to_string(desk.exercise("01_tensor")).unwrap();
+    let tests = starter.lines().filter(|line| *line == "#[test]").count();
+    let text = out(&output);
+    let waiting =
+        text.lines().filter(|line| line.contains("not started") && line.contains("test_"));
+    assert_eq!(waiting.count(), tests, "{text}");
+    assert!(!text.contains('\u{1b}'), "a pipe gets no colours");
+}
+
+#[test]
+fn a_syntax_error_is_placed() {
+    let desk = Desk::new();
+    let path = desk.exercise("00_setup");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let broken = text.replacen("    todo!(\"setup-greeting\")", "    let = 1;", 1);
+    assert_ne!(text, broken, "the starter has that line");
+    let line = 1 + broken.lines().position(|line| line == "    let = 1;").unwrap();
+    std::fs::write(&path, broken).unwrap();
+    let output = desk.at_lab(&["check", "setup"]);
+    assert_eq!(code(&output), 1, "{}", said(&output));
+    let place = format!("00_setup.rs:{line}:9");
+    assert!(out(&output).contains(&place), "{place} in {}", said(&output));
+}
+
+#[test]
+fn what_was_meant_is_suggested() {
+    let desk = Desk::new();
+    let output = desk.at_lab(&["check", "tensr"]);
+    assert_eq!(code(&output), 2, "{}", said(&output));
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.contains("\"tensr\"") && error.contains("01_tensor"), "{error}");
+    assert!(output.stdout.is_empty(), "an error is no output");
+    let output = desk.run(&["--lab", "/nowhere", "check"]);
+    assert_eq!(code(&output), 2, "{}", said(&output));
+}
+
+#[test]
+fn checks_are_read_by_programs() {
+    let desk = Desk::new();
+    let output = desk.at_lab(&["check", "00", "--format", "json"]);
+    assert_eq!(code(&output), 1);
+    let checks = lines(&output);
+    assert_eq!(checks.len(), 1);
+    assert_eq!(checks[0]["outcome"], "not_started");
+    assert_eq!(checks[0]["name"], "00_setup");
+    assert_eq!(checks[0]["passed"], 0);
+    let output = desk.at_lab(&["check", "00", "--format", "junit"]);
+    let text = out(&output);
+    assert_eq!(code(&output), 1);
+    let document = quick_junit::Report::deserialize_from_str(&text).unwrap();
+    let expected = checks[0]["expected"].as_u64().unwrap() as usize;
+    assert_eq!((document.tests, document.failures), (expected, expected), "{text}");
+}
+
+#[test]
+fn an_analysis_measures_anew_each_time() {
+    let desk = Desk::new();
+    let measure = || {
+        let output = desk.run(&["analyze", "01", "--solution", "--format", "json"]);
+        assert_eq!(code(&output), 0, "{}", said(&output));
+        lines(&output)
+    };
+    let (first, second) = (measure(), measure());
+    for kind in ["table", "chart"] {
+        assert!(first.iter().any(|item| item["type"] == kind), "no {kind}: {first:#?}");
+    }
+    let tables = |items: &[Value]| -> Vec<Value> {
+        let measured = items.iter().filter(|item| item["origin"] == "measured");
+        measured.map(|item| item["rows"].clone()).collect()
+    };
+    assert_ne!(tables(&first), tables(&second), "two runs with the same times to the last digit");
+    let output = desk.run(&["analyze", "01", "nothing", "--solution"]);
+    assert_eq!(code(&output), 2, "{}", said(&output));
+}
+
+#[test]
+fn a_reset_keeps_what_was_there() {
+    let desk = Desk::new();
+    let path = desk.exercise("01_tensor");
+    let starter = std::fs::read(&path).unwrap();
+    std::fs::write(&path, "my work").unwrap();
+    let output = desk.at_lab(&["reset", "01"]);
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    assert_eq!(std::fs::read(&path).unwrap(), starter);
+    let backup = desk.lab().join(".tinytorch/backups/01_tensor.1.rs");
+    assert_eq!(std::fs::read_to_string(&backup).unwrap(), "my work");
+    assert!(out(&output).contains("01_tensor.1.rs"), "the backup is named: {}", said(&output));
+}
+
+#[test]
+fn a_lab_is_not_poured_over_work() {
+    let desk = Desk::new();
+    let path = desk.exercise("00_setup");
+    std::fs::write(&path, "my work").unwrap();
+    desk.run(&["init", "lab", "--solved"]);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "my work");
+    let foreign = desk.folder.path().join("thesis");
+    std::fs::create_dir(&foreign).unwrap();
+    std::fs::write(foreign.join("years.txt"), "of work").unwrap();
+    let output = desk.run(&["init", "thesis"]);
+    assert_eq!(code(&output), 2, "{}", said(&output));
+    assert_eq!(std::fs::read_dir(&foreign).unwrap().count(), 1);
+}
+
+#[test]
+fn hints_come_one_by_one_and_the_list_knows_every_module() {
+    let desk = Desk::new();
+    let hint = || lines(&desk.at_lab(&["hint", "01", "tensor-new", "--format", "json"])).remove(0);
+    let (first, second) = (hint(), hint());
+    assert_eq!((&first["number"], &second["number"]), (&1.into(), &2.into()));
+    assert_ne!(first["hint"], second["hint"]);
+    let rows = lines(&desk.at_lab(&["list", "--format", "json"]));
+    assert_eq!(rows.len(), tinytorch_tutor::curriculum::MODULES.len());
+    let output = desk.at_lab(&["solution", "00", "setup-greeting"]);
+    assert_eq!(code(&output), 0);
+    assert!(out(&output).contains("fn greeting"), "{}", said(&output));
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let desk = Desk::new();
+    let mut command = desk.command(&["audit", "--format", "json"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "nothing is said");
+}
