@@ -73,7 +73,7 @@ impl Lab {
         for (path, bytes) in package::files(|module| module.reference().to_owned()) {
             atomic::write(&engine.join(path), &bytes)?;
         }
-        for (name, text) in sources::MILESTONES {
+        for (name, text) in tinytorch::sources::MILESTONES {
             let program = engine.join("milestones").join(format!("{name}.rs"));
             atomic::write(&program, text.as_bytes())?;
         }
