@@ -1,6 +1,5 @@
 //! The runner end to end: real compiler, real processes, a small course of two modules. Every state
 //! that a verdict can have is produced by an exercise that earns it.
-#![expect(clippy::unwrap_used, reason = "helpers of tests; a panic there is the verdict")]
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the verdict, in its helpers too")]
 
 use std::path::{Path, PathBuf};
