@@ -8,8 +8,8 @@ use super::output::Output;
 use crate::curriculum::{MILESTONES, Milestone, Module};
 use crate::failure::Failure;
 use crate::framework::Engine;
-use crate::report::figures::figure;
-use crate::report::{ModuleReport, json};
+use crate::report::milestone::{self, Judgement, judge};
+use crate::report::{ModuleReport, human, json};
 use crate::runner::event::{RunEvent, RunKind};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -89,7 +89,7 @@ fn train(
     let json = format == Format::Json;
     let on_reference = context.engine() == Engine::Reference;
     let mine = train_on(context, milestone, on_reference, json, out)?;
-    let well = conclude(&mine, json, out) && achieved(milestone, &mine);
+    let well = conclude(&mine, json, out) && judge(milestone, &mine) == Judgement::Achieved;
     if compare && !on_reference && !out.is_closed() {
         let reference = train_on(context, milestone, true, json, out)?;
         side_by_side(&mine, &reference, json, out);
@@ -124,56 +124,16 @@ fn train_on(
     })
 }
 
-/// How long its program ran: training and judging, not building.
-fn seconds(report: &ModuleReport) -> Option<f64> {
-    let ended = report.analyses.first()?.ended.as_ref()?;
-    Some(ended.took.as_secs_f64())
-}
-
-/// Whether each figure that decides was measured and met its target.
-fn achieved(milestone: &Milestone, report: &ModuleReport) -> bool {
-    milestone.achieved_when.iter().all(|name| {
-        report.metrics().any(|metric| metric.name == *name && metric.is_met() == Some(true))
-    })
-}
-
 /// The learner's engine and the reference: each figure of both.
 fn side_by_side(mine: &ModuleReport, reference: &ModuleReport, json: bool, out: &mut Output) {
-    #[derive(Serialize)]
-    struct Pair<'a> {
-        name: &'a str,
-        unit: &'a str,
-        mine: f64,
-        reference: Option<f64>,
-    }
-    let time = Pair {
-        name: "time",
-        unit: "s",
-        mine: seconds(mine).unwrap_or(f64::NAN),
-        reference: seconds(reference),
-    };
-    let metrics = mine.metrics().map(|metric| {
-        let twin = reference.metrics().find(|other| other.name == metric.name);
-        let reference = twin.map(|twin| twin.value);
-        Pair { name: &metric.name, unit: &metric.unit, mine: metric.value, reference }
-    });
-    for pair in metrics.chain([time]) {
-        if json {
-            out.line(json::to_line(&pair));
-            continue;
-        }
-        let theirs = pair.reference.map_or("not measured".to_owned(), |v| figure(v, pair.unit));
-        let mine = figure(pair.mine, pair.unit);
-        out.line(format!("{}: {mine} on your engine, {theirs} on the reference", pair.name));
+    for pair in milestone::side_by_side(mine, reference) {
+        out.line(if json { json::to_line(&pair) } else { human::pair(&pair) });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::curriculum::ModuleId;
-    use crate::runner::event::RunEvent;
-    use tinytorch::report::{Metric, Origin, Target};
 
     #[test]
     fn a_milestone_is_meant_by_year_name_or_both() {
@@ -182,23 +142,5 @@ mod tests {
         }
         let failure = named("1986_mpl").unwrap_err();
         assert!(failure.hints[0].contains("1986_mlp"), "{failure}");
-    }
-
-    #[test]
-    fn only_a_figure_that_meets_its_target_counts() {
-        let milestone = named("mlp").unwrap();
-        let judged = |value: f64, target| {
-            let mut report = ModuleReport::new(ModuleId(8));
-            let (name, unit) = (milestone.achieved_when[0].to_owned(), "%".to_owned());
-            let metric = Metric { name, value, unit, target, origin: Origin::Measured };
-            let analysis = "milestone".to_owned();
-            report.apply(&RunEvent::Reported { analysis, item: Item::Metric(metric) });
-            achieved(milestone, &report)
-        };
-        let target = Some(Target::AtLeast(90.0));
-        assert!(judged(95.0, target));
-        assert!(!judged(80.0, target));
-        assert!(!judged(95.0, None), "a figure without a target decides nothing");
-        assert!(!achieved(milestone, &ModuleReport::new(ModuleId(8))), "nothing was measured");
     }
 }

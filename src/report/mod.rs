@@ -5,6 +5,7 @@ pub mod figures;
 pub mod human;
 pub mod json;
 pub mod junit;
+pub mod milestone;
 pub mod module_report;
 
 pub use module_report::{AnalysisState, ModuleReport, Outcome, Phase, TestState};
