@@ -2,17 +2,15 @@
 
 use super::analyze::conclude;
 use super::arguments::{Format, FormatArguments, MilestoneCommand};
-use super::check::Bench;
 use super::context::Context;
 use super::output::Output;
 use crate::curriculum::{MILESTONES, Milestone, Module};
 use crate::failure::Failure;
-use crate::framework::Engine;
-use crate::report::milestone::{self, Judgement, judge};
-use crate::report::{ModuleReport, human, json};
-use crate::runner::event::{RunEvent, RunKind};
+use crate::framework::{Engine, Trial, trial};
+use crate::report::{ModuleReport, Ran, human, json, milestone};
+use crate::runner::Cancel;
+use crate::runner::event::RunEvent;
 use serde::Serialize;
-use std::path::PathBuf;
 use tinytorch::report::Item;
 
 /// Returns whether the measured figures pass.
@@ -22,7 +20,7 @@ pub fn run(
     out: &mut Output,
 ) -> Result<bool, Failure> {
     match command {
-        MilestoneCommand::List(arguments) => Ok(list(&arguments, out)),
+        MilestoneCommand::List(arguments) => list(context, &arguments, out),
         MilestoneCommand::Info { milestone } => Ok(info(named(&milestone)?, out)),
         MilestoneCommand::Run { milestone, format, compare } => {
             train(context, named(&milestone)?, format, compare, out)
@@ -52,23 +50,43 @@ fn needs(milestone: &Milestone) -> Vec<String> {
     modules.map(Module::slug).collect()
 }
 
-fn list(arguments: &FormatArguments, out: &mut Output) -> bool {
+fn list(
+    context: &Context,
+    arguments: &FormatArguments,
+    out: &mut Output,
+) -> Result<bool, Failure> {
     #[derive(Serialize)]
     struct Row {
         id: &'static str,
         year: u16,
         title: &'static str,
         needs: Vec<String>,
+        /// `None`: never run on the engine as it is now.
+        achieved: Option<bool>,
     }
+    let lab = context.lab()?;
+    let store = context.store(&lab)?;
+    let engine = context.engine();
     for milestone in MILESTONES {
         let Milestone { id, year, title, .. } = *milestone;
+        let now = trial(&lab, milestone, engine)?.fingerprint;
+        let ran = store.milestone(id, engine.word())?.filter(|(of, _)| *of == now);
+        let achieved = ran.map(|(_, ran)| ran.achieved);
         let needs = needs(milestone);
         match arguments.format {
-            Format::Json => out.line(json::to_line(&Row { id, year, title, needs })),
-            Format::Human => out.line(format!("{id:<17} {title:<22} needs {}", needs.join(", "))),
+            Format::Json => out.line(json::to_line(&Row { id, year, title, needs, achieved })),
+            Format::Human => {
+                let state = match achieved {
+                    None => "not run",
+                    Some(true) => "achieved",
+                    Some(false) => "not reached",
+                };
+                let needs = needs.join(", ");
+                out.line(format!("{id:<17} {title:<22} {state:<12} needs {needs}"));
+            }
         }
     }
-    true
+    Ok(true)
 }
 
 fn info(milestone: &Milestone, out: &mut Output) -> bool {
@@ -81,54 +99,68 @@ fn info(milestone: &Milestone, out: &mut Output) -> bool {
 
 fn train(
     context: &Context,
-    milestone: &Milestone,
+    milestone: &'static Milestone,
     format: Format,
     compare: bool,
     out: &mut Output,
 ) -> Result<bool, Failure> {
     let json = format == Format::Json;
-    let on_reference = context.engine() == Engine::Reference;
-    let mine = train_on(context, milestone, on_reference, json, out)?;
-    let well = conclude(&mine, json, out) && judge(milestone, &mine) == Judgement::Achieved;
-    if compare && !on_reference && !out.is_closed() {
-        let reference = train_on(context, milestone, true, json, out)?;
-        side_by_side(&mine, &reference, json, out);
+    let engine = context.engine();
+    let mine = train_on(context, milestone, engine, json, out)?;
+    if compare && engine == Engine::Mine && !out.is_closed() {
+        let reference = train_on(context, milestone, Engine::Reference, json, out)?;
+        if json {
+            milestone::pairs(&mine, &reference).iter().for_each(|p| out.line(json::to_line(p)));
+        } else {
+            out.line(human::item(&Item::Table(milestone::side_by_side(&mine, &reference))));
+        }
     }
-    if !json {
-        let word = if well { "achieved" } else { "not achieved" };
+    let Ran { achieved, seconds, .. } = mine;
+    if json {
+        out.line(json::to_line(&Ended { milestone: milestone.id, engine, achieved, seconds }));
+    } else {
+        let word = if achieved { "achieved" } else { "not achieved" };
         out.line(format!("{}: {word}", milestone.id));
     }
-    Ok(well)
+    Ok(achieved)
 }
 
+#[derive(Serialize)]
+struct Ended {
+    milestone: &'static str,
+    engine: Engine,
+    achieved: bool,
+    seconds: Option<f64>,
+}
+
+/// Runs it on one engine, says whose code runs, and remembers what came of it.
 fn train_on(
     context: &Context,
-    milestone: &Milestone,
-    reference: bool,
+    milestone: &'static Milestone,
+    engine: Engine,
     json: bool,
     out: &mut Output,
-) -> Result<ModuleReport, Failure> {
-    let last = milestone.prerequisites.iter().max().and_then(|id| Module::by_id(*id));
-    let module = last.ok_or_else(|| {
-        Failure::environment(format!("{} needs modules that this course lacks", milestone.id))
-    })?;
-    let bench = Bench::open(context, reference)?;
-    let file = PathBuf::from(format!("src/tinytorch/milestones/{}.rs", milestone.id));
-    bench.report(module, RunKind::Milestone, vec![], file, milestone.source(), &mut |event| {
-        if let RunEvent::Reported { item, .. } = event
+) -> Result<Ran, Failure> {
+    let lab = context.lab()?;
+    let mut store = context.store(&lab)?;
+    let Trial { request, links, fingerprint } = trial(&lab, milestone, engine)?;
+    let mut report = ModuleReport::new(request.module);
+    context.runner()?.run(&request, &Cancel::default(), &mut |event| {
+        report.apply(&event);
+        if let RunEvent::Reported { item, .. } = &event
             && json
             && !matches!(item, Item::Progress(_))
         {
             out.line(json::item(milestone.id, item));
         }
-    })
-}
-
-/// The learner's engine and the reference: each figure of both.
-fn side_by_side(mine: &ModuleReport, reference: &ModuleReport, json: bool, out: &mut Output) {
-    for pair in milestone::side_by_side(mine, reference) {
-        out.line(if json { json::to_line(&pair) } else { human::pair(&pair) });
+    })?;
+    let ran = Ran::of(milestone, &report, links);
+    for link in &ran.links {
+        out.line(if json { json::to_line(link) } else { milestone::whose(link) });
     }
+    conclude(&report, json, out);
+    store.record_milestone(milestone.id, engine.word(), &fingerprint, &ran)?;
+    Ok(ran)
 }
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 //! milestones follow.
 
 use crate::failure::Failure;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A module's number: its place in [`MODULES`] and in the chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ModuleId(pub u8);
 
 /// A numbered unit of the course.

@@ -1,8 +1,8 @@
 //! Completing a module: its tests pass, its text becomes the link, and every later module shows that it
 //! still stands. A link that a later module cannot stand on is refused: the reference stands in.
 
-use super::{Engine, links};
-use crate::curriculum::{MODULES, Module, ModuleId, cells};
+use super::{Engine, links, swapped_in};
+use crate::curriculum::{MODULES, Module, ModuleId};
 use crate::failure::Failure;
 use crate::lab::Lab;
 use crate::report::{ModuleReport, Outcome, human};
@@ -81,7 +81,7 @@ pub fn complete(
         return Ok(Completed::NotYet(Box::new(report)));
     }
     // What goes into the chain is what was checked: the learner's cells with the locked ones restored.
-    lab.complete(module, &cells::with_locked(&text, module.reference()))?;
+    lab.complete(module, &swapped_in(module, &text))?;
     steps(Step::Swapped);
     match prove(runner, lab, module, cancel, steps)? {
         _ if cancel.is_cancelled() => Ok(Completed::Cancelled),

@@ -4,11 +4,13 @@
 
 mod complete;
 mod export;
+mod milestone;
 
 pub use complete::{Completed, Step, complete};
 pub use export::export;
+pub use milestone::{Trial, trial};
 
-use crate::curriculum::{MODULES, Module, ModuleId};
+use crate::curriculum::{MODULES, Module, ModuleId, cells};
 use crate::failure::Failure;
 use crate::lab::Lab;
 use crate::runner::{LinkSource, Links};
@@ -24,6 +26,17 @@ pub enum Engine {
     Mine,
     /// The reference for every module.
     Reference,
+}
+
+impl Engine {
+    /// `mine` or `reference`: how it is typed, and remembered.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Mine => "mine",
+            Self::Reference => "reference",
+        }
+    }
 }
 
 /// Whose code a link is.
@@ -73,6 +86,19 @@ pub fn owners(lab: &Lab, engine: Engine) -> Result<BTreeMap<ModuleId, Owner>, Fa
         (Some(_), None) => Owner::Learner,
     };
     Ok(MODULES.iter().map(|module| (module.id, owner(module))).collect())
+}
+
+/// What the chain compiles of a learner's text: their cells, with the locked ones restored.
+fn swapped_in(module: &Module, text: &str) -> String {
+    cells::with_locked(text, module.reference())
+}
+
+/// Whether the module is completed and its exercise, which now has `text`, says something else than
+/// the link.
+#[must_use]
+pub fn edited_since(lab: &Lab, module: &Module, text: &str) -> bool {
+    let link = std::fs::read_to_string(lab.mine(module));
+    link.is_ok_and(|link| link != swapped_in(module, text))
 }
 
 #[cfg(test)]

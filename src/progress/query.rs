@@ -3,6 +3,7 @@
 use super::{Store, fingerprint};
 use crate::curriculum::ModuleId;
 use crate::failure::Failure;
+use crate::report::Ran;
 use rusqlite::{OptionalExtension, params};
 use tinytorch::report::Item;
 
@@ -82,6 +83,28 @@ impl Store {
             serde_json::from_str(&item).ok().map(|item| (analysis, item))
         };
         Ok(rows.into_iter().filter_map(known).collect())
+    }
+
+    /// What came of a milestone on an engine the last time, with the fingerprint that it was of.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn milestone(
+        &self,
+        milestone: &str,
+        engine: &str,
+    ) -> Result<Option<(String, Ran)>, Failure> {
+        let row: Option<(String, String)> = self
+            .connection
+            .query_row(
+                "SELECT fingerprint, ran FROM milestones WHERE milestone = ?1 AND engine = ?2",
+                [milestone, engine],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()
+            .map_err(self.failed("read"))?;
+        // What another version wrote and this one cannot read was not measured for it.
+        Ok(row.and_then(|(fingerprint, ran)| Some((fingerprint, serde_json::from_str(&ran).ok()?))))
     }
 
     /// How many hints of a cell were shown.

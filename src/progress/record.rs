@@ -3,7 +3,7 @@
 use super::{Store, fingerprint};
 use crate::curriculum::ModuleId;
 use crate::failure::Failure;
-use crate::report::ModuleReport;
+use crate::report::{ModuleReport, Ran};
 use rusqlite::params;
 use serde::Serialize;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -76,6 +76,29 @@ impl Store {
                 .map_err(&failed)?;
         }
         transaction.commit().map_err(&failed)
+    }
+
+    /// Remembers what came of a milestone on an engine (`mine` or `reference`), in place of what came
+    /// of it there before.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn record_milestone(
+        &mut self,
+        milestone: &str,
+        engine: &str,
+        fingerprint: &str,
+        ran: &Ran,
+    ) -> Result<(), Failure> {
+        let failed = self.failed("write to");
+        self.connection
+            .execute(
+                "INSERT OR REPLACE INTO milestones (milestone, engine, at, fingerprint, ran)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![milestone, engine, now(), fingerprint, json(ran)],
+            )
+            .map(drop)
+            .map_err(failed)
     }
 
     /// Remembers that hints of a cell were shown, up to and including number `shown`.

@@ -50,6 +50,15 @@ const MIGRATIONS: &[&str] = &["
         PRIMARY KEY (module, question)
     ) STRICT;
     CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+", "
+    CREATE TABLE milestones (
+        milestone TEXT NOT NULL,
+        engine TEXT NOT NULL,                 -- mine or reference
+        at INTEGER NOT NULL,
+        fingerprint TEXT NOT NULL,            -- of the program and the learner's links below it
+        ran TEXT NOT NULL,                    -- JSON, as in the headless output
+        PRIMARY KEY (milestone, engine)
+    ) STRICT;
 "];
 
 /// An open store.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::curriculum::ModuleId;
-use crate::report::ModuleReport;
+use crate::report::{ModuleReport, Ran, RanLink};
 use crate::runner::event::{Output, RunEvent, RunKind, TestResult, Verdict};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -162,4 +162,22 @@ fn two_tutors_that_start_at_once_make_one_store() {
         }
     });
     assert_eq!(lab.open().attempts(TENSOR).unwrap(), 4);
+}
+
+#[test]
+fn the_last_run_of_a_milestone_is_remembered_for_each_engine() {
+    let lab = Lab::new();
+    let mut store = lab.open();
+    let link = RanLink { module: TENSOR, mine: true, reason: None };
+    let items = vec![Item::Insight(Insight { text: "it learns".into() })];
+    let mine = Ran { achieved: true, seconds: Some(0.5), links: vec![link], items };
+    let slower = Ran { seconds: Some(0.7), ..mine.clone() };
+    store.record_milestone("1986_mlp", "mine", "a", &slower).unwrap();
+    store.record_milestone("1986_mlp", "mine", "b", &mine).unwrap();
+    store.record_milestone("1986_mlp", "reference", "c", &slower).unwrap();
+    drop(store);
+    let store = lab.open();
+    assert_eq!(store.milestone("1986_mlp", "mine").unwrap(), Some(("b".into(), mine)));
+    assert_eq!(store.milestone("1986_mlp", "reference").unwrap(), Some(("c".into(), slower)));
+    assert_eq!(store.milestone("1998_cnn", "mine").unwrap(), None);
 }

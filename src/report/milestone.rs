@@ -1,140 +1,208 @@
-//! A milestone judged by what its program measured, and two runs of it side by side. Pure. Not here:
-//! whose code ran (`framework`).
+//! What came of a milestone's program on one engine, and two engines side by side. Comes in: a
+//! report, and whose code each link was. Goes out: a plain value that can be kept and shown. Not
+//! here: running it, keeping it.
 
 use super::ModuleReport;
-use crate::curriculum::Milestone;
-use crate::runner::event::Verdict;
-use serde::Serialize;
+use super::figures::figure;
+use crate::curriculum::{Milestone, Module, ModuleId};
+use crate::runner::event::Notice;
+use serde::{Deserialize, Serialize};
+use tinytorch::report::{Column, Item, Metric, Origin, Table};
 
-/// What a run of a milestone came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Judgement {
-    /// Its program runs, or never did.
-    Open,
-    /// Its program was not compiled.
-    DoesNotCompile,
-    /// Its program broke before its end.
-    DidNotFinish,
-    /// A figure that decides was not measured, or missed its target.
-    Missed,
-    /// Each figure that decides was measured and meets its target.
-    Achieved,
+/// One link of the engine that a milestone ran on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RanLink {
+    /// The module.
+    pub module: ModuleId,
+    /// Whether the learner's code ran; otherwise the reference's did.
+    pub mine: bool,
+    /// Why the reference stood in for the learner's code, if it did.
+    pub reason: Option<String>,
 }
 
-/// Judges a run by the figures that the milestone names.
-#[must_use]
-pub fn judge(milestone: &Milestone, report: &ModuleReport) -> Judgement {
-    if report.compiles == Some(false) {
-        return Judgement::DoesNotCompile;
+/// What came of a run that ended by itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ran {
+    /// Whether each figure that decides was measured and met its target.
+    pub achieved: bool,
+    /// How long the program ran: training and judging, not building. `None` when it did not run.
+    pub seconds: Option<f64>,
+    /// Whose code ran, link by link.
+    pub links: Vec<RanLink>,
+    /// What the program reported.
+    pub items: Vec<Item>,
+}
+
+impl Ran {
+    /// What a finished run says. `links` is what it was to run on; what fell back on the way is the
+    /// report's to know.
+    #[must_use]
+    pub fn of(milestone: &Milestone, report: &ModuleReport, links: Vec<RanLink>) -> Self {
+        let ended = report.analyses.first().and_then(|program| program.ended.as_ref());
+        let items = report.analyses.iter().flat_map(|program| &program.items);
+        Self {
+            achieved: achieved(milestone, report),
+            seconds: ended.map(|ended| ended.took.as_secs_f64()),
+            links: links.into_iter().map(|link| fallen_back(link, &report.notices)).collect(),
+            items: items.filter(|item| !matches!(item, Item::Progress(_))).cloned().collect(),
+        }
     }
-    let Some(ended) = report.analyses.first().and_then(|analysis| analysis.ended.as_ref()) else {
-        return Judgement::Open;
-    };
+
+    fn metrics(&self) -> impl Iterator<Item = &Metric> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Metric(metric) => Some(metric),
+            _ => None,
+        })
+    }
+}
+
+/// The program ended well, and each figure that decides was measured and met its target.
+fn achieved(milestone: &Milestone, report: &ModuleReport) -> bool {
     let met = |name: &&str| {
         report.metrics().any(|metric| metric.name == **name && metric.is_met() == Some(true))
     };
-    match ended.verdict {
-        Verdict::Passed if milestone.achieved_when.iter().all(met) => Judgement::Achieved,
-        Verdict::Passed => Judgement::Missed,
-        _ => Judgement::DidNotFinish,
+    report.measured_well() && milestone.achieved_when.iter().all(met)
+}
+
+fn fallen_back(link: RanLink, notices: &[Notice]) -> RanLink {
+    let why = notices.iter().find_map(|notice| match notice {
+        Notice::FellBack { module, reason } if *module == link.module => Some(reason.clone()),
+        _ => None,
+    });
+    match why {
+        Some(why) => RanLink { mine: false, reason: Some(why), ..link },
+        None => link,
     }
 }
 
-/// One figure on the learner's engine and on the reference; `None` where it was not measured.
+/// One figure of two engines.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Pair {
-    /// `"accuracy on new points, median of five seeds"`, or `"time"`.
+    /// The figure.
     pub name: String,
     /// Its unit.
     pub unit: String,
-    /// On the learner's engine.
+    /// On the learner's engine; `None` when it was not measured.
     pub mine: Option<f64>,
     /// On the reference.
     pub reference: Option<f64>,
 }
 
-/// Each figure of two runs, the learner's engine's first, in the order in which they were measured; the
-/// time last: how long the program ran, not how long it was built.
+/// The same program on the learner's engine and on the reference: each figure of both, then the time.
 #[must_use]
-pub fn side_by_side(mine: &ModuleReport, reference: &ModuleReport) -> Vec<Pair> {
-    let mut pairs: Vec<Pair> = vec![];
-    for metric in mine.metrics().chain(reference.metrics()) {
-        if pairs.iter().any(|pair| pair.name == metric.name) {
-            continue;
-        }
-        let of = |report: &ModuleReport| {
-            report.metrics().find(|other| other.name == metric.name).map(|metric| metric.value)
-        };
-        let (name, unit) = (metric.name.clone(), metric.unit.clone());
-        pairs.push(Pair { name, unit, mine: of(mine), reference: of(reference) });
-    }
-    let (name, unit) = ("time".to_owned(), "s".to_owned());
-    pairs.push(Pair { name, unit, mine: seconds(mine), reference: seconds(reference) });
-    pairs
+pub fn pairs(mine: &Ran, reference: &Ran) -> Vec<Pair> {
+    let metrics = reference.metrics().map(|metric| Pair {
+        name: metric.name.clone(),
+        unit: metric.unit.clone(),
+        mine: mine.metrics().find(|own| own.name == metric.name).map(|own| own.value),
+        reference: Some(metric.value),
+    });
+    let time = Pair {
+        name: "time".into(),
+        unit: "s".into(),
+        mine: mine.seconds,
+        reference: reference.seconds,
+    };
+    metrics.chain([time]).collect()
 }
 
-fn seconds(report: &ModuleReport) -> Option<f64> {
-    let ended = report.analyses.first()?.ended.as_ref()?;
-    Some(ended.took.as_secs_f64())
+/// The pairs as a table for people.
+#[must_use]
+pub fn side_by_side(mine: &Ran, reference: &Ran) -> Table {
+    let cell = |value: Option<f64>, unit: &str| {
+        value.map_or_else(|| "not measured".to_owned(), |value| figure(value, unit)).into()
+    };
+    let row = |pair: &Pair| {
+        vec![
+            pair.name.as_str().into(),
+            cell(pair.mine, &pair.unit),
+            cell(pair.reference, &pair.unit),
+        ]
+    };
+    Table {
+        title: "Your engine beside the reference".into(),
+        columns: ["", "yours", "reference"].map(Column::plain).into(),
+        rows: pairs(mine, reference).iter().map(row).collect(),
+        origin: Origin::Measured,
+    }
+}
+
+/// Whose code a link was, in words: `01_tensor yours`.
+#[must_use]
+pub fn whose(link: &RanLink) -> String {
+    let slug = Module::by_id(link.module).map_or_else(|| link.module.0.to_string(), Module::slug);
+    match (&link.reason, link.mine) {
+        (Some(reason), _) => format!("{slug} reference, in place of yours: {reason}"),
+        (None, true) => format!("{slug} yours"),
+        (None, false) => format!("{slug} reference"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::curriculum::{MILESTONES, ModuleId};
-    use crate::runner::event::{Output, RunEvent, TestResult};
+    use crate::curriculum::MILESTONES;
+    use crate::runner::event::{Output, RunEvent, TestResult, Verdict};
     use std::time::Duration;
-    use tinytorch::report::{Item, Metric, Origin, Target};
+    use tinytorch::report::Target;
 
-    const MILESTONE: &Milestone = &MILESTONES[2];
+    const TENSOR: ModuleId = ModuleId(1);
 
-    /// A run that measured `value` and ended with `verdict` after `seconds`.
-    fn run(value: f64, target: Option<Target>, verdict: Verdict, seconds: u64) -> ModuleReport {
+    fn mlp() -> &'static Milestone {
+        MILESTONES.iter().find(|milestone| milestone.id == "1986_mlp").unwrap()
+    }
+
+    fn ran(value: f64, target: Option<Target>, verdict: Verdict, fell_back: bool) -> Ran {
         let mut report = ModuleReport::new(ModuleId(8));
-        report.apply(&RunEvent::Built { success: true, took: Duration::ZERO });
-        let (name, unit) = (MILESTONE.achieved_when[0].to_owned(), "%".to_owned());
+        if fell_back {
+            let reason = "no matmul".to_owned();
+            report.apply(&RunEvent::Notice(Notice::FellBack { module: TENSOR, reason }));
+        }
+        let (name, unit) = (mlp().achieved_when[0].to_owned(), "%".to_owned());
         let metric = Metric { name, value, unit, target, origin: Origin::Measured };
         let analysis = "milestone".to_owned();
-        report.apply(&RunEvent::Reported { analysis, item: Item::Metric(metric) });
-        assert_eq!(judge(MILESTONE, &report), Judgement::Open, "it goes on");
-        let (name, output, took) =
-            ("milestone".to_owned(), Output::default(), Duration::from_secs(seconds));
-        report.apply(&RunEvent::AnalysisEnded(TestResult { name, verdict, output, took }));
-        report
+        report.apply(&RunEvent::Reported {
+            analysis: analysis.clone(),
+            item: Item::Metric(metric),
+        });
+        report.apply(&RunEvent::AnalysisEnded(TestResult {
+            name: analysis,
+            verdict,
+            output: Output::default(),
+            took: Duration::from_millis(250),
+        }));
+        Ran::of(mlp(), &report, vec![RanLink { module: TENSOR, mine: true, reason: None }])
     }
 
     #[test]
-    fn only_a_figure_that_meets_its_target_counts() {
+    fn only_a_figure_that_meets_its_target_in_a_run_that_ends_well_counts() {
         let target = Some(Target::AtLeast(90.0));
-        let judged = |value, target| judge(MILESTONE, &run(value, target, Verdict::Passed, 1));
-        assert_eq!(judged(95.0, target), Judgement::Achieved);
-        assert_eq!(judged(80.0, target), Judgement::Missed);
-        assert_eq!(judged(f64::NAN, target), Judgement::Missed);
-        assert_eq!(judged(95.0, None), Judgement::Missed, "a figure without a target");
+        assert!(ran(95.0, target, Verdict::Passed, false).achieved);
+        assert!(!ran(80.0, target, Verdict::Passed, false).achieved);
+        assert!(!ran(95.0, None, Verdict::Passed, false).achieved, "no target decides nothing");
+        assert!(!ran(95.0, target, Verdict::RanAway { code: None }, false).achieved);
+        let nothing = Ran::of(mlp(), &ModuleReport::new(ModuleId(8)), vec![]);
+        assert!(!nothing.achieved, "nothing was measured");
+        assert_eq!(nothing.seconds, None);
     }
 
     #[test]
-    fn a_run_that_broke_is_no_achievement_whatever_it_measured() {
-        let broke = run(95.0, Some(Target::AtLeast(90.0)), Verdict::RanAway { code: None }, 1);
-        assert_eq!(judge(MILESTONE, &broke), Judgement::DidNotFinish);
-        let mut report = ModuleReport::new(ModuleId(8));
-        assert_eq!(judge(MILESTONE, &report), Judgement::Open);
-        report.apply(&RunEvent::Built { success: false, took: Duration::ZERO });
-        assert_eq!(judge(MILESTONE, &report), Judgement::DoesNotCompile);
+    fn a_link_that_fell_back_is_the_references() {
+        let whose_was = |fell_back| {
+            whose(&ran(95.0, None, Verdict::Passed, fell_back).links[0])
+        };
+        assert_eq!(whose_was(false), "01_tensor yours");
+        assert_eq!(whose_was(true), "01_tensor reference, in place of yours: no matmul");
     }
 
     #[test]
-    fn figures_stand_side_by_side_and_what_only_one_run_measured_is_not_made_up() {
-        let mine = run(95.0, None, Verdict::Passed, 3);
-        let reference = run(96.0, None, Verdict::Passed, 2);
-        let values = |pair: &Pair| (pair.name.clone(), pair.mine, pair.reference);
-        let both: Vec<_> = side_by_side(&mine, &reference).iter().map(values).collect();
-        let accuracy = MILESTONE.achieved_when[0].to_owned();
-        let time = ("time".to_owned(), Some(3.0), Some(2.0));
-        assert_eq!(both, [(accuracy.clone(), Some(95.0), Some(96.0)), time]);
-        let broken = ModuleReport::new(ModuleId(8));
-        let one: Vec<_> = side_by_side(&broken, &reference).iter().map(values).collect();
-        assert_eq!(one, [(accuracy, None, Some(96.0)), ("time".to_owned(), None, Some(2.0))]);
+    fn what_was_not_measured_is_said() {
+        let reference = ran(96.0, None, Verdict::Passed, false);
+        let nothing = Ran::of(mlp(), &ModuleReport::new(ModuleId(8)), vec![]);
+        let pairs = pairs(&nothing, &reference);
+        let both: Vec<_> = pairs.iter().map(|pair| (pair.mine, pair.reference)).collect();
+        assert_eq!(both, [(None, Some(96.0)), (None, Some(0.25))]);
+        let table = format!("{:?}", side_by_side(&nothing, &reference).rows);
+        assert!(table.contains("not measured") && table.contains("250 ms"), "{table}");
     }
 }

@@ -1,0 +1,88 @@
+//! A milestone on an engine: what is compiled, and whose code each link of it is.
+
+use super::{Engine, Owner, links, owners};
+use crate::curriculum::{Milestone, ModuleId};
+use crate::failure::Failure;
+use crate::lab::Lab;
+use crate::report::RanLink;
+use crate::runner::event::RunKind;
+use crate::runner::{LinkSource, Request};
+use std::path::PathBuf;
+
+/// A milestone that is about to run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trial {
+    /// What the runner is asked for.
+    pub request: Request,
+    /// Whose code it will run on, link by link.
+    pub links: Vec<RanLink>,
+    /// Stands for the program and every text of the learner's that it runs on: two trials with the
+    /// same one measure the same thing.
+    pub fingerprint: String,
+}
+
+/// A milestone stands on its last module and all before it.
+///
+/// # Errors
+/// When a completed module cannot be read, or the course lacks what the milestone stands on.
+pub fn trial(lab: &Lab, milestone: &Milestone, engine: Engine) -> Result<Trial, Failure> {
+    let last = *milestone.prerequisites.iter().max().ok_or_else(|| {
+        Failure::environment(format!("{} stands on no module of this course", milestone.id))
+    })?;
+    let mut links = links(lab, engine)?;
+    links.0.retain(|id, _| *id <= last);
+    let owners = owners(lab, engine)?;
+    let whose = |(module, owner): (ModuleId, Owner)| RanLink {
+        module,
+        mine: owner == Owner::Learner,
+        reason: match owner {
+            Owner::StandsIn { reason } => Some(reason),
+            Owner::Learner | Owner::Reference => None,
+        },
+    };
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(milestone.source().as_bytes());
+    for (id, source) in &links.0 {
+        let LinkSource::Learner { text, .. } = source else { continue };
+        hasher.update(&[0, id.0]).update(text.as_bytes());
+    }
+    Ok(Trial {
+        links: owners.into_iter().filter(|(id, _)| *id <= last).map(whose).collect(),
+        fingerprint: hasher.finalize().to_hex().to_string(),
+        request: Request {
+            module: last,
+            kind: RunKind::Milestone,
+            only: vec![],
+            file: PathBuf::from(format!("src/tinytorch/milestones/{}.rs", milestone.id)),
+            text: milestone.source().to_owned(),
+            links,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::curriculum::{MILESTONES, MODULES};
+    use crate::lab::{Filled, create};
+
+    #[test]
+    fn a_trial_changes_with_the_learners_text_below_it_and_with_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let lab = create(&folder.path().join("lab"), Filled::Solutions).unwrap();
+        let xor = MILESTONES.iter().find(|milestone| milestone.id == "1969_xor").unwrap();
+        let on = |engine| trial(&lab, xor, engine).unwrap();
+        let empty = on(Engine::Mine);
+        assert!(empty.links.iter().all(|link| !link.mine));
+        lab.complete(&MODULES[1], "mine").unwrap();
+        let mine = on(Engine::Mine);
+        assert_ne!(mine.fingerprint, empty.fingerprint);
+        assert!(mine.links[1].mine && !mine.links[2].mine);
+        assert_eq!(on(Engine::Reference).fingerprint, empty.fingerprint);
+        lab.complete(&MODULES[9], "above it").unwrap();
+        assert_eq!(on(Engine::Mine), mine);
+        lab.refuse(&MODULES[1], "02 objects").unwrap();
+        let refused = on(Engine::Mine).links[1].clone();
+        assert_eq!((refused.mine, refused.reason.as_deref()), (false, Some("02 objects")));
+    }
+}
