@@ -26,5 +26,10 @@ fn main() -> ExitCode {
 /// Opens the screen: at the module that was named, or where the learner left it.
 fn open(context: &Context, module: Option<String>) -> Result<ExitCode, Failure> {
     let module = module.map(|word| Module::named(&word)).transpose()?.map(|module| module.id);
-    tui::run(tui::Options { lab: context.lab()?, cache: context.cache()?, module })
+    tui::run(tui::Options {
+        lab: context.lab()?,
+        cache: context.cache()?,
+        module,
+        engine: context.engine,
+    })
 }

@@ -34,7 +34,7 @@ fn generate(
             ));
             continue;
         }
-        let backup = lab.put(module, &starter)?.backup;
+        let backup = lab.put(module, &starter)?;
         let kept = backup.map(|backup| format!("; before: {}", backup.display()));
         out.line(format!("{}: written{}", module.slug(), kept.unwrap_or_default()));
     }

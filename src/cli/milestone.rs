@@ -50,11 +50,7 @@ fn needs(milestone: &Milestone) -> Vec<String> {
     modules.map(Module::slug).collect()
 }
 
-fn list(
-    context: &Context,
-    arguments: &FormatArguments,
-    out: &mut Output,
-) -> Result<bool, Failure> {
+fn list(context: &Context, arguments: &FormatArguments, out: &mut Output) -> Result<bool, Failure> {
     #[derive(Serialize)]
     struct Row {
         id: &'static str,
@@ -156,7 +152,7 @@ fn train_on(
     })?;
     let ran = Ran::of(milestone, &report, links);
     for link in &ran.links {
-        out.line(if json { json::to_line(link) } else { milestone::whose(link) });
+        out.line(if json { json::to_line(link) } else { human::link(link) });
     }
     conclude(&report, json, out);
     store.record_milestone(milestone.id, engine.word(), &fingerprint, &ran)?;

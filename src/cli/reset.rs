@@ -4,6 +4,7 @@ use super::arguments::{Format, ModulesArguments};
 use super::context::{Context, named};
 use super::output::Output;
 use crate::failure::Failure;
+use crate::lab;
 use crate::report::json;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 struct Reset {
     module: String,
     backup: Option<PathBuf>,
+    left_engine: bool,
 }
 
 /// Succeeds when every exercise is a starter now.
@@ -23,9 +25,8 @@ pub fn run(
     let modules = named(&arguments.modules)?;
     let lab = context.lab()?;
     for module in modules {
-        let backup = lab.reset(module)?.backup;
-        lab.forget(module)?;
-        let done = Reset { module: module.slug(), backup };
+        let lab::Reset { backup, left_engine } = lab.reset(module)?;
+        let done = Reset { module: module.slug(), backup, left_engine };
         match (arguments.format, &done.backup) {
             (Format::Json, _) => out.line(json::to_line(&done)),
             (Format::Human, None) => out.line(format!("{}: at its beginning", done.module)),
@@ -34,6 +35,9 @@ pub fn run(
                 done.module,
                 backup.display()
             )),
+        }
+        if left_engine && arguments.format == Format::Human {
+            out.line(format!("{}: later modules run on the reference's again", done.module));
         }
     }
     Ok(true)

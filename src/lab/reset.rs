@@ -11,31 +11,41 @@ use std::path::PathBuf;
 pub struct Reset {
     /// Where the earlier content is kept; `None` when there was none, or it was the starter already.
     pub backup: Option<PathBuf>,
+    /// Whether the module was part of the learner's engine until now.
+    pub left_engine: bool,
 }
 
 impl Lab {
-    /// Replaces the exercise by its starter, after a backup.
+    /// Replaces the exercise by its starter, after a backup. A completed module leaves the learner's
+    /// engine; a text there that the exercise no longer has is backed up too.
     ///
     /// # Errors
-    /// When the backup or the starter cannot be written; then the exercise is as it was.
+    /// When a backup or the starter cannot be written; then exercise and engine are as they were.
     pub fn reset(&self, module: &Module) -> Result<Reset, Failure> {
-        self.put(module, &cells::starter(module.reference()))
+        let link = std::fs::read(self.mine(module)).ok();
+        let exercise = std::fs::read(self.exercise(module)).ok();
+        if let Some(link) = link.as_ref().filter(|link| exercise.as_ref() != Some(*link)) {
+            self.back_up(module, link)?;
+        }
+        let backup = self.put(module, &cells::starter(module.reference()))?;
+        self.forget(module)?;
+        Ok(Reset { backup, left_engine: link.is_some() })
     }
 
     /// Replaces the exercise by `text`, after a backup of what differs.
     ///
     /// # Errors
     /// When the backup or the text cannot be written; then the exercise is as it was.
-    pub fn put(&self, module: &Module, text: &str) -> Result<Reset, Failure> {
+    pub fn put(&self, module: &Module, text: &str) -> Result<Option<PathBuf>, Failure> {
         let path = self.exercise(module);
         let backup = match std::fs::read(&path) {
-            Ok(bytes) if bytes == text.as_bytes() => return Ok(Reset { backup: None }),
+            Ok(bytes) if bytes == text.as_bytes() => return Ok(None),
             Ok(bytes) => Some(self.back_up(module, &bytes)?),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(Failure::io("back up", &path, &error)),
         };
         atomic::write(&path, text.as_bytes())?;
-        Ok(Reset { backup })
+        Ok(backup)
     }
 
     fn back_up(&self, module: &Module, bytes: &[u8]) -> Result<PathBuf, Failure> {
@@ -59,7 +69,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let lab = Lab::at(folder.path().to_owned());
         let module = &MODULES[1];
-        assert_eq!(lab.reset(module).unwrap(), Reset { backup: None });
+        let nothing = Reset { backup: None, left_engine: false };
+        assert_eq!(lab.reset(module).unwrap(), nothing);
         for number in 1..=3 {
             fs::write(lab.exercise(module), format!("my work {number}")).unwrap();
             let backup = lab.reset(module).unwrap().backup.unwrap();
@@ -68,6 +79,23 @@ mod tests {
         }
         let starter = fs::read_to_string(lab.exercise(module)).unwrap();
         assert_eq!(starter, cells::starter(module.reference()));
-        assert_eq!(lab.reset(module).unwrap(), Reset { backup: None }, "nothing to lose");
+        assert_eq!(lab.reset(module).unwrap(), nothing, "nothing to lose");
+    }
+
+    #[test]
+    fn a_reset_module_leaves_the_engine_and_its_text_there_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let lab = Lab::at(folder.path().to_owned());
+        let module = &MODULES[1];
+        lab.complete(module, "what passed").unwrap();
+        lab.reset(module).unwrap();
+        lab.complete(module, "what passed").unwrap();
+        fs::write(lab.exercise(module), "edited since").unwrap();
+        assert!(lab.reset(module).unwrap().left_engine);
+        assert!(lab.completed().unwrap().is_empty());
+        let kept = |number: usize| {
+            fs::read_to_string(lab.backups().join(format!("01_tensor.{number}.rs"))).unwrap()
+        };
+        assert_eq!([kept(1), kept(2)], ["what passed", "edited since"]);
     }
 }

@@ -11,7 +11,8 @@ use std::time::Duration;
 const APPLICATION: i32 = 0x5454_7574;
 
 /// Each step brings a store from its index to the next version. Steps are only ever added.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE attempts (
         id INTEGER PRIMARY KEY AUTOINCREMENT, -- the order of attempts, whatever the clock did
         at INTEGER NOT NULL,                  -- seconds since 1970, as the machine's clock had it
@@ -50,7 +51,8 @@ const MIGRATIONS: &[&str] = &["
         PRIMARY KEY (module, question)
     ) STRICT;
     CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-", "
+",
+    "
     CREATE TABLE milestones (
         milestone TEXT NOT NULL,
         engine TEXT NOT NULL,                 -- mine or reference
@@ -59,7 +61,8 @@ const MIGRATIONS: &[&str] = &["
         ran TEXT NOT NULL,                    -- JSON, as in the headless output
         PRIMARY KEY (milestone, engine)
     ) STRICT;
-"];
+",
+];
 
 /// An open store.
 #[derive(Debug)]

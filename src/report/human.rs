@@ -1,9 +1,11 @@
 //! A report as lines for a person at a pipe or a plain terminal: no redraws, no box drawing, a
 //! word for every state. Colour is a decoration that the caller allows or not.
 
+use super::RanLink;
 use super::figures;
 use super::milestone::Pair;
 use super::module_report::{AnalysisState, ModuleReport, Outcome, TestState};
+use crate::curriculum::Module;
 use crate::failure::count;
 use crate::runner::event::{Diagnostic, Level, Notice, Output, TestResult, Verdict};
 use std::fmt::Write;
@@ -86,6 +88,17 @@ pub fn verdict(verdict: &Verdict) -> (&'static str, String) {
             },
         ),
         Verdict::Missing => ("missing", "the exercise has no such test".to_owned()),
+    }
+}
+
+/// Whose code a link was: `01_tensor yours`.
+#[must_use]
+pub fn link(link: &RanLink) -> String {
+    let slug = Module::by_id(link.module).map_or_else(|| link.module.0.to_string(), Module::slug);
+    match (&link.reason, link.mine) {
+        (Some(reason), _) => format!("{slug} reference, in place of yours: {reason}"),
+        (None, true) => format!("{slug} yours"),
+        (None, false) => format!("{slug} reference"),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::ModuleReport;
 use super::figures::figure;
-use crate::curriculum::{Milestone, Module, ModuleId};
+use crate::curriculum::{Milestone, ModuleId};
 use crate::runner::event::Notice;
 use serde::{Deserialize, Serialize};
 use tinytorch::report::{Column, Item, Metric, Origin, Table};
@@ -127,21 +127,11 @@ pub fn side_by_side(mine: &Ran, reference: &Ran) -> Table {
     }
 }
 
-/// Whose code a link was, in words: `01_tensor yours`.
-#[must_use]
-pub fn whose(link: &RanLink) -> String {
-    let slug = Module::by_id(link.module).map_or_else(|| link.module.0.to_string(), Module::slug);
-    match (&link.reason, link.mine) {
-        (Some(reason), _) => format!("{slug} reference, in place of yours: {reason}"),
-        (None, true) => format!("{slug} yours"),
-        (None, false) => format!("{slug} reference"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::curriculum::MILESTONES;
+    use crate::report::human;
     use crate::runner::event::{Output, RunEvent, TestResult, Verdict};
     use std::time::Duration;
     use tinytorch::report::Target;
@@ -161,10 +151,8 @@ mod tests {
         let (name, unit) = (mlp().achieved_when[0].to_owned(), "%".to_owned());
         let metric = Metric { name, value, unit, target, origin: Origin::Measured };
         let analysis = "milestone".to_owned();
-        report.apply(&RunEvent::Reported {
-            analysis: analysis.clone(),
-            item: Item::Metric(metric),
-        });
+        report
+            .apply(&RunEvent::Reported { analysis: analysis.clone(), item: Item::Metric(metric) });
         report.apply(&RunEvent::AnalysisEnded(TestResult {
             name: analysis,
             verdict,
@@ -188,9 +176,8 @@ mod tests {
 
     #[test]
     fn a_link_that_fell_back_is_the_references() {
-        let whose_was = |fell_back| {
-            whose(&ran(95.0, None, Verdict::Passed, fell_back).links[0])
-        };
+        let whose_was =
+            |fell_back| human::link(&ran(95.0, None, Verdict::Passed, fell_back).links[0]);
         assert_eq!(whose_was(false), "01_tensor yours");
         assert_eq!(whose_was(true), "01_tensor reference, in place of yours: no matmul");
     }

@@ -10,6 +10,7 @@ use super::update::update;
 use super::view::{self, Cache};
 use crate::curriculum::{MODULES, Module, ModuleId};
 use crate::failure::Failure;
+use crate::framework::Engine;
 use crate::lab::Lab;
 use crate::watch::{self, Change};
 use crossterm::event::{self, Event, KeyEventKind, MouseButton, MouseEventKind};
@@ -36,6 +37,8 @@ pub struct Options {
     pub cache: PathBuf,
     /// The module to open; the last one, if none is named.
     pub module: Option<ModuleId>,
+    /// Whose framework to use; the one chosen last, if none is named.
+    pub engine: Option<Engine>,
 }
 
 /// Opens the screen and stays until the learner quits.
@@ -43,7 +46,7 @@ pub struct Options {
 /// # Errors
 /// When the terminal or a thread cannot be had.
 pub fn run(options: Options) -> Result<ExitCode, Failure> {
-    let Options { lab, cache, module } = options;
+    let Options { lab, cache, module, engine } = options;
     let module = module.or_else(|| last_module(&lab)).or(MODULES.first().map(|m| m.id));
     let Some(module) = module else {
         return Err(Failure::environment("the course has no modules"));
@@ -56,7 +59,7 @@ pub fn run(options: Options) -> Result<ExitCode, Failure> {
     let mut screen = Screen::enter().map_err(failed)?;
     let size = screen.size().map_err(failed)?;
     let look = terminal::look(|name| std::env::var(name).ok());
-    let effects = Effects::start(lab.clone(), cache, sender.clone())?;
+    let effects = Effects::start(lab.clone(), cache, engine, sender.clone())?;
     let permits = read_input(sender.clone()).map_err(failed)?;
     listen(sender.clone()).map_err(failed)?;
     let _watch = watch_exercises(&lab, sender)?;
@@ -143,7 +146,7 @@ impl App {
         next
     }
 
-    fn perform(&self, effects: Vec<Effect>, screen: &mut Screen) -> Next {
+    fn perform(&mut self, effects: Vec<Effect>, screen: &mut Screen) -> Next {
         for effect in effects {
             if self.effects.perform(effect, screen) == Next::Quit {
                 return Next::Quit;

@@ -2,20 +2,23 @@
 //! messages. Runs and the store have a thread each, so that no key waits for a disk or a compiler.
 //! Not here: when something is to be done (`update`).
 
+mod completions;
 mod editor;
 mod memory;
 mod runs;
 
 use super::highlight;
 use super::message::{Effect, Message, Opened};
-use super::model::{CellInfo, CellPlace, Engine};
+use super::model::{CellInfo, CellPlace};
 use super::terminal::Screen;
 use crate::curriculum::cells::{self, Cell, CellKind};
-use crate::curriculum::{MILESTONES, MODULES, Module, ModuleId};
+use crate::curriculum::{MILESTONES, Module, ModuleId};
 use crate::failure::Failure;
+use crate::framework::{self, Engine};
 use crate::lab::Lab;
 use crate::runner::event::RunKind;
-use crate::runner::{LinkSource, Links, Request, RunMessage};
+use crate::runner::{Request, RunMessage};
+use completions::Completions;
 use memory::Memory;
 pub use memory::last_module;
 use runs::Runs;
@@ -37,19 +40,27 @@ pub struct Effects {
     lab: Lab,
     messages: Sender<Message>,
     runs: Runs,
+    completions: Completions,
     memory: Memory,
     highlighter: Sender<Vec<(String, String)>>,
 }
 
 impl Effects {
     /// Starts the threads that do the slow work.
-    pub fn start(lab: Lab, cache: PathBuf, messages: Sender<Message>) -> Result<Self, Failure> {
+    pub fn start(
+        lab: Lab,
+        cache: PathBuf,
+        engine: Option<Engine>,
+        messages: Sender<Message>,
+    ) -> Result<Self, Failure> {
         let threads = |error: std::io::Error| {
             Failure::environment(format!("failed to start a thread: {error}"))
         };
         Ok(Self {
-            runs: Runs::start(cache, messages.clone()).map_err(threads)?,
-            memory: Memory::start(lab.clone(), messages.clone()).map_err(threads)?,
+            runs: Runs::start(cache.clone(), messages.clone()).map_err(threads)?,
+            completions: Completions::start(lab.clone(), cache, messages.clone())
+                .map_err(threads)?,
+            memory: Memory::start(lab.clone(), engine, messages.clone()).map_err(threads)?,
             highlighter: highlight::start(messages.clone()).map_err(threads)?,
             lab,
             messages,
@@ -57,7 +68,7 @@ impl Effects {
     }
 
     /// Does one thing.
-    pub fn perform(&self, effect: Effect, screen: &mut Screen) -> Next {
+    pub fn perform(&mut self, effect: Effect, screen: &mut Screen) -> Next {
         match effect {
             Effect::Open(id) => self.with(id, |module| self.open(module)),
             Effect::Run { generation, milestone: Some(id), engine, .. } => {
@@ -75,9 +86,13 @@ impl Effects {
                 self.send_size(screen);
             }
             Effect::Reset(id) => self.with(id, |module| self.reset(module)),
-            Effect::Complete { module, text } => {
-                self.with(module, |module| self.complete(module, &text));
+            Effect::Complete(id) => {
+                if let Some(module) = Module::by_id(id) {
+                    self.completions.submit(module);
+                }
             }
+            Effect::StopCompleting => self.completions.stop(),
+            Effect::Stand => self.memory.stand(),
             Effect::Ink(texts) => {
                 // Without its thread, code stays plain.
                 let _ = self.highlighter.send(texts);
@@ -100,7 +115,7 @@ impl Effects {
     }
 
     fn with(&self, id: ModuleId, act: impl FnOnce(&'static Module)) {
-        if let Some(module) = MODULES.iter().find(|module| module.id == id) {
+        if let Some(module) = Module::by_id(id) {
             act(module);
         }
     }
@@ -142,7 +157,9 @@ impl Effects {
     fn read(&self, module: &'static Module) -> Option<String> {
         let text = self.lab.read_exercise(module).map_err(|reason| reason.to_string());
         let cells = cells_of(module.reference(), text.as_deref().unwrap_or_default());
-        self.send(Message::Read { module: module.id, text: text.clone(), cells });
+        let edited =
+            text.as_ref().is_ok_and(|text| framework::edited_since(&self.lab, module, text));
+        self.send(Message::Read { module: module.id, text: text.clone(), cells, edited });
         text.ok()
     }
 
@@ -152,9 +169,7 @@ impl Effects {
             return;
         };
         let file = PathBuf::from(self.shown(module));
-        let below = MODULES.iter().filter(|below| below.id < module.id);
-        let links = self.links(below, engine);
-        self.submit(generation, links, |links| Request {
+        let request = framework::links(&self.lab, engine).map(|links| Request {
             module: module.id,
             kind,
             only: vec![],
@@ -162,79 +177,43 @@ impl Effects {
             text,
             links,
         });
+        self.submit(generation, request);
     }
 
-    /// A milestone stands on its last module and all before it.
-    fn run_milestone(&self, generation: u64, id: &str, engine: Engine) {
-        let found = MILESTONES.iter().find(|milestone| milestone.id == id);
-        let Some((milestone, last)) = found.and_then(|m| Some((m, *m.prerequisites.last()?)))
-        else {
+    fn run_milestone(&self, generation: u64, id: &'static str, engine: Engine) {
+        let Some(milestone) = MILESTONES.iter().find(|milestone| milestone.id == id) else {
             return;
         };
-        let links = self.links(MODULES.iter().filter(|below| below.id <= last), engine);
-        self.submit(generation, links, |links| Request {
-            module: last,
-            kind: RunKind::Milestone,
-            only: vec![],
-            file: PathBuf::from(format!("milestones/{id}.rs")),
-            text: milestone.source().to_owned(),
-            links,
+        let request = framework::trial(&self.lab, milestone, engine).map(|trial| {
+            let framework::Trial { request, links, fingerprint } = trial;
+            self.send(Message::Trial { milestone: id, engine, links, fingerprint });
+            request
         });
+        self.submit(generation, request);
     }
 
-    fn submit(
-        &self,
-        generation: u64,
-        links: Result<Links, Failure>,
-        request: impl FnOnce(Links) -> Request,
-    ) {
-        match links {
-            Ok(links) => self.runs.submit(generation, request(links)),
-            Err(failure) => {
-                self.send(Message::Run(generation, RunMessage::Failed(failure)));
-            }
+    fn submit(&self, generation: u64, request: Result<Request, Failure>) {
+        match request {
+            Ok(request) => self.runs.submit(generation, request),
+            Err(failure) => self.send(Message::Run(generation, RunMessage::Failed(failure))),
         }
-    }
-
-    /// What stands in the chain for these modules.
-    fn links(
-        &self,
-        below: impl Iterator<Item = &'static Module>,
-        engine: Engine,
-    ) -> Result<Links, Failure> {
-        let mut links = Links::default();
-        if engine == Engine::Reference {
-            return Ok(links);
-        }
-        let mut completed = self.lab.completed()?;
-        for below in below {
-            if let Some(text) = completed.remove(&below.id) {
-                let file = PathBuf::from(self.shown(below));
-                links.0.insert(below.id, LinkSource::Learner { file, text });
-            }
-        }
-        Ok(links)
     }
 
     fn reset(&self, module: &'static Module) {
-        self.answer(self.lab.reset(module).map(|reset| {
+        let reset = self.lab.reset(module);
+        if reset.as_ref().is_ok_and(|reset| reset.left_engine) {
+            self.memory.stand();
+        }
+        self.answer(reset.map(|reset| {
+            let left = if reset.left_engine { "; it left your engine" } else { "" };
             Some(match reset.backup {
                 Some(backup) => {
                     let path = backup.strip_prefix(self.lab.root()).unwrap_or(&backup);
-                    format!("reset; your file is kept as {}", path.display())
+                    format!("reset; your file is kept as {}{left}", path.display())
                 }
-                None => "it is at its start already".to_owned(),
+                None => format!("it is at its start{left}"),
             })
         }));
-    }
-
-    fn complete(&self, module: &'static Module, text: &str) {
-        let done = self.lab.complete(module, text);
-        let said = done.map(|()| {
-            self.memory.stand();
-            Some(format!("{} is part of your engine now", module.slug()))
-        });
-        self.answer(said);
     }
 }
 

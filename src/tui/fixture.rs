@@ -50,7 +50,7 @@ impl Session {
         };
         session.send(Message::Opened(Box::new(opened)));
         let text = Ok(EXERCISE.to_owned());
-        session.send(Message::Read { module: TENSOR, text, cells: cells() });
+        session.send(Message::Read { module: TENSOR, text, cells: cells(), edited: false });
         session
     }
 

@@ -4,7 +4,9 @@
 use super::model::{CellInfo, Engine, Inks, Measured, Standing};
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Lesson;
-use crate::report::ModuleReport;
+use crate::failure::Failure;
+use crate::framework::{Completed, Step};
+use crate::report::{ModuleReport, Ran, RanLink};
 use crate::runner::RunMessage;
 use crate::runner::event::RunKind;
 use crate::watch;
@@ -49,6 +51,8 @@ pub enum Message {
         text: Result<String, String>,
         /// Its cells, with their lines in that text.
         cells: Vec<CellInfo>,
+        /// Whether it is completed and the text says something else than its link.
+        edited: bool,
     },
     /// What is remembered of a module.
     Recalled {
@@ -60,7 +64,22 @@ pub enum Message {
         answered: Vec<String>,
         /// What analyses reported about the text as it is now.
         measured: Vec<(String, Item)>,
+        /// What came of the lesson's milestones.
+        milestones: Vec<Remembered>,
     },
+    /// A milestone is about to run.
+    Trial {
+        /// Which.
+        milestone: &'static str,
+        /// On whose framework.
+        engine: Engine,
+        /// Whose code each link is.
+        links: Vec<RanLink>,
+        /// Stands for the texts that it runs on.
+        fingerprint: String,
+    },
+    /// A module that is being completed.
+    Completing(ModuleId, Completing),
     /// The engine that was chosen last.
     Chosen(Engine),
     /// A file was saved.
@@ -85,6 +104,34 @@ pub enum Message {
     Stopped,
     /// The system asks to end.
     Ended,
+}
+
+/// What there is to say about a module that is being completed.
+#[derive(Debug, Clone)]
+pub enum Completing {
+    /// Its turn has come.
+    Begun,
+    /// It goes on.
+    Step(Step),
+    /// It is over.
+    Ended(Completed),
+    /// This machine lacks something.
+    Failed(Failure),
+}
+
+/// What came of a milestone in an earlier session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Remembered {
+    /// Which.
+    pub milestone: &'static str,
+    /// On whose framework.
+    pub engine: Engine,
+    /// What came of it.
+    pub ran: Ran,
+    /// Stands for the texts that it ran on.
+    pub fingerprint: String,
+    /// Whether the engine has changed since.
+    pub old: bool,
 }
 
 /// A lesson.
@@ -127,13 +174,12 @@ pub enum Effect {
     },
     /// Put the exercise back to its first state; the lab keeps a backup.
     Reset(ModuleId),
-    /// Make the learner's file the module's link.
-    Complete {
-        /// The module.
-        module: ModuleId,
-        /// The text that passed.
-        text: String,
-    },
+    /// Make the learner's file the module's link, and prove every later module on it.
+    Complete(ModuleId),
+    /// End what is being completed; what was swapped in stays.
+    StopCompleting,
+    /// Find out anew how every module stands.
+    Stand,
     /// Find the colours of code: language and text.
     Ink(Vec<(String, String)>),
     /// Remember something.
@@ -174,4 +220,15 @@ pub enum Fact {
     },
     /// An engine was chosen.
     Engine(Engine),
+    /// A milestone's program ended.
+    Milestone {
+        /// Which.
+        milestone: &'static str,
+        /// On whose framework.
+        engine: Engine,
+        /// Stands for the texts that it ran on.
+        fingerprint: String,
+        /// What came of it.
+        ran: Box<Ran>,
+    },
 }

@@ -1,7 +1,8 @@
 //! Everything that the screen knows. Plain values; only `update` changes them. Not here: how a value
 //! looks, where it came from.
 
-pub use super::sheet::{CellInfo, CellPlace, CellState, Exercise, Explorable, Sheet};
+pub use super::sheet::{CellInfo, CellPlace, CellState, Exercise, Explorable, Sheet, Trained};
+pub use crate::framework::{Engine, Owner};
 
 use super::layout::Results;
 use super::theme::Ink;
@@ -25,16 +26,6 @@ pub struct Look {
     pub color: bool,
 }
 
-/// Whose framework a module runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Engine {
-    /// The links that the learner completed; the reference for the rest.
-    #[default]
-    Mine,
-    /// The reference for every link.
-    Reference,
-}
-
 /// Everything that the screen knows.
 #[derive(Debug, Clone)]
 pub struct Model {
@@ -56,6 +47,8 @@ pub struct Model {
     pub run: Option<Run>,
     /// Whose framework is used.
     pub engine: Engine,
+    /// The modules that are being completed: the first goes on, the others wait.
+    pub completing: Vec<Completing>,
     /// How saves are noticed; `None` until the watcher said so.
     pub noticing: Option<watch::Kind>,
     /// How much of the screen the results have.
@@ -98,7 +91,7 @@ pub struct Measured {
 }
 
 /// How a module stands, as far as is known without opening it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
     /// What the last check found; `Unknown` when the file was edited since.
     pub outcome: Outcome,
@@ -106,23 +99,56 @@ pub struct Standing {
     pub passed: usize,
     /// All tests; 0 when nothing was ever checked.
     pub tests: usize,
-    /// Whether the module's link is the learner's.
-    pub completed: bool,
+    /// Whose the module's link is.
+    pub owner: Owner,
+    /// Whether the file says something else than the learner's link.
+    pub edited: bool,
 }
 
 impl Standing {
-    /// How a report says that the module stands.
+    /// Takes a report of the file into account.
+    pub fn checked(&mut self, report: &ModuleReport) {
+        (self.passed, self.tests) = report.passed();
+        self.outcome = report.outcome();
+    }
+
+    /// Whether the module is completed, although the file fails now.
     #[must_use]
-    pub fn of(report: &ModuleReport) -> Self {
-        let (passed, tests) = report.passed();
-        Self { outcome: report.outcome(), passed, tests, completed: false }
+    pub fn fails_now(&self) -> bool {
+        let failed = !matches!(self.outcome, Outcome::Unknown | Outcome::Passed);
+        self.owner != Owner::Reference && self.edited && failed
     }
 }
 
 impl Default for Standing {
     fn default() -> Self {
-        Self { outcome: Outcome::Unknown, passed: 0, tests: 0, completed: false }
+        let (outcome, owner) = (Outcome::Unknown, Owner::Reference);
+        Self { outcome, passed: 0, tests: 0, owner, edited: false }
     }
+}
+
+/// A module on its way into the learner's engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Completing {
+    /// The module.
+    pub module: ModuleId,
+    /// How far it is.
+    pub stage: Stage,
+    /// The links that are ready again, with the time that each took.
+    pub rebuilt: Vec<(ModuleId, Duration)>,
+}
+
+/// How far a module is on its way into the learner's engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Another module is before it.
+    Waiting,
+    /// Its own tests run.
+    Checking,
+    /// The links above it are made anew.
+    Rebuilding,
+    /// A later module is checked on it.
+    Proving(ModuleId),
 }
 
 /// What is going on.
@@ -134,6 +160,8 @@ pub struct Run {
     pub kind: RunKind,
     /// Which milestone, if it is one.
     pub milestone: Option<&'static str>,
+    /// On whose framework.
+    pub engine: Engine,
     /// Why it was started.
     pub cause: Cause,
     /// When it was started.
@@ -155,6 +183,8 @@ pub enum Cause {
     Passed,
     /// The engine was changed.
     Engine,
+    /// The reference runs beside the learner's engine.
+    Beside,
 }
 
 /// What lies over the screen.
@@ -202,6 +232,7 @@ impl Model {
             generation: 0,
             run: None,
             engine: Engine::default(),
+            completing: vec![],
             noticing: None,
             results: Results::default(),
             results_top: 0,
@@ -219,6 +250,12 @@ impl Model {
     #[must_use]
     pub fn sheet(&self) -> Option<&Sheet> {
         self.sheets.get(&self.module)
+    }
+
+    /// How the module on screen stands.
+    #[must_use]
+    pub fn standing(&self) -> Option<&Standing> {
+        self.standings.get(&self.module)
     }
 
     /// The same, to change.

@@ -3,7 +3,8 @@
 
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::{Block, Lesson};
-use crate::report::ModuleReport;
+use crate::framework::Engine;
+use crate::report::{ModuleReport, Ran, RanLink};
 use crate::runner::event::{Diagnostic, TestResult, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use tinytorch::report::Item;
@@ -29,8 +30,8 @@ pub struct Sheet {
     pub answered: BTreeSet<String>,
     /// Questions whose answer is shown.
     pub revealed: BTreeSet<String>,
-    /// What the milestones of this lesson reported, by id.
-    pub milestones: BTreeMap<&'static str, ModuleReport>,
+    /// The milestones of this lesson, by id, on each engine that they ran on.
+    pub milestones: BTreeMap<(&'static str, Engine), Trained>,
     /// The interactive figures of this lesson, by name.
     pub explorables: BTreeMap<String, Explorable>,
     /// First line shown.
@@ -39,6 +40,21 @@ pub struct Sheet {
     pub focus: Option<usize>,
     /// The piece to bring into view once it is laid out.
     pub bring: Option<usize>,
+}
+
+/// A milestone's program on one engine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trained {
+    /// What it reported so far; nothing when the result is remembered from an earlier session.
+    pub report: ModuleReport,
+    /// Whose code it runs on.
+    pub links: Vec<RanLink>,
+    /// Stands for the texts that it runs on.
+    pub fingerprint: String,
+    /// What came of it, once it ended.
+    pub ran: Option<Ran>,
+    /// Whether that is of an engine that has changed since.
+    pub old: bool,
 }
 
 /// The learner's file.

@@ -2,6 +2,7 @@
 //! in beside the message), and it cannot fail. Not here: keys and mouse, runs, the search, the
 //! place in the lesson: each has a file.
 
+mod completions;
 mod keys;
 mod mouse;
 mod runs;
@@ -45,14 +46,23 @@ pub fn update(model: &mut Model, now: Duration, message: Message) -> Vec<Effect>
             vec![]
         }
         Message::Opened(opened) => self::opened(model, *opened),
-        Message::Read { module, text, cells } => {
+        Message::Read { module, text, cells, edited } => {
+            if let Some(standing) = model.standings.get_mut(&module) {
+                standing.edited = edited;
+            }
             read(model, module, text, cells);
             vec![]
         }
-        Message::Recalled { module, hints, answered, measured } => {
+        Message::Recalled { module, hints, answered, measured, milestones } => {
             recalled(model, module, hints, answered, measured);
+            runs::remembered(model, module, milestones);
             vec![]
         }
+        Message::Trial { milestone, engine, links, fingerprint } => {
+            runs::trial(model, (milestone, engine), links, fingerprint);
+            vec![]
+        }
+        Message::Completing(module, message) => completions::message(model, module, message),
         Message::Chosen(engine) => {
             model.engine = engine;
             vec![]
@@ -170,14 +180,12 @@ fn saved(model: &mut Model, module: ModuleId) -> Vec<Effect> {
             None => vec![],
         };
     }
-    if let Some(standing) = model.standings.get_mut(&module) {
-        standing.outcome = crate::report::Outcome::Unknown;
-    }
     let at_once = last.is_some_and(|(_, at)| model.now < at + ONE_CHANGE);
     if at_once || view_of::is_reading(model) || model.run.is_some() {
         // The screen stays; a save of the module on screen that follows counts as the same change.
         model.saved = last.or(model.saved);
-        return vec![];
+        // It is not checked now: what was known of it is of an earlier text.
+        return vec![Effect::Stand];
     }
     keys::go_to_module(model, module)
 }

@@ -3,14 +3,15 @@
 //! messages. Dropping it waits until everything is written.
 
 use crate::curriculum::lesson::Block;
-use crate::curriculum::{MODULES, Module, ModuleId};
+use crate::curriculum::{MILESTONES, MODULES, Milestone, Module, ModuleId};
 use crate::failure::Failure;
+use crate::framework::{self, Engine};
 use crate::lab::Lab;
 use crate::progress::Store;
 use crate::report::Outcome;
 use crate::runner::event::RunKind;
-use crate::tui::message::{Fact, Message};
-use crate::tui::model::{Engine, Standing};
+use crate::tui::message::{Fact, Message, Remembered};
+use crate::tui::model::Standing;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
@@ -29,10 +30,15 @@ pub struct Memory {
 
 impl Memory {
     /// Starts the thread, which opens the store and tells how the modules stand.
-    pub fn start(lab: Lab, messages: Sender<Message>) -> std::io::Result<Self> {
+    /// An engine that was asked for goes before the one chosen last.
+    pub fn start(
+        lab: Lab,
+        engine: Option<Engine>,
+        messages: Sender<Message>,
+    ) -> std::io::Result<Self> {
         let (orders, inbox) = channel();
         let thread = Builder::new().name("store".into()).spawn(move || {
-            if let Err(failure) = work(&lab, &inbox, &messages) {
+            if let Err(failure) = work(&lab, engine, &inbox, &messages) {
                 let text = format!("progress is not kept: {failure}");
                 let _ = messages.send(Message::Failed(text));
             }
@@ -72,7 +78,12 @@ impl Drop for Memory {
     }
 }
 
-fn work(lab: &Lab, inbox: &Receiver<Order>, messages: &Sender<Message>) -> Result<(), Failure> {
+fn work(
+    lab: &Lab,
+    engine: Option<Engine>,
+    inbox: &Receiver<Order>,
+    messages: &Sender<Message>,
+) -> Result<(), Failure> {
     let (mut store, aside) = Store::open(&lab.store())?;
     let send = |message| drop(messages.send(message));
     if let Some(aside) = aside {
@@ -81,8 +92,10 @@ fn work(lab: &Lab, inbox: &Receiver<Order>, messages: &Sender<Message>) -> Resul
             format!("the progress store was damaged and is set aside as {path}: {}", aside.reason);
         send(Message::Failed(text));
     }
-    if let Some(engine) = store.get(ENGINE)? {
-        send(Message::Chosen(if engine == REFERENCE { Engine::Reference } else { Engine::Mine }));
+    let last = store.get(ENGINE)?;
+    let last = last.filter(|word| word == Engine::Reference.word()).map(|_| Engine::Reference);
+    if let Some(engine) = engine.or(last) {
+        send(Message::Chosen(engine));
     }
     match standings(lab, &store) {
         Ok(standings) => send(Message::Standings(standings)),
@@ -103,7 +116,6 @@ fn work(lab: &Lab, inbox: &Receiver<Order>, messages: &Sender<Message>) -> Resul
 }
 
 const ENGINE: &str = "engine";
-const REFERENCE: &str = "reference";
 const MODULE: &str = "module";
 
 /// The module that was on screen last, if the lab remembers one.
@@ -122,8 +134,9 @@ fn keep(store: &mut Store, fact: Fact) -> Result<(), Failure> {
         }),
         Fact::Hint { module, cell, shown } => store.record_hint(module, &cell, shown),
         Fact::Answer { module, question } => store.record_answer(module, &question),
-        Fact::Engine(engine) => {
-            store.set(ENGINE, if engine == Engine::Reference { REFERENCE } else { "mine" })
+        Fact::Engine(engine) => store.set(ENGINE, engine.word()),
+        Fact::Milestone { milestone, engine, fingerprint, ran } => {
+            store.record_milestone(milestone, engine.word(), &fingerprint, &ran)
         }
     }
 }
@@ -136,10 +149,21 @@ fn recall(
 ) -> Result<Message, Failure> {
     store.set(MODULE, &module.slug())?;
     let mut hints = BTreeMap::new();
+    let mut milestones = vec![];
     for block in lab.read_lesson(module).blocks {
-        if let Block::Exercise { cell, .. } = block {
-            let shown = store.hints_shown(module.id, &cell)?;
-            hints.insert(cell, shown);
+        match block {
+            Block::Exercise { cell, .. } => {
+                let shown = store.hints_shown(module.id, &cell)?;
+                hints.insert(cell, shown);
+            }
+            Block::Milestone { name } => {
+                let named = MILESTONES.iter().filter(|milestone| milestone.id == name);
+                for milestone in named {
+                    milestones.extend(remembered(lab, store, milestone, Engine::Mine)?);
+                    milestones.extend(remembered(lab, store, milestone, Engine::Reference)?);
+                }
+            }
+            _ => {}
         }
     }
     Ok(Message::Recalled {
@@ -147,17 +171,31 @@ fn recall(
         hints,
         answered: store.answered(module.id)?,
         measured: store.measurements(module.id, text)?,
+        milestones,
     })
+}
+
+fn remembered(
+    lab: &Lab,
+    store: &Store,
+    milestone: &'static Milestone,
+    engine: Engine,
+) -> Result<Option<Remembered>, Failure> {
+    let Some((fingerprint, ran)) = store.milestone(milestone.id, engine.word())? else {
+        return Ok(None);
+    };
+    let old = framework::trial(lab, milestone, engine)?.fingerprint != fingerprint;
+    Ok(Some(Remembered { milestone: milestone.id, engine, ran, fingerprint, old }))
 }
 
 /// How every module stands, by its last check.
 fn standings(lab: &Lab, store: &Store) -> Result<BTreeMap<ModuleId, Standing>, Failure> {
-    let completed = lab.completed()?;
     let mut standings = BTreeMap::new();
-    for module in MODULES {
-        let mut standing =
-            Standing { completed: completed.contains_key(&module.id), ..Standing::default() };
+    for (id, owner) in framework::owners(lab, Engine::Mine)? {
+        let Some(module) = Module::by_id(id) else { continue };
         let text = lab.read_exercise(module).unwrap_or_default();
+        let edited = framework::edited_since(lab, module, &text);
+        let mut standing = Standing { owner, edited, ..Standing::default() };
         if let Some(last) = store.standing(module.id, &text)? {
             standing.passed = last.passed;
             standing.tests = last.expected;

@@ -1,11 +1,10 @@
 //! Keys. Comes in: a press. Goes out: a changed model and effects. Not here: which key means what
 //! (`keymap`), the mouse, the letters of a search.
 
-use super::{runs, say, search, view_of};
+use super::{completions, runs, say, search, view_of};
 use crate::curriculum::lesson::Block;
 use crate::curriculum::{MILESTONES, MODULES, ModuleId};
 use crate::explore;
-use crate::report::Outcome;
 use crate::runner::event::{RunKind, Verdict};
 use crate::tui::keymap::{self, Action};
 use crate::tui::layout::Results;
@@ -73,7 +72,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::ResultsDown => scroll_results(model, 1),
         Action::ResultsUp => scroll_results(model, -1),
         Action::Engine => return switch_engine(model),
-        Action::Complete => return complete(model),
+        Action::Complete => return completions::ask(model),
         Action::Reset => model.overlay = Some(Overlay::Reset),
         Action::Help => model.overlay = Some(Overlay::Help(0)),
         Action::Close => close(model),
@@ -230,7 +229,10 @@ fn run(model: &mut Model, kind: RunKind) -> Vec<Effect> {
 
 fn interrupt(model: &mut Model) -> Vec<Effect> {
     if model.run.take().is_none() {
-        return vec![Effect::Cancel, Effect::Quit];
+        return match model.completing.is_empty() {
+            true => vec![Effect::Cancel, Effect::Quit],
+            false => completions::stop(model),
+        };
     }
     model.generation += 1;
     say(model, "stopped; Ctrl-C again quits");
@@ -257,17 +259,6 @@ fn switch_engine(model: &mut Model) -> Vec<Effect> {
         effects.push(runs::check(model, Cause::Engine));
     }
     effects
-}
-
-/// Only a text whose every test passed may join the engine.
-fn complete(model: &mut Model) -> Vec<Effect> {
-    let module = model.module;
-    let passed = model.sheet().filter(|sheet| sheet.report.outcome() == Outcome::Passed);
-    if let Some(Exercise::Text(text)) = passed.map(|sheet| &sheet.exercise) {
-        return vec![Effect::Complete { module, text: text.clone() }];
-    }
-    say(model, "a module is complete once every test passes");
-    vec![]
 }
 
 /// The editor, at the compiler's first error, else at the failure inside the cell at hand, else at
@@ -347,7 +338,9 @@ fn open(model: &mut Model) -> Vec<Effect> {
         }
         (_, Some(Block::Milestone { name })) => {
             let milestone = MILESTONES.iter().find(|milestone| milestone.id == name);
-            milestone.map_or_else(Vec::new, |milestone| vec![runs::milestone(model, milestone)])
+            milestone.map_or_else(Vec::new, |milestone| {
+                vec![runs::milestone(model, milestone, model.engine, Cause::Asked)]
+            })
         }
         _ => {
             say(model, "Enter answers a question or runs a milestone: n goes to the next block");

@@ -2,13 +2,13 @@
 //! means (`report`).
 
 use super::{say, view_of};
-use crate::curriculum::Milestone;
 use crate::curriculum::lesson::Block;
-use crate::report::{ModuleReport, Outcome};
+use crate::curriculum::{MILESTONES, Milestone, ModuleId};
+use crate::report::{ModuleReport, Outcome, Ran, RanLink};
 use crate::runner::RunMessage;
 use crate::runner::event::{RunEvent, RunKind};
-use crate::tui::message::{Effect, Fact};
-use crate::tui::model::{Cause, CellState, Exercise, Model, Run, Sheet, Standing};
+use crate::tui::message::{Effect, Fact, Remembered};
+use crate::tui::model::{Cause, CellState, Engine, Exercise, Model, Run, Sheet, Trained};
 
 /// Checks the module on screen. Results stay in view as old ones.
 pub(super) fn check(model: &mut Model, cause: Cause) -> Effect {
@@ -20,30 +20,70 @@ pub(super) fn check(model: &mut Model, cause: Cause) -> Effect {
 
 /// Starts a run in the module on screen; a run that goes on ends.
 pub(super) fn start(model: &mut Model, kind: RunKind, cause: Cause) -> Effect {
-    let (module, engine) = (model.module, model.engine);
+    begin(model, (kind, None), model.engine, cause)
+}
+
+/// Runs a milestone's program on an engine.
+pub(super) fn milestone(
+    model: &mut Model,
+    milestone: &'static Milestone,
+    engine: Engine,
+    cause: Cause,
+) -> Effect {
+    if let (Some(last), Some(sheet)) = (milestone.prerequisites.last(), model.sheet_mut()) {
+        let trained = sheet.milestones.entry((milestone.id, engine)).or_insert_with(|| Trained {
+            report: ModuleReport::new(*last),
+            links: vec![],
+            fingerprint: String::new(),
+            ran: None,
+            old: false,
+        });
+        // What came of it before stays until this run ends: somebody may stop it.
+        trained.report = ModuleReport::new(*last);
+        trained.old = true;
+    }
+    begin(model, (RunKind::Milestone, Some(milestone.id)), engine, cause)
+}
+
+fn begin(
+    model: &mut Model,
+    (kind, milestone): (RunKind, Option<&'static str>),
+    engine: Engine,
+    cause: Cause,
+) -> Effect {
+    let module = model.module;
     model.generation += 1;
     let before = model.sheet().map(Sheet::states).unwrap_or_default();
-    model.run = Some(Run { module, kind, milestone: None, cause, since: model.now, before });
+    model.run = Some(Run { module, kind, milestone, engine, cause, since: model.now, before });
     if let Some(sheet) = model.sheet_mut() {
         sheet.trouble = None;
     }
-    Effect::Run { generation: model.generation, module, kind, milestone: None, engine }
+    Effect::Run { generation: model.generation, module, kind, milestone, engine }
 }
 
-/// Runs a milestone's program on the engine in use.
-pub(super) fn milestone(model: &mut Model, milestone: &'static Milestone) -> Effect {
-    let started = start(model, RunKind::Milestone, Cause::Asked);
-    if let Some(run) = &mut model.run {
-        run.milestone = Some(milestone.id);
+/// What a milestone that begins will run on.
+pub(super) fn trial(
+    model: &mut Model,
+    which: (&'static str, Engine),
+    links: Vec<RanLink>,
+    fingerprint: String,
+) {
+    let module = model.run.as_ref().map_or(model.module, |run| run.module);
+    let sheet = model.sheets.get_mut(&module);
+    if let Some(trained) = sheet.and_then(|sheet| sheet.milestones.get_mut(&which)) {
+        trained.links = links;
+        trained.fingerprint = fingerprint;
     }
-    if let (Some(last), Some(sheet)) = (milestone.prerequisites.last(), model.sheet_mut()) {
-        sheet.milestones.insert(milestone.id, ModuleReport::new(*last));
-    }
-    match started {
-        Effect::Run { generation, module, kind, engine, .. } => {
-            Effect::Run { generation, module, kind, milestone: Some(milestone.id), engine }
-        }
-        other => other,
+}
+
+/// What came of milestones in an earlier session; what ran in this one is newer.
+pub(super) fn remembered(model: &mut Model, module: ModuleId, milestones: Vec<Remembered>) {
+    let Some(sheet) = model.sheets.get_mut(&module) else { return };
+    for Remembered { milestone, engine, ran, fingerprint, old } in milestones {
+        let report = ModuleReport::new(module);
+        let trained =
+            Trained { report, links: ran.links.clone(), fingerprint, ran: Some(ran), old };
+        sheet.milestones.entry((milestone, engine)).or_insert(trained);
     }
 }
 
@@ -56,8 +96,9 @@ pub(super) fn message(model: &mut Model, generation: u64, message: RunMessage) -
     let Some(sheet) = model.sheets.get_mut(&run.module) else { return vec![] };
     match message {
         RunMessage::Event(event) => {
-            match run.milestone.and_then(|id| sheet.milestones.get_mut(id)) {
-                Some(report) => report.apply(&event),
+            let which = run.milestone.map(|id| (id, run.engine));
+            match which.and_then(|which| sheet.milestones.get_mut(&which)) {
+                Some(trained) => trained.report.apply(&event),
                 None => sheet.report.apply(&event),
             }
             match event {
@@ -75,10 +116,10 @@ pub(super) fn message(model: &mut Model, generation: u64, message: RunMessage) -
 
 fn finished(model: &mut Model, run: &Run) -> Vec<Effect> {
     model.run = None;
-    let Some(sheet) = model.sheets.get(&run.module) else { return vec![] };
-    if run.kind == RunKind::Milestone {
-        return vec![];
+    if let Some(id) = run.milestone {
+        return trained(model, run, id);
     }
+    let Some(sheet) = model.sheets.get(&run.module) else { return vec![] };
     let report = sheet.report.clone();
     let mut effects = vec![];
     if let Exercise::Text(text) = &sheet.exercise {
@@ -90,7 +131,7 @@ fn finished(model: &mut Model, run: &Run) -> Vec<Effect> {
         return effects;
     }
     if let Some(standing) = model.standings.get_mut(&run.module) {
-        *standing = Standing { completed: standing.completed, ..Standing::of(&report) };
+        standing.checked(&report);
     }
     effects.extend(ink(&report));
     if run.module == model.module {
@@ -98,6 +139,26 @@ fn finished(model: &mut Model, run: &Run) -> Vec<Effect> {
         if report.outcome() == Outcome::Passed {
             effects.push(start(model, RunKind::Analysis, Cause::Passed));
         }
+    }
+    effects
+}
+
+/// A milestone's program ended. After one on the learner's engine comes the reference, so that both
+/// stand side by side.
+fn trained(model: &mut Model, run: &Run, id: &'static str) -> Vec<Effect> {
+    let milestone = MILESTONES.iter().find(|milestone| milestone.id == id);
+    let sheet = model.sheets.get_mut(&run.module);
+    let trained = sheet.and_then(|sheet| sheet.milestones.get_mut(&(id, run.engine)));
+    let (Some(milestone), Some(trained)) = (milestone, trained) else { return vec![] };
+    let ran = Ran::of(milestone, &trained.report, trained.links.clone());
+    trained.ran = Some(ran.clone());
+    trained.old = false;
+    let (engine, fingerprint) = (run.engine, trained.fingerprint.clone());
+    let mine = ran.links.iter().any(|link| link.mine);
+    let fact = Fact::Milestone { milestone: id, engine, fingerprint, ran: Box::new(ran) };
+    let mut effects = vec![Effect::Remember(fact)];
+    if mine && run.module == model.module {
+        effects.push(self::milestone(model, milestone, Engine::Reference, Cause::Beside));
     }
     effects
 }

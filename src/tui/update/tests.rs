@@ -4,13 +4,16 @@ use super::update;
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Block;
 use crate::failure::Failure;
-use crate::report::Outcome;
+use crate::framework::{Completed, Step};
+use crate::report::{ModuleReport, Outcome, Ran, RanLink};
 use crate::runner::RunMessage;
 use crate::runner::event::{RunEvent, RunKind, Verdict};
 use crate::tui::fixture::{Session, TENSOR, failed, waits};
 use crate::tui::layout::Results;
-use crate::tui::message::{Effect, Fact, Message};
-use crate::tui::model::{Cause, CellState, Engine, Exercise, Overlay};
+use crate::tui::message::{Completing, Effect, Fact, Message, Remembered};
+use crate::tui::model::{
+    Cause, CellState, Engine, Exercise, Overlay, Owner, Stage, Standing, Trained,
+};
 use std::time::Duration;
 use tinytorch::report::{Insight, Item};
 
@@ -180,16 +183,100 @@ fn a_reset_asks_first() {
     assert_eq!(session.model.overlay, None);
 }
 
+fn step(session: &mut Session, module: ModuleId, step: Step) -> Vec<Effect> {
+    session.send(Message::Completing(module, Completing::Step(step)))
+}
+
+fn ended(session: &mut Session, module: ModuleId, ended: Completed) -> Vec<Effect> {
+    session.send(Message::Completing(module, Completing::Ended(ended)))
+}
+
+fn note(session: &Session) -> (String, bool) {
+    session.model.note.clone().map(|(note, _)| (note.text, note.bad)).unwrap()
+}
+
 #[test]
-fn only_a_module_that_passes_joins_the_engine() {
+fn a_module_joins_the_engine_step_by_step_while_saves_are_checked() {
     let mut session = session();
-    session.check([PASSED, failed(), PASSED]);
-    assert_eq!(session.press("c"), []);
-    session.send(Message::Saved(TENSOR));
     session.check([PASSED, PASSED, PASSED]);
-    assert!(matches!(session.press("c")[..], [Effect::Complete { module: TENSOR, .. }]));
+    session.measure();
+    assert_eq!(session.press("c"), [Effect::Complete(TENSOR)]);
+    session.send(Message::Completing(TENSOR, Completing::Begun));
+    assert_eq!(step(&mut session, TENSOR, Step::Swapped), [Effect::Stand]);
+    let took = Duration::from_millis(600);
+    step(&mut session, TENSOR, Step::Rebuilt { module: TENSOR, took });
+    let saved = session.send(Message::Saved(TENSOR));
+    assert!(run_of(&saved).is_some(), "a save is checked at once");
+    session.check([PASSED, PASSED, PASSED]);
+    session.measure();
+    step(&mut session, TENSOR, Step::Proving { module: ModuleId(2) });
+    assert_eq!(session.model.completing[0].stage, Stage::Proving(ModuleId(2)));
+    assert_eq!(ended(&mut session, TENSOR, Completed::Yes), [Effect::Stand]);
+    let (text, bad) = note(&session);
+    assert!(text.contains("1 links ready in 600 ms") && !bad, "{text}");
+    assert!(session.model.completing.is_empty());
+}
+
+#[test]
+fn what_cannot_join_says_why_and_stays_until_a_key() {
+    let mut session = session();
+    let refused = Completed::StandsIn { reason: "02_activations fails on it".into() };
+    let not_yet = Completed::NotYet(Box::new(ModuleReport::new(TENSOR)));
+    for (outcome, words) in [(refused, "02_activations fails"), (not_yet, "not completed")] {
+        session.press("c");
+        ended(&mut session, TENSOR, outcome);
+        session.wait(60);
+        let (text, bad) = note(&session);
+        assert!(text.contains(words) && bad, "{text}");
+    }
+}
+
+#[test]
+fn a_newer_text_replaces_the_one_on_its_way_and_other_modules_wait() {
+    let mut session = session();
+    session.press("cc");
+    assert_eq!(session.model.completing.len(), 1);
+    session.model.completing[0].module = ModuleId(2);
+    session.press("c");
+    let waiting: Vec<_> = session.model.completing.iter().map(|one| one.module).collect();
+    assert_eq!(waiting, [ModuleId(2), TENSOR]);
+}
+
+#[test]
+fn an_interrupt_ends_the_run_then_the_completion_then_the_tutor() {
+    let mut session = session();
+    session.press("c");
+    assert_eq!(session.press("<C-c>"), [Effect::Cancel]);
+    assert_eq!(session.press("<C-c>"), [Effect::StopCompleting, Effect::Stand]);
+    assert_eq!(ended(&mut session, TENSOR, Completed::Yes), [], "it was on its way already");
+    assert_eq!(session.press("<C-c>"), [Effect::Cancel, Effect::Quit]);
+}
+
+#[test]
+fn a_module_above_one_that_joined_is_checked_on_it() {
+    let mut session = session();
+    session.check([waits(), waits(), waits()]);
+    session.press("c");
+    session.model.completing[0].module = ModuleId(0);
+    let effects = ended(&mut session, ModuleId(0), Completed::Yes);
+    assert!(run_of(&effects).is_some(), "{effects:?}");
+    assert_eq!(session.model.run.as_ref().unwrap().cause, Cause::Engine);
+}
+
+#[test]
+fn a_completed_module_that_was_edited_into_failure_shows_as_such() {
+    let mut session = session();
+    let standing = Standing { owner: Owner::Learner, ..Standing::default() };
+    session.send(Message::Standings([(TENSOR, standing)].into()));
+    session.check([PASSED, PASSED, PASSED]);
+    session.measure();
+    let fails = |session: &Session| session.model.standing().unwrap().fails_now();
+    assert!(!fails(&session));
     session.send(Message::Saved(TENSOR));
-    assert_eq!(session.press("c"), [], "the text is another one now");
+    let text = Ok("fn add() {}".to_owned());
+    session.send(Message::Read { module: TENSOR, text, cells: vec![], edited: true });
+    session.check([PASSED, failed(), PASSED]);
+    assert!(fails(&session));
 }
 
 #[test]
@@ -221,27 +308,89 @@ fn a_slider_moves_and_its_figure_with_it() {
     assert_eq!(state(&session).slider, 1);
 }
 
-#[test]
-fn a_milestone_runs_on_a_key_and_reports_in_its_own_block() {
+const PERCEPTRON: &str = "1957_perceptron";
+
+/// A screen on which the learner's engine, part of it theirs, trains the perceptron.
+fn training() -> Session {
     let mut session = Session::with((100, 30), "```milestone 1957_perceptron\n```\n");
     session.check([waits(), waits(), waits()]);
-    session.focus_on("1957_perceptron");
+    session.focus_on(PERCEPTRON);
     let effects = session.press("<Enter>");
-    let is_its = |effect: &Effect| {
-        matches!(
-            effect,
-            Effect::Run { milestone: Some("1957_perceptron"), kind: RunKind::Milestone, .. }
-        )
-    };
-    assert!(effects.iter().any(is_its), "{effects:?}");
+    assert_eq!(trial_of(&effects), Some((PERCEPTRON, Engine::Mine)));
+    let links = vec![RanLink { module: TENSOR, mine: true, reason: None }];
+    let (milestone, engine) = (PERCEPTRON, Engine::Mine);
+    session.send(Message::Trial { milestone, engine, links, fingerprint: "mine".into() });
+    session
+}
+
+fn trial_of(effects: &[Effect]) -> Option<(&'static str, Engine)> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Run { milestone: Some(id), kind: RunKind::Milestone, engine, .. } => {
+            Some((*id, *engine))
+        }
+        _ => None,
+    })
+}
+
+fn trained(session: &Session, engine: Engine) -> &Trained {
+    &session.model.sheet().unwrap().milestones[&(PERCEPTRON, engine)]
+}
+
+#[test]
+fn a_milestone_reports_in_its_own_block_and_the_reference_follows() {
+    let mut session = training();
     let insight = Item::Insight(Insight { text: "It learns.".into() });
-    let report = RunEvent::Reported { analysis: "milestone".into(), item: insight };
+    let report = RunEvent::Reported { analysis: "milestone".into(), item: insight.clone() };
     session.event(report);
-    assert_eq!(session.event(RunEvent::Finished), [], "it is no check: nothing follows");
+    let effects = session.event(RunEvent::Finished);
+    let Some(Effect::Remember(Fact::Milestone { engine, fingerprint, ran, .. })) = effects.first()
+    else {
+        panic!("{effects:?}");
+    };
+    assert_eq!((*engine, fingerprint.as_str()), (Engine::Mine, "mine"));
+    assert!(ran.links[0].mine && ran.items == [insight]);
+    assert_eq!(trial_of(&effects), Some((PERCEPTRON, Engine::Reference)));
+    let effects = session.event(RunEvent::Finished);
+    assert_eq!(trial_of(&effects), None, "nothing follows the reference");
+    assert!(trained(&session, Engine::Reference).ran.is_some());
     let sheet = session.model.sheet().unwrap();
-    assert_eq!(sheet.milestones["1957_perceptron"].analyses[0].items.len(), 1);
     assert!(sheet.report.analyses.is_empty());
     assert_eq!(sheet.report.outcome(), Outcome::NotStarted, "the check's results stay");
+}
+
+#[test]
+fn what_came_of_a_milestone_stays_as_old_when_a_new_run_is_stopped() {
+    let mut session = training();
+    session.event(RunEvent::Finished);
+    session.press("<C-c>");
+    assert!(!trained(&session, Engine::Mine).old);
+    session.press("<Enter><C-c>");
+    let mine = trained(&session, Engine::Mine);
+    assert!(mine.old && mine.ran.is_some());
+}
+
+#[test]
+fn a_milestone_of_an_earlier_session_is_shown_but_not_over_one_of_this() {
+    let mut session = Session::with((100, 30), "```milestone 1957_perceptron\n```\n");
+    let earlier = |seconds| Remembered {
+        milestone: PERCEPTRON,
+        engine: Engine::Mine,
+        ran: Ran { achieved: true, seconds: Some(seconds), links: vec![], items: vec![] },
+        fingerprint: "mine".into(),
+        old: true,
+    };
+    for seconds in [1.0, 2.0] {
+        session.send(Message::Recalled {
+            module: TENSOR,
+            hints: Default::default(),
+            answered: vec![],
+            measured: vec![],
+            milestones: vec![earlier(seconds)],
+        });
+    }
+    let mine = trained(&session, Engine::Mine);
+    assert_eq!(mine.ran.as_ref().unwrap().seconds, Some(1.0));
+    assert!(mine.old);
 }
 
 #[test]
@@ -307,7 +456,7 @@ fn a_file_that_is_gone_is_said_and_picked_up_when_it_is_back() {
 fn a_file_that_cannot_be_read_ends_the_run() {
     let mut session = session();
     let text = Err("line 3 is not UTF-8".to_owned());
-    session.send(Message::Read { module: TENSOR, text, cells: vec![] });
+    session.send(Message::Read { module: TENSOR, text, cells: vec![], edited: false });
     assert!(session.model.run.is_none());
     assert_eq!(session.press("e"), [], "there is nothing to edit");
 }
@@ -338,7 +487,7 @@ fn many_saves_at_once_leave_the_module_on_the_screen() {
     session.send(Message::Saved(TENSOR));
     session.check([waits(), waits(), waits()]);
     for other in [0, 2, 3] {
-        assert_eq!(session.send(Message::Saved(ModuleId(other))), []);
+        assert_eq!(session.send(Message::Saved(ModuleId(other))), [Effect::Stand]);
     }
 }
 

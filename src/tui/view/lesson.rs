@@ -6,7 +6,7 @@ use super::text::{clip, wrap};
 use super::{analysis, diagnostic, exercise, explorable, markdown, milestone, question};
 use crate::curriculum::lesson::Block;
 use crate::report::human;
-use crate::tui::model::{Exercise, Model, Sheet};
+use crate::tui::model::{Exercise, Model, Owner, Sheet};
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 
@@ -30,6 +30,12 @@ pub fn banner(model: &Model, sheet: &Sheet, width: usize) -> Vec<Line<'static>> 
     }
     if let Some(trouble) = &sheet.trouble {
         news.extend(say(trouble, Role::Bad, width));
+    }
+    if let Some(Owner::StandsIn { reason }) = model.standing().map(|standing| &standing.owner) {
+        let text = format!(
+            "! this module passes its own tests, but the reference stands in for it: {reason}"
+        );
+        news.extend(say(&text, Role::Wait, width));
     }
     for notice in &sheet.report.notices {
         news.extend(say(&format!("! {}", human::notice(notice)), Role::Wait, width));

@@ -1,14 +1,17 @@
-//! A milestone: its story, and what its program reported on the engine in use.
+//! A milestone: its story, what its program reported on the engine in use, whose code that was, and
+//! the reference beside it. Not here: whether it is achieved (`report`).
 
-use super::analysis;
 use super::block::{self, framed, head, say};
-use crate::curriculum::{MILESTONES, Milestone};
-use crate::report::{ModuleReport, human};
+use super::{analysis, table};
+use crate::curriculum::{MILESTONES, Module};
+use crate::report::milestone::side_by_side;
+use crate::report::{AnalysisState, Ran, human};
 use crate::runner::event::Verdict;
 use crate::tui::keymap::{self, Action};
-use crate::tui::model::{Model, Sheet};
+use crate::tui::model::{Engine, Model, Run, Sheet, Trained};
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
+use tinytorch::report::Item;
 
 /// The block of a milestone.
 #[must_use]
@@ -23,58 +26,114 @@ pub fn lines(
         let word = vec![Span::styled("! no such milestone", style(Role::Wait))];
         return framed(vec![head("milestone", id, word, inner)], Role::Wait, focused);
     };
-    let report = sheet.milestones.get(id);
-    let running = model.run_here().is_some_and(|run| run.milestone == Some(milestone.id));
-    let (glyph, word, role) = state(report, milestone, running);
+    let at = |engine| sheet.milestones.get(&(milestone.id, engine));
+    let run = model.run_here().filter(|run| run.milestone == Some(milestone.id));
+    let trained = at(model.engine);
+    let ran = trained.and_then(|trained| trained.ran.as_ref());
+    let (glyph, word, role) = state(trained, run);
     let title = format!("{} {}", milestone.year, milestone.title);
-    let right = vec![Span::styled(format!("{glyph} {word}"), style(role))];
+    let mut right = vec![Span::styled(format!("{glyph} {word}"), style(role))];
+    right.extend(block::old(run.is_none() && trained.is_some_and(|trained| trained.old)));
     let mut lines = vec![head("milestone", &title, right, inner)];
     lines.extend(say(milestone.story, Role::Text, inner));
-    match report {
-        None => {
-            let text = format!("{} runs it on the engine in use", keymap::key(Action::Open));
-            lines.extend(say(&text, Role::Dim, inner));
+    let live = run.is_some_and(|run| run.engine == model.engine);
+    match (trained, ran) {
+        (None, _) => lines.extend(offer(model.engine, inner)),
+        (Some(_), Some(ran)) if !live => {
+            lines.extend(analysis::items(&ran.items, inner, model.look));
+            lines.extend(whose(ran, inner));
         }
-        Some(report) => {
-            for notice in &report.notices {
-                let text = format!("! {}", human::notice(notice));
-                lines.extend(say(&text, Role::Wait, inner));
-            }
-            for error in report.errors() {
-                lines.extend(super::diagnostic::lines(error, &model.inks, inner));
-            }
-            for analysis in &report.analyses {
-                lines.extend(analysis::items(&analysis.items, inner, model.look));
-                lines.extend(analysis::broken(analysis, inner));
-            }
-        }
+        _ => {}
+    }
+    lines.extend(trained.into_iter().flat_map(|trained| report(model, trained, live, inner)));
+    if let (Engine::Mine, Some(beside)) = (model.engine, at(Engine::Reference)) {
+        lines.extend(self::beside(model, ran.filter(|_| !live), (beside, run), inner));
     }
     framed(lines, role, focused)
 }
 
-/// Each figure that the milestone names was reported and meets its target.
-fn achieved(report: &ModuleReport, milestone: &Milestone) -> bool {
-    let met = |name: &&str| {
-        report.metrics().any(|metric| metric.name == **name && metric.is_met() == Some(true))
+fn offer(engine: Engine, width: usize) -> Vec<Line<'static>> {
+    let key = keymap::key(Action::Open);
+    let text = match engine {
+        Engine::Mine => format!("{key} runs it on your engine, then on the reference beside it"),
+        Engine::Reference => format!("{key} runs it on the reference"),
     };
-    report.measured_well() && milestone.achieved_when.iter().all(met)
+    say(&text, Role::Dim, width)
 }
 
-fn state(
-    report: Option<&ModuleReport>,
-    milestone: &Milestone,
-    running: bool,
-) -> (&'static str, &'static str, Role) {
-    match report {
-        _ if running => ("◐", "running", Role::Busy),
-        None => ("○", "not run yet", Role::Wait),
-        Some(report) if achieved(report, milestone) => ("✓", "achieved", Role::Good),
-        Some(report) if report.compiles == Some(false) => ("✗", "does not compile", Role::Bad),
-        Some(report) if report.analyses.iter().all(is_whole) => ("✗", "not reached", Role::Bad),
-        Some(_) => ("✗", "did not finish", Role::Bad),
+/// What a run of this session says: everything while it goes on, then only what went wrong.
+fn report(model: &Model, trained: &Trained, live: bool, width: usize) -> Vec<Line<'static>> {
+    let mut lines = vec![];
+    for notice in &trained.report.notices {
+        lines.extend(say(&format!("! {}", human::notice(notice)), Role::Wait, width));
+    }
+    for error in trained.report.errors() {
+        lines.extend(super::diagnostic::lines(error, &model.inks, width));
+    }
+    for program in &trained.report.analyses {
+        if live {
+            lines.extend(analysis::items(&program.items, width, model.look));
+        }
+        lines.extend(analysis::broken(program, width));
+    }
+    lines
+}
+
+/// The reference: its progress while it runs, then both engines in one table.
+fn beside(
+    model: &Model,
+    mine: Option<&Ran>,
+    (reference, run): (&Trained, Option<&Run>),
+    width: usize,
+) -> Vec<Line<'static>> {
+    if run.is_some_and(|run| run.engine == Engine::Reference) {
+        let mut lines = vec![Line::default()];
+        lines.extend(say("the same on the reference:", Role::Dim, width));
+        let programs = &reference.report.analyses;
+        let items = programs.iter().flat_map(|program| &program.items);
+        let progress: Vec<_> =
+            items.filter(|item| matches!(item, Item::Progress(_))).cloned().collect();
+        lines.extend(analysis::items(&progress, width, model.look));
+        return lines;
+    }
+    let Some((mine, theirs)) = mine.zip(reference.ran.as_ref()) else { return vec![] };
+    let mut lines = vec![Line::default()];
+    lines.extend(table::report(&side_by_side(mine, theirs), width));
+    lines
+}
+
+/// Whose code ran, link by link.
+fn whose(ran: &Ran, width: usize) -> Vec<Line<'static>> {
+    let names = |mine: bool| -> String {
+        let links = ran.links.iter().filter(|link| link.mine == mine && link.reason.is_none());
+        let modules = links.filter_map(|link| Module::by_id(link.module));
+        modules.map(Module::slug).collect::<Vec<_>>().join(", ")
+    };
+    let mut lines = vec![Line::default()];
+    for (whose, names) in [("your", names(true)), ("the reference's", names(false))] {
+        if !names.is_empty() {
+            lines.extend(say(&format!("ran on {whose} {names}"), Role::Dim, width));
+        }
+    }
+    for link in ran.links.iter().filter(|link| link.reason.is_some()) {
+        lines.extend(say(&format!("! {}", human::link(link)), Role::Wait, width));
+    }
+    lines
+}
+
+fn state(trained: Option<&Trained>, run: Option<&Run>) -> (&'static str, &'static str, Role) {
+    if run.is_some() {
+        return ("◐", "running", Role::Busy);
+    }
+    let Some(trained) = trained else { return ("○", "not run yet", Role::Wait) };
+    match &trained.ran {
+        Some(ran) if ran.achieved => ("✓", "achieved", Role::Good),
+        _ if trained.report.compiles == Some(false) => ("✗", "does not compile", Role::Bad),
+        Some(_) if trained.report.analyses.iter().all(is_whole) => ("✗", "not reached", Role::Bad),
+        _ => ("✗", "did not finish", Role::Bad),
     }
 }
 
-fn is_whole(analysis: &crate::report::AnalysisState) -> bool {
-    analysis.ended.as_ref().is_some_and(|end| end.verdict == Verdict::Passed)
+fn is_whole(program: &AnalysisState) -> bool {
+    program.ended.as_ref().is_some_and(|end| end.verdict == Verdict::Passed)
 }

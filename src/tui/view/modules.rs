@@ -3,7 +3,7 @@
 use super::text::both_ends;
 use crate::curriculum::{MODULES, Module};
 use crate::report::Outcome;
-use crate::tui::model::{Model, Standing};
+use crate::tui::model::{Model, Owner, Standing};
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 
@@ -19,24 +19,36 @@ pub fn lines(model: &Model, cursor: Option<usize>, width: usize) -> Vec<Line<'st
 }
 
 fn line(model: &Model, module: &Module, width: usize) -> Line<'static> {
-    let standing = model.standings.get(&module.id).copied().unwrap_or_default();
+    let standing = model.standings.get(&module.id).cloned().unwrap_or_default();
     let here = module.id == model.module;
-    let (glyph, role) = glyph(standing);
+    let (glyph, role) = glyph(&standing);
     let name = if here { Role::Strong } else { Role::Text };
     let left = vec![
         Span::styled(if here { "▸" } else { " " }, style(Role::Key)),
         Span::styled(format!("{glyph} "), style(role)),
         Span::styled(format!("{:02} {}", module.id.0, module.title), style(name)),
     ];
-    let mine = if standing.completed { "mine " } else { "" };
+    let (mine, owner) = link(&standing);
     let count = match standing.tests {
         0 => String::new(),
         tests => format!("{}/{tests}", standing.passed),
     };
-    both_ends(left, vec![Span::styled(format!("{mine}{count}"), style(Role::Dim))], width)
+    let right = vec![Span::styled(mine, style(owner)), Span::styled(count, style(Role::Dim))];
+    both_ends(left, right, width)
 }
 
-const fn glyph(standing: Standing) -> (&'static str, Role) {
+/// Whose code the engine has of it.
+fn link(standing: &Standing) -> (&'static str, Role) {
+    match &standing.owner {
+        Owner::Reference => ("", Role::Dim),
+        Owner::StandsIn { .. } => ("unused ", Role::Bad),
+        Owner::Learner if standing.fails_now() => ("fails ", Role::Bad),
+        Owner::Learner if standing.edited => ("edited ", Role::Wait),
+        Owner::Learner => ("mine ", Role::Dim),
+    }
+}
+
+const fn glyph(standing: &Standing) -> (&'static str, Role) {
     match standing.outcome {
         Outcome::Passed => ("✓", Role::Good),
         Outcome::DoesNotCompile => ("✗", Role::Bad),

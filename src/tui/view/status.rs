@@ -1,12 +1,15 @@
 //! The lines around the lesson: title, what goes on, keys, questions to the learner.
 
 use super::text::{both_ends, clip};
-use crate::curriculum::MODULES;
+use crate::curriculum::{MODULES, Module, ModuleId};
 use crate::failure::count;
+use crate::report::figures::figure;
 use crate::report::{ModuleReport, Outcome, Phase};
 use crate::runner::event::RunKind;
 use crate::tui::keymap::{self, Action, bindings};
-use crate::tui::model::{Cause, Engine, Exercise, Model, Run, Sheet};
+use crate::tui::model::{
+    Cause, Completing, Engine, Exercise, Model, Owner, Run, Sheet, Stage, Standing,
+};
 use crate::tui::theme::{Role, style};
 use crate::watch;
 use ratatui::text::{Line, Span};
@@ -14,6 +17,8 @@ use std::time::Duration;
 
 /// A run shows its time from here on: shorter ones would only flicker.
 const SHOW_TIME: Duration = Duration::from_millis(500);
+/// From this width on the status line has room for what is as it should be.
+const ROOMY: u16 = 80;
 
 /// The first line: where we are, and how far.
 #[must_use]
@@ -65,11 +70,32 @@ fn state(model: &Model) -> Vec<Span<'static>> {
         let text = format!("/{}  {found}, n next, N previous, Esc ends", model.search.text);
         return vec![Span::styled(text, style(Role::Key))];
     }
-    match (&model.run, model.sheet()) {
-        (Some(run), _) => running(model, run),
-        (None, Some(sheet)) => vec![ended(sheet)],
-        (None, None) => vec![],
+    match (&model.run, model.completing.first(), model.sheet()) {
+        (Some(run), ..) => running(model, run),
+        (None, Some(first), _) => completing(first, model.completing.len() - 1),
+        (None, None, Some(sheet)) => ended(sheet, model.standing()),
+        (None, None, None) => vec![],
     }
+}
+
+/// A module on its way into the learner's engine.
+fn completing(first: &Completing, waiting: usize) -> Vec<Span<'static>> {
+    let slug = |id: ModuleId| Module::by_id(id).map(Module::slug).unwrap_or_default();
+    let what = match (first.stage, first.rebuilt.last()) {
+        (Stage::Waiting, _) => "waits for its turn".to_owned(),
+        (Stage::Checking, _) => "its tests run".to_owned(),
+        (Stage::Rebuilding, None) => "the links above it are made anew".to_owned(),
+        (Stage::Rebuilding, Some((link, took))) => {
+            format!("{} is ready again, {}", slug(*link), figure(took.as_secs_f64(), "s"))
+        }
+        (Stage::Proving(later), _) => format!("{} is checked on it", slug(later)),
+    };
+    let more = if waiting == 0 { String::new() } else { format!("  {waiting} more wait") };
+    vec![
+        Span::styled("◐ ", style(Role::Busy)),
+        Span::raw(format!("completing {}: {what}", slug(first.module))),
+        Span::styled(more, style(Role::Dim)),
+    ]
 }
 
 fn running(model: &Model, run: &Run) -> Vec<Span<'static>> {
@@ -91,7 +117,8 @@ fn running(model: &Model, run: &Run) -> Vec<Span<'static>> {
         Cause::Saved => "  because the file was saved",
         Cause::Asked => "",
         Cause::Passed => "  because every test passes",
-        Cause::Engine => "  because the engine was switched",
+        Cause::Engine => "  because the engine changed",
+        Cause::Beside => "  on the reference, beside yours",
     };
     vec![
         Span::styled("◐ ", style(Role::Busy)),
@@ -107,7 +134,29 @@ fn tested(report: Option<&ModuleReport>) -> String {
     })
 }
 
-fn ended(sheet: &Sheet) -> Span<'static> {
+fn ended(sheet: &Sheet, standing: Option<&Standing>) -> Vec<Span<'static>> {
+    let more = standing.and_then(|standing| link(sheet, standing));
+    let more = more.map(|text| Span::styled(format!("  {text}"), style(Role::Dim)));
+    [outcome(sheet)].into_iter().chain(more).collect()
+}
+
+/// What the learner's engine has of the module.
+fn link(sheet: &Sheet, standing: &Standing) -> Option<String> {
+    let complete = keymap::key(Action::Complete);
+    let passes = sheet.report.outcome() == Outcome::Passed;
+    Some(match &standing.owner {
+        Owner::Reference if passes => format!("{complete} puts it into your engine"),
+        Owner::Reference => return None,
+        Owner::StandsIn { .. } => "but the reference stands in for it".to_owned(),
+        Owner::Learner if passes && standing.edited => {
+            format!("edited since; {complete} completes it anew")
+        }
+        Owner::Learner if standing.fails_now() => "your engine keeps what passed".to_owned(),
+        Owner::Learner => "in your engine".to_owned(),
+    })
+}
+
+fn outcome(sheet: &Sheet) -> Span<'static> {
     if let Exercise::Missing(reason) = &sheet.exercise {
         return Span::styled(format!("✗ {}: {reason}", sheet.file), style(Role::Bad));
     }
@@ -130,13 +179,14 @@ fn ended(sheet: &Sheet) -> Span<'static> {
 }
 
 fn surroundings(model: &Model) -> Vec<Span<'static>> {
-    let engine = match model.engine {
-        Engine::Mine => "engine mine",
-        Engine::Reference => "engine reference",
+    let mine = |standing: &&Standing| standing.owner == Owner::Learner;
+    let engine = match (model.engine, model.standings.values().filter(mine).count()) {
+        (Engine::Reference, _) => "engine reference".to_owned(),
+        (Engine::Mine, mine) => format!("engine mine {mine}/{}", MODULES.len()),
     };
     let watching = match &model.noticing {
-        None => "",
-        Some(watch::Kind::Native) => "  watching",
+        Some(watch::Kind::Native) if model.size.0 >= ROOMY => "  watching",
+        None | Some(watch::Kind::Native) => "",
         Some(watch::Kind::Polling(_)) => "  polling",
     };
     vec![Span::styled(format!("{engine}{watching} "), style(Role::Dim))]
