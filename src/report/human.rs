@@ -3,7 +3,6 @@
 
 use super::RanLink;
 use super::figures;
-use super::milestone::Pair;
 use super::module_report::{AnalysisState, ModuleReport, Outcome, TestState};
 use crate::curriculum::Module;
 use crate::failure::count;
@@ -242,16 +241,6 @@ pub fn metric(metric: &Metric) -> String {
         target.unwrap_or_default(),
         figures::origin(&metric.origin)
     )
-}
-
-/// `time: 1.20 s on your engine, 1.10 s on the reference`.
-#[must_use]
-pub fn pair(pair: &Pair) -> String {
-    let shown = |value: Option<f64>| {
-        value.map_or("not measured".to_owned(), |value| figures::figure(value, &pair.unit))
-    };
-    let (mine, reference) = (shown(pair.mine), shown(pair.reference));
-    format!("{}: {mine} on your engine, {reference} on the reference", pair.name)
 }
 
 fn table(table: &Table) -> String {
