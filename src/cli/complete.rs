@@ -70,7 +70,7 @@ fn conclude(module: &Module, completed: &Completed, out: &mut Output) {
             out.text(&human::check(report, &slug, out.colour()));
             out.line(format!("{slug}: not completed; your engine is as it was"));
         }
-        Completed::Cancelled => out.line(format!("{slug}: stopped")),
+        Completed::Cancelled => out.line(format!("{slug}: stopped; your engine is as it was")),
     }
 }
 

@@ -1,14 +1,17 @@
-//! Completing a module: its tests pass, its text becomes the link, and every later module shows that it
-//! still stands. A link that a later module cannot stand on is refused: the reference stands in.
+//! Completing a module: its tests pass, every later module shows that it stands on the new text, and then
+//! one write makes it the link. Until then the earlier engine is in use, so a kill at any moment leaves
+//! that one or the new one. A text on which a later module cannot stand is kept, but the reference
+//! stands in.
 
-use super::{Engine, links, swapped_in};
+use super::{Engine, learners, links, swapped_in};
 use crate::curriculum::{MODULES, Module, ModuleId};
 use crate::failure::Failure;
 use crate::lab::Lab;
 use crate::report::{ModuleReport, Outcome, human};
 use crate::runner::event::{Notice, RunEvent, RunKind, Verdict};
-use crate::runner::{Cancel, Links, Request, Runner};
+use crate::runner::{Cancel, LinkSource, Links, Request, Runner};
 use serde::Serialize;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// What happens while a module is completed.
@@ -16,8 +19,6 @@ use std::time::{Duration, Instant};
 pub enum Step {
     /// The check of the learner's file goes on.
     Check(RunEvent),
-    /// The learner's text is the link from now on.
-    Swapped,
     /// A link above is ready again.
     Rebuilt {
         /// The link's module.
@@ -30,6 +31,8 @@ pub enum Step {
         /// The later module.
         module: ModuleId,
     },
+    /// The learner's text is the link from now on.
+    Swapped,
 }
 
 /// How it ended.
@@ -46,12 +49,11 @@ pub enum Completed {
     },
     /// Its own tests do not pass; nothing was changed.
     NotYet(Box<ModuleReport>),
-    /// Somebody stopped it; what was swapped stays.
+    /// Somebody stopped it; nothing was changed.
     Cancelled,
 }
 
-/// Checks the learner's file and makes it the module's link. Returns when every later module was
-/// proven, or one was found that cannot stand on it.
+/// Checks the learner's file, proves every later module on it, and makes it the module's link.
 ///
 /// # Errors
 /// When the file cannot be read, the lab cannot be written, or this machine lacks something.
@@ -65,15 +67,12 @@ pub fn complete(
     let text = lab.read_exercise(module).map_err(|problem| {
         Failure::unmet(format!("\"{}\": {problem}", lab.exercise(module).display()))
     })?;
-    let request = Request {
-        module: module.id,
-        kind: RunKind::Check,
-        only: vec![],
-        file: lab.exercise(module),
-        text: text.clone(),
-        links: links(lab, Engine::Mine)?,
-    };
-    let report = check(runner, &request, cancel, &mut |event| steps(Step::Check(event)))?;
+    let before = links(lab, Engine::Mine)?;
+    let bench = Bench { runner, cancel };
+    let file = lab.exercise(module);
+    let report = bench.check(module, file, &text, &before, &mut |event| {
+        steps(Step::Check(event));
+    })?;
     if cancel.is_cancelled() {
         return Ok(Completed::Cancelled);
     }
@@ -81,89 +80,117 @@ pub fn complete(
         return Ok(Completed::NotYet(Box::new(report)));
     }
     // What goes into the chain is what was checked: the learner's cells with the locked ones restored.
-    lab.complete(module, &swapped_in(module, &text))?;
-    steps(Step::Swapped);
-    match prove(runner, lab, module, cancel, steps)? {
-        _ if cancel.is_cancelled() => Ok(Completed::Cancelled),
-        None => Ok(Completed::Yes),
-        Some(reason) => {
-            lab.refuse(module, &reason)?;
-            Ok(Completed::StandsIn { reason })
-        }
+    let text = swapped_in(module, &text);
+    let objection = Proof::new(&bench, module, &text, before, lab).objection(steps)?;
+    if cancel.is_cancelled() {
+        return Ok(Completed::Cancelled);
     }
+    if let Some(reason) = objection {
+        lab.refuse(module, &text, &reason)?;
+        return Ok(Completed::StandsIn { reason });
+    }
+    lab.complete(module, &text)?;
+    steps(Step::Swapped);
+    Ok(Completed::Yes)
 }
 
-/// Rebuilds the chain above a new link and checks every later module on it. Returns what the first one
-/// that fails has to say.
-fn prove(
-    runner: &Runner,
-    lab: &Lab,
-    module: &Module,
-    cancel: &Cancel,
-    steps: &mut dyn FnMut(Step),
-) -> Result<Option<String>, Failure> {
-    let links = links(lab, Engine::Mine)?;
-    rebuild(runner, module, &links, cancel, steps)?;
-    let completed = lab.completed()?;
-    for later in MODULES.iter().filter(|later| later.id > module.id) {
-        if cancel.is_cancelled() {
-            return Ok(None);
-        }
-        steps(Step::Proving { module: later.id });
-        let text = completed.get(&later.id).map_or(later.reference(), String::as_str);
+/// Where texts are checked.
+struct Bench<'a> {
+    runner: &'a Runner,
+    cancel: &'a Cancel,
+}
+
+impl Bench<'_> {
+    fn check(
+        &self,
+        module: &Module,
+        file: PathBuf,
+        text: &str,
+        links: &Links,
+        events: &mut dyn FnMut(RunEvent),
+    ) -> Result<ModuleReport, Failure> {
         let request = Request {
-            module: later.id,
+            module: module.id,
             kind: RunKind::Check,
             only: vec![],
-            file: format!("{}.rs", later.slug()).into(),
+            file,
             text: text.to_owned(),
             links: links.clone(),
         };
-        let report = check(runner, &request, cancel, &mut |_| {})?;
-        if let Some(reason) = objection(&report, module.id).filter(|_| !cancel.is_cancelled()) {
-            return Ok(Some(format!("{} {reason}", later.slug())));
-        }
+        let mut report = ModuleReport::new(module.id);
+        self.runner.run(&request, self.cancel, &mut |event| {
+            report.apply(&event);
+            events(event);
+        })?;
+        Ok(report)
     }
-    Ok(None)
 }
 
-/// Rebuilds the links above `module` one by one, so that each has its time.
-fn rebuild(
-    runner: &Runner,
-    module: &Module,
-    links: &Links,
-    cancel: &Cancel,
-    steps: &mut dyn FnMut(Step),
-) -> Result<(), Failure> {
-    for link in MODULES.iter().filter(|link| link.id >= module.id) {
-        let start = Instant::now();
-        runner.prepare(ModuleId(link.id.0 + 1), links, cancel, &mut |_| {})?;
-        if cancel.is_cancelled() {
-            return Ok(());
-        }
-        steps(Step::Rebuilt { module: link.id, took: start.elapsed() });
-    }
-    Ok(())
+/// The proof that later modules stand on a new text of `module`.
+struct Proof<'a> {
+    bench: &'a Bench<'a>,
+    module: &'a Module,
+    /// The engine as it is.
+    before: Links,
+    /// The same with the new text in it.
+    after: Links,
 }
 
-fn check(
-    runner: &Runner,
-    request: &Request,
-    cancel: &Cancel,
-    events: &mut dyn FnMut(RunEvent),
-) -> Result<ModuleReport, Failure> {
-    let mut report = ModuleReport::new(request.module);
-    runner.run(request, cancel, &mut |event| {
-        report.apply(&event);
-        events(event);
-    })?;
-    Ok(report)
+impl<'a> Proof<'a> {
+    fn new(bench: &'a Bench<'a>, module: &'a Module, text: &str, before: Links, lab: &Lab) -> Self {
+        let mut after = before.clone();
+        after.0.insert(module.id, learners(lab, module, text.to_owned()));
+        Self { bench, module, before, after }
+    }
+
+    /// Rebuilds the chain above the new link and checks every later module on it. Returns what the
+    /// first one that fails has to say.
+    fn objection(&self, steps: &mut dyn FnMut(Step)) -> Result<Option<String>, Failure> {
+        self.rebuild(steps)?;
+        for later in MODULES.iter().filter(|later| later.id > self.module.id) {
+            if self.bench.cancel.is_cancelled() {
+                return Ok(None);
+            }
+            steps(Step::Proving { module: later.id });
+            let report = self.check(later, &self.after)?;
+            let Some(reason) = objection(&report, self.module) else { continue };
+            // A module that fails on the engine as it is says nothing about the new link.
+            let is_news = self.check(later, &self.before)?.outcome() == Outcome::Passed;
+            if is_news {
+                return Ok(Some(format!("{} {reason}", later.slug())));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Rebuilds the links above the new one by one, so that each has its time.
+    fn rebuild(&self, steps: &mut dyn FnMut(Step)) -> Result<(), Failure> {
+        let Bench { runner, cancel } = self.bench;
+        for link in MODULES.iter().filter(|link| link.id >= self.module.id) {
+            let start = Instant::now();
+            runner.prepare(ModuleId(link.id.0 + 1), &self.after, cancel, &mut |_| {})?;
+            if cancel.is_cancelled() {
+                return Ok(());
+            }
+            steps(Step::Rebuilt { module: link.id, took: start.elapsed() });
+        }
+        Ok(())
+    }
+
+    /// Checks a later module: the learner's text where that is its link, else the reference.
+    fn check(&self, later: &Module, links: &Links) -> Result<ModuleReport, Failure> {
+        let (file, text) = match links.0.get(&later.id) {
+            Some(LinkSource::Learner { file, text }) => (file.clone(), text.as_str()),
+            _ => (format!("src/tinytorch/src/{}.rs", later.name).into(), later.reference()),
+        };
+        self.bench.check(later, file, text, links, &mut |_| {})
+    }
 }
 
 /// What a later module has to say against the link of `module`; `None` when it stands.
-fn objection(report: &ModuleReport, module: ModuleId) -> Option<String> {
+fn objection(report: &ModuleReport, module: &Module) -> Option<String> {
     let fell_back = report.notices.iter().find_map(|notice| match notice {
-        Notice::FellBack { module: link, reason } if *link == module => Some(reason),
+        Notice::FellBack { module: link, reason } if *link == module.id => Some(reason),
         _ => None,
     });
     if let Some(reason) = fell_back {

@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(on(Engine::Reference).fingerprint, empty.fingerprint);
         lab.complete(&MODULES[9], "above it").unwrap();
         assert_eq!(on(Engine::Mine), mine);
-        lab.refuse(&MODULES[1], "02 objects").unwrap();
+        lab.refuse(&MODULES[1], "text", "02 objects").unwrap();
         let refused = on(Engine::Mine).links[1].clone();
         assert_eq!((refused.mine, refused.reason.as_deref()), (false, Some("02 objects")));
     }

@@ -66,11 +66,15 @@ pub fn links(lab: &Lab, engine: Engine) -> Result<Links, Failure> {
     }
     let completed = lab.completed()?;
     let usable = completed.into_iter().filter(|(id, _)| lab.refused(*id).is_none());
-    let source = |(id, text): (ModuleId, String)| {
-        let file = Module::by_id(id).map(|module| lab.mine(module)).unwrap_or_default();
-        (id, LinkSource::Learner { file, text })
-    };
-    Ok(Links(usable.map(source).collect()))
+    let source = |(id, text)| Some((id, learners(lab, Module::by_id(id)?, text)));
+    Ok(Links(usable.filter_map(source).collect()))
+}
+
+/// A completed text as a link. Places in it are shown in the exercise, as long as that says the same.
+fn learners(lab: &Lab, module: &Module, text: String) -> LinkSource {
+    let same = lab.read_exercise(module).is_ok_and(|exercise| exercise == text);
+    let file = if same { lab.exercise(module) } else { lab.mine(module) };
+    LinkSource::Learner { file, text }
 }
 
 /// Whose code each module of the chain is, in teaching order.
@@ -112,10 +116,8 @@ mod tests {
     fn the_chain_is_mine_where_completed_and_usable() {
         let folder = tempfile::tempdir().unwrap();
         let lab = create(&folder.path().join("lab"), Filled::Solutions).unwrap();
-        for module in &MODULES[1..=2] {
-            lab.complete(module, "text").unwrap();
-        }
-        lab.refuse(&MODULES[2], "03_layers does not compile").unwrap();
+        lab.complete(&MODULES[1], "text").unwrap();
+        lab.refuse(&MODULES[2], "text", "03_layers does not compile").unwrap();
         let ids: Vec<ModuleId> = links(&lab, Engine::Mine).unwrap().0.into_keys().collect();
         assert_eq!(ids, [ModuleId(1)]);
         assert_eq!(links(&lab, Engine::Reference).unwrap(), Links::default());

@@ -35,22 +35,29 @@ impl Lab {
     /// When the lab cannot be written; then the earlier link stays.
     pub fn complete(&self, module: &Module, text: &str) -> Result<(), Failure> {
         atomic::write(&self.mine(module), text.as_bytes())?;
-        // A new text has a new chance; until it is proven, a refusal of the old one would mislead.
         remove(&self.refusal(module))
     }
 
-    /// Remembers why later modules cannot stand on the module's completed text.
+    /// Makes `text` the module's completed one, on which later modules cannot stand, and why.
     ///
     /// # Errors
-    /// When the lab cannot be written.
-    pub fn refuse(&self, module: &Module, reason: &str) -> Result<(), Failure> {
-        atomic::write(&self.refusal(module), reason.as_bytes())
+    /// When the lab cannot be written; then the earlier link stays.
+    pub fn refuse(&self, module: &Module, text: &str, reason: &str) -> Result<(), Failure> {
+        // The refusal first: it names its text, so it says nothing about the one that is there until
+        // the second write.
+        let refusal = format!("{}\n{reason}", name_of(text));
+        atomic::write(&self.refusal(module), refusal.as_bytes())?;
+        atomic::write(&self.mine(module), text.as_bytes())
     }
 
     /// Why later modules cannot stand on the module's completed text; `None` when they can.
     #[must_use]
     pub fn refused(&self, id: ModuleId) -> Option<String> {
-        std::fs::read_to_string(self.refusal(Module::by_id(id)?)).ok()
+        let module = Module::by_id(id)?;
+        let refusal = std::fs::read_to_string(self.refusal(module)).ok()?;
+        let (of, reason) = refusal.split_once('\n')?;
+        let text = std::fs::read_to_string(self.mine(module)).ok()?;
+        (of == name_of(&text)).then(|| reason.to_owned())
     }
 
     /// Makes the reference the module's link again.
@@ -71,6 +78,11 @@ impl Lab {
     fn refusal(&self, module: &Module) -> PathBuf {
         self.mine(module).with_extension("refused")
     }
+}
+
+/// Stands for a text in its refusal.
+fn name_of(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex().to_string()
 }
 
 fn remove(path: &Path) -> Result<(), Failure> {
@@ -97,5 +109,22 @@ mod tests {
         lab.forget(&MODULES[1]).unwrap();
         lab.forget(&MODULES[1]).unwrap();
         assert!(lab.completed().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_refusal_is_of_one_text_and_a_kill_between_two_writes_makes_it_of_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let lab = Lab::at(folder.path().to_owned());
+        let module = &MODULES[1];
+        lab.refuse(module, "one", "03_layers fails on it").unwrap();
+        assert_eq!(lab.refused(module.id).as_deref(), Some("03_layers fails on it"));
+        // Killed before the second write of `refuse`, and of `complete`.
+        let refusal = std::fs::read(lab.refusal(module)).unwrap();
+        lab.complete(module, "two").unwrap();
+        std::fs::write(lab.refusal(module), refusal).unwrap();
+        assert_eq!(lab.refused(module.id), None);
+        lab.refuse(module, "one", "still").unwrap();
+        lab.complete(module, "one").unwrap();
+        assert_eq!(lab.refused(module.id), None, "a new proof");
     }
 }

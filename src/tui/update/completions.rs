@@ -27,7 +27,7 @@ pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
 /// Ends everything that is being completed.
 pub(super) fn stop(model: &mut Model) -> Vec<Effect> {
     model.completing.clear();
-    say(model, "stopped; what joined your engine stays in it, later modules unproven");
+    say(model, "stopped; your engine is as it was");
     vec![Effect::StopCompleting, Effect::Stand]
 }
 
@@ -57,12 +57,12 @@ fn step(model: &mut Model, module: ModuleId, step: Step) -> Vec<Effect> {
     };
     match step {
         Step::Check(_) => {}
-        Step::Swapped => {
+        Step::Rebuilt { module, took } => {
             known.stage = Stage::Rebuilding;
-            return vec![Effect::Stand];
+            known.rebuilt.push((module, took));
         }
-        Step::Rebuilt { module, took } => known.rebuilt.push((module, took)),
         Step::Proving { module } => known.stage = Stage::Proving(module),
+        Step::Swapped => return vec![Effect::Stand],
     }
     vec![]
 }

@@ -202,7 +202,6 @@ fn a_module_joins_the_engine_step_by_step_while_saves_are_checked() {
     session.measure();
     assert_eq!(session.press("c"), [Effect::Complete(TENSOR)]);
     session.send(Message::Completing(TENSOR, Completing::Begun));
-    assert_eq!(step(&mut session, TENSOR, Step::Swapped), [Effect::Stand]);
     let took = Duration::from_millis(600);
     step(&mut session, TENSOR, Step::Rebuilt { module: TENSOR, took });
     let saved = session.send(Message::Saved(TENSOR));
@@ -211,6 +210,7 @@ fn a_module_joins_the_engine_step_by_step_while_saves_are_checked() {
     session.measure();
     step(&mut session, TENSOR, Step::Proving { module: ModuleId(2) });
     assert_eq!(session.model.completing[0].stage, Stage::Proving(ModuleId(2)));
+    assert_eq!(step(&mut session, TENSOR, Step::Swapped), [Effect::Stand]);
     assert_eq!(ended(&mut session, TENSOR, Completed::Yes), [Effect::Stand]);
     let (text, bad) = note(&session);
     assert!(text.contains("1 links ready in 600 ms") && !bad, "{text}");
