@@ -70,6 +70,8 @@ fn test_unit_log_softmax() {
     assert_close(&sums.to_vec(), &[1.0; 4], 1e-6);
     let columns = log_softmax(&Tensor::zeros(&[2, 3]), 0);
     assert_close(&columns.to_vec(), &[-LN_2; 6], 1e-6);
+    let tracked = log_softmax(&scores.tracked(), 1);
+    assert!(tracked.is_tracked(), "use tensor operations only: lesson 05 follows them");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "losses-mse", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -120,6 +122,8 @@ fn test_unit_mse() {
     assert_eq!(loss.shape(), [0_usize; 0], "one number");
     assert_close(&[loss.item()], &[13.0 / 4.0], 1e-6);
     assert_eq!(loss.item(), MSELoss.forward(&target, &prediction).item(), "a square has no sign");
+    let tracked = MSELoss.forward(&prediction.tracked(), &target);
+    assert!(tracked.is_tracked(), "use tensor operations only: lesson 05 follows them");
 
     let message = panic_message(|| MSELoss.forward(&Tensor::ones(&[3, 1]), &Tensor::ones(&[3])));
     assert_eq!(message, "mse: prediction (3, 1) and target (3) must have one shape");
@@ -219,9 +223,10 @@ fn test_unit_cross_entropy() {
         let target = Tensor::new(classes, &[classes.len()]);
         CrossEntropyLoss.forward(&Tensor::new(scores, &shape), &target).item()
     };
-    assert!(loss(&[10.0, 0.0, 0.0], &[0.0]) < 0.01, "right and sure");
+    let sure = [loss(&[10.0, 0.0, 0.0], &[0.0]), loss(&[10.0, 0.0, 0.0], &[1.0])];
+    assert!(sure[0] < 0.01, "right and sure costs almost nothing, not {}", sure[0]);
+    assert!(sure[1] > 5.0, "wrong and sure costs about 10, not {}", sure[1]);
     assert_close(&[loss(&[1.0; 10], &[3.0])], &[10.0_f32.ln()], 1e-6);
-    assert!(loss(&[10.0, 0.0, 0.0], &[1.0]) > 5.0, "wrong and sure");
     assert_close(
         &[loss(&[1000.0, 0.0], &[0.0]), loss(&[1000.0, 0.0], &[1.0])],
         &[0.0, 1000.0],
@@ -240,6 +245,8 @@ fn test_unit_cross_entropy() {
         "cross entropy: scores (2, 3) need targets (2), one class number per row, got (2, 3)"
     );
     assert!(wrong(&[1, 1], &[1]).contains("target 0 is 1"));
+    let tracked = CrossEntropyLoss.forward(&Tensor::ones(&[1, 3]).tracked(), &Tensor::zeros(&[1]));
+    assert!(tracked.is_tracked(), "use tensor operations only: lesson 05 follows them");
     assert!(wrong(&[0, 3], &[0]).contains("empty"));
 }
 
@@ -255,7 +262,7 @@ impl BinaryCrossEntropyLoss {
 
 impl Loss for BinaryCrossEntropyLoss {
     /// The mean of `-(t ln p + (1 - t) ln(1 - p))`. Any shape, the same for both. Panics when shapes
-    /// differ or a prediction is not between 0 and 1.
+    /// differ, or a prediction or a target is not between 0 and 1.
     ///
     /// TODO: keep predictions away from 0 and 1, then follow the formula.
     ///
@@ -269,7 +276,8 @@ impl Loss for BinaryCrossEntropyLoss {
     /// HINTS: `1.0 - tensor` works; `log` is the natural logarithm; `-tensor` changes the sign.
     fn forward(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
         check_same_shape("binary cross entropy", prediction, target);
-        check_probabilities(prediction);
+        check_probabilities("prediction", prediction, "put a sigmoid before");
+        check_probabilities("target", target, "a yes is 1, a no is 0");
         todo!("losses-binary-cross-entropy")
     }
 }
@@ -281,11 +289,12 @@ pub fn keep_inside(p: &Tensor) -> Tensor {
     p * (1.0 - 2.0 * epsilon) + epsilon
 }
 
-fn check_probabilities(prediction: &Tensor) {
-    for (index, p) in prediction.to_vec().into_iter().enumerate() {
+/// Panics, naming the place, the value and the mend, unless every number is from 0 to 1.
+fn check_probabilities(what: &str, shares: &Tensor, mend: &str) {
+    for (index, p) in shares.to_vec().into_iter().enumerate() {
         assert!(
             (0.0..=1.0).contains(&p),
-            "binary cross entropy: prediction {index} is {p}, which is no probability: put a sigmoid before"
+            "binary cross entropy: {what} {index} is {p}, which is no probability: {mend}"
         );
     }
 }
@@ -301,15 +310,23 @@ fn test_unit_binary_cross_entropy() {
         let shape = [p.len()];
         BinaryCrossEntropyLoss.forward(&Tensor::new(p, &shape), &Tensor::new(t, &shape)).item()
     };
-    assert!(loss(&[0.999, 0.001], &[1.0, 0.0]) < 0.01, "right and sure");
+    let sure = [loss(&[0.999, 0.001], &[1.0, 0.0]), loss(&[0.001, 0.999], &[1.0, 0.0])];
+    assert!(sure[0] < 0.01, "right and sure costs almost nothing, not {}", sure[0]);
+    assert!(sure[1] > 5.0, "wrong and sure costs about 7, not {}", sure[1]);
     assert_close(&[loss(&[0.5, 0.5], &[1.0, 0.0])], &[LN_2], 1e-6);
-    assert!(loss(&[0.001, 0.999], &[1.0, 0.0]) > 5.0, "wrong and sure");
     assert_close(&[loss(&[0.9, 0.2], &[1.0, 0.0])], &[0.164_252], 1e-5);
     let edges = loss(&[0.0, 1.0], &[1.0, 0.0]);
     assert!(edges.is_finite() && edges > 10.0, "0 and 1 stay short of infinity: {edges}");
+    let (worst, less) = (loss(&[0.0], &[1.0]), loss(&[5e-8], &[1.0]));
+    assert!(less < worst, "use `keep_inside`: less wrong costs less, {less} < {worst}");
     let message = panic_message(|| loss(&[0.5, 1.5], &[1.0, 1.0]));
     assert!(message.starts_with("binary cross entropy: prediction 1 is 1.5"), "{message}");
     assert!(panic_message(|| loss(&[f32::NAN], &[1.0])).contains("NaN"));
+    let message = panic_message(|| loss(&[0.5, 0.5], &[1.0, 2.0]));
+    assert!(message.starts_with("binary cross entropy: target 1 is 2"), "{message}");
+    let halves = Tensor::full(&[2], 0.5);
+    let tracked = BinaryCrossEntropyLoss.forward(&halves.clone().tracked(), &halves);
+    assert!(tracked.is_tracked(), "use tensor operations only: lesson 05 follows them");
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-losses-module", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}

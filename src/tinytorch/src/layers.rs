@@ -135,8 +135,11 @@ fn test_unit_linear_new() {
     let mean = weights.iter().sum::<f32>() / weights.len() as f32;
     let variance = weights.iter().map(|w| (w - mean).powi(2)).sum::<f32>() / weights.len() as f32;
     // 200,704 draws: the variance is within 2 % of 1/784 but for one draw in ten million.
-    assert!((variance * 784.0 - 1.0).abs() < 0.02, "the variance is 1 / inputs, got {variance}");
-    assert!(mean.abs() < 0.001, "the mean is 0, got {mean}");
+    let wanted = 1.0 / 784.0;
+    assert!((variance / wanted - 1.0).abs() < 0.02, "variance {variance}, wanted {wanted}");
+    assert!(mean.abs() < 0.001, "mean {mean}, wanted 0");
+    let largest = weights.iter().fold(0.0_f32, |largest, w| largest.max(w.abs()));
+    assert!(largest > 3.0 * wanted.sqrt(), "no weight beyond 3 spreads: not drawn by `randn`?");
 
     let again = Linear::new(784, 256, &mut Rng::seeded(1));
     assert_eq!(again.weight.to_vec(), weights, "the same seed draws the same weights");
@@ -213,6 +216,8 @@ fn test_unit_linear_forward() {
     assert_eq!(layer.forward(&Tensor::ones(&[4, 3, 2])).shape(), [4, 3, 2], "axes before stay");
     assert!(layer.forward(&Tensor::full(&[1, 2], 1e30)).to_vec()[0].is_finite());
     assert_eq!((layer.parameters().len(), bare.parameters().len()), (2, 1));
+    let tracked = layer.forward(&batch.tracked());
+    assert!(tracked.is_tracked(), "use tensor operations only: lesson 05 follows them");
 
     let message = panic_message(|| layer.forward(&Tensor::ones(&[1, 3])));
     assert_eq!(message, "linear: input (1, 3) x weight (2, 2): the last axis must be 2");
@@ -284,14 +289,17 @@ pub fn dropout_mask(shape: &[usize], p: f32, rng: &mut Rng) -> Tensor {
 fn test_unit_dropout_mask() {
     let draw = |p| dropout_mask(&[100, 100], p, &mut Rng::seeded(4)).to_vec();
     let half = draw(0.5);
-    assert!(half.iter().all(|&value| value == 0.0 || value == 2.0));
+    let two_values = half.iter().all(|&value| value == 0.0 || value == 2.0);
+    assert!(two_values, "p = 0.5: a value other than 0 and 2, as in {:?}", &half[..5]);
     for p in [0.1_f32, 0.3, 0.5, 0.9] {
         let mask = draw(p);
         let dropped = mask.iter().filter(|&&value| value == 0.0).count() as f32 / 1e4;
         // Four standard errors of a share over 10,000 draws.
-        assert!((dropped - p).abs() < 4.0 * (p * (1.0 - p) / 1e4).sqrt(), "p = {p}: {dropped}");
+        let error = 4.0 * (p * (1.0 - p) / 1e4).sqrt();
+        assert!((dropped - p).abs() < error, "p = {p}: a share of {dropped} is dropped");
         let mean = mask.iter().sum::<f32>() / 1e4;
-        assert!((mean - 1.0).abs() < 4.0 * (p / (1.0 - p) / 1e4).sqrt(), "p = {p}: mean {mean}");
+        let error = 4.0 * (p / (1.0 - p) / 1e4).sqrt();
+        assert!((mean - 1.0).abs() < error, "p = {p}: the mean of the mask is {mean}, not 1");
     }
     assert_eq!(draw(0.0), vec![1.0; 10_000]);
     assert_eq!(draw(1.0), vec![0.0; 10_000]);
@@ -346,7 +354,10 @@ fn test_unit_dropout_forward() {
     let mut layer = dropout(0.5);
     let (first, second) = (layer.forward(&x).to_vec(), layer.forward(&x).to_vec());
     assert_ne!(first, second, "each call draws new units");
-    assert!(first.iter().zip(x.to_vec()).all(|(y, x)| *y == 0.0 || *y == 2.0 * x));
+    let scaled = first.iter().zip(x.to_vec()).all(|(y, x)| *y == 0.0 || *y == 2.0 * x);
+    assert!(scaled, "p = 0.5: each number is silenced or doubled");
+    let row = |row: usize| first[row * 20..][..20].iter().map(|&y| y == 0.0).collect::<Vec<_>>();
+    assert_ne!(row(0), row(1), "each row has draws of its own");
     layer.set_training(false);
     assert_eq!(layer.forward(&x).to_vec(), x.to_vec(), "inference changes nothing");
 
