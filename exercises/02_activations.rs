@@ -19,7 +19,7 @@
 
 use tinytorch::random::Rng;
 use tinytorch::report::{Axis, Chart, ChartKind, Column, Origin, Point, Reporter, Series, Table};
-use tinytorch::tensor::{History, Op, Tensor};
+use tinytorch::tensor::Tensor;
 use tinytorch::testing::time;
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "activations-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -55,6 +55,8 @@ impl ReLU {
 /// 🔬 Mixed, all negative, all positive; the shape stays, and so does NaN.
 #[test]
 fn test_unit_relu() {
+    use tinytorch::tensor::{History, Op};
+
     let mixed = ReLU.forward(&Tensor::new(&[-2.0, -0.5, 0.0, 0.5, 2.0, 100.0], &[2, 3]));
     assert_eq!(mixed.to_vec(), [0.0, 0.0, 0.0, 0.5, 2.0, 100.0]);
     assert_eq!(mixed.shape(), [2, 3], "the shape stays");
@@ -143,6 +145,7 @@ impl Tanh {
 /// 🔬 Zero, odd symmetry, saturation.
 #[test]
 fn test_unit_tanh() {
+    use tinytorch::tensor::{History, Op};
     use tinytorch::testing::assert_close;
 
     let y = Tanh.forward(&Tensor::new(&[-100.0, -1.0, 0.0, 1.0, 100.0], &[5])).to_vec();
@@ -191,6 +194,7 @@ impl Gelu {
 /// 🔬 Known values, the dip below zero, smoothness, far ends.
 #[test]
 fn test_unit_gelu() {
+    use tinytorch::tensor::{History, Op};
     use tinytorch::testing::assert_close;
 
     let gelu = |x: f32| Gelu.forward(&Tensor::scalar(x)).item();
