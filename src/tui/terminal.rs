@@ -121,8 +121,38 @@ pub fn look(variable: impl Fn(&str) -> Option<String>) -> Look {
 }
 
 #[cfg(test)]
+#[path = "../../tests/pty/terminal.rs"]
+#[expect(dead_code, clippy::expect_used, reason = "a helper that other tests use more of")]
+mod pty;
+
+#[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Run by the test below, in a terminal of its own.
+    #[test]
+    #[ignore = "the inner half of another test"]
+    fn panics_on_purpose() {
+        let _screen = Screen::enter().unwrap();
+        panic!("the words of the panic");
+    }
+
+    #[test]
+    fn a_panic_is_told_on_a_terminal_that_was_given_back() {
+        let program = std::env::current_exe().unwrap();
+        let name = "tui::terminal::tests::panics_on_purpose";
+        let arguments = ["--exact", name, "--ignored", "--nocapture"];
+        let folder = std::env::temp_dir();
+        let program = program.to_str().unwrap();
+        let mut terminal = pty::Terminal::start(program, &arguments, &folder, (80, 24), &[]);
+        let (_, written) = terminal.wait_for_end();
+        let written = String::from_utf8_lossy(&written);
+        let place = |words: &str| written.find(words);
+        let (taken, left) = (place("\x1b[?1049h"), place("\x1b[?1049l"));
+        let told = place("the words of the panic");
+        assert!(taken.is_some() && taken < left && left < told, "{written}");
+        assert_eq!(terminal.modes(), terminal.modes_before);
+    }
 
     fn with(variables: &[(&str, &str)]) -> Look {
         let find = |name: &str| variables.iter().find(|(known, _)| *known == name);

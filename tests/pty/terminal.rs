@@ -10,13 +10,15 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 /// Long enough for the slowest machine; nothing that works waits that long.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A program in a terminal of its own.
 pub struct Terminal {
     screen: Arc<Screen>,
     writer: Box<dyn Write + Send>,
     master: Box<dyn MasterPty + Send>,
+    /// The terminal's modes before the program had it.
+    pub modes_before: String,
     /// The program.
     pub child: Box<dyn Child + Send + Sync>,
 }
@@ -51,6 +53,7 @@ impl Terminal {
         }
         command.env_remove("NO_COLOR");
         variables.iter().for_each(|(name, value)| command.env(name, value));
+        let modes_before = format!("{:?}", pair.master.get_termios());
         let child = pair.slave.spawn_command(command).expect("the program starts");
         drop(pair.slave);
         let screen = Arc::new(Screen {
@@ -65,7 +68,12 @@ impl Terminal {
         let behind = Arc::clone(&screen);
         std::thread::spawn(move || behind.follow(reader));
         let writer = pair.master.take_writer().expect("a writer");
-        Self { screen, writer, master: pair.master, child }
+        Self { screen, writer, master: pair.master, modes_before, child }
+    }
+
+    /// The terminal's modes: line editing, echo, signals by keys.
+    pub fn modes(&self) -> String {
+        format!("{:?}", self.master.get_termios())
     }
 
     /// Types.

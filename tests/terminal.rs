@@ -1,0 +1,175 @@
+//! The tutor as a learner meets it: the real program in a real pseudo-terminal, files saved from
+//! outside as editors save them. Every wait is for something on the screen.
+#![expect(clippy::unwrap_used, reason = "helpers of tests; a panic there is the verdict")]
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tinytorch_tutor::curriculum::cells::{self, CellKind};
+use tinytorch_tutor::curriculum::{MODULES, Module};
+
+#[path = "pty/terminal.rs"]
+#[expect(dead_code, reason = "the picture's script uses more of it")]
+mod terminal;
+
+use terminal::Terminal;
+
+const TUTOR: &str = env!("CARGO_BIN_EXE_tinytorch-tutor");
+/// High enough for every block that one save can change.
+const TALL: (u16, u16) = (100, 240);
+
+/// A lab of starters with the tutor on one of its modules.
+struct Desk {
+    _folder: tempfile::TempDir,
+    exercise: PathBuf,
+    terminal: Terminal,
+}
+
+impl Desk {
+    fn open(module: &Module, size: (u16, u16)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let lab = folder.path().join("lab");
+        let made = Command::new(TUTOR).arg("init").arg(&lab).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let exercise = lab.join("exercises").join(module.slug()).with_extension("rs");
+        let arguments = ["--module", &module.slug()];
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+        let variables = [("TINYTORCH_CACHE", cache.to_str().unwrap())];
+        let terminal = Terminal::start(TUTOR, &arguments, &lab, size, &variables);
+        Self { _folder: folder, exercise, terminal }
+    }
+
+    /// Saves as most editors do: a new file beside the old one, then a rename over it.
+    fn save(&self, text: &str) {
+        let beside = self.exercise.with_extension("rs.swp");
+        std::fs::write(&beside, text).unwrap();
+        std::fs::rename(beside, &self.exercise).unwrap();
+    }
+
+    /// Waits for a line that holds all of `words`.
+    #[track_caller]
+    fn line(&self, words: &[&str]) -> String {
+        let holds = |line: &str| words.iter().all(|word| line.contains(word));
+        self.terminal
+            .wait_for(&format!("a line with {words:?}"), |screen| screen.lines().any(holds))
+    }
+}
+
+/// What a learner writes, in the order of the lesson: each step solves one more cell that has a test.
+fn steps(module: &Module) -> Vec<(String, String)> {
+    let mut text = cells::starter(module.reference());
+    let mut steps: Vec<(String, String)> = vec![];
+    for cell in cells::parse(module.reference()) {
+        let Some(id) = cell.grade_id.as_deref() else { continue };
+        match cell.kind {
+            CellKind::Solution => text = cells::replace(&text, id, cell.text),
+            // The module's own test asks for nothing new to be written.
+            CellKind::Test if steps.last().is_some_and(|(_, last)| *last == text) => {}
+            CellKind::Test => steps.push((id.replacen("test-", "", 1), text.clone())),
+            _ => {}
+        }
+    }
+    steps
+}
+
+#[test]
+fn solving_a_module_step_by_step_turns_its_blocks_green_one_after_another() {
+    let module = &MODULES[1];
+    let desk = Desk::open(module, TALL);
+    let tests = cells::tests(module.reference()).len();
+    desk.line(&["not started: e opens your editor"]);
+    let steps = steps(module);
+    assert!(steps.len() >= 10, "{}", steps.len());
+    for (number, (cell, text)) in steps.iter().enumerate() {
+        desk.save(text);
+        let last = number + 1 == steps.len();
+        let passed = if last { tests } else { number + 1 };
+        desk.line(&[&format!(" {passed} of {tests} tests")]);
+        // When all is green the view goes on to the analyses.
+        let analysis = "analysis analyze_memory_layout";
+        desk.line(&if last { vec![analysis] } else { vec!["exercise", cell, "✓ passed"] });
+    }
+}
+
+#[test]
+fn a_compiler_error_names_its_place_and_leaves_the_last_results_as_old() {
+    let module = &MODULES[1];
+    let desk = Desk::open(module, TALL);
+    let steps = steps(module);
+    desk.line(&["not started"]);
+    desk.save(&steps[1].1);
+    desk.line(&[" 2 of "]);
+    let broken = steps[1].1.replacen("values(data.to_vec(), shape)", "values(data, shape)", 1);
+    let line = 1 + broken.lines().position(|line| line.contains("values(data, shape)")).unwrap();
+    desk.save(&broken);
+    desk.line(&["✗ does not compile: 1 error"]);
+    desk.line(&[&format!("exercises/01_tensor.rs:{line}:")]);
+    desk.line(&["exercise tensor-new", "✗ does not compile"]);
+    desk.line(&["passed", "old"]);
+    desk.save(&steps[1].1);
+    desk.line(&[" 2 of "]);
+}
+
+#[test]
+fn a_file_that_goes_away_is_said_and_picked_up_when_it_is_back() {
+    let module = &MODULES[0];
+    let desk = Desk::open(module, (100, 40));
+    desk.line(&["not started"]);
+    let away = desk.exercise.with_extension("away");
+    std::fs::rename(&desk.exercise, &away).unwrap();
+    desk.line(&["exercises/00_setup.rs", "gone"]);
+    std::fs::rename(&away, &desk.exercise).unwrap();
+    desk.line(&["not started"]);
+}
+
+#[test]
+fn any_size_from_60_by_20_works_and_a_smaller_one_says_so() {
+    let desk = Desk::open(&MODULES[0], (120, 40));
+    desk.line(&["not started"]);
+    for size in [(60, 20), (200, 60), (80, 24)] {
+        desk.terminal.resize(size);
+        desk.line(&["? help", "q quit"]);
+    }
+    desk.terminal.resize((40, 10));
+    desk.line(&["60"]);
+    desk.terminal.resize((80, 24));
+    desk.line(&["? help", "q quit"]);
+}
+
+/// What the terminal was told to leave: the alternate screen, mouse reports, a hidden cursor.
+const LEFT: [&str; 3] = ["\x1b[?1049l", "\x1b[?1000l", "\x1b[?25h"];
+const TAKEN: [&str; 3] = ["\x1b[?1049h", "\x1b[?1000h", "\x1b[?25l"];
+
+#[track_caller]
+fn given_back(written: &[u8]) {
+    let written = String::from_utf8_lossy(written);
+    for (taken, left) in TAKEN.iter().zip(LEFT) {
+        let (taken, left) = (written.rfind(taken), written.rfind(left));
+        assert!(taken.is_some() && taken < left, "{taken:?} {left:?}");
+    }
+}
+
+#[test]
+fn the_terminal_is_given_back_on_leaving_and_by_signals() {
+    let quit = |desk: &mut Desk| desk.terminal.send("q");
+    let signal = |signal: Signal| {
+        move |desk: &mut Desk| {
+            let tutor = desk.terminal.child.process_id().unwrap();
+            let tutor = Pid::from_raw(tutor.try_into().unwrap()).unwrap();
+            kill_process(tutor, signal).unwrap();
+        }
+    };
+    let ends: [&dyn Fn(&mut Desk); 4] =
+        [&quit, &signal(Signal::TERM), &signal(Signal::HUP), &signal(Signal::INT)];
+    for end in ends {
+        let mut desk = Desk::open(&MODULES[0], (80, 24));
+        desk.line(&["? help"]);
+        let before = desk.terminal.modes_before.clone();
+        assert_ne!(desk.terminal.modes(), before, "raw while the tutor has it");
+        end(&mut desk);
+        let (status, written) = desk.terminal.wait_for_end();
+        assert!(status.success(), "{status:?}");
+        given_back(&written);
+        assert_eq!(desk.terminal.modes(), before);
+    }
+}
