@@ -4,17 +4,21 @@ use super::keymap::{Action, key};
 use super::message::{Effect, Message, Opened};
 use super::model::{CellInfo, CellPlace, Look, Model};
 use super::update::update;
-use super::view::{Cache, Page, lay_out};
+use super::view::{Cache, Page, draw, lay_out};
 use crate::curriculum::{ModuleId, lesson};
 use crate::runner::RunMessage;
 use crate::runner::event::{
     Diagnostic, Level, Output, Place, RunEvent, RunKind, Span, Suggestion, TestResult, Verdict,
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Cell;
 use std::time::Duration;
 use tinytorch::report::{
     Axis, Chart, ChartKind, Column, Insight, Item, Metric, Origin, Series, Table, Target, Value,
 };
+use unicode_width::UnicodeWidthStr;
 
 /// The module of the session.
 pub const TENSOR: ModuleId = ModuleId(1);
@@ -66,6 +70,17 @@ impl Session {
         let page = lay_out(&self.model, &mut self.cache);
         update(&mut self.model, self.now, Message::LaidOut(page.measured.clone()));
         page
+    }
+
+    /// The whole screen as text.
+    pub fn screen(&mut self) -> String {
+        let (width, height) = self.model.size;
+        let page = self.page();
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal.draw(|frame| draw(frame, &self.model, &page)).unwrap();
+        let cells = &terminal.backend().buffer().content;
+        let rows = cells.chunks(usize::from(width.max(1))).map(row);
+        rows.collect::<Vec<_>>().join("\n")
     }
 
     /// Lets time go by.
@@ -150,6 +165,19 @@ impl Session {
     pub fn in_focus(&self) -> String {
         format!("{:?}", self.model.focused())
     }
+}
+
+/// The text of a row; the cell behind a wide symbol shows nothing.
+fn row(cells: &[Cell]) -> String {
+    let mut text = String::new();
+    let mut cells = cells.iter();
+    while let Some(cell) = cells.next() {
+        text.push_str(cell.symbol());
+        for _ in 1..cell.symbol().width() {
+            cells.next();
+        }
+    }
+    text.trim_end().to_owned()
 }
 
 fn code(name: &str) -> KeyCode {

@@ -1,11 +1,21 @@
 //! Where things stand on the screen: plain rectangles, from the size and what is open. Used by the
 //! view to draw and by update to know what a click meant. Not here: what is in them.
 
+use crate::curriculum::{MILESTONES, MODULES};
+
 /// Columns and rows that the screen needs.
 pub const SMALLEST: (u16, u16) = (60, 20);
 /// From this width on the list of modules has a column of its own.
 const WITH_MODULES: u16 = 110;
 const MODULES_WIDTH: u16 = 27;
+
+/// What stands in a row of the list: modules from 0 on, then, below a heading, milestones.
+#[must_use]
+pub fn entry(row: usize) -> Option<usize> {
+    let heading = MODULES.len();
+    let below = |row: &usize| *row > heading && *row <= heading + MILESTONES.len();
+    if row < heading { Some(row) } else { Some(row).filter(below).map(|row| row - 1) }
+}
 
 /// A rectangle of cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

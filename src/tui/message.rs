@@ -64,9 +64,9 @@ pub enum Message {
         answered: Vec<String>,
         /// What analyses reported about the text as it is now.
         measured: Vec<(String, Item)>,
-        /// What came of the lesson's milestones.
-        milestones: Vec<Remembered>,
     },
+    /// What came of milestones, as remembered.
+    Milestones(Vec<Remembered>),
     /// A milestone is about to run.
     Trial {
         /// Which.

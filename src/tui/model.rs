@@ -49,6 +49,12 @@ pub struct Model {
     pub engine: Engine,
     /// The modules that are being completed: the first goes on, the others wait.
     pub completing: Vec<Completing>,
+    /// The last one whose completion ended.
+    pub completed: Option<Completed>,
+    /// What came of milestones, by id, on each engine that they ran on.
+    pub milestones: BTreeMap<(&'static str, Engine), Trained>,
+    /// The milestone to bring into view once its lesson is open.
+    pub goal: Option<&'static str>,
     /// How saves are noticed; `None` until the watcher said so.
     pub noticing: Option<watch::Kind>,
     /// How much of the screen the results have.
@@ -116,7 +122,7 @@ impl Standing {
     #[must_use]
     pub fn fails_now(&self) -> bool {
         let failed = !matches!(self.outcome, Outcome::Unknown | Outcome::Passed);
-        self.owner != Owner::Reference && self.edited && failed
+        self.owner != Owner::Reference && failed
     }
 }
 
@@ -136,6 +142,19 @@ pub struct Completing {
     pub stage: Stage,
     /// The links that are ready again, with the time that each took.
     pub rebuilt: Vec<(ModuleId, Duration)>,
+}
+
+/// How a completion ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Completed {
+    /// The module.
+    pub module: ModuleId,
+    /// The links that were ready again, with the time that each took.
+    pub rebuilt: Vec<(ModuleId, Duration)>,
+    /// In words.
+    pub text: String,
+    /// Whether the learner's code is in use.
+    pub good: bool,
 }
 
 /// How far a module is on its way into the learner's engine.
@@ -233,6 +252,9 @@ impl Model {
             run: None,
             engine: Engine::default(),
             completing: vec![],
+            completed: None,
+            milestones: BTreeMap::new(),
+            goal: None,
             noticing: None,
             results: Results::default(),
             results_top: 0,

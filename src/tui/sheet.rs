@@ -3,7 +3,6 @@
 
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::{Block, Lesson};
-use crate::framework::Engine;
 use crate::report::{ModuleReport, Ran, RanLink};
 use crate::runner::event::{Diagnostic, TestResult, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,8 +29,6 @@ pub struct Sheet {
     pub answered: BTreeSet<String>,
     /// Questions whose answer is shown.
     pub revealed: BTreeSet<String>,
-    /// The milestones of this lesson, by id, on each engine that they ran on.
-    pub milestones: BTreeMap<(&'static str, Engine), Trained>,
     /// The interactive figures of this lesson, by name.
     pub explorables: BTreeMap<String, Explorable>,
     /// First line shown.
@@ -130,7 +127,6 @@ impl Sheet {
             hints: BTreeMap::new(),
             answered: BTreeSet::new(),
             revealed: BTreeSet::new(),
-            milestones: BTreeMap::new(),
             explorables: BTreeMap::new(),
             top: 0,
             focus: None,

@@ -15,6 +15,7 @@ use super::view::markdown;
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Block;
 use crate::explore;
+use crate::report::Outcome;
 use crate::runner::event::RunEvent;
 use crate::tui::model::Cause;
 use std::collections::BTreeMap;
@@ -53,9 +54,12 @@ pub fn update(model: &mut Model, now: Duration, message: Message) -> Vec<Effect>
             read(model, module, text, cells);
             vec![]
         }
-        Message::Recalled { module, hints, answered, measured, milestones } => {
+        Message::Recalled { module, hints, answered, measured } => {
             recalled(model, module, hints, answered, measured);
-            runs::remembered(model, module, milestones);
+            vec![]
+        }
+        Message::Milestones(milestones) => {
+            runs::remembered(model, milestones);
             vec![]
         }
         Message::Trial { milestone, engine, links, fingerprint } => {
@@ -64,8 +68,11 @@ pub fn update(model: &mut Model, now: Duration, message: Message) -> Vec<Effect>
         }
         Message::Completing(module, message) => completions::message(model, module, message),
         Message::Chosen(engine) => {
+            let other = model.engine != engine;
             model.engine = engine;
-            vec![]
+            // A lesson that was quicker to open was checked on another one.
+            let again = other && model.sheet().is_some();
+            if again { vec![runs::check(model, Cause::Opened)] } else { vec![] }
         }
         Message::Saved(module) => saved(model, module),
         Message::Gone(module) => gone(model, module),
@@ -80,6 +87,13 @@ pub fn update(model: &mut Model, now: Duration, message: Message) -> Vec<Effect>
         }
         Message::Standings(standings) => {
             model.standings.extend(standings);
+            // What was checked since the store was asked is newer.
+            for (module, sheet) in &model.sheets {
+                let fresh = sheet.report.outcome() != Outcome::Unknown;
+                if let Some(standing) = model.standings.get_mut(module).filter(|_| fresh) {
+                    standing.checked(&sheet.report);
+                }
+            }
             vec![]
         }
         Message::Said(text) => {
@@ -118,6 +132,7 @@ fn opened(model: &mut Model, opened: Opened) -> Vec<Effect> {
         }
     }
     model.module = module;
+    view_of::go_to_goal(model);
     let mut effects = vec![];
     if !code.is_empty() {
         effects.push(Effect::Ink(code));

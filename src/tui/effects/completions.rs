@@ -1,6 +1,6 @@
 //! The thread that completes modules: a check, then the chain above anew, then the proof of every later
-//! module. It has a runner of its own, so that saves are checked meanwhile. Comes in: modules. Goes
-//! out: messages. Dropping it ends what goes on and waits for its processes.
+//! module. It has a runner of its own, so that saves are checked meanwhile, and leaves the processor to
+//! them. Comes in: modules. Goes out: messages. Dropping it ends what goes on and waits for its processes.
 
 use crate::curriculum::{Module, ModuleId};
 use crate::framework;
@@ -28,7 +28,10 @@ impl Completions {
     /// Starts the thread.
     pub fn start(lab: Lab, cache: PathBuf, messages: Sender<Message>) -> std::io::Result<Self> {
         let (orders, inbox) = channel();
-        let work = move || work(&lab, &cache, &inbox, &messages);
+        let work = move || {
+            give_way();
+            work(&lab, &cache, &inbox, &messages);
+        };
         let thread = Builder::new().name("completions".into()).spawn(work)?;
         Ok(Self { orders: Some(orders), thread: Some(thread), given: vec![] })
     }
@@ -65,6 +68,14 @@ impl Drop for Completions {
             let _ = thread.join();
         }
     }
+}
+
+/// The learner's saves go first. On Linux a thread, and what it starts, can be less urgent by itself;
+/// elsewhere that would slow the whole tutor down.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    // Where the system refuses, it is as urgent as everything else.
+    let _ = rustix::process::nice(10);
 }
 
 fn work(lab: &Lab, cache: &Path, inbox: &Receiver<Order>, messages: &Sender<Message>) {

@@ -3,7 +3,7 @@
 //! messages. Dropping it waits until everything is written.
 
 use crate::curriculum::lesson::Block;
-use crate::curriculum::{MILESTONES, MODULES, Milestone, Module, ModuleId};
+use crate::curriculum::{MILESTONES, MODULES, Module, ModuleId};
 use crate::failure::Failure;
 use crate::framework::{self, Engine};
 use crate::lab::Lab;
@@ -97,15 +97,19 @@ fn work(
     if let Some(engine) = engine.or(last) {
         send(Message::Chosen(engine));
     }
-    match standings(lab, &store) {
-        Ok(standings) => send(Message::Standings(standings)),
-        Err(failure) => send(Message::Failed(failure.to_string())),
+    let stand = |store: &Store| -> Result<(), Failure> {
+        send(Message::Standings(standings(lab, store)?));
+        send(Message::Milestones(milestones(lab, store)?));
+        Ok(())
+    };
+    if let Err(failure) = stand(&store) {
+        send(Message::Failed(failure.to_string()));
     }
     while let Ok(order) = inbox.recv() {
         let done = match order {
             Order::Keep(fact) => keep(&mut store, fact),
             Order::Recall(module, text) => recall(lab, &mut store, module, &text).map(send),
-            Order::Stand => standings(lab, &store).map(Message::Standings).map(send),
+            Order::Stand => stand(&store),
         };
         // One failure does not end the thread: the disk may have room again by the next fact.
         if let Err(failure) = done {
@@ -149,21 +153,10 @@ fn recall(
 ) -> Result<Message, Failure> {
     store.set(MODULE, &module.slug())?;
     let mut hints = BTreeMap::new();
-    let mut milestones = vec![];
     for block in lab.read_lesson(module).blocks {
-        match block {
-            Block::Exercise { cell, .. } => {
-                let shown = store.hints_shown(module.id, &cell)?;
-                hints.insert(cell, shown);
-            }
-            Block::Milestone { name } => {
-                let named = MILESTONES.iter().filter(|milestone| milestone.id == name);
-                for milestone in named {
-                    milestones.extend(remembered(lab, store, milestone, Engine::Mine)?);
-                    milestones.extend(remembered(lab, store, milestone, Engine::Reference)?);
-                }
-            }
-            _ => {}
+        if let Block::Exercise { cell, .. } = block {
+            let shown = store.hints_shown(module.id, &cell)?;
+            hints.insert(cell, shown);
         }
     }
     Ok(Message::Recalled {
@@ -171,21 +164,22 @@ fn recall(
         hints,
         answered: store.answered(module.id)?,
         measured: store.measurements(module.id, text)?,
-        milestones,
     })
 }
 
-fn remembered(
-    lab: &Lab,
-    store: &Store,
-    milestone: &'static Milestone,
-    engine: Engine,
-) -> Result<Option<Remembered>, Failure> {
-    let Some((fingerprint, ran)) = store.milestone(milestone.id, engine.word())? else {
-        return Ok(None);
-    };
-    let old = framework::trial(lab, milestone, engine)?.fingerprint != fingerprint;
-    Ok(Some(Remembered { milestone: milestone.id, engine, ran, fingerprint, old }))
+/// What came of every milestone on each engine, and whether that is of an engine that has changed since.
+fn milestones(lab: &Lab, store: &Store) -> Result<Vec<Remembered>, Failure> {
+    let mut all = vec![];
+    for milestone in MILESTONES {
+        for engine in [Engine::Mine, Engine::Reference] {
+            if let Some((fingerprint, ran)) = store.milestone(milestone.id, engine.word())? {
+                let old = framework::trial(lab, milestone, engine)?.fingerprint != fingerprint;
+                let milestone = milestone.id;
+                all.push(Remembered { milestone, engine, ran, fingerprint, old });
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// How every module stands, by its last check.

@@ -3,10 +3,12 @@
 
 use super::{runs, say};
 use crate::curriculum::{Module, ModuleId};
+use crate::failure::count;
 use crate::framework::{Completed, Step};
 use crate::report::figures::figure;
+use crate::report::{ModuleReport, Outcome};
 use crate::tui::message::{self, Effect};
-use crate::tui::model::{Cause, Completing, Engine, Exercise, Model, Note, Stage};
+use crate::tui::model::{self, Cause, Completing, Engine, Exercise, Model, Note, Stage};
 
 /// Asks for the module on screen to be completed. Its tests decide, and they are run: what the screen
 /// knows may be of an earlier text.
@@ -19,7 +21,14 @@ pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
         return vec![];
     }
     // A newer text takes the place of the one that is on its way.
+    let known = model.completing.len();
     model.completing.retain(|earlier| earlier.module != module);
+    let anew = model.completing.len() < known;
+    match model.completing.first().map(|first| slug(first.module)) {
+        Some(first) => say(model, format!("{} comes after {first}", slug(module))),
+        None if anew => say(model, format!("completing {} anew, as it is now", slug(module))),
+        None => {}
+    }
     model.completing.push(Completing { module, stage: Stage::Waiting, rebuilt: vec![] });
     vec![Effect::Complete(module)]
 }
@@ -44,8 +53,8 @@ pub(super) fn message(
         message::Completing::Step(step) => return self::step(model, module, step),
         message::Completing::Ended(ended) => return over(model, module, &ended),
         message::Completing::Failed(failure) => {
-            model.completing.retain(|known| known.module != module);
-            complain(model, format!("{} is not completed: {failure}", slug(module)));
+            let text = format!("{} is not completed: {failure}", slug(module));
+            close(model, module, text, false);
         }
     }
     vec![]
@@ -68,27 +77,31 @@ fn step(model: &mut Model, module: ModuleId, step: Step) -> Vec<Effect> {
 }
 
 fn over(model: &mut Model, module: ModuleId, ended: &Completed) -> Vec<Effect> {
-    let Some(index) = model.completing.iter().position(|known| known.module == module) else {
+    let Some(known) = model.completing.iter().find(|known| known.module == module) else {
         return vec![];
     };
-    let Completing { rebuilt, .. } = model.completing.remove(index);
     let slug = slug(module);
     match ended {
         Completed::Yes => {
-            let seconds: f64 = rebuilt.iter().map(|(_, took)| took.as_secs_f64()).sum();
-            let (links, seconds) = (rebuilt.len(), figure(seconds, "s"));
-            say(model, format!("{slug} is part of your engine: {links} links ready in {seconds}"));
+            let seconds: f64 = known.rebuilt.iter().map(|(_, took)| took.as_secs_f64()).sum();
+            let (links, seconds) = (count(known.rebuilt.len(), "link"), figure(seconds, "s"));
+            let text = format!("{slug} is part of your engine: {links} ready in {seconds}");
+            close(model, module, text, true);
         }
         Completed::StandsIn { reason } => {
-            complain(model, format!("{slug}: the reference stands in for it: {reason}"));
+            let text = format!("{slug}: the reference stands in for it: {reason}");
+            close(model, module, text, false);
         }
         Completed::NotYet(report) => {
-            let (passed, tests) = report.passed();
-            let text = format!("{slug} is not completed: {passed} of {tests} tests pass");
-            complain(model, text);
+            let why = why_not(report);
+            let text = format!("{slug} is not completed: {why}; your engine is as it was");
+            close(model, module, text, false);
             return vec![];
         }
-        Completed::Cancelled => return vec![],
+        Completed::Cancelled => {
+            close(model, module, format!("completing {slug} was stopped"), false);
+            return vec![];
+        }
     }
     let mut effects = vec![Effect::Stand];
     let stands_on_it = model.module > module && model.engine == Engine::Mine;
@@ -98,10 +111,25 @@ fn over(model: &mut Model, module: ModuleId, ended: &Completed) -> Vec<Effect> {
     effects
 }
 
-fn complain(model: &mut Model, text: String) {
-    model.note = Some((Note { text, bad: true }, model.now));
+/// It is over: said, and kept for who looks at the results.
+fn close(model: &mut Model, module: ModuleId, text: String, good: bool) {
+    let index = model.completing.iter().position(|known| known.module == module);
+    let rebuilt = index.map(|index| model.completing.remove(index).rebuilt).unwrap_or_default();
+    model.note = Some((Note { text: text.clone(), bad: !good }, model.now));
+    model.completed = Some(model::Completed { module, rebuilt, text, good });
+}
+
+fn why_not(report: &ModuleReport) -> String {
+    let (passed, tests) = report.passed();
+    match report.outcome() {
+        Outcome::DoesNotCompile => "it does not compile".to_owned(),
+        _ => format!("{passed} of {} pass", count(tests, "test")),
+    }
 }
 
 fn slug(module: ModuleId) -> String {
     Module::by_id(module).map(Module::slug).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

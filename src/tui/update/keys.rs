@@ -164,11 +164,11 @@ fn choose_module(
     key: KeyEvent,
     action: Option<Action>,
 ) -> Vec<Effect> {
-    let last = MODULES.len().saturating_sub(1);
+    let last = (MODULES.len() + MILESTONES.len()).saturating_sub(1);
     let line = match (key.code, action) {
         (KeyCode::Enter, _) => {
             model.overlay = None;
-            return MODULES.get(line).map_or_else(Vec::new, |m| go_to_module(model, m.id));
+            return go_to_entry(model, line);
         }
         (_, Some(Action::Down | Action::Next)) => (line + 1).min(last),
         (_, Some(Action::Up | Action::Previous)) => line.saturating_sub(1),
@@ -182,6 +182,22 @@ fn choose_module(
     };
     model.overlay = Some(Overlay::Modules(line));
     vec![]
+}
+
+/// To an entry of the list: a module, or after them a milestone in its lesson.
+pub(super) fn go_to_entry(model: &mut Model, entry: usize) -> Vec<Effect> {
+    if let Some(module) = MODULES.get(entry) {
+        return go_to_module(model, module.id);
+    }
+    let milestone = entry.checked_sub(MODULES.len()).and_then(|entry| MILESTONES.get(entry));
+    let last = milestone.and_then(|milestone| milestone.prerequisites.last());
+    let (Some(milestone), Some(module)) = (milestone, last.copied()) else { return vec![] };
+    model.goal = Some(milestone.id);
+    let effects = go_to_module(model, module);
+    if model.module == module {
+        view_of::go_to_goal(model);
+    }
+    effects
 }
 
 fn line_of(module: ModuleId) -> usize {

@@ -1,10 +1,9 @@
 //! The mouse: the wheel scrolls what is under it, a click chooses. Not here: keys.
 
-use super::keys::{go_to_module, piece_at, reveal, scroll_results};
+use super::keys::{go_to_entry, piece_at, reveal, scroll_results};
 use super::view_of;
-use crate::curriculum::MODULES;
 use crate::curriculum::lesson::Block;
-use crate::tui::layout::regions;
+use crate::tui::layout::{entry, regions};
 use crate::tui::message::Effect;
 use crate::tui::model::{Model, Overlay};
 
@@ -33,9 +32,8 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
     }
     let Some(regions) = regions(model.size, model.results) else { return vec![] };
     if let Some(list) = regions.modules.filter(|list| list.contains(column, row)) {
-        let line = usize::from(row - list.y).checked_sub(1);
-        let module = line.and_then(|line| MODULES.get(line));
-        return module.map_or_else(Vec::new, |module| go_to_module(model, module.id));
+        let entry = usize::from(row - list.y).checked_sub(1).and_then(entry);
+        return entry.map_or_else(Vec::new, |entry| go_to_entry(model, entry));
     }
     if !regions.lesson.contains(column, row) {
         return vec![];

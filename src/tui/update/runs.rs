@@ -3,12 +3,13 @@
 
 use super::{say, view_of};
 use crate::curriculum::lesson::Block;
-use crate::curriculum::{MILESTONES, Milestone, ModuleId};
+use crate::curriculum::{MILESTONES, Milestone};
 use crate::report::{ModuleReport, Outcome, Ran, RanLink};
 use crate::runner::RunMessage;
 use crate::runner::event::{RunEvent, RunKind};
 use crate::tui::message::{Effect, Fact, Remembered};
 use crate::tui::model::{Cause, CellState, Engine, Exercise, Model, Run, Sheet, Trained};
+use std::collections::btree_map::Entry;
 
 /// Checks the module on screen. Results stay in view as old ones.
 pub(super) fn check(model: &mut Model, cause: Cause) -> Effect {
@@ -30,8 +31,9 @@ pub(super) fn milestone(
     engine: Engine,
     cause: Cause,
 ) -> Effect {
-    if let (Some(last), Some(sheet)) = (milestone.prerequisites.last(), model.sheet_mut()) {
-        let trained = sheet.milestones.entry((milestone.id, engine)).or_insert_with(|| Trained {
+    if let Some(last) = milestone.prerequisites.last() {
+        let known = model.milestones.entry((milestone.id, engine));
+        let trained = known.or_insert_with(|| Trained {
             report: ModuleReport::new(*last),
             links: vec![],
             fingerprint: String::new(),
@@ -68,22 +70,26 @@ pub(super) fn trial(
     links: Vec<RanLink>,
     fingerprint: String,
 ) {
-    let module = model.run.as_ref().map_or(model.module, |run| run.module);
-    let sheet = model.sheets.get_mut(&module);
-    if let Some(trained) = sheet.and_then(|sheet| sheet.milestones.get_mut(&which)) {
+    if let Some(trained) = model.milestones.get_mut(&which) {
         trained.links = links;
         trained.fingerprint = fingerprint;
     }
 }
 
-/// What came of milestones in an earlier session; what ran in this one is newer.
-pub(super) fn remembered(model: &mut Model, module: ModuleId, milestones: Vec<Remembered>) {
-    let Some(sheet) = model.sheets.get_mut(&module) else { return };
+/// What came of milestones, as the store has it; what ran in this session is newer, but may be of an
+/// engine that has changed since.
+pub(super) fn remembered(model: &mut Model, milestones: Vec<Remembered>) {
     for Remembered { milestone, engine, ran, fingerprint, old } in milestones {
-        let report = ModuleReport::new(module);
-        let trained =
-            Trained { report, links: ran.links.clone(), fingerprint, ran: Some(ran), old };
-        sheet.milestones.entry((milestone, engine)).or_insert(trained);
+        match model.milestones.entry((milestone, engine)) {
+            Entry::Vacant(entry) => {
+                let (report, links) = (ModuleReport::new(model.module), ran.links.clone());
+                entry.insert(Trained { report, links, fingerprint, ran: Some(ran), old });
+            }
+            Entry::Occupied(mut entry) if entry.get().fingerprint == fingerprint => {
+                entry.get_mut().old = old;
+            }
+            Entry::Occupied(_) => {}
+        }
     }
 }
 
@@ -97,7 +103,7 @@ pub(super) fn message(model: &mut Model, generation: u64, message: RunMessage) -
     match message {
         RunMessage::Event(event) => {
             let which = run.milestone.map(|id| (id, run.engine));
-            match which.and_then(|which| sheet.milestones.get_mut(&which)) {
+            match which.and_then(|which| model.milestones.get_mut(&which)) {
                 Some(trained) => trained.report.apply(&event),
                 None => sheet.report.apply(&event),
             }
@@ -147,8 +153,7 @@ fn finished(model: &mut Model, run: &Run) -> Vec<Effect> {
 /// stand side by side.
 fn trained(model: &mut Model, run: &Run, id: &'static str) -> Vec<Effect> {
     let milestone = MILESTONES.iter().find(|milestone| milestone.id == id);
-    let sheet = model.sheets.get_mut(&run.module);
-    let trained = sheet.and_then(|sheet| sheet.milestones.get_mut(&(id, run.engine)));
+    let trained = model.milestones.get_mut(&(id, run.engine));
     let (Some(milestone), Some(trained)) = (milestone, trained) else { return vec![] };
     let ran = Ran::of(milestone, &trained.report, trained.links.clone());
     trained.ran = Some(ran.clone());

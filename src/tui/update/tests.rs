@@ -213,7 +213,7 @@ fn a_module_joins_the_engine_step_by_step_while_saves_are_checked() {
     assert_eq!(step(&mut session, TENSOR, Step::Swapped), [Effect::Stand]);
     assert_eq!(ended(&mut session, TENSOR, Completed::Yes), [Effect::Stand]);
     let (text, bad) = note(&session);
-    assert!(text.contains("1 links ready in 600 ms") && !bad, "{text}");
+    assert!(text.contains("1 link ready in 600 ms") && !bad, "{text}");
     assert!(session.model.completing.is_empty());
 }
 
@@ -333,7 +333,7 @@ fn trial_of(effects: &[Effect]) -> Option<(&'static str, Engine)> {
 }
 
 fn trained(session: &Session, engine: Engine) -> &Trained {
-    &session.model.sheet().unwrap().milestones[&(PERCEPTRON, engine)]
+    &session.model.milestones[&(PERCEPTRON, engine)]
 }
 
 #[test]
@@ -380,13 +380,7 @@ fn a_milestone_of_an_earlier_session_is_shown_but_not_over_one_of_this() {
         old: true,
     };
     for seconds in [1.0, 2.0] {
-        session.send(Message::Recalled {
-            module: TENSOR,
-            hints: Default::default(),
-            answered: vec![],
-            measured: vec![],
-            milestones: vec![earlier(seconds)],
-        });
+        session.send(Message::Milestones(vec![earlier(seconds)]));
     }
     let mine = trained(&session, Engine::Mine);
     assert_eq!(mine.ran.as_ref().unwrap().seconds, Some(1.0));

@@ -1,6 +1,7 @@
 //! The place in the lesson: what is in view, and when it moves by itself. Comes in: what the view
 //! measured. Not here: keys.
 
+use crate::curriculum::lesson::Block;
 use crate::tui::model::{Measured, Model};
 use std::time::Duration;
 
@@ -28,6 +29,21 @@ pub(super) fn go_to_piece(model: &mut Model, piece: usize) {
     if let Some(sheet) = model.sheet_mut() {
         sheet.focus = Some(piece);
         sheet.bring = Some(piece);
+    }
+}
+
+/// Brings the milestone into view that was chosen from the list.
+pub(super) fn go_to_goal(model: &mut Model) {
+    let Some(goal) = model.goal.take() else { return };
+    let is_goal = |block: &Block| matches!(block, Block::Milestone { name } if name == goal);
+    let index = model.sheet().and_then(|sheet| sheet.lesson.blocks.iter().position(is_goal));
+    match index {
+        Some(index) => {
+            // What the check finds does not lead away from it.
+            model.scrolled = Some(model.now);
+            go_to_piece(model, index + 1);
+        }
+        None => super::say(model, format!("this lesson does not show the milestone {goal}")),
     }
 }
 

@@ -6,7 +6,8 @@ use super::text::{clip, wrap};
 use super::{analysis, diagnostic, exercise, explorable, markdown, milestone, question};
 use crate::curriculum::lesson::Block;
 use crate::report::human;
-use crate::tui::model::{Exercise, Model, Owner, Sheet};
+use crate::tui::keymap::{self, Action};
+use crate::tui::model::{Exercise, Model, Owner, Sheet, Standing};
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 
@@ -35,6 +36,12 @@ pub fn banner(model: &Model, sheet: &Sheet, width: usize) -> Vec<Line<'static>> 
         let text = format!(
             "! this module passes its own tests, but the reference stands in for it: {reason}"
         );
+        news.extend(say(&text, Role::Wait, width));
+    }
+    if model.standing().is_some_and(Standing::fails_now) {
+        let key = keymap::key(Action::Complete);
+        let runs = "completed, but your file fails now: later modules run on the completed text";
+        let text = format!("! {runs}; {key} completes it again once it passes");
         news.extend(say(&text, Role::Wait, width));
     }
     for notice in &sheet.report.notices {
@@ -96,25 +103,25 @@ pub fn piece(model: &Model, sheet: &Sheet, piece: usize, width: usize) -> Vec<Li
         }
         Block::Figures => analysis::figures_block(sheet, (width, focused)),
         Block::Explorable { name } => explorable::lines(sheet, name, model.look, (width, focused)),
-        Block::Milestone { name } => milestone::lines(model, sheet, name, (width, focused)),
+        Block::Milestone { name } => milestone::lines(model, name, (width, focused)),
         Block::Unknown { line, word, text } => unknown(*line, word, text, (width, focused)),
     }
 }
 
 /// A picture in text; where it is too wide, what is cut is said.
 fn diagram(title: &str, text: &str, width: usize) -> Vec<Line<'static>> {
-    let inner = width.saturating_sub(2);
     let widest = text.lines().map(|line| Span::raw(line).width()).max().unwrap_or(0);
     let mut caption = title.to_owned();
-    if widest > inner {
-        caption.push_str(&format!(" (cut: {} columns needed)", widest + 2));
+    if widest > width {
+        caption.push_str(&format!(" (cut: {} columns more needed)", widest - width));
     }
     let caption = Span::styled(caption, style(Role::Emphasis).patch(style(Role::Dim)));
-    let indent = [Span::raw("  ")];
+    // A picture that needs every column gets it.
+    let indent = [Span::raw(" ".repeat(width.saturating_sub(widest).min(2)))];
     let mut lines = wrap(&[caption], width, &indent, &indent);
     lines.push(Line::default());
     lines.extend(
-        text.lines().map(|line| clip(&[Span::raw("  "), Span::raw(line.to_owned())], width)),
+        text.lines().map(|line| clip(&[indent[0].clone(), Span::raw(line.to_owned())], width)),
     );
     lines
 }

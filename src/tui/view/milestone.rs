@@ -3,34 +3,29 @@
 
 use super::block::{self, framed, head, say};
 use super::{analysis, table};
-use crate::curriculum::{MILESTONES, Module};
+use crate::curriculum::{MILESTONES, Milestone, Module};
 use crate::report::milestone::side_by_side;
-use crate::report::{AnalysisState, Ran, human};
+use crate::report::{AnalysisState, Phase, Ran, human};
 use crate::runner::event::Verdict;
 use crate::tui::keymap::{self, Action};
-use crate::tui::model::{Engine, Model, Run, Sheet, Trained};
+use crate::tui::model::{Engine, Model, Run, Trained};
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 use tinytorch::report::Item;
 
 /// The block of a milestone.
 #[must_use]
-pub fn lines(
-    model: &Model,
-    sheet: &Sheet,
-    id: &str,
-    (width, focused): (usize, bool),
-) -> Vec<Line<'static>> {
+pub fn lines(model: &Model, id: &str, (width, focused): (usize, bool)) -> Vec<Line<'static>> {
     let inner = width.saturating_sub(block::BAR);
     let Some(milestone) = MILESTONES.iter().find(|milestone| milestone.id == id) else {
         let word = vec![Span::styled("! no such milestone", style(Role::Wait))];
         return framed(vec![head("milestone", id, word, inner)], Role::Wait, focused);
     };
-    let at = |engine| sheet.milestones.get(&(milestone.id, engine));
-    let run = model.run_here().filter(|run| run.milestone == Some(milestone.id));
+    let at = |engine| model.milestones.get(&(milestone.id, engine));
+    let run = run_of(model, milestone);
     let trained = at(model.engine);
     let ran = trained.and_then(|trained| trained.ran.as_ref());
-    let (glyph, word, role) = state(trained, run);
+    let (glyph, word, role) = state(model, milestone);
     let title = format!("{} {}", milestone.year, milestone.title);
     let mut right = vec![Span::styled(format!("{glyph} {word}"), style(role))];
     right.extend(block::old(run.is_none() && trained.is_some_and(|trained| trained.old)));
@@ -121,11 +116,22 @@ fn whose(ran: &Ran, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
-fn state(trained: Option<&Trained>, run: Option<&Run>) -> (&'static str, &'static str, Role) {
-    if run.is_some() {
+fn run_of<'a>(model: &'a Model, milestone: &Milestone) -> Option<&'a Run> {
+    model.run.as_ref().filter(|run| run.milestone == Some(milestone.id))
+}
+
+/// Glyph, word and role of how a milestone stands on the engine in use.
+#[must_use]
+pub fn state(model: &Model, milestone: &Milestone) -> (&'static str, &'static str, Role) {
+    if run_of(model, milestone).is_some() {
         return ("◐", "running", Role::Busy);
     }
-    let Some(trained) = trained else { return ("○", "not run yet", Role::Wait) };
+    let Some(trained) = model.milestones.get(&(milestone.id, model.engine)) else {
+        return ("○", "not run yet", Role::Wait);
+    };
+    if trained.ran.is_none() && trained.report.phase != Phase::Done {
+        return ("○", "stopped before its end", Role::Wait);
+    }
     match &trained.ran {
         Some(ran) if ran.achieved => ("✓", "achieved", Role::Good),
         _ if trained.report.compiles == Some(false) => ("✗", "does not compile", Role::Bad),

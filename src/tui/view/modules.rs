@@ -1,21 +1,25 @@
-//! The list of modules with how each stands.
+//! The list of modules with how each stands, and below it the milestones.
 
+use super::milestone;
 use super::text::both_ends;
-use crate::curriculum::{MODULES, Module};
+use crate::curriculum::{MILESTONES, MODULES, Milestone, Module};
 use crate::report::Outcome;
 use crate::tui::model::{Model, Owner, Standing};
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 
-/// One line for each module; the one on screen is marked, the one under the cursor
-/// stands out.
+/// One line for each module, a heading, one for each milestone; the module on screen is marked, the
+/// one under the cursor stands out.
 #[must_use]
 pub fn lines(model: &Model, cursor: Option<usize>, width: usize) -> Vec<Line<'static>> {
-    let line = |(index, module)| {
-        let line = line(model, module, width);
+    let chosen = |(index, line): (usize, Line<'static>)| {
         if cursor == Some(index) { line.patch_style(style(Role::Selected)) } else { line }
     };
-    MODULES.iter().enumerate().map(line).collect()
+    let modules = MODULES.iter().map(|module| line(model, module, width));
+    let milestones = MILESTONES.iter().map(|milestone| goal(model, milestone, width));
+    let mut lines: Vec<_> = modules.chain(milestones).enumerate().map(chosen).collect();
+    lines.insert(MODULES.len(), Line::styled(" MILESTONES", style(Role::Dim)));
+    lines
 }
 
 fn line(model: &Model, module: &Module, width: usize) -> Line<'static> {
@@ -37,6 +41,12 @@ fn line(model: &Model, module: &Module, width: usize) -> Line<'static> {
     both_ends(left, right, width)
 }
 
+fn goal(model: &Model, milestone: &Milestone, width: usize) -> Line<'static> {
+    let (glyph, _, role) = milestone::state(model, milestone);
+    let name = format!("{} {}", milestone.year, milestone.title);
+    both_ends(vec![Span::styled(format!(" {glyph} "), style(role)), name.into()], vec![], width)
+}
+
 /// Whose code the engine has of it.
 fn link(standing: &Standing) -> (&'static str, Role) {
     match &standing.owner {
@@ -48,8 +58,9 @@ fn link(standing: &Standing) -> (&'static str, Role) {
     }
 }
 
-const fn glyph(standing: &Standing) -> (&'static str, Role) {
+fn glyph(standing: &Standing) -> (&'static str, Role) {
     match standing.outcome {
+        _ if standing.fails_now() => ("✗", Role::Bad),
         Outcome::Passed => ("✓", Role::Good),
         Outcome::DoesNotCompile => ("✗", Role::Bad),
         Outcome::Unfinished => ("◐", Role::Wait),

@@ -1,24 +1,26 @@
-//! All results of the module on screen, one after another: what the compiler said, every test, what
-//! it printed. Comes in: a sheet. Goes out: lines.
+//! All results of the module on screen, one after another: how its completion goes or went, what the
+//! compiler said, every test, what it printed. Comes in: a model. Goes out: lines.
 
-use super::block::say;
+use super::block::{say, time};
 use super::text::fold;
-use super::{diagnostic, exercise};
+use super::{diagnostic, exercise, status};
+use crate::curriculum::{Module, ModuleId};
 use crate::report::human;
 use crate::runner::event::Verdict;
-use crate::tui::model::{Inks, Sheet};
+use crate::tui::model::{Model, Sheet};
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
+use std::time::Duration;
 
 /// Diagnostics and tests; longer outputs are cut by the runner.
 const MOST: usize = 2000;
 
 /// All results.
 #[must_use]
-pub fn lines(sheet: &Sheet, inks: &Inks, width: usize) -> Vec<Line<'static>> {
-    let mut lines = vec![];
+pub fn lines(model: &Model, sheet: &Sheet, width: usize) -> Vec<Line<'static>> {
+    let mut lines = completion(model, width);
     for diagnostic in &sheet.report.diagnostics {
-        lines.extend(diagnostic::lines(diagnostic, inks, width));
+        lines.extend(diagnostic::lines(diagnostic, &model.inks, width));
         lines.push(Line::default());
     }
     for test in &sheet.report.tests {
@@ -42,4 +44,34 @@ pub fn lines(sheet: &Sheet, inks: &Inks, width: usize) -> Vec<Line<'static>> {
         lines = say("nothing was run yet", Role::Dim, width);
     }
     lines
+}
+
+/// The module on its way into the learner's engine, else how the last completion of the one on screen
+/// ended: each link that is ready again with its time.
+fn completion(model: &Model, width: usize) -> Vec<Line<'static>> {
+    let ended = model.completed.as_ref().filter(|ended| ended.module == model.module);
+    let mut lines = match (model.completing.first(), ended) {
+        (Some(first), _) => {
+            let mut lines = ready(&first.rebuilt, width);
+            lines.push(Line::from(status::completing(first, model.completing.len() - 1)));
+            lines
+        }
+        (None, Some(ended)) => {
+            let mut lines = ready(&ended.rebuilt, width);
+            let (glyph, role) = if ended.good { ("✓", Role::Good) } else { ("✗", Role::Bad) };
+            lines.extend(say(&format!("{glyph} {}", ended.text), role, width));
+            lines
+        }
+        (None, None) => return vec![],
+    };
+    lines.push(Line::default());
+    lines
+}
+
+fn ready(links: &[(ModuleId, Duration)], width: usize) -> Vec<Line<'static>> {
+    let line = |(link, took): &(ModuleId, Duration)| {
+        let slug = Module::by_id(*link).map(Module::slug).unwrap_or_default();
+        say(&format!("✓ {slug} is ready again, {}", time(*took)), Role::Good, width)
+    };
+    links.iter().flat_map(line).collect()
 }

@@ -52,7 +52,7 @@ pub fn lay_out(model: &Model, cache: &mut Cache) -> Page {
         page.pieces = pieces(model, sheet, width, cache);
         page.measured = measure(model, &page.pieces);
         if let Some(area) = regions.results {
-            page.results = results::lines(sheet, &model.inks, text_width(area).max(1));
+            page.results = results::lines(model, sheet, text_width(area).max(1));
             page.measured.results =
                 (page.results.len(), usize::from(area.height.saturating_sub(1)));
         }
@@ -66,8 +66,8 @@ pub fn lay_out(model: &Model, cache: &mut Cache) -> Page {
 }
 
 fn text_width(area: Area) -> usize {
-    // One column more at the right for the scroll bar.
-    usize::from(area.width.saturating_sub(2 * MARGIN + 1)).min(PROSE)
+    // The scroll bar has its place in the margin.
+    usize::from(area.width.saturating_sub(2 * MARGIN)).min(PROSE)
 }
 
 fn pieces(model: &Model, sheet: &Sheet, width: usize, cache: &mut Cache) -> Vec<Lines> {
@@ -229,7 +229,10 @@ fn overlay(frame: &mut Frame<'_>, model: &Model, page: &Page, regions: &Regions)
         Some(Overlay::Modules(line)) if regions.modules.is_none() => {
             let lines = modules::lines(model, Some(*line), 40);
             let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
-            window(frame, centred(regions, 44, height), "modules", lines);
+            let area = centred(regions, 44, height);
+            // The cursor stays in view; one line more for the heading above the milestones.
+            let top = (line + 2).saturating_sub(usize::from(area.height.saturating_sub(2)));
+            window(frame, area, "modules", lines.into_iter().skip(top).collect());
         }
         Some(Overlay::Reset) => {
             window(frame, centred(regions, 56, 6), "reset", status::reset(model));

@@ -20,6 +20,9 @@ const SHOW_TIME: Duration = Duration::from_millis(500);
 /// From this width on the status line has room for what is as it should be.
 const ROOMY: u16 = 80;
 
+/// From this width on there is room for two sentences.
+const WIDE: u16 = 110;
+
 /// The first line: where we are, and how far.
 #[must_use]
 pub fn title(model: &Model) -> Line<'static> {
@@ -70,16 +73,31 @@ fn state(model: &Model) -> Vec<Span<'static>> {
         let text = format!("/{}  {found}, n next, N previous, Esc ends", model.search.text);
         return vec![Span::styled(text, style(Role::Key))];
     }
-    match (&model.run, model.completing.first(), model.sheet()) {
-        (Some(run), ..) => running(model, run),
-        (None, Some(first), _) => completing(first, model.completing.len() - 1),
-        (None, None, Some(sheet)) => ended(sheet, model.standing()),
-        (None, None, None) => vec![],
+    let wide = model.size.0 >= WIDE;
+    let first = match (&model.run, model.sheet()) {
+        (Some(run), _) => running(model, run),
+        (None, Some(sheet)) if wide => vec![outcome(sheet)],
+        (None, Some(sheet)) => ended(sheet, model.standing()),
+        (None, None) => vec![],
+    };
+    let checks = model.run.as_ref().is_some_and(|run| run.kind == RunKind::Check);
+    match (model.completing.first(), model.sheet()) {
+        (Some(one), _) => {
+            let second = completing(one, model.completing.len() - 1);
+            match wide {
+                true => first.into_iter().chain([Span::raw("  ")]).chain(second).collect(),
+                // Where there is room for one of both: a check is over soon.
+                false if checks => first,
+                false => second,
+            }
+        }
+        (None, Some(sheet)) if model.run.is_none() => ended(sheet, model.standing()),
+        (None, _) => first,
     }
 }
 
 /// A module on its way into the learner's engine.
-fn completing(first: &Completing, waiting: usize) -> Vec<Span<'static>> {
+pub(super) fn completing(first: &Completing, waiting: usize) -> Vec<Span<'static>> {
     let slug = |id: ModuleId| Module::by_id(id).map(Module::slug).unwrap_or_default();
     let what = match (first.stage, first.rebuilt.last()) {
         (Stage::Waiting, _) => "waits for its turn".to_owned(),
@@ -99,13 +117,20 @@ fn completing(first: &Completing, waiting: usize) -> Vec<Span<'static>> {
 }
 
 fn running(model: &Model, run: &Run) -> Vec<Span<'static>> {
-    let report = model.sheets.get(&run.module).map(|sheet| &sheet.report);
+    let report = match run.milestone {
+        Some(id) => model.milestones.get(&(id, run.engine)).map(|trained| &trained.report),
+        None => model.sheets.get(&run.module).map(|sheet| &sheet.report),
+    };
     let phase = match report.map(|report| &report.phase) {
         Some(Phase::Preparing { what, done, total }) => {
             format!("preparing {what}, {done} of {total}")
         }
         Some(Phase::Testing) if run.kind == RunKind::Check => tested(report),
-        Some(Phase::Measuring) => "measuring".to_owned(),
+        Some(Phase::Measuring) => match (run.milestone, run.engine) {
+            (None, _) => "measuring".to_owned(),
+            (Some(id), Engine::Mine) => format!("training {id} on your engine"),
+            (Some(id), Engine::Reference) => format!("training {id} on the reference"),
+        },
         _ if run.kind == RunKind::Check => "compiling".to_owned(),
         _ => "compiling, optimised".to_owned(),
     };
@@ -118,7 +143,7 @@ fn running(model: &Model, run: &Run) -> Vec<Span<'static>> {
         Cause::Asked => "",
         Cause::Passed => "  because every test passes",
         Cause::Engine => "  because the engine changed",
-        Cause::Beside => "  on the reference, beside yours",
+        Cause::Beside => "  to compare",
     };
     vec![
         Span::styled("◐ ", style(Role::Busy)),
@@ -145,13 +170,13 @@ fn link(sheet: &Sheet, standing: &Standing) -> Option<String> {
     let complete = keymap::key(Action::Complete);
     let passes = sheet.report.outcome() == Outcome::Passed;
     Some(match &standing.owner {
+        _ if standing.fails_now() => "completed, but fails now".to_owned(),
         Owner::Reference if passes => format!("{complete} puts it into your engine"),
         Owner::Reference => return None,
         Owner::StandsIn { .. } => "but the reference stands in for it".to_owned(),
         Owner::Learner if passes && standing.edited => {
             format!("edited since; {complete} completes it anew")
         }
-        Owner::Learner if standing.fails_now() => "your engine keeps what passed".to_owned(),
         Owner::Learner => "in your engine".to_owned(),
     })
 }
@@ -182,6 +207,9 @@ fn surroundings(model: &Model) -> Vec<Span<'static>> {
     let mine = |standing: &&Standing| standing.owner == Owner::Learner;
     let engine = match (model.engine, model.standings.values().filter(mine).count()) {
         (Engine::Reference, _) => "engine reference".to_owned(),
+        (Engine::Mine, mine) if model.size.0 >= WIDE => {
+            format!("engine: mine ({mine} of {} yours)", MODULES.len())
+        }
         (Engine::Mine, mine) => format!("engine mine {mine}/{}", MODULES.len()),
     };
     let watching = match &model.noticing {
@@ -202,7 +230,7 @@ pub fn keys(model: &Model) -> Line<'static> {
     };
     let always = |action: Action| matches!(action, Action::Help | Action::Quit);
     let (mut left, mut right) = (vec![], vec![]);
-    if model.run.is_some() {
+    if model.run.is_some() || !model.completing.is_empty() {
         left.extend(key(Action::Interrupt, "stop"));
     }
     for binding in bindings() {

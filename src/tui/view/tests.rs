@@ -1,38 +1,10 @@
 //! Whole screens as pictures, and every size.
 
-use super::draw;
 use crate::runner::event::Verdict;
 use crate::tui::fixture::{Session, TENSOR, failed, waits};
 use crate::tui::message::Message;
 use crate::tui::model::Look;
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
-use ratatui::buffer::Cell;
 use std::time::Duration;
-use unicode_width::UnicodeWidthStr;
-
-fn picture(session: &mut Session) -> String {
-    let (width, height) = session.model.size;
-    let page = session.page();
-    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    terminal.draw(|frame| draw(frame, &session.model, &page)).unwrap();
-    let cells = &terminal.backend().buffer().content;
-    let rows = cells.chunks(usize::from(width.max(1))).map(row);
-    rows.collect::<Vec<_>>().join("\n")
-}
-
-/// The text of a row; the cell behind a wide symbol shows nothing.
-fn row(cells: &[Cell]) -> String {
-    let mut text = String::new();
-    let mut cells = cells.iter();
-    while let Some(cell) = cells.next() {
-        text.push_str(cell.symbol());
-        for _ in 1..cell.symbol().width() {
-            cells.next();
-        }
-    }
-    text.trim_end().to_owned()
-}
 
 fn failing(size: (u16, u16)) -> Session {
     let mut session = Session::opened(size);
@@ -44,24 +16,24 @@ fn failing(size: (u16, u16)) -> Session {
 #[test]
 fn a_lesson_opens_at_60x20() {
     let mut session = Session::opened((60, 20));
-    insta::assert_snapshot!(picture(&mut session));
+    insta::assert_snapshot!(session.screen());
 }
 
 #[test]
 fn a_failure_at_60x20() {
-    insta::assert_snapshot!(picture(&mut failing((60, 20))));
+    insta::assert_snapshot!(failing((60, 20)).screen());
 }
 
 #[test]
 fn a_failure_at_90x30() {
-    insta::assert_snapshot!(picture(&mut failing((90, 30))));
+    insta::assert_snapshot!(failing((90, 30)).screen());
 }
 
 #[test]
 fn a_lesson_with_modules_and_results_at_140x45() {
     let mut session = failing((140, 45));
     session.press("tg");
-    insta::assert_snapshot!(picture(&mut session));
+    insta::assert_snapshot!(session.screen());
 }
 
 #[test]
@@ -69,7 +41,7 @@ fn a_compiler_error_beside_old_results_at_90x30() {
     let mut session = failing((90, 30));
     session.send(Message::Saved(TENSOR));
     session.refused(14);
-    insta::assert_snapshot!(picture(&mut session));
+    insta::assert_snapshot!(session.screen());
 }
 
 #[test]
@@ -77,7 +49,7 @@ fn measured_figures_at_90x30() {
     let mut session = Session::opened((90, 30));
     session.check([Verdict::Passed, Verdict::Passed, Verdict::Passed]);
     session.measure();
-    insta::assert_snapshot!(picture(&mut session));
+    insta::assert_snapshot!(session.screen());
 }
 
 #[test]
@@ -87,28 +59,28 @@ fn questions_figures_and_an_unknown_block_at_90x45() {
     session.measure();
     session.focus_on("cache-lines");
     session.press("<Enter>G");
-    insta::assert_snapshot!(picture(&mut session));
+    insta::assert_snapshot!(session.screen());
 }
 
 #[test]
 fn hints_stand_in_their_block_at_90x30() {
     let mut session = failing((90, 30));
     session.press("h");
-    insta::assert_snapshot!(picture(&mut session));
+    insta::assert_snapshot!(session.screen());
 }
 
 #[test]
 fn the_help_at_60x20() {
     let mut session = failing((60, 20));
     session.press("?");
-    insta::assert_snapshot!(picture(&mut session));
+    insta::assert_snapshot!(session.screen());
 }
 
 #[test]
 fn a_reset_is_asked_for_at_60x20() {
     let mut session = failing((60, 20));
     session.press("x");
-    insta::assert_snapshot!(picture(&mut session));
+    insta::assert_snapshot!(session.screen());
 }
 
 #[test]
@@ -116,7 +88,7 @@ fn a_missing_file_is_said_at_60x20() {
     let mut session = failing((60, 20));
     session.send(Message::Gone(TENSOR));
     session.press("g");
-    insta::assert_snapshot!(picture(&mut session));
+    insta::assert_snapshot!(session.screen());
 }
 
 #[test]
@@ -124,7 +96,7 @@ fn plain_letters_where_there_is_no_utf_8() {
     let mut session = failing((90, 30));
     session.model.look = Look { ascii: true, color: false };
     session.press("l");
-    let picture = picture(&mut session);
+    let picture = session.screen();
     assert!(picture.is_ascii(), "{picture}");
     insta::assert_snapshot!(picture);
 }
@@ -132,7 +104,7 @@ fn plain_letters_where_there_is_no_utf_8() {
 #[test]
 fn below_the_smallest_size_one_line_says_what_is_needed() {
     let mut session = Session::opened((40, 5));
-    assert_eq!(picture(&mut session).trim_end(), "needs 60x20, is 40x5");
+    assert_eq!(session.screen().trim_end(), "needs 60x20, is 40x5");
 }
 
 #[test]
@@ -142,13 +114,13 @@ fn no_size_makes_it_panic() {
     let mut session = failing((60, 20));
     for (width, height) in sizes.chain(usable) {
         session.send(Message::Resized(width, height));
-        drop(picture(&mut session));
+        drop(session.screen());
     }
     for (width, height) in usable {
         session.send(Message::Resized(width, height));
         for keys in ["t", "z", "?", "<Esc>", "l", "<Esc>", "x", "n", "/a", "<Esc>"] {
             session.press(keys);
-            drop(picture(&mut session));
+            drop(session.screen());
         }
     }
 }
@@ -156,7 +128,20 @@ fn no_size_makes_it_panic() {
 #[test]
 fn the_same_model_gives_the_same_frame() {
     let mut session = failing((90, 30));
-    let first = picture(&mut session);
+    let first = session.screen();
     session.now += Duration::from_secs(100);
-    assert_eq!(picture(&mut session), first);
+    assert_eq!(session.screen(), first);
+}
+
+#[test]
+fn no_picture_of_a_lesson_is_cut_at_80_columns() {
+    for module in crate::curriculum::MODULES {
+        let mut session = Session::with((80, 24), module.lesson());
+        session.press("/columns more needed<Enter>");
+        assert_eq!(session.model.measured.matches, [0usize; 0], "{}", module.slug());
+    }
+    let wide = format!("```diagram Wide\n{}\n```\n", "x".repeat(77));
+    let mut session = Session::with((80, 24), &wide);
+    session.press("/columns more needed<Enter>");
+    assert_eq!(session.model.measured.matches.len(), 1, "77 columns are too many");
 }
