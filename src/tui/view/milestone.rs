@@ -34,15 +34,16 @@ pub fn lines(model: &Model, id: &str, (width, focused): (usize, bool)) -> Vec<Li
     let live = run.is_some_and(|run| run.engine == model.engine);
     match (trained, ran) {
         (None, _) => lines.extend(offer(model.engine, inner)),
-        (Some(_), Some(ran)) if !live => {
-            lines.extend(analysis::items(&ran.items, inner, model.look));
-            lines.extend(whose(ran, inner));
-        }
+        (Some(_), Some(ran)) if !live => lines.extend(whose(ran, inner)),
         _ => {}
     }
-    lines.extend(trained.into_iter().flat_map(|trained| report(model, trained, live, inner)));
+    // What it came to stands above the curves that led there.
     if let (Engine::Mine, Some(beside)) = (model.engine, at(Engine::Reference)) {
         lines.extend(self::beside(model, ran.filter(|_| !live), (beside, run), inner));
+    }
+    lines.extend(trained.into_iter().flat_map(|trained| report(model, trained, live, inner)));
+    if let Some(ran) = ran.filter(|_| !live) {
+        lines.extend(analysis::items(&ran.items, inner, model.look));
     }
     framed(lines, role, focused)
 }

@@ -50,16 +50,15 @@ pub fn lines(model: &Model, sheet: &Sheet, width: usize) -> Vec<Line<'static>> {
 /// ended: each link that is ready again with its time.
 fn completion(model: &Model, width: usize) -> Vec<Line<'static>> {
     let ended = model.completed.as_ref().filter(|ended| ended.module == model.module);
-    let mut lines = match (model.completing.first(), ended) {
+    let mut lines: Vec<_> = match (model.completing.first(), ended) {
         (Some(first), _) => {
-            let mut lines = ready(&first.rebuilt, width);
-            lines.push(Line::from(status::completing(first, model.completing.len() - 1)));
-            lines
+            let state = status::completing(first, model.completing.len() - 1);
+            [Line::from(state)].into_iter().chain(ready(&first.rebuilt, width)).collect()
         }
         (None, Some(ended)) => {
-            let mut lines = ready(&ended.rebuilt, width);
             let (glyph, role) = if ended.good { ("✓", Role::Good) } else { ("✗", Role::Bad) };
-            lines.extend(say(&format!("{glyph} {}", ended.text), role, width));
+            let mut lines = say(&format!("{glyph} {}", ended.text), role, width);
+            lines.extend(ready(&ended.rebuilt, width));
             lines
         }
         (None, None) => return vec![],

@@ -18,7 +18,7 @@ use std::time::Duration;
 /// A run shows its time from here on: shorter ones would only flicker.
 const SHOW_TIME: Duration = Duration::from_millis(500);
 /// From this width on the status line has room for what is as it should be.
-const ROOMY: u16 = 80;
+const ROOMY: u16 = 90;
 
 /// From this width on there is room for two sentences.
 const WIDE: u16 = 110;
@@ -102,11 +102,11 @@ pub(super) fn completing(first: &Completing, waiting: usize) -> Vec<Span<'static
     let what = match (first.stage, first.rebuilt.last()) {
         (Stage::Waiting, _) => "waits for its turn".to_owned(),
         (Stage::Checking, _) => "its tests run".to_owned(),
-        (Stage::Rebuilding, None) => "the links above it are made anew".to_owned(),
+        (Stage::Rebuilding, None) => "building on it".to_owned(),
         (Stage::Rebuilding, Some((link, took))) => {
-            format!("{} is ready again, {}", slug(*link), figure(took.as_secs_f64(), "s"))
+            format!("{} ready, {}", slug(*link), figure(took.as_secs_f64(), "s"))
         }
-        (Stage::Proving(later), _) => format!("{} is checked on it", slug(later)),
+        (Stage::Proving(later), _) => format!("checking {}", slug(later)),
     };
     let more = if waiting == 0 { String::new() } else { format!("  {waiting} more wait") };
     vec![

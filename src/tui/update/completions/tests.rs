@@ -106,7 +106,7 @@ fn the_results_tell_each_link_and_how_it_ended() {
     session.send(step(Step::Proving { module: ModuleId(4) }));
     let screen = session.screen();
     assert!(screen.contains("✓ 03_layers is ready again, 410 ms"), "{screen}");
-    assert!(screen.contains("completing 01_tensor: 04_losses is checked on it"), "{screen}");
+    assert!(screen.contains("completing 01_tensor: checking 04_losses"), "{screen}");
     session.send(Message::Completing(TENSOR, Completing::Ended(Completed::Yes)));
     session.wait(60);
     let screen = session.screen();
