@@ -52,6 +52,14 @@ pub fn run(
     Ok(passed)
 }
 
+/// An end for what has no result because somebody stopped it.
+///
+/// # Errors
+/// When somebody did.
+pub fn stopped(cancel: &Cancel) -> Result<(), Failure> {
+    if cancel.is_cancelled() { Err(Failure::unmet("stopped")) } else { Ok(()) }
+}
+
 fn say_problem(format: CheckFormat, module: &Module, problem: &str, out: &mut Output) {
     #[derive(Serialize)]
     struct Problem<'a> {
@@ -75,6 +83,7 @@ fn say_problem(format: CheckFormat, module: &Module, problem: &str, out: &mut Ou
 /// Everything that a check of one module after the other needs.
 pub struct Bench {
     runner: Runner,
+    cancel: Cancel,
     source: Source,
     links: Links,
 }
@@ -87,14 +96,14 @@ enum Source {
 impl Bench {
     /// For the reference's or the learner's files.
     pub fn open(context: &Context, solution: bool) -> Result<Self, Failure> {
-        let runner = context.runner()?;
+        let (runner, cancel) = (context.runner()?, context.cancel.clone());
         if solution {
-            return Ok(Self { runner, source: Source::Reference, links: Links::default() });
+            return Ok(Self { runner, cancel, source: Source::Reference, links: Links::default() });
         }
         let lab = context.lab()?;
         let store = context.store(&lab)?;
         let links = links(&lab, context.engine())?;
-        Ok(Self { runner, source: Source::Learner { lab, store: Box::new(store) }, links })
+        Ok(Self { runner, cancel, source: Source::Learner { lab, store: Box::new(store) }, links })
     }
 
     /// The text to compile and the name to show, or why it cannot be read.
@@ -141,10 +150,11 @@ impl Bench {
         let links = self.links.clone();
         let request = Request { module: module.id, kind, only, file, text: text.to_owned(), links };
         let mut report = ModuleReport::new(module.id);
-        self.runner.run(&request, &Cancel::default(), &mut |event| {
+        self.runner.run(&request, &self.cancel, &mut |event| {
             report.apply(&event);
             events(&event);
         })?;
+        stopped(&self.cancel)?;
         Ok(report)
     }
 }

@@ -9,7 +9,6 @@ use crate::failure::Failure;
 use crate::framework::{self, Completed, Step};
 use crate::report::figures::figure;
 use crate::report::{human, json};
-use crate::runner::Cancel;
 use serde::Serialize;
 
 /// Succeeds when every named module is the learner's link now, and stands.
@@ -24,17 +23,19 @@ pub fn run(
     let mut all = true;
     for module in modules {
         let json = arguments.format == Format::Json;
-        let completed =
-            framework::complete(&runner, &lab, module, &Cancel::default(), &mut |step| {
-                if !json {
-                    tell(&step, out);
-                }
-            })?;
+        let completed = framework::complete(&runner, &lab, module, &context.cancel, &mut |step| {
+            if !json {
+                tell(&step, out);
+            }
+        })?;
         all &= completed == Completed::Yes;
         if json {
             out.line(json::to_line(&Ended { module: module.slug(), completed: &completed }));
         } else {
             conclude(module, &completed, out);
+        }
+        if completed == Completed::Cancelled {
+            break;
         }
     }
     Ok(all)

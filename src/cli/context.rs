@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::framework::Engine;
 use crate::lab::Lab;
 use crate::progress::Store;
-use crate::runner::Runner;
+use crate::runner::{Cancel, Runner};
 use std::path::PathBuf;
 
 /// Where a command works.
@@ -16,6 +16,8 @@ pub struct Context {
     cache: Option<PathBuf>,
     /// Whose framework was asked for; `None` when nobody said.
     pub engine: Option<Engine>,
+    /// Ends what the command runs.
+    pub cancel: Cancel,
 }
 
 impl Context {
@@ -26,6 +28,7 @@ impl Context {
             lab: arguments.lab.clone(),
             cache: arguments.cache.clone(),
             engine: arguments.engine,
+            cancel: Cancel::default(),
         }
     }
 

@@ -2,13 +2,13 @@
 
 use super::analyze::conclude;
 use super::arguments::{Format, FormatArguments, MilestoneCommand};
+use super::check::stopped;
 use super::context::Context;
 use super::output::Output;
 use crate::curriculum::{MILESTONES, Milestone, Module};
 use crate::failure::Failure;
 use crate::framework::{Engine, Trial, trial};
 use crate::report::{ModuleReport, Ran, human, json, milestone};
-use crate::runner::Cancel;
 use crate::runner::event::RunEvent;
 use serde::Serialize;
 use tinytorch::report::Item;
@@ -141,7 +141,7 @@ fn train_on(
     let mut store = context.store(&lab)?;
     let Trial { request, links, fingerprint } = trial(&lab, milestone, engine)?;
     let mut report = ModuleReport::new(request.module);
-    context.runner()?.run(&request, &Cancel::default(), &mut |event| {
+    context.runner()?.run(&request, &context.cancel, &mut |event| {
         report.apply(&event);
         if let RunEvent::Reported { item, .. } = &event
             && json
@@ -150,6 +150,7 @@ fn train_on(
             out.line(json::item(milestone.id, item));
         }
     })?;
+    stopped(&context.cancel)?;
     let ran = Ran::of(milestone, &report, links);
     for link in &ran.links {
         out.line(if json { json::to_line(link) } else { human::link(link) });

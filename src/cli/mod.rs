@@ -15,6 +15,7 @@ mod list;
 mod milestone;
 mod output;
 mod reset;
+mod signals;
 mod solution;
 
 pub use arguments::{Arguments, Command};
@@ -22,6 +23,7 @@ pub use context::Context;
 pub use output::Output;
 
 use crate::failure::Failure;
+use signals::Interruption;
 use std::process::ExitCode;
 
 /// Carries out a command.
@@ -30,23 +32,33 @@ use std::process::ExitCode;
 /// When the command was not understood, or this machine lacks something.
 pub fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
     let mut out = Output::stdout();
-    let done = match command {
-        Command::List(arguments) => list::run(context, &arguments, &mut out),
-        Command::Check(arguments) => check::run(context, &arguments, &mut out),
-        Command::Analyze(arguments) => analyze::run(context, &arguments, &mut out),
-        Command::Hint(arguments) => hint::run(context, &arguments, &mut out),
-        Command::Solution(arguments) => solution::run(&arguments, &mut out),
-        Command::Reset(arguments) => reset::run(context, &arguments, &mut out),
-        Command::Init(arguments) => init::run(&arguments, &mut out),
-        Command::Complete(arguments) => complete::run(context, &arguments, &mut out),
-        Command::Export(arguments) => complete::export(context, &arguments, &mut out),
-        Command::Milestone(arguments) => milestone::run(context, arguments, &mut out),
-        Command::Audit(arguments) => audit::run(&arguments, &mut out),
-        Command::Doctor(arguments) => doctor::run(context, &arguments, &mut out),
-        Command::Author(arguments) => author::run(context, arguments, &mut out),
-        // These open the screen, which is main's to do: this room knows none.
-        Command::Start { .. } | Command::Resume => Ok(true),
-    }?;
+    let interruption = Interruption::listen(context.cancel.clone())?;
+    let done = dispatch(context, command, &mut out);
+    if let Some(code) = interruption.exit_code() {
+        // What is left to say would be about a run that nobody waits for.
+        return Ok(ExitCode::from(code));
+    }
+    let done = done?;
     out.finish()?;
     Ok(ExitCode::from(u8::from(!done)))
+}
+
+fn dispatch(context: &Context, command: Command, out: &mut Output) -> Result<bool, Failure> {
+    match command {
+        Command::List(arguments) => list::run(context, &arguments, out),
+        Command::Check(arguments) => check::run(context, &arguments, out),
+        Command::Analyze(arguments) => analyze::run(context, &arguments, out),
+        Command::Hint(arguments) => hint::run(context, &arguments, out),
+        Command::Solution(arguments) => solution::run(&arguments, out),
+        Command::Reset(arguments) => reset::run(context, &arguments, out),
+        Command::Init(arguments) => init::run(&arguments, out),
+        Command::Complete(arguments) => complete::run(context, &arguments, out),
+        Command::Export(arguments) => complete::export(context, &arguments, out),
+        Command::Milestone(arguments) => milestone::run(context, arguments, out),
+        Command::Audit(arguments) => audit::run(&arguments, out),
+        Command::Doctor(arguments) => doctor::run(context, &arguments, out),
+        Command::Author(arguments) => author::run(context, arguments, out),
+        // These open the screen, which is main's to do: this room knows none.
+        Command::Start { .. } | Command::Resume => Ok(true),
+    }
 }

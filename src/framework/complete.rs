@@ -19,11 +19,12 @@ use std::time::{Duration, Instant};
 pub enum Step {
     /// The check of the learner's file goes on.
     Check(RunEvent),
-    /// A link above is ready again.
+    /// A link is ready again: the next one is begun on it, or none is missing.
     Rebuilt {
         /// The link's module.
         module: ModuleId,
-        /// How long it took.
+        /// How long after the one before. Machine code is still made while the next link is begun; what is
+        /// left of that is in the last one's time.
         took: Duration,
     },
     /// A later module is checked on the new link.
@@ -157,22 +158,31 @@ impl<'a> Proof<'a> {
             // A module that fails on the engine as it is says nothing about the new link.
             let is_news = self.check(later, &self.before)?.outcome() == Outcome::Passed;
             if is_news {
-                return Ok(Some(format!("{} {reason}", later.slug())));
+                return Ok(Some(reason));
             }
         }
         Ok(None)
     }
 
-    /// Rebuilds the links above the new one by one, so that each has its time.
+    /// Makes what is missing of the chain anew.
     fn rebuild(&self, steps: &mut dyn FnMut(Step)) -> Result<(), Failure> {
         let Bench { runner, cancel } = self.bench;
-        for link in MODULES.iter().filter(|link| link.id >= self.module.id) {
-            let start = Instant::now();
-            runner.prepare(ModuleId(link.id.0 + 1), &self.after, cancel, &mut |_| {})?;
-            if cancel.is_cancelled() {
-                return Ok(());
+        let mut making: Option<(ModuleId, Instant)> = None;
+        let mut ended = |earlier: Option<(ModuleId, Instant)>| {
+            if let Some((module, since)) = earlier {
+                steps(Step::Rebuilt { module, took: since.elapsed() });
             }
-            steps(Step::Rebuilt { module: link.id, took: start.elapsed() });
+        };
+        let top = MODULES.last().map_or(0, |module| module.id.0 + 1);
+        runner.prepare(ModuleId(top), &self.after, cancel, &mut |event| {
+            if let RunEvent::Preparing { what, .. } = event
+                && let Some(link) = MODULES.iter().find(|module| module.slug() == what)
+            {
+                ended(making.replace((link.id, Instant::now())));
+            }
+        })?;
+        if !cancel.is_cancelled() {
+            ended(making.take());
         }
         Ok(())
     }
@@ -190,17 +200,19 @@ impl<'a> Proof<'a> {
 /// What a later module has to say against the link of `module`; `None` when it stands.
 fn objection(report: &ModuleReport, module: &Module) -> Option<String> {
     let fell_back = report.notices.iter().find_map(|notice| match notice {
-        Notice::FellBack { module: link, reason } if *link == module.id => Some(reason),
+        Notice::FellBack { module: link, at, reason } if *link == module.id => {
+            Some(human::fell_back(*link, *at, reason))
+        }
         _ => None,
     });
-    if let Some(reason) = fell_back {
-        return Some(format!("does not build on it: {reason}"));
+    if fell_back.is_some() {
+        return fell_back;
     }
     match report.outcome() {
         Outcome::Passed => None,
         Outcome::DoesNotCompile => {
             let error = report.errors().next().map(|error| error.message.clone());
-            Some(format!("does not build on it: {}", error.unwrap_or_default()))
+            Some(human::fell_back(module.id, report.module, &error.unwrap_or_default()))
         }
         _ => {
             let failed = report.tests.iter().find(|test| !test.passes())?;
@@ -210,7 +222,8 @@ fn objection(report: &ModuleReport, module: &Module) -> Option<String> {
                 Some(Verdict::Failed { message, .. }) => message.lines().next().unwrap_or_default(),
                 _ => more.lines().next().unwrap_or_default(),
             };
-            Some(format!("fails on it: {} {word}: {first}", failed.name))
+            let later = Module::by_id(report.module).map(Module::slug).unwrap_or_default();
+            Some(format!("{later} fails on it: {} {word}: {first}", failed.name))
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::RanLink;
 use super::figures;
 use super::module_report::{AnalysisState, ModuleReport, Outcome, TestState};
-use crate::curriculum::Module;
+use crate::curriculum::{Module, ModuleId};
 use crate::failure::count;
 use crate::runner::event::{Diagnostic, Level, Notice, Output, TestResult, Verdict};
 use std::fmt::Write;
@@ -93,7 +93,7 @@ pub fn verdict(verdict: &Verdict) -> (&'static str, String) {
 /// Whose code a link was: `01_tensor yours`.
 #[must_use]
 pub fn link(link: &RanLink) -> String {
-    let slug = Module::by_id(link.module).map_or_else(|| link.module.0.to_string(), Module::slug);
+    let slug = slug(link.module);
     match (&link.reason, link.mine) {
         (Some(reason), _) => format!("{slug} reference, in place of yours: {reason}"),
         (None, true) => format!("{slug} yours"),
@@ -109,9 +109,10 @@ pub fn notice(notice: &Notice) -> String {
             let place = line.map(|line| format!(" at line {line}")).unwrap_or_default();
             format!("The locked cell \"{grade_id}\"{place} was changed; its original was used.")
         }
-        Notice::FellBack { module, reason } => format!(
-            "Module {:02} of your engine could not be used here, the reference stands in: {reason}",
-            module.0
+        Notice::FellBack { module, at, reason } => format!(
+            "The reference stands in for your {} here: {}",
+            slug(*module),
+            fell_back(*module, *at, reason)
         ),
         Notice::DamagedMarker { line } => {
             format!(
@@ -119,6 +120,19 @@ pub fn notice(notice: &Notice) -> String {
             )
         }
     }
+}
+
+/// Why a link fell back: `03_layers does not build on it: no method named "matmul" found`.
+#[must_use]
+pub fn fell_back(module: ModuleId, at: ModuleId, reason: &str) -> String {
+    if module == at {
+        return format!("it does not compile: {reason}");
+    }
+    format!("{} does not build on it: {reason}", slug(at))
+}
+
+fn slug(module: ModuleId) -> String {
+    Module::by_id(module).map_or_else(|| module.0.to_string(), Module::slug)
 }
 
 /// A compiler message in rustc's manner, at most a few lines long.

@@ -4,6 +4,7 @@
 
 use super::ModuleReport;
 use super::figures::figure;
+use super::human;
 use crate::curriculum::{Milestone, ModuleId};
 use crate::runner::event::Notice;
 use serde::{Deserialize, Serialize};
@@ -66,7 +67,9 @@ fn achieved(milestone: &Milestone, report: &ModuleReport) -> bool {
 
 fn fallen_back(link: RanLink, notices: &[Notice]) -> RanLink {
     let why = notices.iter().find_map(|notice| match notice {
-        Notice::FellBack { module, reason } if *module == link.module => Some(reason.clone()),
+        Notice::FellBack { module, at, reason } if *module == link.module => {
+            Some(human::fell_back(*module, *at, reason))
+        }
         _ => None,
     });
     match why {
@@ -131,7 +134,6 @@ pub fn side_by_side(mine: &Ran, reference: &Ran) -> Table {
 mod tests {
     use super::*;
     use crate::curriculum::MILESTONES;
-    use crate::report::human;
     use crate::runner::event::{Output, RunEvent, TestResult, Verdict};
     use std::time::Duration;
     use tinytorch::report::Target;
@@ -146,7 +148,11 @@ mod tests {
         let mut report = ModuleReport::new(ModuleId(8));
         if fell_back {
             let reason = "no matmul".to_owned();
-            report.apply(&RunEvent::Notice(Notice::FellBack { module: TENSOR, reason }));
+            report.apply(&RunEvent::Notice(Notice::FellBack {
+                module: TENSOR,
+                at: TENSOR,
+                reason,
+            }));
         }
         let (name, unit) = (mlp().achieved_when[0].to_owned(), "%".to_owned());
         let metric = Metric { name, value, unit, target, origin: Origin::Measured };
@@ -179,7 +185,10 @@ mod tests {
         let whose_was =
             |fell_back| human::link(&ran(95.0, None, Verdict::Passed, fell_back).links[0]);
         assert_eq!(whose_was(false), "01_tensor yours");
-        assert_eq!(whose_was(true), "01_tensor reference, in place of yours: no matmul");
+        assert_eq!(
+            whose_was(true),
+            "01_tensor reference, in place of yours: it does not compile: no matmul"
+        );
     }
 
     #[test]

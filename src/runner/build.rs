@@ -9,6 +9,7 @@ use super::test::signal;
 use super::toolchain::Toolchain;
 use super::{Cancel, Stop};
 use crate::failure::Failure;
+use serde::Deserialize;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -68,13 +69,21 @@ pub(super) struct Built {
     pub(super) took: Duration,
 }
 
+/// What rustc says while it works.
+pub(super) enum Said {
+    /// Words about a file that `places` knows.
+    Words(Diagnostic),
+    /// The interface of what is compiled lies on the disk; the machine code follows.
+    Interface,
+}
+
 impl Build<'_> {
-    /// Calls rustc and hands out what it says about files that `places` knows.
+    /// Calls rustc and hands out what it says.
     pub(super) fn run(
         &self,
         places: &Places,
         cancel: &Cancel,
-        say: &mut dyn FnMut(Diagnostic),
+        say: &mut dyn FnMut(Said),
     ) -> Result<Built, Stop> {
         let begun = Instant::now();
         let failed = |error| Failure::io("run", &self.toolchain.rustc, &error);
@@ -84,6 +93,10 @@ impl Build<'_> {
         // What rustc says when it falls over is no JSON.
         let mut raw = Capped::default();
         while let Next::Line(line) = process.next() {
+            if is_interface(&line) {
+                say(Said::Interface);
+                continue;
+            }
             let Some(diagnostic) = diagnostic(&line, places) else {
                 raw.push(&line);
                 raw.push(b"\n");
@@ -104,7 +117,7 @@ impl Build<'_> {
             an_error |= diagnostic.level == Level::Error;
             said += 1;
             if said <= MOST {
-                say(diagnostic);
+                say(Said::Words(diagnostic));
             }
         }
         let end = process.end().map_err(failed)?;
@@ -116,7 +129,7 @@ impl Build<'_> {
             if let Some(failure) = of_this_machine(&raw.output().text) {
                 return Err(failure.into());
             }
-            say(gave_up(&end, self.limit));
+            say(Said::Words(gave_up(&end, self.limit)));
         }
         Ok(Built { success, took: begun.elapsed() })
     }
@@ -130,6 +143,15 @@ impl Build<'_> {
         rustc.args(&self.flags);
         rustc
     }
+}
+
+/// Whether rustc tells that it has written the metadata.
+fn is_interface(line: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Artifact {
+        emit: String,
+    }
+    serde_json::from_slice::<Artifact>(line).is_ok_and(|artifact| artifact.emit == "metadata")
 }
 
 /// rustc ended without naming an error: a signal, or our time limit.

@@ -2,9 +2,10 @@
 //! file. Comes in: up to which module, from which sources. Goes out: what stands on top. A link is
 //! found by the hash of everything that went into it, so nothing is ever stale.
 
-use super::build::{Below, Build};
+use super::build::Below;
 use super::diagnose::Places;
-use super::event::{Diagnostic, Level, Notice, RunEvent};
+use super::event::{Notice, RunEvent};
+use super::link::{Link, Miss, file_name};
 use super::snapshot::snapshot;
 use super::store::Store;
 use super::toolchain::Toolchain;
@@ -12,14 +13,13 @@ use super::{Cancel, LinkSource, Links, Stop};
 use crate::curriculum::ModuleId;
 use crate::failure::Failure;
 use std::borrow::Cow;
-use std::fs;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, Scope};
 use std::time::Duration;
-
-const LINK: &[&str] =
-    &["-Copt-level=3", "-Ccodegen-units=1", "-Cembed-bitcode=no", "--crate-type=rlib"];
-const FACADE: &[&str] = &["-Copt-level=0", "-Cembed-bitcode=no", "--crate-type=rlib"];
-const PROBE: &[&str] = &["--crate-type=rlib", "--emit=metadata"];
+use tempfile::TempDir;
 
 /// A module as the chain sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,19 +52,6 @@ pub(super) struct Tower {
     pub(super) places: Places,
 }
 
-/// Why a link is not there.
-enum Miss {
-    /// It does not compile; the first error.
-    Error(String),
-    Stop(Stop),
-}
-
-impl<E: Into<Stop>> From<E> for Miss {
-    fn from(error: E) -> Self {
-        Self::Stop(error.into())
-    }
-}
-
 impl Chain<'_> {
     /// Builds the links of all modules before `end`. A learner's link that does not compile, or on
     /// which a later reference does not compile, gives way to the reference, and that is told. The
@@ -77,8 +64,9 @@ impl Chain<'_> {
     ) -> Result<Tower, Stop> {
         let mut links = links.clone();
         loop {
-            let Err((at, error)) = self.attempt(end, &links, events)? else {
-                return self.tower(end, &links, events);
+            let (at, error) = match self.attempt(end, &links, events)? {
+                Ok(top) => return Ok(Tower { top, places: self.places(end, &links) }),
+                Err(fault) => fault,
             };
             let guilty = self.guilty(at, &links, events)?;
             let Some(guilty) = guilty else {
@@ -92,7 +80,7 @@ impl Chain<'_> {
                 .into());
             };
             links.0.remove(&guilty);
-            events(RunEvent::Notice(Notice::FellBack { module: guilty, reason: error }));
+            events(RunEvent::Notice(Notice::FellBack { module: guilty, at, reason: error }));
         }
     }
 
@@ -127,164 +115,169 @@ impl Chain<'_> {
         Ok(suspects.last().copied())
     }
 
-    /// Compiles what is missing; on an error says where, and what the first one was.
+    /// Makes the links that are missing, each as soon as the interface of the one below is known, as many
+    /// at a time as there are cores. On an error says where, and what the first one was.
     fn attempt(
         &self,
         end: u8,
         links: &Links,
         events: &mut dyn FnMut(RunEvent),
-    ) -> Result<Result<(), (ModuleId, String)>, Stop> {
+    ) -> Result<Result<Below, (ModuleId, String)>, Stop> {
         let own = |source: &LinkSource| matches!(source, LinkSource::Learner { .. });
         let mixed = links.0.iter().any(|(id, source)| id.0 < end && own(source));
-        let mut below = self.base.clone();
-        for source in self.sources.iter().filter(|source| source.id.0 <= end) {
-            let link = Link::new(self, source, links.0.get(&source.id), &below);
-            let made = if source.id.0 < end {
-                link.make(end, events)
-            } else if mixed {
-                link.probe().map(|()| below.clone())
-            } else {
-                break;
-            };
-            match made {
-                Ok(next) => below = next,
-                Err(Miss::Error(error)) => return Ok(Err((source.id, error))),
-                Err(Miss::Stop(stop)) => return Err(stop),
+        thread::scope(|scope| {
+            let (mut yard, mut floors) = (Yard::new(), vec![]);
+            let mut below = self.base.clone();
+            for source in self.sources.iter().filter(|source| source.id.0 < end) {
+                let link = Link::new(self, source, links.0.get(&source.id), &below);
+                let folder = match self.store.get(&link.entry()) {
+                    Some(folder) => Folder::Kept(folder),
+                    None => {
+                        let (done, total) = (source.id.0.into(), end.into());
+                        events(RunEvent::Preparing { what: source.slug.clone(), done, total });
+                        let scratch = self.store.scratch()?;
+                        yard.begin(scope, link.clone(), scratch.path().to_owned());
+                        Folder::New(scratch)
+                    }
+                };
+                below = link.above(&below, folder.path());
+                floors.push((link, folder));
+                if yard.missed() {
+                    break;
+                }
             }
-        }
-        Ok(Ok(()))
-    }
-
-    /// The tower of a chain whose links are all there.
-    fn tower(
-        &self,
-        end: u8,
-        links: &Links,
-        events: &mut dyn FnMut(RunEvent),
-    ) -> Result<Tower, Stop> {
-        let mut tower = Tower { top: self.base.clone(), places: Places::default() };
-        for source in self.sources.iter().filter(|source| source.id.0 < end) {
-            let choice = links.0.get(&source.id);
-            if let Some(LinkSource::Learner { file, text }) = choice {
-                let lines = snapshot(text, &source.reference).lines;
-                tower.places.add(&file_name(source), file, lines);
+            let top = self.sources.iter().find(|source| source.id.0 == end);
+            if let Some(source) = top.filter(|_| mixed && !yard.missed()) {
+                let probed = Link::new(self, source, None, &below).probe();
+                yard.ended(source.id, probed);
             }
-            let link = Link::new(self, source, choice, &tower.top);
-            tower.top = match link.make(end, events) {
-                Ok(next) => next,
-                Err(Miss::Stop(stop)) => return Err(stop),
-                Err(Miss::Error(error)) => return Err(Failure::environment(error).into()),
-            };
-        }
-        Ok(tower)
-    }
-}
-
-fn file_name(source: &Source) -> String {
-    format!("{}.rs", source.slug)
-}
-
-/// One link in the making.
-struct Link<'a> {
-    chain: &'a Chain<'a>,
-    source: &'a Source,
-    below: &'a Below,
-    text: String,
-    key: String,
-}
-
-impl<'a> Link<'a> {
-    fn new(
-        chain: &'a Chain<'a>,
-        source: &'a Source,
-        choice: Option<&'a LinkSource>,
-        below: &'a Below,
-    ) -> Self {
-        let text = match choice {
-            Some(LinkSource::Learner { text, .. }) => text,
-            _ => &*source.reference,
-        };
-        let text = snapshot(text, &source.reference).text;
-        let mut hasher = blake3::Hasher::new();
-        for part in [source.slug.as_str(), &text, &below.key, &LINK.join(" ")] {
-            hasher.update(part.as_bytes()).update(&[0]);
-        }
-        let key = hasher.finalize().to_hex()[..24].to_owned();
-        Self { chain, source, below, text, key }
-    }
-
-    /// The link and its facade, from the cache or compiled.
-    fn make(&self, end: u8, events: &mut dyn FnMut(RunEvent)) -> Result<Below, Miss> {
-        let Source { id, slug, name, .. } = self.source;
-        let (facade, entry) = (format!("tinytorch_{:02}", id.0), format!("links/{}", self.key));
-        let store = self.chain.store;
-        let folder = match store.get(&entry) {
-            Some(folder) => folder,
-            None => {
-                let (done, total) = (id.0.into(), end.into());
-                events(RunEvent::Preparing { what: slug.clone(), done, total });
-                let scratch = store.scratch()?;
-                let krate = format!("tt_{name}");
-                write(scratch.path(), &file_name(self.source), &self.text)?;
-                self.compile(scratch.path(), &file_name(self.source), &krate, LINK, &[])?;
-                write(
-                    scratch.path(),
-                    "facade.rs",
-                    &format!("pub use tinytorch::*;\npub use {krate} as {name};\n"),
-                )?;
-                let own = format!("--extern={krate}=lib{krate}.rlib");
-                self.compile(scratch.path(), "facade.rs", &facade, FACADE, &[&own])?;
-                store.put(scratch.path(), &entry)?
+            yard.finish();
+            let below = self.keep(floors, &yard)?;
+            match yard.miss() {
+                None => Ok(Ok(below)),
+                Some((at, Miss::Error(error))) => Ok(Err((at, error))),
+                Some((_, Miss::Stop(stop))) => Err(stop),
             }
-        };
-        let mut search = self.below.search.clone();
-        search.push(folder.clone());
-        Ok(Below {
-            facade: folder.join(format!("lib{facade}.rlib")),
-            search,
-            key: self.key.clone(),
         })
     }
 
-    /// Whether the source compiles here; remembered in the cache.
-    fn probe(&self) -> Result<(), Miss> {
-        let (store, entry) = (self.chain.store, format!("probes/{}", self.key));
-        if store.get(&entry).is_some() {
-            return Ok(());
+    /// Puts the new links that are whole into the cache. Nothing refers to their earlier folders any more.
+    fn keep(&self, floors: Vec<(Link<'_>, Folder)>, yard: &Yard) -> Result<Below, Stop> {
+        let mut below = self.base.clone();
+        for (link, folder) in floors {
+            let folder = match folder {
+                Folder::Kept(folder) => folder,
+                Folder::New(_) if !yard.is_whole(link.id()) => break,
+                Folder::New(scratch) => link.put(scratch.path())?,
+            };
+            below = link.above(&below, &folder);
         }
-        let scratch = store.scratch()?;
-        write(scratch.path(), &file_name(self.source), &self.source.reference)?;
-        self.compile(scratch.path(), &file_name(self.source), "probe", PROBE, &[])?;
-        let _ = fs::remove_file(scratch.path().join("libprobe.rmeta"));
-        store.put(scratch.path(), &entry)?;
-        Ok(())
+        Ok(below)
     }
 
-    fn compile(
-        &self,
-        folder: &Path,
-        source: &str,
-        krate: &str,
-        flags: &[&str],
-        more: &[&str],
-    ) -> Result<(), Miss> {
-        let mut all = vec!["--crate-name".into(), krate.into(), "--cap-lints=allow".into()];
-        all.push(format!("-Cmetadata={}", self.key).into());
-        all.extend(flags.iter().chain(more).map(Into::into));
-        let Chain { toolchain, limit, cancel, .. } = self.chain;
-        let build =
-            Build { toolchain, folder, source, below: self.below, flags: all, limit: *limit };
-        let mut first = None;
-        let built = build.run(&Places::default(), cancel, &mut |said: Diagnostic| {
-            if said.level == Level::Error {
-                first.get_or_insert(said.message);
+    /// The learner's files in a chain.
+    fn places(&self, end: u8, links: &Links) -> Places {
+        let mut places = Places::default();
+        for source in self.sources.iter().filter(|source| source.id.0 < end) {
+            if let Some(LinkSource::Learner { file, text }) = links.0.get(&source.id) {
+                places.add(&file_name(source), file, snapshot(text, &source.reference).lines);
             }
-        })?;
-        if built.success { Ok(()) } else { Err(Miss::Error(first.unwrap_or_default())) }
+        }
+        places
     }
 }
 
-fn write(folder: &Path, name: &str, text: &str) -> Result<(), Failure> {
-    let path = folder.join(name);
-    fs::write(&path, text).map_err(|error| Failure::io("write", &path, &error))
+/// Where a link lies.
+enum Folder {
+    /// In the cache.
+    Kept(PathBuf),
+    /// Where it is made.
+    New(TempDir),
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Kept(folder) => folder,
+            Self::New(scratch) => scratch.path(),
+        }
+    }
+}
+
+/// What a link tells while it is made.
+enum Told {
+    /// What stands on it can be compiled.
+    Interface,
+    /// It is whole, or will never be.
+    Ended(Result<(), Miss>),
+}
+
+/// The links in the making.
+struct Yard {
+    tell: Sender<(ModuleId, Told)>,
+    told: Receiver<(ModuleId, Told)>,
+    cores: usize,
+    running: usize,
+    whole: BTreeSet<ModuleId>,
+    missed: BTreeMap<ModuleId, Miss>,
+}
+
+impl Yard {
+    fn new() -> Self {
+        let (tell, told) = channel();
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let (whole, missed) = (BTreeSet::new(), BTreeMap::new());
+        Self { tell, told, cores, running: 0, whole, missed }
+    }
+
+    /// Makes a link once a core is free; returns when what stands on it can be begun, or it failed.
+    fn begin<'s>(&mut self, scope: &'s Scope<'s, '_>, link: Link<'s>, folder: PathBuf) {
+        while self.running >= self.cores {
+            self.hear();
+        }
+        self.running += 1;
+        let (tell, id) = (self.tell.clone(), link.id());
+        scope.spawn(move || {
+            // The yard listens until every link has ended.
+            let ended = link.make(&folder, &mut || drop(tell.send((id, Told::Interface))));
+            drop(tell.send((id, Told::Ended(ended))));
+        });
+        while self.hear().is_some_and(|heard| heard != id) {}
+    }
+
+    /// Takes the next word into account; returns whose it was.
+    fn hear(&mut self) -> Option<ModuleId> {
+        let (id, told) = self.told.recv().ok()?;
+        if let Told::Ended(result) = told {
+            self.running -= 1;
+            self.ended(id, result);
+        }
+        Some(id)
+    }
+
+    fn ended(&mut self, id: ModuleId, result: Result<(), Miss>) {
+        match result {
+            Ok(()) => drop(self.whole.insert(id)),
+            Err(miss) => drop(self.missed.insert(id, miss)),
+        }
+    }
+
+    fn finish(&mut self) {
+        while self.running > 0 {
+            self.hear();
+        }
+    }
+
+    fn missed(&self) -> bool {
+        !self.missed.is_empty()
+    }
+
+    fn is_whole(&self, id: ModuleId) -> bool {
+        self.whole.contains(&id)
+    }
+
+    /// The lowest link that failed: what failed above it may have failed because of it.
+    fn miss(self) -> Option<(ModuleId, Miss)> {
+        self.missed.into_iter().next()
+    }
 }

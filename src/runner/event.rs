@@ -203,7 +203,9 @@ pub enum Notice {
     FellBack {
         /// The link's module.
         module: ModuleId,
-        /// The first error.
+        /// The module that does not compile because of it: itself, or one above.
+        at: ModuleId,
+        /// The first error, in rustc's words, and the code that it is about.
         reason: String,
     },
     /// A cell's marker could not be read; the cell is taken as the learner's own code.

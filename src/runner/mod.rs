@@ -6,6 +6,7 @@ mod build;
 mod chain;
 mod diagnose;
 pub mod event;
+mod link;
 mod output;
 mod process;
 mod queue;

@@ -1,7 +1,7 @@
 //! One run from request to end: what it stands on, the snapshot, the compiler, the tests or analyses.
 
 use super::base;
-use super::build::{Below, Build};
+use super::build::{Below, Build, Said};
 use super::chain::{Chain, Source, Tower};
 use super::event::{Diagnostic, Output, RunEvent, RunKind, TestResult, Verdict};
 use super::snapshot::{ENTRY, Snapshot, snapshot};
@@ -231,13 +231,19 @@ impl Run<'_> {
             flags: self.flags(workshop),
             limit: self.runner.limits.compile,
         };
-        let mut said = vec![];
-        let mut built = build.run(&tower.places, self.cancel, &mut |words| said.push(words))?;
+        let mut said: Vec<Diagnostic> = vec![];
+        let hear = |said: &mut Vec<_>| {
+            build.run(&tower.places, self.cancel, &mut |more| match more {
+                Said::Words(words) => said.push(words),
+                Said::Interface => {}
+            })
+        };
+        let mut built = hear(&mut said)?;
         // An error about nothing in the learner's file may come from what rustc remembers.
-        let about_nothing = said.iter().all(|words: &Diagnostic| words.at.is_none());
+        let about_nothing = said.iter().all(|words| words.at.is_none());
         if !built.success && about_nothing && workshop.forget() {
             said.clear();
-            built = build.run(&tower.places, self.cancel, &mut |words| said.push(words))?;
+            built = hear(&mut said)?;
         }
         said.into_iter().for_each(|words| events(RunEvent::Diagnostic(words)));
         events(RunEvent::Built { success: built.success, took: built.took });

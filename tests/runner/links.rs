@@ -7,6 +7,12 @@ fn with_alpha(text: &str) -> Links {
     Links([(ALPHA, LinkSource::Learner { file, text: text.into() })].into())
 }
 
+/// An alpha that passes its own tests, and whose result has another type than beta needs.
+fn wide() -> String {
+    let signature = "pub fn double(x: impl Into<i64>) -> i64 {";
+    with_body("x.into() * 2").replace("pub fn double(x: i32) -> i32 {", signature)
+}
+
 fn check_beta(links: Links) -> Vec<RunEvent> {
     let request = Request { links, ..request(BETA, RunKind::Check, BETA_TEXT) };
     events(&runner(), &request)
@@ -28,7 +34,7 @@ fn a_later_module_runs_on_the_learners_own_link() {
 #[test]
 fn a_link_that_does_not_compile_gives_way_to_the_reference() {
     let events = check_beta(with_alpha(&with_body("no_such_thing")));
-    let [Notice::FellBack { module: ALPHA, reason }] = notices(&events)[..] else {
+    let [Notice::FellBack { module: ALPHA, at: ALPHA, reason }] = notices(&events)[..] else {
         panic!("{events:#?}")
     };
     assert!(reason.contains("no_such_thing"), "{reason}");
@@ -37,15 +43,11 @@ fn a_link_that_does_not_compile_gives_way_to_the_reference() {
 
 #[test]
 fn a_link_under_which_the_next_module_does_not_compile_gives_way_too() {
-    let text = ALPHA_TEXT.replace(
-        "pub fn double(x: i32) -> i32 {",
-        "pub fn double(x: i64) -> i32 {let x = x as i32;",
-    );
-    let events = check_beta(with_alpha(&text));
-    let [Notice::FellBack { module: ALPHA, reason }] = notices(&events)[..] else {
+    let events = check_beta(with_alpha(&wide()));
+    let [Notice::FellBack { module: ALPHA, at: BETA, reason }] = notices(&events)[..] else {
         panic!("{events:#?}")
     };
-    assert_eq!(reason, "mismatched types");
+    assert_eq!(reason, "mismatched types: expected `i32`, found `i64`, in `double(double(x))`");
     assert_eq!(verdict(&events, "test_unit_four_times"), &Verdict::Passed);
 }
 
@@ -121,12 +123,8 @@ fn of_two_links_only_the_guilty_one_gives_way() {
     let runner = Runner::with_sources(cache(), course).unwrap();
 
     // The learner's beta does without alpha, so it compiles on any; gamma does not.
-    let alpha = ALPHA_TEXT.replace(
-        "pub fn double(x: i32) -> i32 {",
-        "pub fn double(x: i64) -> i32 {let x = x as i32;",
-    );
     let beta = BETA_TEXT.replace("double(double(x))", "println!(\"my beta\"); x * 4");
-    let mut links = with_alpha(&alpha);
+    let mut links = with_alpha(&wide());
     links.0.insert(BETA, LinkSource::Learner { file: "01_beta.rs".into(), text: beta });
     let request = Request { links, ..request(gamma, RunKind::Check, GAMMA_TEXT) };
     let events = events(&runner, &request);

@@ -1,0 +1,68 @@
+//! An edit of module 01 with every later module completed: how long until the last lesson is ready again,
+//! link by link, and how long the proof of the later modules takes after that.
+//! Run with `cargo bench --bench relink`.
+
+use std::error::Error;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+use tinytorch_tutor::curriculum::{MODULES, ModuleId};
+use tinytorch_tutor::framework::{Completed, Engine, Step, complete, links};
+use tinytorch_tutor::lab::{Filled, create};
+use tinytorch_tutor::runner::{Cancel, Runner};
+
+const ROUNDS: usize = 5;
+
+/// One edit: the time of each link in teaching order, from 01 on, and of the proof.
+struct Round {
+    links: Vec<Duration>,
+    proof: Duration,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let lab = create(&folder.path().join("lab"), Filled::Solutions)?;
+    for module in MODULES {
+        lab.complete(module, module.reference())?;
+    }
+    let runner = Runner::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"))?;
+    let top = ModuleId(u8::try_from(MODULES.len())?);
+    runner.prepare(top, &links(&lab, Engine::Mine)?, &Cancel::default(), &mut |_| ())?;
+
+    let tensor = &MODULES[1];
+    let begun = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_nanos();
+    let mut rounds = vec![];
+    for round in 0..ROUNDS {
+        // A number that no cache has seen.
+        let edit = format!("// BEGIN SOLUTION\nstd::hint::black_box({begun}_u128 + {round});\n");
+        let text = tensor.reference().replacen("// BEGIN SOLUTION\n", &edit, 1);
+        std::fs::write(lab.exercise(tensor), text)?;
+        let (mut links, mut ready) = (vec![], Instant::now());
+        let done = complete(&runner, &lab, tensor, &Cancel::default(), &mut |step| match step {
+            Step::Rebuilt { took, .. } => {
+                links.push(took);
+                ready = Instant::now();
+            }
+            Step::Check(_) | Step::Proving { .. } | Step::Swapped => {}
+        })?;
+        assert_eq!(done, Completed::Yes);
+        assert_eq!(links.len(), MODULES.len() - 1, "every link above the edit is made anew");
+        rounds.push(Round { links, proof: ready.elapsed() });
+    }
+
+    println!("{ROUNDS} edits of {}, medians in seconds", tensor.slug());
+    for (index, module) in MODULES.iter().skip(1).enumerate() {
+        let took = median(rounds.iter().map(|round| round.links[index]));
+        println!("{:<16} {took:>6.2}", module.slug());
+    }
+    let all = median(rounds.iter().map(|round| round.links.iter().sum()));
+    println!("all links        {all:>6.2}");
+    println!("per link         {:>6.2}", all / (MODULES.len() - 1) as f64);
+    println!("proof after that {:>6.2}", median(rounds.iter().map(|round| round.proof)));
+    Ok(())
+}
+
+fn median(times: impl Iterator<Item = Duration>) -> f64 {
+    let mut times: Vec<Duration> = times.collect();
+    times.sort();
+    times[times.len() / 2].as_secs_f64()
+}

@@ -1,0 +1,59 @@
+//! Ctrl-C and what the system asks: the first signal ends what runs, with every process that it started; a
+//! second one ends the program at once. Comes in: signals. Goes out: a cancelled run, and the signal's
+//! number. Not here: the screen's signals (`tui`).
+
+use crate::failure::Failure;
+use crate::runner::Cancel;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+use signal_hook::iterator::Signals;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::thread;
+
+/// The signal that came, if one did.
+#[derive(Debug, Clone, Default)]
+pub struct Interruption(Arc<AtomicI32>);
+
+impl Interruption {
+    /// Listens from now on; the first signal ends what `cancel` stands for.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn listen(cancel: Cancel) -> Result<Self, Failure> {
+        let own = Self::default();
+        let came = Arc::clone(&own.0);
+        listen(cancel, came).map_err(|error| {
+            Failure::environment(format!("failed to listen for signals: {error}"))
+        })?;
+        Ok(own)
+    }
+
+    /// The exit code that shells know: 128 and the signal's number.
+    #[must_use]
+    pub fn exit_code(&self) -> Option<u8> {
+        match self.0.load(Ordering::SeqCst) {
+            0 => None,
+            signal => u8::try_from(128 + signal).ok(),
+        }
+    }
+}
+
+fn listen(cancel: Cancel, came: Arc<AtomicI32>) -> io::Result<()> {
+    const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+    let second = Arc::new(AtomicBool::new(false));
+    for signal in ENDING {
+        // Looked at before it is set: only the second signal finds it true.
+        flag::register_conditional_default(signal, Arc::clone(&second))?;
+        flag::register(signal, Arc::clone(&second))?;
+    }
+    let mut signals = Signals::new(ENDING)?;
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            came.store(signal, Ordering::SeqCst);
+            cancel.cancel();
+        }
+    })?;
+    Ok(())
+}
