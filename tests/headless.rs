@@ -2,8 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests; a panic there is the verdict")]
 
 use serde_json::Value;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+
+#[path = "headless/framework.rs"]
+mod framework;
 
 /// A lab of its own for each test, and the cache that all tests share.
 struct Desk {
@@ -203,4 +207,47 @@ fn a_reader_that_leaves_early_is_no_error() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "", "nothing is said");
+}
+
+/// An exercise whose first test connects to a socket, starts a process that holds the connection too, and
+/// never ends.
+fn never_ending(desk: &Desk, socket: &Path) {
+    let path = desk.exercise("00_setup");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let body = format!(
+        "    let tutor = std::os::unix::net::UnixStream::connect({socket:?}).unwrap();
+    let held: std::os::fd::OwnedFd = tutor.into();
+    let mut child = std::process::Command::new(\"sleep\");
+    let _child = child.arg(\"1000\").stdout(held).spawn().unwrap();
+    loop {{
+        std::thread::park();
+    }}"
+    );
+    let forever = text.replacen("    todo!(\"setup-greeting\")", &body, 1);
+    assert_ne!(text, forever, "the starter has that line");
+    std::fs::write(&path, forever).unwrap();
+}
+
+#[test]
+fn a_signal_ends_a_check_and_every_process_that_it_started() {
+    for (signal, code) in
+        [(rustix::process::Signal::INT, 130), (rustix::process::Signal::TERM, 143)]
+    {
+        let desk = Desk::new();
+        let socket = desk.folder.path().join("s");
+        let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        never_ending(&desk, &socket);
+        let lab = desk.lab();
+        let mut command = desk.command(&["--lab", lab.to_str().unwrap(), "check", "00"]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut held, _) = listener.accept().unwrap();
+        rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{}", said(&output));
+        assert_eq!(said(&output), "", "nothing is said about a run that was stopped");
+        // The end of this stream is the end of the last process that holds it.
+        held.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+        let mut rest = vec![];
+        held.read_to_end(&mut rest).unwrap();
+    }
 }

@@ -1,0 +1,88 @@
+//! The learner's own engine through the commands: whose code runs, what a mistake in it does, and what a
+//! kill leaves behind.
+
+use super::*;
+use std::io::{BufRead, BufReader};
+use tinytorch_tutor::curriculum::{MODULES, Module};
+use tinytorch_tutor::lab::Lab;
+
+/// A desk whose lab is solved.
+fn solved() -> (Desk, Lab) {
+    let desk = Desk { folder: tempfile::tempdir().unwrap() };
+    let made = desk.run(&["init", "lab", "--solved"]);
+    assert_eq!(code(&made), 0, "{}", said(&made));
+    let lab = Lab::find(&desk.lab()).unwrap();
+    (desk, lab)
+}
+
+fn links(lines: &[Value]) -> Vec<bool> {
+    lines.iter().filter_map(|line| line["mine"].as_bool()).collect()
+}
+
+fn accuracy(lines: &[Value]) -> f64 {
+    let metric = lines.iter().find(|line| line["type"] == "metric");
+    metric.unwrap_or_else(|| panic!("{lines:#?}"))["value"].as_f64().unwrap()
+}
+
+#[test]
+fn a_milestone_runs_on_the_learners_code_and_a_sign_error_in_it_shows() {
+    let (desk, lab) = solved();
+    let run = || desk.at_lab(&["milestone", "run", "1957", "--format", "json"]);
+    for module in &MODULES[..=6] {
+        lab.complete(module, module.reference()).unwrap();
+    }
+    let right = run();
+    assert_eq!(code(&right), 0, "{}", said(&right));
+    assert_eq!(links(&lines(&right)), [true; 7], "{}", said(&right));
+    assert!(accuracy(&lines(&right)) >= 95.0);
+
+    // The module's own tests would not let it pass: here it is what the engine holds.
+    let autograd = Module::named("autograd").unwrap();
+    let wrong = autograd.reference().replacen("Op::Neg => -seed,", "Op::Neg => seed.clone(),", 1);
+    assert_ne!(wrong, autograd.reference(), "the reference has that line");
+    lab.complete(autograd, &wrong).unwrap();
+    let wrong = run();
+    assert_eq!(code(&wrong), 1, "{}", said(&wrong));
+    assert_eq!(links(&lines(&wrong)), [true; 7]);
+    assert!(accuracy(&lines(&wrong)) < 95.0, "the measured accuracy is shown: {}", said(&wrong));
+    let ended = lines(&wrong).pop().unwrap();
+    assert_eq!(ended["achieved"], false, "{ended}");
+    let reference = desk.at_lab(&["--engine", "reference", "milestone", "run", "1957"]);
+    assert_eq!(code(&reference), 0, "{}", said(&reference));
+}
+
+#[test]
+fn a_kill_while_a_module_is_completed_leaves_the_earlier_engine() {
+    let (desk, lab) = solved();
+    let module = Module::named("dataloader").unwrap();
+    let earlier = module.reference();
+    lab.complete(module, earlier).unwrap();
+    let edited = earlier.replacen("// BEGIN SOLUTION\n", "// BEGIN SOLUTION\n// edited\n", 1);
+    std::fs::write(desk.exercise("08_dataloader"), &edited).unwrap();
+    let arguments = ["--lab", desk.lab().to_str().unwrap(), "complete", "08"].map(str::to_owned);
+    // After the first link is ready, and while the last module is proven.
+    for last_line in [1, 3] {
+        let arguments = arguments.each_ref().map(String::as_str);
+        let mut child = desk.command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut told = BufReader::new(child.stdout.take().unwrap()).lines();
+        for _ in 0..last_line {
+            told.next().unwrap().unwrap();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(lab.completed().unwrap()[&module.id], earlier, "after line {last_line}");
+        let later = desk.at_lab(&["check", "09"]);
+        assert_eq!(code(&later), 0, "{}", said(&later));
+        let mine: Vec<_> = std::fs::read_dir(lab.mine(module).parent().unwrap()).unwrap().collect();
+        assert_eq!(mine.len(), 1, "no draft stays: {mine:?}");
+        let ours = format!(".new-{}-", child.id());
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+        let stale = std::fs::read_dir(cache)
+            .unwrap()
+            .any(|entry| entry.unwrap().file_name().to_string_lossy().starts_with(&ours));
+        assert!(!stale, "the next command sweeps what the killed one was making");
+    }
+    let whole = desk.at_lab(&["complete", "08"]);
+    assert_eq!(code(&whole), 0, "{}", said(&whole));
+    assert_eq!(lab.completed().unwrap()[&module.id], edited);
+}
