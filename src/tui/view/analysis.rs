@@ -43,7 +43,7 @@ pub fn lines(
     match state {
         None => lines.extend(when(inner)),
         Some(state) => {
-            lines.extend(items(&state.items, inner, model.look));
+            lines.extend(items(&current(state), inner, model.look));
             lines.extend(broken(state, inner));
         }
     }
@@ -54,6 +54,12 @@ fn when(width: usize) -> Vec<Line<'static>> {
     let key = keymap::key(Action::Analyse);
     let text = format!("runs by itself once every test passes; {key} runs it now");
     say(&text, Role::Dim, width)
+}
+
+/// What there is to show of an analysis: a bar says nothing any more once it ended.
+fn current(state: &AnalysisState) -> Vec<Item> {
+    let is_shown = |item: &&Item| state.ended.is_none() || !matches!(item, Item::Progress(_));
+    state.items.iter().filter(is_shown).cloned().collect()
 }
 
 /// Reported items, one below the other; figures and sentences stand close, tables and charts apart.

@@ -1,10 +1,11 @@
 //! Whole screens as pictures, and every size.
 
-use crate::runner::event::Verdict;
-use crate::tui::fixture::{Session, TENSOR, failed, waits};
+use crate::runner::event::{RunEvent, Verdict};
+use crate::tui::fixture::{Session, TENSOR, failed, result, waits};
 use crate::tui::message::Message;
 use crate::tui::model::Look;
 use std::time::Duration;
+use tinytorch::report::{Item, Progress};
 
 fn failing(size: (u16, u16)) -> Session {
     let mut session = Session::opened(size);
@@ -50,6 +51,19 @@ fn measured_figures_at_90x30() {
     session.check([Verdict::Passed, Verdict::Passed, Verdict::Passed]);
     session.measure();
     insta::assert_snapshot!(session.screen());
+}
+
+#[test]
+fn a_bar_goes_once_its_analysis_ended() {
+    let mut session = Session::opened((90, 45));
+    session.check([Verdict::Passed, Verdict::Passed, Verdict::Passed]);
+    let progress = Progress { label: "epochs".into(), done: 3, total: 60 };
+    let (analysis, item) = ("analyze_walk".to_owned(), Item::Progress(progress));
+    session.event(RunEvent::Reported { analysis, item });
+    session.focus_on("analyze_walk");
+    assert!(session.screen().contains("epochs 3 of 60"), "{}", session.screen());
+    session.event(RunEvent::AnalysisEnded(result("analyze_walk", Verdict::Passed)));
+    assert!(!session.screen().contains("epochs"), "{}", session.screen());
 }
 
 #[test]
