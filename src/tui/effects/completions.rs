@@ -75,7 +75,7 @@ impl Drop for Completions {
 fn give_way() {
     #[cfg(target_os = "linux")]
     // Where the system refuses, it is as urgent as everything else.
-    let _ = rustix::process::nice(10);
+    let _ = rustix::process::nice(5);
 }
 
 fn work(lab: &Lab, cache: &Path, inbox: &Receiver<Order>, messages: &Sender<Message>) {
