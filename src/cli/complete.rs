@@ -65,7 +65,8 @@ fn conclude(module: &Module, completed: &Completed, out: &mut Output) {
     match completed {
         Completed::Yes => out.line(format!("{slug}: later modules run on your code now")),
         Completed::StandsIn { reason } => out.line(format!(
-            "{slug}: your code passes its own tests, but the reference stands in for it: {reason}"
+            "{slug}: your code passes its own tests, but the reference stands in for it: {reason}\n  \
+             Mend it and complete it again."
         )),
         Completed::NotYet(report) => {
             out.text(&human::check(report, &slug, out.colour()));

@@ -5,7 +5,7 @@ use super::context::Context;
 use super::output::Output;
 use crate::curriculum::{MODULES, Module, cells};
 use crate::failure::Failure;
-use crate::framework::{Engine, Owner, owners};
+use crate::framework::{Engine, Owner, edited_since, owners};
 use crate::lab::Lab;
 use crate::progress::{Standing, Store};
 use crate::report::json;
@@ -22,6 +22,10 @@ struct Row {
     passed: usize,
     tests: usize,
     completed: bool,
+    /// Whether the exercise says something else by now than what was completed.
+    edited_since: bool,
+    #[serde(flatten)]
+    owner: Owner,
 }
 
 /// Always succeeds: a module that is not done is no failure of the list.
@@ -34,9 +38,8 @@ pub fn run(
     let store = context.store(&lab)?;
     let owners = owners(&lab, Engine::Mine)?;
     for module in MODULES {
-        let completed =
-            matches!(owners.get(&module.id), Some(Owner::Learner | Owner::StandsIn { .. }));
-        let row = row(module, &lab, &store, completed)?;
+        let owner = owners.get(&module.id).cloned().unwrap_or(Owner::Reference);
+        let row = row(module, &lab, &store, owner)?;
         match arguments.format {
             Format::Json => out.line(json::to_line(&row)),
             Format::Human => out.line(human(&row)),
@@ -45,8 +48,10 @@ pub fn run(
     Ok(true)
 }
 
-fn row(module: &'static Module, lab: &Lab, store: &Store, completed: bool) -> Result<Row, Failure> {
-    let (state, passed) = match lab.read_exercise(module) {
+fn row(module: &'static Module, lab: &Lab, store: &Store, owner: Owner) -> Result<Row, Failure> {
+    let exercise = lab.read_exercise(module);
+    let edited = exercise.as_ref().is_ok_and(|text| edited_since(lab, module, text));
+    let (state, passed) = match exercise {
         Err(problem) => (format!("unreadable: {problem}"), 0),
         Ok(text) => match store.standing(module.id, &text)? {
             None if cells::starter(module.reference()) == text => ("not_started".to_owned(), 0),
@@ -65,7 +70,9 @@ fn row(module: &'static Module, lab: &Lab, store: &Store, completed: bool) -> Re
         state,
         passed,
         tests: cells::tests(module.reference()).len(),
-        completed,
+        completed: owner != Owner::Reference,
+        edited_since: edited,
+        owner,
     })
 }
 
@@ -77,7 +84,12 @@ fn human(row: &Row) -> String {
         "unchecked" => "not checked yet".to_owned(),
         other => other.replace('_', " "),
     };
-    let mine = if row.completed { ", in your engine" } else { "" };
+    let mine = match &row.owner {
+        Owner::Reference => String::new(),
+        Owner::Learner if row.edited_since => ", in your engine as you completed it".to_owned(),
+        Owner::Learner => ", in your engine".to_owned(),
+        Owner::StandsIn { reason } => format!(", the reference stands in: {reason}"),
+    };
     let stands_on = match row.prerequisites.as_slice() {
         [] => String::new(),
         before => format!("  stands on {}", before.join(", ")),
