@@ -228,7 +228,8 @@ pub(super) fn go_to_module(model: &mut Model, module: ModuleId) -> Vec<Effect> {
     model.scrolled = None;
     if model.sheets.contains_key(&module) {
         model.module = module;
-        return vec![runs::check(model, Cause::Opened)];
+        let here = Effect::Remember(Fact::Here(module));
+        return vec![here, runs::check(model, Cause::Opened)];
     }
     vec![Effect::Open(module)]
 }

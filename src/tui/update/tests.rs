@@ -522,6 +522,15 @@ fn modules_are_chosen_from_the_list() {
 }
 
 #[test]
+fn going_back_to_a_module_is_remembered_too() {
+    let mut session = session();
+    session.model.module = ModuleId(2);
+    let effects = session.press("[");
+    assert_eq!(effects[0], Effect::Remember(Fact::Here(TENSOR)));
+    assert!(run_of(&effects).is_some(), "and it is checked");
+}
+
+#[test]
 fn a_click_on_a_question_shows_its_answer_and_the_wheel_scrolls() {
     let mut session = session();
     session.check([waits(), waits(), waits()]);
