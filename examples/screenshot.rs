@@ -1,5 +1,6 @@
-//! Takes the picture in the README from a real run: makes a lab, solves part of lesson 01, opens
-//! the tutor in a pseudo-terminal, waits for the verdicts, and writes the screen as SVG.
+//! Takes the picture in the README from a real run: makes a lab in which three modules are solved,
+//! opens the tutor in a pseudo-terminal, waits for verdicts and analyses, goes to one of them, and
+//! writes the screen as SVG.
 //!
 //!     cargo build --release && cargo run --release --example screenshot -- docs/screen.svg
 
@@ -9,12 +10,12 @@ mod terminal;
 
 use std::fmt::Write;
 use std::path::Path;
+use std::process::Command;
 use terminal::Terminal;
-use tinytorch_tutor::curriculum::{MODULES, cells};
 
-const SIZE: (u16, u16) = (120, 40);
-/// The cells of lesson 01 that the picture shows as solved.
-const SOLVED: usize = 6;
+const SIZE: (u16, u16) = (124, 43);
+/// What the picture shows.
+const SHOWN: &str = "analyze_memory_layout";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let target = std::env::args().nth(1).ok_or("usage: screenshot FILE.svg")?;
@@ -22,30 +23,25 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tutor = tutor.to_str().ok_or("the path of the tutor is not UTF-8")?.to_owned();
     let folder = tempfile::tempdir()?;
     let lab = folder.path().join("lab");
-    let made = std::process::Command::new(&tutor).arg("init").arg(&lab).status()?;
-    if !made.success() {
-        return Err("tinytorch-tutor init failed".into());
-    }
-    std::fs::write(lab.join("exercises/01_tensor.rs"), partly_solved())?;
-    let terminal = Terminal::start(&tutor, &["--module", "01"], &lab, SIZE, &[]);
-    terminal.wait_for("verdicts", |screen| screen.contains("tests pass"));
+    let run = |arguments: &[&str]| -> Result<(), Box<dyn std::error::Error>> {
+        let status = Command::new(&tutor).args(arguments).current_dir(&lab).status()?;
+        status.success().then_some(()).ok_or(format!("{arguments:?} failed").into())
+    };
+    std::fs::create_dir(&lab)?;
+    run(&["init", ".", "--solved"])?;
+    run(&["check", "00", "01", "02"])?;
+    run(&["reset", "03", "04", "05", "06", "07", "08", "09"])?;
+    let mut terminal = Terminal::start(&tutor, &["--module", "01"], &lab, SIZE, &[]);
+    terminal.wait_for("every verdict and figure", |screen| {
+        screen.contains("tests pass") && !screen.contains("measuring")
+    });
+    terminal.send(&format!("/{SHOWN}\r"));
+    terminal.wait_for("the analysis", |screen| screen.contains("size of the matrix"));
+    terminal.send("\x1b");
+    terminal.wait_for("a calm status line", |screen| !screen.contains("n next, N previous"));
     std::fs::write(Path::new(&target), terminal.look(svg))?;
+    terminal.send("q");
     Ok(())
-}
-
-/// The starter of lesson 01 with its first solutions put back.
-fn partly_solved() -> String {
-    let reference = MODULES[1].reference();
-    let solutions: Vec<_> = cells::parse(reference)
-        .into_iter()
-        .filter(|cell| cell.kind == cells::CellKind::Solution)
-        .collect();
-    let mut text = cells::starter(reference);
-    for cell in solutions.iter().take(SOLVED) {
-        let id = cell.grade_id.as_deref().unwrap_or_default();
-        text = cells::replace(&text, id, cell.text);
-    }
-    text
 }
 
 /// The screen as a picture: one rectangle per run of background, one text element per run of colour.

@@ -61,7 +61,7 @@ pub fn number(value: f64) -> String {
     match size {
         _ if !value.is_finite() => value.to_string(),
         _ if !(1e-4..1e7).contains(&size) => format!("{value:.2e}"),
-        _ if size >= 100.0 => format!("{value:.0}"),
+        _ if size >= 100.0 => grouped(value.round() as i64),
         _ if size >= 10.0 => format!("{value:.1}"),
         _ if size >= 0.01 => format!("{value:.2}"),
         _ => format!("{value:.4}"),
@@ -143,6 +143,7 @@ mod tests {
         for (value, unit, expected) in [
             (0.00123, "s", "1.23 ms"),
             (0.9999996, "s", "1.00 s"),
+            (1562.4, "", "1,562"),
             (90.0, "s", "90 s"),
             (3e-10, "s", "0.30 ns"),
             (16.0 * 1024.0 * 1024.0, "B", "16 MiB"),

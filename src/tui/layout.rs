@@ -7,7 +7,7 @@ use crate::curriculum::{MILESTONES, MODULES};
 pub const SMALLEST: (u16, u16) = (60, 20);
 /// From this width on the list of modules has a column of its own.
 const WITH_MODULES: u16 = 110;
-const MODULES_WIDTH: u16 = 29;
+const MODULES_WIDTH: u16 = 27;
 
 /// What stands in a row of the list: modules from 0 on, then, below a heading, milestones.
 #[must_use]

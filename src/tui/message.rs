@@ -220,8 +220,6 @@ pub enum Fact {
     },
     /// An engine was chosen.
     Engine(Engine),
-    /// A module that was open before is on screen again.
-    Here(ModuleId),
     /// A milestone's program ended.
     Milestone {
         /// Which.

@@ -224,6 +224,8 @@ pub struct Search {
     pub text: String,
     /// Whether it is being typed.
     pub typing: bool,
+    /// Whether to go to the first match once the view has measured where it is.
+    pub seek: bool,
     /// The line of the match that was gone to last.
     pub at: Option<usize>,
 }

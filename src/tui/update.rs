@@ -44,6 +44,7 @@ pub fn update(model: &mut Model, now: Duration, message: Message) -> Vec<Effect>
         Message::Tick | Message::InputTaken => vec![],
         Message::LaidOut(measured) => {
             view_of::laid_out(model, measured);
+            search::measured(model);
             vec![]
         }
         Message::Opened(opened) => self::opened(model, *opened),

@@ -139,7 +139,6 @@ fn keep(store: &mut Store, fact: Fact) -> Result<(), Failure> {
         Fact::Hint { module, cell, shown } => store.record_hint(module, &cell, shown),
         Fact::Answer { module, question } => store.record_answer(module, &question),
         Fact::Engine(engine) => store.set(ENGINE, engine.word()),
-        Fact::Here(id) => Module::by_id(id).map_or(Ok(()), |m| store.set(MODULE, &m.slug())),
         Fact::Milestone { milestone, engine, fingerprint, ran } => {
             store.record_milestone(milestone, engine.word(), &fingerprint, &ran)
         }

@@ -228,8 +228,7 @@ pub(super) fn go_to_module(model: &mut Model, module: ModuleId) -> Vec<Effect> {
     model.scrolled = None;
     if model.sheets.contains_key(&module) {
         model.module = module;
-        let here = Effect::Remember(Fact::Here(module));
-        return vec![here, runs::check(model, Cause::Opened)];
+        return vec![runs::check(model, Cause::Opened)];
     }
     vec![Effect::Open(module)]
 }

@@ -26,6 +26,13 @@ pub(super) fn to_match(model: &mut Model, forward: bool) {
     }
 }
 
+/// The matches are known: to the first, if it was asked for.
+pub(super) fn measured(model: &mut Model) {
+    if std::mem::take(&mut model.search.seek) {
+        to_match(model, true);
+    }
+}
+
 /// A key while the search is typed.
 pub(super) fn press(model: &mut Model, key: KeyEvent) {
     match key.code {
@@ -34,7 +41,8 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) {
             model.search.typing = false;
             if !model.search.text.is_empty() {
                 model.scrolled = Some(model.now);
-                to_match(model, true);
+                // Not yet: of letters that came all at once the view has measured nothing.
+                model.search.seek = true;
             }
         }
         KeyCode::Backspace => {

@@ -14,6 +14,7 @@ use crate::tui::message::{Completing, Effect, Fact, Message, Remembered};
 use crate::tui::model::{
     Cause, CellState, Engine, Exercise, Overlay, Owner, Stage, Standing, Trained,
 };
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::time::Duration;
 use tinytorch::report::{Insight, Item};
 
@@ -388,6 +389,20 @@ fn a_milestone_of_an_earlier_session_is_shown_but_not_over_one_of_this() {
 }
 
 #[test]
+fn a_search_that_is_typed_at_once_finds_as_one_typed_slowly() {
+    let (mut slow, mut fast) = (session(), session());
+    slow.press("/stride<Enter>");
+    for letter in "/stride\n".chars() {
+        let code = if letter == '\n' { KeyCode::Enter } else { KeyCode::Char(letter) };
+        let key = KeyEvent::new(code, KeyModifiers::NONE);
+        update(&mut fast.model, fast.now, Message::Key(key));
+    }
+    fast.page();
+    assert!(slow.model.search.at.is_some());
+    assert_eq!(fast.model.search.at, slow.model.search.at);
+}
+
+#[test]
 fn a_search_goes_around_and_ends_with_escape() {
     let mut session = session();
     session.press("/stride<Enter>");
@@ -519,15 +534,6 @@ fn modules_are_chosen_from_the_list() {
     assert_eq!(session.press("lj<Enter>"), [Effect::Open(ModuleId(2))]);
     assert_eq!(session.press("]"), [Effect::Open(ModuleId(2))]);
     assert_eq!(session.press("["), [Effect::Open(ModuleId(0))]);
-}
-
-#[test]
-fn going_back_to_a_module_is_remembered_too() {
-    let mut session = session();
-    session.model.module = ModuleId(2);
-    let effects = session.press("[");
-    assert_eq!(effects[0], Effect::Remember(Fact::Here(TENSOR)));
-    assert!(run_of(&effects).is_some(), "and it is checked");
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! The learner's engine as the screen shows it: what is completed, what fails, what milestones came to.
 
-use crate::curriculum::{MILESTONES, MODULES, Module, ModuleId, lesson};
+use crate::curriculum::{MODULES, ModuleId};
 use crate::framework::{Completed, Engine, Owner, Step};
 use crate::report::{Ran, RanLink};
 use crate::runner::event::Verdict;
 use crate::tui::fixture::{Session, TENSOR, failed, waits};
-use crate::tui::message::{Completing, Effect, Message, Opened, Remembered};
+use crate::tui::message::{Completing, Effect, Message, Remembered};
 use crate::tui::model::{Cause, Standing};
 use std::time::Duration;
 
@@ -145,19 +145,6 @@ fn a_milestone_is_reached_from_the_list() {
     assert!(session.screen().contains("MILESTONES"), "{}", session.screen());
     assert_eq!(session.press("<Enter>"), [Effect::Open(ModuleId(9))]);
     assert_eq!(session.model.goal, Some("1998_cnn"));
-}
-
-#[test]
-fn the_lesson_of_each_milestone_in_the_list_shows_it() {
-    for milestone in MILESTONES {
-        let module = milestone.prerequisites.last().and_then(|id| Module::by_id(*id)).unwrap();
-        let mut session = Session::opened((100, 30));
-        session.model.goal = Some(milestone.id);
-        let (lesson, file) = (lesson::parse(module.lesson()), String::new());
-        let opened = Opened { module: module.id, lesson, file };
-        session.send(Message::Opened(Box::new(opened)));
-        assert!(session.in_focus().contains(milestone.id), "{}", module.slug());
-    }
 }
 
 #[test]
