@@ -272,6 +272,12 @@ fn test_unit_mul_rule() {
     assert_close(&for_a.to_vec(), &measured.to_vec(), 1e-3);
     let measured = numeric_gradient(|b| &a * b, &b, &seed);
     assert_close(&for_b.to_vec(), &measured.to_vec(), 1e-3);
+
+    let tracked =
+        |inputs: [Tensor; 2]| mul_rule(&seed, &inputs).iter().map(Option::is_some).collect();
+    let wanted: [Vec<bool>; 2] =
+        [tracked([a.clone(), b.clone().tracked()]), tracked([a.tracked(), b])];
+    assert_eq!(wanted, [[false, true], [true, false]], "only what is tracked gets a share");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-div", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -281,13 +287,13 @@ fn test_unit_mul_rule() {
 ///
 /// APPROACH:
 /// 1. `a / b` grows by `1 / b` for a step of 1 in `a`: `a` gets `seed / b`.
-/// 2. The slope for `b` is `-a / b^2`: `b` gets `-seed * a / (b * b)`.
+/// 2. The slope for `b` is `-a / b^2`, and that is `-output / b`: `b` gets `-seed * output / b`.
 /// 3. Reduce each to its input's shape.
 ///
 /// EXAMPLE: `a = [6]`, `b = [2]`, `seed = [1]`: `a` gets `[0.5]`, `b` gets `[-1.5]`.
 ///
 /// HINTS:
-/// - `-a / b^2` is `-output / b`, which saves a multiplication and cannot overflow in `b * b`.
+/// - Do not compute `b * b`: for `b = 1e20` it is infinite in `f32`, and `output / b` is not.
 #[must_use]
 pub fn div_rule(seed: &Tensor, inputs: &[Tensor], output: &Tensor) -> Shares {
     todo!("autograd-div")
@@ -310,7 +316,14 @@ fn test_unit_div_rule() {
         assert_close(&for_a.to_vec(), &measured.to_vec(), 1e-3);
         let measured = numeric_gradient(|b| a / b, b, &seed);
         assert_close(&for_b.to_vec(), &measured.to_vec(), 1e-3);
+
+        let shares = div_rule(&seed, &[a.clone(), b.clone()], &(a / b));
+        assert!(shares.iter().all(Option::is_none), "what is not tracked gets no share");
     }
+    // b * b would be infinite in f32, and the share 0.
+    let (a, b) = (Tensor::scalar(1e30), Tensor::scalar(1e20));
+    let shares = div_rule(&Tensor::scalar(1e10), &[a.clone(), b.clone().tracked()], &(&a / &b));
+    assert_close(&[shares[1].as_ref().unwrap().item()], &[-1.0], 1e-5);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-matmul", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -369,7 +382,8 @@ fn test_unit_matmul_rule() {
         assert_close(&for_a.to_vec(), &measured.to_vec(), 2e-3);
         let measured = numeric_gradient(|b| a.matmul(b), &b, &seed);
         assert_close(&for_b.to_vec(), &measured.to_vec(), 2e-3);
-        assert!(matmul_rule(&seed, &[a, b.tracked()])[0].is_none(), "data gets nothing");
+        let shares = matmul_rule(&seed, &[a, b]);
+        assert!(shares.iter().all(Option::is_none), "what is not tracked gets no share");
     }
 }
 
@@ -496,6 +510,8 @@ fn test_unit_max_rule() {
     let seed = Tensor::new(&[1.0, 2.0, 3.0], &[1, 3]);
     let columns = x.max_axis(0, true);
     assert_eq!(first(&seed, &x, &columns), [0.0, 2.0, 3.0, 1.0, 0.0, 0.0]);
+    let shares = max_rule(&seed, std::slice::from_ref(&x), &columns);
+    assert!(shares[0].is_none(), "what is not tracked gets no share");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-slice", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -531,6 +547,8 @@ fn test_unit_slice_rule() {
     let x = [Tensor::zeros(&[2, 3]).tracked()];
     let shares = slice_rule(&Tensor::new(&[10.0, 20.0], &[2, 1]), &x, &[0..2, 2..3]);
     assert_eq!(shares[0].as_ref().unwrap().to_vec(), [0.0, 0.0, 10.0, 0.0, 0.0, 20.0]);
+    let shares = slice_rule(&Tensor::ones(&[2]), &[Tensor::zeros(&[4])], &[1..3]);
+    assert!(shares[0].is_none(), "what is not tracked gets no share");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-slope", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -605,7 +623,10 @@ fn test_unit_map_rule() {
     }
     let zero = Tensor::scalar(0.0);
     assert_eq!(got("relu", &zero, &zero, 1.0), [0.0], "at the corner PyTorch and we say 0");
-    assert!(panic_message(|| got("sinc", &zero, &zero, 1.0)).contains("`sinc`"));
+    let text = panic_message(|| got("sinc", &zero, &zero, 1.0));
+    assert!(text.contains("`sinc`"), "an unknown name must end in unknown(): {text}");
+    let shares = map_rule("exp", &zero, std::slice::from_ref(&zero), &Tensor::scalar(1.0));
+    assert!(shares[0].is_none(), "what is not tracked gets no share");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-dispatch", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1141,7 +1162,8 @@ pub fn analyze_backward_cost(out: &mut Reporter) {
 // ## 🧪 Everything together
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-module", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
-/// 🧪 Composed operations against the referee, and a network of your layers and losses that learns.
+/// 🧪 Composed operations against the referee, a network of your layers and losses that learns, and
+/// an operation with a rule of its own that is gone when its loss is.
 #[test]
 fn test_module() {
     use tinytorch::activations::{Gelu, Softmax, Tanh};
@@ -1191,6 +1213,22 @@ fn test_module() {
         assert_eq!(id, other);
         assert_close(&got.to_vec(), &want.to_vec(), 1e-5);
     }
+
+    // An operation that brings its rule: x^3. Who holds the rule holds the history.
+    struct Cube(Arc<()>);
+    impl GradientRule for Cube {
+        fn gradients(&self, seed: &Tensor, x: &[Tensor], _: &Tensor) -> Vec<Option<Tensor>> {
+            vec![share(&x[0], || seed * &(&x[0] * &x[0]) * 3.0)]
+        }
+    }
+    let alive = Arc::new(());
+    let x = Tensor::new(&[1.0, -2.0], &[2]).tracked();
+    let cubes = x.array().mapv(|value| value * value * value);
+    let loss = custom("cube", cubes, &[&x], Cube(Arc::clone(&alive))).sum();
+    let gradients = loss.backward();
+    assert_eq!(gradients.get(&x).unwrap().to_vec(), [3.0, 12.0]);
+    drop(loss);
+    assert_eq!(Arc::strong_count(&alive), 1, "gradients must not keep the history alive");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-main", "locked": true, "schema_version": 3, "solution": false, "task": false}

@@ -457,8 +457,8 @@ fn test_unit_update_average() {
 /// EXAMPLE: beta 0.9: 0.1 after one step, 0.19 after two, near 1 after fifty.
 ///
 /// HINTS:
-/// - Compute in `f64`: at beta 0.999 the share after one step is 0.001, and `f32` would keep only
-///   four of its digits. `f64::from(beta).powf(steps as f64)`, then `as f32`.
+/// - Compute in `f64`: at beta 0.999 the share after two steps is 0.002, and a power in `f32`, right
+///   to 0.00000006, leaves it four digits. `f64::from(beta).powf(steps as f64)`, then `as f32`.
 #[must_use]
 pub fn bias_correction(beta: f32, steps: u64) -> f32 {
     todo!("optimizers-correction")
@@ -598,6 +598,13 @@ fn test_unit_adam() {
     let mut p = Tensor::new(&[4.0, -4.0], &[2]);
     Adam::new(0.1).weight_decay(0.01).update(0, &mut p, &Tensor::zeros(&[2]));
     assert_close(&p.to_vec(), &[3.9, -3.9], 1e-5);
+
+    // Two parameters, each with averages of its own: the second has seen one gradient only.
+    let mut optimizer = Adam::new(0.1);
+    let (mut p, mut q) = (Tensor::scalar(0.0), Tensor::scalar(0.0));
+    optimizer.update(0, &mut p, &Tensor::scalar(1.0));
+    optimizer.update(1, &mut q, &Tensor::scalar(-1.0));
+    assert_close(&[p.item(), q.item()], &[-0.1, 0.1], 1e-5);
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "optimizers-adamw-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}

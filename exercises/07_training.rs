@@ -337,14 +337,17 @@ fn test_unit_check_batch() {
     for (label, shown) in
         [(4.0, "class 4"), (-1.0, "class -1"), (1.5, "class 1.5"), (f32::NAN, "NaN")]
     {
-        let error = check_batch(&logits, &Tensor::new(&[0.0, label, 1.0], &[3])).unwrap_err();
+        let checked = check_batch(&logits, &Tensor::new(&[0.0, label, 1.0], &[3]));
+        let error = checked.err().unwrap_or_else(|| panic!("{shown} of 4 classes was accepted"));
         assert_eq!(error.kind, Trouble::Label);
         assert!(error.message.contains(shown) && error.message.contains("target 1"), "{error}");
     }
     let misfits = [(&[3, 4][..], &[2][..]), (&[3, 1], &[3]), (&[3], &[3, 1]), (&[3, 4], &[3, 5])];
     for (prediction, target) in misfits {
-        let error = check_batch(&Tensor::zeros(prediction), &Tensor::zeros(target)).unwrap_err();
-        assert_eq!(error.kind, Trouble::Shape, "{prediction:?} against {target:?}");
+        let checked = check_batch(&Tensor::zeros(prediction), &Tensor::zeros(target));
+        let both = format!("{prediction:?} against {target:?}");
+        let error = checked.err().unwrap_or_else(|| panic!("{both} was accepted"));
+        assert_eq!(error.kind, Trouble::Shape, "{both}");
         assert!(error.message.contains(&format!("{target:?}")), "{error}");
     }
     let empty = check_batch(&Tensor::zeros(&[0, 4]), &Tensor::zeros(&[0])).unwrap_err();
@@ -401,6 +404,10 @@ fn test_unit_process_batch() {
     let error = trainer.process_batch(&bad, &column(&[0.0]), &mut pending).unwrap_err();
     assert_eq!(error.kind, Trouble::NotFinite);
     assert!(error.message.contains("step 0") && error.message.contains("rate 0.1"), "{error}");
+    // A column against a list: the loss must never see them.
+    let list = Tensor::zeros(&[2]);
+    let error = trainer.process_batch(&column(&[1.0, 2.0]), &list, &mut pending).unwrap_err();
+    assert_eq!(error.kind, Trouble::Shape, "check_batch comes before the loss");
     assert_eq!(pending.batches, 2, "a bad batch must leave no trace");
 }
 
@@ -518,8 +525,12 @@ fn test_unit_train_epoch() {
 
     let model = Linear::new(2, 2, &mut rng);
     let mut trainer = Trainer::new(model, SGD::new(0.5), CrossEntropyLoss);
+    trainer.set_training(false);
+    trainer.train_epoch([cut(0, 8)]).unwrap();
+    assert!(trainer.is_training(), "an epoch switches the model to training mode");
     let nothing: [(Tensor, Tensor); 0] = [];
     assert_eq!(trainer.train_epoch(nothing).unwrap_err().kind, Trouble::Empty);
+    assert_eq!((trainer.epoch, trainer.step), (1, 1), "an epoch without a batch is none");
     let broken = [Err::<(Tensor, Tensor), _>(std::io::Error::other("disk gone"))];
     let error = trainer.train_epoch(broken).unwrap_err();
     assert_eq!((error.kind, error.message.as_str()), (Trouble::Data, "disk gone"));
@@ -610,6 +621,16 @@ fn test_unit_evaluate() {
     assert!(trainer.is_training(), "the mode must come back after an error too");
     let loss = trainer.loss.forward(&trainer.model.forward(&one.0), &one.1);
     assert!(loss.is_tracked(), "after evaluation, histories are kept again");
+    let nothing: [(Tensor, Tensor); 0] = [];
+    assert_eq!(trainer.evaluate(nothing).unwrap_err().kind, Trouble::Empty);
+
+    // Targets of 0 and 1 could be answers, but one batch of prices makes all of it regression.
+    let model = Linear::new(1, 1, &mut Rng::seeded(0));
+    let mut trainer = Trainer::new(model, Adam::new(0.1), tinytorch::losses::MSELoss);
+    let column = |values: &[f32]| Tensor::new(values, &[2, 1]);
+    let (answers, prices) = (column(&[0.0, 1.0]), column(&[0.5, 7.0]));
+    let batches = [(answers.clone(), answers), (prices.clone(), prices)];
+    assert_eq!(trainer.evaluate(&batches).unwrap().1, None, "a price has no right or wrong");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "training-fit", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -952,6 +973,8 @@ fn test_unit_take_checkpoint() {
     trainer.train_epoch([&batch]).unwrap();
     trainer.evaluate([&batch]).unwrap();
     let taken = trainer.checkpoint();
+    let past = taken.parameters.iter().any(Tensor::is_tracked);
+    assert!(!past, "a checkpoint has no past: detach the parameters");
     let before: Vec<Vec<f32>> = trainer.model.parameters().iter().map(|p| p.to_vec()).collect();
     trainer.train_epoch([&batch]).unwrap();
 
@@ -1010,7 +1033,12 @@ fn test_unit_restore() {
     let mut stopped = fresh(1);
     stopped.fit(3, |_| &batches, &[], None).unwrap();
     let mut resumed = fresh(2);
+    let ids = |trainer: &Trainer| -> Vec<Option<u64>> {
+        trainer.model.parameters().iter().map(|p| p.id()).collect()
+    };
+    let before = ids(&resumed);
     resumed.restore(stopped.checkpoint()).unwrap();
+    assert_eq!(ids(&resumed), before, "values change, parameters stay the same leaves");
     resumed.fit(6, |_| &batches, &[], None).unwrap();
     assert_eq!(weights(&resumed), weights(&straight));
     assert_eq!((resumed.step, &resumed.history), (12, &straight.history));
@@ -1043,6 +1071,16 @@ fn test_unit_restore() {
         fresh(1).restore(remembering(7.0).checkpoint()).unwrap_err().kind,
         Trouble::OtherModel
     );
+
+    // Nothing to learn in either, but only one of them remembers.
+    let empty = Sequential::new(vec![]);
+    let mut forgetful = Trainer::new(empty, Adam::new(0.1), CrossEntropyLoss);
+    let error = forgetful.restore(remembering(7.0).checkpoint()).unwrap_err();
+    assert_eq!(error.kind, Trouble::OtherModel, "buffers are compared as parameters are");
+    // Before the first step Adam remembers nothing, so only the model's shapes can differ.
+    let wider = Linear::new(2, 3, &mut Rng::seeded(1));
+    let mut other = Trainer::new(wider, Adam::new(0.1), CrossEntropyLoss);
+    assert_eq!(other.restore(fresh(1).checkpoint()).unwrap_err().kind, Trouble::OtherModel);
 
     let saved = straight.checkpoint();
     let wider = Linear::new(2, 3, &mut Rng::seeded(1));

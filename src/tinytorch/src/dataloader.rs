@@ -275,6 +275,9 @@ fn test_unit_collate() {
     let error = collate(&[sample(1.0, 2.0, 0.0), odd]).unwrap_err();
     assert_eq!(error.kind, Problem::Shape);
     assert!(error.message.contains("sample 1") && error.message.contains("[3]"), "{error}");
+    let row = (Tensor::zeros(&[1, 2]), Tensor::scalar(0.0));
+    let collated = collate(&[sample(1.0, 2.0, 0.0), row]);
+    assert!(collated.is_err(), "as many numbers, but another shape: [1, 2] beside [2]");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "dataset-gather", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -629,6 +632,7 @@ fn test_unit_random_flip() {
     assert_eq!(flip(1.0).to_vec(), [3.0, 2.0, 1.0, 6.0, 5.0, 4.0]);
     assert_eq!(flip(1.0).shape(), [1, 2, 3]);
     assert_eq!(flip(0.0).to_vec(), image.to_vec());
+    assert!((0..400).all(|_| flip(0.0).to_vec() == image.to_vec()), "p = 0 never flips");
     let flipped = (0..400).filter(|_| flip(0.5).to_vec() != image.to_vec()).count();
     // 400 fair coins: four standard deviations are 40.
     assert!((160..=240).contains(&flipped), "{flipped} of 400 were flipped");
@@ -1003,6 +1007,8 @@ fn test_unit_parse_idx() {
     wrong_size(&[&[0, 0, 8, 3][..], &[255; 12], &[1]].concat(), u64::MAX); // sizes that overflow
     let foreign = parse_idx("a.png", &[0x89, b'P', b'N', b'G', 1, 2]).unwrap_err();
     assert_eq!(foreign.kind, Problem::WrongMagic);
+    let almost = parse_idx("a", &[&[1_u8][..], &right[1..]].concat()).unwrap_err();
+    assert_eq!(almost.kind, Problem::WrongMagic, "an IDX file begins with two zeros");
     assert!(foreign.message.contains("[89, 50, 4e, 47]"), "{foreign}");
 }
 
