@@ -9,6 +9,8 @@ if ! "$analyzer" --version >/dev/null 2>&1; then
   echo "skipped: there is no $analyzer, so completion and errors in exercises were not tried"
   exit 0
 fi
+# The clone is compiled where this project is: its third-party crates are there.
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
