@@ -961,6 +961,9 @@ fn test_unit_mean() {
 
     let x = Tensor::new(&[1.0, 5.0, 3.0, 2.0], &[1, 1, 2, 2]);
     assert_eq!(AvgPool2d::new(2).forward(&x).to_vec(), [2.75]);
+    let mut means = [9.0];
+    Grid::new(2, Window::new(2)).unwrap().mean(&x.data(), &mut means);
+    assert_eq!(means, [2.75], "what stood in the result before does not count");
     let bordered = AvgPool2d::with(Window::new(2).stride(2).padding(1)).forward(&x);
     assert_eq!(bordered.to_vec(), [0.25, 1.25, 0.75, 0.5]);
     let x = Tensor::randn(&[2, 2, 5, 4], &mut Rng::seeded(4));
@@ -1170,6 +1173,10 @@ fn test_unit_batchnorm_forward() {
     let one = norm.forward(&Tensor::new(&[5.0, 3.0], &[1, 2, 1, 1]));
     assert_close(&one.to_vec(), &[2.0, 3.0], 1e-4);
     assert_eq!(norm.running().mean, [1.0, 0.0], "no learning outside training");
+    // A channel that never changes: 1 / sqrt(0 + 0.00001), so EPSILON stands below the root.
+    norm.set_running(Running { mean: vec![0.0; 2], variance: vec![0.0; 2] });
+    let flat = norm.forward(&Tensor::ones(&[1, 2, 1, 1]));
+    assert_close(&flat.to_vec(), &[316.228; 2], 1e-2);
 
     let inputs =
         [x.slice(&[0..3, 0..2, 0..2, 0..3]), Tensor::rand(&[2], &mut rng), Tensor::ones(&[2])];
