@@ -6,7 +6,7 @@ mod query;
 mod record;
 mod schema;
 
-pub use query::Standing;
+pub use query::{Standing, remembered};
 pub use schema::{SetAside, Store};
 
 use crate::failure::Failure;

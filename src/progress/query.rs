@@ -4,7 +4,8 @@ use super::{Store, fingerprint};
 use crate::curriculum::ModuleId;
 use crate::failure::Failure;
 use crate::report::Ran;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use std::path::Path;
 use tinytorch::report::Item;
 
 /// How a module stood at its last check.
@@ -147,4 +148,12 @@ impl Store {
             .optional()
             .map_err(self.failed("read"))
     }
+}
+
+/// A choice as the store at `path` has it, for what is drawn before the store is open. Nothing is made
+/// or mended here: whatever is wrong with the store is said by who opens it.
+#[must_use]
+pub fn remembered(path: &Path, name: &str) -> Option<String> {
+    let store = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
+    store.query_row("SELECT value FROM settings WHERE name = ?1", [name], |row| row.get(0)).ok()
 }

@@ -4,6 +4,8 @@
 use super::failure;
 use crate::failure::Failure;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -93,13 +95,15 @@ impl Store {
     /// # Errors
     /// When the folder cannot be written, or the store was made by a newer version.
     pub fn open(path: &Path) -> Result<(Self, Option<SetAside>), Failure> {
-        let damage = match Self::try_open(path) {
+        // Of two tutors that find the damage one sets it aside, and the other finds a new store.
+        let door = Door::open(path)?;
+        let damage = match Self::try_open(path, &door) {
             Ok(store) => return Ok((store, None)),
             Err(Trouble::Failed(failure)) => return Err(failure),
             Err(Trouble::Damaged(reason)) => reason,
         };
         let aside = set_aside(path, damage)?;
-        match Self::try_open(path) {
+        match Self::try_open(path, &Door { made: false, ..door }) {
             Ok(store) => Ok((store, Some(aside))),
             Err(Trouble::Failed(failure)) => Err(failure),
             Err(Trouble::Damaged(reason)) => Err(Failure::environment(format!(
@@ -109,7 +113,11 @@ impl Store {
         }
     }
 
-    fn try_open(path: &Path) -> Result<Self, Trouble> {
+    fn try_open(path: &Path, door: &Door) -> Result<Self, Trouble> {
+        // SQLite takes an empty file for a new database, and so for no progress.
+        if door.made && path.metadata().is_ok_and(|store| store.len() == 0) {
+            return Err(Trouble::Damaged("it is empty".into()));
+        }
         let troubled = |what| move |error: rusqlite::Error| trouble(path, what, &error);
         let flags = OpenFlags::default();
         let mut connection = Connection::open_with_flags(path, flags).map_err(troubled("open"))?;
@@ -127,12 +135,43 @@ impl Store {
             )
             .map_err(troubled("open"))?;
         migrate(&mut connection, path)?;
+        door.mark_made().map_err(Trouble::Failed)?;
         Ok(Self { connection, path: path.to_owned() })
     }
 
     pub(super) fn failed(&self, what: &str) -> impl Fn(rusqlite::Error) -> Failure + use<> {
         let (path, what) = (self.path.clone(), what.to_owned());
         move |error| failure(&path, &what, &error)
+    }
+}
+
+/// A file beside the store that one tutor at a time holds while it opens the store. It is empty until
+/// a store was made.
+struct Door {
+    file: File,
+    path: PathBuf,
+    made: bool,
+}
+
+impl Door {
+    fn open(store: &Path) -> Result<Self, Failure> {
+        let path = store.with_extension("lock");
+        let failed = |error| {
+            Failure::io("lock the progress store with", &path, &error)
+                .hint("The lab's folder must be writable for progress to be kept.")
+        };
+        let file = File::options().create(true).append(true).open(&path).map_err(failed)?;
+        file.lock().map_err(failed)?;
+        let made = file.metadata().map_err(failed)?.len() > 0;
+        Ok(Self { file, path, made })
+    }
+
+    fn mark_made(&self) -> Result<(), Failure> {
+        if self.made {
+            return Ok(());
+        }
+        let failed = |error| Failure::io("write", &self.path, &error);
+        (&self.file).write_all(b"A store was made.\n").map_err(failed)
     }
 }
 
@@ -187,21 +226,20 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Trouble> {
     transaction.commit().map_err(troubled)
 }
 
-/// Renames the store, and its journal with it, to the first free name.
+/// Renames the store to the first free name, its journal first: after a kill in between the store is
+/// still found damaged.
 fn set_aside(path: &Path, reason: String) -> Result<SetAside, Failure> {
     let name = |number: usize| path.with_extension(format!("damaged-{number}.db"));
     let kept_as = (1..).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(0));
-    std::fs::rename(path, &kept_as)
-        .map_err(|error| Failure::io("set aside the damaged store", path, &error))?;
-    for suffix in ["-wal", "-shm"] {
-        let journal = |base: &Path| {
+    for suffix in ["-wal", "-shm", ""] {
+        let part = |base: &Path| {
             let mut name = base.as_os_str().to_owned();
             name.push(suffix);
             PathBuf::from(name)
         };
-        match std::fs::rename(journal(path), journal(&kept_as)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Failure::io("set aside", &journal(path), &error));
+        match std::fs::rename(part(path), part(&kept_as)) {
+            Err(error) if suffix.is_empty() || error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Failure::io("set aside the damaged store", &part(path), &error));
             }
             _ => {}
         }

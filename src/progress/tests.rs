@@ -4,7 +4,9 @@ use super::*;
 use crate::curriculum::ModuleId;
 use crate::report::{ModuleReport, Ran, RanLink};
 use crate::runner::event::{Output, RunEvent, RunKind, TestResult, Verdict};
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tinytorch::report::{Insight, Item};
 
@@ -180,4 +182,120 @@ fn the_last_run_of_a_milestone_is_remembered_for_each_engine() {
     assert_eq!(store.milestone("1986_mlp", "mine").unwrap(), Some(("b".into(), mine)));
     assert_eq!(store.milestone("1986_mlp", "reference").unwrap(), Some(("c".into(), slower)));
     assert_eq!(store.milestone("1998_cnn", "mine").unwrap(), None);
+}
+
+#[test]
+fn an_emptied_store_is_set_aside_too_and_a_deleted_one_begins_anew() {
+    let lab = Lab::new();
+    lab.open().record_check(&passed_check(), "text").unwrap();
+    std::fs::write(lab.path(), "").unwrap();
+    let (store, set_aside) = Store::open(&lab.path()).unwrap();
+    assert_eq!(set_aside.unwrap().reason, "it is empty");
+    drop(store);
+    std::fs::remove_file(lab.path()).unwrap();
+    assert_eq!(lab.open().attempts(TENSOR).unwrap(), 0);
+}
+
+#[test]
+fn looking_at_a_choice_neither_makes_nor_mends_a_store() {
+    let lab = Lab::new();
+    assert_eq!(remembered(&lab.path(), "module"), None);
+    assert!(!lab.path().exists());
+    lab.open().set("module", "01_tensor").unwrap();
+    assert_eq!(remembered(&lab.path(), "module").as_deref(), Some("01_tensor"));
+    std::fs::write(lab.path(), [0xAB; 8192]).unwrap();
+    assert_eq!(remembered(&lab.path(), "module"), None);
+    let (_, set_aside) = Store::open(&lab.path()).unwrap();
+    assert!(set_aside.is_some(), "left for who says it");
+}
+
+#[test]
+fn of_two_tutors_that_find_the_damage_one_sets_it_aside() {
+    let lab = Lab::new();
+    let path = lab.path();
+    drop(lab.open());
+    std::fs::write(&path, [0xAB; 8192]).unwrap();
+    let found: usize = std::thread::scope(|scope| {
+        let open = || {
+            let (mut store, set_aside) = Store::open(&path).unwrap();
+            store.record_check(&passed_check(), "text").unwrap();
+            usize::from(set_aside.is_some())
+        };
+        let tutors: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
+        tutors.into_iter().map(|tutor| tutor.join().unwrap()).sum()
+    });
+    assert_eq!((found, lab.open().attempts(TENSOR).unwrap()), (1, 4));
+}
+
+/// Names the store that a process of this test is to write into.
+const WRITE_INTO: &str = "TINYTORCH_TEST_WRITE_INTO";
+/// Printed once a check is recorded.
+const ACKNOWLEDGED: &str = "acknowledged";
+
+/// Another process that records checks, for ever, and says so after each.
+fn writer(lab: &Lab) -> (Child, impl Iterator<Item = String> + use<>) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "progress::tests::writes_until_it_is_killed", "--ignored", "--nocapture"])
+        .env(WRITE_INTO, lab.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    (child, said.filter(|line| line.ends_with(ACKNOWLEDGED)))
+}
+
+#[test]
+#[ignore = "a process that other tests start and kill"]
+fn writes_until_it_is_killed() {
+    let Some(path) = std::env::var_os(WRITE_INTO) else { return };
+    let (mut store, set_aside) = Store::open(path.as_ref()).unwrap();
+    assert_eq!(set_aside, None);
+    loop {
+        store.record_check(&passed_check(), "text").unwrap();
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{ACKNOWLEDGED}").unwrap();
+        out.flush().unwrap();
+    }
+}
+
+#[test]
+fn what_was_acknowledged_survives_kill_9() {
+    let lab = Lab::new();
+    let mut acknowledged = 0;
+    for (kills, until) in [1, 2, 3, 5, 8, 13, 21, 34].into_iter().enumerate() {
+        let (mut child, mut said) = writer(&lab);
+        acknowledged += said.by_ref().take(until).count();
+        child.kill().unwrap();
+        // What it said between the last line read and its end counts as well.
+        acknowledged += said.count();
+        child.wait().unwrap();
+        let store = lab.open();
+        let attempts = store.attempts(TENSOR).unwrap();
+        let in_flight = kills + 1;
+        assert!(attempts >= acknowledged, "{attempts} of {acknowledged} left");
+        assert!(attempts <= acknowledged + in_flight, "{attempts}, {acknowledged} acknowledged");
+        let verdicts: usize = store
+            .connection
+            .query_row("SELECT count(*) FROM verdicts", [], |row| row.get::<_, u32>(0))
+            .unwrap() as usize;
+        assert_eq!(verdicts, attempts, "a check is written whole or not at all");
+    }
+}
+
+#[test]
+fn two_processes_write_into_one_store_and_one_is_killed() {
+    let lab = Lab::new();
+    let (mut first, mut said_by_first) = writer(&lab);
+    let (mut second, mut said_by_second) = writer(&lab);
+    let mut acknowledged = said_by_first.by_ref().take(10).count();
+    acknowledged += said_by_second.by_ref().take(10).count();
+    first.kill().unwrap();
+    acknowledged += said_by_first.count();
+    acknowledged += said_by_second.by_ref().take(10).count();
+    second.kill().unwrap();
+    acknowledged += said_by_second.count();
+    first.wait().unwrap();
+    second.wait().unwrap();
+    let attempts = lab.open().attempts(TENSOR).unwrap();
+    assert!((acknowledged..=acknowledged + 2).contains(&attempts), "{attempts}, {acknowledged}");
 }

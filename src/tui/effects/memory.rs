@@ -7,7 +7,7 @@ use crate::curriculum::{MILESTONES, MODULES, Module, ModuleId};
 use crate::failure::Failure;
 use crate::framework::{self, Engine};
 use crate::lab::Lab;
-use crate::progress::Store;
+use crate::progress::{self, Store};
 use crate::report::Outcome;
 use crate::runner::event::RunKind;
 use crate::tui::message::{Fact, Message, Remembered};
@@ -124,9 +124,7 @@ const MODULE: &str = "module";
 
 /// The module that was on screen last, if the lab remembers one.
 pub fn last_module(lab: &Lab) -> Option<ModuleId> {
-    let path = lab.store();
-    let store = path.exists().then(|| Store::open(&path).ok())??.0;
-    let slug = store.get(MODULE).ok()??;
+    let slug = progress::remembered(&lab.store(), MODULE)?;
     MODULES.iter().find(|module| module.slug() == slug).map(|module| module.id)
 }
 
