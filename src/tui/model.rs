@@ -65,7 +65,7 @@ pub struct Model {
     pub overlay: Option<Overlay>,
     /// The search in the lesson.
     pub search: Search,
-    /// What there is to say in the status line, and since when.
+    /// What there is to say, and since when.
     pub note: Option<(Note, Duration)>,
     /// Colours of the code on screen.
     pub inks: Inks,
@@ -230,7 +230,7 @@ pub struct Search {
     pub at: Option<usize>,
 }
 
-/// Something to say in the status line.
+/// Something to say: in the status line, or above it when it is trouble.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     /// The words.

@@ -49,8 +49,8 @@ const EDITORS: &[(&str, Form, bool)] = &[
 /// Opens the editor that `VISUAL` or `EDITOR` names.
 pub fn open(file: &Path, line: usize, screen: &mut Screen) -> Result<(), Failure> {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+    let place = format!("{}:{line}", file.display());
     let Some(value) = set("VISUAL").or_else(|| set("EDITOR")) else {
-        let place = format!("{}:{line}", file.display());
         return Err(Failure::environment(format!(
             "no editor is set: open {place}, or set VISUAL or EDITOR"
         )));
@@ -58,6 +58,7 @@ pub fn open(file: &Path, line: usize, screen: &mut Screen) -> Result<(), Failure
     let (program, arguments, window) = command(&value, file, line);
     let failed = |error: std::io::Error| {
         Failure::environment(format!("failed to run the editor \"{program}\": {error}"))
+            .hint(format!("Set VISUAL or EDITOR to an editor that is here, or open {place}."))
     };
     let mut command = Command::new(&program);
     command.args(arguments);

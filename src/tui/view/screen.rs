@@ -1,7 +1,7 @@
 //! The whole screen. Comes in: a model, and a cache of laid-out prose. Goes out: a page (what there
 //! is to show, measured), then a frame. Same model, same frame.
 
-use super::{help, lesson, modules, results, status, too_small};
+use super::{block, help, lesson, modules, results, status, too_small};
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Block;
 use crate::tui::layout::{Area, Regions, regions};
@@ -149,6 +149,21 @@ fn parts(frame: &mut Frame<'_>, model: &Model, page: &Page, regions: &Regions) {
     put(frame, regions.status, &[status::line(model)]);
     put(frame, regions.keys, &[status::keys(model)]);
     overlay(frame, model, page, regions);
+    trouble(frame, model, regions);
+}
+
+/// What went wrong, whole, above the status line, which goes on saying how things stand.
+fn trouble(frame: &mut Frame<'_>, model: &Model, regions: &Regions) {
+    let Some((note, _)) = model.note.as_ref().filter(|(note, _)| note.bad) else { return };
+    let width = usize::from(regions.status.width);
+    let inside = width.saturating_sub(2 * usize::from(MARGIN));
+    let text = block::say(&note.text, Role::Bad, inside);
+    let most = regions.status.y / 2;
+    let height = u16::try_from(text.len() + 1).unwrap_or(most).min(most);
+    let area = Area { y: regions.status.y - height, height, ..regions.status };
+    frame.render_widget(Clear, rect(area));
+    put(frame, Area { height: 1, ..area }, &[status::rule("trouble, any key goes on", width)]);
+    put(frame, Area { y: area.y + 1, height: height - 1, ..area }.inset(MARGIN), &text);
 }
 
 /// The lines of the lesson in view, with what the search found marked.

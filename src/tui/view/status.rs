@@ -58,9 +58,8 @@ pub fn line(model: &Model) -> Line<'static> {
             Span::raw(model.search.text.clone()),
             Span::styled("▏", style(Role::Key)),
         ]);
-    } else if let Some((note, _)) = &model.note {
-        let role = if note.bad { Role::Bad } else { Role::Key };
-        left.push(Span::styled(note.text.replace('\n', "  "), style(role)));
+    } else if let Some((note, _)) = model.note.as_ref().filter(|(note, _)| !note.bad) {
+        left.push(Span::styled(note.text.replace('\n', "  "), style(Role::Key)));
     } else {
         left.extend(state(model));
     }

@@ -15,6 +15,15 @@ fn failing(size: (u16, u16)) -> Session {
 }
 
 #[test]
+fn trouble_is_told_whole_above_a_status_line_that_goes_on() {
+    let mut session = failing((60, 20));
+    let text = "failed to run the editor \"/nowhere/vi\": No such file or directory (os error 2)\n  \
+        Set VISUAL or EDITOR to an editor that is here, or open exercises/00_setup.rs:41.";
+    session.send(Message::Failed(text.into()));
+    insta::assert_snapshot!(session.screen());
+}
+
+#[test]
 fn a_lesson_opens_at_60x20() {
     let mut session = Session::opened((60, 20));
     insta::assert_snapshot!(session.screen());
