@@ -1,6 +1,10 @@
 //! The screen's costs, of the release program in a real pseudo-terminal: time to the first frame with a
 //! warm cache, memory with lessons open, processor time while idle, and a thousand saves in ten seconds.
 //! Run with `cargo build --release && cargo bench --bench screen`. Nothing is asserted: it prints what it measured.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "idling and a steady pace of saves are what is measured"
+)]
 
 use std::error::Error;
 use std::fs;
