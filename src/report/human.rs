@@ -31,8 +31,8 @@ const DIM: &str = "2";
 #[must_use]
 pub fn check(report: &ModuleReport, name: &str, colour: Colour) -> String {
     let mut text = String::new();
-    for notice in &report.notices {
-        line(&mut text, &colour.paint(YELLOW, &self::notice(notice)));
+    for notice in notices(&report.notices) {
+        line(&mut text, &colour.paint(YELLOW, &notice));
     }
     for diagnostic in &report.diagnostics {
         text.push_str(&self::diagnostic(diagnostic, colour));
@@ -101,6 +101,25 @@ pub fn link(link: &RanLink) -> String {
     }
 }
 
+/// All notices, in words. Locked cells and lost ones, when they are many, share a sentence.
+#[must_use]
+pub fn notices(notices: &[Notice]) -> Vec<String> {
+    let (locked, rest): (Vec<_>, Vec<_>) =
+        notices.iter().partition(|notice| matches!(notice, Notice::LockedCellChanged { .. }));
+    let (gone, rest): (Vec<_>, Vec<_>) =
+        rest.into_iter().partition(|notice| matches!(notice, Notice::CellGone { .. }));
+    let told = |some: &[&Notice], all: &str| match some.len() {
+        0..=3 => some.iter().map(|one| notice(one)).collect(),
+        many => vec![format!("{many} {all}")],
+    };
+    let gone = told(
+        &gone,
+        "cells for your code are gone, or their marker lines are: undo that, or reset the exercise (a backup is kept).",
+    );
+    let locked = told(&locked, "locked cells were changed; their originals were used.");
+    gone.into_iter().chain(locked).chain(rest.into_iter().map(notice)).collect()
+}
+
 /// A notice as one sentence.
 #[must_use]
 pub fn notice(notice: &Notice) -> String {
@@ -109,6 +128,9 @@ pub fn notice(notice: &Notice) -> String {
             let place = line.map(|line| format!(" at line {line}")).unwrap_or_default();
             format!("The locked cell \"{grade_id}\"{place} was changed; its original was used.")
         }
+        Notice::CellGone { grade_id } => format!(
+            "The cell \"{grade_id}\" is gone, or its marker line is: undo that, or reset the exercise (a backup is kept)."
+        ),
         Notice::FellBack { module, at, reason } => format!(
             "The reference stands in for your {} here: {}",
             slug(*module),
@@ -350,6 +372,17 @@ impl Colour {
 mod tests {
     use super::*;
     use tinytorch::report::{Axis, Column, Origin, Point, Series, Target, Value};
+
+    #[test]
+    fn many_changed_cells_share_a_sentence() {
+        let locked = |id: &str| Notice::LockedCellChanged { grade_id: id.into(), line: None };
+        let gone = Notice::CellGone { grade_id: "sum".into() };
+        let few = notices(&[locked("a"), gone.clone()]);
+        assert!(few.len() == 2 && few[0].contains("\"sum\"") && few[1].contains("\"a\""));
+        let many = [locked("a"), locked("b"), locked("c"), gone, locked("d")];
+        assert_eq!(notices(&many)[1], "4 locked cells were changed; their originals were used.");
+        assert_eq!(notices(&many).len(), 2);
+    }
 
     #[test]
     fn a_table_lines_up_its_figures() {

@@ -199,6 +199,11 @@ pub enum Notice {
         /// Where it begins, if it is still there.
         line: Option<usize>,
     },
+    /// A cell for the learner's code is not in the file any more, or has lost its marker.
+    CellGone {
+        /// The cell's id.
+        grade_id: String,
+    },
     /// The learner's link could not be used; the reference stands in for it.
     FellBack {
         /// The link's module.

@@ -59,7 +59,16 @@ pub(super) fn snapshot(text: &str, reference: &str) -> Snapshot {
         maker.insert_all(&next);
     }
     maker.insert_all(&first);
+    maker.made.notices.splice(0..0, gone(&originals, &learners));
     maker.made
+}
+
+/// The learner's own cells that the file lacks: nobody can put back what was in them, so it is told.
+fn gone(originals: &[Cell<'_>], learners: &[Cell<'_>]) -> Vec<Notice> {
+    let has = |id: &String| learners.iter().any(|cell| cell.grade_id.as_ref() == Some(id));
+    let cells = originals.iter().filter(|cell| cell.kind == CellKind::Solution);
+    let ids = cells.filter_map(|cell| cell.grade_id.clone()).filter(|id| !has(id));
+    ids.map(|grade_id| Notice::CellGone { grade_id }).collect()
 }
 
 /// Makes what is compiled of a module that others stand on: its analyses and its `main`, which nobody

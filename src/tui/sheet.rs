@@ -1,10 +1,10 @@
 //! What is known of one module: its lesson, the learner's file and its cells, what runs found, what
 //! was shown of hints and answers. Plain values and questions about them. Not here: the screen.
 
-use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::{Block, Lesson};
+use crate::curriculum::{ModuleId, cells};
 use crate::report::{ModuleReport, Ran, RanLink};
-use crate::runner::event::{Diagnostic, TestResult, Verdict};
+use crate::runner::event::{Diagnostic, Notice, TestResult, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use tinytorch::report::Item;
 
@@ -210,6 +210,20 @@ impl Sheet {
         };
         let cell = self.cells.iter().find(holds)?;
         self.exercises().find(|(_, id)| *id == cell.id).map(|(piece, _)| piece)
+    }
+
+    /// Whether a line belongs to a locked cell in whose place the original was compiled.
+    #[must_use]
+    pub fn restored(&self, line: usize) -> bool {
+        let Exercise::Text(text) = &self.exercise else { return false };
+        let changed = |cell: &cells::Cell<'_>| {
+            self.report.notices.iter().any(|notice| match notice {
+                Notice::LockedCellChanged { line, .. } => *line == Some(cell.first_line),
+                _ => false,
+            })
+        };
+        let cells = cells::parse(text).into_iter();
+        cells.take_while(|cell| cell.first_line <= line).last().is_some_and(|cell| changed(&cell))
     }
 
     /// A line of the exercise, from 1.

@@ -103,6 +103,18 @@ fn a_test_that_lost_its_marker_is_not_the_one_that_counts() {
 }
 
 #[test]
+fn a_cell_of_the_learners_that_is_gone_or_lost_its_marker_is_told() {
+    let gone = || Notice::CellGone { grade_id: "sum".into() };
+    let marker = REFERENCE.lines().find(|line| line.contains("\"sum\"")).unwrap();
+    let unmarked = REFERENCE.replace(&format!("{marker}\n"), "");
+    // The code now belongs to the locked cell before it, and goes with that cell's change.
+    let line = line_of(&unmarked, "\"types\"");
+    assert_eq!(snapshot(&unmarked, REFERENCE).notices, [gone(), changed("types", Some(line))]);
+    let code = "pub fn sum(pair: &Pair) -> i32 {\n    pair.0 + pair.1\n}\n\n";
+    assert_eq!(snapshot(&unmarked.replace(code, ""), REFERENCE).notices, [gone()]);
+}
+
+#[test]
 fn a_deleted_given_cell_comes_back_in_its_place_and_one_without_its_marker_is_left_alone() {
     let text = REFERENCE.replace("pub struct Pair(pub i32, pub i32);\n\n", "");
     let marker = text.lines().find(|line| line.contains("\"types\"")).unwrap().to_owned();

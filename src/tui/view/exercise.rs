@@ -84,6 +84,8 @@ fn test(
         Verdict::NotStarted { .. } => {}
         Verdict::Failed { message, at } => {
             lines.extend(message_lines(message, width));
+            // A line of an older text may say something else by now.
+            let at = at.as_ref().filter(|_| !old);
             lines.extend(at.iter().flat_map(|at| source(sheet, at, width)));
         }
         other => lines.extend(say(&human::verdict(other).1, Role::Text, width)),
@@ -131,6 +133,10 @@ fn message_lines(message: &str, width: usize) -> Vec<Line<'static>> {
 
 /// The line of the exercise where a test gave up.
 fn source(sheet: &Sheet, at: &Place, width: usize) -> Vec<Line<'static>> {
+    if sheet.restored(at.line) {
+        let text = format!("  ! line {}: this test was changed; its original was used", at.line);
+        return say(&text, Role::Wait, width);
+    }
     let text = sheet.line(at.line).unwrap_or("").trim();
     let gutter = Span::styled(format!("  line {} │ ", at.line), style(Role::Dim));
     vec![clip(&[gutter, Span::raw(text.to_owned())], width)]

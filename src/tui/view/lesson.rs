@@ -44,11 +44,13 @@ pub fn banner(model: &Model, sheet: &Sheet, width: usize) -> Vec<Line<'static>> 
         let text = format!("! {runs}; {key} completes it again once it passes");
         news.extend(say(&text, Role::Wait, width));
     }
-    for notice in &sheet.report.notices {
-        news.extend(say(&format!("! {}", human::notice(notice)), Role::Wait, width));
+    // What was said of a text that cannot be read any more helps nobody.
+    let readable = !matches!(sheet.exercise, Exercise::Missing(_));
+    for notice in human::notices(&sheet.report.notices).iter().filter(|_| readable) {
+        news.extend(say(&format!("! {notice}"), Role::Wait, width));
     }
     let unplaced: Vec<_> =
-        sheet.report.errors().filter(|error| sheet.place(error).is_none()).collect();
+        sheet.report.errors().filter(|error| readable && sheet.place(error).is_none()).collect();
     for error in unplaced.iter().take(ERRORS) {
         news.extend(diagnostic::lines(error, &model.inks, width));
     }

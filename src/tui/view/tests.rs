@@ -1,6 +1,6 @@
 //! Whole screens as pictures, and every size.
 
-use crate::runner::event::{RunEvent, Verdict};
+use crate::runner::event::{Notice, RunEvent, Verdict};
 use crate::tui::fixture::{Session, TENSOR, failed, result, waits};
 use crate::tui::message::Message;
 use crate::tui::model::Look;
@@ -12,6 +12,31 @@ fn failing(size: (u16, u16)) -> Session {
     session.check([Verdict::Passed, failed(), waits()]);
     session.wait(10);
     session
+}
+
+#[test]
+fn a_changed_test_is_said_where_it_failed_instead_of_showing_what_did_not_run() {
+    let mut session = failing((90, 30));
+    assert!(session.screen().contains("line 22 │ assert_close"));
+    let grade_id = "test-tensor-add".to_owned();
+    let notice = Notice::LockedCellChanged { grade_id, line: Some(17) };
+    session.model.sheets.get_mut(&TENSOR).unwrap().report.notices.push(notice);
+    let screen = session.screen();
+    assert!(screen.contains("! line 22: this test was changed; its original was used"), "{screen}");
+    assert!(!screen.contains("assert_close"), "{screen}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_leaves_no_errors_of_its_old_text_above_the_lesson() {
+    let mut session = failing((90, 30));
+    session.send(Message::Saved(TENSOR));
+    session.refused(1);
+    session.press("g");
+    assert!(session.screen().contains("exercises/01_tensor.rs:1:"), "{}", session.screen());
+    session.send(Message::Gone(TENSOR));
+    let screen = session.screen();
+    assert!(screen.contains("the file is gone"), "{screen}");
+    assert!(!screen.contains("exercises/01_tensor.rs:1:"), "{screen}");
 }
 
 #[test]
