@@ -20,14 +20,20 @@ pub fn run(
     let modules = named(&arguments.modules)?;
     let lab = context.lab()?;
     let runner = context.runner()?;
+    let mut store = context.store(&lab)?;
     let mut all = true;
     for module in modules {
         let json = arguments.format == Format::Json;
+        let mut kept = Ok(());
         let completed = framework::complete(&runner, &lab, module, &context.cancel, &mut |step| {
+            if let Step::Checked { report, text } = &step {
+                kept = store.record_check(report, text);
+            }
             if !json {
                 tell(&step, out);
             }
         })?;
+        kept?;
         all &= completed == Completed::Yes;
         if json {
             out.line(json::to_line(&Ended { module: module.slug(), completed: &completed }));
@@ -56,7 +62,7 @@ fn tell(step: &Step, out: &mut Output) {
             out.line(format!("  {} is ready again ({took})", slug(*module)));
         }
         Step::Proving { module } => out.line(format!("  {} is checked on it", slug(*module))),
-        Step::Check(_) | Step::Swapped => {}
+        Step::Check(_) | Step::Checked { .. } | Step::Swapped => {}
     }
 }
 

@@ -19,6 +19,13 @@ use std::time::{Duration, Instant};
 pub enum Step {
     /// The check of the learner's file goes on.
     Check(RunEvent),
+    /// It is over.
+    Checked {
+        /// What it found.
+        report: Box<ModuleReport>,
+        /// The text that it is about.
+        text: String,
+    },
     /// A link is ready again: the next one is begun on it, or none is missing.
     Rebuilt {
         /// The link's module.
@@ -77,6 +84,7 @@ pub fn complete(
     if cancel.is_cancelled() {
         return Ok(Completed::Cancelled);
     }
+    steps(Step::Checked { report: Box::new(report.clone()), text: text.clone() });
     if report.outcome() != Outcome::Passed {
         return Ok(Completed::NotYet(Box::new(report)));
     }

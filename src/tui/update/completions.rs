@@ -7,7 +7,8 @@ use crate::failure::count;
 use crate::framework::{Completed, Step};
 use crate::report::figures::figure;
 use crate::report::{ModuleReport, Outcome};
-use crate::tui::message::{self, Effect};
+use crate::runner::event::RunKind;
+use crate::tui::message::{self, Effect, Fact};
 use crate::tui::model::{self, Cause, Completing, Engine, Exercise, Model, Note, Stage};
 
 /// Asks for the module on screen to be completed. Its tests decide, and they are run: what the screen
@@ -66,6 +67,9 @@ fn step(model: &mut Model, module: ModuleId, step: Step) -> Vec<Effect> {
     };
     match step {
         Step::Check(_) => {}
+        Step::Checked { report, text } => {
+            return vec![Effect::Remember(Fact::Run { kind: RunKind::Check, report, text })];
+        }
         Step::Rebuilt { module, took } => {
             known.stage = Stage::Rebuilding;
             known.rebuilt.push((module, took));
