@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 links.push(took);
                 ready = Instant::now();
             }
-            Step::Check(_) | Step::Proving { .. } | Step::Swapped => {}
+            Step::Check(_) | Step::Checked { .. } | Step::Proving { .. } | Step::Swapped => {}
         })?;
         assert_eq!(done, Completed::Yes);
         assert_eq!(links.len(), MODULES.len() - 1, "every link above the edit is made anew");
