@@ -136,6 +136,23 @@ fn any_size_from_60_by_20_works_and_a_smaller_one_says_so() {
     desk.line(&["? help", "q quit"]);
 }
 
+/// Typing and resizing at once: crossterm forgets a resize that comes together with keys.
+#[test]
+fn a_resize_while_keys_come_in_is_not_lost() {
+    let mut desk = Desk::open(&MODULES[0], (80, 24));
+    desk.line(&["? help"]);
+    for round in 0..40 {
+        let columns = if round % 2 == 0 { 100 } else { 80 };
+        desk.terminal.send(&"j".repeat(300));
+        desk.terminal.resize((columns, 24));
+        desk.terminal.send(&"k".repeat(300));
+        // The last word of the first line ends where the screen does.
+        let wide = |line: &str| line.trim_end().chars().count() + 1 == usize::from(columns);
+        let title = |screen: &str| screen.lines().next().is_some_and(wide);
+        desk.terminal.wait_for(&format!("{columns} columns in round {round}"), title);
+    }
+}
+
 /// What the terminal was told to leave: the alternate screen, mouse reports, a hidden cursor.
 const LEFT: [&str; 3] = ["\x1b[?1049l", "\x1b[?1000l", "\x1b[?25h"];
 const TAKEN: [&str; 3] = ["\x1b[?1049h", "\x1b[?1000h", "\x1b[?25l"];

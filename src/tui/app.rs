@@ -14,7 +14,7 @@ use crate::framework::Engine;
 use crate::lab::Lab;
 use crate::watch::{self, Change};
 use crossterm::event::{self, Event, KeyEventKind, MouseButton, MouseEventKind};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::Signals;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -187,11 +187,10 @@ fn read_input(messages: Sender<Message>) -> io::Result<Sender<()>> {
 }
 
 /// What an event of the terminal means, if anything. Pasted text means nothing: it would be read as
-/// keys.
+/// keys. Another size comes as a signal: of one that comes together with keys crossterm says nothing.
 fn input(event: &Event) -> Option<Message> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => Some(Message::Key(*key)),
-        Event::Resize(width, height) => Some(Message::Resized(*width, *height)),
         Event::Mouse(mouse) => {
             let (column, row) = (mouse.column, mouse.row);
             match mouse.kind {
@@ -207,10 +206,18 @@ fn input(event: &Event) -> Option<Message> {
 
 /// Turns signals into messages.
 fn listen(messages: Sender<Message>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT, SIGTSTP])?;
+    let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT, SIGTSTP, SIGWINCH])?;
     let listen = move || {
         for signal in signals.forever() {
-            let message = if signal == SIGTSTP { Message::Stopped } else { Message::Ended };
+            let message = match signal {
+                SIGTSTP => Message::Stopped,
+                SIGWINCH => match crossterm::terminal::size() {
+                    Ok((width, height)) => Message::Resized(width, height),
+                    // Whatever happened to the terminal is told by who draws on it.
+                    Err(_) => continue,
+                },
+                _ => Message::Ended,
+            };
             if messages.send(message).is_err() {
                 return;
             }
