@@ -68,7 +68,7 @@ fn figure(values: &[f64]) -> Vec<Item> {
             x: Axis::linear("x", ""),
             y: Axis::linear("y", ""),
             series: surface,
-            origin: Origin::Measured,
+            origin: Origin::Computed("0.2 x^2 + 5 y^2; the path is the engine's".into()),
         }),
         Item::Chart(Chart {
             title: "Loss at each step".into(),

@@ -104,7 +104,8 @@ fn swapped_in(module: &Module, text: &str) -> String {
 #[must_use]
 pub fn edited_since(lab: &Lab, module: &Module, text: &str) -> bool {
     let link = std::fs::read_to_string(lab.mine(module));
-    link.is_ok_and(|link| link != swapped_in(module, text))
+    // Both with today's locked cells: those of the link may be an earlier tutor's.
+    link.is_ok_and(|link| swapped_in(module, &link) != swapped_in(module, text))
 }
 
 #[cfg(test)]
@@ -128,5 +129,20 @@ mod tests {
         assert_eq!(owners[&ModuleId(2)], Owner::StandsIn { reason });
         lab.complete(&MODULES[2], "better").unwrap();
         assert!(links(&lab, Engine::Mine).unwrap().0.contains_key(&ModuleId(2)), "a new chance");
+    }
+
+    #[test]
+    fn a_module_is_edited_where_the_learner_writes_and_nowhere_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let lab = create(&folder.path().join("lab"), Filled::Solutions).unwrap();
+        let (module, text) = (&MODULES[1], MODULES[1].reference());
+        assert!(!edited_since(&lab, module, text), "it is not completed");
+        // An earlier tutor's link: its locked cells say something else.
+        let earlier = text.replacen("Runs every analysis", "Runs each analysis", 1);
+        assert_ne!(earlier, text);
+        lab.complete(module, &earlier).unwrap();
+        assert!(!edited_since(&lab, module, text));
+        let edited = text.replacen("// BEGIN SOLUTION\n", "// BEGIN SOLUTION\n// new\n", 1);
+        assert!(edited_since(&lab, module, &edited));
     }
 }
