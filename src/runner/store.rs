@@ -82,16 +82,18 @@ impl Store {
             if let Some(parent) = folder.parent() {
                 fs::create_dir_all(parent)?;
             }
-            if folder.exists() {
+            let rename = || match fs::rename(filled, &folder) {
+                // Another process put the same there in the meantime, and may be using it by now.
+                Err(_) if is_whole(&folder, true) => Ok(()),
+                result => result,
+            };
+            // A rename takes the place of nothing that holds files: only what is damaged is in the way.
+            rename().or_else(|_| {
                 let aside = private(&self.root)?;
                 // It may have been set aside by another process; then the last rename decides.
                 let _ = fs::rename(&folder, aside.path().join("folder"));
-            }
-            match fs::rename(filled, &folder) {
-                // Another process put the same there in the meantime.
-                Err(_) if is_whole(&folder, true) => Ok(()),
-                result => result,
-            }
+                rename()
+            })
         };
         put().map_err(|error| Failure::io("write to the cache", &folder, &error))?;
         self.known().insert(folder.clone());
@@ -193,6 +195,29 @@ mod tests {
         assert_eq!(store.get("links/k"), Some(put.clone()));
         assert_eq!(store.put(filled(&store).path(), "links/k").unwrap(), put, "twice is once");
         assert_eq!(fs::read_to_string(put.join("a.rlib")).unwrap(), "four");
+    }
+
+    #[test]
+    fn what_one_put_stays_while_others_put_the_same() {
+        let (_root, store) = store();
+        let gone = std::sync::atomic::AtomicUsize::new(0);
+        for round in 0..20 {
+            let name = format!("links/{round}");
+            let barrier = std::sync::Barrier::new(8);
+            std::thread::scope(|scope| {
+                for _ in 0..8 {
+                    scope.spawn(|| {
+                        let made = filled(&store);
+                        fs::write(made.path().join("b.rlib"), vec![7; 1 << 20]).unwrap();
+                        barrier.wait();
+                        let file = store.put(made.path(), &name).unwrap().join("a.rlib");
+                        let seen = (0..500).all(|_| file.exists());
+                        gone.fetch_add(usize::from(!seen), std::sync::atomic::Ordering::Relaxed);
+                    });
+                }
+            });
+        }
+        assert_eq!(gone.into_inner(), 0);
     }
 
     #[test]
