@@ -11,6 +11,7 @@ use super::event::{Diagnostic, Level};
 use super::snapshot::link;
 use crate::curriculum::ModuleId;
 use crate::failure::Failure;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -156,8 +157,15 @@ impl<'a> Link<'a> {
         flags: &[&str],
         interface: &mut dyn FnMut(),
     ) -> Result<(), Miss> {
-        let mut all = vec!["--crate-name".into(), krate.into(), "--cap-lints=allow".into()];
+        let mut all: Vec<OsString> =
+            vec!["--crate-name".into(), krate.into(), "--cap-lints=allow".into()];
         all.push(format!("-Cmetadata={}", self.key).into());
+        // What is compiled is the same wherever it is compiled: links of two tutors, or one that was
+        // made again after damage, fit those above and below.
+        let mut remap = OsString::from("--remap-path-prefix=");
+        remap.push(folder);
+        remap.push("=/tinytorch");
+        all.push(remap);
         all.extend(flags.iter().map(Into::into));
         let Chain { toolchain, limit, cancel, .. } = self.chain;
         let build =

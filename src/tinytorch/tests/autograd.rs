@@ -320,7 +320,7 @@ proptest! {
     /// Random programs: operations in random order over two inputs, checked as a whole.
     #[test]
     fn random_programs_agree_with_central_differences(
-        steps in prop::collection::vec((0_u8..8, any::<bool>()), 1..8),
+        steps in prop::collection::vec((0_u8..8, any::<bool>()), 1..6),
         seed in 0_u64..1000,
     ) {
         let program = |inputs: &[Tensor]| {
@@ -336,8 +336,9 @@ proptest! {
                     6 => a.sum_axis(0, true) * 0.5 + &b,
                     _ => a.reshape(&[3, 2]).t().reshape(&[2, 3]) + &b,
                 };
-                // Bounded, so that no program leaves the range where f32 differences mean something.
-                a = Tanh.forward(&next);
+                // Bounded, so that no program leaves the range where f32 differences mean something; and
+                // flat, because central differences are off by step^2 / 6 times the third derivative.
+                a = Tanh.forward(&(next * 0.5));
                 if *swap {
                     std::mem::swap(&mut a, &mut b);
                 }
