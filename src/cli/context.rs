@@ -80,8 +80,6 @@ impl Context {
     /// When it cannot be opened.
     #[expect(clippy::print_stderr, reason = "a warning beside the output of a command")]
     pub fn store(&self, lab: &Lab) -> Result<Store, Failure> {
-        std::fs::create_dir_all(lab.own())
-            .map_err(|error| Failure::io("make the folder", &lab.own(), &error))?;
         let (store, set_aside) = Store::open(&lab.store())?;
         if let Some(aside) = set_aside {
             eprintln!(

@@ -90,11 +90,16 @@ enum Trouble {
 }
 
 impl Store {
-    /// Opens the store at `path`, or makes one.
+    /// Opens the store at `path`, or makes one, with the folder that it lies in.
     ///
     /// # Errors
     /// When the folder cannot be written, or the store was made by a newer version.
     pub fn open(path: &Path) -> Result<(Self, Option<SetAside>), Failure> {
+        // A fresh clone has no such folder yet.
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| Failure::io("make the folder", folder, &error))?;
+        }
         // Of two tutors that find the damage one sets it aside, and the other finds a new store.
         let door = Door::open(path)?;
         let damage = match Self::try_open(path, &door) {

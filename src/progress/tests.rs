@@ -59,6 +59,15 @@ fn a_check_is_remembered_with_the_text_it_was_of() {
 }
 
 #[test]
+fn a_fresh_clone_has_no_folder_for_the_store_yet() {
+    let lab = Lab::new();
+    let path = lab.0.path().join(".tinytorch/progress.db");
+    Store::open(&path).unwrap().0.set("module", "01_tensor").unwrap();
+    let store = Store::open(&path).unwrap().0;
+    assert_eq!(store.get("module").unwrap().as_deref(), Some("01_tensor"));
+}
+
+#[test]
 fn measurements_choices_hints_and_answers_come_back() {
     let lab = Lab::new();
     let mut store = lab.open();

@@ -134,3 +134,23 @@ fn of_two_links_only_the_guilty_one_gives_way() {
     let [result] = results(&events)[..] else { panic!("{events:#?}") };
     assert_eq!((&result.verdict, result.output.text.as_str()), (&Verdict::Passed, "my beta\n"));
 }
+
+#[test]
+fn a_link_that_is_made_again_after_damage_fits_the_one_above_it() {
+    let text = with_body("x + x /* to be damaged */");
+    let milestone = "pub fn milestone(out: &mut tinytorch::report::Reporter) {\n    \
+                     out.insight(tinytorch::beta::four_times(1).to_string());\n}\n";
+    let request =
+        Request { links: with_alpha(&text), ..request(BETA, RunKind::Milestone, milestone) };
+    let well = |events: Vec<RunEvent>| built(&events) && notices(&events).is_empty();
+    assert!(well(events(&runner(), &request)));
+
+    let links = std::fs::read_dir(cache().join("links")).unwrap().map(|link| link.unwrap().path());
+    let is_alpha = |link: &PathBuf| {
+        let source = std::fs::read_to_string(link.join("00_alpha.rs"));
+        source.is_ok_and(|source| source.contains("to be damaged"))
+    };
+    let alpha = links.into_iter().find(is_alpha).unwrap();
+    std::fs::remove_file(alpha.join("libtt_alpha.rlib")).unwrap();
+    assert!(well(events(&runner(), &request)), "made again elsewhere, it is the same");
+}
