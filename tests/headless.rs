@@ -1,6 +1,7 @@
 //! The commands as a person or a grader meets them: the real binary, its output, its exit code.
 #![expect(clippy::unwrap_used, reason = "helpers of tests; a panic there is the verdict")]
 
+use quick_xml::events::Event;
 use serde_json::Value;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -130,13 +131,26 @@ fn checks_are_read_by_programs() {
     let output = desk.at_lab(&["check", "00", "--format", "junit"]);
     let text = out(&output);
     assert_eq!(code(&output), 1);
-    let document = quick_junit::Report::deserialize_from_str(&text).unwrap();
     let expected = checks[0]["expected"].as_u64().unwrap() as usize;
-    assert_eq!((document.tests, document.failures), (expected, expected), "{text}");
+    assert_eq!(elements(&text, b"testcase"), expected, "{text}");
+    assert_eq!(elements(&text, b"failure"), expected, "{text}");
+}
+
+/// How many elements of that name a well-formed document has.
+fn elements(document: &str, name: &[u8]) -> usize {
+    let mut reader = quick_xml::Reader::from_str(document);
+    let mut found = 0;
+    loop {
+        match reader.read_event().unwrap() {
+            Event::Start(tag) | Event::Empty(tag) if tag.name().as_ref() == name => found += 1,
+            Event::Eof => return found,
+            _ => {}
+        }
+    }
 }
 
 #[test]
-fn an_analysis_measures_anew_each_time() {
+fn an_analysis_measures_each_time() {
     let desk = Desk::new();
     let measure = || {
         let output = desk.run(&["analyze", "01", "--solution", "--format", "json"]);
