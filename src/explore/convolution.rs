@@ -64,17 +64,17 @@ impl Stack {
     /// engine's gradient of a stack whose weights are all 1.
     fn ways(&self, stages: &[Stage]) -> Vec<f32> {
         let last = stages[stages.len() - 1].side;
-        let mut seed = vec![0.0; last * last];
-        seed[last / 2 * last + last / 2] = 1.0;
+        let mut grad_output = vec![0.0; last * last];
+        grad_output[last / 2 * last + last / 2] = 1.0;
         let window = Window::new(self.window).stride(self.stride).padding(self.padding);
         let kernel = vec![1.0; self.window * self.window];
         for stage in stages.iter().rev().skip(1) {
             let Some(grid) = Grid::new(stage.side, window) else { break };
             let mut gradient = vec![0.0; grid.padded.area()];
-            grid.input_gradient(&seed, &kernel, &mut gradient);
-            seed = grid.crop(&gradient);
+            grid.input_gradient(&grad_output, &kernel, &mut gradient);
+            grad_output = grid.crop(&gradient);
         }
-        seed
+        grad_output
     }
 }
 

@@ -47,7 +47,7 @@ use tinytorch::testing::{memory, time};
 // %% nbgrader={"grade": false, "grade_id": "autograd-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// What a rule sends back: one gradient for each input, in that input's shape, or `None` for an
 /// input that is not tracked.
-pub type Shares = Vec<Option<Tensor>>;
+pub type InputGradients = Vec<Option<Tensor>>;
 
 /// How far [`numeric_gradient`] steps to each side: 2^-7, exact in binary. An `f32` holds 7 digits,
 /// so a smaller step loses the difference in rounding (about `6e-8 / step`), and a larger one feels
@@ -55,7 +55,7 @@ pub type Shares = Vec<Option<Tensor>>;
 pub const STEP: f32 = 1.0 / 128.0;
 
 /// Runs `compute` only for an input that wants a gradient: a batch of data wants none.
-pub fn share(input: &Tensor, compute: impl FnOnce() -> Tensor) -> Option<Tensor> {
+pub fn grad_for(input: &Tensor, compute: impl FnOnce() -> Tensor) -> Option<Tensor> {
     input.is_tracked().then(compute)
 }
 
@@ -206,33 +206,33 @@ fn test_unit_reduce_to_shape() {
 // %% [markdown] nbgrader={"grade": false, "grade_id": "autograd-rules", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // ## One rule for each operation
 //
-// A rule gets `seed`, the gradient of the loss for the operation's output, and the inputs. It
-// returns each input's share. Write each share inside `share(&inputs[i], || ...)`, which skips the
+// A rule gets `grad_output`, the gradient of the loss for the operation's output, and the inputs. It
+// returns each input's gradient. Write each gradient inside `grad_for(&inputs[i], || ...)`, which skips the
 // work for inputs that are not tracked.
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-add", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// The rule of `a + b` (`sign` is 1) and `a - b` (`sign` is -1).
 ///
-/// TODO: Return the shares of `a` and `b`.
+/// TODO: Return the gradients of `a` and `b`.
 ///
 /// APPROACH:
-/// 1. A step of 1 in `a` moves the sum by 1: `a` gets the seed as it is.
-/// 2. A step of 1 in `b` moves it by `sign`: `b` gets the seed or `-seed`.
-/// 3. Either may have been broadcast: reduce each share to its input's shape.
+/// 1. A step of 1 in `a` moves the sum by 1: `a` gets the upstream gradient as it is.
+/// 2. A step of 1 in `b` moves it by `sign`: `b` gets the upstream gradient or `-grad_output`.
+/// 3. Either may have been broadcast: reduce each gradient to its input's shape.
 ///
-/// EXAMPLE: `a` (2, 3), `b` (3), seed of ones: `a` gets ones, `b` gets `[2, 2, 2]` from `+`, `[-2, -2, -2]`
+/// EXAMPLE: `a` (2, 3), `b` (3), upstream gradient of ones: `a` gets ones, `b` gets `[2, 2, 2]` from `+`, `[-2, -2, -2]`
 /// from `-`.
 ///
 /// HINTS:
 /// - Reduce first, then turn the sign: there are fewer numbers to turn.
-/// - The result is `vec![share(&inputs[0], || ...), share(&inputs[1], || ...)]`.
+/// - The result is `vec![grad_for(&inputs[0], || ...), grad_for(&inputs[1], || ...)]`.
 #[must_use]
-pub fn add_rule(seed: &Tensor, inputs: &[Tensor], sign: f32) -> Shares {
+pub fn add_rule(grad_output: &Tensor, inputs: &[Tensor], sign: f32) -> InputGradients {
     // BEGIN SOLUTION
     vec![
-        share(&inputs[0], || reduce_to_shape(seed, inputs[0].shape())),
-        share(&inputs[1], || {
-            let reduced = reduce_to_shape(seed, inputs[1].shape());
+        grad_for(&inputs[0], || reduce_to_shape(grad_output, inputs[0].shape())),
+        grad_for(&inputs[1], || {
+            let reduced = reduce_to_shape(grad_output, inputs[1].shape());
             if sign == 1.0 { reduced } else { -reduced }
         }),
     ]
@@ -240,101 +240,101 @@ pub fn add_rule(seed: &Tensor, inputs: &[Tensor], sign: f32) -> Shares {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-add", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Sums pass the seed on, differences turn its sign, and data gets nothing.
+/// 🔬 Sums pass the upstream gradient on, differences turn its sign, and data gets nothing.
 #[test]
 fn test_unit_add_rule() {
     let a = Tensor::zeros(&[2, 3]).tracked();
     let b = Tensor::zeros(&[3]).tracked();
-    let seed = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3]);
+    let grad_output = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3]);
 
-    let shares = add_rule(&seed, &[a.clone(), b.clone()], 1.0);
-    assert_eq!(shares[0].as_ref().unwrap().to_vec(), seed.to_vec());
-    assert_eq!(shares[1].as_ref().unwrap().shape(), [3]);
-    assert_eq!(shares[1].as_ref().unwrap().to_vec(), [5.0, 7.0, 9.0]);
+    let grads = add_rule(&grad_output, &[a.clone(), b.clone()], 1.0);
+    assert_eq!(grads[0].as_ref().unwrap().to_vec(), grad_output.to_vec());
+    assert_eq!(grads[1].as_ref().unwrap().shape(), [3]);
+    assert_eq!(grads[1].as_ref().unwrap().to_vec(), [5.0, 7.0, 9.0]);
 
-    let shares = add_rule(&seed, &[b, a], -1.0);
-    assert_eq!(shares[0].as_ref().unwrap().to_vec(), [5.0, 7.0, 9.0]);
-    assert_eq!(shares[1].as_ref().unwrap().to_vec(), [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0]);
+    let grads = add_rule(&grad_output, &[b, a], -1.0);
+    assert_eq!(grads[0].as_ref().unwrap().to_vec(), [5.0, 7.0, 9.0]);
+    assert_eq!(grads[1].as_ref().unwrap().to_vec(), [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0]);
 
     let data = Tensor::zeros(&[2, 3]);
-    let shares = add_rule(&seed, &[data.clone(), data.tracked()], 1.0);
-    assert!(shares[0].is_none() && shares[1].is_some());
+    let grads = add_rule(&grad_output, &[data.clone(), data.tracked()], 1.0);
+    assert!(grads[0].is_none() && grads[1].is_some());
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-mul", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// The rule of `a * b`, element by element.
 ///
-/// TODO: Return the shares of `a` and `b`.
+/// TODO: Return the gradients of `a` and `b`.
 ///
 /// APPROACH:
-/// 1. A step of 1 in `a` moves the product by `b`, so `a` gets `seed * b`.
+/// 1. A step of 1 in `a` moves the product by `b`, so `a` gets `grad_output * b`.
 /// 2. And the other way round.
 /// 3. Reduce each to its input's shape.
 ///
-/// EXAMPLE: `a = [2]`, `b = [5]`, `seed = [10]`: `a` gets `[50]`, `b` gets `[20]`.
+/// EXAMPLE: `a = [2]`, `b = [5]`, `grad_output = [10]`: `a` gets `[50]`, `b` gets `[20]`.
 ///
 /// HINTS:
-/// - `seed * &inputs[1]` already has the broadcast shape: reduce after multiplying.
+/// - `grad_output * &inputs[1]` already has the broadcast shape: reduce after multiplying.
 #[must_use]
-pub fn mul_rule(seed: &Tensor, inputs: &[Tensor]) -> Shares {
+pub fn mul_rule(grad_output: &Tensor, inputs: &[Tensor]) -> InputGradients {
     // BEGIN SOLUTION
     let (a, b) = (&inputs[0], &inputs[1]);
     vec![
-        share(a, || reduce_to_shape(&(seed * b), a.shape())),
-        share(b, || reduce_to_shape(&(seed * a), b.shape())),
+        grad_for(a, || reduce_to_shape(&(grad_output * b), a.shape())),
+        grad_for(b, || reduce_to_shape(&(grad_output * a), b.shape())),
     ]
     // END SOLUTION
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-mul", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Each factor's share is the seed times the other factor.
+/// 🔬 Each factor's gradient is the upstream gradient times the other factor.
 #[test]
 fn test_unit_mul_rule() {
     use tinytorch::testing::assert_close;
     let one = |value: f32| Tensor::new(&[value], &[1]);
-    let shares = mul_rule(&one(10.0), &[one(2.0).tracked(), one(5.0).tracked()]);
-    assert_eq!(shares[0].as_ref().unwrap().to_vec(), [50.0]);
-    assert_eq!(shares[1].as_ref().unwrap().to_vec(), [20.0]);
+    let grads = mul_rule(&one(10.0), &[one(2.0).tracked(), one(5.0).tracked()]);
+    assert_eq!(grads[0].as_ref().unwrap().to_vec(), [50.0]);
+    assert_eq!(grads[1].as_ref().unwrap().to_vec(), [20.0]);
 
     let mut rng = Rng::seeded(1);
     let a = Tensor::randn(&[4, 1, 3], &mut rng);
     let b = Tensor::randn(&[2, 1], &mut rng);
-    let seed = Tensor::randn(&[4, 2, 3], &mut rng);
-    let shares = mul_rule(&seed, &[a.clone().tracked(), b.clone().tracked()]);
-    let (for_a, for_b) = (shares[0].as_ref().unwrap(), shares[1].as_ref().unwrap());
+    let grad_output = Tensor::randn(&[4, 2, 3], &mut rng);
+    let grads = mul_rule(&grad_output, &[a.clone().tracked(), b.clone().tracked()]);
+    let (for_a, for_b) = (grads[0].as_ref().unwrap(), grads[1].as_ref().unwrap());
     assert_eq!((for_a.shape(), for_b.shape()), (a.shape(), b.shape()));
-    let measured = numeric_gradient(|a| a * &b, &a, &seed);
+    let measured = numeric_gradient(|a| a * &b, &a, &grad_output);
     assert_close(&for_a.to_vec(), &measured.to_vec(), 1e-3);
-    let measured = numeric_gradient(|b| &a * b, &b, &seed);
+    let measured = numeric_gradient(|b| &a * b, &b, &grad_output);
     assert_close(&for_b.to_vec(), &measured.to_vec(), 1e-3);
 
-    let shares = mul_rule(&seed, &[a.clone(), b.clone().tracked()]);
-    assert!(shares[0].is_none() && shares[1].is_some(), "only what is tracked gets a share");
-    let shares = mul_rule(&seed, &[a.tracked(), b]);
-    assert!(shares[0].is_some() && shares[1].is_none(), "only what is tracked gets a share");
+    let grads = mul_rule(&grad_output, &[a.clone(), b.clone().tracked()]);
+    assert!(grads[0].is_none() && grads[1].is_some(), "only what is tracked gets a gradient");
+    let grads = mul_rule(&grad_output, &[a.tracked(), b]);
+    assert!(grads[0].is_some() && grads[1].is_none(), "only what is tracked gets a gradient");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-div", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// The rule of `a / b`, element by element.
 ///
-/// TODO: Return the shares of `a` and `b`.
+/// TODO: Return the gradients of `a` and `b`.
 ///
 /// APPROACH:
-/// 1. `a / b` grows by `1 / b` for a step of 1 in `a`: `a` gets `seed / b`.
-/// 2. The slope for `b` is `-a / b^2`, and that is `-output / b`: `b` gets `-seed * output / b`.
+/// 1. `a / b` grows by `1 / b` for a step of 1 in `a`: `a` gets `grad_output / b`.
+/// 2. The slope for `b` is `-a / b^2`, and that is `-output / b`: `b` gets `-grad_output * output / b`.
 /// 3. Reduce each to its input's shape.
 ///
-/// EXAMPLE: `a = [6]`, `b = [2]`, `seed = [1]`: `a` gets `[0.5]`, `b` gets `[-1.5]`.
+/// EXAMPLE: `a = [6]`, `b = [2]`, `grad_output = [1]`: `a` gets `[0.5]`, `b` gets `[-1.5]`.
 ///
 /// HINTS:
 /// - Do not compute `b * b`: for `b = 1e20` it is infinite in `f32`, and `output / b` is not.
 #[must_use]
-pub fn div_rule(seed: &Tensor, inputs: &[Tensor], output: &Tensor) -> Shares {
+pub fn div_rule(grad_output: &Tensor, inputs: &[Tensor], output: &Tensor) -> InputGradients {
     // BEGIN SOLUTION
     let (a, b) = (&inputs[0], &inputs[1]);
     vec![
-        share(a, || reduce_to_shape(&(seed / b), a.shape())),
-        share(b, || reduce_to_shape(&-(seed * output / b), b.shape())),
+        grad_for(a, || reduce_to_shape(&(grad_output / b), a.shape())),
+        grad_for(b, || reduce_to_shape(&-(grad_output * output / b), b.shape())),
     ]
     // END SOLUTION
 }
@@ -347,45 +347,45 @@ fn test_unit_div_rule() {
     let mut rng = Rng::seeded(2);
     let a = Tensor::randn(&[3], &mut rng);
     let b = Tensor::rand(&[2, 3], &mut rng) + 1.0;
-    let seed = Tensor::randn(&[2, 3], &mut rng);
+    let grad_output = Tensor::randn(&[2, 3], &mut rng);
     for (a, b) in [(&a, &b), (&b, &(&a.mul(&a) + 1.0))] {
-        let shares = div_rule(&seed, &[a.clone().tracked(), b.clone().tracked()], &(a / b));
-        let (for_a, for_b) = (shares[0].as_ref().unwrap(), shares[1].as_ref().unwrap());
+        let grads = div_rule(&grad_output, &[a.clone().tracked(), b.clone().tracked()], &(a / b));
+        let (for_a, for_b) = (grads[0].as_ref().unwrap(), grads[1].as_ref().unwrap());
         assert_eq!((for_a.shape(), for_b.shape()), (a.shape(), b.shape()));
-        let measured = numeric_gradient(|a| a / b, a, &seed);
+        let measured = numeric_gradient(|a| a / b, a, &grad_output);
         assert_close(&for_a.to_vec(), &measured.to_vec(), 1e-3);
-        let measured = numeric_gradient(|b| a / b, b, &seed);
+        let measured = numeric_gradient(|b| a / b, b, &grad_output);
         assert_close(&for_b.to_vec(), &measured.to_vec(), 1e-3);
 
-        let shares = div_rule(&seed, &[a.clone(), b.clone()], &(a / b));
-        assert!(shares.iter().all(Option::is_none), "what is not tracked gets no share");
+        let grads = div_rule(&grad_output, &[a.clone(), b.clone()], &(a / b));
+        assert!(grads.iter().all(Option::is_none), "what is not tracked gets no gradient");
     }
-    // b * b would be infinite in f32, and the share 0.
+    // b * b would be infinite in f32, and the gradient 0.
     let (a, b) = (Tensor::scalar(1e30), Tensor::scalar(1e20));
-    let shares = div_rule(&Tensor::scalar(1e10), &[a.clone(), b.clone().tracked()], &(&a / &b));
-    assert_close(&[shares[1].as_ref().unwrap().item()], &[-1.0], 1e-5);
+    let grads = div_rule(&Tensor::scalar(1e10), &[a.clone(), b.clone().tracked()], &(&a / &b));
+    assert_close(&[grads[1].as_ref().unwrap().item()], &[-1.0], 1e-5);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-matmul", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// The rule of `a.matmul(b)` for (.., n, k) and (.., k, m), with a seed of shape (.., n, m). (A vector
+/// The rule of `a.matmul(b)` for (.., n, k) and (.., k, m), with an upstream gradient of shape (.., n, m). (A vector
 /// is reshaped to a matrix before it gets here.)
 ///
 /// TODO: find the two matrix products that give each side its gradient.
 ///
 /// APPROACH:
-/// 1. Shapes decide: `a` needs (n, k), and from (n, m) and (k, m) only `seed @ b^T` gives it.
-/// 2. `b` needs (k, m): `a^T @ seed`.
-/// 3. Leading axes may have been broadcast: reduce each share to its input's shape.
+/// 1. Shapes decide: `a` needs (n, k), and from (n, m) and (k, m) only `grad_output @ b^T` gives it.
+/// 2. `b` needs (k, m): `a^T @ grad_output`.
+/// 3. Leading axes may have been broadcast: reduce each gradient to its input's shape.
 ///
-/// EXAMPLE: `a = [[1, 2]]`, `b = [[3], [4]]`, `seed = [[1]]`: `a` gets `[[3, 4]]`, `b` gets
+/// EXAMPLE: `a = [[1, 2]]`, `b = [[3], [4]]`, `grad_output = [[1]]`: `a` gets `[[3, 4]]`, `b` gets
 /// `[[1], [2]]`.
 ///
 /// HINTS:
 /// - `t()` swaps the last two axes and copies nothing.
 /// - `tall` is given: where every matrix of a stack met the same `b`, it lays them on top of each
-///   other, so that one product adds up what they send to `b`. Use `tall(a)` and `tall(seed)` there.
+///   other, so that one product adds up what they send to `b`. Use `tall(a)` and `tall(grad_output)` there.
 #[must_use]
-pub fn matmul_rule(seed: &Tensor, inputs: &[Tensor]) -> Shares {
+pub fn matmul_rule(grad_output: &Tensor, inputs: &[Tensor]) -> InputGradients {
     let (a, b) = (&inputs[0], &inputs[1]);
     let tall = |x: &Tensor| match x.shape() {
         [_, _, .., columns] if b.ndim() == 2 => x.reshape(&[-1, *columns as isize]),
@@ -393,8 +393,8 @@ pub fn matmul_rule(seed: &Tensor, inputs: &[Tensor]) -> Shares {
     };
     // BEGIN SOLUTION
     vec![
-        share(a, || reduce_to_shape(&seed.matmul(&b.t()), a.shape())),
-        share(b, || reduce_to_shape(&tall(a).t().matmul(&tall(seed)), b.shape())),
+        grad_for(a, || reduce_to_shape(&grad_output.matmul(&b.t()), a.shape())),
+        grad_for(b, || reduce_to_shape(&tall(a).t().matmul(&tall(grad_output)), b.shape())),
     ]
     // END SOLUTION
 }
@@ -405,9 +405,9 @@ pub fn matmul_rule(seed: &Tensor, inputs: &[Tensor]) -> Shares {
 fn test_unit_matmul_rule() {
     use tinytorch::testing::assert_close;
     let (a, b) = (Tensor::new(&[1.0, 2.0], &[1, 2]), Tensor::new(&[3.0, 4.0], &[2, 1]));
-    let shares = matmul_rule(&Tensor::ones(&[1, 1]), &[a.tracked(), b.tracked()]);
-    assert_eq!(shares[0].as_ref().unwrap().to_vec(), [3.0, 4.0]);
-    assert_eq!(shares[1].as_ref().unwrap().to_vec(), [1.0, 2.0]);
+    let grads = matmul_rule(&Tensor::ones(&[1, 1]), &[a.tracked(), b.tracked()]);
+    assert_eq!(grads[0].as_ref().unwrap().to_vec(), [3.0, 4.0]);
+    assert_eq!(grads[1].as_ref().unwrap().to_vec(), [1.0, 2.0]);
 
     let mut rng = Rng::seeded(3);
     for (a, b) in [
@@ -419,48 +419,48 @@ fn test_unit_matmul_rule() {
         (&[2, 1, 2, 3], &[5, 3, 4]),
     ] {
         let (a, b) = (Tensor::randn(a, &mut rng), Tensor::randn(b, &mut rng));
-        let seed = Tensor::randn(a.matmul(&b).shape(), &mut rng);
-        let shares = matmul_rule(&seed, &[a.clone().tracked(), b.clone().tracked()]);
-        let (for_a, for_b) = (shares[0].as_ref().unwrap(), shares[1].as_ref().unwrap());
+        let grad_output = Tensor::randn(a.matmul(&b).shape(), &mut rng);
+        let grads = matmul_rule(&grad_output, &[a.clone().tracked(), b.clone().tracked()]);
+        let (for_a, for_b) = (grads[0].as_ref().unwrap(), grads[1].as_ref().unwrap());
         assert_eq!((for_a.shape(), for_b.shape()), (a.shape(), b.shape()));
-        let measured = numeric_gradient(|a| a.matmul(&b), &a, &seed);
+        let measured = numeric_gradient(|a| a.matmul(&b), &a, &grad_output);
         assert_close(&for_a.to_vec(), &measured.to_vec(), 2e-3);
-        let measured = numeric_gradient(|b| a.matmul(b), &b, &seed);
+        let measured = numeric_gradient(|b| a.matmul(b), &b, &grad_output);
         assert_close(&for_b.to_vec(), &measured.to_vec(), 2e-3);
-        let shares = matmul_rule(&seed, &[a, b]);
-        assert!(shares.iter().all(Option::is_none), "what is not tracked gets no share");
+        let grads = matmul_rule(&grad_output, &[a, b]);
+        assert!(grads.iter().all(Option::is_none), "what is not tracked gets no gradient");
     }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-rearrange", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// The rules of the operations that compute nothing new: `-x`, `reshape`, and `transpose(a, b)`.
 ///
-/// TODO: Return the share of the one input.
+/// TODO: Return the gradient of the one input.
 ///
 /// APPROACH:
 /// 1. `Neg`: the slope is -1.
-/// 2. `Reshape`: the numbers kept their order, so the seed takes the input's shape.
+/// 2. `Reshape`: the numbers kept their order, so the upstream gradient takes the input's shape.
 /// 3. `Transpose(a, b)`: swapping the same two axes again undoes the swap.
 ///
-/// EXAMPLE: `x` (2, 3) reshaped to (6), seed `[1, 2, 3, 4, 5, 6]`: `x` gets `[[1, 2, 3], [4, 5, 6]]`.
+/// EXAMPLE: `x` (2, 3) reshaped to (6), upstream gradient `[1, 2, 3, 4, 5, 6]`: `x` gets `[[1, 2, 3], [4, 5, 6]]`.
 ///
 /// HINTS:
 /// - `signed` is given: it is the input's shape as `reshape` takes it.
 /// - `match op` with one arm for each; a last arm `_ => unreachable!()` for what never comes here.
 #[must_use]
-pub fn rearrange_rule(op: &Op, seed: &Tensor, inputs: &[Tensor]) -> Shares {
+pub fn rearrange_rule(op: &Op, grad_output: &Tensor, inputs: &[Tensor]) -> InputGradients {
     let signed: Vec<isize> = inputs[0].shape().iter().map(|&size| size as isize).collect();
     let moved_back = || -> Tensor {
         // BEGIN SOLUTION
         match op {
-            Op::Neg => -seed,
-            Op::Reshape => seed.reshape(&signed),
-            Op::Transpose(a, b) => seed.transpose(*a, *b),
+            Op::Neg => -grad_output,
+            Op::Reshape => grad_output.reshape(&signed),
+            Op::Transpose(a, b) => grad_output.transpose(*a, *b),
             _ => unreachable!("rearrange_rule is asked for Neg, Reshape and Transpose only"),
         }
         // END SOLUTION
     };
-    vec![share(&inputs[0], moved_back)]
+    vec![grad_for(&inputs[0], moved_back)]
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-rearrange", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
@@ -468,7 +468,7 @@ pub fn rearrange_rule(op: &Op, seed: &Tensor, inputs: &[Tensor]) -> Shares {
 #[test]
 fn test_unit_rearrange_rule() {
     let x = Tensor::zeros(&[2, 3]).tracked();
-    let first = |shares: Shares| shares.into_iter().next().flatten().unwrap();
+    let first = |grads: InputGradients| grads.into_iter().next().flatten().unwrap();
     let flat = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[6]);
 
     let back = first(rearrange_rule(&Op::Reshape, &flat, std::slice::from_ref(&x)));
@@ -480,8 +480,8 @@ fn test_unit_rearrange_rule() {
     assert_eq!(back.to_vec(), [1.0, 3.0, 5.0, 2.0, 4.0, 6.0]);
 
     let cube = Tensor::zeros(&[2, 3, 4]).tracked();
-    let seed = Tensor::zeros(&[4, 3, 2]);
-    let back = first(rearrange_rule(&Op::Transpose(0, 2), &seed, &[cube]));
+    let grad_output = Tensor::zeros(&[4, 3, 2]);
+    let back = first(rearrange_rule(&Op::Transpose(0, 2), &grad_output, &[cube]));
     assert_eq!(back.shape(), [2, 3, 4]);
 
     let back = first(rearrange_rule(&Op::Neg, &flat.reshape(&[2, 3]), &[x]));
@@ -491,30 +491,30 @@ fn test_unit_rearrange_rule() {
 // %% nbgrader={"grade": false, "grade_id": "autograd-sum", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// The rule of `sum`, over everything (output shape `()`) or over one kept axis (size 1 in the output).
 ///
-/// TODO: Return the share of the one input.
+/// TODO: Return the gradient of the one input.
 ///
 /// APPROACH:
-/// 1. A step of 1 in any number moves its sum by 1: each number gets the seed of the sum it went into.
-/// 2. So the seed is stretched to the input's shape.
+/// 1. A step of 1 in any number moves its sum by 1: each number gets the upstream gradient of the sum it went into.
+/// 2. So the upstream gradient is stretched to the input's shape.
 ///
-/// EXAMPLE: `x` (2, 3) summed over its last axis to (2, 1), seed `[[10], [20]]`: `x` gets
+/// EXAMPLE: `x` (2, 3) summed over its last axis to (2, 1), upstream gradient `[[10], [20]]`: `x` gets
 /// `[[10, 10, 10], [20, 20, 20]]`.
 ///
 /// HINTS:
-/// - Broadcasting stretches: add the seed to zeros of the input's shape.
+/// - Broadcasting stretches: add the upstream gradient to zeros of the input's shape.
 #[must_use]
-pub fn sum_rule(seed: &Tensor, inputs: &[Tensor]) -> Shares {
+pub fn sum_rule(grad_output: &Tensor, inputs: &[Tensor]) -> InputGradients {
     // BEGIN SOLUTION
-    vec![share(&inputs[0], || Tensor::zeros(inputs[0].shape()) + seed)]
+    vec![grad_for(&inputs[0], || Tensor::zeros(inputs[0].shape()) + grad_output)]
     // END SOLUTION
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-sum", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 A sum hands its seed to everything that went in.
+/// 🔬 A sum hands its upstream gradient to everything that went in.
 #[test]
 fn test_unit_sum_rule() {
     let x = [Tensor::zeros(&[2, 3]).tracked()];
-    let first = |seed: &Tensor| sum_rule(seed, &x)[0].clone().unwrap();
+    let first = |grad_output: &Tensor| sum_rule(grad_output, &x)[0].clone().unwrap();
     let all = first(&Tensor::scalar(7.0));
     assert_eq!((all.shape(), all.to_vec()), (&[2, 3][..], vec![7.0; 6]));
     let rows = first(&Tensor::new(&[10.0, 20.0], &[2, 1]));
@@ -526,76 +526,80 @@ fn test_unit_sum_rule() {
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-max", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// The rule of `max`, over everything or over one kept axis. Where several numbers tie for the
-/// largest they share the seed equally, as in PyTorch's `amax`.
+/// largest they share the upstream gradient equally, as in PyTorch's `amax`.
 ///
-/// TODO: Return the share of the one input.
+/// TODO: Return the gradient of the one input.
 ///
 /// APPROACH:
 /// 1. `winners` is given: 1 where the input equals the maximum it belongs to, 0 elsewhere.
 /// 2. Count the winners of each maximum: the sum of `winners` in the output's shape.
-/// 3. Each winner gets the seed divided by that count, everybody else 0.
+/// 3. Each winner gets the upstream gradient divided by that count, everybody else 0.
 ///
-/// EXAMPLE: `x = [1, 5, 5]`, seed 1: `x` gets `[0, 0.5, 0.5]`.
+/// EXAMPLE: `x = [1, 5, 5]`, upstream gradient 1: `x` gets `[0, 0.5, 0.5]`.
 ///
 /// HINTS:
 /// - `reduce_to_shape` counts: it sums the ones.
-/// - `seed / count` has the output's shape; multiplying it with `winners` broadcasts.
+/// - `grad_output / count` has the output's shape; multiplying it with `winners` broadcasts.
 #[must_use]
-pub fn max_rule(seed: &Tensor, inputs: &[Tensor], output: &Tensor) -> Shares {
+pub fn max_rule(grad_output: &Tensor, inputs: &[Tensor], output: &Tensor) -> InputGradients {
     let winners = || {
         let is_largest = |x, largest| f32::from(x == largest);
         Tensor::from_array(zip_with("max", &inputs[0], output, is_largest))
     };
     // BEGIN SOLUTION
-    vec![share(&inputs[0], || {
+    vec![grad_for(&inputs[0], || {
         let winners = winners();
         let count = reduce_to_shape(&winners, output.shape());
-        winners * (seed / count)
+        winners * (grad_output / count)
     })]
     // END SOLUTION
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-max", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 The largest takes the seed; equals share it.
+/// 🔬 The largest takes the upstream gradient; equals share it.
 #[test]
 fn test_unit_max_rule() {
-    let first = |seed: &Tensor, x: &Tensor, output: &Tensor| {
-        max_rule(seed, &[x.clone().tracked()], output)[0].clone().unwrap().to_vec()
+    let first = |grad_output: &Tensor, x: &Tensor, output: &Tensor| {
+        max_rule(grad_output, &[x.clone().tracked()], output)[0].clone().unwrap().to_vec()
     };
     let x = Tensor::new(&[1.0, 5.0, 5.0, 4.0, 2.0, 3.0], &[2, 3]);
     assert_eq!(first(&Tensor::scalar(1.0), &x, &x.max()), [0.0, 0.5, 0.5, 0.0, 0.0, 0.0]);
-    let seed = Tensor::new(&[10.0, 20.0], &[2, 1]);
+    let grad_output = Tensor::new(&[10.0, 20.0], &[2, 1]);
     let rows = x.max_axis(1, true);
-    assert_eq!(first(&seed, &x, &rows), [0.0, 5.0, 5.0, 20.0, 0.0, 0.0]);
-    let seed = Tensor::new(&[1.0, 2.0, 3.0], &[1, 3]);
+    assert_eq!(first(&grad_output, &x, &rows), [0.0, 5.0, 5.0, 20.0, 0.0, 0.0]);
+    let grad_output = Tensor::new(&[1.0, 2.0, 3.0], &[1, 3]);
     let columns = x.max_axis(0, true);
-    assert_eq!(first(&seed, &x, &columns), [0.0, 2.0, 3.0, 1.0, 0.0, 0.0]);
-    let shares = max_rule(&seed, std::slice::from_ref(&x), &columns);
-    assert!(shares[0].is_none(), "what is not tracked gets no share");
+    assert_eq!(first(&grad_output, &x, &columns), [0.0, 2.0, 3.0, 1.0, 0.0, 0.0]);
+    let grads = max_rule(&grad_output, std::slice::from_ref(&x), &columns);
+    assert!(grads[0].is_none(), "what is not tracked gets no gradient");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-slice", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// The rule of `slice`: `ranges` holds one range for each axis of the input.
 ///
-/// TODO: Return the share of the one input.
+/// TODO: Return the gradient of the one input.
 ///
 /// APPROACH:
 /// 1. Numbers outside the slice had no influence: start with zeros in the input's shape.
-/// 2. Numbers inside were passed on unchanged: write the seed into the same ranges.
+/// 2. Numbers inside were passed on unchanged: write the upstream gradient into the same ranges.
 ///
-/// EXAMPLE: `x` (4) sliced by `1..3`, seed `[10, 20]`: `x` gets `[0, 10, 20, 0]`.
+/// EXAMPLE: `x` (4) sliced by `1..3`, upstream gradient `[10, 20]`: `x` gets `[0, 10, 20, 0]`.
 ///
 /// HINTS:
-/// - `scatter` is given: `scatter(&mut zeros)` writes the seed into the ranges.
+/// - `scatter` is given: `scatter(&mut zeros)` writes the upstream gradient into the ranges.
 #[must_use]
-pub fn slice_rule(seed: &Tensor, inputs: &[Tensor], ranges: &[Range<usize>]) -> Shares {
+pub fn slice_rule(
+    grad_output: &Tensor,
+    inputs: &[Tensor],
+    ranges: &[Range<usize>],
+) -> InputGradients {
     let scatter = |target: &mut Tensor| {
         let window = |axis: usize| Slice::from(ranges[axis].clone());
         let values = target.array_mut();
-        values.slice_each_axis_mut(|axis| window(axis.axis.index())).assign(seed.array());
+        values.slice_each_axis_mut(|axis| window(axis.axis.index())).assign(grad_output.array());
     };
     // BEGIN SOLUTION
-    vec![share(&inputs[0], || {
+    vec![grad_for(&inputs[0], || {
         let mut whole = Tensor::zeros(inputs[0].shape());
         scatter(&mut whole);
         whole
@@ -604,30 +608,30 @@ pub fn slice_rule(seed: &Tensor, inputs: &[Tensor], ranges: &[Range<usize>]) -> 
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-autograd-slice", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 The seed goes back to where the numbers were taken from.
+/// 🔬 The upstream gradient goes back to where the numbers were taken from.
 #[test]
 fn test_unit_slice_rule() {
     let x = [Tensor::zeros(&[4]).tracked()];
-    let shares = slice_rule(&Tensor::new(&[10.0, 20.0], &[2]), &x, &[1..3]);
-    assert_eq!(shares[0].as_ref().unwrap().to_vec(), [0.0, 10.0, 20.0, 0.0]);
+    let grads = slice_rule(&Tensor::new(&[10.0, 20.0], &[2]), &x, &[1..3]);
+    assert_eq!(grads[0].as_ref().unwrap().to_vec(), [0.0, 10.0, 20.0, 0.0]);
     let x = [Tensor::zeros(&[2, 3]).tracked()];
-    let shares = slice_rule(&Tensor::new(&[10.0, 20.0], &[2, 1]), &x, &[0..2, 2..3]);
-    assert_eq!(shares[0].as_ref().unwrap().to_vec(), [0.0, 0.0, 10.0, 0.0, 0.0, 20.0]);
-    let shares = slice_rule(&Tensor::ones(&[2]), &[Tensor::zeros(&[4])], &[1..3]);
-    assert!(shares[0].is_none(), "what is not tracked gets no share");
+    let grads = slice_rule(&Tensor::new(&[10.0, 20.0], &[2, 1]), &x, &[0..2, 2..3]);
+    assert_eq!(grads[0].as_ref().unwrap().to_vec(), [0.0, 0.0, 10.0, 0.0, 0.0, 20.0]);
+    let grads = slice_rule(&Tensor::ones(&[2]), &[Tensor::zeros(&[4])], &[1..3]);
+    assert!(grads[0].is_none(), "what is not tracked gets no gradient");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-slope", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// Each number of the seed times the slope of a curve there; `slope` gets the number `x` that went in
+/// Each number of the upstream gradient times the slope of a curve there; `slope` gets the number `x` that went in
 /// and the number `y` that came out.
 pub fn times_slope(
-    seed: &Tensor,
+    grad_output: &Tensor,
     input: &Tensor,
     output: &Tensor,
     slope: impl Fn(f32, f32) -> f32,
 ) -> Tensor {
-    let triples = Zip::from(seed.array()).and(input.array()).and(output.array());
-    Tensor::from_array(triples.map_collect(|&seed, &x, &y| seed * slope(x, y)))
+    let triples = Zip::from(grad_output.array()).and(input.array()).and(output.array());
+    Tensor::from_array(triples.map_collect(|&grad_output, &x, &y| grad_output * slope(x, y)))
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-map", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -642,33 +646,38 @@ pub fn times_slope(
 /// 4. `"gelu"` is `x * sigmoid(1.702 x)`: with `s = sigmoid(1.702 x)` the product rule gives
 ///    `s + 1.702 x s (1 - s)`.
 ///
-/// EXAMPLE: `"exp"` at `x = 0`, `y = 1` with seed 5 gives 5.
+/// EXAMPLE: `"exp"` at `x = 0`, `y = 1` with upstream gradient 5 gives 5.
 ///
 /// HINTS:
-/// - `match name { "exp" => times_slope(seed, x, output, |_, y| y), ... }`
+/// - `match name { "exp" => times_slope(grad_output, x, output, |_, y| y), ... }`
 /// - `f32::from(x > 0.0)` is 1 or 0.
 /// - `unknown()` is for the last arm: it panics with the name.
 #[must_use]
-pub fn map_rule(name: &str, seed: &Tensor, inputs: &[Tensor], output: &Tensor) -> Shares {
+pub fn map_rule(
+    name: &str,
+    grad_output: &Tensor,
+    inputs: &[Tensor],
+    output: &Tensor,
+) -> InputGradients {
     let x = &inputs[0];
     let unknown = || -> Tensor {
         panic!("backward: no slope is known for map `{name}`; give it a rule with autograd::custom")
     };
     // BEGIN SOLUTION
     let for_x = || match name {
-        "exp" => times_slope(seed, x, output, |_, y| y),
-        "log" => times_slope(seed, x, output, |x, _| 1.0 / x),
-        "sqrt" => times_slope(seed, x, output, |_, y| 0.5 / y),
-        "relu" => times_slope(seed, x, output, |x, _| f32::from(x > 0.0)),
-        "sigmoid" => times_slope(seed, x, output, |_, y| y * (1.0 - y)),
-        "tanh" => times_slope(seed, x, output, |_, y| 1.0 - y * y),
-        "gelu" => times_slope(seed, x, output, |x, _| {
+        "exp" => times_slope(grad_output, x, output, |_, y| y),
+        "log" => times_slope(grad_output, x, output, |x, _| 1.0 / x),
+        "sqrt" => times_slope(grad_output, x, output, |_, y| 0.5 / y),
+        "relu" => times_slope(grad_output, x, output, |x, _| f32::from(x > 0.0)),
+        "sigmoid" => times_slope(grad_output, x, output, |_, y| y * (1.0 - y)),
+        "tanh" => times_slope(grad_output, x, output, |_, y| 1.0 - y * y),
+        "gelu" => times_slope(grad_output, x, output, |x, _| {
             let s = 1.0 / (1.0 + (-1.702 * x).exp());
             s + 1.702 * x * s * (1.0 - s)
         }),
         _ => unknown(),
     };
-    vec![share(x, for_x)]
+    vec![grad_for(x, for_x)]
     // END SOLUTION
 }
 
@@ -689,9 +698,9 @@ fn test_unit_map_rule() {
         ("tanh", &f32::tanh, &[-5.0, -0.5, 0.0, 0.5, 5.0]),
         ("gelu", &gelu, &[-4.0, -0.75, 0.0, 0.5, 4.0]),
     ];
-    let got = |name: &str, x: &Tensor, y: &Tensor, seed: f32| {
-        let seed = Tensor::full(x.shape(), seed);
-        map_rule(name, &seed, &[x.clone().tracked()], y)[0].clone().unwrap().to_vec()
+    let got = |name: &str, x: &Tensor, y: &Tensor, grad_output: f32| {
+        let grad_output = Tensor::full(x.shape(), grad_output);
+        map_rule(name, &grad_output, &[x.clone().tracked()], y)[0].clone().unwrap().to_vec()
     };
     for (name, curve, places) in curves {
         let x = Tensor::new(places, &[places.len()]);
@@ -706,16 +715,21 @@ fn test_unit_map_rule() {
     assert_eq!(got("relu", &zero, &zero, 1.0), [0.0], "at the corner PyTorch and we say 0");
     let text = panic_message(|| got("sinc", &zero, &zero, 1.0));
     assert!(text.contains("`sinc`"), "an unknown name must end in unknown(): {text}");
-    let shares = map_rule("exp", &zero, std::slice::from_ref(&zero), &Tensor::scalar(1.0));
-    assert!(shares[0].is_none(), "what is not tracked gets no share");
+    let grads = map_rule("exp", &zero, std::slice::from_ref(&zero), &Tensor::scalar(1.0));
+    assert!(grads[0].is_none(), "what is not tracked gets no gradient");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-dispatch", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// The rule of an operation that a later module brings along.
 pub trait GradientRule: Send + Sync {
     /// One gradient for each input, in that input's shape, or `None` where the input is not tracked
-    /// (see [`share`]). `seed` is the gradient for `output` and has its shape. Runs without history.
-    fn gradients(&self, seed: &Tensor, inputs: &[Tensor], output: &Tensor) -> Vec<Option<Tensor>>;
+    /// (see [`grad_for`]). `grad_output` is the gradient for `output` and has its shape. Runs without history.
+    fn gradients(
+        &self,
+        grad_output: &Tensor,
+        inputs: &[Tensor],
+        output: &Tensor,
+    ) -> Vec<Option<Tensor>>;
 }
 
 /// A tensor made by an operation with a rule of its own. `name` appears in error messages.
@@ -732,72 +746,77 @@ pub fn custom(
 }
 
 /// Asks the rule of `op`, and checks what a rule from outside returns.
-fn shares_of(op: &Op, seed: &Tensor, inputs: &[Tensor], output: &Tensor) -> Shares {
+fn input_gradients(
+    op: &Op,
+    grad_output: &Tensor,
+    inputs: &[Tensor],
+    output: &Tensor,
+) -> InputGradients {
     match op {
         Op::Leaf => Vec::new(),
-        Op::Add => add_rule(seed, inputs, 1.0),
-        Op::Sub => add_rule(seed, inputs, -1.0),
-        Op::Mul => mul_rule(seed, inputs),
-        Op::Div => div_rule(seed, inputs, output),
-        Op::Neg | Op::Reshape | Op::Transpose(..) => rearrange_rule(op, seed, inputs),
-        Op::MatMul => matmul_rule(seed, inputs),
-        Op::Sum => sum_rule(seed, inputs),
-        Op::Max => max_rule(seed, inputs, output),
-        Op::Slice(ranges) => slice_rule(seed, inputs, ranges),
-        Op::Map(name) => map_rule(name, seed, inputs, output),
+        Op::Add => add_rule(grad_output, inputs, 1.0),
+        Op::Sub => add_rule(grad_output, inputs, -1.0),
+        Op::Mul => mul_rule(grad_output, inputs),
+        Op::Div => div_rule(grad_output, inputs, output),
+        Op::Neg | Op::Reshape | Op::Transpose(..) => rearrange_rule(op, grad_output, inputs),
+        Op::MatMul => matmul_rule(grad_output, inputs),
+        Op::Sum => sum_rule(grad_output, inputs),
+        Op::Max => max_rule(grad_output, inputs, output),
+        Op::Slice(ranges) => slice_rule(grad_output, inputs, ranges),
+        Op::Map(name) => map_rule(name, grad_output, inputs, output),
         Op::Custom { name, rule } => {
             let Some(rule) = rule.downcast_ref::<Box<dyn GradientRule>>() else {
                 panic!("backward: `{name}` carries no gradient rule; make it with autograd::custom")
             };
-            let shares = rule.gradients(seed, inputs, output);
-            check_shares(name, &shares, inputs);
-            shares
+            let grads = rule.gradients(grad_output, inputs, output);
+            check_input_gradients(name, &grads, inputs);
+            grads
         }
     }
 }
 
-/// Panics unless there is one share for each input, in its shape.
-fn check_shares(name: &str, shares: &[Option<Tensor>], inputs: &[Tensor]) {
-    let (got, wanted) = (shares.len(), inputs.len());
+/// Panics unless there is one gradient for each input, in its shape.
+fn check_input_gradients(name: &str, grads: &[Option<Tensor>], inputs: &[Tensor]) {
+    let (got, wanted) = (grads.len(), inputs.len());
     assert!(
         got == wanted,
         "backward: the rule of `{name}` gave {got} gradients for {wanted} inputs"
     );
-    for (index, (share, input)) in shares.iter().zip(inputs).enumerate() {
-        let Some(share) = share else { continue };
+    for (index, (grad, input)) in grads.iter().zip(inputs).enumerate() {
+        let Some(grad) = grad else { continue };
         assert!(
-            share.shape() == input.shape(),
+            grad.shape() == input.shape(),
             "backward: the rule of `{name}` gave input {index} of shape {} a gradient of shape {}",
             shape_text(input.shape()),
-            shape_text(share.shape())
+            shape_text(grad.shape())
         );
     }
 }
 
-// %% [markdown] nbgrader={"grade": false, "grade_id": "autograd-walking", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// %% [markdown] nbgrader={"grade": false, "grade_id": "autograd-order", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // ## The walk
 //
-// A tensor that was used twice gets two shares, and its own rule may only run when both are in.
+// A tensor that was used twice gets two gradients, and its own rule may only run when both are in.
 // Every result has a higher id than its inputs, so: always take the waiting tensor with the highest
-// id. Whoever could still send it a share has a higher id, and is done.
+// id. Whoever could still send it a gradient has a higher id, and is done.
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-accumulate", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Adds `share` to `total`, in place.
+/// Adds `grad` to `total`, in place.
 ///
 /// TODO: Add the numbers without making a third tensor.
 ///
 /// APPROACH:
 /// 1. `array_mut` opens the numbers of `total` for writing (and copies them first if somebody else
 ///    shares them, so that nobody else sees a change).
-/// 2. `+=` with the array of `share`.
+/// 2. `+=` with the array of `grad`.
 ///
-/// EXAMPLE: `total = [1, 2]`, `share = [10, 20]`: afterwards `total = [11, 22]`.
+/// EXAMPLE: `total = [1, 2]`, `grad = [10, 20]`: afterwards `total = [11, 22]`.
 ///
 /// HINTS:
-/// - `*total.array_mut() += ...`, and on the right a reference: `share.array()`.
-pub fn accumulate(total: &mut Tensor, share: &Tensor) {
+/// - `*total.array_mut() += ...`, and on the right a reference: `grad.array()`.
+pub fn accumulate(total: &mut Tensor, grad: &Tensor) {
     // BEGIN SOLUTION
-    *total.array_mut() += share.array();
+    *total.array_mut() += grad.array();
     // END SOLUTION
 }
 
@@ -832,11 +851,11 @@ impl Gradients {
 
     /// Adds the gradients of another pass, such as the next part of a large batch.
     pub fn add(&mut self, other: Gradients) {
-        for (id, share) in other.by_id {
+        for (id, grad) in other.by_id {
             match self.by_id.entry(id) {
-                Entry::Occupied(mut total) => accumulate(total.get_mut(), &share),
+                Entry::Occupied(mut total) => accumulate(total.get_mut(), &grad),
                 Entry::Vacant(place) => {
-                    place.insert(share);
+                    place.insert(grad);
                 }
             }
         }
@@ -867,103 +886,103 @@ impl Gradients {
     }
 }
 
-// %% nbgrader={"grade": false, "grade_id": "autograd-seed", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// The gradient that a backward pass starts with: `seed` if there is one, else a 1 in the shape of
+// %% nbgrader={"grade": false, "grade_id": "autograd-initial", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The gradient that a backward pass starts with: `grad_output` if there is one, else a 1 in the shape of
 /// `result`, which must hold exactly one number.
 ///
-/// Panics if `result` is not tracked, if it holds more than one number and there is no seed, or if
-/// the seed has another shape.
+/// Panics if `result` is not tracked, if it holds more than one number and there is no upstream gradient, or if
+/// the upstream gradient has another shape.
 ///
-/// TODO: Return the seed, or panic with one of the three texts that are given.
+/// TODO: Return the upstream gradient, or panic with one of the three texts that are given.
 ///
 /// APPROACH:
 /// 1. No history: `panic!("{untracked}")`.
-/// 2. A seed is given: its shape must be the shape of `result`, else `panic!` as in HINTS.
-/// 3. No seed: one number gives ones of its shape, more give `panic!("{many}")`.
+/// 2. An upstream gradient is given: its shape must be the shape of `result`, else `panic!` as in HINTS.
+/// 3. No upstream gradient: one number gives ones of its shape, more give `panic!("{many}")`.
 ///
 /// EXAMPLE: For a loss of shape (): `Tensor::ones(&[])`. The slope of the loss by itself is 1.
 ///
 /// HINTS:
-/// - `match seed { Some(seed) => ..., None => ... }`
-/// - `panic!("backward_with: the seed has shape {}, the tensor has shape {}; make them equal", ..)`
+/// - `match grad_output { Some(grad_output) => ..., None => ... }`
+/// - `panic!("backward_with: grad_output has shape {}, the tensor has shape {}; make them equal", ..)`
 #[must_use]
-pub fn starting_seed(result: &Tensor, seed: Option<&Tensor>) -> Tensor {
+pub fn initial_gradient(result: &Tensor, grad_output: Option<&Tensor>) -> Tensor {
     let shape = shape_text(result.shape());
     let untracked = "backward: this tensor has no history, because no tracked tensor took part in \
                      computing it, or it was computed inside no_grad; call \
                      autograd::track(model.parameters_mut()) before the forward pass";
     let many = format!(
         "backward: it starts from one number, and this tensor has shape {shape}; reduce it with \
-         .sum() or .mean(), or say how much each number counts: backward_with(&seed) with a seed \
+         .sum() or .mean(), or say how much each number counts: backward_with(&grad_output) with a gradient \
          of shape {shape}"
     );
     // BEGIN SOLUTION
     if !result.is_tracked() {
         panic!("{untracked}");
     }
-    match seed {
-        Some(seed) if seed.shape() != result.shape() => {
-            let given = shape_text(seed.shape());
+    match grad_output {
+        Some(grad_output) if grad_output.shape() != result.shape() => {
+            let given = shape_text(grad_output.shape());
             panic!(
-                "backward_with: the seed has shape {given}, the tensor has shape {shape}; \
+                "backward_with: grad_output has shape {given}, the tensor has shape {shape}; \
                  make them equal"
             )
         }
-        Some(seed) => seed.detach(),
+        Some(grad_output) => grad_output.detach(),
         None if result.numel() == 1 => Tensor::ones(result.shape()),
         None => panic!("{many}"),
     }
     // END SOLUTION
 }
 
-// %% nbgrader={"grade": true, "grade_id": "test-autograd-seed", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+// %% nbgrader={"grade": true, "grade_id": "test-autograd-initial", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 /// 🔬 A single number starts with 1; everything unclear is refused with a reason.
 #[test]
 fn test_unit_starting_seed() {
     use tinytorch::testing::panic_message;
     let loss = Tensor::scalar(3.0).tracked();
     let grid = Tensor::zeros(&[2, 3]).tracked();
-    assert_eq!(starting_seed(&loss, None).to_vec(), [1.0]);
-    assert_eq!(starting_seed(&Tensor::zeros(&[1, 1]).tracked(), None).shape(), [1, 1]);
-    let seed = Tensor::full(&[2, 3], 5.0);
-    assert_eq!(starting_seed(&grid, Some(&seed)).to_vec(), [5.0; 6]);
+    assert_eq!(initial_gradient(&loss, None).to_vec(), [1.0]);
+    assert_eq!(initial_gradient(&Tensor::zeros(&[1, 1]).tracked(), None).shape(), [1, 1]);
+    let grad_output = Tensor::full(&[2, 3], 5.0);
+    assert_eq!(initial_gradient(&grid, Some(&grad_output)).to_vec(), [5.0; 6]);
 
-    let text = panic_message(|| starting_seed(&Tensor::scalar(3.0), None));
+    let text = panic_message(|| initial_gradient(&Tensor::scalar(3.0), None));
     assert!(text.contains("no history") && text.contains("track("), "{text}");
-    let text = panic_message(|| starting_seed(&grid, None));
+    let text = panic_message(|| initial_gradient(&grid, None));
     assert!(text.contains("(2, 3)") && text.contains("backward_with"), "{text}");
-    let text = panic_message(|| starting_seed(&grid, Some(&Tensor::ones(&[3]))));
-    assert!(text.contains("the seed has shape (3)") && text.contains("(2, 3)"), "{text}");
+    let text = panic_message(|| initial_gradient(&grid, Some(&Tensor::ones(&[3]))));
+    assert!(text.contains("grad_output has shape (3)") && text.contains("(2, 3)"), "{text}");
 }
 
-// %% nbgrader={"grade": false, "grade_id": "autograd-walk", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Carries `seed` from `result` back to every tracked leaf.
+// %% nbgrader={"grade": false, "grade_id": "autograd-backpropagate", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Carries `grad_output` from `result` back to every tracked leaf.
 ///
 /// TODO: Write the loop. It needs no recursion and no sorting: the map is the order.
 ///
 /// APPROACH:
 /// 1. `waiting` is given: tensors whose gradient is still growing, by id, each with that gradient.
-///    At first only `result` waits, with the seed.
+///    At first only `result` waits, with the upstream gradient.
 /// 2. Take out the tensor with the highest id: its gradient is complete.
 /// 3. A leaf is what we came for: keep its gradient in `found.by_id`.
-/// 4. For anything else ask `shares_of(history.op(), &gradient, history.inputs(), &tensor)`. For each
-///    input with an id and a share: let it wait with the share, or add the share to what waits.
+/// 4. For anything else ask `input_gradients(history.op(), &gradient, history.inputs(), &tensor)`. For each
+///    input with an id and a gradient: let it wait with the gradient, or add the gradient to what waits.
 /// 5. When nobody waits any more, return `found`.
 ///
-/// EXAMPLE: `y = x * x` with `x = 3` and seed 1: `y` waits; `y` is taken, its rule sends two shares of 3 to
+/// EXAMPLE: `y = x * x` with `x = 3` and upstream gradient 1: `y` waits; `y` is taken, its rule sends two gradients of 3 to
 /// `x`, which waits with 3 and then 6; `x` is taken, and it is a leaf: 6.
 ///
 /// HINTS:
 /// - `while let Some((id, (tensor, gradient))) = waiting.pop_last()`
 /// - `let Some(history) = tensor.history() else { continue };` and `matches!(history.op(), Op::Leaf)`
-/// - `match waiting.entry(id) { Entry::Occupied(mut place) => accumulate(&mut place.get_mut().1, &share),
-///   Entry::Vacant(place) => { place.insert((input.clone(), share)); } }`
+/// - `match waiting.entry(id) { Entry::Occupied(mut place) => accumulate(&mut place.get_mut().1, &gradient),
+///   Entry::Vacant(place) => { place.insert((input.clone(), gradient)); } }`
 #[must_use]
-pub fn walk(result: &Tensor, seed: Tensor) -> Gradients {
+pub fn backpropagate(result: &Tensor, grad_output: Tensor) -> Gradients {
     let mut found = Gradients::default();
     let mut waiting: BTreeMap<u64, (Tensor, Tensor)> = BTreeMap::new();
     if let Some(id) = result.id() {
-        waiting.insert(id, (result.clone(), seed));
+        waiting.insert(id, (result.clone(), grad_output));
     }
     // BEGIN SOLUTION
     while let Some((id, (tensor, gradient))) = waiting.pop_last() {
@@ -972,15 +991,15 @@ pub fn walk(result: &Tensor, seed: Tensor) -> Gradients {
             found.by_id.insert(id, gradient);
             continue;
         }
-        let shares = shares_of(history.op(), &gradient, history.inputs(), &tensor);
-        // From here on the gradient is not needed: a share that is the same numbers may grow in place.
+        let grads = input_gradients(history.op(), &gradient, history.inputs(), &tensor);
+        // From here on the gradient is not needed: a gradient that is the same numbers may grow in place.
         drop(gradient);
-        for (input, share) in history.inputs().iter().zip(shares) {
-            let (Some(id), Some(share)) = (input.id(), share) else { continue };
+        for (input, grad) in history.inputs().iter().zip(grads) {
+            let (Some(id), Some(grad)) = (input.id(), grad) else { continue };
             match waiting.entry(id) {
-                Entry::Occupied(mut place) => accumulate(&mut place.get_mut().1, &share),
+                Entry::Occupied(mut place) => accumulate(&mut place.get_mut().1, &grad),
                 Entry::Vacant(place) => {
-                    place.insert((input.clone(), share));
+                    place.insert((input.clone(), grad));
                 }
             }
         }
@@ -989,12 +1008,12 @@ pub fn walk(result: &Tensor, seed: Tensor) -> Gradients {
     // END SOLUTION
 }
 
-// %% nbgrader={"grade": true, "grade_id": "test-autograd-walk", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
+// %% nbgrader={"grade": true, "grade_id": "test-autograd-backpropagate", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
 /// 🔬 Shared inputs add up, crossing paths wait for each other, and a long way is no problem.
 #[test]
-fn test_unit_walk() {
+fn test_unit_backpropagate() {
     let x = Tensor::scalar(3.0).tracked();
-    let slope_of = |y: &Tensor| walk(y, Tensor::scalar(1.0)).get(&x).map(Tensor::item);
+    let slope_of = |y: &Tensor| backpropagate(y, Tensor::scalar(1.0)).get(&x).map(Tensor::item);
     assert_eq!(slope_of(&(&x * &x)), Some(6.0));
     assert_eq!(slope_of(&(&x + &x)), Some(2.0));
     assert_eq!(slope_of(&x), Some(1.0));
@@ -1006,7 +1025,7 @@ fn test_unit_walk() {
 
     // Only leaves are reported, and only those that took part.
     let other = Tensor::scalar(1.0).tracked();
-    let gradients = walk(&z, Tensor::scalar(1.0));
+    let gradients = backpropagate(&z, Tensor::scalar(1.0));
     assert_eq!(gradients.len(), 1);
     assert!(gradients.get(&other).is_none() && gradients.get(&y).is_none());
 
@@ -1025,20 +1044,20 @@ pub trait Backward {
     /// numbers. The history stays, so a second call finds the same gradients.
     fn backward(&self) -> Gradients;
 
-    /// From any result; `seed` has its shape and says how much each number counts. Panics for an
+    /// From any result; `grad_output` has its shape and says how much each number counts. Panics for an
     /// untracked result or another shape.
-    fn backward_with(&self, seed: &Tensor) -> Gradients;
+    fn backward_with(&self, grad_output: &Tensor) -> Gradients;
 }
 
 impl Backward for Tensor {
     fn backward(&self) -> Gradients {
-        let seed = starting_seed(self, None);
-        no_grad(|| walk(self, seed))
+        let grad_output = initial_gradient(self, None);
+        no_grad(|| backpropagate(self, grad_output))
     }
 
-    fn backward_with(&self, seed: &Tensor) -> Gradients {
-        let seed = starting_seed(self, Some(seed));
-        no_grad(|| walk(self, seed))
+    fn backward_with(&self, grad_output: &Tensor) -> Gradients {
+        let grad_output = initial_gradient(self, Some(grad_output));
+        no_grad(|| backpropagate(self, grad_output))
     }
 }
 
@@ -1345,8 +1364,8 @@ fn test_module() {
         _alive: Arc<()>,
     }
     impl GradientRule for Cube {
-        fn gradients(&self, seed: &Tensor, x: &[Tensor], _: &Tensor) -> Vec<Option<Tensor>> {
-            vec![share(&x[0], || seed * &(&x[0] * &x[0]) * 3.0)]
+        fn gradients(&self, grad_output: &Tensor, x: &[Tensor], _: &Tensor) -> Vec<Option<Tensor>> {
+            vec![grad_for(&x[0], || grad_output * &(&x[0] * &x[0]) * 3.0)]
         }
     }
     let alive = Arc::new(());

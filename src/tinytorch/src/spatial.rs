@@ -25,7 +25,7 @@
 use std::cell::RefCell;
 
 use tinytorch::activations::ReLU;
-use tinytorch::autograd::{GradientRule, Shares, custom, share};
+use tinytorch::autograd::{GradientRule, InputGradients, custom, grad_for};
 use tinytorch::dataloader::{DataLoader, DigitShape, Split, digits};
 use tinytorch::layers::{Layer, Linear, Sequential};
 use tinytorch::losses::CrossEntropyLoss;
@@ -587,44 +587,49 @@ fn test_unit_conv_forward() {
 // ## 🎯 The way back
 //
 // `result = weight * pixel`, many times over. So a weight's gradient is made of pixels, and a
-// pixel's gradient of weights; both times the seed, the gradient of the result.
+// pixel's gradient of weights; both times the upstream gradient, that of the result.
 
 // %% nbgrader={"grade": false, "grade_id": "conv-rule", "locked": true, "schema_version": 3, "solution": false, "task": false}
 impl GradientRule for ConvRule {
-    fn gradients(&self, seed: &Tensor, inputs: &[Tensor], _result: &Tensor) -> Shares {
-        let seed = seed.data();
+    fn gradients(
+        &self,
+        grad_output: &Tensor,
+        inputs: &[Tensor],
+        _result: &Tensor,
+    ) -> InputGradients {
+        let grad_output = grad_output.data();
         let (x, weight, grid) = (&inputs[0], &inputs[1], &self.0);
         let (outputs, kernel) = (weight.shape()[0], weight.numel() / weight.shape()[0]);
         let image = x.shape()[1] * grid.padded.area();
         let shaped = |gradient, like: &Tensor| Tensor::from_array(values(gradient, like.shape()));
-        let mut shares = vec![
-            share(x, || {
+        let mut grads = vec![
+            grad_for(x, || {
                 let mut gradient = vec![0.0; x.shape()[0] * image];
-                let seeds = seed.chunks_exact(outputs * grid.places.area());
-                for (gradient, seed) in gradient.chunks_exact_mut(image).zip(seeds) {
-                    grid.input_gradient(seed, &weight.data(), gradient);
+                let grad_planes = grad_output.chunks_exact(outputs * grid.places.area());
+                for (gradient, grad_output) in gradient.chunks_exact_mut(image).zip(grad_planes) {
+                    grid.input_gradient(grad_output, &weight.data(), gradient);
                 }
                 shaped(grid.crop(&gradient), x)
             }),
-            share(weight, || {
+            grad_for(weight, || {
                 let padded = grid.pad(&x.data(), 0.0);
                 let mut gradient = vec![0.0; outputs * kernel];
-                let seeds = seed.chunks_exact(outputs * grid.places.area());
-                for (image, seed) in padded.chunks_exact(image).zip(seeds) {
-                    grid.weight_gradient(seed, image, &mut gradient);
+                let grad_planes = grad_output.chunks_exact(outputs * grid.places.area());
+                for (image, grad_output) in padded.chunks_exact(image).zip(grad_planes) {
+                    grid.weight_gradient(grad_output, image, &mut gradient);
                 }
                 shaped(gradient, weight)
             }),
         ];
-        shares.extend(inputs.get(2).map(|bias| {
-            share(bias, || {
+        grads.extend(inputs.get(2).map(|bias| {
+            grad_for(bias, || {
                 let mut gradient = vec![0.0; outputs];
-                let planes = seed.chunks_exact(grid.places.area()).enumerate();
+                let planes = grad_output.chunks_exact(grid.places.area()).enumerate();
                 planes.for_each(|(i, plane)| gradient[i % outputs] += plane.iter().sum::<f32>());
                 shaped(gradient, bias)
             })
         }));
-        shares
+        grads
     }
 }
 
@@ -659,28 +664,28 @@ impl Grid {
 
 // %% nbgrader={"grade": false, "grade_id": "conv-weight-gradient", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl Grid {
-    /// Adds one image's part to the gradient of all kernels. `seed` holds one plane for each
+    /// Adds one image's part to the gradient of all kernels. `grad_output` holds one plane for each
     /// kernel.
     ///
-    /// TODO: each weight collects what it met, times the seed of that place.
+    /// TODO: each weight collects what it met, times the upstream gradient of that place.
     ///
     /// APPROACH:
     /// 1. The same walk as in [`Grid::convolve`]: for each weight, see.
-    /// 2. For each kernel and its plane of the seed: add `dot(seen, seed plane)` to this weight.
+    /// 2. For each kernel and its plane of the upstream gradient: add `dot(seen, plane)` to this weight.
     ///
-    /// EXAMPLE: A 1x1 kernel on the image `[3, 4]` with the seed `[1, 10]` has the gradient
+    /// EXAMPLE: A 1x1 kernel on the image `[3, 4]` with the upstream gradient `[1, 10]` has the gradient
     /// `3 + 40 = 43`.
     ///
     /// HINTS: `gradient` is cut like the kernels: chunks of `planes of the image * taps`.
-    pub fn weight_gradient(&self, seed: &[f32], image: &[f32], gradient: &mut [f32]) {
+    pub fn weight_gradient(&self, grad_output: &[f32], image: &[f32], gradient: &mut [f32]) {
         // BEGIN SOLUTION
         let size = image.len() / self.padded.area() * self.window.kernel.area();
         let mut seen = vec![0.0; self.places.area()];
         for (number, plane, tap) in self.weights(image) {
             self.see(plane, tap, &mut seen);
-            let seeds = seed.chunks_exact(self.places.area());
-            for (kernel, seed) in gradient.chunks_exact_mut(size).zip(seeds) {
-                kernel[number] += dot(&seen, seed);
+            let grad_planes = grad_output.chunks_exact(self.places.area());
+            for (kernel, grad_output) in gradient.chunks_exact_mut(size).zip(grad_planes) {
+                kernel[number] += dot(&seen, grad_output);
             }
         }
         // END SOLUTION
@@ -708,24 +713,24 @@ fn test_unit_weight_gradient() {
 
 // %% nbgrader={"grade": false, "grade_id": "conv-give-back", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl Grid {
-    /// [`Grid::see`] in reverse: adds each place's share to the pixel that `tap` saw there.
+    /// [`Grid::see`] in reverse: adds each place's gradient to the pixel that `tap` saw there.
     ///
     /// TODO: walk as `see` does, but write into the plane.
     ///
     /// APPROACH:
     /// 1. The same rows and starts as in [`Grid::see`].
-    /// 2. Add each share to its pixel. Windows overlap, so a pixel may get several.
+    /// 2. Add each gradient to its pixel. Windows overlap, so a pixel may get several.
     ///
-    /// EXAMPLE: The shares `[1, 2, 3, 4]` of tap (0, 1), 2x2 on 3x3, give `0 1 2 | 0 3 4 | 0 0 0`.
+    /// EXAMPLE: The gradients `[1, 2, 3, 4]` of tap (0, 1), 2x2 on 3x3, give `0 1 2 | 0 3 4 | 0 0 0`.
     ///
     /// HINTS: `plane[start..].iter_mut().step_by(stride)`, and `+=`.
-    pub fn give_back(&self, plane: &mut [f32], tap: Pair, shares: &[f32]) {
+    pub fn give_back(&self, plane: &mut [f32], tap: Pair, grads: &[f32]) {
         // BEGIN SOLUTION
-        let rows = shares.chunks_exact(self.places.columns);
+        let rows = grads.chunks_exact(self.places.columns);
         for (row, start) in rows.zip(self.row_starts(tap)) {
             let pixels = plane[start..].iter_mut().step_by(self.window.stride.columns);
-            for (pixel, share) in pixels.zip(row) {
-                *pixel += share;
+            for (pixel, grad) in pixels.zip(row) {
+                *pixel += grad;
             }
         }
         // END SOLUTION
@@ -733,7 +738,7 @@ impl Grid {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-conv-give-back", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Shares land where they were seen, and overlapping shares add up.
+/// 🔬 Gradients land where they were seen, and overlapping gradients add up.
 #[test]
 fn test_unit_give_back() {
     let grid = Grid::new(3, Window::new(2)).unwrap();
@@ -757,32 +762,32 @@ impl Grid {
     /// APPROACH:
     /// 1. `gradient` has one plane for each input channel; walk over planes, then over
     ///    [`Grid::taps`].
-    /// 2. `shares[place]` is the sum over kernels of this weight times the kernel's seed at the
+    /// 2. `grads[place]` is the sum over kernels of this weight times the kernel's upstream gradient at the
     ///    place.
-    /// 3. [`Grid::give_back`] adds the shares to the plane.
+    /// 3. [`Grid::give_back`] adds the gradients to the plane.
     ///
-    /// EXAMPLE: Two 1x1 kernels 2 and 3 with the seeds `[1]` and `[10]` give the pixel
+    /// EXAMPLE: Two 1x1 kernels 2 and 3 with the upstream gradients `[1]` and `[10]` give the pixel
     /// `2 + 30 = 32`.
     ///
     /// HINTS:
-    /// - Make `shares` once, and `fill(0.0)` it for each position.
+    /// - Make `grads` once, and `fill(0.0)` it for each position.
     /// - The weight's number in its kernel is `channel * taps + position in the window`.
-    pub fn input_gradient(&self, seed: &[f32], kernels: &[f32], gradient: &mut [f32]) {
+    pub fn input_gradient(&self, grad_output: &[f32], kernels: &[f32], gradient: &mut [f32]) {
         // BEGIN SOLUTION
         let taps = self.window.kernel.area();
         let size = gradient.len() / self.padded.area() * taps;
-        let mut shares = vec![0.0; self.places.area()];
+        let mut grads = vec![0.0; self.places.area()];
         for (channel, plane) in gradient.chunks_exact_mut(self.padded.area()).enumerate() {
             for (position, tap) in self.taps().enumerate() {
-                shares.fill(0.0);
-                let seeds = seed.chunks_exact(self.places.area());
-                for (kernel, seed) in kernels.chunks_exact(size).zip(seeds) {
+                grads.fill(0.0);
+                let grad_planes = grad_output.chunks_exact(self.places.area());
+                for (kernel, grad_output) in kernels.chunks_exact(size).zip(grad_planes) {
                     let weight = kernel[channel * taps + position];
-                    for (share, seed) in shares.iter_mut().zip(seed) {
-                        *share += weight * seed;
+                    for (grad, grad_output) in grads.iter_mut().zip(grad_output) {
+                        *grad += weight * grad_output;
                     }
                 }
-                self.give_back(plane, tap, &shares);
+                self.give_back(plane, tap, &grads);
             }
         }
         // END SOLUTION
@@ -912,23 +917,34 @@ struct MaxRule {
 struct AvgRule(Grid);
 
 impl GradientRule for MaxRule {
-    fn gradients(&self, seed: &Tensor, inputs: &[Tensor], _result: &Tensor) -> Shares {
-        let (seed, places) = (seed.data(), self.grid.places.area());
-        let planes = seed.chunks_exact(places).zip(self.from.chunks_exact(places));
-        let gradient = self.grid.by_plane(&inputs[0], planes, |(seed, from), plane| {
-            to_the_winner(seed, from, plane);
+    fn gradients(
+        &self,
+        grad_output: &Tensor,
+        inputs: &[Tensor],
+        _result: &Tensor,
+    ) -> InputGradients {
+        let (grad_output, places) = (grad_output.data(), self.grid.places.area());
+        let planes = grad_output.chunks_exact(places).zip(self.from.chunks_exact(places));
+        let gradient = self.grid.by_plane(&inputs[0], planes, |(grad_output, from), plane| {
+            to_the_winner(grad_output, from, plane);
         });
         vec![Some(gradient)]
     }
 }
 
 impl GradientRule for AvgRule {
-    fn gradients(&self, seed: &Tensor, inputs: &[Tensor], _result: &Tensor) -> Shares {
+    fn gradients(
+        &self,
+        grad_output: &Tensor,
+        inputs: &[Tensor],
+        _result: &Tensor,
+    ) -> InputGradients {
         let taps = self.0.window.kernel.area() as f32;
-        let shared: Vec<f32> = seed.data().iter().map(|seed| seed / taps).collect();
+        let shared: Vec<f32> =
+            grad_output.data().iter().map(|grad_output| grad_output / taps).collect();
         let planes = shared.chunks_exact(self.0.places.area());
-        let gradient = self.0.by_plane(&inputs[0], planes, |seed, plane| {
-            self.0.taps().for_each(|tap| self.0.give_back(plane, tap, seed));
+        let gradient = self.0.by_plane(&inputs[0], planes, |grad_output, plane| {
+            self.0.taps().for_each(|tap| self.0.give_back(plane, tap, grad_output));
         });
         vec![Some(gradient)]
     }
@@ -1007,21 +1023,21 @@ fn test_unit_strongest() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "maxpool-gradient", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Sends the seed of each place to the pixel that won there, and nothing to the others.
+/// Sends the upstream gradient of each place to the pixel that won there, and nothing to the others.
 ///
 /// TODO: one line for each place.
 ///
 /// APPROACH:
-/// 1. Go over `seed` and `from` together.
-/// 2. Add the seed to the pixel of that index.
+/// 1. Go over `grad_output` and `from` together.
+/// 2. Add the upstream gradient to the pixel of that index.
 ///
-/// EXAMPLE: Seed `[1, 2]`, winners `[3, 3]`: pixel 3 gets 3, all others stay.
+/// EXAMPLE: upstream gradient `[1, 2]`, winners `[3, 3]`: pixel 3 gets 3, all others stay.
 ///
 /// HINTS: Add, do not set: with overlapping windows one pixel can win more than once.
-pub fn to_the_winner(seed: &[f32], from: &[usize], gradient: &mut [f32]) {
+pub fn to_the_winner(grad_output: &[f32], from: &[usize], gradient: &mut [f32]) {
     // BEGIN SOLUTION
-    for (seed, &pixel) in seed.iter().zip(from) {
-        gradient[pixel] += seed;
+    for (grad_output, &pixel) in grad_output.iter().zip(from) {
+        gradient[pixel] += grad_output;
     }
     // END SOLUTION
 }

@@ -10,7 +10,9 @@ use std::sync::{Arc, Weak};
 
 use proptest::prelude::*;
 use tinytorch::activations::{Gelu, ReLU, Sigmoid, Softmax, Tanh};
-use tinytorch::autograd::{Backward, GradientRule, check_gradient, custom, no_grad, share, track};
+use tinytorch::autograd::{
+    Backward, GradientRule, check_gradient, custom, grad_for, no_grad, track,
+};
 use tinytorch::layers::{Dropout, Layer, Linear, Sequential};
 use tinytorch::losses::{BinaryCrossEntropyLoss, CrossEntropyLoss, Loss, MSELoss, log_softmax};
 use tinytorch::random::Rng;
@@ -113,7 +115,7 @@ fn reductions_with_and_without_the_axis() {
             check(|x| x.max_axis(axis, keepdim), &distinct);
         }
     }
-    // A corner has no slope; equals share, and the shares add up to the seed.
+    // A corner has no slope; equal maxima split the upstream gradient.
     let ties = Tensor::new(&[2.0, 7.0, 7.0, 7.0], &[4]).tracked();
     let gradient = ties.max().backward();
     assert_close(
@@ -231,9 +233,14 @@ fn a_network_of_lessons_03_and_04_trains_without_an_edit() {
 struct Cube(#[expect(dead_code, reason = "held only to be dropped")] Arc<()>);
 
 impl GradientRule for Cube {
-    fn gradients(&self, seed: &Tensor, inputs: &[Tensor], _: &Tensor) -> Vec<Option<Tensor>> {
+    fn gradients(
+        &self,
+        grad_output: &Tensor,
+        inputs: &[Tensor],
+        _: &Tensor,
+    ) -> Vec<Option<Tensor>> {
         let x = &inputs[0];
-        vec![share(x, || seed * &(x * x) * 3.0)]
+        vec![grad_for(x, || grad_output * &(x * x) * 3.0)]
     }
 }
 

@@ -28,7 +28,7 @@ struct Case {
     input_shape: [usize; 4],
     output_shape: Vec<usize>,
     inputs: BTreeMap<String, Vec<f32>>,
-    seed: Vec<f32>,
+    grad_output: Vec<f32>,
     output: Vec<f32>,
     gradients: BTreeMap<String, Vec<f32>>,
     mean_before: Option<Vec<f32>>,
@@ -75,7 +75,7 @@ impl Case {
         assert_eq!(y.shape(), self.output_shape, "{}", layer.name());
         assert_close(&y.to_vec(), &self.output, TOLERANCE);
 
-        let gradients = y.backward_with(&Tensor::new(&self.seed, &self.output_shape));
+        let gradients = y.backward_with(&Tensor::new(&self.grad_output, &self.output_shape));
         let leaves = std::iter::once(&x).chain(layer.parameters());
         let names = std::iter::once(&"x").chain(names);
         let mut compared = 0;

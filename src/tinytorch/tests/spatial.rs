@@ -127,7 +127,7 @@ fn the_border_of_a_maximum_never_wins_and_never_learns() {
     assert_eq!(y.to_vec(), [-5.0; 9]);
     let gradient = y.sum().backward();
     let total: f32 = gradient.get(&x).map(Tensor::to_vec).unwrap_or_default().iter().sum();
-    assert_eq!(total, 9.0, "each of the nine places sends its seed to a real pixel");
+    assert_eq!(total, 9.0, "each of the nine places sends its gradient to a real pixel");
 }
 
 #[test]
