@@ -11,7 +11,7 @@ use std::sync::mpsc::channel;
 use std::time::Instant;
 use tinytorch_tutor::curriculum::MODULES;
 use tinytorch_tutor::runner::event::{RunEvent, RunKind, Verdict};
-use tinytorch_tutor::runner::{Cancel, Links, Queue, Request, RunMessage, Runner};
+use tinytorch_tutor::runner::{Cancel, ModuleSources, Queue, Request, RunMessage, Runner};
 use tinytorch_tutor::watch::{self, Change};
 
 const ROUNDS: u32 = 21;
@@ -25,7 +25,7 @@ fn main() -> Outcome<()> {
     std::fs::write(&exercise, module.reference())?;
 
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
-    let links = Links::default();
+    let links = ModuleSources::default();
     let ready = |cache: PathBuf| -> Outcome<Runner> {
         let runner = Runner::new(cache)?;
         runner.prepare(module.id, &links, &Cancel::default(), &mut |_| ())?;
@@ -109,7 +109,7 @@ fn passed(messages: &std::sync::mpsc::Receiver<RunMessage>) -> Outcome<usize> {
                 assert_eq!(test.verdict, Verdict::Passed, "{test:?}");
                 passed += 1;
             }
-            RunMessage::Failed(failure) => return Err(failure.into()),
+            RunMessage::Failed(error) => return Err(error.into()),
             RunMessage::Event(_) => {}
         }
     }

@@ -58,10 +58,10 @@ fn svg(screen: &vt100::Screen) -> String {
         for column in 0..columns {
             let Some(cell) = screen.cell(row, column) else { continue };
             let (x, y) = (12.0 + CELL.0 * f32::from(column), 12.0 + CELL.1 * f32::from(row));
-            let (mut ink, mut paper) =
+            let (mut token, mut paper) =
                 (colour(cell.fgcolor(), "#d7dae0"), colour(cell.bgcolor(), "#1b1d23"));
             if cell.inverse() {
-                std::mem::swap(&mut ink, &mut paper);
+                std::mem::swap(&mut token, &mut paper);
             }
             if paper != "#1b1d23" {
                 let _ = writeln!(
@@ -78,7 +78,7 @@ fn svg(screen: &vt100::Screen) -> String {
                 let base = y + 13.5;
                 let _ = writeln!(
                     svg,
-                    "<text x=\"{x:.1}\" y=\"{base:.1}\" fill=\"{ink}\"{weight}{faint}>{text}</text>"
+                    "<text x=\"{x:.1}\" y=\"{base:.1}\" fill=\"{token}\"{weight}{faint}>{text}</text>"
                 );
             }
         }

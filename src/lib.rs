@@ -2,8 +2,8 @@
 
 pub mod cli;
 pub mod curriculum;
+pub mod error;
 pub mod explore;
-pub mod failure;
 pub mod framework;
 pub mod lab;
 pub mod progress;

@@ -4,7 +4,7 @@ use clap::Parser;
 use std::process::ExitCode;
 use tinytorch_tutor::cli::{Arguments, Command, Context, run};
 use tinytorch_tutor::curriculum::Module;
-use tinytorch_tutor::failure::Failure;
+use tinytorch_tutor::error::Error;
 use tinytorch_tutor::tui;
 
 #[expect(clippy::print_stderr, reason = "the one place where an error meets a person")]
@@ -17,14 +17,14 @@ fn main() -> ExitCode {
         Some(Command::Resume) => open(&context, None),
         Some(command) => run(&context, command),
     };
-    done.unwrap_or_else(|failure| {
-        eprintln!("error: {failure}");
-        failure.exit_code()
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        error.exit_code()
     })
 }
 
 /// Opens the screen: at the module that was named, or where the learner left it.
-fn open(context: &Context, module: Option<String>) -> Result<ExitCode, Failure> {
+fn open(context: &Context, module: Option<String>) -> Result<ExitCode, Error> {
     let module = module.map(|word| Module::named(&word)).transpose()?.map(|module| module.id);
     tui::run(tui::Options {
         lab: context.lab()?,

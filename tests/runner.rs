@@ -5,11 +5,13 @@
 use std::path::{Path, PathBuf};
 use tinytorch::report::Item;
 use tinytorch_tutor::curriculum::ModuleId;
-use tinytorch_tutor::failure::Failure;
+use tinytorch_tutor::error::Error;
 use tinytorch_tutor::runner::event::{
     Diagnostic, Level, Notice, Place, RunEvent, RunKind, TestResult, Verdict,
 };
-use tinytorch_tutor::runner::{Cancel, Limits, LinkSource, Links, Request, Runner, Source};
+use tinytorch_tutor::runner::{
+    Cancel, Limits, ModuleSource, ModuleSources, Request, Runner, Source,
+};
 
 #[path = "runner/course.rs"]
 mod course;
@@ -98,7 +100,7 @@ fn runner() -> Runner {
 
 fn request(module: ModuleId, kind: RunKind, text: &str) -> Request {
     let (file, text) = ("exercises/it.rs".into(), text.into());
-    Request { module, kind, only: vec![], file, text, links: Links::default() }
+    Request { module, kind, only: vec![], file, text, links: ModuleSources::default() }
 }
 
 fn events(runner: &Runner, request: &Request) -> Vec<RunEvent> {

@@ -5,7 +5,7 @@ use super::check::Bench;
 use super::context::Context;
 use super::output::Output;
 use crate::curriculum::{Module, cells};
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::report::{ModuleReport, human, json};
 use crate::runner::event::{RunEvent, RunKind, Verdict};
 use tinytorch::report::Item;
@@ -15,11 +15,11 @@ pub fn run(
     context: &Context,
     arguments: &AnalyzeArguments,
     out: &mut Output,
-) -> Result<bool, Failure> {
+) -> Result<bool, Error> {
     let module = Module::named(&arguments.module)?;
     let only = chosen(module, arguments.name.as_deref())?;
     let bench = Bench::open(context, arguments.solution)?;
-    let (file, text) = bench.text(module).map_err(Failure::unmet)?;
+    let (file, text) = bench.text(module).map_err(Error::unmet)?;
     let json = arguments.format == Format::Json;
     let report = bench.report(module, RunKind::Analysis, only, file, &text, &mut |event| {
         if let RunEvent::Reported { analysis, item } = event
@@ -55,13 +55,13 @@ pub fn conclude(report: &ModuleReport, json: bool, out: &mut Output) -> bool {
     well
 }
 
-fn chosen(module: &Module, name: Option<&str>) -> Result<Vec<String>, Failure> {
+fn chosen(module: &Module, name: Option<&str>) -> Result<Vec<String>, Error> {
     let Some(name) = name else { return Ok(vec![]) };
     let known = cells::analyses(module.reference());
     let meant =
         known.iter().find(|known| *known == name || known.strip_prefix("analyze_") == Some(name));
     meant.map(|name| vec![name.clone()]).ok_or_else(|| {
-        Failure::usage(format!("{} has no analysis \"{name}\"", module.slug()))
+        Error::usage(format!("{} has no analysis \"{name}\"", module.slug()))
             .hint(format!("It has {}.", known.join(", ")))
     })
 }

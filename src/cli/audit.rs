@@ -4,7 +4,7 @@ use super::arguments::{Format, FormatArguments};
 use super::output::Output;
 use crate::curriculum::audit::{Miss, Pattern, audit};
 use crate::curriculum::{MODULES, Module};
-use crate::failure::{Failure, count};
+use crate::error::{Error, count};
 use crate::report::json;
 use serde::Serialize;
 
@@ -15,7 +15,7 @@ struct Audited {
 }
 
 /// Returns whether no module misses a pattern.
-pub fn run(arguments: &FormatArguments, out: &mut Output) -> Result<bool, Failure> {
+pub fn run(arguments: &FormatArguments, out: &mut Output) -> Result<bool, Error> {
     let audited = |module: &Module| Audited { name: module.slug(), misses: audit(module) };
     let modules: Vec<Audited> = MODULES.iter().map(audited).collect();
     match arguments.format {

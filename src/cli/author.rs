@@ -4,10 +4,10 @@ use super::arguments::AuthorCommand;
 use super::context::{Context, named};
 use super::output::Output;
 use crate::curriculum::{Module, cells};
-use crate::failure::Failure;
+use crate::error::Error;
 
 /// Succeeds when everything asked for was written.
-pub fn run(context: &Context, command: AuthorCommand, out: &mut Output) -> Result<bool, Failure> {
+pub fn run(context: &Context, command: AuthorCommand, out: &mut Output) -> Result<bool, Error> {
     match command {
         AuthorCommand::Generate { modules, force } => generate(context, &modules, force, out),
         AuthorCommand::New { slug } => new(&slug, out),
@@ -20,7 +20,7 @@ fn generate(
     words: &[String],
     force: bool,
     out: &mut Output,
-) -> Result<bool, Failure> {
+) -> Result<bool, Error> {
     let lab = context.lab()?;
     let mut all = true;
     for module in named(words)? {
@@ -48,14 +48,14 @@ fn is_work(text: &str) -> bool {
 }
 
 /// Prints what a new lesson begins with: the text of both files, to be put where it says.
-fn new(slug: &str, out: &mut Output) -> Result<bool, Failure> {
+fn new(slug: &str, out: &mut Output) -> Result<bool, Error> {
     let parts = slug.split_once('_').and_then(|(n, name)| Some((n.parse::<u8>().ok()?, name)));
     let Some((number, name)) = parts.filter(|(_, name)| !name.is_empty()) else {
-        return Err(Failure::usage(format!("\"{slug}\" is no name for a module"))
+        return Err(Error::usage(format!("\"{slug}\" is no name for a module"))
             .hint("Give a number and a name: `author new 21_serving`."));
     };
     if let Ok(known) = Module::named(name) {
-        return Err(Failure::usage(format!("there is a module {} already", known.slug())));
+        return Err(Error::usage(format!("there is a module {} already", known.slug())));
     }
     let fill = |text: &str| text.replace("NUMBER", &format!("{number:02}")).replace("NAME", name);
     out.line(format!("==> src/tinytorch/src/{name}.rs"));

@@ -4,22 +4,18 @@ use super::arguments::{CheckArguments, CheckFormat};
 use super::context::{Context, named};
 use super::output::Output;
 use crate::curriculum::Module;
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::framework::links;
 use crate::lab::Lab;
 use crate::progress::Store;
 use crate::report::{ModuleReport, Outcome, human, json, junit};
 use crate::runner::event::RunKind;
-use crate::runner::{Cancel, Links, Request, Runner};
+use crate::runner::{Cancel, ModuleSources, Request, Runner};
 use serde::Serialize;
 use std::path::PathBuf;
 
 /// Returns whether everything passes.
-pub fn run(
-    context: &Context,
-    arguments: &CheckArguments,
-    out: &mut Output,
-) -> Result<bool, Failure> {
+pub fn run(context: &Context, arguments: &CheckArguments, out: &mut Output) -> Result<bool, Error> {
     let modules = named(&arguments.modules)?;
     let mut bench = Bench::open(context, arguments.solution)?;
     let mut reports: Vec<(String, ModuleReport)> = vec![];
@@ -56,8 +52,8 @@ pub fn run(
 ///
 /// # Errors
 /// When somebody did.
-pub fn stopped(cancel: &Cancel) -> Result<(), Failure> {
-    if cancel.is_cancelled() { Err(Failure::unmet("stopped")) } else { Ok(()) }
+pub fn stopped(cancel: &Cancel) -> Result<(), Error> {
+    if cancel.is_cancelled() { Err(Error::unmet("stopped")) } else { Ok(()) }
 }
 
 fn say_problem(format: CheckFormat, module: &Module, problem: &str, out: &mut Output) {
@@ -85,7 +81,7 @@ pub struct Bench {
     runner: Runner,
     cancel: Cancel,
     source: Source,
-    links: Links,
+    links: ModuleSources,
 }
 
 enum Source {
@@ -95,10 +91,15 @@ enum Source {
 
 impl Bench {
     /// For the reference's or the learner's files.
-    pub fn open(context: &Context, solution: bool) -> Result<Self, Failure> {
+    pub fn open(context: &Context, solution: bool) -> Result<Self, Error> {
         let (runner, cancel) = (context.runner()?, context.cancel.clone());
         if solution {
-            return Ok(Self { runner, cancel, source: Source::Reference, links: Links::default() });
+            return Ok(Self {
+                runner,
+                cancel,
+                source: Source::Reference,
+                links: ModuleSources::default(),
+            });
         }
         let lab = context.lab()?;
         let store = context.store(&lab)?;
@@ -125,7 +126,7 @@ impl Bench {
 
     /// Checks one module, and remembers it when the file is the learner's. The inner error says why
     /// the file cannot be read.
-    fn check(&mut self, module: &Module) -> Result<Result<ModuleReport, String>, Failure> {
+    fn check(&mut self, module: &Module) -> Result<Result<ModuleReport, String>, Error> {
         let (file, text) = match self.text(module) {
             Ok(source) => source,
             Err(problem) => return Ok(Err(problem)),
@@ -146,7 +147,7 @@ impl Bench {
         file: PathBuf,
         text: &str,
         events: &mut dyn FnMut(&crate::runner::event::RunEvent),
-    ) -> Result<ModuleReport, Failure> {
+    ) -> Result<ModuleReport, Error> {
         let links = self.links.clone();
         let request = Request { module: module.id, kind, only, file, text: text.to_owned(), links };
         let mut report = ModuleReport::new(module.id);

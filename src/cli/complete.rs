@@ -5,7 +5,7 @@ use super::arguments::{ExportArguments, Format, ModulesArguments};
 use super::context::{Context, named};
 use super::output::Output;
 use crate::curriculum::Module;
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::framework::{self, Completed, Step};
 use crate::report::figures::figure;
 use crate::report::{human, json};
@@ -16,7 +16,7 @@ pub fn run(
     context: &Context,
     arguments: &ModulesArguments,
     out: &mut Output,
-) -> Result<bool, Failure> {
+) -> Result<bool, Error> {
     let modules = named(&arguments.modules)?;
     let lab = context.lab()?;
     let runner = context.runner()?;
@@ -87,7 +87,7 @@ pub fn export(
     context: &Context,
     arguments: &ExportArguments,
     out: &mut Output,
-) -> Result<bool, Failure> {
+) -> Result<bool, Error> {
     framework::export(&context.lab()?, &arguments.folder)?;
     out.line(format!(
         "{} holds your framework. Try it:\n  cd {0} && cargo test --offline",

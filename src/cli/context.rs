@@ -2,7 +2,7 @@
 
 use super::Arguments;
 use crate::curriculum::{MODULES, Module};
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::framework::Engine;
 use crate::lab::Lab;
 use crate::progress::Store;
@@ -36,12 +36,12 @@ impl Context {
     ///
     /// # Errors
     /// When there is none.
-    pub fn lab(&self) -> Result<Lab, Failure> {
+    pub fn lab(&self) -> Result<Lab, Error> {
         match &self.lab {
             Some(folder) => Lab::find(folder),
             None => {
                 let here = std::env::current_dir().map_err(|error| {
-                    Failure::environment(format!("failed to find the current folder: {error}"))
+                    Error::environment(format!("failed to find the current folder: {error}"))
                 })?;
                 Lab::find(&here)
             }
@@ -52,16 +52,16 @@ impl Context {
     ///
     /// # Errors
     /// When no folder can be told.
-    pub fn cache(&self) -> Result<PathBuf, Failure> {
+    pub fn cache(&self) -> Result<PathBuf, Error> {
         if let Some(cache) = &self.cache {
-            return std::path::absolute(cache).map_err(|e| Failure::io("find", cache, &e));
+            return std::path::absolute(cache).map_err(|e| Error::io("find", cache, &e));
         }
         let of = |name: &str| {
             std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
         };
         let folder = of("XDG_CACHE_HOME").or_else(|| of("HOME").map(|home| home.join(".cache")));
         folder.map(|folder| folder.join("tinytorch-tutor")).ok_or_else(|| {
-            Failure::environment("there is no folder for compiled modules: HOME is not set")
+            Error::environment("there is no folder for compiled modules: HOME is not set")
                 .hint("Name one with `--cache DIR`.")
         })
     }
@@ -70,7 +70,7 @@ impl Context {
     ///
     /// # Errors
     /// When the toolchain or the cache cannot be used.
-    pub fn runner(&self) -> Result<Runner, Failure> {
+    pub fn runner(&self) -> Result<Runner, Error> {
         Runner::new(self.cache()?)
     }
 
@@ -79,7 +79,7 @@ impl Context {
     /// # Errors
     /// When it cannot be opened.
     #[expect(clippy::print_stderr, reason = "a warning beside the output of a command")]
-    pub fn store(&self, lab: &Lab) -> Result<Store, Failure> {
+    pub fn store(&self, lab: &Lab) -> Result<Store, Error> {
         let (store, set_aside) = Store::open(&lab.store())?;
         if let Some(aside) = set_aside {
             eprintln!(
@@ -102,7 +102,7 @@ impl Context {
 ///
 /// # Errors
 /// When a name is unknown.
-pub fn named(words: &[String]) -> Result<Vec<&'static Module>, Failure> {
+pub fn named(words: &[String]) -> Result<Vec<&'static Module>, Error> {
     if words.is_empty() {
         return Ok(MODULES.iter().collect());
     }

@@ -4,11 +4,11 @@ use super::arguments::{Format, FormatArguments};
 use super::context::Context;
 use super::output::Output;
 use crate::curriculum::ModuleId;
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::report::figures::figure;
 use crate::report::json;
-use crate::runner::{Cancel, Links};
-use crate::watch::{self, Change, Kind};
+use crate::runner::{Cancel, ModuleSources};
+use crate::watch::{self, Change, WatchMode};
 use serde::Serialize;
 use std::io::IsTerminal;
 use std::sync::mpsc::channel;
@@ -27,8 +27,8 @@ impl Finding {
         Self { what, well: true, found: found.into(), mend: vec![] }
     }
 
-    fn lacking(what: &'static str, failure: Failure) -> Self {
-        Self { what, well: false, found: failure.message, mend: failure.hints }
+    fn lacking(what: &'static str, error: Error) -> Self {
+        Self { what, well: false, found: error.message, mend: error.hints }
     }
 }
 
@@ -37,7 +37,7 @@ pub fn run(
     context: &Context,
     arguments: &FormatArguments,
     out: &mut Output,
-) -> Result<bool, Failure> {
+) -> Result<bool, Error> {
     let findings = [
         toolchain(context),
         linker(),
@@ -65,7 +65,7 @@ pub fn run(
 fn toolchain(context: &Context) -> Finding {
     match context.runner() {
         Ok(runner) => Finding::well("compiler", runner.toolchain()),
-        Err(failure) => Finding::lacking("compiler", failure),
+        Err(error) => Finding::lacking("compiler", error),
     }
 }
 
@@ -79,7 +79,7 @@ fn linker() -> Finding {
         }
         _ => Finding::lacking(
             "linker",
-            Failure::environment("`cc` cannot be run, and rustc links with it").hint(
+            Error::environment("`cc` cannot be run, and rustc links with it").hint(
                 "Install a C compiler: `sudo apt install build-essential`, `xcode-select --install`, or alike.",
             ),
         ),
@@ -94,7 +94,7 @@ fn disk(context: &Context) -> Finding {
     let free = context.cache().and_then(|cache| {
         // The cache may not be there yet; the disk it will lie on is.
         let folder = cache.ancestors().find(|folder| folder.is_dir()).unwrap_or(&cache);
-        let failed = |e: rustix::io::Errno| Failure::io("look at the disk of", folder, &e.into());
+        let failed = |e: rustix::io::Errno| Error::io("look at the disk of", folder, &e.into());
         let room = rustix::fs::statvfs(folder).map_err(failed)?;
         Ok(room.f_bavail * room.f_frsize)
     });
@@ -104,10 +104,10 @@ fn disk(context: &Context) -> Finding {
         }
         Ok(free) => Finding::lacking(
             what,
-            Failure::environment(format!("only {} free for the cache", figure(free as f64, "B")))
+            Error::environment(format!("only {} free for the cache", figure(free as f64, "B")))
                 .hint("Free some space, or name another disk with --cache DIR."),
         ),
-        Err(failure) => Finding::lacking(what, failure),
+        Err(error) => Finding::lacking(what, error),
     }
 }
 
@@ -130,51 +130,51 @@ fn locale(get: impl Fn(&str) -> Option<String>) -> Finding {
 /// Builds what every lesson stands on: crates, linker, disk and cache are tried for real.
 fn build(context: &Context) -> Finding {
     let built = context.runner().and_then(|runner| {
-        runner.prepare(ModuleId(1), &Links::default(), &Cancel::default(), &mut |_| {})
+        runner.prepare(ModuleId(1), &ModuleSources::default(), &Cancel::default(), &mut |_| {})
     });
     match built.and_then(|()| context.cache()) {
         Ok(cache) => {
             Finding::well("engine", format!("builds, without network, in {}", cache.display()))
         }
-        Err(failure) => Finding::lacking("engine", failure),
+        Err(error) => Finding::lacking("engine", error),
     }
 }
 
 fn lab(context: &Context) -> Finding {
     match context.lab() {
         Ok(lab) => Finding::well("lab", lab.root().display().to_string()),
-        Err(failure) => Finding::lacking("lab", failure),
+        Err(error) => Finding::lacking("lab", error),
     }
 }
 
 fn store(context: &Context) -> Finding {
     match context.lab().and_then(|lab| context.store(&lab).map(|_| lab.store())) {
         Ok(path) => Finding::well("progress", path.display().to_string()),
-        Err(failure) => Finding::lacking("progress", failure),
+        Err(error) => Finding::lacking("progress", error),
     }
 }
 
 /// Writes a file in a folder of its own and waits for the news of it.
 fn saves() -> Finding {
     let what = "saves";
-    let noticing = || -> Result<Kind, Failure> {
+    let noticing = || -> Result<WatchMode, Error> {
         let folder = tempfile::tempdir().map_err(|error| {
-            Failure::environment(format!("failed to make a temporary folder: {error}"))
+            Error::environment(format!("failed to make a temporary folder: {error}"))
         })?;
         let (sink, changes) = channel();
         let file = folder.path().join("exercise.rs");
         let _watch = watch::start(vec![file], move |change| drop(sink.send(change)))?;
         match changes.recv_timeout(Duration::from_secs(5)) {
-            Ok(Change::Noticing(kind)) => Ok(kind),
-            _ => Err(Failure::environment("the watcher gave no sign")),
+            Ok(Change::Mode(kind)) => Ok(kind),
+            _ => Err(Error::environment("the watcher gave no sign")),
         }
     };
     match noticing() {
-        Ok(Kind::Native) => Finding::well(what, "the system tells of them"),
-        Ok(Kind::Polling(reason)) => {
+        Ok(WatchMode::Native) => Finding::well(what, "the system tells of them"),
+        Ok(WatchMode::Polling(reason)) => {
             Finding::well(what, format!("files are looked at twice a second: {reason}"))
         }
-        Err(failure) => Finding::lacking(what, failure),
+        Err(error) => Finding::lacking(what, error),
     }
 }
 
@@ -189,10 +189,10 @@ fn terminal() -> Finding {
         }
         Ok((columns, rows)) => Finding::lacking(
             what,
-            Failure::environment(format!("{columns}x{rows} is small"))
+            Error::environment(format!("{columns}x{rows} is small"))
                 .hint("The tutor needs 60x20: make the window larger."),
         ),
-        Err(error) => Finding::lacking(what, Failure::environment(error.to_string())),
+        Err(error) => Finding::lacking(what, Error::environment(error.to_string())),
     }
 }
 

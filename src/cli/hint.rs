@@ -6,7 +6,7 @@ use super::output::Output;
 use crate::curriculum::cells::{self, CellKind};
 use crate::curriculum::lesson::Lesson;
 use crate::curriculum::{Module, lesson};
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::report::json;
 use serde::Serialize;
 
@@ -19,11 +19,7 @@ struct Hint<'a> {
 }
 
 /// Succeeds when there was a hint to show.
-pub fn run(
-    context: &Context,
-    arguments: &CellArguments,
-    out: &mut Output,
-) -> Result<bool, Failure> {
+pub fn run(context: &Context, arguments: &CellArguments, out: &mut Output) -> Result<bool, Error> {
     let module = Module::named(&arguments.module)?;
     let lab = context.lab()?;
     let mut store = context.store(&lab)?;
@@ -34,7 +30,7 @@ pub fn run(
     };
     let hints = lesson.hints(&cell);
     if hints.is_empty() {
-        return Err(Failure::unmet(format!("there are no hints for \"{cell}\"")));
+        return Err(Error::unmet(format!("there are no hints for \"{cell}\"")));
     }
     // Behind the last hint stands the last hint again.
     let shown = (store.hints_shown(module.id, &cell)? + 1).min(hints.len());
@@ -50,7 +46,7 @@ pub fn run(
 }
 
 /// The cell that was named, if the module has it.
-pub fn known(module: &Module, lesson: &Lesson, cell: &str) -> Result<String, Failure> {
+pub fn known(module: &Module, lesson: &Lesson, cell: &str) -> Result<String, Error> {
     let ids: Vec<&str> = lesson
         .blocks
         .iter()
@@ -62,20 +58,20 @@ pub fn known(module: &Module, lesson: &Lesson, cell: &str) -> Result<String, Fai
     let long = format!("{}-{cell}", module.name);
     let meant = ids.iter().find(|id| **id == cell || **id == long);
     meant.map(|id| (*id).to_owned()).ok_or_else(|| {
-        Failure::usage(format!("{} has no exercise \"{cell}\"", module.slug()))
+        Error::usage(format!("{} has no exercise \"{cell}\"", module.slug()))
             .hint(format!("It has {}.", ids.join(", ")))
     })
 }
 
 /// The first cell that is not solved.
-fn next(module: &Module, text: &str) -> Result<String, Failure> {
+fn next(module: &Module, text: &str) -> Result<String, Error> {
     let unsolved = cells::parse(text).into_iter().find(cells::Cell::is_unsolved);
     let first = || {
         let mut cells = cells::parse(module.reference()).into_iter();
         cells.find(|cell| text.is_empty() && cell.kind == CellKind::Solution)
     };
     unsolved.or_else(first).and_then(|cell| cell.grade_id).ok_or_else(|| {
-        Failure::usage(format!("every exercise of {} has an answer", module.slug()))
+        Error::usage(format!("every exercise of {} has an answer", module.slug()))
             .hint("Name the cell that you want a hint for: `tinytorch-tutor hint MODULE CELL`.")
     })
 }

@@ -3,11 +3,11 @@
 use super::arguments::InitArguments;
 use super::output::Output;
 use crate::curriculum::MODULES;
-use crate::failure::{Failure, count};
+use crate::error::{Error, count};
 use crate::lab::{Filled, create};
 
 /// Succeeds when the lab is whole.
-pub fn run(arguments: &InitArguments, out: &mut Output) -> Result<bool, Failure> {
+pub fn run(arguments: &InitArguments, out: &mut Output) -> Result<bool, Error> {
     let filled = if arguments.solved { Filled::Solutions } else { Filled::Starters };
     let lab = create(&arguments.folder, filled)?;
     out.line(format!(

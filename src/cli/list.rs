@@ -4,10 +4,10 @@ use super::arguments::{Format, ListArguments};
 use super::context::Context;
 use super::output::Output;
 use crate::curriculum::{MODULES, Module, cells};
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::framework::{Engine, Owner, edited_since, owners};
 use crate::lab::Lab;
-use crate::progress::{Standing, Store};
+use crate::progress::{LastCheck, Store};
 use crate::report::json;
 use serde::Serialize;
 
@@ -29,11 +29,7 @@ struct Row {
 }
 
 /// Always succeeds: a module that is not done is no failure of the list.
-pub fn run(
-    context: &Context,
-    arguments: &ListArguments,
-    out: &mut Output,
-) -> Result<bool, Failure> {
+pub fn run(context: &Context, arguments: &ListArguments, out: &mut Output) -> Result<bool, Error> {
     let lab = context.lab()?;
     let store = context.store(&lab)?;
     let owners = owners(&lab, Engine::Mine)?;
@@ -48,16 +44,16 @@ pub fn run(
     Ok(true)
 }
 
-fn row(module: &'static Module, lab: &Lab, store: &Store, owner: Owner) -> Result<Row, Failure> {
+fn row(module: &'static Module, lab: &Lab, store: &Store, owner: Owner) -> Result<Row, Error> {
     let exercise = lab.read_exercise(module);
     let edited = exercise.as_ref().is_ok_and(|text| edited_since(lab, module, text));
     let (state, passed) = match exercise {
         Err(problem) => (format!("unreadable: {problem}"), 0),
-        Ok(text) => match store.standing(module.id, &text)? {
+        Ok(text) => match store.last_check(module.id, &text)? {
             None if cells::starter(module.reference()) == text => ("not_started".to_owned(), 0),
             None => ("unchecked".to_owned(), 0),
-            Some(Standing { current: false, .. }) => ("edited".to_owned(), 0),
-            Some(standing) => (standing.outcome, standing.passed),
+            Some(LastCheck { current: false, .. }) => ("edited".to_owned(), 0),
+            Some(last_check) => (last_check.outcome, last_check.passed),
         },
     };
     let by_number = |number: &u8| MODULES.get(usize::from(*number)).map(Module::slug);

@@ -6,7 +6,7 @@ use super::check::stopped;
 use super::context::Context;
 use super::output::Output;
 use crate::curriculum::{MILESTONES, Milestone, Module};
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::framework::{Engine, Trial, trial};
 use crate::report::{ModuleReport, Ran, human, json, milestone};
 use crate::runner::event::RunEvent;
@@ -14,11 +14,7 @@ use serde::Serialize;
 use tinytorch::report::Item;
 
 /// Returns whether the measured figures pass.
-pub fn run(
-    context: &Context,
-    command: MilestoneCommand,
-    out: &mut Output,
-) -> Result<bool, Failure> {
+pub fn run(context: &Context, command: MilestoneCommand, out: &mut Output) -> Result<bool, Error> {
     match command {
         MilestoneCommand::List(arguments) => list(context, &arguments, out),
         MilestoneCommand::Info { milestone } => Ok(info(named(&milestone)?, out)),
@@ -29,7 +25,7 @@ pub fn run(
 }
 
 /// The milestone that a person means by `1986`, `mlp` or `1986_mlp`.
-fn named(word: &str) -> Result<&'static Milestone, Failure> {
+fn named(word: &str) -> Result<&'static Milestone, Error> {
     let is_meant = |milestone: &&Milestone| {
         let name = milestone.id.split_once('_').map(|(_, name)| name);
         word == milestone.id || Some(word) == name || word == milestone.year.to_string()
@@ -37,10 +33,10 @@ fn named(word: &str) -> Result<&'static Milestone, Failure> {
     MILESTONES.iter().find(is_meant).ok_or_else(|| {
         let ids: Vec<&str> = MILESTONES.iter().map(|milestone| milestone.id).collect();
         let likeness = |id: &&&str| (strsim::jaro_winkler(word, id) * 1000.0) as u32;
-        let failure = Failure::usage(format!("unknown milestone \"{word}\""));
+        let error = Error::usage(format!("unknown milestone \"{word}\""));
         match ids.iter().max_by_key(likeness).filter(|id| likeness(id) > 600) {
-            Some(id) => failure.hint(format!("Did you mean \"{id}\"?")),
-            None => failure.hint(format!("There are {}.", ids.join(", "))),
+            Some(id) => error.hint(format!("Did you mean \"{id}\"?")),
+            None => error.hint(format!("There are {}.", ids.join(", "))),
         }
     })
 }
@@ -50,7 +46,7 @@ fn needs(milestone: &Milestone) -> Vec<String> {
     modules.map(Module::slug).collect()
 }
 
-fn list(context: &Context, arguments: &FormatArguments, out: &mut Output) -> Result<bool, Failure> {
+fn list(context: &Context, arguments: &FormatArguments, out: &mut Output) -> Result<bool, Error> {
     #[derive(Serialize)]
     struct Row {
         id: &'static str,
@@ -99,7 +95,7 @@ fn train(
     format: Format,
     compare: bool,
     out: &mut Output,
-) -> Result<bool, Failure> {
+) -> Result<bool, Error> {
     let json = format == Format::Json;
     let engine = context.engine();
     let mine = train_on(context, milestone, engine, json, out)?;
@@ -136,7 +132,7 @@ fn train_on(
     engine: Engine,
     json: bool,
     out: &mut Output,
-) -> Result<Ran, Failure> {
+) -> Result<Ran, Error> {
     let lab = context.lab()?;
     let mut store = context.store(&lab)?;
     let Trial { request, links, fingerprint } = trial(&lab, milestone, engine)?;
@@ -169,7 +165,7 @@ mod tests {
         for word in ["1986", "mlp", "1986_mlp"] {
             assert_eq!(named(word).unwrap().id, "1986_mlp", "{word}");
         }
-        let failure = named("1986_mpl").unwrap_err();
-        assert!(failure.hints[0].contains("1986_mlp"), "{failure}");
+        let error = named("1986_mpl").unwrap_err();
+        assert!(error.hints[0].contains("1986_mlp"), "{error}");
     }
 }

@@ -22,7 +22,7 @@ pub use arguments::{Arguments, Command};
 pub use context::Context;
 pub use output::Output;
 
-use crate::failure::Failure;
+use crate::error::Error;
 use signals::Interruption;
 use std::process::ExitCode;
 
@@ -30,7 +30,7 @@ use std::process::ExitCode;
 ///
 /// # Errors
 /// When the command was not understood, or this machine lacks something.
-pub fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
+pub fn run(context: &Context, command: Command) -> Result<ExitCode, Error> {
     let mut out = Output::stdout();
     let interruption = Interruption::listen(context.cancel.clone())?;
     let done = dispatch(context, command, &mut out);
@@ -43,7 +43,7 @@ pub fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(u8::from(!done)))
 }
 
-fn dispatch(context: &Context, command: Command, out: &mut Output) -> Result<bool, Failure> {
+fn dispatch(context: &Context, command: Command, out: &mut Output) -> Result<bool, Error> {
     match command {
         Command::List(arguments) => list::run(context, &arguments, out),
         Command::Check(arguments) => check::run(context, &arguments, out),

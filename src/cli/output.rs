@@ -1,6 +1,6 @@
 //! Standard output: lines, colours where wanted, and a reader that may leave at any time.
 
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::report::human::Colour;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
@@ -51,10 +51,10 @@ impl Output {
     ///
     /// # Errors
     /// When the output could not be written, for example on a full disk.
-    pub fn finish(self) -> Result<(), Failure> {
+    pub fn finish(self) -> Result<(), Error> {
         match self.error {
             Some(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(Failure::environment(format!("failed to write the output: {error}")))
+                Err(Error::environment(format!("failed to write the output: {error}")))
             }
             _ => Ok(()),
         }

@@ -3,7 +3,7 @@
 use super::arguments::{Format, ModulesArguments};
 use super::context::{Context, named};
 use super::output::Output;
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::lab;
 use crate::report::json;
 use serde::Serialize;
@@ -21,7 +21,7 @@ pub fn run(
     context: &Context,
     arguments: &ModulesArguments,
     out: &mut Output,
-) -> Result<bool, Failure> {
+) -> Result<bool, Error> {
     let modules = named(&arguments.modules)?;
     let lab = context.lab()?;
     for module in modules {

@@ -2,7 +2,7 @@
 //! second one ends the program at once. Comes in: signals. Goes out: a cancelled run, and the signal's
 //! number. Not here: the screen's signals (`tui`).
 
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::runner::Cancel;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -21,11 +21,11 @@ impl Interruption {
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn listen(cancel: Cancel) -> Result<Self, Failure> {
+    pub fn listen(cancel: Cancel) -> Result<Self, Error> {
         let own = Self::default();
         let came = Arc::clone(&own.0);
         listen(cancel, came).map_err(|error| {
-            Failure::environment(format!("failed to listen for signals: {error}"))
+            Error::environment(format!("failed to listen for signals: {error}"))
         })?;
         Ok(own)
     }

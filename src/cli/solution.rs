@@ -4,7 +4,7 @@ use super::arguments::{CellArguments, Format};
 use super::output::Output;
 use crate::curriculum::cells::{self, CellKind};
 use crate::curriculum::{Module, lesson};
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::report::json;
 use serde::Serialize;
 
@@ -15,7 +15,7 @@ struct Solution<'a> {
 }
 
 /// Always succeeds for a cell that exists.
-pub fn run(arguments: &CellArguments, out: &mut Output) -> Result<bool, Failure> {
+pub fn run(arguments: &CellArguments, out: &mut Output) -> Result<bool, Error> {
     let module = Module::named(&arguments.module)?;
     let wanted = match &arguments.cell {
         Some(cell) => Some(super::hint::known(module, &lesson::parse(module.lesson()), cell)?),

@@ -1,7 +1,7 @@
 //! The modules of the course, in teaching order: one slice, from which lists, help, chain and
 //! milestones follow.
 
-use crate::failure::Failure;
+use crate::error::Error;
 use serde::{Deserialize, Serialize};
 
 /// A module's number: its place in [`MODULES`] and in the chain.
@@ -92,7 +92,7 @@ impl Module {
     ///
     /// # Errors
     /// When there is none; the failure suggests the nearest name.
-    pub fn named(word: &str) -> Result<&'static Self, Failure> {
+    pub fn named(word: &str) -> Result<&'static Self, Error> {
         let is_meant = |module: &&Module| {
             word == module.slug() || word == module.name || word.parse() == Ok(module.id.0)
         };
@@ -109,16 +109,16 @@ impl Module {
     }
 }
 
-fn unknown(word: &str) -> Failure {
-    let failure = Failure::usage(format!("unknown module \"{word}\""));
+fn unknown(word: &str) -> Error {
+    let error = Error::usage(format!("unknown module \"{word}\""));
     let likeness = |module: &&Module| {
         let name = strsim::jaro_winkler(word, module.name);
         name.max(strsim::jaro_winkler(word, &module.slug()))
     };
     let nearest = MODULES.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     match nearest.filter(|module| likeness(module) > 0.6) {
-        Some(module) => failure.hint(format!("Did you mean \"{}\"?", module.slug())),
-        None => failure.hint("`tinytorch-tutor list` shows all modules."),
+        Some(module) => error.hint(format!("Did you mean \"{}\"?", module.slug())),
+        None => error.hint("`tinytorch-tutor list` shows all modules."),
     }
 }
 
@@ -135,8 +135,8 @@ mod tests {
 
     #[test]
     fn an_unknown_module_is_answered_with_the_nearest_name() {
-        let failure = Module::named("tensr").unwrap_err();
-        assert_eq!(failure.to_string(), "unknown module \"tensr\"\n  Did you mean \"01_tensor\"?");
+        let error = Module::named("tensr").unwrap_err();
+        assert_eq!(error.to_string(), "unknown module \"tensr\"\n  Did you mean \"01_tensor\"?");
         assert!(Module::named("99").unwrap_err().hints[0].contains("list"));
     }
 

@@ -5,11 +5,11 @@
 
 use super::{Engine, learners, links, swapped_in};
 use crate::curriculum::{MODULES, Module, ModuleId};
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::lab::Lab;
 use crate::report::{ModuleReport, Outcome, human};
 use crate::runner::event::{Notice, RunEvent, RunKind, Verdict};
-use crate::runner::{Cancel, LinkSource, Links, Request, Runner};
+use crate::runner::{Cancel, ModuleSource, ModuleSources, Request, Runner};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -71,9 +71,9 @@ pub fn complete(
     module: &Module,
     cancel: &Cancel,
     steps: &mut dyn FnMut(Step),
-) -> Result<Completed, Failure> {
+) -> Result<Completed, Error> {
     let text = lab.read_exercise(module).map_err(|problem| {
-        Failure::unmet(format!("\"{}\": {problem}", lab.exercise(module).display()))
+        Error::unmet(format!("\"{}\": {problem}", lab.exercise(module).display()))
     })?;
     let before = links(lab, Engine::Mine)?;
     let bench = Bench { runner, cancel };
@@ -115,9 +115,9 @@ impl Bench<'_> {
         module: &Module,
         file: PathBuf,
         text: &str,
-        links: &Links,
+        links: &ModuleSources,
         events: &mut dyn FnMut(RunEvent),
-    ) -> Result<ModuleReport, Failure> {
+    ) -> Result<ModuleReport, Error> {
         let request = Request {
             module: module.id,
             kind: RunKind::Check,
@@ -140,13 +140,19 @@ struct Proof<'a> {
     bench: &'a Bench<'a>,
     module: &'a Module,
     /// The engine as it is.
-    before: Links,
+    before: ModuleSources,
     /// The same with the new text in it.
-    after: Links,
+    after: ModuleSources,
 }
 
 impl<'a> Proof<'a> {
-    fn new(bench: &'a Bench<'a>, module: &'a Module, text: &str, before: Links, lab: &Lab) -> Self {
+    fn new(
+        bench: &'a Bench<'a>,
+        module: &'a Module,
+        text: &str,
+        before: ModuleSources,
+        lab: &Lab,
+    ) -> Self {
         let mut after = before.clone();
         after.0.insert(module.id, learners(lab, module, text.to_owned()));
         Self { bench, module, before, after }
@@ -154,7 +160,7 @@ impl<'a> Proof<'a> {
 
     /// Rebuilds the chain above the new link and checks every later module on it. Returns what the
     /// first one that fails has to say.
-    fn objection(&self, steps: &mut dyn FnMut(Step)) -> Result<Option<String>, Failure> {
+    fn objection(&self, steps: &mut dyn FnMut(Step)) -> Result<Option<String>, Error> {
         self.rebuild(steps)?;
         for later in MODULES.iter().filter(|later| later.id > self.module.id) {
             if self.bench.cancel.is_cancelled() {
@@ -173,7 +179,7 @@ impl<'a> Proof<'a> {
     }
 
     /// Makes what is missing of the chain anew.
-    fn rebuild(&self, steps: &mut dyn FnMut(Step)) -> Result<(), Failure> {
+    fn rebuild(&self, steps: &mut dyn FnMut(Step)) -> Result<(), Error> {
         let Bench { runner, cancel } = self.bench;
         let mut making: Option<(ModuleId, Instant)> = None;
         let mut ended = |earlier: Option<(ModuleId, Instant)>| {
@@ -196,9 +202,9 @@ impl<'a> Proof<'a> {
     }
 
     /// Checks a later module: the learner's text where that is its link, else the reference.
-    fn check(&self, later: &Module, links: &Links) -> Result<ModuleReport, Failure> {
+    fn check(&self, later: &Module, links: &ModuleSources) -> Result<ModuleReport, Error> {
         let (file, text) = match links.0.get(&later.id) {
-            Some(LinkSource::Learner { file, text }) => (file.clone(), text.as_str()),
+            Some(ModuleSource::Learner { file, text }) => (file.clone(), text.as_str()),
             _ => (format!("src/tinytorch/src/{}.rs", later.name).into(), later.reference()),
         };
         self.bench.check(later, file, text, links, &mut |_| {})

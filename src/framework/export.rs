@@ -2,7 +2,7 @@
 
 use super::{Engine, Owner, owners};
 use crate::curriculum::{MODULES, Module};
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::lab::{Lab, atomic, package};
 use std::fmt::Write;
 use std::path::Path;
@@ -12,9 +12,9 @@ use std::path::Path;
 ///
 /// # Errors
 /// When the folder holds other files, or cannot be written.
-pub fn export(lab: &Lab, folder: &Path) -> Result<(), Failure> {
+pub fn export(lab: &Lab, folder: &Path) -> Result<(), Error> {
     if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(Failure::environment(format!(
+        return Err(Error::environment(format!(
             "\"{}\" holds other files; nothing was written",
             folder.display()
         ))
@@ -35,7 +35,7 @@ pub fn export(lab: &Lab, folder: &Path) -> Result<(), Failure> {
     atomic::write(&folder.join("README.md"), readme(lab)?.as_bytes())
 }
 
-fn readme(lab: &Lab) -> Result<String, Failure> {
+fn readme(lab: &Lab) -> Result<String, Error> {
     let owners = owners(lab, Engine::Mine)?;
     let mut text = String::from(
         "# My TinyTorch\n\nA machine-learning framework, written module by module with tinytorch-tutor.\n\n    \

@@ -2,11 +2,11 @@
 
 use super::{Engine, Owner, links, owners};
 use crate::curriculum::{Milestone, ModuleId};
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::lab::Lab;
 use crate::report::RanLink;
 use crate::runner::event::RunKind;
-use crate::runner::{LinkSource, Request};
+use crate::runner::{ModuleSource, Request};
 use std::path::PathBuf;
 
 /// A milestone that is about to run.
@@ -25,9 +25,9 @@ pub struct Trial {
 ///
 /// # Errors
 /// When a completed module cannot be read, or the course lacks what the milestone stands on.
-pub fn trial(lab: &Lab, milestone: &Milestone, engine: Engine) -> Result<Trial, Failure> {
+pub fn trial(lab: &Lab, milestone: &Milestone, engine: Engine) -> Result<Trial, Error> {
     let last = *milestone.prerequisites.iter().max().ok_or_else(|| {
-        Failure::environment(format!("{} stands on no module of this course", milestone.id))
+        Error::environment(format!("{} stands on no module of this course", milestone.id))
     })?;
     let mut links = links(lab, engine)?;
     links.0.retain(|id, _| *id <= last);
@@ -43,7 +43,7 @@ pub fn trial(lab: &Lab, milestone: &Milestone, engine: Engine) -> Result<Trial, 
     let mut hasher = blake3::Hasher::new();
     hasher.update(milestone.source().as_bytes());
     for (id, source) in &links.0 {
-        let LinkSource::Learner { text, .. } = source else { continue };
+        let ModuleSource::Learner { text, .. } = source else { continue };
         hasher.update(&[0, id.0]).update(text.as_bytes());
     }
     Ok(Trial {

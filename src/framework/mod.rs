@@ -11,9 +11,9 @@ pub use export::export;
 pub use milestone::{Trial, trial};
 
 use crate::curriculum::{MODULES, Module, ModuleId, cells};
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::lab::Lab;
-use crate::runner::{LinkSource, Links};
+use crate::runner::{ModuleSource, ModuleSources};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -60,28 +60,28 @@ pub enum Owner {
 ///
 /// # Errors
 /// When a completed module cannot be read.
-pub fn links(lab: &Lab, engine: Engine) -> Result<Links, Failure> {
+pub fn links(lab: &Lab, engine: Engine) -> Result<ModuleSources, Error> {
     if engine == Engine::Reference {
-        return Ok(Links::default());
+        return Ok(ModuleSources::default());
     }
     let completed = lab.completed()?;
     let usable = completed.into_iter().filter(|(id, _)| lab.refused(*id).is_none());
     let source = |(id, text)| Some((id, learners(lab, Module::by_id(id)?, text)));
-    Ok(Links(usable.filter_map(source).collect()))
+    Ok(ModuleSources(usable.filter_map(source).collect()))
 }
 
 /// A completed text as a link. Places in it are shown in the exercise, as long as that says the same.
-fn learners(lab: &Lab, module: &Module, text: String) -> LinkSource {
+fn learners(lab: &Lab, module: &Module, text: String) -> ModuleSource {
     let same = lab.read_exercise(module).is_ok_and(|exercise| exercise == text);
     let file = if same { lab.exercise(module) } else { lab.mine(module) };
-    LinkSource::Learner { file, text }
+    ModuleSource::Learner { file, text }
 }
 
 /// Whose code each module of the chain is, in teaching order.
 ///
 /// # Errors
 /// When a completed module cannot be read.
-pub fn owners(lab: &Lab, engine: Engine) -> Result<BTreeMap<ModuleId, Owner>, Failure> {
+pub fn owners(lab: &Lab, engine: Engine) -> Result<BTreeMap<ModuleId, Owner>, Error> {
     let completed = match engine {
         Engine::Mine => lab.completed()?,
         Engine::Reference => BTreeMap::new(),
@@ -121,7 +121,7 @@ mod tests {
         lab.refuse(&MODULES[2], "text", "03_layers does not compile").unwrap();
         let ids: Vec<ModuleId> = links(&lab, Engine::Mine).unwrap().0.into_keys().collect();
         assert_eq!(ids, [ModuleId(1)]);
-        assert_eq!(links(&lab, Engine::Reference).unwrap(), Links::default());
+        assert_eq!(links(&lab, Engine::Reference).unwrap(), ModuleSources::default());
         let owners = owners(&lab, Engine::Mine).unwrap();
         assert_eq!(owners[&ModuleId(0)], Owner::Reference);
         assert_eq!(owners[&ModuleId(1)], Owner::Learner);

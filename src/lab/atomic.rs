@@ -1,6 +1,6 @@
 //! Writing a file whole or not at all: into a draft in the same folder, onto the disk, then renamed.
 
-use crate::failure::Failure;
+use crate::error::Error;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
@@ -10,19 +10,19 @@ use std::path::Path;
 ///
 /// # Errors
 /// When the folder cannot be written.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    try_write(path, bytes, true).map_err(|error| Failure::io("write", path, &error))
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    try_write(path, bytes, true).map_err(|error| Error::io("write", path, &error))
 }
 
 /// Puts `bytes` at `path` unless something is there already. Returns whether it did.
 ///
 /// # Errors
 /// When the folder cannot be written.
-pub fn write_new(path: &Path, bytes: &[u8]) -> Result<bool, Failure> {
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<bool, Error> {
     match try_write(path, bytes, false) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(Failure::io("write", path, &error)),
+        Err(error) => Err(Error::io("write", path, &error)),
     }
 }
 
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn a_folder_in_the_way_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let failure = write(folder.path(), b"x").unwrap_err();
-        assert!(failure.message.contains(&*folder.path().to_string_lossy()), "{failure}");
+        let error = write(folder.path(), b"x").unwrap_err();
+        assert!(error.message.contains(&*folder.path().to_string_lossy()), "{error}");
     }
 }

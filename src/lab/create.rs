@@ -4,7 +4,7 @@
 
 use super::{Lab, atomic, package, paths::MARK};
 use crate::curriculum::{MODULES, Module, cells};
-use crate::failure::Failure;
+use crate::error::Error;
 use std::path::Path;
 
 /// What the exercises hold.
@@ -20,11 +20,11 @@ pub enum Filled {
 ///
 /// # Errors
 /// When `root` holds files that are not a lab's, or cannot be written.
-pub fn create(root: &Path, filled: Filled) -> Result<Lab, Failure> {
+pub fn create(root: &Path, filled: Filled) -> Result<Lab, Error> {
     refuse_foreign(root)?;
     // The mark comes first: a lab that was made half is known as one.
     atomic::write_new(&root.join(MARK), mark().as_bytes())?;
-    let lab = Lab::at(root.canonicalize().map_err(|e| Failure::io("open", root, &e))?);
+    let lab = Lab::at(root.canonicalize().map_err(|e| Error::io("open", root, &e))?);
     for module in MODULES {
         let text = match filled {
             Filled::Starters => cells::starter(module.reference()),
@@ -39,17 +39,17 @@ pub fn create(root: &Path, filled: Filled) -> Result<Lab, Failure> {
 }
 
 /// A folder with other things in it is somebody's; a lab is not poured over it.
-fn refuse_foreign(root: &Path) -> Result<(), Failure> {
+fn refuse_foreign(root: &Path) -> Result<(), Error> {
     if root.join(MARK).is_file() {
         return Ok(());
     }
     let taken = match std::fs::read_dir(root) {
         Ok(mut entries) => entries.next().is_some(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
-        Err(error) => return Err(Failure::io("open the folder", root, &error)),
+        Err(error) => return Err(Error::io("open the folder", root, &error)),
     };
     if taken {
-        return Err(Failure::environment(format!(
+        return Err(Error::environment(format!(
             "\"{}\" holds other files; nothing was written",
             root.display()
         ))
@@ -68,7 +68,7 @@ fn mark() -> String {
 impl Lab {
     /// Writes the engine and a Cargo workspace around it, for cargo and rust-analyzer. The engine's files
     /// are the tutor's: they are brought up to date. The learner's are not touched.
-    fn write_package(&self) -> Result<(), Failure> {
+    fn write_package(&self) -> Result<(), Error> {
         let engine = self.own().join("engine");
         for (path, bytes) in package::files(|module| module.reference().to_owned()) {
             atomic::write(&engine.join(path), &bytes)?;
@@ -129,8 +129,8 @@ mod tests {
     fn a_folder_with_other_things_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("thesis.txt"), "years").unwrap();
-        let failure = create(folder.path(), Filled::Starters).unwrap_err();
-        assert!(failure.message.contains("nothing was written"), "{failure}");
+        let error = create(folder.path(), Filled::Starters).unwrap_err();
+        assert!(error.message.contains("nothing was written"), "{error}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

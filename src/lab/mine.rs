@@ -4,7 +4,7 @@
 
 use super::{Lab, atomic};
 use crate::curriculum::{MODULES, Module, ModuleId};
-use crate::failure::Failure;
+use crate::error::Error;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ impl Lab {
     ///
     /// # Errors
     /// When a completed module's file is there and cannot be read.
-    pub fn completed(&self) -> Result<BTreeMap<ModuleId, String>, Failure> {
+    pub fn completed(&self) -> Result<BTreeMap<ModuleId, String>, Error> {
         let mut texts = BTreeMap::new();
         for module in MODULES {
             let path = self.mine(module);
@@ -21,7 +21,7 @@ impl Lab {
                 Ok(text) => drop(texts.insert(module.id, text)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => {
-                    return Err(Failure::io("read your completed module", &path, &error)
+                    return Err(Error::io("read your completed module", &path, &error)
                         .hint("`reset` or `complete` the module again to mend it."));
                 }
             }
@@ -33,7 +33,7 @@ impl Lab {
     ///
     /// # Errors
     /// When the lab cannot be written; then the earlier link stays.
-    pub fn complete(&self, module: &Module, text: &str) -> Result<(), Failure> {
+    pub fn complete(&self, module: &Module, text: &str) -> Result<(), Error> {
         atomic::write(&self.mine(module), text.as_bytes())?;
         remove(&self.refusal(module))
     }
@@ -42,7 +42,7 @@ impl Lab {
     ///
     /// # Errors
     /// When the lab cannot be written; then the earlier link stays.
-    pub fn refuse(&self, module: &Module, text: &str, reason: &str) -> Result<(), Failure> {
+    pub fn refuse(&self, module: &Module, text: &str, reason: &str) -> Result<(), Error> {
         // The refusal first: it names its text, so it says nothing about the one that is there until
         // the second write.
         let refusal = format!("{}\n{reason}", name_of(text));
@@ -64,7 +64,7 @@ impl Lab {
     ///
     /// # Errors
     /// When the lab cannot be written.
-    pub fn forget(&self, module: &Module) -> Result<(), Failure> {
+    pub fn forget(&self, module: &Module) -> Result<(), Error> {
         remove(&self.mine(module))?;
         remove(&self.refusal(module))
     }
@@ -85,10 +85,10 @@ fn name_of(text: &str) -> String {
     blake3::hash(text.as_bytes()).to_hex().to_string()
 }
 
-fn remove(path: &Path) -> Result<(), Failure> {
+fn remove(path: &Path) -> Result<(), Error> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Failure::io("remove", path, &error))
+            Err(Error::io("remove", path, &error))
         }
         _ => Ok(()),
     }

@@ -2,7 +2,7 @@
 //! `init`.
 
 use crate::curriculum::{Module, lesson};
-use crate::failure::Failure;
+use crate::error::Error;
 use std::path::{Path, PathBuf};
 
 /// Marks a folder as a lab.
@@ -19,13 +19,12 @@ impl Lab {
     ///
     /// # Errors
     /// When there is none.
-    pub fn find(folder: &Path) -> Result<Self, Failure> {
-        let folder = folder
-            .canonicalize()
-            .map_err(|error| Failure::io("open the folder", folder, &error))?;
+    pub fn find(folder: &Path) -> Result<Self, Error> {
+        let folder =
+            folder.canonicalize().map_err(|error| Error::io("open the folder", folder, &error))?;
         let lab = folder.ancestors().find(|folder| is_lab(folder));
         lab.map(|root| Self { root: root.to_owned() }).ok_or_else(|| {
-            Failure::environment(format!("\"{}\" is not in a lab", folder.display()))
+            Error::environment(format!("\"{}\" is not in a lab", folder.display()))
                 .hint("Make one with `tinytorch-tutor init DIR`, or name one with `--lab DIR`.")
         })
     }
@@ -95,8 +94,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let inside = folder.path().join("exercises/deep");
         std::fs::create_dir_all(&inside).unwrap();
-        let failure = Lab::find(&inside).unwrap_err();
-        assert!(failure.to_string().contains("tinytorch-tutor init DIR"), "{failure}");
+        let error = Lab::find(&inside).unwrap_err();
+        assert!(error.to_string().contains("tinytorch-tutor init DIR"), "{error}");
         crate::lab::atomic::write(&folder.path().join(MARK), b"").unwrap();
         let lab = Lab::find(&inside).unwrap();
         assert_eq!(lab.root(), folder.path().canonicalize().unwrap());

@@ -3,7 +3,7 @@
 
 use super::{Lab, atomic};
 use crate::curriculum::{Module, cells};
-use crate::failure::Failure;
+use crate::error::Error;
 use std::path::PathBuf;
 
 /// What a reset did.
@@ -21,7 +21,7 @@ impl Lab {
     ///
     /// # Errors
     /// When a backup or the starter cannot be written; then exercise and engine are as they were.
-    pub fn reset(&self, module: &Module) -> Result<Reset, Failure> {
+    pub fn reset(&self, module: &Module) -> Result<Reset, Error> {
         let link = std::fs::read(self.mine(module)).ok();
         let exercise = std::fs::read(self.exercise(module)).ok();
         if let Some(link) = link.as_ref().filter(|link| exercise.as_ref() != Some(*link)) {
@@ -36,19 +36,19 @@ impl Lab {
     ///
     /// # Errors
     /// When the backup or the text cannot be written; then the exercise is as it was.
-    pub fn put(&self, module: &Module, text: &str) -> Result<Option<PathBuf>, Failure> {
+    pub fn put(&self, module: &Module, text: &str) -> Result<Option<PathBuf>, Error> {
         let path = self.exercise(module);
         let backup = match std::fs::read(&path) {
             Ok(bytes) if bytes == text.as_bytes() => return Ok(None),
             Ok(bytes) => Some(self.back_up(module, &bytes)?),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(Failure::io("back up", &path, &error)),
+            Err(error) => return Err(Error::io("back up", &path, &error)),
         };
         atomic::write(&path, text.as_bytes())?;
         Ok(backup)
     }
 
-    fn back_up(&self, module: &Module, bytes: &[u8]) -> Result<PathBuf, Failure> {
+    fn back_up(&self, module: &Module, bytes: &[u8]) -> Result<PathBuf, Error> {
         let name = |number: usize| self.backups().join(format!("{}.{number}.rs", module.slug()));
         let mut number = 1;
         while !atomic::write_new(&name(number), bytes)? {

@@ -6,14 +6,14 @@ mod query;
 mod record;
 mod schema;
 
-pub use query::{Standing, remembered};
+pub use query::{LastCheck, remembered};
 pub use schema::{SetAside, Store};
 
-use crate::failure::Failure;
+use crate::error::Error;
 use std::path::Path;
 
-fn failure(path: &Path, what: &str, error: &rusqlite::Error) -> Failure {
-    let failure = Failure::environment(format!(
+fn failure(path: &Path, what: &str, error: &rusqlite::Error) -> Error {
+    let failure = Error::environment(format!(
         "failed to {what} the progress store \"{}\": {error}",
         path.display()
     ));

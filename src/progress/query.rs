@@ -2,7 +2,7 @@
 
 use super::{Store, fingerprint};
 use crate::curriculum::ModuleId;
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::report::Ran;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::path::Path;
@@ -10,7 +10,7 @@ use tinytorch::report::Item;
 
 /// How a module stood at its last check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct LastCheck {
     /// The outcome, by its serde name: `passed`, `unfinished`, `does_not_compile`, `not_started`.
     pub outcome: String,
     /// Tests that passed.
@@ -26,14 +26,14 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn standing(&self, module: ModuleId, text: &str) -> Result<Option<Standing>, Failure> {
+    pub fn last_check(&self, module: ModuleId, text: &str) -> Result<Option<LastCheck>, Error> {
         self.connection
             .query_row(
                 "SELECT outcome, passed, expected, fingerprint FROM attempts
                  WHERE module = ?1 ORDER BY id DESC LIMIT 1",
                 [module.0],
                 |row| {
-                    Ok(Standing {
+                    Ok(LastCheck {
                         outcome: row.get(0)?,
                         passed: row.get::<_, u32>(1)? as usize,
                         expected: row.get::<_, u32>(2)? as usize,
@@ -49,7 +49,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn attempts(&self, module: ModuleId) -> Result<usize, Failure> {
+    pub fn attempts(&self, module: ModuleId) -> Result<usize, Error> {
         self.connection
             .query_row("SELECT count(*) FROM attempts WHERE module = ?1", [module.0], |row| {
                 row.get::<_, u32>(0)
@@ -62,11 +62,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn measurements(
-        &self,
-        module: ModuleId,
-        text: &str,
-    ) -> Result<Vec<(String, Item)>, Failure> {
+    pub fn measurements(&self, module: ModuleId, text: &str) -> Result<Vec<(String, Item)>, Error> {
         let failed = self.failed("read");
         let mut statement = self
             .connection
@@ -90,11 +86,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn milestone(
-        &self,
-        milestone: &str,
-        engine: &str,
-    ) -> Result<Option<(String, Ran)>, Failure> {
+    pub fn milestone(&self, milestone: &str, engine: &str) -> Result<Option<(String, Ran)>, Error> {
         let row: Option<(String, String)> = self
             .connection
             .query_row(
@@ -112,7 +104,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn hints_shown(&self, module: ModuleId, cell: &str) -> Result<usize, Failure> {
+    pub fn hints_shown(&self, module: ModuleId, cell: &str) -> Result<usize, Error> {
         self.connection
             .query_row(
                 "SELECT shown FROM hints WHERE module = ?1 AND cell = ?2",
@@ -128,7 +120,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn answered(&self, module: ModuleId) -> Result<Vec<String>, Failure> {
+    pub fn answered(&self, module: ModuleId) -> Result<Vec<String>, Error> {
         let failed = self.failed("read");
         let mut statement = self
             .connection
@@ -142,7 +134,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn get(&self, name: &str) -> Result<Option<String>, Failure> {
+    pub fn get(&self, name: &str) -> Result<Option<String>, Error> {
         self.connection
             .query_row("SELECT value FROM settings WHERE name = ?1", [name], |row| row.get(0))
             .optional()

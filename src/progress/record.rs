@@ -2,7 +2,7 @@
 
 use super::{Store, fingerprint};
 use crate::curriculum::ModuleId;
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::report::{ModuleReport, Ran};
 use rusqlite::params;
 use serde::Serialize;
@@ -14,7 +14,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn record_check(&mut self, report: &ModuleReport, text: &str) -> Result<(), Failure> {
+    pub fn record_check(&mut self, report: &ModuleReport, text: &str) -> Result<(), Error> {
         let failed = self.failed("write to");
         let transaction = self.connection.transaction().map_err(&failed)?;
         let (passed, expected) = report.passed();
@@ -57,7 +57,7 @@ impl Store {
         analysis: &str,
         items: &[Item],
         text: &str,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         let failed = self.failed("write to");
         let transaction = self.connection.transaction().map_err(&failed)?;
         transaction
@@ -89,7 +89,7 @@ impl Store {
         engine: &str,
         fingerprint: &str,
         ran: &Ran,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         let failed = self.failed("write to");
         self.connection
             .execute(
@@ -105,12 +105,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn record_hint(
-        &mut self,
-        module: ModuleId,
-        cell: &str,
-        shown: usize,
-    ) -> Result<(), Failure> {
+    pub fn record_hint(&mut self, module: ModuleId, cell: &str, shown: usize) -> Result<(), Error> {
         let failed = self.failed("write to");
         self.connection
             .execute(
@@ -126,7 +121,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn record_answer(&mut self, module: ModuleId, question: &str) -> Result<(), Failure> {
+    pub fn record_answer(&mut self, module: ModuleId, question: &str) -> Result<(), Error> {
         let failed = self.failed("write to");
         self.connection
             .execute(
@@ -141,7 +136,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<(), Failure> {
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
         let failed = self.failed("write to");
         self.connection
             .execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?1, ?2)", [name, value])

@@ -2,7 +2,7 @@
 //! a damaged or foreign one is set aside under another name and said.
 
 use super::failure;
-use crate::failure::Failure;
+use crate::error::Error;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs::File;
 use std::io::Write;
@@ -86,7 +86,7 @@ enum Trouble {
     /// The file is not a store of ours, or broken: it is set aside.
     Damaged(String),
     /// Anything else is the caller's to hear.
-    Failed(Failure),
+    Failed(Error),
 }
 
 impl Store {
@@ -94,31 +94,31 @@ impl Store {
     ///
     /// # Errors
     /// When the folder cannot be written, or the store was made by a newer version.
-    pub fn open(path: &Path) -> Result<(Self, Option<SetAside>), Failure> {
+    pub fn open(path: &Path) -> Result<(Self, Option<SetAside>), Error> {
         // A fresh clone has no such folder yet.
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)
-                .map_err(|error| Failure::io("make the folder", folder, &error))?;
+                .map_err(|error| Error::io("make the folder", folder, &error))?;
         }
         // Of two tutors that find the damage one sets it aside, and the other finds a new store.
-        let door = Door::open(path)?;
+        let door = StoreLock::open(path)?;
         let damage = match Self::try_open(path, &door) {
             Ok(store) => return Ok((store, None)),
-            Err(Trouble::Failed(failure)) => return Err(failure),
+            Err(Trouble::Failed(error)) => return Err(error),
             Err(Trouble::Damaged(reason)) => reason,
         };
         let aside = set_aside(path, damage)?;
-        match Self::try_open(path, &Door { made: false, ..door }) {
+        match Self::try_open(path, &StoreLock { made: false, ..door }) {
             Ok(store) => Ok((store, Some(aside))),
-            Err(Trouble::Failed(failure)) => Err(failure),
-            Err(Trouble::Damaged(reason)) => Err(Failure::environment(format!(
+            Err(Trouble::Failed(error)) => Err(error),
+            Err(Trouble::Damaged(reason)) => Err(Error::environment(format!(
                 "failed to make a new progress store \"{}\": {reason}",
                 path.display()
             ))),
         }
     }
 
-    fn try_open(path: &Path, door: &Door) -> Result<Self, Trouble> {
+    fn try_open(path: &Path, door: &StoreLock) -> Result<Self, Trouble> {
         // SQLite takes an empty file for a new database, and so for no progress.
         if door.made && path.metadata().is_ok_and(|store| store.len() == 0) {
             return Err(Trouble::Damaged("it is empty".into()));
@@ -144,7 +144,7 @@ impl Store {
         Ok(Self { connection, path: path.to_owned() })
     }
 
-    pub(super) fn failed(&self, what: &str) -> impl Fn(rusqlite::Error) -> Failure + use<> {
+    pub(super) fn failed(&self, what: &str) -> impl Fn(rusqlite::Error) -> Error + use<> {
         let (path, what) = (self.path.clone(), what.to_owned());
         move |error| failure(&path, &what, &error)
     }
@@ -152,17 +152,17 @@ impl Store {
 
 /// A file beside the store that one tutor at a time holds while it opens the store. It is empty until
 /// a store was made.
-struct Door {
+struct StoreLock {
     file: File,
     path: PathBuf,
     made: bool,
 }
 
-impl Door {
-    fn open(store: &Path) -> Result<Self, Failure> {
+impl StoreLock {
+    fn open(store: &Path) -> Result<Self, Error> {
         let path = store.with_extension("lock");
         let failed = |error| {
-            Failure::io("lock the progress store with", &path, &error)
+            Error::io("lock the progress store with", &path, &error)
                 .hint("The lab's folder must be writable for progress to be kept.")
         };
         let file = File::options().create(true).append(true).open(&path).map_err(failed)?;
@@ -171,11 +171,11 @@ impl Door {
         Ok(Self { file, path, made })
     }
 
-    fn mark_made(&self) -> Result<(), Failure> {
+    fn mark_made(&self) -> Result<(), Error> {
         if self.made {
             return Ok(());
         }
-        let failed = |error| Failure::io("write", &self.path, &error);
+        let failed = |error| Error::io("write", &self.path, &error);
         (&self.file).write_all(b"A store was made.\n").map_err(failed)
     }
 }
@@ -210,7 +210,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Trouble> {
     let version = usize::try_from(version).unwrap_or(0);
     if version > MIGRATIONS.len() {
         return Err(Trouble::Failed(
-            Failure::environment(format!(
+            Error::environment(format!(
                 "the progress store \"{}\" was made by a newer tinytorch-tutor (format {version}, this one knows {})",
                 path.display(),
                 MIGRATIONS.len()
@@ -233,7 +233,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Trouble> {
 
 /// Renames the store to the first free name, its journal first: after a kill in between the store is
 /// still found damaged.
-fn set_aside(path: &Path, reason: String) -> Result<SetAside, Failure> {
+fn set_aside(path: &Path, reason: String) -> Result<SetAside, Error> {
     let name = |number: usize| path.with_extension(format!("damaged-{number}.db"));
     let kept_as = (1..).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(0));
     for suffix in ["-wal", "-shm", ""] {
@@ -244,7 +244,7 @@ fn set_aside(path: &Path, reason: String) -> Result<SetAside, Failure> {
         };
         match std::fs::rename(part(path), part(&kept_as)) {
             Err(error) if suffix.is_empty() || error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Failure::io("set aside the damaged store", &part(path), &error));
+                return Err(Error::io("set aside the damaged store", &part(path), &error));
             }
             _ => {}
         }

@@ -51,11 +51,11 @@ fn a_check_is_remembered_with_the_text_it_was_of() {
     let lab = Lab::new();
     lab.open().record_check(&passed_check(), "fn add() {}").unwrap();
     let store = lab.open();
-    let standing = store.standing(TENSOR, "fn add() {}").unwrap().unwrap();
-    assert_eq!((&*standing.outcome, standing.passed, standing.expected), ("passed", 1, 1));
-    assert!(standing.current);
-    assert!(!store.standing(TENSOR, "fn add() { todo!() }").unwrap().unwrap().current);
-    assert_eq!(store.standing(ModuleId(2), "").unwrap(), None);
+    let last_check = store.last_check(TENSOR, "fn add() {}").unwrap().unwrap();
+    assert_eq!((&*last_check.outcome, last_check.passed, last_check.expected), ("passed", 1, 1));
+    assert!(last_check.current);
+    assert!(!store.last_check(TENSOR, "fn add() { todo!() }").unwrap().unwrap().current);
+    assert_eq!(store.last_check(ModuleId(2), "").unwrap(), None);
 }
 
 #[test]
@@ -136,8 +136,8 @@ fn a_store_of_a_newer_version_is_refused_and_left_as_it_is() {
     let connection = rusqlite::Connection::open(lab.path()).unwrap();
     connection.execute_batch("PRAGMA user_version = 99").unwrap();
     drop(connection);
-    let failure = Store::open(&lab.path()).unwrap_err();
-    assert!(failure.message.contains("newer tinytorch-tutor (format 99"), "{failure}");
+    let error = Store::open(&lab.path()).unwrap_err();
+    assert!(error.message.contains("newer tinytorch-tutor (format 99"), "{error}");
     assert!(lab.path().exists());
 }
 

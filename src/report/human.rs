@@ -5,7 +5,7 @@ use super::RanLink;
 use super::figures;
 use super::module_report::{AnalysisState, ModuleReport, Outcome, TestState};
 use crate::curriculum::{Module, ModuleId};
-use crate::failure::count;
+use crate::error::count;
 use crate::runner::event::{Diagnostic, Level, Notice, Output, TestResult, Verdict};
 use std::fmt::Write;
 use tinytorch::report::{Chart, ChartKind, Item, Metric, Picture, Table};
@@ -77,7 +77,7 @@ pub fn verdict(verdict: &Verdict) -> (&'static str, String) {
         Verdict::TimedOut { after } => {
             ("timed out", format!("killed after {}", figures::figure(after.as_secs_f64(), "s")))
         }
-        Verdict::RanAway { code } => (
+        Verdict::ExitedEarly { code } => (
             "no verdict",
             match code {
                 Some(code) => {

@@ -145,7 +145,10 @@ mod tests {
         let mut report = ModuleReport::new(ModuleId(1));
         report.tests.push(TestState { name: "test_unit_add".into(), result: None, old: true });
         let text = checks([("01_tensor", &report)]);
-        assert!(text.contains("<testsuite name=\"01_tensor\" tests=\"1\" failures=\"1\""), "{text}");
+        assert!(
+            text.contains("<testsuite name=\"01_tensor\" tests=\"1\" failures=\"1\""),
+            "{text}"
+        );
         assert!(text.contains("<failure message=\"did not run\">"), "{text}");
     }
 

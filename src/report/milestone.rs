@@ -174,7 +174,7 @@ mod tests {
         assert!(ran(95.0, target, Verdict::Passed, false).achieved);
         assert!(!ran(80.0, target, Verdict::Passed, false).achieved);
         assert!(!ran(95.0, None, Verdict::Passed, false).achieved, "no target decides nothing");
-        assert!(!ran(95.0, target, Verdict::RanAway { code: None }, false).achieved);
+        assert!(!ran(95.0, target, Verdict::ExitedEarly { code: None }, false).achieved);
         let nothing = Ran::of(mlp(), &ModuleReport::new(ModuleId(8)), vec![]);
         assert!(!nothing.achieved, "nothing was measured");
         assert_eq!(nothing.seconds, None);

@@ -114,7 +114,7 @@ pub enum Verdict {
         after: Duration,
     },
     /// Its process ended without a record: `process::exit`, say.
-    RanAway {
+    ExitedEarly {
         /// The exit code, if it had one.
         code: Option<i32>,
     },

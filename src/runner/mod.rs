@@ -1,26 +1,20 @@
-//! Compile a learner's file and run it. Comes in: a [`Request`]. Goes out: [`event::RunEvent`]s.
-//! Not here: what is shown, what is stored.
+//! Compile a learner's file and run it: a [`Request`] becomes a stream of [`event::RunEvent`]s. `build` makes
+//! programs, `run` runs them, both through `process`. Not here: what is shown, what is stored.
 
-mod base;
 mod build;
-mod chain;
-mod diagnose;
 pub mod event;
-mod link;
 mod output;
 mod process;
 mod queue;
 mod request;
 mod run;
-mod snapshot;
-mod store;
-mod test;
-mod toolchain;
-mod workshop;
+#[expect(clippy::module_inception, reason = "the component's main type, in a file of its own")]
+mod runner;
+mod source_map;
 
-pub use chain::Source;
+pub use build::chain::Source;
 pub use process::Cancel;
+use process::Stop;
 pub use queue::{Queue, RunMessage};
-pub use request::{LinkSource, Links, Request};
-use run::Stop;
-pub use run::{Limits, Runner};
+pub use request::{ModuleSource, ModuleSources, Request};
+pub use runner::{Limits, Runner};

@@ -4,13 +4,14 @@
 
 use super::event::Output;
 use super::output::{Capped, for_each_line};
+use crate::error::Error;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::{self, BufReader, PipeReader, Read, pipe};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -67,6 +68,21 @@ impl Cancel {
 
     fn with<T>(&self, f: impl FnOnce(&mut Groups) -> T) -> T {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Why a run ended before its end.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// Somebody wanted it.
+    Cancelled,
+    /// This machine lacks something.
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
     }
 }
 
@@ -286,6 +302,13 @@ impl Process {
             tell.send(Happened::Exited)
         })
     }
+}
+
+/// The name of the signal that ended a process.
+pub(super) fn signal(status: ExitStatus) -> Option<String> {
+    let number = status.signal()?;
+    let name = signal_hook::low_level::signal_name(number);
+    Some(name.map_or_else(|| format!("signal {number}"), str::to_owned))
 }
 
 /// The machine's memory in bytes, from the text of `/proc/meminfo`.

@@ -5,7 +5,7 @@
 use super::event::RunEvent;
 use super::process::Cancel;
 use super::{Request, Runner};
-use crate::failure::Failure;
+use crate::error::Error;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -15,7 +15,7 @@ pub enum RunMessage {
     /// Something happened in the run.
     Event(RunEvent),
     /// This machine lacks something that the run needs; the run is over.
-    Failed(Failure),
+    Failed(Error),
 }
 
 /// Runs one request at a time on a thread of its own. Dropping it ends the running request and waits
@@ -49,7 +49,7 @@ impl Queue {
 
     fn with<W, S>(work: W, sink: S) -> Self
     where
-        W: Fn(&Request, &Cancel, &mut dyn FnMut(RunEvent)) -> Result<(), Failure> + Send + 'static,
+        W: Fn(&Request, &Cancel, &mut dyn FnMut(RunEvent)) -> Result<(), Error> + Send + 'static,
         S: Fn(u64, RunMessage) + Send + 'static,
     {
         let shared = Arc::new(Shared::default());
@@ -64,8 +64,8 @@ impl Queue {
                     };
                     let ended =
                         work(&request, &cancel, &mut |event| send(RunMessage::Event(event)));
-                    if let Err(failure) = ended {
-                        send(RunMessage::Failed(failure));
+                    if let Err(error) = ended {
+                        send(RunMessage::Failed(error));
                     }
                 }
             }
@@ -143,7 +143,7 @@ mod tests {
             only: vec![],
             file: "x.rs".into(),
             text: text.into(),
-            links: super::super::Links::default(),
+            links: super::super::ModuleSources::default(),
         }
     }
 
@@ -163,7 +163,7 @@ mod tests {
             began.send(request.text.clone()).unwrap();
             may_go_on.recv().unwrap();
             events(RunEvent::Notice(Notice::DamagedMarker { line: 1 }));
-            Err(Failure::environment(request.text.clone()))
+            Err(Error::environment(request.text.clone()))
         };
         let queue = Queue::with(work, move |generation, message| {
             sent.send((generation, message)).unwrap();
@@ -183,7 +183,7 @@ mod tests {
         go_on.send(()).unwrap();
         let event = RunMessage::Event(RunEvent::Notice(Notice::DamagedMarker { line: 1 }));
         assert_eq!(messages.recv().unwrap(), (3, event));
-        let failed = RunMessage::Failed(Failure::environment("three"));
+        let failed = RunMessage::Failed(Error::environment("three"));
         assert_eq!(messages.recv().unwrap(), (3, failed));
         drop(queue);
         assert!(messages.recv().is_err(), "nothing else was sent");

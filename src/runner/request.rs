@@ -15,23 +15,23 @@ pub struct Request {
     pub kind: RunKind,
     /// Names of the tests or analyses to run; empty for all.
     pub only: Vec<String>,
-    /// Where the text was read from: shown in places, never opened.
+    /// Where the text was read from: shown in source_map, never opened.
     pub file: PathBuf,
     /// The file's text.
     pub text: String,
     /// What stands below it.
-    pub links: Links,
+    pub links: ModuleSources,
 }
 
 /// Where the source of one link comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum LinkSource {
+pub enum ModuleSource {
     /// The engine's own source of the module.
     #[default]
     Reference,
     /// A file that the learner completed.
     Learner {
-        /// Where the text was read from: shown in places, never opened.
+        /// Where the text was read from: shown in source_map, never opened.
         file: PathBuf,
         /// The file's text.
         text: String,
@@ -40,4 +40,4 @@ pub enum LinkSource {
 
 /// The sources of the chain. A module that is not named here is the reference.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Links(pub BTreeMap<ModuleId, LinkSource>);
+pub struct ModuleSources(pub BTreeMap<ModuleId, ModuleSource>);

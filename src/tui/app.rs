@@ -9,7 +9,7 @@ use super::terminal::{self, Screen};
 use super::update::update;
 use super::view::{self, Cache};
 use crate::curriculum::{MODULES, Module, ModuleId};
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::framework::Engine;
 use crate::lab::Lab;
 use crate::watch::{self, Change};
@@ -45,26 +45,26 @@ pub struct Options {
 ///
 /// # Errors
 /// When the terminal or a thread cannot be had.
-pub fn run(options: Options) -> Result<ExitCode, Failure> {
+pub fn run(options: Options) -> Result<ExitCode, Error> {
     let Options { lab, cache, module, engine } = options;
     let module = module.or_else(|| last_module(&lab)).or(MODULES.first().map(|m| m.id));
     let Some(module) = module else {
-        return Err(Failure::environment("the course has no modules"));
+        return Err(Error::environment("the course has no modules"));
     };
     let failed = |error: io::Error| {
-        Failure::environment(format!("failed to use the terminal: {error}"))
+        Error::environment(format!("failed to use the terminal: {error}"))
             .hint("`tinytorch-tutor check` and `analyze` work without one.")
     };
     let (sender, messages) = channel();
     let mut screen = Screen::enter().map_err(failed)?;
     let size = screen.size().map_err(failed)?;
-    let look = terminal::look(|name| std::env::var(name).ok());
+    let capabilities = terminal::capabilities(|name| std::env::var(name).ok());
     let effects = Effects::start(lab.clone(), cache, engine, sender.clone())?;
     let permits = read_input(sender.clone()).map_err(failed)?;
     listen(sender.clone()).map_err(failed)?;
     let _watch = watch_exercises(&lab, sender)?;
     let mut app = App {
-        model: Model::new(look, size, module),
+        model: Model::new(capabilities, size, module),
         started: Instant::now(),
         drawn: None,
         cache: Cache::default(),
@@ -226,7 +226,7 @@ fn listen(messages: Sender<Message>) -> io::Result<()> {
     Builder::new().name("signals".into()).spawn(listen).map(drop)
 }
 
-fn watch_exercises(lab: &Lab, messages: Sender<Message>) -> Result<watch::Watch, Failure> {
+fn watch_exercises(lab: &Lab, messages: Sender<Message>) -> Result<watch::Watch, Error> {
     let files: Vec<PathBuf> = MODULES.iter().map(|module| lab.exercise(module)).collect();
     let lab = lab.clone();
     let module = move |path: &Path| -> Option<ModuleId> {
@@ -237,7 +237,7 @@ fn watch_exercises(lab: &Lab, messages: Sender<Message>) -> Result<watch::Watch,
         let message = match change {
             Change::Saved(path) => module(&path).map(Message::Saved),
             Change::Gone(path) => module(&path).map(Message::Gone),
-            Change::Noticing(kind) => Some(Message::Noticing(kind)),
+            Change::Mode(kind) => Some(Message::Watching(kind)),
         };
         if let Some(message) = message {
             // The loop may have ended: then nobody minds.

@@ -13,7 +13,7 @@ use super::model::{CellInfo, CellPlace};
 use super::terminal::Screen;
 use crate::curriculum::cells::{self, Cell, CellKind};
 use crate::curriculum::{MILESTONES, Module, ModuleId};
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::framework::{self, Engine};
 use crate::lab::Lab;
 use crate::runner::event::RunKind;
@@ -52,9 +52,9 @@ impl Effects {
         cache: PathBuf,
         engine: Option<Engine>,
         messages: Sender<Message>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, Error> {
         let threads = |error: std::io::Error| {
-            Failure::environment(format!("failed to start a thread: {error}"))
+            Error::environment(format!("failed to start a thread: {error}"))
         };
         Ok(Self {
             runs: Runs::start(cache.clone(), messages.clone()).map_err(threads)?,
@@ -93,7 +93,7 @@ impl Effects {
             }
             Effect::StopCompleting => self.completions.stop(),
             Effect::Stand => self.memory.stand(),
-            Effect::Ink(texts) => {
+            Effect::Highlight(texts) => {
                 // Without its thread, code stays plain.
                 let _ = self.highlighter.send(texts);
             }
@@ -103,9 +103,10 @@ impl Effects {
                     signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)
                 });
                 self.answer(
-                    stopped.and_then(|stopped| stopped).map(|()| None).map_err(|error| {
-                        Failure::environment(format!("failed to suspend: {error}"))
-                    }),
+                    stopped
+                        .and_then(|stopped| stopped)
+                        .map(|()| None)
+                        .map_err(|error| Error::environment(format!("failed to suspend: {error}"))),
                 );
                 self.send_size(screen);
             }
@@ -125,11 +126,11 @@ impl Effects {
         let _ = self.messages.send(message);
     }
 
-    fn answer(&self, done: Result<Option<String>, Failure>) {
+    fn answer(&self, done: Result<Option<String>, Error>) {
         match done {
             Ok(None) => {}
             Ok(Some(text)) => self.send(Message::Said(text)),
-            Err(failure) => self.send(Message::Failed(failure.to_string())),
+            Err(error) => self.send(Message::Failed(error.to_string())),
         }
     }
 
@@ -192,10 +193,10 @@ impl Effects {
         self.submit(generation, request);
     }
 
-    fn submit(&self, generation: u64, request: Result<Request, Failure>) {
+    fn submit(&self, generation: u64, request: Result<Request, Error>) {
         match request {
             Ok(request) => self.runs.submit(generation, request),
-            Err(failure) => self.send(Message::Run(generation, RunMessage::Failed(failure))),
+            Err(error) => self.send(Message::Run(generation, RunMessage::Failed(error))),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::keymap::{Action, key};
 use super::message::{Effect, Message, Opened};
-use super::model::{CellInfo, CellPlace, Look, Model};
+use super::model::{Capabilities, CellInfo, CellPlace, Model};
 use super::update::update;
 use super::view::{Cache, Page, draw, lay_out};
 use crate::curriculum::{ModuleId, lesson};
@@ -41,9 +41,9 @@ impl Session {
 
     /// The same with a lesson of the caller's.
     pub fn with(size: (u16, u16), text: &str) -> Self {
-        let look = Look { ascii: false, color: true };
+        let capabilities = Capabilities { ascii: false, color: true };
         let mut session = Self {
-            model: Model::new(look, size, TENSOR),
+            model: Model::new(capabilities, size, TENSOR),
             cache: Cache::default(),
             now: Duration::ZERO,
         };

@@ -28,7 +28,7 @@ pub enum Action {
     PreviousModule,
     /// The list of modules.
     Modules,
-    /// Look for text.
+    /// Capabilities for text.
     Search,
     /// Check now.
     Run,

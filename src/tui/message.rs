@@ -1,10 +1,10 @@
 //! What can happen to the screen, and what the screen can ask for: plain values both ways. Not here:
 //! what follows from them.
 
-use super::model::{CellInfo, Engine, Inks, Measured, Standing};
+use super::model::{CellInfo, Engine, HighlightedCode, Measured, ModuleStatus};
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Lesson;
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::framework::{Completed, Step};
 use crate::report::{ModuleReport, Ran, RanLink};
 use crate::runner::RunMessage;
@@ -87,13 +87,13 @@ pub enum Message {
     /// A file is gone.
     Gone(ModuleId),
     /// How saves are noticed from now on.
-    Noticing(watch::Kind),
+    Watching(watch::WatchMode),
     /// A run has something to say.
     Run(u64, RunMessage),
     /// Colours of code are known.
-    Inked(Inks),
+    Highlighted(HighlightedCode),
     /// How modules stand, as remembered.
-    Standings(BTreeMap<ModuleId, Standing>),
+    Statuses(BTreeMap<ModuleId, ModuleStatus>),
     /// Something to say in the status line.
     Said(String),
     /// Something went wrong outside of a run.
@@ -116,7 +116,7 @@ pub enum Completing {
     /// It is over.
     Ended(Completed),
     /// This machine lacks something.
-    Failed(Failure),
+    Failed(Error),
 }
 
 /// What came of a milestone in an earlier session.
@@ -181,7 +181,7 @@ pub enum Effect {
     /// Find out anew how every module stands.
     Stand,
     /// Find the colours of code: language and text.
-    Ink(Vec<(String, String)>),
+    Highlight(Vec<(String, String)>),
     /// Remember something.
     Remember(Fact),
     /// Stop the whole program until the shell continues it.

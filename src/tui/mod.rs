@@ -10,7 +10,7 @@ mod keymap;
 mod layout;
 mod message;
 mod model;
-mod sheet;
+mod module_state;
 mod terminal;
 mod theme;
 mod update;

@@ -1,11 +1,13 @@
 //! Everything that the screen knows. Plain values; only `update` changes them. Not here: how a value
 //! looks, where it came from.
 
-pub use super::sheet::{CellInfo, CellPlace, CellState, Exercise, Explorable, Sheet, Trained};
+pub use super::module_state::{
+    CellInfo, CellPlace, CellState, Exercise, Explorable, ModuleState, Trained,
+};
 pub use crate::framework::{Engine, Owner};
 
 use super::layout::Results;
-use super::theme::Ink;
+use super::theme::TokenKind;
 use crate::curriculum::lesson::Block;
 use crate::curriculum::{MODULES, ModuleId};
 use crate::report::{ModuleReport, Outcome};
@@ -15,11 +17,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// Colours of program texts, by the text: a list of pieces for each line.
-pub type Inks = HashMap<String, Vec<Vec<(Ink, String)>>>;
+pub type HighlightedCode = HashMap<String, Vec<Vec<(TokenKind, String)>>>;
 
 /// What the terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
+pub struct Capabilities {
     /// Only ASCII.
     pub ascii: bool,
     /// Colours.
@@ -30,7 +32,7 @@ pub struct Look {
 #[derive(Debug, Clone)]
 pub struct Model {
     /// What the terminal can show.
-    pub look: Look,
+    pub capabilities: Capabilities,
     /// Columns and rows.
     pub size: (u16, u16),
     /// Time since the start, as of the last message.
@@ -38,9 +40,9 @@ pub struct Model {
     /// The module on screen.
     pub module: ModuleId,
     /// What is known of each module that was opened.
-    pub sheets: BTreeMap<ModuleId, Sheet>,
+    pub module_states: BTreeMap<ModuleId, ModuleState>,
     /// How each module stands.
-    pub standings: BTreeMap<ModuleId, Standing>,
+    pub statuses: BTreeMap<ModuleId, ModuleStatus>,
     /// The number of the newest run.
     pub generation: u64,
     /// The run that goes on.
@@ -56,7 +58,7 @@ pub struct Model {
     /// The milestone to bring into view once its lesson is open.
     pub goal: Option<&'static str>,
     /// How saves are noticed; `None` until the watcher said so.
-    pub noticing: Option<watch::Kind>,
+    pub noticing: Option<watch::WatchMode>,
     /// How much of the screen the results have.
     pub results: Results,
     /// First line of the results shown.
@@ -68,7 +70,7 @@ pub struct Model {
     /// What there is to say, and since when.
     pub note: Option<(Note, Duration)>,
     /// Colours of the code on screen.
-    pub inks: Inks,
+    pub highlighted: HighlightedCode,
     /// When the learner last moved the view.
     pub scrolled: Option<Duration>,
     /// When a file was last saved, and which.
@@ -98,7 +100,7 @@ pub struct Measured {
 
 /// How a module stands, as far as is known without opening it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct ModuleStatus {
     /// What the last check found; `Unknown` when the file was edited since.
     pub outcome: Outcome,
     /// Tests that passed.
@@ -111,7 +113,7 @@ pub struct Standing {
     pub edited: bool,
 }
 
-impl Standing {
+impl ModuleStatus {
     /// Takes a report of the file into account.
     pub fn checked(&mut self, report: &ModuleReport) {
         (self.passed, self.tests) = report.passed();
@@ -126,7 +128,7 @@ impl Standing {
     }
 }
 
-impl Default for Standing {
+impl Default for ModuleStatus {
     fn default() -> Self {
         let (outcome, owner) = (Outcome::Unknown, Owner::Reference);
         Self { outcome, passed: 0, tests: 0, owner, edited: false }
@@ -242,14 +244,14 @@ pub struct Note {
 impl Model {
     /// A screen that knows nothing yet.
     #[must_use]
-    pub fn new(look: Look, size: (u16, u16), module: ModuleId) -> Self {
+    pub fn new(capabilities: Capabilities, size: (u16, u16), module: ModuleId) -> Self {
         Self {
-            look,
+            capabilities,
             size,
             now: Duration::ZERO,
             module,
-            sheets: BTreeMap::new(),
-            standings: MODULES.iter().map(|module| (module.id, Standing::default())).collect(),
+            module_states: BTreeMap::new(),
+            statuses: MODULES.iter().map(|module| (module.id, ModuleStatus::default())).collect(),
             generation: 0,
             run: None,
             engine: Engine::default(),
@@ -263,7 +265,7 @@ impl Model {
             overlay: None,
             search: Search::default(),
             note: None,
-            inks: Inks::new(),
+            highlighted: HighlightedCode::new(),
             scrolled: None,
             saved: None,
             measured: Measured::default(),
@@ -272,19 +274,19 @@ impl Model {
 
     /// The module on screen, once it was opened.
     #[must_use]
-    pub fn sheet(&self) -> Option<&Sheet> {
-        self.sheets.get(&self.module)
+    pub fn module_state(&self) -> Option<&ModuleState> {
+        self.module_states.get(&self.module)
     }
 
     /// How the module on screen stands.
     #[must_use]
-    pub fn standing(&self) -> Option<&Standing> {
-        self.standings.get(&self.module)
+    pub fn status(&self) -> Option<&ModuleStatus> {
+        self.statuses.get(&self.module)
     }
 
     /// The same, to change.
-    pub fn sheet_mut(&mut self) -> Option<&mut Sheet> {
-        self.sheets.get_mut(&self.module)
+    pub fn sheet_mut(&mut self) -> Option<&mut ModuleState> {
+        self.module_states.get_mut(&self.module)
     }
 
     /// The run that goes on in the module on screen.
@@ -303,23 +305,24 @@ impl Model {
     /// begins in view, else the one that fills the view.
     #[must_use]
     pub fn focus(&self) -> Option<usize> {
-        let sheet = self.sheet()?;
-        let (top, end) = (sheet.top, sheet.top + self.measured.height);
+        let module_state = self.module_state()?;
+        let (top, end) = (module_state.top, module_state.top + self.measured.height);
         let starts = &self.measured.starts;
         let in_view = |piece: usize| {
             let from = starts.get(piece).copied();
             let to = starts.get(piece + 1).copied().unwrap_or(self.measured.total);
             from.is_some_and(|from| from < end && to > top)
         };
-        let live = || (0..starts.len()).filter(|piece| sheet.is_live(*piece) && in_view(*piece));
+        let live =
+            || (0..starts.len()).filter(|piece| module_state.is_live(*piece) && in_view(*piece));
         let begins = |piece: &usize| starts.get(*piece).is_some_and(|start| *start >= top);
-        let chosen = sheet.bring.or(sheet.focus.filter(|piece| in_view(*piece)));
+        let chosen = module_state.bring.or(module_state.focus.filter(|piece| in_view(*piece)));
         chosen.or_else(|| live().find(begins)).or_else(|| live().next())
     }
 
     /// The block in focus.
     #[must_use]
     pub fn focused(&self) -> Option<&Block> {
-        self.sheet()?.block(self.focus()?)
+        self.module_state()?.block(self.focus()?)
     }
 }

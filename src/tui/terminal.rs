@@ -1,7 +1,7 @@
 //! The terminal: taken over, and always given back, on leaving, on a panic, for an editor, for a
 //! suspension. Comes in: a page to draw. Goes out: one bracketed frame. Not here: what is drawn.
 
-use super::model::{Look, Model};
+use super::model::{Capabilities, Model};
 use super::view::{self, Page};
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
@@ -109,12 +109,12 @@ fn restore_on_panic() {
 }
 
 /// What the terminal can show, by the environment: `NO_COLOR`, and the locale's UTF-8.
-pub fn look(variable: impl Fn(&str) -> Option<String>) -> Look {
+pub fn capabilities(variable: impl Fn(&str) -> Option<String>) -> Capabilities {
     let set = |name: &str| variable(name).filter(|value| !value.is_empty());
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
     let locale = locale.to_ascii_lowercase();
     let console = set("TERM").is_some_and(|term| term == "linux");
-    Look {
+    Capabilities {
         ascii: console || !(locale.contains("utf-8") || locale.contains("utf8")),
         color: set("NO_COLOR").is_none(),
     }
@@ -154,9 +154,9 @@ mod tests {
         assert_eq!(terminal.modes(), terminal.modes_before);
     }
 
-    fn with(variables: &[(&str, &str)]) -> Look {
+    fn with(variables: &[(&str, &str)]) -> Capabilities {
         let find = |name: &str| variables.iter().find(|(known, _)| *known == name);
-        look(|name| find(name).map(|(_, value)| (*value).to_owned()))
+        capabilities(|name| find(name).map(|(_, value)| (*value).to_owned()))
     }
 
     #[test]

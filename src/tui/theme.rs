@@ -3,7 +3,7 @@
 //! without colour; [`finish`] takes colours and non-ASCII symbols off a frame that is ready.
 //! Not here: where anything stands.
 
-use crate::tui::model::Look;
+use crate::tui::model::Capabilities;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier, Style};
 use unicode_width::UnicodeWidthStr;
@@ -71,7 +71,7 @@ pub const CURVES: [Color; 6] =
 
 /// What a piece of program text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ink {
+pub enum TokenKind {
     /// Nothing special.
     Plain,
     /// A comment.
@@ -90,35 +90,35 @@ pub enum Ink {
 
 /// The style of a piece of program text.
 #[must_use]
-pub const fn ink(ink: Ink) -> Style {
+pub const fn token(token: TokenKind) -> Style {
     let base = Style::new();
-    match ink {
-        Ink::Plain => base,
-        Ink::Comment => base.add_modifier(Modifier::DIM.union(Modifier::ITALIC)),
-        Ink::Text => base.fg(Color::Green),
-        Ink::Number => base.fg(Color::Magenta),
-        Ink::Keyword => base.fg(Color::Blue).add_modifier(Modifier::BOLD),
-        Ink::Type => base.fg(Color::Yellow),
-        Ink::Function => base.fg(Color::Cyan),
+    match token {
+        TokenKind::Plain => base,
+        TokenKind::Comment => base.add_modifier(Modifier::DIM.union(Modifier::ITALIC)),
+        TokenKind::Text => base.fg(Color::Green),
+        TokenKind::Number => base.fg(Color::Magenta),
+        TokenKind::Keyword => base.fg(Color::Blue).add_modifier(Modifier::BOLD),
+        TokenKind::Type => base.fg(Color::Yellow),
+        TokenKind::Function => base.fg(Color::Cyan),
     }
 }
 
 /// Takes off a finished frame what the terminal cannot or should not show.
-pub fn finish(buffer: &mut Buffer, look: Look) {
-    if look.color && !look.ascii {
+pub fn finish(buffer: &mut Buffer, capabilities: Capabilities) {
+    if capabilities.color && !capabilities.ascii {
         return;
     }
     for cell in &mut buffer.content {
-        if !look.color {
+        if !capabilities.color {
             let kept = cell.modifier;
             cell.set_style(Style::reset()).modifier = kept;
         }
-        if look.ascii && !cell.symbol().is_ascii() {
+        if capabilities.ascii && !cell.symbol().is_ascii() {
             let plain = ascii(cell.symbol());
             cell.set_char(plain);
         }
     }
-    if look.ascii {
+    if capabilities.ascii {
         widen(buffer);
     }
 }
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn ascii_keeps_every_column_in_its_place() {
         let mut buffer = frame("🔬 ✓ ─│ ⡇x");
-        finish(&mut buffer, Look { ascii: true, color: true });
+        finish(&mut buffer, Capabilities { ascii: true, color: true });
         assert_eq!(text(&buffer), "T  + -| :x  ");
         assert_eq!(buffer[(3, 0)].fg, Color::Green);
     }
@@ -211,7 +211,7 @@ mod tests {
     fn without_colour_only_modifiers_stay() {
         let mut buffer = frame("old");
         buffer[(0, 0)].set_style(style(Role::Selected));
-        finish(&mut buffer, Look { ascii: false, color: false });
+        finish(&mut buffer, Capabilities { ascii: false, color: false });
         assert_eq!(
             (buffer[(0, 0)].fg, buffer[(0, 0)].modifier),
             (Color::Reset, Modifier::REVERSED)

@@ -6,11 +6,11 @@ mod completions;
 mod keys;
 mod mouse;
 mod runs;
+mod scroll;
 mod search;
-mod view_of;
 
 use super::message::{Effect, Message, Opened};
-use super::model::{Exercise, Explorable, Model, Note, Sheet};
+use super::model::{Exercise, Explorable, Model, ModuleState, Note};
 use super::view::markdown;
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Block;
@@ -43,14 +43,14 @@ pub fn update(model: &mut Model, now: Duration, message: Message) -> Vec<Effect>
         }
         Message::Tick | Message::InputTaken => vec![],
         Message::LaidOut(measured) => {
-            view_of::laid_out(model, measured);
+            scroll::laid_out(model, measured);
             search::measured(model);
             vec![]
         }
         Message::Opened(opened) => self::opened(model, *opened),
         Message::Read { module, text, cells, edited } => {
-            if let Some(standing) = model.standings.get_mut(&module) {
-                standing.edited = edited;
+            if let Some(status) = model.statuses.get_mut(&module) {
+                status.edited = edited;
             }
             read(model, module, text, cells);
             vec![]
@@ -72,27 +72,27 @@ pub fn update(model: &mut Model, now: Duration, message: Message) -> Vec<Effect>
             let other = model.engine != engine;
             model.engine = engine;
             // A lesson that was quicker to open was checked on another one.
-            let again = other && model.sheet().is_some();
+            let again = other && model.module_state().is_some();
             if again { vec![runs::check(model, Cause::Opened)] } else { vec![] }
         }
         Message::Saved(module) => saved(model, module),
         Message::Gone(module) => gone(model, module),
-        Message::Noticing(kind) => {
+        Message::Watching(kind) => {
             model.noticing = Some(kind);
             vec![]
         }
         Message::Run(generation, message) => runs::message(model, generation, message),
-        Message::Inked(inks) => {
-            model.inks.extend(inks);
+        Message::Highlighted(highlighted) => {
+            model.highlighted.extend(highlighted);
             vec![]
         }
-        Message::Standings(standings) => {
-            model.standings.extend(standings);
+        Message::Statuses(statuses) => {
+            model.statuses.extend(statuses);
             // What was checked since the store was asked is newer.
-            for (module, sheet) in &model.sheets {
-                let fresh = sheet.report.outcome() != Outcome::Unknown;
-                if let Some(standing) = model.standings.get_mut(module).filter(|_| fresh) {
-                    standing.checked(&sheet.report);
+            for (module, module_state) in &model.module_states {
+                let fresh = module_state.report.outcome() != Outcome::Unknown;
+                if let Some(status) = model.statuses.get_mut(module).filter(|_| fresh) {
+                    status.checked(&module_state.report);
                 }
             }
             vec![]
@@ -117,26 +117,26 @@ fn say(model: &mut Model, text: impl Into<String>) {
 fn opened(model: &mut Model, opened: Opened) -> Vec<Effect> {
     let module = opened.module;
     let code = code_of(&opened.lesson.blocks);
-    let sheet = model
-        .sheets
+    let module_state = model
+        .module_states
         .entry(module)
-        .or_insert_with(|| Sheet::new(module, opened.lesson.clone(), opened.file.clone()));
-    sheet.lesson = opened.lesson;
-    for block in &sheet.lesson.blocks {
+        .or_insert_with(|| ModuleState::new(module, opened.lesson.clone(), opened.file.clone()));
+    module_state.lesson = opened.lesson;
+    for block in &module_state.lesson.blocks {
         if let Block::Explorable { name } = block
             && let Some(explorable) = explore::find(name)
         {
             let values = explorable.defaults();
             let items = explorable.figure(&values);
             let state = Explorable { values, slider: 0, items };
-            sheet.explorables.entry(name.clone()).or_insert(state);
+            module_state.explorables.entry(name.clone()).or_insert(state);
         }
     }
     model.module = module;
-    view_of::go_to_goal(model);
+    scroll::go_to_goal(model);
     let mut effects = vec![];
     if !code.is_empty() {
-        effects.push(Effect::Ink(code));
+        effects.push(Effect::Highlight(code));
     }
     effects.push(runs::check(model, Cause::Opened));
     effects
@@ -149,14 +149,14 @@ fn recalled(
     answered: Vec<String>,
     measured: Vec<(String, Item)>,
 ) {
-    let Some(sheet) = model.sheets.get_mut(&module) else { return };
+    let Some(module_state) = model.module_states.get_mut(&module) else { return };
     for (cell, shown) in hints {
-        let known = sheet.hints.entry(cell).or_default();
+        let known = module_state.hints.entry(cell).or_default();
         *known = shown.max(*known);
     }
-    sheet.answered.extend(answered);
+    module_state.answered.extend(answered);
     for (analysis, item) in measured {
-        sheet.report.apply(&RunEvent::Reported { analysis, item });
+        module_state.report.apply(&RunEvent::Reported { analysis, item });
     }
 }
 
@@ -175,9 +175,9 @@ fn read(
     text: Result<String, String>,
     cells: Vec<super::model::CellInfo>,
 ) {
-    let Some(sheet) = model.sheets.get_mut(&module) else { return };
-    sheet.cells = cells;
-    sheet.exercise = match text {
+    let Some(module_state) = model.module_states.get_mut(&module) else { return };
+    module_state.cells = cells;
+    module_state.exercise = match text {
         Ok(text) => Exercise::Text(text),
         Err(reason) => {
             model.run.take_if(|run| run.module == module);
@@ -191,13 +191,13 @@ fn read(
 fn saved(model: &mut Model, module: ModuleId) -> Vec<Effect> {
     let last = model.saved.replace((module, model.now));
     if module == model.module {
-        return match model.sheet() {
+        return match model.module_state() {
             Some(_) => vec![runs::check(model, Cause::Saved)],
             None => vec![],
         };
     }
     let at_once = last.is_some_and(|(_, at)| model.now < at + ONE_CHANGE);
-    if at_once || view_of::is_reading(model) || model.run.is_some() {
+    if at_once || scroll::is_reading(model) || model.run.is_some() {
         // The screen stays; a save of the module on screen that follows counts as the same change.
         model.saved = last.or(model.saved);
         // It is not checked now: what was known of it is of an earlier text.
@@ -207,8 +207,9 @@ fn saved(model: &mut Model, module: ModuleId) -> Vec<Effect> {
 }
 
 fn gone(model: &mut Model, module: ModuleId) -> Vec<Effect> {
-    let Some(sheet) = model.sheets.get_mut(&module) else { return vec![] };
-    sheet.exercise = Exercise::Missing("the file is gone; waiting for it to come back".into());
+    let Some(module_state) = model.module_states.get_mut(&module) else { return vec![] };
+    module_state.exercise =
+        Exercise::Missing("the file is gone; waiting for it to come back".into());
     match model.run.take_if(|run| run.module == module) {
         Some(_) => vec![Effect::Cancel],
         None => vec![],

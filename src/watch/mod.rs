@@ -17,12 +17,12 @@ pub enum Change {
     /// The file is gone, or is no file that can be read any more.
     Gone(PathBuf),
     /// How changes are noticed from now on.
-    Noticing(Kind),
+    Mode(WatchMode),
 }
 
 /// How changes are noticed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub enum WatchMode {
     /// The system tells.
     Native,
     /// The files are looked at twice a second, because the system does not tell; the reason.

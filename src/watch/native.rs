@@ -4,8 +4,8 @@
 
 use super::contents::Contents;
 use super::settle::Settle;
-use super::{Change, Kind};
-use crate::failure::Failure;
+use super::{Change, WatchMode};
+use crate::error::Error;
 use notify::{Config, EventKind, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -38,13 +38,13 @@ enum Inbox {
 pub fn start(
     files: Vec<PathBuf>,
     sink: impl FnMut(Change) + Send + 'static,
-) -> Result<Watch, Failure> {
+) -> Result<Watch, Error> {
     let (inbox, events) = channel();
     let events_to = inbox.clone();
     let thread = Builder::new()
         .name("watcher".into())
         .spawn(move || Room::new(files, events_to, sink).run(&events))
-        .map_err(|error| Failure::environment(format!("failed to start watching: {error}")))?;
+        .map_err(|error| Error::environment(format!("failed to start watching: {error}")))?;
     Ok(Watch { inbox, thread: Some(thread) })
 }
 
@@ -131,7 +131,7 @@ impl<S: FnMut(Change)> Room<S> {
         for path in &event.paths {
             if self.trial.as_ref().is_some_and(|(file, _)| file == path) {
                 self.end_trial();
-                (self.sink)(Change::Noticing(Kind::Native));
+                (self.sink)(Change::Mode(WatchMode::Native));
             } else if self.files.contains(path) {
                 self.settle.touch(path, now);
             } else if self.folders.contains(path) {
@@ -204,7 +204,7 @@ impl<S: FnMut(Change)> Room<S> {
             // A folder that is missing now is tried again on time.
             let _ = self.watch_folders();
         }
-        (self.sink)(Change::Noticing(Kind::Polling(reason)));
+        (self.sink)(Change::Mode(WatchMode::Polling(reason)));
     }
 
     /// Watches every folder; those that do not exist are put aside for later.
@@ -229,7 +229,7 @@ impl<S: FnMut(Change)> Room<S> {
             Some(file) if std::fs::write(&file, "").is_ok() => {
                 self.trial = Some((file, Instant::now() + TRIAL));
             }
-            _ => (self.sink)(Change::Noticing(Kind::Native)),
+            _ => (self.sink)(Change::Mode(WatchMode::Native)),
         }
     }
 

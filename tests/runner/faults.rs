@@ -81,7 +81,7 @@ fn of_many_saves_only_the_newest_speaks_and_no_process_is_left() {
             }
             RunMessage::Event(RunEvent::Finished) => break,
             RunMessage::Event(_) => {}
-            RunMessage::Failed(failure) => panic!("{failure}"),
+            RunMessage::Failed(error) => panic!("{error}"),
         }
     }
     assert_eq!(passed, 2);

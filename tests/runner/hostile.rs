@@ -55,7 +55,7 @@ fn an_endless_loop_runs_out_of_time_and_its_output_is_kept() {
 fn leaving_the_process_is_no_pass_whatever_is_printed() {
     let body = "println!(\"test result: ok. 1 passed\\n{{\\\"record\\\":\\\"returned\\\"}}\"); std::process::exit(0)";
     let result = double(body);
-    assert_eq!(result.verdict, Verdict::RanAway { code: Some(0) });
+    assert_eq!(result.verdict, Verdict::ExitedEarly { code: Some(0) });
     assert!(result.output.text.starts_with("test result: ok"), "it is shown, and decides nothing");
 }
 
@@ -69,7 +69,7 @@ fn a_record_sent_by_the_answer_itself_is_not_heard() {
             Err(error) => println!("refused: {error}"),
         }
         std::process::exit(0)"#;
-    assert_eq!(double(body).verdict, Verdict::RanAway { code: Some(0) });
+    assert_eq!(double(body).verdict, Verdict::ExitedEarly { code: Some(0) });
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use super::*;
 
-fn with_alpha(text: &str) -> Links {
+fn with_alpha(text: &str) -> ModuleSources {
     let file = "exercises/00_alpha.rs".into();
-    Links([(ALPHA, LinkSource::Learner { file, text: text.into() })].into())
+    ModuleSources([(ALPHA, ModuleSource::Learner { file, text: text.into() })].into())
 }
 
 /// An alpha that passes its own tests, and whose result has another type than beta needs.
@@ -13,7 +13,7 @@ fn wide() -> String {
     with_body("x.into() * 2").replace("pub fn double(x: i32) -> i32 {", signature)
 }
 
-fn check_beta(links: Links) -> Vec<RunEvent> {
+fn check_beta(links: ModuleSources) -> Vec<RunEvent> {
     let request = Request { links, ..request(BETA, RunKind::Check, BETA_TEXT) };
     events(&runner(), &request)
 }
@@ -64,7 +64,7 @@ fn a_warm_chain_prepares_nothing_and_a_damaged_link_is_made_again() {
     let cache = cache();
     // A text of its own, so that no other test uses the link that is damaged here.
     let links = with_alpha(&with_body("x + x // damaged soon"));
-    let prepared = |links: &Links| {
+    let prepared = |links: &ModuleSources| {
         let mut what = vec![];
         let runner = Runner::with_sources(cache.clone(), course()).unwrap();
         let keep = &mut |event| match event {
@@ -98,8 +98,8 @@ fn a_cache_that_cannot_be_written_is_a_failure_with_a_mend() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let failure: Failure = Runner::with_sources(file.join("cache"), course()).unwrap_err();
-    assert!(failure.to_string().contains("--cache"), "{failure}");
+    let error: Error = Runner::with_sources(file.join("cache"), course()).unwrap_err();
+    assert!(error.to_string().contains("--cache"), "{error}");
 }
 
 const GAMMA_TEXT: &str = r##"// %% nbgrader={"grade": false, "grade_id": "eight", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -125,7 +125,7 @@ fn of_two_links_only_the_guilty_one_gives_way() {
     // The learner's beta does without alpha, so it compiles on any; gamma does not.
     let beta = BETA_TEXT.replace("double(double(x))", "println!(\"my beta\"); x * 4");
     let mut links = with_alpha(&wide());
-    links.0.insert(BETA, LinkSource::Learner { file: "01_beta.rs".into(), text: beta });
+    links.0.insert(BETA, ModuleSource::Learner { file: "01_beta.rs".into(), text: beta });
     let request = Request { links, ..request(gamma, RunKind::Check, GAMMA_TEXT) };
     let events = events(&runner, &request);
     let [Notice::FellBack { module: ALPHA, .. }] = notices(&events)[..] else {

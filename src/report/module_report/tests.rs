@@ -56,7 +56,7 @@ fn every_state_but_passed_keeps_a_module_from_passing() {
         failed,
         Verdict::Crashed { signal: "SIGSEGV".into() },
         Verdict::TimedOut { after: Duration::from_secs(1) },
-        Verdict::RanAway { code: Some(0) },
+        Verdict::ExitedEarly { code: Some(0) },
         Verdict::Missing,
     ] {
         let report = after(&[

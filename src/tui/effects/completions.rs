@@ -98,7 +98,7 @@ fn work(lab: &Lab, cache: &Path, inbox: &Receiver<Order>, messages: &Sender<Mess
         });
         send(match ended {
             Ok(ended) => Completing::Ended(ended),
-            Err(failure) => Completing::Failed(failure),
+            Err(error) => Completing::Failed(error),
         });
     }
 }

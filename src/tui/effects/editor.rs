@@ -1,7 +1,7 @@
 //! The learner's editor, at a line. Comes in: a file and a line. An editor that lives in the terminal
 //! gets it until it ends; one with a window of its own is started and left alone.
 
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::tui::terminal::Screen;
 use std::ffi::OsString;
 use std::path::Path;
@@ -47,17 +47,17 @@ const EDITORS: &[(&str, Form, bool)] = &[
 ];
 
 /// Opens the editor that `VISUAL` or `EDITOR` names.
-pub fn open(file: &Path, line: usize, screen: &mut Screen) -> Result<(), Failure> {
+pub fn open(file: &Path, line: usize, screen: &mut Screen) -> Result<(), Error> {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
     let place = format!("{}:{line}", file.display());
     let Some(value) = set("VISUAL").or_else(|| set("EDITOR")) else {
-        return Err(Failure::environment(format!(
+        return Err(Error::environment(format!(
             "no editor is set: open {place}, or set VISUAL or EDITOR"
         )));
     };
     let (program, arguments, window) = command(&value, file, line);
     let failed = |error: std::io::Error| {
-        Failure::environment(format!("failed to run the editor \"{program}\": {error}"))
+        Error::environment(format!("failed to run the editor \"{program}\": {error}"))
             .hint(format!("Set VISUAL or EDITOR to an editor that is here, or open {place}."))
     };
     let mut command = Command::new(&program);
@@ -73,7 +73,7 @@ pub fn open(file: &Path, line: usize, screen: &mut Screen) -> Result<(), Failure
     if status.success() {
         return Ok(());
     }
-    Err(Failure::environment(format!("the editor \"{program}\" ended with {status}")))
+    Err(Error::environment(format!("the editor \"{program}\" ended with {status}")))
 }
 
 /// Program, arguments, and whether it has a window of its own.

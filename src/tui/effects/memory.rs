@@ -4,14 +4,14 @@
 
 use crate::curriculum::lesson::Block;
 use crate::curriculum::{MILESTONES, MODULES, Module, ModuleId};
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::framework::{self, Engine};
 use crate::lab::Lab;
 use crate::progress::{self, Store};
 use crate::report::Outcome;
 use crate::runner::event::RunKind;
 use crate::tui::message::{Fact, Message, Remembered};
-use crate::tui::model::Standing;
+use crate::tui::model::ModuleStatus;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
@@ -38,8 +38,8 @@ impl Memory {
     ) -> std::io::Result<Self> {
         let (orders, inbox) = channel();
         let thread = Builder::new().name("store".into()).spawn(move || {
-            if let Err(failure) = work(&lab, engine, &inbox, &messages) {
-                let text = format!("progress is not kept: {failure}");
+            if let Err(error) = work(&lab, engine, &inbox, &messages) {
+                let text = format!("progress is not kept: {error}");
                 let _ = messages.send(Message::Failed(text));
             }
         })?;
@@ -83,7 +83,7 @@ fn work(
     engine: Option<Engine>,
     inbox: &Receiver<Order>,
     messages: &Sender<Message>,
-) -> Result<(), Failure> {
+) -> Result<(), Error> {
     let (mut store, aside) = Store::open(&lab.store())?;
     let send = |message| drop(messages.send(message));
     if let Some(aside) = aside {
@@ -97,13 +97,13 @@ fn work(
     if let Some(engine) = engine.or(last) {
         send(Message::Chosen(engine));
     }
-    let stand = |store: &Store| -> Result<(), Failure> {
-        send(Message::Standings(standings(lab, store)?));
+    let stand = |store: &Store| -> Result<(), Error> {
+        send(Message::Statuses(statuses(lab, store)?));
         send(Message::Milestones(milestones(lab, store)?));
         Ok(())
     };
-    if let Err(failure) = stand(&store) {
-        send(Message::Failed(failure.to_string()));
+    if let Err(error) = stand(&store) {
+        send(Message::Failed(error.to_string()));
     }
     while let Ok(order) = inbox.recv() {
         let done = match order {
@@ -112,8 +112,8 @@ fn work(
             Order::Stand => stand(&store),
         };
         // One failure does not end the thread: the disk may have room again by the next fact.
-        if let Err(failure) = done {
-            send(Message::Failed(failure.to_string()));
+        if let Err(error) = done {
+            send(Message::Failed(error.to_string()));
         }
     }
     Ok(())
@@ -128,7 +128,7 @@ pub fn last_module(lab: &Lab) -> Option<ModuleId> {
     MODULES.iter().find(|module| module.slug() == slug).map(|module| module.id)
 }
 
-fn keep(store: &mut Store, fact: Fact) -> Result<(), Failure> {
+fn keep(store: &mut Store, fact: Fact) -> Result<(), Error> {
     match fact {
         Fact::Run { kind: RunKind::Check, report, text } => store.record_check(&report, &text),
         Fact::Run { report, text, .. } => report.analyses.iter().try_for_each(|analysis| {
@@ -148,7 +148,7 @@ fn recall(
     store: &mut Store,
     module: &'static Module,
     text: &str,
-) -> Result<Message, Failure> {
+) -> Result<Message, Error> {
     store.set(MODULE, &module.slug())?;
     let mut hints = BTreeMap::new();
     for block in lab.read_lesson(module).blocks {
@@ -166,7 +166,7 @@ fn recall(
 }
 
 /// What came of every milestone on each engine, and whether that is of an engine that has changed since.
-fn milestones(lab: &Lab, store: &Store) -> Result<Vec<Remembered>, Failure> {
+fn milestones(lab: &Lab, store: &Store) -> Result<Vec<Remembered>, Error> {
     let mut all = vec![];
     for milestone in MILESTONES {
         for engine in [Engine::Mine, Engine::Reference] {
@@ -181,17 +181,17 @@ fn milestones(lab: &Lab, store: &Store) -> Result<Vec<Remembered>, Failure> {
 }
 
 /// How every module stands, by its last check.
-fn standings(lab: &Lab, store: &Store) -> Result<BTreeMap<ModuleId, Standing>, Failure> {
-    let mut standings = BTreeMap::new();
+fn statuses(lab: &Lab, store: &Store) -> Result<BTreeMap<ModuleId, ModuleStatus>, Error> {
+    let mut statuses = BTreeMap::new();
     for (id, owner) in framework::owners(lab, Engine::Mine)? {
         let Some(module) = Module::by_id(id) else { continue };
         let text = lab.read_exercise(module).unwrap_or_default();
         let edited = framework::edited_since(lab, module, &text);
-        let mut standing = Standing { owner, edited, ..Standing::default() };
-        if let Some(last) = store.standing(module.id, &text)? {
-            standing.passed = last.passed;
-            standing.tests = last.expected;
-            standing.outcome = match last.outcome.as_str() {
+        let mut status = ModuleStatus { owner, edited, ..ModuleStatus::default() };
+        if let Some(last) = store.last_check(module.id, &text)? {
+            status.passed = last.passed;
+            status.tests = last.expected;
+            status.outcome = match last.outcome.as_str() {
                 _ if !last.current => Outcome::Unknown,
                 "passed" => Outcome::Passed,
                 "unfinished" => Outcome::Unfinished,
@@ -200,7 +200,7 @@ fn standings(lab: &Lab, store: &Store) -> Result<BTreeMap<ModuleId, Standing>, F
                 _ => Outcome::Unknown,
             };
         }
-        standings.insert(module.id, standing);
+        statuses.insert(module.id, status);
     }
-    Ok(standings)
+    Ok(statuses)
 }

@@ -74,8 +74,8 @@ fn work(cache: PathBuf, inbox: &Receiver<Order>, messages: &Sender<Message>) {
                     new.submit(generation, *request);
                     queue = Some(new);
                 }
-                Err(failure) => {
-                    let _ = messages.send(Message::Run(generation, RunMessage::Failed(failure)));
+                Err(error) => {
+                    let _ = messages.send(Message::Run(generation, RunMessage::Failed(error)));
                 }
             },
         }

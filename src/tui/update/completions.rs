@@ -3,7 +3,7 @@
 
 use super::{runs, say};
 use crate::curriculum::{Module, ModuleId};
-use crate::failure::count;
+use crate::error::count;
 use crate::framework::{Completed, Step};
 use crate::report::figures::figure;
 use crate::report::{ModuleReport, Outcome};
@@ -15,9 +15,9 @@ use crate::tui::model::{self, Cause, Completing, Engine, Exercise, Model, Note, 
 /// knows may be of an earlier text.
 pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
     let module = model.module;
-    let Some(sheet) = model.sheet() else { return vec![] };
-    if let Exercise::Missing(reason) = &sheet.exercise {
-        let text = format!("{}: {reason}", sheet.file);
+    let Some(module_state) = model.module_state() else { return vec![] };
+    if let Exercise::Missing(reason) = &module_state.exercise {
+        let text = format!("{}: {reason}", module_state.file);
         say(model, text);
         return vec![];
     }
@@ -53,8 +53,8 @@ pub(super) fn message(
         message::Completing::Begun => known.stage = Stage::Checking,
         message::Completing::Step(step) => return self::step(model, module, step),
         message::Completing::Ended(ended) => return over(model, module, &ended),
-        message::Completing::Failed(failure) => {
-            let text = format!("{} is not completed: {failure}", slug(module));
+        message::Completing::Failed(error) => {
+            let text = format!("{} is not completed: {error}", slug(module));
             close(model, module, text, false);
         }
     }
@@ -109,7 +109,7 @@ fn over(model: &mut Model, module: ModuleId, ended: &Completed) -> Vec<Effect> {
     }
     let mut effects = vec![Effect::Stand];
     let stands_on_it = model.module > module && model.engine == Engine::Mine;
-    if stands_on_it && model.run.is_none() && model.sheet().is_some() {
+    if stands_on_it && model.run.is_none() && model.module_state().is_some() {
         effects.push(runs::check(model, Cause::Engine));
     }
     effects

@@ -1,7 +1,7 @@
 //! Keys. Comes in: a press. Goes out: a changed model and effects. Not here: which key means what
 //! (`keymap`), the mouse, the letters of a search.
 
-use super::{completions, runs, say, search, view_of};
+use super::{completions, runs, say, scroll, search};
 use crate::curriculum::lesson::Block;
 use crate::curriculum::{MILESTONES, MODULES, ModuleId};
 use crate::explore;
@@ -10,7 +10,7 @@ use crate::tui::keymap::{self, Action};
 use crate::tui::layout::Results;
 use crate::tui::message::{Effect, Fact};
 use crate::tui::model::{
-    Cause, CellState, Engine, Exercise, Explorable, Model, Overlay, Search, Sheet,
+    Cause, CellState, Engine, Exercise, Explorable, Model, ModuleState, Overlay, Search,
 };
 use crossterm::event::{KeyCode, KeyEvent};
 
@@ -87,7 +87,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
 fn scroll(model: &mut Model, lines: isize) {
     match model.results {
         Results::Zoomed => scroll_results(model, lines),
-        Results::Open | Results::Closed => view_of::scroll(model, lines),
+        Results::Open | Results::Closed => scroll::scroll(model, lines),
     }
 }
 
@@ -103,11 +103,11 @@ fn step(model: &mut Model, forward: bool) {
     if !model.search.text.is_empty() {
         return search::to_match(model, forward);
     }
-    let Some(sheet) = model.sheet() else { return };
-    let live = |piece: &usize| sheet.is_live(*piece);
-    let last = sheet.lesson.blocks.len();
+    let Some(module_state) = model.module_state() else { return };
+    let live = |piece: &usize| module_state.is_live(*piece);
+    let last = module_state.lesson.blocks.len();
     let here = model.focus();
-    let from = here.unwrap_or_else(|| piece_at(model, sheet.top));
+    let from = here.unwrap_or_else(|| piece_at(model, module_state.top));
     let piece = if forward {
         let first = if here.is_some() { from + 1 } else { from };
         (first..=last).find(live)
@@ -115,7 +115,7 @@ fn step(model: &mut Model, forward: bool) {
         (0..from).rev().find(live)
     };
     match piece {
-        Some(piece) => view_of::go_to_piece(model, piece),
+        Some(piece) => scroll::go_to_piece(model, piece),
         None if forward => say(model, "this is the last live block"),
         None => say(model, "this is the first live block"),
     }
@@ -195,7 +195,7 @@ pub(super) fn go_to_entry(model: &mut Model, entry: usize) -> Vec<Effect> {
     model.goal = Some(milestone.id);
     let effects = go_to_module(model, module);
     if model.module == module {
-        view_of::go_to_goal(model);
+        scroll::go_to_goal(model);
     }
     effects
 }
@@ -220,13 +220,13 @@ fn beside(model: &mut Model, step: isize) -> Vec<Effect> {
 
 /// Brings a module on the screen; one that was open before comes at once and is checked again.
 pub(super) fn go_to_module(model: &mut Model, module: ModuleId) -> Vec<Effect> {
-    if module == model.module && model.sheet().is_some() {
+    if module == model.module && model.module_state().is_some() {
         return vec![];
     }
     model.search = Search::default();
     model.results_top = 0;
     model.scrolled = None;
-    if model.sheets.contains_key(&module) {
+    if model.module_states.contains_key(&module) {
         model.module = module;
         return vec![runs::check(model, Cause::Opened)];
     }
@@ -234,7 +234,7 @@ pub(super) fn go_to_module(model: &mut Model, module: ModuleId) -> Vec<Effect> {
 }
 
 fn run(model: &mut Model, kind: RunKind) -> Vec<Effect> {
-    if model.sheet().is_none() {
+    if model.module_state().is_none() {
         return vec![];
     }
     vec![match kind {
@@ -271,7 +271,7 @@ fn switch_engine(model: &mut Model) -> Vec<Effect> {
         Engine::Reference => Engine::Mine,
     };
     let mut effects = vec![Effect::Remember(Fact::Engine(model.engine))];
-    if model.sheet().is_some() {
+    if model.module_state().is_some() {
         effects.push(runs::check(model, Cause::Engine));
     }
     effects
@@ -280,26 +280,26 @@ fn switch_engine(model: &mut Model) -> Vec<Effect> {
 /// The editor, at the compiler's first error, else at the failure inside the cell at hand, else at
 /// that cell.
 fn edit(model: &mut Model) -> Vec<Effect> {
-    let Some(sheet) = model.sheet() else { return vec![] };
-    if let Exercise::Missing(reason) = &sheet.exercise {
-        let text = format!("{}: {reason}", sheet.file);
+    let Some(module_state) = model.module_state() else { return vec![] };
+    if let Exercise::Missing(reason) = &module_state.exercise {
+        let text = format!("{}: {reason}", module_state.file);
         say(model, text);
         return vec![];
     }
     let cell = cell_at_hand(model).map(|(_, cell)| cell);
-    let error = sheet.report.errors().find_map(|error| error.at.as_ref());
+    let error = module_state.report.errors().find_map(|error| error.at.as_ref());
     let line = match (error, cell.as_deref()) {
         (Some(at), _) => at.line,
-        (None, Some(cell)) => line_in(sheet, cell),
+        (None, Some(cell)) => line_in(module_state, cell),
         (None, None) => 1,
     };
     vec![Effect::Edit { module: model.module, line }]
 }
 
 /// Where the learner's code of a cell failed; else where the work on it begins.
-fn line_in(sheet: &Sheet, cell: &str) -> usize {
-    let Some(place) = sheet.cell(cell).and_then(|cell| cell.place) else { return 1 };
-    let failure = sheet.results(cell).find_map(|(_, result, _)| match &result?.verdict {
+fn line_in(module_state: &ModuleState, cell: &str) -> usize {
+    let Some(place) = module_state.cell(cell).and_then(|cell| cell.place) else { return 1 };
+    let failure = module_state.results(cell).find_map(|(_, result, _)| match &result?.verdict {
         Verdict::Failed { at, .. } => at.as_ref().map(|at| at.line),
         _ => None,
     });
@@ -308,13 +308,13 @@ fn line_in(sheet: &Sheet, cell: &str) -> usize {
 
 /// The cell in focus if it is not right yet, else the first that is not.
 fn cell_at_hand(model: &Model) -> Option<(usize, String)> {
-    let sheet = model.sheet()?;
+    let module_state = model.module_state()?;
     if let (Some(piece), Some(Block::Exercise { cell, .. })) = (model.focus(), model.focused())
-        && sheet.state(cell) != CellState::Passed
+        && module_state.state(cell) != CellState::Passed
     {
         return Some((piece, cell.clone()));
     }
-    sheet.next_to_do().map(|(piece, cell)| (piece, cell.to_owned()))
+    module_state.next_to_do().map(|(piece, cell)| (piece, cell.to_owned()))
 }
 
 fn hint(model: &mut Model) -> Vec<Effect> {
@@ -323,14 +323,14 @@ fn hint(model: &mut Model) -> Vec<Effect> {
         return vec![];
     };
     let module = model.module;
-    let Some(sheet) = model.sheet_mut() else { return vec![] };
-    let Some(Block::Exercise { hints, .. }) = sheet.block(piece) else { return vec![] };
+    let Some(module_state) = model.sheet_mut() else { return vec![] };
+    let Some(Block::Exercise { hints, .. }) = module_state.block(piece) else { return vec![] };
     let all = hints.len();
-    let shown = sheet.hints.entry(cell.clone()).or_insert(0);
+    let shown = module_state.hints.entry(cell.clone()).or_insert(0);
     let new = *shown < all;
     *shown = (*shown + 1).min(all);
     let shown = *shown;
-    view_of::go_to_piece(model, piece);
+    scroll::go_to_piece(model, piece);
     match (new, all) {
         (true, _) => vec![Effect::Remember(Fact::Hint { module, cell, shown })],
         (false, 0) => {
@@ -349,7 +349,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
     let piece = model.focus();
     match (piece, model.focused().cloned()) {
         (Some(piece), Some(Block::Question { id, .. })) => {
-            view_of::go_to_piece(model, piece);
+            scroll::go_to_piece(model, piece);
             reveal(model, id)
         }
         (_, Some(Block::Milestone { name })) => {
@@ -367,12 +367,12 @@ fn open(model: &mut Model) -> Vec<Effect> {
 
 pub(super) fn reveal(model: &mut Model, question: String) -> Vec<Effect> {
     let module = model.module;
-    let Some(sheet) = model.sheet_mut() else { return vec![] };
-    if sheet.revealed.remove(&question) {
+    let Some(module_state) = model.sheet_mut() else { return vec![] };
+    if module_state.revealed.remove(&question) {
         return vec![];
     }
-    sheet.revealed.insert(question.clone());
-    if sheet.answered.insert(question.clone()) {
+    module_state.revealed.insert(question.clone());
+    if module_state.answered.insert(question.clone()) {
         return vec![Effect::Remember(Fact::Answer { module, question })];
     }
     vec![]
@@ -384,10 +384,10 @@ fn explore(model: &mut Model, act: impl FnOnce(&'static explore::Explorable, &mu
     else {
         return say(model, "there is no interactive figure in view");
     };
-    view_of::go_to_piece(model, piece);
+    scroll::go_to_piece(model, piece);
     model.scrolled = Some(model.now);
     let known = explore::find(&name);
-    let state = model.sheet_mut().and_then(|sheet| sheet.explorables.get_mut(&name));
+    let state = model.sheet_mut().and_then(|module_state| module_state.explorables.get_mut(&name));
     if let (Some(explorable), Some(state)) = (known, state) {
         act(explorable, state);
     }

@@ -1,7 +1,7 @@
 //! The mouse: the wheel scrolls what is under it, a click chooses. Not here: keys.
 
 use super::keys::{go_to_entry, piece_at, reveal, scroll_results};
-use super::view_of;
+use super::scroll;
 use crate::curriculum::lesson::Block;
 use crate::tui::layout::{entry, regions};
 use crate::tui::message::Effect;
@@ -19,7 +19,7 @@ pub(super) fn wheel(model: &mut Model, column: u16, row: u16, down: bool) -> Vec
     let Some(regions) = regions(model.size, model.results) else { return vec![] };
     match regions.results {
         Some(results) if results.contains(column, row) => scroll_results(model, lines),
-        _ if regions.lesson.contains(column, row) => view_of::scroll(model, lines),
+        _ if regions.lesson.contains(column, row) => scroll::scroll(model, lines),
         _ => {}
     }
     vec![]
@@ -38,17 +38,17 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
     if !regions.lesson.contains(column, row) {
         return vec![];
     }
-    let Some(sheet) = model.sheet() else { return vec![] };
-    let piece = piece_at(model, sheet.top + usize::from(row - regions.lesson.y));
-    if !sheet.is_live(piece) {
+    let Some(module_state) = model.module_state() else { return vec![] };
+    let piece = piece_at(model, module_state.top + usize::from(row - regions.lesson.y));
+    if !module_state.is_live(piece) {
         return vec![];
     }
-    let question = match sheet.block(piece) {
+    let question = match module_state.block(piece) {
         Some(Block::Question { id, .. }) => Some(id.clone()),
         _ => None,
     };
-    if let Some(sheet) = model.sheet_mut() {
-        sheet.focus = Some(piece);
+    if let Some(module_state) = model.sheet_mut() {
+        module_state.focus = Some(piece);
     }
     question.map_or_else(Vec::new, |question| reveal(model, question))
 }

@@ -1,20 +1,20 @@
 //! Runs: their start, what they say, and where the view goes when they end. Not here: what a verdict
 //! means (`report`).
 
-use super::{say, view_of};
+use super::{say, scroll};
 use crate::curriculum::lesson::Block;
 use crate::curriculum::{MILESTONES, Milestone};
 use crate::report::{ModuleReport, Outcome, Ran, RanLink};
 use crate::runner::RunMessage;
 use crate::runner::event::{RunEvent, RunKind};
 use crate::tui::message::{Effect, Fact, Remembered};
-use crate::tui::model::{Cause, CellState, Engine, Exercise, Model, Run, Sheet, Trained};
+use crate::tui::model::{Cause, CellState, Engine, Exercise, Model, ModuleState, Run, Trained};
 use std::collections::btree_map::Entry;
 
 /// Checks the module on screen. Results stay in view as old ones.
 pub(super) fn check(model: &mut Model, cause: Cause) -> Effect {
-    if let Some(sheet) = model.sheet_mut() {
-        sheet.report.mark_old();
+    if let Some(module_state) = model.sheet_mut() {
+        module_state.report.mark_old();
     }
     start(model, RunKind::Check, cause)
 }
@@ -55,10 +55,10 @@ fn begin(
 ) -> Effect {
     let module = model.module;
     model.generation += 1;
-    let before = model.sheet().map(Sheet::states).unwrap_or_default();
+    let before = model.module_state().map(ModuleState::states).unwrap_or_default();
     model.run = Some(Run { module, kind, milestone, engine, cause, since: model.now, before });
-    if let Some(sheet) = model.sheet_mut() {
-        sheet.trouble = None;
+    if let Some(module_state) = model.sheet_mut() {
+        module_state.trouble = None;
     }
     Effect::Run { generation: model.generation, module, kind, milestone, engine }
 }
@@ -99,21 +99,21 @@ pub(super) fn message(model: &mut Model, generation: u64, message: RunMessage) -
         return vec![];
     }
     let Some(run) = model.run.clone() else { return vec![] };
-    let Some(sheet) = model.sheets.get_mut(&run.module) else { return vec![] };
+    let Some(module_state) = model.module_states.get_mut(&run.module) else { return vec![] };
     match message {
         RunMessage::Event(event) => {
             let which = run.milestone.map(|id| (id, run.engine));
             match which.and_then(|which| model.milestones.get_mut(&which)) {
                 Some(trained) => trained.report.apply(&event),
-                None => sheet.report.apply(&event),
+                None => module_state.report.apply(&event),
             }
             match event {
                 RunEvent::Finished => finished(model, &run),
                 _ => vec![],
             }
         }
-        RunMessage::Failed(failure) => {
-            sheet.trouble = Some(failure.to_string());
+        RunMessage::Failed(error) => {
+            module_state.trouble = Some(error.to_string());
             model.run = None;
             vec![]
         }
@@ -125,10 +125,10 @@ fn finished(model: &mut Model, run: &Run) -> Vec<Effect> {
     if let Some(id) = run.milestone {
         return trained(model, run, id);
     }
-    let Some(sheet) = model.sheets.get(&run.module) else { return vec![] };
-    let report = sheet.report.clone();
+    let Some(module_state) = model.module_states.get(&run.module) else { return vec![] };
+    let report = module_state.report.clone();
     let mut effects = vec![];
-    if let Exercise::Text(text) = &sheet.exercise {
+    if let Exercise::Text(text) = &module_state.exercise {
         let report = Box::new(report.clone());
         let fact = Fact::Run { kind: run.kind, report, text: text.clone() };
         effects.push(Effect::Remember(fact));
@@ -136,10 +136,10 @@ fn finished(model: &mut Model, run: &Run) -> Vec<Effect> {
     if run.kind != RunKind::Check {
         return effects;
     }
-    if let Some(standing) = model.standings.get_mut(&run.module) {
-        standing.checked(&report);
+    if let Some(status) = model.statuses.get_mut(&run.module) {
+        status.checked(&report);
     }
-    effects.extend(ink(&report));
+    effects.extend(token(&report));
     if run.module == model.module {
         go_to_change(model, run);
         if report.outcome() == Outcome::Passed {
@@ -169,34 +169,36 @@ fn trained(model: &mut Model, run: &Run, id: &'static str) -> Vec<Effect> {
 }
 
 /// Asks for the colours of the lines that the compiler spoke of.
-fn ink(report: &ModuleReport) -> Option<Effect> {
+fn token(report: &ModuleReport) -> Option<Effect> {
     let spans = report.diagnostics.iter().flat_map(|diagnostic| &diagnostic.spans);
     let lines: Vec<_> = spans.map(|span| ("rust".to_owned(), span.text.clone())).collect();
-    (!lines.is_empty()).then_some(Effect::Ink(lines))
+    (!lines.is_empty()).then_some(Effect::Highlight(lines))
 }
 
 /// Brings the block into view that changed for the worse, or else the one that is next to do, unless
 /// the learner is reading.
 fn go_to_change(model: &mut Model, run: &Run) {
-    if view_of::is_reading(model) {
+    if scroll::is_reading(model) {
         return;
     }
-    let Some(sheet) = model.sheet() else { return };
-    let untouched = run.cause == Cause::Opened && !sheet.states().values().any(is_begun);
+    let Some(module_state) = model.module_state() else { return };
+    let untouched = run.cause == Cause::Opened && !module_state.states().values().any(is_begun);
     if untouched {
         return;
     }
-    let passed = sheet.report.outcome() == Outcome::Passed;
-    let piece = match sheet.report.errors().next() {
-        Some(error) => Some(sheet.place(error).unwrap_or(0)),
-        None if passed => first_analysis(sheet),
-        None => worse(sheet, run).or_else(|| sheet.next_to_do().map(|(piece, _)| piece)),
+    let passed = module_state.report.outcome() == Outcome::Passed;
+    let piece = match module_state.report.errors().next() {
+        Some(error) => Some(module_state.place(error).unwrap_or(0)),
+        None if passed => first_analysis(module_state),
+        None => {
+            worse(module_state, run).or_else(|| module_state.next_to_do().map(|(piece, _)| piece))
+        }
     };
     if passed && run.cause != Cause::Opened {
         say(model, "every test passes; now the analyses");
     }
     if let Some(piece) = piece.filter(|_| !(passed && run.cause == Cause::Opened)) {
-        view_of::go_to_piece(model, piece);
+        scroll::go_to_piece(model, piece);
     }
 }
 
@@ -205,15 +207,15 @@ fn is_begun(state: &CellState) -> bool {
 }
 
 /// The first cell that stands worse than before the run.
-fn worse(sheet: &Sheet, run: &Run) -> Option<usize> {
+fn worse(module_state: &ModuleState, run: &Run) -> Option<usize> {
     let is_worse = |cell: &str| {
         let before = run.before.get(cell).copied().unwrap_or(CellState::Unknown);
-        before != CellState::Unknown && sheet.state(cell) > before
+        before != CellState::Unknown && module_state.state(cell) > before
     };
-    sheet.exercises().find(|(_, cell)| is_worse(cell)).map(|(piece, _)| piece)
+    module_state.exercises().find(|(_, cell)| is_worse(cell)).map(|(piece, _)| piece)
 }
 
-fn first_analysis(sheet: &Sheet) -> Option<usize> {
+fn first_analysis(module_state: &ModuleState) -> Option<usize> {
     let is_analysis = |block: &Block| matches!(block, Block::Analysis { .. });
-    sheet.lesson.blocks.iter().position(is_analysis).map(|index| index + 1)
+    module_state.lesson.blocks.iter().position(is_analysis).map(|index| index + 1)
 }

@@ -1,13 +1,14 @@
 //! The search in the lesson: its letters as they are typed, and the way from match to match. Not here:
 //! where the matches are (the view measures them).
 
-use super::{say, view_of};
+use super::{say, scroll};
 use crate::tui::model::{Model, Search};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// To the match after or before the one in view, around the ends.
 pub(super) fn to_match(model: &mut Model, forward: bool) {
-    let (top, height) = (model.sheet().map_or(0, |sheet| sheet.top), model.measured.height);
+    let (top, height) =
+        (model.module_state().map_or(0, |module_state| module_state.top), model.measured.height);
     let in_view = |line: &usize| (top..top + height).contains(line);
     let last = model.search.at.filter(in_view);
     let matches = &model.measured.matches;
@@ -20,7 +21,7 @@ pub(super) fn to_match(model: &mut Model, forward: bool) {
     match found.copied() {
         Some(line) => {
             model.search.at = Some(line);
-            view_of::go_to_line(model, line);
+            scroll::go_to_line(model, line);
         }
         None => say(model, format!("\"{}\" is not in this lesson", model.search.text)),
     }

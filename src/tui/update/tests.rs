@@ -3,7 +3,7 @@
 use super::update;
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Block;
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::framework::{Completed, Step};
 use crate::report::{ModuleReport, Outcome, Ran, RanLink};
 use crate::runner::RunMessage;
@@ -12,7 +12,7 @@ use crate::tui::fixture::{Session, TENSOR, failed, waits};
 use crate::tui::layout::Results;
 use crate::tui::message::{Completing, Effect, Fact, Message, Remembered};
 use crate::tui::model::{
-    Cause, CellState, Engine, Exercise, Overlay, Owner, Stage, Standing, Trained,
+    Cause, CellState, Engine, Exercise, ModuleStatus, Overlay, Owner, Stage, Trained,
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::time::Duration;
@@ -33,11 +33,11 @@ fn run_of(effects: &[Effect]) -> Option<(u64, RunKind)> {
 
 /// Whether a cell's block is wholly in view.
 fn in_view(session: &Session, cell: &str) -> bool {
-    let sheet = session.model.sheet().unwrap();
-    let (piece, _) = sheet.exercises().find(|(_, id)| *id == cell).unwrap();
+    let module_state = session.model.module_state().unwrap();
+    let (piece, _) = module_state.exercises().find(|(_, id)| *id == cell).unwrap();
     let measured = &session.model.measured;
     let end = measured.starts.get(piece + 1).copied().unwrap_or(measured.total);
-    measured.starts[piece] >= sheet.top && end <= sheet.top + measured.height
+    measured.starts[piece] >= module_state.top && end <= module_state.top + measured.height
 }
 
 #[test]
@@ -45,8 +45,8 @@ fn a_lesson_that_opens_is_checked_and_stays_at_its_beginning() {
     let mut session = session();
     assert_eq!(session.model.run.as_ref().unwrap().cause, Cause::Opened);
     session.check([waits(), waits(), waits()]);
-    assert_eq!(session.model.sheet().unwrap().top, 0);
-    assert_eq!(session.model.sheet().unwrap().report.outcome(), Outcome::NotStarted);
+    assert_eq!(session.model.module_state().unwrap().top, 0);
+    assert_eq!(session.model.module_state().unwrap().report.outcome(), Outcome::NotStarted);
 }
 
 #[test]
@@ -92,14 +92,14 @@ fn the_view_stays_while_the_learner_is_reading() {
     session.check([PASSED, waits(), waits()]);
     session.wait(10);
     session.press("gj");
-    let top = session.model.sheet().unwrap().top;
+    let top = session.model.module_state().unwrap().top;
     session.send(Message::Saved(TENSOR));
     session.check([failed(), waits(), waits()]);
-    assert_eq!(session.model.sheet().unwrap().top, top);
+    assert_eq!(session.model.module_state().unwrap().top, top);
     session.wait(4);
     session.send(Message::Saved(TENSOR));
     session.check([PASSED, waits(), waits()]);
-    assert_ne!(session.model.sheet().unwrap().top, top, "reading ends after a while");
+    assert_ne!(session.model.module_state().unwrap().top, top, "reading ends after a while");
 }
 
 #[test]
@@ -107,12 +107,15 @@ fn results_stay_in_view_as_old_ones_until_new_ones_come() {
     let mut session = session();
     session.check([PASSED, failed(), waits()]);
     session.send(Message::Saved(TENSOR));
-    let sheet = session.model.sheet().unwrap();
-    assert_eq!((sheet.state("tensor-new"), sheet.is_old("tensor-new")), (CellState::Passed, true));
+    let module_state = session.model.module_state().unwrap();
+    assert_eq!(
+        (module_state.state("tensor-new"), module_state.is_old("tensor-new")),
+        (CellState::Passed, true)
+    );
     session.refused(14);
-    let sheet = session.model.sheet().unwrap();
-    assert!(sheet.is_old("tensor-new"), "the build failed: nothing is new");
-    assert_eq!(sheet.report.outcome(), Outcome::DoesNotCompile);
+    let module_state = session.model.module_state().unwrap();
+    assert!(module_state.is_old("tensor-new"), "the build failed: nothing is new");
+    assert_eq!(module_state.report.outcome(), Outcome::DoesNotCompile);
     assert!(session.in_focus().contains("tensor-add"), "the error is in that cell");
 }
 
@@ -128,7 +131,7 @@ fn a_check_is_remembered_and_all_green_starts_the_analyses() {
     let effects = session.send(finished);
     assert!(effects.iter().any(remembered(RunKind::Analysis)));
     assert_eq!(run_of(&effects), None, "analyses start nothing");
-    assert_eq!(session.model.standings[&TENSOR].outcome, Outcome::Passed);
+    assert_eq!(session.model.statuses[&TENSOR].outcome, Outcome::Passed);
 }
 
 #[test]
@@ -267,11 +270,11 @@ fn a_module_above_one_that_joined_is_checked_on_it() {
 #[test]
 fn a_completed_module_that_was_edited_into_failure_shows_as_such() {
     let mut session = session();
-    let standing = Standing { owner: Owner::Learner, ..Standing::default() };
-    session.send(Message::Standings([(TENSOR, standing)].into()));
+    let status = ModuleStatus { owner: Owner::Learner, ..ModuleStatus::default() };
+    session.send(Message::Statuses([(TENSOR, status)].into()));
     session.check([PASSED, PASSED, PASSED]);
     session.measure();
-    let fails = |session: &Session| session.model.standing().unwrap().fails_now();
+    let fails = |session: &Session| session.model.status().unwrap().fails_now();
     assert!(!fails(&session));
     session.send(Message::Saved(TENSOR));
     let text = Ok("fn add() {}".to_owned());
@@ -288,7 +291,7 @@ fn answers_are_hidden_until_asked_for_and_remembered_once() {
     let question = "cache-lines".to_owned();
     let effects = session.press("<Enter>");
     assert_eq!(effects, [Effect::Remember(Fact::Answer { module: TENSOR, question })]);
-    assert!(session.model.sheet().unwrap().revealed.contains("cache-lines"));
+    assert!(session.model.module_state().unwrap().revealed.contains("cache-lines"));
     assert_eq!(session.press("<Enter><Enter>"), []);
 }
 
@@ -296,8 +299,9 @@ fn answers_are_hidden_until_asked_for_and_remembered_once() {
 fn a_slider_moves_and_its_figure_with_it() {
     let mut session = Session::with((100, 30), "```explorable learning-rate\n```\n");
     session.focus_on("learning-rate");
-    let state =
-        |session: &Session| session.model.sheet().unwrap().explorables["learning-rate"].clone();
+    let state = |session: &Session| {
+        session.model.module_state().unwrap().explorables["learning-rate"].clone()
+    };
     let before = state(&session);
     assert_eq!(session.press("<Right>"), []);
     let after = state(&session);
@@ -354,9 +358,9 @@ fn a_milestone_reports_in_its_own_block_and_the_reference_follows() {
     let effects = session.event(RunEvent::Finished);
     assert_eq!(trial_of(&effects), None, "nothing follows the reference");
     assert!(trained(&session, Engine::Reference).ran.is_some());
-    let sheet = session.model.sheet().unwrap();
-    assert!(sheet.report.analyses.is_empty());
-    assert_eq!(sheet.report.outcome(), Outcome::NotStarted, "the check's results stay");
+    let module_state = session.model.module_state().unwrap();
+    assert!(module_state.report.analyses.is_empty());
+    assert_eq!(module_state.report.outcome(), Outcome::NotStarted, "the check's results stay");
 }
 
 #[test]
@@ -408,10 +412,10 @@ fn a_search_goes_around_and_ends_with_escape() {
     session.press("/stride<Enter>");
     assert!(!session.model.search.typing);
     assert_eq!(session.model.measured.matches.len(), 1);
-    let top = session.model.sheet().unwrap().top;
+    let top = session.model.module_state().unwrap().top;
     assert!(top > 0);
     session.press("gn");
-    assert_eq!(session.model.sheet().unwrap().top, top, "n finds it again");
+    assert_eq!(session.model.module_state().unwrap().top, top, "n finds it again");
     session.press("<Esc>");
     assert!(session.model.search.text.is_empty());
     session.press("/nowhere<Enter>");
@@ -455,7 +459,7 @@ fn escape_never_quits() {
 fn a_file_that_is_gone_is_said_and_picked_up_when_it_is_back() {
     let mut session = session();
     assert_eq!(session.send(Message::Gone(TENSOR)), [Effect::Cancel]);
-    assert!(matches!(session.model.sheet().unwrap().exercise, Exercise::Missing(_)));
+    assert!(matches!(session.model.module_state().unwrap().exercise, Exercise::Missing(_)));
     assert!(session.model.run.is_none());
     let effects = session.send(Message::Saved(TENSOR));
     assert!(run_of(&effects).is_some());
@@ -473,11 +477,11 @@ fn a_file_that_cannot_be_read_ends_the_run() {
 #[test]
 fn what_the_machine_lacks_is_said() {
     let mut session = session();
-    let failure = Failure::environment("rustc is missing").hint("Install it.");
+    let error = Error::environment("rustc is missing").hint("Install it.");
     let generation = session.model.generation;
-    session.send(Message::Run(generation, RunMessage::Failed(failure)));
-    let sheet = session.model.sheet().unwrap();
-    assert_eq!(sheet.trouble.as_deref(), Some("rustc is missing\n  Install it."));
+    session.send(Message::Run(generation, RunMessage::Failed(error)));
+    let module_state = session.model.module_state().unwrap();
+    assert_eq!(module_state.trouble.as_deref(), Some("rustc is missing\n  Install it."));
 }
 
 #[test]
@@ -517,7 +521,7 @@ fn what_is_at_the_top_stays_there_when_blocks_above_grow() {
     session.check([waits(), waits(), waits()]);
     session.press("G");
     let line = |session: &Session| {
-        let top = session.model.sheet().unwrap().top;
+        let top = session.model.module_state().unwrap().top;
         let starts = &session.model.measured.starts;
         let piece = starts.iter().rposition(|start| *start <= top).unwrap();
         (piece, top - starts[piece])
@@ -541,10 +545,10 @@ fn a_click_on_a_question_shows_its_answer_and_the_wheel_scrolls() {
     let mut session = session();
     session.check([waits(), waits(), waits()]);
     session.press("G");
-    let sheet = session.model.sheet().unwrap();
+    let module_state = session.model.module_state().unwrap();
     let is_question = |block: &Block| matches!(block, Block::Question { .. });
-    let piece = 1 + sheet.lesson.blocks.iter().position(is_question).unwrap();
-    let row = session.model.measured.starts[piece] + 1 - sheet.top + 1;
+    let piece = 1 + module_state.lesson.blocks.iter().position(is_question).unwrap();
+    let row = session.model.measured.starts[piece] + 1 - module_state.top + 1;
     let row = u16::try_from(row).unwrap();
     let effects = session.send(Message::Click { column: 10, row });
     assert!(matches!(effects[..], [Effect::Remember(Fact::Answer { .. })]));

@@ -7,7 +7,7 @@ use super::{chart, exercise, markdown, picture, table};
 use crate::report::{AnalysisState, figures, human};
 use crate::runner::event::{RunKind, Verdict};
 use crate::tui::keymap::{self, Action};
-use crate::tui::model::{Look, Model, Sheet};
+use crate::tui::model::{Capabilities, Model, ModuleState};
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 use tinytorch::report::{Item, Metric, Progress};
@@ -19,12 +19,12 @@ const PRINTED: usize = 12;
 #[must_use]
 pub fn lines(
     model: &Model,
-    sheet: &Sheet,
+    module_state: &ModuleState,
     (name, text): (&str, &str),
     (width, focused): (usize, bool),
 ) -> Vec<Line<'static>> {
     let inner = width.saturating_sub(block::BAR);
-    let state = sheet.report.analyses.iter().find(|analysis| analysis.name == name);
+    let state = module_state.report.analyses.iter().find(|analysis| analysis.name == name);
     let measuring =
         model.run_here().is_some_and(|run| run.kind == RunKind::Analysis) && model.run.is_some();
     let (glyph, word, role) = match state {
@@ -39,11 +39,11 @@ pub fn lines(
     };
     let right = vec![Span::styled(format!("{glyph} {word}"), style(role))];
     let mut lines = vec![head("analysis", name, right, inner)];
-    lines.extend(markdown::lay_out(text, inner, &model.inks));
+    lines.extend(markdown::lay_out(text, inner, &model.highlighted));
     match state {
         None => lines.extend(when(inner)),
         Some(state) => {
-            lines.extend(items(&current(state), inner, model.look));
+            lines.extend(items(&current(state), inner, model.capabilities));
             lines.extend(broken(state, inner));
         }
     }
@@ -64,7 +64,7 @@ fn current(state: &AnalysisState) -> Vec<Item> {
 
 /// Reported items, one below the other; figures and sentences stand close, tables and charts apart.
 #[must_use]
-pub fn items(items: &[Item], width: usize, look: Look) -> Vec<Line<'static>> {
+pub fn items(items: &[Item], width: usize, capabilities: Capabilities) -> Vec<Line<'static>> {
     let small = |item: &Item| matches!(item, Item::Metric(_) | Item::Insight(_));
     let mut lines = vec![];
     let mut before = false;
@@ -73,7 +73,7 @@ pub fn items(items: &[Item], width: usize, look: Look) -> Vec<Line<'static>> {
             lines.push(Line::default());
         }
         before = small(item);
-        lines.extend(self::item(item, width, look));
+        lines.extend(self::item(item, width, capabilities));
     }
     lines
 }
@@ -90,12 +90,12 @@ pub fn broken(state: &AnalysisState, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
-fn item(item: &Item, width: usize, look: Look) -> Vec<Line<'static>> {
+fn item(item: &Item, width: usize, capabilities: Capabilities) -> Vec<Line<'static>> {
     match item {
         Item::Table(table) => table::report(table, width),
-        Item::Chart(chart) => chart::lines(chart, width, look),
+        Item::Chart(chart) => chart::lines(chart, width, capabilities),
         Item::Metric(metric) => self::metric(metric, width),
-        Item::Picture(picture) => picture::lines(picture, width, look),
+        Item::Picture(picture) => picture::lines(picture, width, capabilities),
         Item::Insight(insight) => {
             let arrow = [Span::styled("→ ", style(Role::Key))];
             wrap(&[Span::raw(insight.text.clone())], width, &arrow, &[Span::raw("  ")])
@@ -147,11 +147,14 @@ fn progress(progress: &Progress, width: usize) -> Line<'static> {
 
 /// The learner's own figures, collected from every analysis of the lesson.
 #[must_use]
-pub fn figures_block(sheet: &Sheet, (width, focused): (usize, bool)) -> Vec<Line<'static>> {
+pub fn figures_block(
+    module_state: &ModuleState,
+    (width, focused): (usize, bool),
+) -> Vec<Line<'static>> {
     let inner = width.saturating_sub(block::BAR);
-    let old = sheet.report.analyses.iter().any(|analysis| analysis.old);
+    let old = module_state.report.analyses.iter().any(|analysis| analysis.old);
     let mut lines = vec![head("", "Your figures", block::old(old), inner)];
-    let metrics: Vec<_> = sheet.report.metrics().collect();
+    let metrics: Vec<_> = module_state.report.metrics().collect();
     if metrics.is_empty() {
         lines.extend(say("measured once the analyses have run", Role::Dim, inner));
     }

@@ -4,7 +4,7 @@
 
 use super::text::{both_ends, clip, wrap};
 use crate::report::figures;
-use crate::tui::model::Look;
+use crate::tui::model::Capabilities;
 use crate::tui::theme::{CURVES, Role, style};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -22,12 +22,12 @@ const MAX_WIDTH: usize = 84;
 
 /// A chart under its title, with what runs along its axes.
 #[must_use]
-pub fn lines(chart: &Chart, width: usize, look: Look) -> Vec<Line<'static>> {
+pub fn lines(chart: &Chart, width: usize, capabilities: Capabilities) -> Vec<Line<'static>> {
     let width = width.min(MAX_WIDTH);
     let mut lines = super::block::title(&chart.title, &chart.origin, width);
     let drawn = match chart.kind {
         ChartKind::Bar => bars(chart, width),
-        ChartKind::Line | ChartKind::Scatter => curves(chart, width, look),
+        ChartKind::Line | ChartKind::Scatter => curves(chart, width, capabilities),
     };
     if drawn.is_empty() {
         lines.push(Line::styled("no points yet", style(Role::Dim)));
@@ -103,7 +103,7 @@ fn bar(share: f64, room: usize) -> String {
 }
 
 /// Curves or points over two axes, drawn by ratatui into a buffer of their own.
-fn curves(chart: &Chart, width: usize, look: Look) -> Vec<Line<'static>> {
+fn curves(chart: &Chart, width: usize, capabilities: Capabilities) -> Vec<Line<'static>> {
     let drawable: Vec<Vec<(f64, f64)>> =
         chart.series.iter().map(|series| places(series, chart)).collect();
     let bars = error_bars(chart);
@@ -116,7 +116,7 @@ fn curves(chart: &Chart, width: usize, look: Look) -> Vec<Line<'static>> {
         drawable.iter().map(|points| points.iter().map(share).collect()).collect();
     let bars: Vec<(usize, [(f64, f64); 2])> =
         bars.iter().map(|(index, ends)| (*index, ends.map(|end| share(&end)))).collect();
-    let marked = look.ascii || !look.color;
+    let marked = capabilities.ascii || !capabilities.color;
     let marker = |index: usize| match marked {
         true => Marker::Custom(MARKS[index % MARKS.len()]),
         false if chart.kind == ChartKind::Scatter => Marker::Dot,
@@ -283,8 +283,8 @@ mod tests {
     use proptest::prelude::*;
     use tinytorch::report::Origin;
 
-    const PLAIN: Look = Look { ascii: true, color: false };
-    const FULL: Look = Look { ascii: false, color: true };
+    const PLAIN: Capabilities = Capabilities { ascii: true, color: false };
+    const FULL: Capabilities = Capabilities { ascii: false, color: true };
 
     fn chart(kind: ChartKind, y: Axis, points: &[(f64, f64)]) -> Chart {
         Chart {

@@ -3,14 +3,18 @@
 
 use super::text::{clip, wrap};
 use crate::runner::event::{Diagnostic, Level, Span as Pointed, Suggestion};
-use crate::tui::model::Inks;
+use crate::tui::model::HighlightedCode;
 use crate::tui::theme::{self, Role, style};
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
 /// A diagnostic within a width.
 #[must_use]
-pub fn lines(diagnostic: &Diagnostic, inks: &Inks, width: usize) -> Vec<Line<'static>> {
+pub fn lines(
+    diagnostic: &Diagnostic,
+    highlighted: &HighlightedCode,
+    width: usize,
+) -> Vec<Line<'static>> {
     let (word, role) = match diagnostic.level {
         Level::Error => ("error", Role::Bad),
         Level::Warning => ("warning", Role::Wait),
@@ -28,7 +32,7 @@ pub fn lines(diagnostic: &Diagnostic, inks: &Inks, width: usize) -> Vec<Line<'st
     let digits = diagnostic.spans.iter().map(|span| span.line.to_string().len()).max().unwrap_or(1);
     let mut above = None;
     for span in &diagnostic.spans {
-        let mut shown = pointed(span, digits, role, inks, width);
+        let mut shown = pointed(span, digits, role, highlighted, width);
         // Two spans of one line stand under one copy of it.
         if above == Some(span.line) && shown.first().is_some_and(|line| lines.contains(line)) {
             shown.remove(0);
@@ -50,7 +54,7 @@ fn pointed(
     span: &Pointed,
     digits: usize,
     role: Role,
-    inks: &Inks,
+    highlighted: &HighlightedCode,
     width: usize,
 ) -> Vec<Line<'static>> {
     let gutter = Span::styled(format!("{:>digits$} │ ", span.line), style(Role::Dim));
@@ -61,7 +65,7 @@ fn pointed(
     let end = columns(&span.text, last.saturating_sub(1)).max(start + 1);
     let cut = if end > room { start.saturating_sub(room / 3) } else { 0 };
     let mut source = vec![gutter];
-    source.extend(skip(&coloured(&span.text, inks), cut));
+    source.extend(skip(&coloured(&span.text, highlighted), cut));
     let mark = if span.primary { "^" } else { "-" };
     let marks = mark.repeat((end - start).min(room.saturating_sub(start - cut)).max(1));
     let indent = Span::raw(" ".repeat(start - cut));
@@ -86,11 +90,12 @@ fn columns(text: &str, characters: usize) -> usize {
     head.replace('\t', "    ").width()
 }
 
-fn coloured(text: &str, inks: &Inks) -> Vec<Span<'static>> {
-    match inks.get(text).and_then(|lines| lines.first()) {
-        Some(pieces) => {
-            pieces.iter().map(|(ink, text)| Span::styled(text.clone(), theme::ink(*ink))).collect()
-        }
+fn coloured(text: &str, highlighted: &HighlightedCode) -> Vec<Span<'static>> {
+    match highlighted.get(text).and_then(|lines| lines.first()) {
+        Some(pieces) => pieces
+            .iter()
+            .map(|(token, text)| Span::styled(text.clone(), theme::token(*token)))
+            .collect(),
         None => vec![Span::raw(text.to_owned())],
     }
 }
@@ -164,7 +169,7 @@ mod tests {
     }
 
     fn text(diagnostic: &Diagnostic, width: usize) -> Vec<String> {
-        lines(diagnostic, &Inks::new(), width).iter().map(ToString::to_string).collect()
+        lines(diagnostic, &HighlightedCode::new(), width).iter().map(ToString::to_string).collect()
     }
 
     #[test]

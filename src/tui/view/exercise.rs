@@ -7,7 +7,7 @@ use super::{diagnostic, hint};
 use crate::report::human;
 use crate::runner::event::{Place, TestResult, Verdict};
 use crate::tui::keymap::{self, Action};
-use crate::tui::model::{CellState, Inks, Sheet};
+use crate::tui::model::{CellState, HighlightedCode, ModuleState};
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 
@@ -18,51 +18,61 @@ const PRINTED: usize = 6;
 /// The block of a cell.
 #[must_use]
 pub fn lines(
-    sheet: &Sheet,
+    module_state: &ModuleState,
     (piece, cell): (usize, &str),
     hints: &[String],
-    inks: &Inks,
+    highlighted: &HighlightedCode,
     (width, focused): (usize, bool),
 ) -> Vec<Line<'static>> {
     let inner = width.saturating_sub(block::BAR);
-    let errors: Vec<_> =
-        sheet.report.errors().filter(|error| sheet.place(error) == Some(piece)).collect();
-    let state = sheet.state(cell);
+    let errors: Vec<_> = module_state
+        .report
+        .errors()
+        .filter(|error| module_state.place(error) == Some(piece))
+        .collect();
+    let state = module_state.state(cell);
     let (glyph, word, role) =
         if errors.is_empty() { cell_state(state) } else { ("✗", "does not compile", Role::Bad) };
     let mut right = vec![Span::styled(format!("{glyph} {word}"), style(role))];
-    right.extend(block::old(errors.is_empty() && sheet.is_old(cell)));
+    right.extend(block::old(errors.is_empty() && module_state.is_old(cell)));
     let mut lines = vec![head("exercise", cell, right, inner)];
-    if sheet.cell(cell).is_none() && !sheet.cells.is_empty() {
+    if module_state.cell(cell).is_none() && !module_state.cells.is_empty() {
         lines.extend(say("no cell of this name in the exercise", Role::Wait, inner));
     }
     for error in &errors {
-        lines.extend(diagnostic::lines(error, inks, inner));
+        lines.extend(diagnostic::lines(error, highlighted, inner));
     }
     if errors.is_empty() {
-        for (name, result, old) in sheet.results(cell) {
-            lines.extend(test(sheet, name, result, old, inner));
+        for (name, result, old) in module_state.results(cell) {
+            lines.extend(test(module_state, name, result, old, inner));
         }
     }
     if state != CellState::Passed || !errors.is_empty() {
         let error = errors.first().and_then(|error| error.at.as_ref()).map(|at| at.line);
-        let work = sheet.cell(cell).and_then(|cell| cell.place).map_or(1, |place| place.work);
-        lines.push(place(sheet, cell, error.unwrap_or(work), hints.len(), inner));
-        let shown = sheet.hints.get(cell).copied().unwrap_or(0);
+        let work =
+            module_state.cell(cell).and_then(|cell| cell.place).map_or(1, |place| place.work);
+        lines.push(place(module_state, cell, error.unwrap_or(work), hints.len(), inner));
+        let shown = module_state.hints.get(cell).copied().unwrap_or(0);
         lines.extend(hint::lines(hints, shown, inner));
     }
     framed(lines, role, focused)
 }
 
 /// Where the cell is, and what keys do about it.
-fn place(sheet: &Sheet, cell: &str, line: usize, hints: usize, width: usize) -> Line<'static> {
+fn place(
+    module_state: &ModuleState,
+    cell: &str,
+    line: usize,
+    hints: usize,
+    width: usize,
+) -> Line<'static> {
     let mut spans = vec![
-        Span::styled(format!("{}:{line}  ", sheet.file), style(Role::Dim)),
+        Span::styled(format!("{}:{line}  ", module_state.file), style(Role::Dim)),
         Span::styled(keymap::key(Action::Edit), style(Role::Key)),
         Span::styled(" edit  ", style(Role::Dim)),
     ];
     if hints > 0 {
-        let shown = sheet.hints.get(cell).copied().unwrap_or(0);
+        let shown = module_state.hints.get(cell).copied().unwrap_or(0);
         spans.push(Span::styled(keymap::key(Action::Hint), style(Role::Key)));
         spans.push(Span::styled(format!(" hint {shown} of {hints}"), style(Role::Dim)));
     }
@@ -71,7 +81,7 @@ fn place(sheet: &Sheet, cell: &str, line: usize, hints: usize, width: usize) -> 
 
 /// A test with what there is to say about its result.
 fn test(
-    sheet: &Sheet,
+    module_state: &ModuleState,
     name: &str,
     result: Option<&TestResult>,
     old: bool,
@@ -86,7 +96,7 @@ fn test(
             lines.extend(message_lines(message, width));
             // A line of an older text may say something else by now.
             let at = at.as_ref().filter(|_| !old);
-            lines.extend(at.iter().flat_map(|at| source(sheet, at, width)));
+            lines.extend(at.iter().flat_map(|at| source(module_state, at, width)));
         }
         other => lines.extend(say(&human::verdict(other).1, Role::Text, width)),
     }
@@ -132,12 +142,12 @@ fn message_lines(message: &str, width: usize) -> Vec<Line<'static>> {
 }
 
 /// The line of the exercise where a test gave up.
-fn source(sheet: &Sheet, at: &Place, width: usize) -> Vec<Line<'static>> {
-    if sheet.restored(at.line) {
+fn source(module_state: &ModuleState, at: &Place, width: usize) -> Vec<Line<'static>> {
+    if module_state.restored(at.line) {
         let text = format!("  ! line {}: this test was changed; its original was used", at.line);
         return say(&text, Role::Wait, width);
     }
-    let text = sheet.line(at.line).unwrap_or("").trim();
+    let text = module_state.line(at.line).unwrap_or("").trim();
     let gutter = Span::styled(format!("  line {} │ ", at.line), style(Role::Dim));
     vec![clip(&[gutter, Span::raw(text.to_owned())], width)]
 }

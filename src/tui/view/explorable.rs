@@ -7,7 +7,7 @@ use super::text::clip;
 use crate::explore::{self, Slider};
 use crate::report::figures;
 use crate::tui::keymap::{self, Action};
-use crate::tui::model::{Look, Sheet};
+use crate::tui::model::{Capabilities, ModuleState};
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 
@@ -17,13 +17,13 @@ const TRACK: usize = 24;
 /// The block of an explorable.
 #[must_use]
 pub fn lines(
-    sheet: &Sheet,
+    module_state: &ModuleState,
     name: &str,
-    look: Look,
+    capabilities: Capabilities,
     (width, focused): (usize, bool),
 ) -> Vec<Line<'static>> {
     let inner = width.saturating_sub(block::BAR);
-    let Some((known, state)) = explore::find(name).zip(sheet.explorables.get(name)) else {
+    let Some((known, state)) = explore::find(name).zip(module_state.explorables.get(name)) else {
         let word = vec![Span::styled("! no such figure", style(Role::Wait))];
         return framed(vec![head("explorable", name, word, inner)], Role::Wait, focused);
     };
@@ -41,7 +41,7 @@ pub fn lines(
     for (index, (slider, value)) in known.sliders.iter().zip(&state.values).enumerate() {
         lines.push(clip(&self::slider(slider, *value, names, index == state.slider), inner));
     }
-    lines.extend(analysis::items(&state.items, inner, look));
+    lines.extend(analysis::items(&state.items, inner, capabilities));
     framed(lines, Role::Live, focused)
 }
 

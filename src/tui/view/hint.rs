@@ -1,7 +1,7 @@
 //! The hints of a cell that were asked for so far. Not here: when the next one comes.
 
 use super::markdown;
-use crate::tui::model::Inks;
+use crate::tui::model::HighlightedCode;
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 
@@ -13,7 +13,7 @@ pub fn lines(hints: &[String], shown: usize, width: usize) -> Vec<Line<'static>>
         .flat_map(|(index, hint)| {
             let label = format!("hint {}  ", index + 1);
             let room = width.saturating_sub(label.len());
-            let body = markdown::lay_out(hint, room, &Inks::new());
+            let body = markdown::lay_out(hint, room, &HighlightedCode::new());
             body.into_iter().enumerate().map(move |(row, mut line)| {
                 let text = if row == 0 { label.clone() } else { " ".repeat(label.len()) };
                 line.spans.insert(0, Span::styled(text, style(Role::Wait)));

@@ -7,7 +7,7 @@ use super::{analysis, diagnostic, exercise, explorable, markdown, milestone, que
 use crate::curriculum::lesson::Block;
 use crate::report::human;
 use crate::tui::keymap::{self, Action};
-use crate::tui::model::{Exercise, Model, Owner, Sheet, Standing};
+use crate::tui::model::{Exercise, Model, ModuleState, ModuleStatus, Owner};
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 
@@ -16,49 +16,52 @@ const ERRORS: usize = 3;
 
 /// What stands above the first block: the title, and what is wrong with file, cells or lesson.
 #[must_use]
-pub fn banner(model: &Model, sheet: &Sheet, width: usize) -> Vec<Line<'static>> {
-    let head = &sheet.lesson.head;
+pub fn banner(model: &Model, module_state: &ModuleState, width: usize) -> Vec<Line<'static>> {
+    let head = &module_state.lesson.head;
     let mut lines = vec![];
     if !head.title.is_empty() {
         lines.extend(say(&head.title, Role::Heading, width));
         lines.extend(say(&head.subtitle, Role::Emphasis, width));
-        lines.extend(facts(sheet, width));
+        lines.extend(facts(module_state, width));
     }
     let width = width.saturating_sub(block::BAR);
     let mut news = vec![];
-    if let Exercise::Missing(reason) = &sheet.exercise {
-        news.extend(say(&format!("✗ {}: {reason}", sheet.file), Role::Bad, width));
+    if let Exercise::Missing(reason) = &module_state.exercise {
+        news.extend(say(&format!("✗ {}: {reason}", module_state.file), Role::Bad, width));
     }
-    if let Some(trouble) = &sheet.trouble {
+    if let Some(trouble) = &module_state.trouble {
         news.extend(say(trouble, Role::Bad, width));
     }
-    if let Some(Owner::StandsIn { reason }) = model.standing().map(|standing| &standing.owner) {
+    if let Some(Owner::StandsIn { reason }) = model.status().map(|status| &status.owner) {
         let text = format!(
             "! this module passes its own tests, but the reference stands in for it: {reason}"
         );
         news.extend(say(&text, Role::Wait, width));
     }
-    if model.standing().is_some_and(Standing::fails_now) {
+    if model.status().is_some_and(ModuleStatus::fails_now) {
         let key = keymap::key(Action::Complete);
         let runs = "completed, but your file fails now: later modules run on the completed text";
         let text = format!("! {runs}; {key} completes it again once it passes");
         news.extend(say(&text, Role::Wait, width));
     }
     // What was said of a text that cannot be read any more helps nobody.
-    let readable = !matches!(sheet.exercise, Exercise::Missing(_));
-    for notice in human::notices(&sheet.report.notices).iter().filter(|_| readable) {
+    let readable = !matches!(module_state.exercise, Exercise::Missing(_));
+    for notice in human::notices(&module_state.report.notices).iter().filter(|_| readable) {
         news.extend(say(&format!("! {notice}"), Role::Wait, width));
     }
-    let unplaced: Vec<_> =
-        sheet.report.errors().filter(|error| readable && sheet.place(error).is_none()).collect();
+    let unplaced: Vec<_> = module_state
+        .report
+        .errors()
+        .filter(|error| readable && module_state.place(error).is_none())
+        .collect();
     for error in unplaced.iter().take(ERRORS) {
-        news.extend(diagnostic::lines(error, &model.inks, width));
+        news.extend(diagnostic::lines(error, &model.highlighted, width));
     }
     if unplaced.len() > ERRORS {
-        let more = crate::failure::count(unplaced.len() - ERRORS, "more error");
+        let more = crate::error::count(unplaced.len() - ERRORS, "more error");
         news.extend(say(&more, Role::Bad, width));
     }
-    for problem in &sheet.lesson.problems {
+    for problem in &module_state.lesson.problems {
         let text = format!("! line {} of this lesson: {}", problem.line, problem.message);
         news.extend(say(&text, Role::Wait, width));
     }
@@ -70,8 +73,8 @@ pub fn banner(model: &Model, sheet: &Sheet, width: usize) -> Vec<Line<'static>> 
 }
 
 /// Time, difficulty, what comes before.
-fn facts(sheet: &Sheet, width: usize) -> Vec<Line<'static>> {
-    let head = &sheet.lesson.head;
+fn facts(module_state: &ModuleState, width: usize) -> Vec<Line<'static>> {
+    let head = &module_state.lesson.head;
     let level = usize::from(head.difficulty.min(4));
     let mut facts =
         format!("{} · difficulty {}{}", head.time, "●".repeat(level), "○".repeat(4 - level));
@@ -83,28 +86,46 @@ fn facts(sheet: &Sheet, width: usize) -> Vec<Line<'static>> {
 
 /// One block. Prose comes from a cache of its caller.
 #[must_use]
-pub fn piece(model: &Model, sheet: &Sheet, piece: usize, width: usize) -> Vec<Line<'static>> {
+pub fn piece(
+    model: &Model,
+    module_state: &ModuleState,
+    piece: usize,
+    width: usize,
+) -> Vec<Line<'static>> {
     let focused = model.focus() == Some(piece);
-    let Some(block) = sheet.block(piece) else { return vec![] };
+    let Some(block) = module_state.block(piece) else { return vec![] };
     match block {
         Block::Prose { text } => {
             // The banner has the title already.
-            let titled = piece == 1 && !sheet.lesson.head.title.is_empty();
+            let titled = piece == 1 && !module_state.lesson.head.title.is_empty();
             let rest = text.split_once('\n').filter(|(first, _)| titled && first.starts_with("# "));
-            markdown::lay_out(rest.map_or(text.as_str(), |(_, rest)| rest), width, &model.inks)
+            markdown::lay_out(
+                rest.map_or(text.as_str(), |(_, rest)| rest),
+                width,
+                &model.highlighted,
+            )
         }
         Block::Diagram { title, text } => diagram(title, text, width),
-        Block::Exercise { cell, hints } => {
-            exercise::lines(sheet, (piece, cell), hints, &model.inks, (width, focused))
-        }
+        Block::Exercise { cell, hints } => exercise::lines(
+            module_state,
+            (piece, cell),
+            hints,
+            &model.highlighted,
+            (width, focused),
+        ),
         Block::Analysis { name, text } => {
-            analysis::lines(model, sheet, (name, text), (width, focused))
+            analysis::lines(model, module_state, (name, text), (width, focused))
         }
-        Block::Question { id, question, answer } => {
-            question::lines(sheet, (id, question, answer), &model.inks, (width, focused))
+        Block::Question { id, question, answer } => question::lines(
+            module_state,
+            (id, question, answer),
+            &model.highlighted,
+            (width, focused),
+        ),
+        Block::Figures => analysis::figures_block(module_state, (width, focused)),
+        Block::Explorable { name } => {
+            explorable::lines(module_state, name, model.capabilities, (width, focused))
         }
-        Block::Figures => analysis::figures_block(sheet, (width, focused)),
-        Block::Explorable { name } => explorable::lines(sheet, name, model.look, (width, focused)),
         Block::Milestone { name } => milestone::lines(model, name, (width, focused)),
         Block::Unknown { line, word, text } => unknown(*line, word, text, (width, focused)),
     }

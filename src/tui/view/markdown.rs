@@ -3,7 +3,7 @@
 
 use super::table::{self, Cell};
 use super::text::{clip, fold, wrap};
-use crate::tui::model::Inks;
+use crate::tui::model::HighlightedCode;
 use crate::tui::theme::{self, Role, style};
 use pulldown_cmark::{Alignment, CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use ratatui::style::Style;
@@ -11,8 +11,8 @@ use ratatui::text::{Line, Span};
 
 /// Lays out a piece of CommonMark.
 #[must_use]
-pub fn lay_out(text: &str, width: usize, inks: &Inks) -> Vec<Line<'static>> {
-    let mut writer = Writer::new(width, inks);
+pub fn lay_out(text: &str, width: usize, highlighted: &HighlightedCode) -> Vec<Line<'static>> {
+    let mut writer = Writer::new(width, highlighted);
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
     for event in Parser::new_ext(text, options) {
         writer.event(event);
@@ -47,13 +47,18 @@ fn first_word(info: &str) -> Option<&str> {
 
 /// Program text in colour where its colours are known, in plain otherwise.
 #[must_use]
-pub fn code(text: &str, width: usize, inks: &Inks, gutter: &[Span<'static>]) -> Vec<Line<'static>> {
-    let lines: Vec<Vec<Span<'static>>> = match inks.get(text) {
+pub fn code(
+    text: &str,
+    width: usize,
+    highlighted: &HighlightedCode,
+    gutter: &[Span<'static>],
+) -> Vec<Line<'static>> {
+    let lines: Vec<Vec<Span<'static>>> = match highlighted.get(text) {
         Some(lines) => lines
             .iter()
             .map(|line| {
-                let span = |(ink, text): &(theme::Ink, String)| {
-                    Span::styled(text.clone(), theme::ink(*ink))
+                let span = |(token, text): &(theme::TokenKind, String)| {
+                    Span::styled(text.clone(), theme::token(*token))
                 };
                 line.iter().map(span).collect()
             })
@@ -70,7 +75,7 @@ struct List {
 
 struct Writer<'a> {
     width: usize,
-    inks: &'a Inks,
+    highlighted: &'a HighlightedCode,
     lines: Vec<Line<'static>>,
     spans: Vec<Span<'static>>,
     styles: Vec<Style>,
@@ -83,10 +88,10 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(width: usize, inks: &'a Inks) -> Self {
+    fn new(width: usize, highlighted: &'a HighlightedCode) -> Self {
         Self {
             width,
-            inks,
+            highlighted,
             lines: vec![],
             spans: vec![],
             styles: vec![],
@@ -246,7 +251,7 @@ impl<'a> Writer<'a> {
             return;
         }
         let gutter = [Span::styled(format!("{indent}│ "), style(Role::Dim))];
-        self.lines.extend(code(&text, self.width, self.inks, &gutter));
+        self.lines.extend(code(&text, self.width, self.highlighted, &gutter));
     }
 
     fn end_table(&mut self) {
@@ -323,7 +328,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn text(markdown: &str, width: usize) -> Vec<String> {
-        lay_out(markdown, width, &Inks::default()).iter().map(ToString::to_string).collect()
+        lay_out(markdown, width, &HighlightedCode::default())
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]
@@ -362,12 +370,15 @@ mod tests {
 
     #[test]
     fn code_with_known_colours_keeps_its_text() {
-        let mut inks = Inks::default();
-        let line = vec![(theme::Ink::Keyword, "let".to_owned()), (theme::Ink::Plain, " a".into())];
-        inks.insert("let a\n".into(), vec![line]);
-        let lines = lay_out("```rust\nlet a\n```", 20, &inks);
+        let mut highlighted = HighlightedCode::default();
+        let line = vec![
+            (theme::TokenKind::Keyword, "let".to_owned()),
+            (theme::TokenKind::Plain, " a".into()),
+        ];
+        highlighted.insert("let a\n".into(), vec![line]);
+        let lines = lay_out("```rust\nlet a\n```", 20, &highlighted);
         assert_eq!(lines[0].to_string(), "│ let a");
-        assert_eq!(lines[0].spans[1].style, theme::ink(theme::Ink::Keyword));
+        assert_eq!(lines[0].spans[1].style, theme::token(theme::TokenKind::Keyword));
     }
 
     #[test]
@@ -379,7 +390,7 @@ mod tests {
     proptest! {
         #[test]
         fn anything_fits_the_width(markdown in "[-a-z #>*`|_\\[\\]()0-9.\n漢]{0,200}", width in 1usize..60) {
-            for line in lay_out(&markdown, width, &Inks::default()) {
+            for line in lay_out(&markdown, width, &HighlightedCode::default()) {
                 prop_assert!(line.width() <= width, "{line:?}");
             }
         }

@@ -43,7 +43,7 @@ pub fn lines(model: &Model, id: &str, (width, focused): (usize, bool)) -> Vec<Li
     }
     lines.extend(trained.into_iter().flat_map(|trained| report(model, trained, live, inner)));
     if let Some(ran) = ran.filter(|_| !live) {
-        lines.extend(analysis::items(&ran.items, inner, model.look));
+        lines.extend(analysis::items(&ran.items, inner, model.capabilities));
     }
     framed(lines, role, focused)
 }
@@ -64,11 +64,11 @@ fn report(model: &Model, trained: &Trained, live: bool, width: usize) -> Vec<Lin
         lines.extend(say(&format!("! {}", human::notice(notice)), Role::Wait, width));
     }
     for error in trained.report.errors() {
-        lines.extend(super::diagnostic::lines(error, &model.inks, width));
+        lines.extend(super::diagnostic::lines(error, &model.highlighted, width));
     }
     for program in &trained.report.analyses {
         if live {
-            lines.extend(analysis::items(&program.items, width, model.look));
+            lines.extend(analysis::items(&program.items, width, model.capabilities));
         }
         lines.extend(analysis::broken(program, width));
     }
@@ -89,7 +89,7 @@ fn beside(
         let items = programs.iter().flat_map(|program| &program.items);
         let progress: Vec<_> =
             items.filter(|item| matches!(item, Item::Progress(_))).cloned().collect();
-        lines.extend(analysis::items(&progress, width, model.look));
+        lines.extend(analysis::items(&progress, width, model.capabilities));
         return lines;
     }
     let Some((mine, theirs)) = mine.zip(reference.ran.as_ref()) else { return vec![] };

@@ -4,7 +4,7 @@ use super::milestone;
 use super::text::both_ends;
 use crate::curriculum::{MILESTONES, MODULES, Milestone, Module};
 use crate::report::Outcome;
-use crate::tui::model::{Model, Owner, Standing};
+use crate::tui::model::{Model, ModuleStatus, Owner};
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 
@@ -23,19 +23,19 @@ pub fn lines(model: &Model, cursor: Option<usize>, width: usize) -> Vec<Line<'st
 }
 
 fn line(model: &Model, module: &Module, width: usize) -> Line<'static> {
-    let standing = model.standings.get(&module.id).cloned().unwrap_or_default();
+    let status = model.statuses.get(&module.id).cloned().unwrap_or_default();
     let here = module.id == model.module;
-    let (glyph, role) = glyph(&standing);
+    let (glyph, role) = glyph(&status);
     let name = if here { Role::Strong } else { Role::Text };
     let left = vec![
         Span::styled(if here { "▸" } else { " " }, style(Role::Key)),
         Span::styled(format!("{glyph} "), style(role)),
         Span::styled(format!("{:02} {}", module.id.0, module.title), style(name)),
     ];
-    let (mine, owner) = link(&standing);
-    let count = match standing.tests {
+    let (mine, owner) = link(&status);
+    let count = match status.tests {
         0 => String::new(),
-        tests => format!("{}/{tests}", standing.passed),
+        tests => format!("{}/{tests}", status.passed),
     };
     let right = vec![Span::styled(mine, style(owner)), Span::styled(count, style(Role::Dim))];
     both_ends(left, right, width)
@@ -48,24 +48,24 @@ fn goal(model: &Model, milestone: &Milestone, width: usize) -> Line<'static> {
 }
 
 /// Whose code the engine has of it.
-fn link(standing: &Standing) -> (&'static str, Role) {
-    match &standing.owner {
+fn link(status: &ModuleStatus) -> (&'static str, Role) {
+    match &status.owner {
         Owner::Reference => ("", Role::Dim),
         Owner::StandsIn { .. } => ("unused ", Role::Bad),
-        Owner::Learner if standing.fails_now() => ("fails ", Role::Bad),
-        Owner::Learner if standing.edited => ("edited ", Role::Wait),
+        Owner::Learner if status.fails_now() => ("fails ", Role::Bad),
+        Owner::Learner if status.edited => ("edited ", Role::Wait),
         Owner::Learner => ("mine ", Role::Dim),
     }
 }
 
-fn glyph(standing: &Standing) -> (&'static str, Role) {
-    match standing.outcome {
-        _ if standing.fails_now() => ("✗", Role::Bad),
+fn glyph(status: &ModuleStatus) -> (&'static str, Role) {
+    match status.outcome {
+        _ if status.fails_now() => ("✗", Role::Bad),
         Outcome::Passed => ("✓", Role::Good),
         Outcome::DoesNotCompile => ("✗", Role::Bad),
         Outcome::Unfinished => ("◐", Role::Wait),
         Outcome::NotStarted => ("○", Role::Dim),
-        Outcome::Unknown if standing.tests > 0 => ("◌", Role::Dim),
+        Outcome::Unknown if status.tests > 0 => ("◌", Role::Dim),
         Outcome::Unknown => ("·", Role::Dim),
     }
 }

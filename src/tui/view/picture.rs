@@ -3,7 +3,7 @@
 
 use super::text::clip;
 use crate::report::human;
-use crate::tui::model::Look;
+use crate::tui::model::Capabilities;
 use crate::tui::theme::{Role, style};
 use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
@@ -14,10 +14,10 @@ const GREYS: [Color; 4] = [Color::Black, Color::DarkGray, Color::Gray, Color::Wh
 
 /// A picture under its title.
 #[must_use]
-pub fn lines(picture: &Picture, width: usize, look: Look) -> Vec<Line<'static>> {
+pub fn lines(picture: &Picture, width: usize, capabilities: Capabilities) -> Vec<Line<'static>> {
     let title = Span::styled(picture.title.clone(), style(Role::Strong));
     let mut lines = vec![clip(&[title], width)];
-    if look.color && !look.ascii {
+    if capabilities.color && !capabilities.ascii {
         lines.extend(half_blocks(picture, width));
     } else {
         let rows = human::shades(picture);
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn two_rows_of_pixels_share_a_line() {
-        let lines = lines(&picture(), 20, Look { ascii: false, color: true });
+        let lines = lines(&picture(), 20, Capabilities { ascii: false, color: true });
         assert_eq!(lines.len(), 1 + 2);
         let first = &lines[1].spans[0];
         assert_eq!((first.style.fg, first.style.bg), (Some(Color::Black), Some(Color::White)));
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn without_colour_letters_shade() {
-        let lines = lines(&picture(), 20, Look { ascii: true, color: false });
+        let lines = lines(&picture(), 20, Capabilities { ascii: true, color: false });
         assert_eq!(lines[1].to_string(), "  @@");
     }
 }

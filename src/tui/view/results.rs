@@ -7,7 +7,7 @@ use super::{diagnostic, exercise, status};
 use crate::curriculum::{Module, ModuleId};
 use crate::report::human;
 use crate::runner::event::Verdict;
-use crate::tui::model::{Model, Sheet};
+use crate::tui::model::{Model, ModuleState};
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 use std::time::Duration;
@@ -17,13 +17,13 @@ const MOST: usize = 2000;
 
 /// All results.
 #[must_use]
-pub fn lines(model: &Model, sheet: &Sheet, width: usize) -> Vec<Line<'static>> {
+pub fn lines(model: &Model, module_state: &ModuleState, width: usize) -> Vec<Line<'static>> {
     let mut lines = completion(model, width);
-    for diagnostic in &sheet.report.diagnostics {
-        lines.extend(diagnostic::lines(diagnostic, &model.inks, width));
+    for diagnostic in &module_state.report.diagnostics {
+        lines.extend(diagnostic::lines(diagnostic, &model.highlighted, width));
         lines.push(Line::default());
     }
-    for test in &sheet.report.tests {
+    for test in &module_state.report.tests {
         lines.push(exercise::test_line(&test.name, test.result.as_ref(), test.old, width));
         let Some(result) = &test.result else { continue };
         if !matches!(result.verdict, Verdict::Passed | Verdict::NotStarted { .. }) {

@@ -5,7 +5,7 @@ use super::{block, help, lesson, modules, results, status, too_small};
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Block;
 use crate::tui::layout::{Area, Regions, regions};
-use crate::tui::model::{Measured, Model, Overlay, Sheet};
+use crate::tui::model::{Measured, Model, ModuleState, Overlay};
 use crate::tui::theme::{self, Role, style};
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -19,11 +19,11 @@ const PROSE: usize = 92;
 /// Empty columns at both sides of the text.
 const MARGIN: u16 = 2;
 
-/// Prose that was laid out before. It changes with the width, the look, and the colours of code.
+/// Prose that was laid out before. It changes with the width, the capabilities, and the colours of code.
 #[derive(Debug, Default)]
 pub struct Cache {
     width: usize,
-    inks: usize,
+    highlighted: usize,
     pieces: HashMap<(ModuleId, usize), Lines>,
 }
 
@@ -48,11 +48,11 @@ pub fn lay_out(model: &Model, cache: &mut Cache) -> Page {
     let Some(regions) = regions(model.size, model.results) else { return Page::default() };
     let width = text_width(regions.lesson);
     let mut page = Page::default();
-    if let Some(sheet) = model.sheet() {
-        page.pieces = pieces(model, sheet, width, cache);
+    if let Some(module_state) = model.module_state() {
+        page.pieces = pieces(model, module_state, width, cache);
         page.measured = measure(model, &page.pieces);
         if let Some(area) = regions.results {
-            page.results = results::lines(model, sheet, text_width(area).max(1));
+            page.results = results::lines(model, module_state, text_width(area).max(1));
             page.measured.results =
                 (page.results.len(), usize::from(area.height.saturating_sub(1)));
         }
@@ -70,16 +70,21 @@ fn text_width(area: Area) -> usize {
     usize::from(area.width.saturating_sub(2 * MARGIN)).min(PROSE)
 }
 
-fn pieces(model: &Model, sheet: &Sheet, width: usize, cache: &mut Cache) -> Vec<Lines> {
-    if cache.width != width || cache.inks != model.inks.len() {
-        *cache = Cache { width, inks: model.inks.len(), pieces: HashMap::new() };
+fn pieces(
+    model: &Model,
+    module_state: &ModuleState,
+    width: usize,
+    cache: &mut Cache,
+) -> Vec<Lines> {
+    if cache.width != width || cache.highlighted != model.highlighted.len() {
+        *cache = Cache { width, highlighted: model.highlighted.len(), pieces: HashMap::new() };
     }
-    let mut pieces = vec![Rc::new(lesson::banner(model, sheet, width))];
-    for (index, block) in sheet.lesson.blocks.iter().enumerate() {
+    let mut pieces = vec![Rc::new(lesson::banner(model, module_state, width))];
+    for (index, block) in module_state.lesson.blocks.iter().enumerate() {
         let piece = index + 1;
         let lay_out = || {
             let mut lines = vec![Line::default()];
-            lines.extend(lesson::piece(model, sheet, piece, width));
+            lines.extend(lesson::piece(model, module_state, piece, width));
             Rc::new(lines)
         };
         pieces.push(match block {
@@ -118,7 +123,7 @@ pub fn draw(frame: &mut Frame<'_>, model: &Model, page: &Page) {
         None => too_small::draw(frame, model.size),
         Some(regions) => parts(frame, model, page, &regions),
     }
-    theme::finish(frame.buffer_mut(), model.look);
+    theme::finish(frame.buffer_mut(), model.capabilities);
 }
 
 fn parts(frame: &mut Frame<'_>, model: &Model, page: &Page, regions: &Regions) {
@@ -132,11 +137,11 @@ fn parts(frame: &mut Frame<'_>, model: &Model, page: &Page, regions: &Regions) {
         lines.extend(modules::lines(model, cursor, usize::from(area.width) - 1));
         put(frame, area, &lines);
     }
-    match model.sheet() {
-        Some(sheet) => {
-            let lines = visible(model, sheet, page);
+    match model.module_state() {
+        Some(module_state) => {
+            let lines = visible(model, module_state, page);
             put(frame, regions.lesson.inset(MARGIN), &lines);
-            bar(frame, regions.lesson, sheet.top, page.measured.total);
+            bar(frame, regions.lesson, module_state.top, page.measured.total);
         }
         None => {
             let text = Line::styled("opening the lesson …", style(Role::Dim));
@@ -167,9 +172,9 @@ fn trouble(frame: &mut Frame<'_>, model: &Model, regions: &Regions) {
 }
 
 /// The lines of the lesson in view, with what the search found marked.
-fn visible(model: &Model, sheet: &Sheet, page: &Page) -> Vec<Line<'static>> {
+fn visible(model: &Model, module_state: &ModuleState, page: &Page) -> Vec<Line<'static>> {
     let all = page.pieces.iter().flat_map(|piece| piece.iter());
-    let lines = all.skip(sheet.top).take(page.measured.height);
+    let lines = all.skip(module_state.top).take(page.measured.height);
     lines.map(|line| marked(line, &model.search.text)).collect()
 }
 

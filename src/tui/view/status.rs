@@ -2,13 +2,13 @@
 
 use super::text::{both_ends, clip};
 use crate::curriculum::{MODULES, Module, ModuleId};
-use crate::failure::count;
+use crate::error::count;
 use crate::report::figures::figure;
 use crate::report::{ModuleReport, Outcome, Phase};
 use crate::runner::event::RunKind;
 use crate::tui::keymap::{self, Action, bindings};
 use crate::tui::model::{
-    Cause, Completing, Engine, Exercise, Model, Owner, Run, Sheet, Stage, Standing,
+    Cause, Completing, Engine, Exercise, Model, ModuleState, ModuleStatus, Owner, Run, Stage,
 };
 use crate::tui::theme::{Role, style};
 use crate::watch;
@@ -34,8 +34,10 @@ pub fn title(model: &Model) -> Line<'static> {
         Span::styled(name, style(Role::Heading)),
     ];
     let mut right = vec![];
-    if let Some((passed, tests)) =
-        model.sheet().map(|sheet| sheet.report.passed()).filter(|(_, tests)| *tests > 0)
+    if let Some((passed, tests)) = model
+        .module_state()
+        .map(|module_state| module_state.report.passed())
+        .filter(|(_, tests)| *tests > 0)
     {
         let done = passed * 10 / tests;
         right = vec![
@@ -73,14 +75,14 @@ fn state(model: &Model) -> Vec<Span<'static>> {
         return vec![Span::styled(text, style(Role::Key))];
     }
     let wide = model.size.0 >= WIDE;
-    let first = match (&model.run, model.sheet()) {
+    let first = match (&model.run, model.module_state()) {
         (Some(run), _) => running(model, run),
-        (None, Some(sheet)) if wide => vec![outcome(sheet)],
-        (None, Some(sheet)) => ended(sheet, model.standing()),
+        (None, Some(module_state)) if wide => vec![outcome(module_state)],
+        (None, Some(module_state)) => ended(module_state, model.status()),
         (None, None) => vec![],
     };
     let checks = model.run.as_ref().is_some_and(|run| run.kind == RunKind::Check);
-    match (model.completing.first(), model.sheet()) {
+    match (model.completing.first(), model.module_state()) {
         (Some(one), _) => {
             let second = completing(one, model.completing.len() - 1);
             match wide {
@@ -90,7 +92,7 @@ fn state(model: &Model) -> Vec<Span<'static>> {
                 false => second,
             }
         }
-        (None, Some(sheet)) if model.run.is_none() => ended(sheet, model.standing()),
+        (None, Some(module_state)) if model.run.is_none() => ended(module_state, model.status()),
         (None, _) => first,
     }
 }
@@ -118,7 +120,7 @@ pub(super) fn completing(first: &Completing, waiting: usize) -> Vec<Span<'static
 fn running(model: &Model, run: &Run) -> Vec<Span<'static>> {
     let report = match run.milestone {
         Some(id) => model.milestones.get(&(id, run.engine)).map(|trained| &trained.report),
-        None => model.sheets.get(&run.module).map(|sheet| &sheet.report),
+        None => model.module_states.get(&run.module).map(|module_state| &module_state.report),
     };
     let phase = match report.map(|report| &report.phase) {
         Some(Phase::Preparing { what, done, total }) => {
@@ -158,41 +160,41 @@ fn tested(report: Option<&ModuleReport>) -> String {
     })
 }
 
-fn ended(sheet: &Sheet, standing: Option<&Standing>) -> Vec<Span<'static>> {
-    let more = standing.and_then(|standing| link(sheet, standing));
+fn ended(module_state: &ModuleState, status: Option<&ModuleStatus>) -> Vec<Span<'static>> {
+    let more = status.and_then(|status| link(module_state, status));
     let more = more.map(|text| Span::styled(format!("  {text}"), style(Role::Dim)));
-    [outcome(sheet)].into_iter().chain(more).collect()
+    [outcome(module_state)].into_iter().chain(more).collect()
 }
 
 /// What the learner's engine has of the module.
-fn link(sheet: &Sheet, standing: &Standing) -> Option<String> {
+fn link(module_state: &ModuleState, status: &ModuleStatus) -> Option<String> {
     let complete = keymap::key(Action::Complete);
-    let passes = sheet.report.outcome() == Outcome::Passed;
-    Some(match &standing.owner {
-        _ if standing.fails_now() => "completed, but fails now".to_owned(),
+    let passes = module_state.report.outcome() == Outcome::Passed;
+    Some(match &status.owner {
+        _ if status.fails_now() => "completed, but fails now".to_owned(),
         Owner::Reference if passes => format!("{complete} puts it into your engine"),
         Owner::Reference => return None,
         Owner::StandsIn { .. } => "but the reference stands in for it".to_owned(),
-        Owner::Learner if passes && standing.edited => {
+        Owner::Learner if passes && status.edited => {
             format!("edited since; {complete} completes it anew")
         }
         Owner::Learner => "in your engine".to_owned(),
     })
 }
 
-fn outcome(sheet: &Sheet) -> Span<'static> {
-    if let Exercise::Missing(reason) = &sheet.exercise {
-        return Span::styled(format!("✗ {}: {reason}", sheet.file), style(Role::Bad));
+fn outcome(module_state: &ModuleState) -> Span<'static> {
+    if let Exercise::Missing(reason) = &module_state.exercise {
+        return Span::styled(format!("✗ {}: {reason}", module_state.file), style(Role::Bad));
     }
-    if sheet.trouble.is_some() {
+    if module_state.trouble.is_some() {
         return Span::styled("✗ could not run: see the top of the lesson", style(Role::Bad));
     }
-    let (passed, tests) = sheet.report.passed();
-    let (text, role) = match sheet.report.outcome() {
+    let (passed, tests) = module_state.report.passed();
+    let (text, role) = match module_state.report.outcome() {
         Outcome::Unknown => return Span::styled("not checked yet", style(Role::Dim)),
         Outcome::Passed => (format!("✓ all {} pass", count(tests, "test")), Role::Good),
         Outcome::DoesNotCompile => {
-            let errors = count(sheet.report.errors().count(), "error");
+            let errors = count(module_state.report.errors().count(), "error");
             (format!("✗ does not compile: {errors}"), Role::Bad)
         }
         Outcome::NotStarted => ("○ not started: e opens your editor".to_owned(), Role::Wait),
@@ -203,8 +205,8 @@ fn outcome(sheet: &Sheet) -> Span<'static> {
 }
 
 fn surroundings(model: &Model) -> Vec<Span<'static>> {
-    let mine = |standing: &&Standing| standing.owner == Owner::Learner;
-    let engine = match (model.engine, model.standings.values().filter(mine).count()) {
+    let mine = |status: &&ModuleStatus| status.owner == Owner::Learner;
+    let engine = match (model.engine, model.statuses.values().filter(mine).count()) {
         (Engine::Reference, _) => "engine reference".to_owned(),
         (Engine::Mine, mine) if model.size.0 >= WIDE => {
             format!("engine: mine ({mine} of {} yours)", MODULES.len())
@@ -212,9 +214,9 @@ fn surroundings(model: &Model) -> Vec<Span<'static>> {
         (Engine::Mine, mine) => format!("engine mine {mine}/{}", MODULES.len()),
     };
     let watching = match &model.noticing {
-        Some(watch::Kind::Native) if model.size.0 >= ROOMY => "  watching",
-        None | Some(watch::Kind::Native) => "",
-        Some(watch::Kind::Polling(_)) => "  polling",
+        Some(watch::WatchMode::Native) if model.size.0 >= ROOMY => "  watching",
+        None | Some(watch::WatchMode::Native) => "",
+        Some(watch::WatchMode::Polling(_)) => "  polling",
     };
     vec![Span::styled(format!("{engine}{watching} "), style(Role::Dim))]
 }
@@ -256,7 +258,8 @@ pub fn rule(name: &str, width: usize) -> Line<'static> {
 /// Whether to reset.
 #[must_use]
 pub fn reset(model: &Model) -> Vec<Line<'static>> {
-    let file = model.sheet().map_or_else(String::new, |sheet| sheet.file.clone());
+    let file =
+        model.module_state().map_or_else(String::new, |module_state| module_state.file.clone());
     let key = |name: &'static str| Span::styled(name, style(Role::Key));
     vec![
         Line::raw(format!(" Put {file} back to its start?")),

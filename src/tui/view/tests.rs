@@ -3,7 +3,7 @@
 use crate::runner::event::{Notice, RunEvent, Verdict};
 use crate::tui::fixture::{Session, TENSOR, failed, result, waits};
 use crate::tui::message::Message;
-use crate::tui::model::Look;
+use crate::tui::model::Capabilities;
 use std::time::Duration;
 use tinytorch::report::{Item, Progress};
 
@@ -20,7 +20,7 @@ fn a_changed_test_is_said_where_it_failed_instead_of_showing_what_did_not_run() 
     assert!(session.screen().contains("line 22 │ assert_close"));
     let grade_id = "test-tensor-add".to_owned();
     let notice = Notice::LockedCellChanged { grade_id, line: Some(17) };
-    session.model.sheets.get_mut(&TENSOR).unwrap().report.notices.push(notice);
+    session.model.module_states.get_mut(&TENSOR).unwrap().report.notices.push(notice);
     let screen = session.screen();
     assert!(screen.contains("! line 22: this test was changed; its original was used"), "{screen}");
     assert!(!screen.contains("assert_close"), "{screen}");
@@ -142,7 +142,7 @@ fn a_missing_file_is_said_at_60x20() {
 #[test]
 fn plain_letters_where_there_is_no_utf_8() {
     let mut session = failing((90, 30));
-    session.model.look = Look { ascii: true, color: false };
+    session.model.capabilities = Capabilities { ascii: true, color: false };
     session.press("l");
     let picture = session.screen();
     assert!(picture.is_ascii(), "{picture}");

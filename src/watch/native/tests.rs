@@ -22,7 +22,7 @@ impl Lab {
         let (sink, changes) = mpsc::channel();
         let watch = start(vec![file], move |change| drop(sink.send(change))).unwrap();
         let lab = Self { folder, changes, _watch: watch };
-        assert!(matches!(lab.next(), Change::Noticing(_)));
+        assert!(matches!(lab.next(), Change::Mode(_)));
         lab
     }
 

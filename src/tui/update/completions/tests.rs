@@ -6,7 +6,7 @@ use crate::report::{Ran, RanLink};
 use crate::runner::event::Verdict;
 use crate::tui::fixture::{Session, TENSOR, failed, waits};
 use crate::tui::message::{Completing, Effect, Message, Remembered};
-use crate::tui::model::{Cause, Standing};
+use crate::tui::model::{Cause, ModuleStatus};
 use std::time::Duration;
 
 const PASSED: Verdict = Verdict::Passed;
@@ -21,8 +21,8 @@ fn green() -> Session {
 }
 
 fn owner(session: &mut Session, owner: Owner, edited: bool) {
-    let standing = Standing { owner, edited, ..Standing::default() };
-    session.send(Message::Standings([(TENSOR, standing)].into()));
+    let status = ModuleStatus { owner, edited, ..ModuleStatus::default() };
+    session.send(Message::Statuses([(TENSOR, status)].into()));
 }
 
 fn line_of<'a>(screen: &'a str, words: &str) -> &'a str {
@@ -57,7 +57,7 @@ fn a_module_that_fails_on_a_changed_engine_below_it_fails_too() {
     session.wait(10);
     session.press("r");
     session.check([failed(), PASSED, PASSED]);
-    assert!(session.model.standing().is_some_and(Standing::fails_now));
+    assert!(session.model.status().is_some_and(ModuleStatus::fails_now));
 }
 
 #[test]
@@ -91,8 +91,8 @@ fn an_engine_that_is_remembered_late_is_checked_on_at_once() {
 fn what_the_store_says_late_does_not_undo_a_check() {
     let mut session = green();
     owner(&mut session, Owner::Reference, false);
-    let standing = session.model.standing().unwrap();
-    assert_eq!((standing.passed, standing.tests), (3, 3));
+    let status = session.model.status().unwrap();
+    assert_eq!((status.passed, status.tests), (3, 3));
 }
 
 #[test]

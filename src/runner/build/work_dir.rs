@@ -1,21 +1,21 @@
 //! The folder in which one file is compiled and run: it keeps what rustc remembers between two builds.
 //! Each belongs to one run at a time; a second tutor on the same cache gets the next one.
 
-use super::event::RunKind;
-use crate::failure::Failure;
+use crate::error::Error;
+use crate::runner::event::RunKind;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 /// A folder that nobody else uses until this value is dropped.
 #[derive(Debug)]
-pub(super) struct Workshop {
+pub(in crate::runner) struct WorkDir {
     folder: PathBuf,
     _lock: File,
 }
 
-impl Workshop {
+impl WorkDir {
     /// The first free folder for the module and the kind of run.
-    pub(super) fn open(root: &Path, slug: &str, kind: RunKind) -> Result<Self, Failure> {
+    pub(in crate::runner) fn open(root: &Path, slug: &str, kind: RunKind) -> Result<Self, Error> {
         let kind = match kind {
             RunKind::Check => "check",
             RunKind::Analysis => "analysis",
@@ -24,7 +24,7 @@ impl Workshop {
         let mut number = 0;
         loop {
             let folder = root.join("work").join(format!("{slug}-{kind}-{number}"));
-            let failed = |error| Failure::io("open the folder", &folder, &error);
+            let failed = |error| Error::io("open the folder", &folder, &error);
             fs::create_dir_all(&folder).map_err(failed)?;
             let options = &mut File::options();
             let lock =
@@ -38,24 +38,24 @@ impl Workshop {
     }
 
     /// Where it is.
-    pub(super) fn folder(&self) -> &Path {
+    pub(in crate::runner) fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// Where rustc keeps what it remembers.
-    pub(super) fn memory(&self) -> PathBuf {
+    pub(in crate::runner) fn memory(&self) -> PathBuf {
         self.folder.join("incremental")
     }
 
     /// Makes rustc forget; false when there was nothing to forget.
-    pub(super) fn forget(&self) -> bool {
+    pub(in crate::runner) fn forget(&self) -> bool {
         fs::remove_dir_all(self.memory()).is_ok()
     }
 
     /// Writes a source file.
-    pub(super) fn write(&self, name: &str, text: &str) -> Result<(), Failure> {
+    pub(in crate::runner) fn write(&self, name: &str, text: &str) -> Result<(), Error> {
         let path = self.folder.join(name);
-        fs::write(&path, text).map_err(|error| Failure::io("write", &path, &error))
+        fs::write(&path, text).map_err(|error| Error::io("write", &path, &error))
     }
 }
 
@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn two_at_once_get_two_folders_and_one_after_the_other_the_same() {
         let root = tempfile::tempdir().unwrap();
-        let open = || Workshop::open(root.path(), "01_tensor", RunKind::Check).unwrap();
+        let open = || WorkDir::open(root.path(), "01_tensor", RunKind::Check).unwrap();
         let (first, second) = (open(), open());
         assert_ne!(first.folder(), second.folder());
         let folder = first.folder().to_owned();

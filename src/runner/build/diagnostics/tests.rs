@@ -1,18 +1,20 @@
 //! Recorded words of rustc 1.95 (`--error-format=json`, file `exercise.rs`) as diagnostics.
 
 use super::*;
+use crate::runner::source_map::LineMap;
+use std::path::Path;
 
-const TYPE_ERROR: &str = include_str!("../../../tests/fixtures/rustc/type_error.json");
-const MACRO_ERROR: &str = include_str!("../../../tests/fixtures/rustc/macro_error.json");
-const BORROW_ERROR: &str = include_str!("../../../tests/fixtures/rustc/borrow_error.json");
-const UNCLOSED: &str = include_str!("../../../tests/fixtures/rustc/unclosed.json");
-const MULTILINE: &str = include_str!("../../../tests/fixtures/rustc/multiline.json");
-const WARNING: &str = include_str!("../../../tests/fixtures/rustc/warning.json");
+const TYPE_ERROR: &str = include_str!("../../../../tests/fixtures/rustc/type_error.json");
+const MACRO_ERROR: &str = include_str!("../../../../tests/fixtures/rustc/macro_error.json");
+const BORROW_ERROR: &str = include_str!("../../../../tests/fixtures/rustc/borrow_error.json");
+const UNCLOSED: &str = include_str!("../../../../tests/fixtures/rustc/unclosed.json");
+const MULTILINE: &str = include_str!("../../../../tests/fixtures/rustc/multiline.json");
+const WARNING: &str = include_str!("../../../../tests/fixtures/rustc/warning.json");
 
 fn read_with(recorded: &str, lines: Vec<Option<usize>>) -> Vec<Diagnostic> {
-    let mut places = Places::default();
-    places.add("exercise.rs", Path::new("lab/01_tensor.rs"), LineMap(lines));
-    recorded.lines().filter_map(|line| diagnostic(line.as_bytes(), &places)).collect()
+    let mut source_map = SourceMap::default();
+    source_map.add("exercise.rs", Path::new("lab/01_tensor.rs"), LineMap(lines));
+    recorded.lines().filter_map(|line| diagnostic(line.as_bytes(), &source_map)).collect()
 }
 
 fn read(recorded: &str) -> Vec<Diagnostic> {
@@ -30,7 +32,7 @@ fn a_type_error_has_place_code_labels_notes_and_a_proposal() {
     assert_eq!((divide.level, divide.code.as_deref()), (Level::Error, Some("E0277")));
     assert_eq!(divide.at, Some(at(3, 9)));
     assert_eq!(divide.notes[0], "the trait `Div<usize>` is not implemented for `f32`");
-    assert_eq!(divide.spans.len(), 1, "places in the standard library are no spans");
+    assert_eq!(divide.spans.len(), 1, "source_map in the standard library are no spans");
 
     let labels: Vec<_> =
         mismatch.spans.iter().map(|s| (s.line, s.columns, &*s.label, s.primary)).collect();
@@ -86,15 +88,15 @@ fn lines_follow_the_map_and_places_that_the_learner_does_not_have_are_left_out()
 
 #[test]
 fn a_place_in_another_file_of_the_learner_does_not_mix_with_the_first() {
-    let mut places = Places::default();
-    places.add("exercise.rs", Path::new("a.rs"), LineMap((1..=20).map(Some).collect()));
-    places.add("00_other.rs", Path::new("b.rs"), LineMap((1..=20).map(Some).collect()));
+    let mut source_map = SourceMap::default();
+    source_map.add("exercise.rs", Path::new("a.rs"), LineMap((1..=20).map(Some).collect()));
+    source_map.add("00_other.rs", Path::new("b.rs"), LineMap((1..=20).map(Some).collect()));
     let line = MULTILINE.lines().next().unwrap();
     let line = line.replace(
         r#"defined here", "code": null, "level": "note", "spans": [{"file_name": "exercise.rs""#,
         r#"defined here", "code": null, "level": "note", "spans": [{"file_name": "/c/00_other.rs""#,
     );
-    let found = diagnostic(line.as_bytes(), &places).unwrap();
+    let found = diagnostic(line.as_bytes(), &source_map).unwrap();
     assert_eq!(found.notes, ["function defined here"]);
     assert!(found.spans.iter().all(|span| span.line == 15), "{found:#?}");
 }
@@ -111,8 +113,8 @@ fn what_is_no_diagnostic_is_nothing() {
     for line in
         ["", "error: words", "{}", "{\"$message_type\":\"artifact\"}", "{\"message\":1}", "\u{0}"]
     {
-        assert_eq!(diagnostic(line.as_bytes(), &Places::default()), None, "{line}");
+        assert_eq!(diagnostic(line.as_bytes(), &SourceMap::default()), None, "{line}");
     }
     let fake = r#"{"message":"\u001b[2J","code":null,"level":"error","spans":[]}"#;
-    assert_eq!(diagnostic(fake.as_bytes(), &Places::default()).unwrap().message, "␛[2J");
+    assert_eq!(diagnostic(fake.as_bytes(), &SourceMap::default()).unwrap().message, "␛[2J");
 }

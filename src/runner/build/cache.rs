@@ -1,7 +1,7 @@
 //! Folders of the cache that are whole or not there: made under another name, listed with the hash of
 //! each file, renamed when done. A folder that was damaged later is noticed and made again.
 
-use crate::failure::Failure;
+use crate::error::Error;
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use std::collections::HashSet;
@@ -21,31 +21,31 @@ const PRIVATE: &str = ".new-";
 
 /// The cache's root, with what was found whole since it was opened.
 #[derive(Debug)]
-pub(super) struct Store {
+pub(in crate::runner) struct Cache {
     root: PathBuf,
     whole: Mutex<HashSet<PathBuf>>,
 }
 
-impl Store {
+impl Cache {
     /// Opens the cache and makes its root if it is missing.
-    pub(super) fn open(root: PathBuf) -> Result<Self, Failure> {
+    pub(in crate::runner) fn open(root: PathBuf) -> Result<Self, Error> {
         fs::create_dir_all(&root).map_err(|error| {
-            Failure::io("make the cache folder", &root, &error)
+            Error::io("make the cache folder", &root, &error)
                 .hint("Name another one with --cache DIR or the variable TINYTORCH_CACHE.")
         })?;
-        let root = root.canonicalize().map_err(|e| Failure::io("open", &root, &e))?;
+        let root = root.canonicalize().map_err(|e| Error::io("open", &root, &e))?;
         sweep(&root);
         Ok(Self { root, whole: Mutex::default() })
     }
 
     /// The cache's folder.
-    pub(super) fn root(&self) -> &Path {
+    pub(in crate::runner) fn root(&self) -> &Path {
         &self.root
     }
 
     /// The folder of that name, if it is whole. Its files are hashed the first time, and looked at
     /// (are they there, are they as long as they were) every time.
-    pub(super) fn get(&self, name: &str) -> Option<PathBuf> {
+    pub(in crate::runner) fn get(&self, name: &str) -> Option<PathBuf> {
         let folder = self.root.join(name);
         let known = self.known().contains(&folder);
         if !is_whole(&folder, !known) {
@@ -62,16 +62,16 @@ impl Store {
     }
 
     /// A private folder beside the final ones; gone when dropped.
-    pub(super) fn scratch(&self) -> Result<tempfile::TempDir, Failure> {
+    pub(in crate::runner) fn scratch(&self) -> Result<tempfile::TempDir, Error> {
         let make = || fs::create_dir_all(&self.root).and_then(|()| private(&self.root));
         make().map_err(|error| {
-            Failure::io("make a folder in the cache", &self.root, &error)
+            Error::io("make a folder in the cache", &self.root, &error)
                 .hint("Is the disk full, or the cache read-only? --cache DIR names another one.")
         })
     }
 
     /// Makes the filled folder the one of that name. What stood there was damaged, or is the same.
-    pub(super) fn put(&self, filled: &Path, name: &str) -> Result<PathBuf, Failure> {
+    pub(in crate::runner) fn put(&self, filled: &Path, name: &str) -> Result<PathBuf, Error> {
         let folder = self.root.join(name);
         let put = || -> io::Result<()> {
             if is_whole(&folder, true) {
@@ -95,7 +95,7 @@ impl Store {
                 rename()
             })
         };
-        put().map_err(|error| Failure::io("write to the cache", &folder, &error))?;
+        put().map_err(|error| Error::io("write to the cache", &folder, &error))?;
         self.known().insert(folder.clone());
         Ok(folder)
     }
@@ -175,31 +175,31 @@ fn is_whole(folder: &Path, hash: bool) -> bool {
 mod tests {
     use super::*;
 
-    fn filled(store: &Store) -> tempfile::TempDir {
-        let folder = store.scratch().unwrap();
+    fn filled(cache: &Cache) -> tempfile::TempDir {
+        let folder = cache.scratch().unwrap();
         fs::write(folder.path().join("a.rlib"), "four").unwrap();
         folder
     }
 
-    fn store() -> (tempfile::TempDir, Store) {
+    fn cache() -> (tempfile::TempDir, Cache) {
         let root = tempfile::tempdir().unwrap();
-        let store = Store::open(root.path().join("cache")).unwrap();
-        (root, store)
+        let cache = Cache::open(root.path().join("cache")).unwrap();
+        (root, cache)
     }
 
     #[test]
     fn a_folder_is_there_once_it_was_put() {
-        let (_root, store) = store();
-        assert_eq!(store.get("links/k"), None);
-        let put = store.put(filled(&store).path(), "links/k").unwrap();
-        assert_eq!(store.get("links/k"), Some(put.clone()));
-        assert_eq!(store.put(filled(&store).path(), "links/k").unwrap(), put, "twice is once");
+        let (_root, cache) = cache();
+        assert_eq!(cache.get("links/k"), None);
+        let put = cache.put(filled(&cache).path(), "links/k").unwrap();
+        assert_eq!(cache.get("links/k"), Some(put.clone()));
+        assert_eq!(cache.put(filled(&cache).path(), "links/k").unwrap(), put, "twice is once");
         assert_eq!(fs::read_to_string(put.join("a.rlib")).unwrap(), "four");
     }
 
     #[test]
     fn what_one_put_stays_while_others_put_the_same() {
-        let (_root, store) = store();
+        let (_root, cache) = cache();
         let gone = std::sync::atomic::AtomicUsize::new(0);
         for round in 0..20 {
             let name = format!("links/{round}");
@@ -207,10 +207,10 @@ mod tests {
             std::thread::scope(|scope| {
                 for _ in 0..8 {
                     scope.spawn(|| {
-                        let made = filled(&store);
+                        let made = filled(&cache);
                         fs::write(made.path().join("b.rlib"), vec![7; 1 << 20]).unwrap();
                         barrier.wait();
-                        let file = store.put(made.path(), &name).unwrap().join("a.rlib");
+                        let file = cache.put(made.path(), &name).unwrap().join("a.rlib");
                         let seen = (0..500).all(|_| file.exists());
                         gone.fetch_add(usize::from(!seen), std::sync::atomic::Ordering::Relaxed);
                     });
@@ -230,10 +230,10 @@ mod tests {
             |folder| fs::write(folder.join("a.rlib"), "five").unwrap(),
         ];
         for damage in damages {
-            let (root, store) = store();
-            let folder = store.put(filled(&store).path(), "k").unwrap();
+            let (root, cache) = cache();
+            let folder = cache.put(filled(&cache).path(), "k").unwrap();
             damage(&folder);
-            let reopened = Store::open(root.path().join("cache")).unwrap();
+            let reopened = Cache::open(root.path().join("cache")).unwrap();
             assert_eq!(reopened.get("k"), None);
             reopened.put(filled(&reopened).path(), "k").unwrap();
             assert_eq!(reopened.get("k"), Some(folder));
@@ -242,28 +242,28 @@ mod tests {
 
     #[test]
     fn what_a_killed_process_left_is_swept_and_what_a_living_one_makes_is_kept() {
-        let (root, store) = store();
+        let (root, cache) = cache();
         let mut child = std::process::Command::new("true").spawn().unwrap();
         child.wait().unwrap();
-        let dead = store.root().join(format!("{PRIVATE}{}-x", child.id()));
+        let dead = cache.root().join(format!("{PRIVATE}{}-x", child.id()));
         fs::create_dir_all(&dead).unwrap();
-        let alive = store.scratch().unwrap();
-        Store::open(root.path().join("cache")).unwrap();
+        let alive = cache.scratch().unwrap();
+        Cache::open(root.path().join("cache")).unwrap();
         assert!(!dead.exists() && alive.path().exists());
     }
 
     #[test]
     fn what_nobody_asked_for_in_a_long_time_is_swept_and_asking_keeps_it() {
-        let (root, store) = store();
-        let folder = store.put(filled(&store).path(), "links/k").unwrap();
-        let reopened = || Store::open(root.path().join("cache")).unwrap();
+        let (root, cache) = cache();
+        let folder = cache.put(filled(&cache).path(), "links/k").unwrap();
+        let reopened = || Cache::open(root.path().join("cache")).unwrap();
         let age = || {
             let list = fs::File::options().append(true).open(folder.join(LIST)).unwrap();
             list.set_modified(SystemTime::now() - KEPT - Duration::from_secs(60)).unwrap();
         };
-        let store = reopened();
+        let cache = reopened();
         age();
-        assert_eq!(store.get("links/k"), Some(folder.clone()));
+        assert_eq!(cache.get("links/k"), Some(folder.clone()));
         assert_eq!(reopened().get("links/k"), Some(folder.clone()), "it was asked for");
         age();
         assert_eq!(reopened().get("links/k"), None);
@@ -274,7 +274,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join("file");
         fs::write(&file, "").unwrap();
-        let failure = Store::open(file.join("cache")).unwrap_err();
-        assert!(failure.to_string().contains("--cache"), "{failure}");
+        let error = Cache::open(file.join("cache")).unwrap_err();
+        assert!(error.to_string().contains("--cache"), "{error}");
     }
 }

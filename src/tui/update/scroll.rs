@@ -17,18 +17,18 @@ pub(super) fn is_reading(model: &Model) -> bool {
 pub(super) fn scroll(model: &mut Model, lines: isize) {
     model.scrolled = Some(model.now);
     let last = last_top(&model.measured);
-    if let Some(sheet) = model.sheet_mut() {
-        sheet.focus = None;
-        sheet.bring = None;
-        sheet.top = sheet.top.saturating_add_signed(lines).min(last);
+    if let Some(module_state) = model.sheet_mut() {
+        module_state.focus = None;
+        module_state.bring = None;
+        module_state.top = module_state.top.saturating_add_signed(lines).min(last);
     }
 }
 
 /// Chooses a piece and brings it into view.
 pub(super) fn go_to_piece(model: &mut Model, piece: usize) {
-    if let Some(sheet) = model.sheet_mut() {
-        sheet.focus = Some(piece);
-        sheet.bring = Some(piece);
+    if let Some(module_state) = model.sheet_mut() {
+        module_state.focus = Some(piece);
+        module_state.bring = Some(piece);
     }
 }
 
@@ -36,7 +36,9 @@ pub(super) fn go_to_piece(model: &mut Model, piece: usize) {
 pub(super) fn go_to_goal(model: &mut Model) {
     let Some(goal) = model.goal.take() else { return };
     let is_goal = |block: &Block| matches!(block, Block::Milestone { name } if name == goal);
-    let index = model.sheet().and_then(|sheet| sheet.lesson.blocks.iter().position(is_goal));
+    let index = model
+        .module_state()
+        .and_then(|module_state| module_state.lesson.blocks.iter().position(is_goal));
     match index {
         Some(index) => {
             // What the check finds does not lead away from it.
@@ -51,10 +53,10 @@ pub(super) fn go_to_goal(model: &mut Model) {
 pub(super) fn go_to_line(model: &mut Model, line: usize) {
     let last = last_top(&model.measured);
     let context = model.measured.height / 4;
-    if let Some(sheet) = model.sheet_mut() {
-        sheet.focus = None;
-        sheet.bring = None;
-        sheet.top = line.saturating_sub(context).min(last);
+    if let Some(module_state) = model.sheet_mut() {
+        module_state.focus = None;
+        module_state.bring = None;
+        module_state.top = line.saturating_sub(context).min(last);
     }
 }
 
@@ -68,17 +70,17 @@ pub(super) fn laid_out(model: &mut Model, measured: Measured) {
     if let Some(super::super::model::Overlay::Help(top)) = &mut model.overlay {
         *top = (*top).min(measured.help.0.saturating_sub(measured.help.1));
     }
-    let Some(sheet) = model.sheet_mut() else { return };
+    let Some(module_state) = model.sheet_mut() else { return };
     if old.module == measured.module && old.starts != measured.starts {
-        sheet.top = same_place(sheet.top, &old, &measured);
+        module_state.top = same_place(module_state.top, &old, &measured);
     }
     if measured.height == 0 {
         return;
     }
-    if let Some(piece) = sheet.bring.take() {
-        sheet.top = bring(piece, sheet.top, &measured);
+    if let Some(piece) = module_state.bring.take() {
+        module_state.top = bring(piece, module_state.top, &measured);
     }
-    sheet.top = sheet.top.min(last_top(&measured));
+    module_state.top = module_state.top.min(last_top(&measured));
 }
 
 fn last_top(measured: &Measured) -> usize {

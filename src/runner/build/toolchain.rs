@@ -1,7 +1,7 @@
 //! The compiler on this machine: found once, then called directly. The rustup shim costs time and
 //! obeys files in the current folder, so it is asked only where the real one is.
 
-use crate::failure::Failure;
+use crate::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,24 +11,24 @@ const INSTALL: &str = "Install Rust from https://rustup.rs, then start again.";
 
 /// Where the compiler is, and which one it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Toolchain {
+pub(in crate::runner) struct Toolchain {
     /// `rustc`, not a shim.
-    pub(super) rustc: PathBuf,
+    pub(in crate::runner) rustc: PathBuf,
     /// `cargo` of the same toolchain.
-    pub(super) cargo: PathBuf,
+    pub(in crate::runner) cargo: PathBuf,
     /// All of `rustc -vV`: part of every key.
-    pub(super) version: String,
+    pub(in crate::runner) version: String,
     /// `x86_64-unknown-linux-gnu`.
-    pub(super) host: String,
+    pub(in crate::runner) host: String,
 }
 
 impl Toolchain {
     /// Asks `rustc` on the path. `folder` is ours, so no file in it changes the answer.
-    pub(super) fn find(folder: &Path) -> Result<Self, Failure> {
+    pub(in crate::runner) fn find(folder: &Path) -> Result<Self, Error> {
         Self::find_as("rustc".as_ref(), folder)
     }
 
-    fn find_as(rustc: &Path, folder: &Path) -> Result<Self, Failure> {
+    fn find_as(rustc: &Path, folder: &Path) -> Result<Self, Error> {
         let root = PathBuf::from(ask(rustc, &["--print", "sysroot"], folder)?);
         let program = |name: &str| {
             root.join("bin").join(name).with_extension(std::env::consts::EXE_EXTENSION)
@@ -36,7 +36,7 @@ impl Toolchain {
         let (rustc, cargo) = (program("rustc"), program("cargo"));
         if !cargo.is_file() {
             return Err(
-                Failure::environment(format!("there is no \"{}\"", cargo.display())).hint(INSTALL)
+                Error::environment(format!("there is no \"{}\"", cargo.display())).hint(INSTALL)
             );
         }
         let version = ask(&rustc, &["-vV"], folder)?;
@@ -47,7 +47,7 @@ impl Toolchain {
 }
 
 /// Runs the program in a clean environment that still leads rustup to its toolchains.
-fn ask(program: &Path, arguments: &[&str], folder: &Path) -> Result<String, Failure> {
+fn ask(program: &Path, arguments: &[&str], folder: &Path) -> Result<String, Error> {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(folder).env_clear();
     for name in ["PATH", "HOME", "RUSTUP_HOME", "CARGO_HOME", "RUSTUP_TOOLCHAIN"] {
@@ -57,12 +57,12 @@ fn ask(program: &Path, arguments: &[&str], folder: &Path) -> Result<String, Fail
     }
     let output = command.output().map_err(|error| {
         let program = program.display();
-        Failure::environment(format!("failed to start the compiler \"{program}\": {error}"))
+        Error::environment(format!("failed to start the compiler \"{program}\": {error}"))
             .hint(INSTALL)
     })?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(Failure::environment(format!(
+        return Err(Error::environment(format!(
             "the compiler \"{}\" does not work: {}",
             program.display(),
             said.trim()
@@ -77,7 +77,7 @@ fn field(version: &str, name: &str) -> Option<String> {
     version.lines().find_map(value)
 }
 
-fn new_enough(version: &str) -> Result<(), Failure> {
+fn new_enough(version: &str) -> Result<(), Error> {
     let release = field(version, "release").unwrap_or_default();
     let mut numbers = release.split('.').map(|part| part.parse().unwrap_or(0));
     let found: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
@@ -85,7 +85,7 @@ fn new_enough(version: &str) -> Result<(), Failure> {
         return Ok(());
     }
     let (major, minor) = OLDEST;
-    Err(Failure::environment(format!("rustc {release} is too old: {major}.{minor} is needed"))
+    Err(Error::environment(format!("rustc {release} is too old: {major}.{minor} is needed"))
         .hint("Run `rustup update stable`, then start again."))
 }
 
@@ -104,19 +104,19 @@ mod tests {
     #[test]
     fn no_compiler_is_named_with_the_mend() {
         let folder = tempfile::tempdir().unwrap();
-        let failure = Toolchain::find_as("/nowhere/rustc".as_ref(), folder.path()).unwrap_err();
-        assert!(failure.message.contains("\"/nowhere/rustc\""), "{failure}");
-        assert_eq!(failure.hints, [INSTALL]);
-        let failure = Toolchain::find_as("false".as_ref(), folder.path()).unwrap_err();
-        assert!(failure.message.contains("\"false\" does not work"), "{failure}");
+        let error = Toolchain::find_as("/nowhere/rustc".as_ref(), folder.path()).unwrap_err();
+        assert!(error.message.contains("\"/nowhere/rustc\""), "{error}");
+        assert_eq!(error.hints, [INSTALL]);
+        let error = Toolchain::find_as("false".as_ref(), folder.path()).unwrap_err();
+        assert!(error.message.contains("\"false\" does not work"), "{error}");
     }
 
     #[test]
     fn an_old_compiler_is_named_with_the_mend() {
         assert_eq!(new_enough("rustc 1.90.0\nrelease: 1.90.0\nhost: h"), Ok(()));
         assert_eq!(new_enough("release: 1.97.0-nightly"), Ok(()));
-        let failure = new_enough("release: 1.89.0").unwrap_err();
-        assert_eq!(failure.message, "rustc 1.89.0 is too old: 1.90 is needed");
+        let error = new_enough("release: 1.89.0").unwrap_err();
+        assert_eq!(error.message, "rustc 1.89.0 is too old: 1.90 is needed");
         assert!(new_enough("gibberish").is_err());
     }
 }

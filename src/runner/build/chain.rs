@@ -2,16 +2,16 @@
 //! file. Comes in: up to which module, from which sources. Goes out: what stands on top. A link is
 //! found by the hash of everything that went into it, so nothing is ever stale.
 
-use super::build::Below;
-use super::diagnose::Places;
-use super::event::{Notice, RunEvent};
-use super::link::{Link, Miss, file_name};
-use super::snapshot::snapshot;
-use super::store::Store;
+use super::cache::Cache;
+use super::module_crate::{CrateError, ModuleCrate, file_name};
+use super::prepared_source::prepare;
+use super::rustc::Dependencies;
 use super::toolchain::Toolchain;
-use super::{Cancel, LinkSource, Links, Stop};
 use crate::curriculum::ModuleId;
-use crate::failure::Failure;
+use crate::error::Error;
+use crate::runner::event::{Notice, RunEvent};
+use crate::runner::source_map::SourceMap;
+use crate::runner::{Cancel, ModuleSource, ModuleSources, Stop};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
@@ -35,37 +35,37 @@ pub struct Source {
 }
 
 /// What is needed to build a chain.
-pub(super) struct Chain<'a> {
-    pub(super) store: &'a Store,
-    pub(super) toolchain: &'a Toolchain,
-    pub(super) sources: &'a [Source],
-    pub(super) base: Below,
-    pub(super) limit: Duration,
-    pub(super) cancel: &'a Cancel,
+pub(in crate::runner) struct Chain<'a> {
+    pub(in crate::runner) cache: &'a Cache,
+    pub(in crate::runner) toolchain: &'a Toolchain,
+    pub(in crate::runner) sources: &'a [Source],
+    pub(in crate::runner) base: Dependencies,
+    pub(in crate::runner) limit: Duration,
+    pub(in crate::runner) cancel: &'a Cancel,
 }
 
 /// A chain that was built.
-pub(super) struct Tower {
+pub(in crate::runner) struct BuiltChain {
     /// What stands on top of it.
-    pub(super) top: Below,
+    pub(in crate::runner) top: Dependencies,
     /// The learner's files in it.
-    pub(super) places: Places,
+    pub(in crate::runner) source_map: SourceMap,
 }
 
 impl Chain<'_> {
     /// Builds the links of all modules before `end`. A learner's link that does not compile, or on
     /// which a later reference does not compile, gives way to the reference, and that is told. The
     /// reference of module `end` itself is tried too: its tests use what stands below.
-    pub(super) fn build(
+    pub(in crate::runner) fn build(
         &self,
         end: u8,
-        links: &Links,
+        links: &ModuleSources,
         events: &mut dyn FnMut(RunEvent),
-    ) -> Result<Tower, Stop> {
+    ) -> Result<BuiltChain, Stop> {
         let mut links = links.clone();
         loop {
             let (at, error) = match self.attempt(end, &links, events)? {
-                Ok(top) => return Ok(Tower { top, places: self.places(end, &links) }),
+                Ok(top) => return Ok(BuiltChain { top, source_map: self.source_map(end, &links) }),
                 Err(fault) => fault,
             };
             let guilty = self.guilty(at, &links, events)?;
@@ -73,7 +73,7 @@ impl Chain<'_> {
                 let slug =
                     self.sources.iter().find(|source| source.id == at).map(|s| s.slug.as_str());
                 let slug = slug.unwrap_or_default();
-                return Err(Failure::environment(format!(
+                return Err(Error::environment(format!(
                     "the reference of {slug} does not compile: {error}"
                 ))
                 .hint("This is a defect of the tutor, not of your code: please report it.")
@@ -89,11 +89,11 @@ impl Chain<'_> {
     fn guilty(
         &self,
         at: ModuleId,
-        links: &Links,
+        links: &ModuleSources,
         events: &mut dyn FnMut(RunEvent),
     ) -> Result<Option<ModuleId>, Stop> {
-        let learners = |links: &Links| -> Vec<ModuleId> {
-            let own = |source: &LinkSource| matches!(source, LinkSource::Learner { .. });
+        let learners = |links: &ModuleSources| -> Vec<ModuleId> {
+            let own = |source: &ModuleSource| matches!(source, ModuleSource::Learner { .. });
             links
                 .0
                 .iter()
@@ -120,54 +120,58 @@ impl Chain<'_> {
     fn attempt(
         &self,
         end: u8,
-        links: &Links,
+        links: &ModuleSources,
         events: &mut dyn FnMut(RunEvent),
-    ) -> Result<Result<Below, (ModuleId, String)>, Stop> {
-        let own = |source: &LinkSource| matches!(source, LinkSource::Learner { .. });
+    ) -> Result<Result<Dependencies, (ModuleId, String)>, Stop> {
+        let own = |source: &ModuleSource| matches!(source, ModuleSource::Learner { .. });
         let mixed = links.0.iter().any(|(id, source)| id.0 < end && own(source));
         thread::scope(|scope| {
-            let (mut yard, mut floors) = (Yard::new(), vec![]);
+            let (mut pool, mut steps) = (BuildPool::new(), vec![]);
             let mut below = self.base.clone();
             for source in self.sources.iter().filter(|source| source.id.0 < end) {
-                let link = Link::new(self, source, links.0.get(&source.id), &below);
-                let folder = match self.store.get(&link.entry()) {
+                let link = ModuleCrate::new(self, source, links.0.get(&source.id), &below);
+                let folder = match self.cache.get(&link.entry()) {
                     Some(folder) => Folder::Kept(folder),
                     None => {
                         let (done, total) = (source.id.0.into(), end.into());
                         events(RunEvent::Preparing { what: source.slug.clone(), done, total });
-                        let scratch = self.store.scratch()?;
-                        yard.begin(scope, link.clone(), scratch.path().to_owned());
+                        let scratch = self.cache.scratch()?;
+                        pool.begin(scope, link.clone(), scratch.path().to_owned());
                         Folder::New(scratch)
                     }
                 };
                 below = link.above(&below, folder.path());
-                floors.push((link, folder));
-                if yard.missed() {
+                steps.push((link, folder));
+                if pool.missed() {
                     break;
                 }
             }
             let top = self.sources.iter().find(|source| source.id.0 == end);
-            if let Some(source) = top.filter(|_| mixed && !yard.missed()) {
-                let probed = Link::new(self, source, None, &below).probe();
-                yard.ended(source.id, probed);
+            if let Some(source) = top.filter(|_| mixed && !pool.missed()) {
+                let probed = ModuleCrate::new(self, source, None, &below).probe();
+                pool.ended(source.id, probed);
             }
-            yard.finish();
-            let below = self.keep(floors, &yard)?;
-            match yard.miss() {
+            pool.finish();
+            let below = self.keep(steps, &pool)?;
+            match pool.miss() {
                 None => Ok(Ok(below)),
-                Some((at, Miss::Error(error))) => Ok(Err((at, error))),
-                Some((_, Miss::Stop(stop))) => Err(stop),
+                Some((at, CrateError::Error(error))) => Ok(Err((at, error))),
+                Some((_, CrateError::Stop(stop))) => Err(stop),
             }
         })
     }
 
     /// Puts the new links that are whole into the cache. Nothing refers to their earlier folders any more.
-    fn keep(&self, floors: Vec<(Link<'_>, Folder)>, yard: &Yard) -> Result<Below, Stop> {
+    fn keep(
+        &self,
+        steps: Vec<(ModuleCrate<'_>, Folder)>,
+        pool: &BuildPool,
+    ) -> Result<Dependencies, Stop> {
         let mut below = self.base.clone();
-        for (link, folder) in floors {
+        for (link, folder) in steps {
             let folder = match folder {
                 Folder::Kept(folder) => folder,
-                Folder::New(_) if !yard.is_whole(link.id()) => break,
+                Folder::New(_) if !pool.is_whole(link.id()) => break,
                 Folder::New(scratch) => link.put(scratch.path())?,
             };
             below = link.above(&below, &folder);
@@ -176,14 +180,14 @@ impl Chain<'_> {
     }
 
     /// The learner's files in a chain.
-    fn places(&self, end: u8, links: &Links) -> Places {
-        let mut places = Places::default();
+    fn source_map(&self, end: u8, links: &ModuleSources) -> SourceMap {
+        let mut source_map = SourceMap::default();
         for source in self.sources.iter().filter(|source| source.id.0 < end) {
-            if let Some(LinkSource::Learner { file, text }) = links.0.get(&source.id) {
-                places.add(&file_name(source), file, snapshot(text, &source.reference).lines);
+            if let Some(ModuleSource::Learner { file, text }) = links.0.get(&source.id) {
+                source_map.add(&file_name(source), file, prepare(text, &source.reference).lines);
             }
         }
-        places
+        source_map
     }
 }
 
@@ -209,20 +213,20 @@ enum Told {
     /// What stands on it can be compiled.
     Interface,
     /// It is whole, or will never be.
-    Ended(Result<(), Miss>),
+    Ended(Result<(), CrateError>),
 }
 
 /// The links in the making.
-struct Yard {
+struct BuildPool {
     tell: Sender<(ModuleId, Told)>,
     told: Receiver<(ModuleId, Told)>,
     cores: usize,
     running: usize,
     whole: BTreeSet<ModuleId>,
-    missed: BTreeMap<ModuleId, Miss>,
+    missed: BTreeMap<ModuleId, CrateError>,
 }
 
-impl Yard {
+impl BuildPool {
     fn new() -> Self {
         let (tell, told) = channel();
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
@@ -231,14 +235,14 @@ impl Yard {
     }
 
     /// Makes a link once a core is free; returns when what stands on it can be begun, or it failed.
-    fn begin<'s>(&mut self, scope: &'s Scope<'s, '_>, link: Link<'s>, folder: PathBuf) {
+    fn begin<'s>(&mut self, scope: &'s Scope<'s, '_>, link: ModuleCrate<'s>, folder: PathBuf) {
         while self.running >= self.cores {
             self.hear();
         }
         self.running += 1;
         let (tell, id) = (self.tell.clone(), link.id());
         scope.spawn(move || {
-            // The yard listens until every link has ended.
+            // The pool listens until every link has ended.
             let ended = link.make(&folder, &mut || drop(tell.send((id, Told::Interface))));
             drop(tell.send((id, Told::Ended(ended))));
         });
@@ -255,7 +259,7 @@ impl Yard {
         Some(id)
     }
 
-    fn ended(&mut self, id: ModuleId, result: Result<(), Miss>) {
+    fn ended(&mut self, id: ModuleId, result: Result<(), CrateError>) {
         match result {
             Ok(()) => drop(self.whole.insert(id)),
             Err(miss) => drop(self.missed.insert(id, miss)),
@@ -277,7 +281,7 @@ impl Yard {
     }
 
     /// The lowest link that failed: what failed above it may have failed because of it.
-    fn miss(self) -> Option<(ModuleId, Miss)> {
+    fn miss(self) -> Option<(ModuleId, CrateError)> {
         self.missed.into_iter().next()
     }
 }

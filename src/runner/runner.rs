@@ -1,17 +1,17 @@
-//! One run from request to end: what it stands on, the snapshot, the compiler, the tests or analyses.
+//! One run from request to end: what it stands on, the prepared_source, the compiler, the tests or analyses.
 
-use super::base;
-use super::build::{Below, Build, Said};
-use super::chain::{Chain, Source, Tower};
+use super::build::cache::Cache;
+use super::build::chain::{BuiltChain, Chain, Source};
+use super::build::prepared_source::{ENTRY, PreparedSource, prepare};
+use super::build::rustc::{Build, Dependencies, RustcMessage};
+use super::build::third_party;
+use super::build::toolchain::Toolchain;
+use super::build::work_dir::WorkDir;
 use super::event::{Diagnostic, Output, RunEvent, RunKind, TestResult, Verdict};
-use super::snapshot::{ENTRY, Snapshot, snapshot};
-use super::store::Store;
-use super::test::Program;
-use super::toolchain::Toolchain;
-use super::workshop::Workshop;
-use super::{Cancel, Links, Request};
+use super::run::program::Program;
+use super::{Cancel, ModuleSources, Request, Stop};
 use crate::curriculum::{MODULES, ModuleId, cells};
-use crate::failure::Failure;
+use crate::error::Error;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -40,25 +40,10 @@ impl Default for Limits {
     }
 }
 
-/// Why a run ended before its end.
-#[derive(Debug)]
-pub(super) enum Stop {
-    /// Somebody wanted it.
-    Cancelled,
-    /// This machine lacks something.
-    Failed(Failure),
-}
-
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
 /// Compiles and runs; holds the toolchain and the cache.
 #[derive(Debug)]
 pub struct Runner {
-    store: Store,
+    cache: Cache,
     toolchain: Toolchain,
     sources: Vec<Source>,
     limits: Limits,
@@ -67,7 +52,7 @@ pub struct Runner {
 impl Runner {
     /// Finds the toolchain (which takes about 0.1 s: not on the screen's thread). `cache` is made when
     /// it is missing.
-    pub fn new(cache: PathBuf) -> Result<Self, Failure> {
+    pub fn new(cache: PathBuf) -> Result<Self, Error> {
         let source = |module: &'static crate::curriculum::Module| Source {
             id: module.id,
             slug: module.slug(),
@@ -78,10 +63,10 @@ impl Runner {
     }
 
     /// A runner for another course: for authors, and for tests.
-    pub fn with_sources(cache: PathBuf, sources: Vec<Source>) -> Result<Self, Failure> {
-        let store = Store::open(cache)?;
-        let toolchain = Toolchain::find(store.root())?;
-        Ok(Self { store, toolchain, sources, limits: Limits::default() })
+    pub fn with_sources(cache: PathBuf, sources: Vec<Source>) -> Result<Self, Error> {
+        let cache = Cache::open(cache)?;
+        let toolchain = Toolchain::find(cache.root())?;
+        Ok(Self { cache, toolchain, sources, limits: Limits::default() })
     }
 
     /// The compiler's name and version, in its own words.
@@ -105,7 +90,7 @@ impl Runner {
         request: &Request,
         cancel: &Cancel,
         events: &mut dyn FnMut(RunEvent),
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         finish(Run { runner: self, request, cancel }.steps(events))
     }
 
@@ -113,11 +98,11 @@ impl Runner {
     pub fn prepare(
         &self,
         module: ModuleId,
-        links: &Links,
+        links: &ModuleSources,
         cancel: &Cancel,
         events: &mut dyn FnMut(RunEvent),
-    ) -> Result<(), Failure> {
-        finish(self.tower(module.0, links, cancel, events).map(drop))
+    ) -> Result<(), Error> {
+        finish(self.chain(module.0, links, cancel, events).map(drop))
     }
 
     /// The compiler that is used: never a shim.
@@ -131,31 +116,31 @@ impl Runner {
     pub fn stands_on(
         &self,
         module: ModuleId,
-        links: &Links,
+        links: &ModuleSources,
         cancel: &Cancel,
-    ) -> Result<Vec<OsString>, Failure> {
-        match self.tower(module.0, links, cancel, &mut |_| ()) {
-            Ok(tower) => Ok(tower.top.arguments()),
+    ) -> Result<Vec<OsString>, Error> {
+        match self.chain(module.0, links, cancel, &mut |_| ()) {
+            Ok(chain) => Ok(chain.top.arguments()),
             Err(Stop::Cancelled) => Ok(vec![]),
-            Err(Stop::Failed(failure)) => Err(failure),
+            Err(Stop::Failed(error)) => Err(error),
         }
     }
 
-    fn tower(
+    fn chain(
         &self,
         end: u8,
-        links: &Links,
+        links: &ModuleSources,
         cancel: &Cancel,
         events: &mut dyn FnMut(RunEvent),
-    ) -> Result<Tower, Stop> {
-        let folder = base::base(&self.store, &self.toolchain, cancel, events)?;
-        let base = Below {
+    ) -> Result<BuiltChain, Stop> {
+        let folder = third_party::build(&self.cache, &self.toolchain, cancel, events)?;
+        let base = Dependencies {
             facade: folder.join("libtinytorch.rlib"),
             search: vec![folder],
-            key: base::key(&self.toolchain)?,
+            key: third_party::key(&self.toolchain)?,
         };
-        let (store, toolchain, sources) = (&self.store, &self.toolchain, &self.sources);
-        let chain = Chain { store, toolchain, sources, base, limit: self.limits.compile, cancel };
+        let (cache, toolchain, sources) = (&self.cache, &self.toolchain, &self.sources);
+        let chain = Chain { cache, toolchain, sources, base, limit: self.limits.compile, cancel };
         chain.build(end, links, events)
     }
 }
@@ -180,26 +165,26 @@ impl Run<'_> {
             expected(request, if original.is_empty() { &request.text } else { original });
         events(RunEvent::Started { module, kind, expected: expected.clone() });
         let end = if kind == RunKind::Milestone { module.0 + 1 } else { module.0 };
-        let mut tower = runner.tower(end, &request.links, cancel, events)?;
-        let made = snapshot(&request.text, original);
+        let mut chain = runner.chain(end, &request.links, cancel, events)?;
+        let made = prepare(&request.text, original);
         made.notices.iter().cloned().for_each(|notice| events(RunEvent::Notice(notice)));
-        tower.places.add("exercise.rs", &request.file, made.lines.clone());
+        chain.source_map.add("exercise.rs", &request.file, made.lines.clone());
 
         let slug = source.map_or_else(|| module.0.to_string(), |source| source.slug.clone());
-        let workshop = Workshop::open(runner.store.root(), &slug, kind)?;
+        let work_dir = WorkDir::open(runner.cache.root(), &slug, kind)?;
         let (there, missing) = self.split(&made, expected);
-        workshop.write("entry.rs", ENTRY)?;
-        workshop.write("exercise.rs", &table(&made, kind, &there))?;
-        if self.compile(&workshop, &tower, events)? {
+        work_dir.write("entry.rs", ENTRY)?;
+        work_dir.write("exercise.rs", &table(&made, kind, &there))?;
+        if self.compile(&work_dir, &chain, events)? {
             missing.into_iter().for_each(|name| events(self.missing(name)));
-            self.execute(&workshop, &tower, &there, events)?;
+            self.execute(&work_dir, &chain, &there, events)?;
         }
         events(RunEvent::Finished);
         Ok(())
     }
 
     /// The names that the text has, and the others.
-    fn split(&self, made: &Snapshot, names: Vec<String>) -> (Vec<String>, Vec<String>) {
+    fn split(&self, made: &PreparedSource, names: Vec<String>) -> (Vec<String>, Vec<String>) {
         let analyses = cells::analyses(&made.text);
         names.into_iter().partition(|name| match self.request.kind {
             RunKind::Check => made.has_test(name),
@@ -219,29 +204,29 @@ impl Run<'_> {
 
     fn compile(
         &self,
-        workshop: &Workshop,
-        tower: &Tower,
+        work_dir: &WorkDir,
+        chain: &BuiltChain,
         events: &mut dyn FnMut(RunEvent),
     ) -> Result<bool, Stop> {
         let build = Build {
             toolchain: &self.runner.toolchain,
-            folder: workshop.folder(),
+            folder: work_dir.folder(),
             source: "entry.rs",
-            below: &tower.top,
-            flags: self.flags(workshop),
+            below: &chain.top,
+            flags: self.flags(work_dir),
             limit: self.runner.limits.compile,
         };
         let mut said: Vec<Diagnostic> = vec![];
         let hear = |said: &mut Vec<_>| {
-            build.run(&tower.places, self.cancel, &mut |more| match more {
-                Said::Words(words) => said.push(words),
-                Said::Interface => {}
+            build.run(&chain.source_map, self.cancel, &mut |more| match more {
+                RustcMessage::Diagnostic(words) => said.push(words),
+                RustcMessage::MetadataReady => {}
             })
         };
         let mut built = hear(&mut said)?;
         // An error about nothing in the learner's file may come from what rustc remembers.
         let about_nothing = said.iter().all(|words| words.at.is_none());
-        if !built.success && about_nothing && workshop.forget() {
+        if !built.success && about_nothing && work_dir.forget() {
             said.clear();
             built = hear(&mut said)?;
         }
@@ -252,12 +237,12 @@ impl Run<'_> {
 
     /// Tests want a fast build. Figures want the code that the compiler makes when it sees all of it,
     /// as in the chain.
-    fn flags(&self, workshop: &Workshop) -> Vec<OsString> {
+    fn flags(&self, work_dir: &WorkDir) -> Vec<OsString> {
         let common = ["--crate-name=entry", "--crate-type=bin", "-Cstrip=debuginfo"];
         let mut flags: Vec<OsString> = common.map(Into::into).into();
         if self.request.kind == RunKind::Check {
             let mut incremental = OsString::from("-Cincremental=");
-            incremental.push(workshop.memory());
+            incremental.push(work_dir.memory());
             flags.extend(["-Copt-level=0".into(), incremental]);
         } else {
             flags.extend(["-Copt-level=3", "-Ccodegen-units=1"].map(Into::into));
@@ -267,18 +252,18 @@ impl Run<'_> {
 
     fn execute(
         &self,
-        workshop: &Workshop,
-        tower: &Tower,
+        work_dir: &WorkDir,
+        chain: &BuiltChain,
         names: &[String],
         events: &mut dyn FnMut(RunEvent),
     ) -> Result<(), Stop> {
         let sockets = sockets()?;
         let limits = self.runner.limits;
         let program = Program {
-            binary: &workshop.folder().join("entry"),
-            folder: workshop.folder(),
+            binary: &work_dir.folder().join("entry"),
+            folder: work_dir.folder(),
             sockets: sockets.path(),
-            places: &tower.places,
+            source_map: &chain.source_map,
             limit: match self.request.kind {
                 RunKind::Check => limits.test,
                 RunKind::Analysis => limits.analysis,
@@ -293,10 +278,10 @@ impl Run<'_> {
     }
 }
 
-fn finish(result: Result<(), Stop>) -> Result<(), Failure> {
+fn finish(result: Result<(), Stop>) -> Result<(), Error> {
     match result {
         Ok(()) | Err(Stop::Cancelled) => Ok(()),
-        Err(Stop::Failed(failure)) => Err(failure),
+        Err(Stop::Failed(error)) => Err(error),
     }
 }
 
@@ -319,16 +304,16 @@ fn expected(request: &Request, original: &str) -> Vec<String> {
     only
 }
 
-fn table(made: &Snapshot, kind: RunKind, names: &[String]) -> String {
+fn table(made: &PreparedSource, kind: RunKind, names: &[String]) -> String {
     if kind == RunKind::Check { made.with_tests(names) } else { made.with_reporters(names) }
 }
 
 /// A folder whose path is short enough for the address of a socket, which has 100 bytes.
-fn sockets() -> Result<tempfile::TempDir, Failure> {
+fn sockets() -> Result<tempfile::TempDir, Error> {
     let usual = std::env::temp_dir();
     let folder = if usual.as_os_str().len() < 50 { usual.as_path() } else { Path::new("/tmp") };
     tempfile::Builder::new()
         .prefix("tt-")
         .tempdir_in(folder)
-        .map_err(|error| Failure::io("make a folder in", folder, &error))
+        .map_err(|error| Error::io("make a folder in", folder, &error))
 }

@@ -2,13 +2,13 @@
 //! offline, pinned by this tutor's own lock file. Comes in: nothing but the toolchain. Goes out: a
 //! folder of compiled crates, `libtinytorch.rlib` among them.
 
-use super::event::RunEvent;
-use super::process::{Lines, Next, Process, command};
-use super::store::Store;
+use super::cache::Cache;
 use super::toolchain::Toolchain;
-use super::{Cancel, Stop};
 use crate::LOCK;
-use crate::failure::Failure;
+use crate::error::Error;
+use crate::runner::event::RunEvent;
+use crate::runner::process::{Lines, Next, Process, command};
+use crate::runner::{Cancel, Stop};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -27,34 +27,34 @@ const PROFILE: &str = "\n[profile.release]\ndebug = false\nincremental = false\n
 
 /// The folder of compiled crates, built if it is not there or damaged. Two processes do not build it
 /// twice: the second waits for the first.
-pub(super) fn base(
-    store: &Store,
+pub(in crate::runner) fn build(
+    cache: &Cache,
     toolchain: &Toolchain,
     cancel: &Cancel,
     events: &mut dyn FnMut(RunEvent),
 ) -> Result<PathBuf, Stop> {
     let name = format!("base-{}", key(toolchain)?);
-    if let Some(folder) = store.get(&name) {
+    if let Some(folder) = cache.get(&name) {
         return Ok(folder);
     }
-    let _lock = lock(&store.root().join("base.lock"), cancel)?;
-    if let Some(folder) = store.get(&name) {
+    let _lock = lock(&cache.root().join("base.lock"), cancel)?;
+    if let Some(folder) = cache.get(&name) {
         return Ok(folder);
     }
-    let package = store.root().join(format!("{name}-source"));
-    write_package(&package).map_err(|error| Failure::io("write to the cache", &package, &error))?;
-    let scratch = store.scratch()?;
-    let built = build(toolchain, &package, scratch.path(), cancel, events)?;
+    let package = cache.root().join(format!("{name}-source"));
+    write_package(&package).map_err(|error| Error::io("write to the cache", &package, &error))?;
+    let scratch = cache.scratch()?;
+    let built = run_cargo(toolchain, &package, scratch.path(), cancel, events)?;
     let parts = scratch.path().join("parts");
-    copy(&built, &parts).map_err(|error| Failure::io("write to the cache", &parts, &error))?;
-    let folder = store.put(&parts, &name)?;
+    copy(&built, &parts).map_err(|error| Error::io("write to the cache", &parts, &error))?;
+    let folder = cache.put(&parts, &name)?;
     // Only the compiled crates are needed; what remains here is no harm.
     let _ = fs::remove_dir_all(&package);
     Ok(folder)
 }
 
 /// The hash of everything that goes in.
-pub(super) fn key(toolchain: &Toolchain) -> Result<String, Failure> {
+pub(in crate::runner) fn key(toolchain: &Toolchain) -> Result<String, Error> {
     let mut hasher = blake3::Hasher::new();
     for (name, text) in sources::SUPPORT {
         hasher.update(name.as_bytes()).update(&[0]).update(text.as_bytes()).update(&[0]);
@@ -70,7 +70,7 @@ pub(super) fn key(toolchain: &Toolchain) -> Result<String, Failure> {
 
 /// Waits for the lock, unless the run is cancelled.
 fn lock(path: &Path, cancel: &Cancel) -> Result<File, Stop> {
-    let failed = |error: io::Error| Stop::from(Failure::io("lock", path, &error));
+    let failed = |error: io::Error| Stop::from(Error::io("lock", path, &error));
     let file = File::options().create(true).append(true).open(path).map_err(failed)?;
     if file.try_lock().is_ok() {
         return Ok(file);
@@ -101,10 +101,7 @@ fn write_package(folder: &Path) -> io::Result<()> {
         write(&format!("src/{name}"), bytes)?;
     }
     write("src/lib.rs", library().as_bytes())?;
-    write(
-        "Cargo.toml",
-        manifest().map_err(|failure| io::Error::other(failure.message))?.as_bytes(),
-    )?;
+    write("Cargo.toml", manifest().map_err(|error| io::Error::other(error.message))?.as_bytes())?;
     write("Cargo.lock", LOCK.as_bytes())
 }
 
@@ -123,9 +120,9 @@ fn library() -> String {
 }
 
 /// A package with the engine's dependencies and nothing of its exercises.
-fn manifest() -> Result<String, Failure> {
+fn manifest() -> Result<String, Error> {
     let mut engine: toml::Table = toml::from_str(sources::MANIFEST).map_err(|error| {
-        Failure::environment(format!("the built-in manifest is damaged: {error}"))
+        Error::environment(format!("the built-in manifest is damaged: {error}"))
     })?;
     engine.retain(|name, _| name == "dependencies" || name == "features");
     let package = "[package]\nname = \"tinytorch\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n";
@@ -133,7 +130,7 @@ fn manifest() -> Result<String, Failure> {
 }
 
 /// Runs cargo; returns the files it made.
-fn build(
+fn run_cargo(
     toolchain: &Toolchain,
     package: &Path,
     target: &Path,
@@ -157,7 +154,7 @@ fn build(
         done = (done + 1).min(total);
         events(RunEvent::Preparing { what: message.target.name, done, total });
     }
-    let end = process.end().map_err(|error| Failure::io("run", &toolchain.cargo, &error))?;
+    let end = process.end().map_err(|error| Error::io("run", &toolchain.cargo, &error))?;
     if cancel.is_cancelled() {
         return Err(Stop::Cancelled);
     }
@@ -190,7 +187,7 @@ fn packages(toolchain: &Toolchain, package: &Path, cancel: &Cancel) -> Result<us
     while let Next::Line(line) = process.next() {
         found = serde_json::from_slice::<Metadata>(&line).ok();
     }
-    let end = process.end().map_err(|error| Failure::io("run", &toolchain.cargo, &error))?;
+    let end = process.end().map_err(|error| Error::io("run", &toolchain.cargo, &error))?;
     match found {
         _ if cancel.is_cancelled() => Err(Stop::Cancelled),
         Some(metadata) => Ok(metadata.resolve.nodes.len()),
@@ -201,7 +198,7 @@ fn packages(toolchain: &Toolchain, package: &Path, cancel: &Cancel) -> Result<us
 fn spawn(cargo: Command, cancel: &Cancel) -> Result<Process, Stop> {
     let program = PathBuf::from(cargo.get_program());
     Process::spawn(cargo, Lines::Stdout, LIMIT, cancel)
-        .map_err(|error| Failure::io("run", &program, &error).into())
+        .map_err(|error| Error::io("run", &program, &error).into())
 }
 
 /// Cargo of our toolchain, deaf to the settings that could change what it builds.
@@ -218,32 +215,29 @@ fn cargo(toolchain: &Toolchain, package: &Path) -> Command {
 }
 
 /// Cargo's words as a failure with a mend.
-fn explain(said: &str, package: &Path) -> Failure {
+fn explain(said: &str, package: &Path) -> Error {
     let offline = ["offline", "no matching package", "failed to download"];
     if offline.iter().any(|sign| said.contains(sign)) {
         let manifest = package.join("Cargo.toml");
-        return Failure::environment("the engine's third-party crates are not on this machine")
+        return Error::environment("the engine's third-party crates are not on this machine")
             .hint(format!(
                 "Run once, with network: cargo fetch --manifest-path \"{}\"",
                 manifest.display()
             ))
             .hint("After that no network is needed.");
     }
-    if let Some(failure) = super::build::no_linker(said) {
-        return failure;
+    if let Some(error) = super::rustc::no_linker(said) {
+        return error;
     }
     if said.contains("No space left on device") {
-        return Failure::environment(
+        return Error::environment(
             "the disk is full: the engine's third-party crates cannot be built",
         )
         .hint("Make room, or name another cache folder with --cache DIR.");
     }
     let last = said.lines().filter(|line| line.contains("error")).take(5).collect::<Vec<_>>();
-    Failure::environment(format!(
-        "the engine's third-party crates do not build: {}",
-        last.join("; ")
-    ))
-    .hint("Run `tinytorch-tutor doctor`: it looks at each part of the toolchain.")
+    Error::environment(format!("the engine's third-party crates do not build: {}", last.join("; ")))
+        .hint("Run `tinytorch-tutor doctor`: it looks at each part of the toolchain.")
 }
 
 #[derive(Deserialize)]
@@ -324,14 +318,13 @@ mod tests {
     #[test]
     fn missing_crates_are_named_with_the_command_that_fetches_them() {
         let said = "error: no matching package named `ndarray` found\nAs a reminder, you're using offline mode";
-        let failure = explain(said, Path::new("/c/base-1-source"));
+        let error = explain(said, Path::new("/c/base-1-source"));
         assert!(
-            failure.hints[0]
-                .contains("cargo fetch --manifest-path \"/c/base-1-source/Cargo.toml\"")
+            error.hints[0].contains("cargo fetch --manifest-path \"/c/base-1-source/Cargo.toml\"")
         );
-        let failure = explain("error: linker `cc` not found", Path::new("/c"));
-        assert!(failure.message.contains("linker"), "{failure}");
-        let failure = explain("error[E0999]: odd", Path::new("/c"));
-        assert!(failure.message.contains("E0999"), "{failure}");
+        let error = explain("error: linker `cc` not found", Path::new("/c"));
+        assert!(error.message.contains("linker"), "{error}");
+        let error = explain("error[E0999]: odd", Path::new("/c"));
+        assert!(error.message.contains("E0999"), "{error}");
     }
 }

@@ -1,32 +1,13 @@
 //! rustc's JSON as diagnostics about the learner's file. Comes in: one line of rustc's standard error,
-//! and what leads places back. Goes out: a diagnostic, or nothing when the line is none. Pure.
+//! and what leads source_map back. Goes out: a diagnostic, or nothing when the line is none. Pure.
 
-use super::event::{Diagnostic, Level, Place, Span, Suggestion};
-use super::output::harmless;
-use super::snapshot::LineMap;
+use crate::runner::event::{Diagnostic, Level, Place, Span, Suggestion};
+use crate::runner::output::harmless;
+use crate::runner::source_map::SourceMap;
 use serde::Deserialize;
-use std::path::{Path, PathBuf};
 
 /// Lines shown of one span: an unclosed brace can span a whole file.
 const LINES_OF_A_SPAN: usize = 8;
-
-/// The learner's files that a program consists of, by the name under which each was compiled.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Places(Vec<(String, PathBuf, LineMap)>);
-
-impl Places {
-    /// Adds a file.
-    pub(super) fn add(&mut self, compiled_as: &str, file: &Path, lines: LineMap) {
-        self.0.push((compiled_as.to_owned(), file.to_owned(), lines));
-    }
-
-    /// Where the learner finds a place of a compiled file; `None` for what is not the learner's.
-    pub(super) fn find(&self, file: &str, line: usize, column: usize) -> Option<Place> {
-        let name = Path::new(file).file_name()?;
-        let (_, file, lines) = self.0.iter().find(|(compiled, ..)| name == compiled.as_str())?;
-        Some(Place { file: file.clone(), line: lines.line(line)?, column })
-    }
-}
 
 #[derive(Deserialize)]
 struct Message {
@@ -68,7 +49,7 @@ struct Line {
 }
 
 /// Reads one line. Counts at the end (`aborting due to 2 previous errors`) are no diagnostics.
-pub(super) fn diagnostic(line: &[u8], places: &Places) -> Option<Diagnostic> {
+pub(in crate::runner) fn diagnostic(line: &[u8], source_map: &SourceMap) -> Option<Diagnostic> {
     let message: Message = serde_json::from_slice(line).ok()?;
     let level = match message.level.as_str() {
         "warning" => Level::Warning,
@@ -92,7 +73,8 @@ pub(super) fn diagnostic(line: &[u8], places: &Places) -> Option<Diagnostic> {
     let mut spans: Vec<&RawSpan> = message.spans.iter().collect();
     spans.sort_by_key(|span| !span.is_primary);
     for span in spans {
-        let Some((own, place)) = own(span, places).filter(|(_, place)| is_beside(&found, place))
+        let Some((own, place)) =
+            own(span, source_map).filter(|(_, place)| is_beside(&found, place))
         else {
             continue;
         };
@@ -100,15 +82,15 @@ pub(super) fn diagnostic(line: &[u8], places: &Places) -> Option<Diagnostic> {
         found.spans.extend(lines(own, place.line, label, span.is_primary));
         found.at.get_or_insert(place);
     }
-    message.children.iter().for_each(|child| add_child(&mut found, child, places));
+    message.children.iter().for_each(|child| add_child(&mut found, child, source_map));
     Some(found)
 }
 
 /// The span in the learner's file that this one is, or from whose macro it comes.
-fn own<'a>(span: &'a RawSpan, places: &Places) -> Option<(&'a RawSpan, Place)> {
-    match places.find(&span.file_name, span.line_start, span.column_start) {
+fn own<'a>(span: &'a RawSpan, source_map: &SourceMap) -> Option<(&'a RawSpan, Place)> {
+    match source_map.find(&span.file_name, span.line_start, span.column_start) {
         Some(place) => Some((span, place)),
-        None => own(&span.expansion.as_ref()?.span, places),
+        None => own(&span.expansion.as_ref()?.span, source_map),
     }
 }
 
@@ -130,11 +112,11 @@ fn lines(span: &RawSpan, first: usize, label: &str, primary: bool) -> Vec<Span> 
     .collect()
 }
 
-fn add_child(found: &mut Diagnostic, child: &Message, places: &Places) {
+fn add_child(found: &mut Diagnostic, child: &Message, source_map: &SourceMap) {
     let message = harmless(&child.message);
     let mut said = false;
     for span in &child.spans {
-        let Some((span, at)) = own(span, places).filter(|(_, place)| is_beside(found, place))
+        let Some((span, at)) = own(span, source_map).filter(|(_, place)| is_beside(found, place))
         else {
             continue;
         };

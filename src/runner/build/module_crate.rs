@@ -2,15 +2,15 @@
 //! sees it. Comes in: a text and what it stands on. Goes out: a folder of compiled crates, or why there
 //! is none. Not here: which texts, in which order (`chain`).
 
-use super::LinkSource;
-use super::Stop;
-use super::build::{Below, Build, Said};
 use super::chain::{Chain, Source};
-use super::diagnose::Places;
-use super::event::{Diagnostic, Level};
-use super::snapshot::link;
+use super::prepared_source::link;
+use super::rustc::{Build, Dependencies, RustcMessage};
 use crate::curriculum::ModuleId;
-use crate::failure::Failure;
+use crate::error::Error;
+use crate::runner::ModuleSource;
+use crate::runner::Stop;
+use crate::runner::event::{Diagnostic, Level};
+use crate::runner::source_map::SourceMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,76 +27,80 @@ const FACADE: &[&str] = &["-Copt-level=0", "-Cembed-bitcode=no", "--crate-type=r
 const PROBE: &[&str] = &["--crate-type=rlib", "--emit=metadata"];
 
 /// Why a link is not there.
-pub(super) enum Miss {
+pub(in crate::runner) enum CrateError {
     /// It does not compile; the first error.
     Error(String),
     /// The run is over.
     Stop(Stop),
 }
 
-impl<E: Into<Stop>> From<E> for Miss {
+impl<E: Into<Stop>> From<E> for CrateError {
     fn from(error: E) -> Self {
         Self::Stop(error.into())
     }
 }
 
 /// The file that a module's text is compiled from.
-pub(super) fn file_name(source: &Source) -> String {
+pub(in crate::runner) fn file_name(source: &Source) -> String {
     format!("{}.rs", source.slug)
 }
 
 /// One link.
 #[derive(Clone)]
-pub(super) struct Link<'a> {
+pub(in crate::runner) struct ModuleCrate<'a> {
     chain: &'a Chain<'a>,
     source: &'a Source,
-    below: Below,
+    below: Dependencies,
     text: String,
-    places: Places,
+    source_map: SourceMap,
     key: String,
 }
 
-impl<'a> Link<'a> {
-    pub(super) fn new(
+impl<'a> ModuleCrate<'a> {
+    pub(in crate::runner) fn new(
         chain: &'a Chain<'a>,
         source: &'a Source,
-        choice: Option<&LinkSource>,
-        below: &Below,
+        choice: Option<&ModuleSource>,
+        below: &Dependencies,
     ) -> Self {
         let text = match choice {
-            Some(LinkSource::Learner { text, .. }) => text,
+            Some(ModuleSource::Learner { text, .. }) => text,
             _ => &*source.reference,
         };
         let made = link(text, &source.reference);
-        let mut places = Places::default();
-        places.add(&file_name(source), Path::new(&source.slug), made.lines);
+        let mut source_map = SourceMap::default();
+        source_map.add(&file_name(source), Path::new(&source.slug), made.lines);
         let mut hasher = blake3::Hasher::new();
         for part in [source.slug.as_str(), &made.text, &below.key, &LINK.join(" ")] {
             hasher.update(part.as_bytes()).update(&[0]);
         }
         let key = hasher.finalize().to_hex()[..24].to_owned();
-        Self { chain, source, below: below.clone(), text: made.text, places, key }
+        Self { chain, source, below: below.clone(), text: made.text, source_map, key }
     }
 
-    pub(super) fn id(&self) -> ModuleId {
+    pub(in crate::runner) fn id(&self) -> ModuleId {
         self.source.id
     }
 
     /// Its name in the cache.
-    pub(super) fn entry(&self) -> String {
+    pub(in crate::runner) fn entry(&self) -> String {
         format!("links/{}", self.key)
     }
 
     /// What stands on it, once it lies in `folder`.
-    pub(super) fn above(&self, below: &Below, folder: &Path) -> Below {
+    pub(in crate::runner) fn above(&self, below: &Dependencies, folder: &Path) -> Dependencies {
         let mut search = below.search.clone();
         search.push(folder.to_owned());
         let facade = folder.join(format!("lib{}.rlib", self.facade()));
-        Below { facade, search, key: self.key.clone() }
+        Dependencies { facade, search, key: self.key.clone() }
     }
 
     /// Compiles it into `folder`. `interface` is called as soon as what stands on it can be compiled.
-    pub(super) fn make(&self, folder: &Path, interface: &mut dyn FnMut()) -> Result<(), Miss> {
+    pub(in crate::runner) fn make(
+        &self,
+        folder: &Path,
+        interface: &mut dyn FnMut(),
+    ) -> Result<(), CrateError> {
         let Source { name, .. } = self.source;
         let file = file_name(self.source);
         write(folder, &file, &self.text)?;
@@ -113,31 +117,31 @@ impl<'a> Link<'a> {
         facade.unwrap_or_else(|| Err(no_interface().into()))
     }
 
-    fn make_facade(&self, folder: &Path) -> Result<(), Miss> {
+    fn make_facade(&self, folder: &Path) -> Result<(), CrateError> {
         let own = format!("--extern={0}=lib{0}.rmeta", self.krate());
         let flags = [FACADE, &[own.as_str()]].concat();
         self.compile(folder, "facade.rs", &self.facade(), &flags, &mut || ())
     }
 
     /// Puts the compiled link into the cache.
-    pub(super) fn put(&self, folder: &Path) -> Result<PathBuf, Failure> {
+    pub(in crate::runner) fn put(&self, folder: &Path) -> Result<PathBuf, Error> {
         // The crate beside it has it too.
         let _ = fs::remove_file(folder.join(format!("lib{}.rmeta", self.krate())));
-        self.chain.store.put(folder, &self.entry())
+        self.chain.cache.put(folder, &self.entry())
     }
 
     /// Whether the source compiles here, tests and all; remembered in the cache.
-    pub(super) fn probe(&self) -> Result<(), Miss> {
-        let (store, entry) = (self.chain.store, format!("probes/{}", self.key));
-        if store.get(&entry).is_some() {
+    pub(in crate::runner) fn probe(&self) -> Result<(), CrateError> {
+        let (cache, entry) = (self.chain.cache, format!("probes/{}", self.key));
+        if cache.get(&entry).is_some() {
             return Ok(());
         }
-        let scratch = store.scratch()?;
+        let scratch = cache.scratch()?;
         let file = file_name(self.source);
         write(scratch.path(), &file, &self.text)?;
         self.compile(scratch.path(), &file, "probe", PROBE, &mut || ())?;
         let _ = fs::remove_file(scratch.path().join("libprobe.rmeta"));
-        store.put(scratch.path(), &entry)?;
+        cache.put(scratch.path(), &entry)?;
         Ok(())
     }
 
@@ -156,7 +160,7 @@ impl<'a> Link<'a> {
         krate: &str,
         flags: &[&str],
         interface: &mut dyn FnMut(),
-    ) -> Result<(), Miss> {
+    ) -> Result<(), CrateError> {
         let mut all: Vec<OsString> =
             vec!["--crate-name".into(), krate.into(), "--cap-lints=allow".into()];
         all.push(format!("-Cmetadata={}", self.key).into());
@@ -171,17 +175,23 @@ impl<'a> Link<'a> {
         let build =
             Build { toolchain, folder, source, below: &self.below, flags: all, limit: *limit };
         let mut first = None;
-        let built = build.run(&self.places, cancel, &mut |said| match said {
-            Said::Words(words) if words.level == Level::Error => drop(first.get_or_insert(words)),
-            Said::Words(_) => {}
-            Said::Interface => interface(),
+        let built = build.run(&self.source_map, cancel, &mut |said| match said {
+            RustcMessage::Diagnostic(words) if words.level == Level::Error => {
+                drop(first.get_or_insert(words))
+            }
+            RustcMessage::Diagnostic(_) => {}
+            RustcMessage::MetadataReady => interface(),
         })?;
-        if built.success { Ok(()) } else { Err(Miss::Error(first.map(words).unwrap_or_default())) }
+        if built.success {
+            Ok(())
+        } else {
+            Err(CrateError::Error(first.map(words).unwrap_or_default()))
+        }
     }
 }
 
-fn no_interface() -> Failure {
-    Failure::environment("the compiler told of no metadata")
+fn no_interface() -> Error {
+    Error::environment("the compiler told of no metadata")
         .hint("Run `tinytorch-tutor doctor`: it looks at each part of the toolchain.")
 }
 
@@ -192,7 +202,7 @@ fn words(error: Diagnostic) -> String {
     format!("{}{label}, in `{}`", error.message, span.text.trim())
 }
 
-fn write(folder: &Path, name: &str, text: &str) -> Result<(), Failure> {
+fn write(folder: &Path, name: &str, text: &str) -> Result<(), Error> {
     let path = folder.join(name);
-    fs::write(&path, text).map_err(|error| Failure::io("write", &path, &error))
+    fs::write(&path, text).map_err(|error| Error::io("write", &path, &error))
 }

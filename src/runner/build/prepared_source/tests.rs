@@ -34,7 +34,7 @@ fn line_of(text: &str, part: &str) -> usize {
 
 #[test]
 fn an_untouched_file_only_loses_its_test_attributes_and_keeps_every_line() {
-    let made = snapshot(REFERENCE, REFERENCE);
+    let made = prepare(REFERENCE, REFERENCE);
     assert_eq!(made.text, REFERENCE.replace("#[test]", "       "));
     assert_eq!(made.notices, []);
     let lines = REFERENCE.lines().count();
@@ -44,7 +44,7 @@ fn an_untouched_file_only_loses_its_test_attributes_and_keeps_every_line() {
 
 #[test]
 fn the_table_names_what_was_asked_for() {
-    let made = snapshot(REFERENCE, REFERENCE);
+    let made = prepare(REFERENCE, REFERENCE);
     let names = ["test_unit_sum".to_owned(), "test_gone".to_owned()];
     let text = made.with_tests(&names);
     assert!(text.ends_with("= &[];\n"), "{text}");
@@ -58,7 +58,7 @@ fn the_table_names_what_was_asked_for() {
 fn a_changed_locked_cell_is_restored_and_later_lines_keep_their_numbers() {
     let text = REFERENCE
         .replace("    assert_eq!(sum(&Pair(1, 2)), 3);\n", "    // easy\n    // now\n    // yes\n");
-    let made = snapshot(&text, REFERENCE);
+    let made = prepare(&text, REFERENCE);
     assert!(made.text.contains("assert_eq!(sum(&Pair(1, 2)), 3);") && !made.text.contains("easy"));
     assert_eq!(made.notices, [changed("test-sum", Some(line_of(&text, "test-sum")))]);
     let line = made.lines.line(line_of(&made.text, "analyze_sum"));
@@ -69,7 +69,7 @@ fn a_changed_locked_cell_is_restored_and_later_lines_keep_their_numbers() {
 fn lines_of_a_restored_cell_stay_inside_what_the_learner_has_of_it() {
     let text =
         REFERENCE.replace("fn test_unit_sum() {\n    assert_eq!(sum(&Pair(1, 2)), 3);\n}\n\n", "");
-    let made = snapshot(&text, REFERENCE);
+    let made = prepare(&text, REFERENCE);
     let line = made.lines.line(line_of(&made.text, "assert_eq!"));
     assert_eq!(line, Some(line_of(&text, "#[test]")));
 }
@@ -78,7 +78,7 @@ fn lines_of_a_restored_cell_stay_inside_what_the_learner_has_of_it() {
 fn a_deleted_test_comes_back_in_a_module_of_its_own() {
     let (before, rest) = REFERENCE.split_once("// %% nbgrader={\"grade\": true").unwrap();
     let text = format!("{before}// %%{}", rest.split_once("// %%").unwrap().1);
-    let made = snapshot(&text, REFERENCE);
+    let made = prepare(&text, REFERENCE);
     assert_eq!(made.notices, [changed("test-sum", None)]);
     assert_eq!(made.lines.line(line_of(&made.text, "fn test_unit_sum")), None);
     assert!(made.has_test("test_unit_sum"));
@@ -90,7 +90,7 @@ fn a_deleted_test_comes_back_in_a_module_of_its_own() {
 fn a_test_that_lost_its_marker_is_not_the_one_that_counts() {
     let marker = REFERENCE.lines().find(|line| line.contains("test-sum")).unwrap();
     let text = REFERENCE.replace(&format!("{marker}\n"), "").replace(", 3);", ", 4);");
-    let made = snapshot(&text, REFERENCE);
+    let made = prepare(&text, REFERENCE);
     let table = made.with_tests(&["test_unit_sum".into()]);
     assert!(table.contains("(\"test_unit_sum\", restored_"), "{table}");
     // The learner's copy keeps its attribute, so the compiler leaves it out.
@@ -109,27 +109,27 @@ fn a_cell_of_the_learners_that_is_gone_or_lost_its_marker_is_told() {
     let unmarked = REFERENCE.replace(&format!("{marker}\n"), "");
     // The code now belongs to the locked cell before it, and goes with that cell's change.
     let line = line_of(&unmarked, "\"types\"");
-    assert_eq!(snapshot(&unmarked, REFERENCE).notices, [gone(), changed("types", Some(line))]);
+    assert_eq!(prepare(&unmarked, REFERENCE).notices, [gone(), changed("types", Some(line))]);
     let code = "pub fn sum(pair: &Pair) -> i32 {\n    pair.0 + pair.1\n}\n\n";
-    assert_eq!(snapshot(&unmarked.replace(code, ""), REFERENCE).notices, [gone()]);
+    assert_eq!(prepare(&unmarked.replace(code, ""), REFERENCE).notices, [gone()]);
 }
 
 #[test]
 fn a_deleted_given_cell_comes_back_in_its_place_and_one_without_its_marker_is_left_alone() {
     let text = REFERENCE.replace("pub struct Pair(pub i32, pub i32);\n\n", "");
     let marker = text.lines().find(|line| line.contains("\"types\"")).unwrap().to_owned();
-    let made = snapshot(&text.replace(&format!("{marker}\n"), ""), REFERENCE);
+    let made = prepare(&text.replace(&format!("{marker}\n"), ""), REFERENCE);
     assert_eq!(made.notices, [changed("types", None)]);
     assert!(line_of(&made.text, "struct Pair") < line_of(&made.text, "fn sum"));
 
-    let made = snapshot(&REFERENCE.replace(&format!("{marker}\n"), ""), REFERENCE);
+    let made = prepare(&REFERENCE.replace(&format!("{marker}\n"), ""), REFERENCE);
     assert_eq!(made.text.matches("struct Pair").count(), 1);
 }
 
 #[test]
 fn nothing_comes_before_the_head() {
     let text = REFERENCE.split_once("// %% nbgrader").unwrap().1.split_once("// %%").unwrap().1;
-    let made = snapshot(&format!("#![allow(unused)]\n// %%{text}"), REFERENCE);
+    let made = prepare(&format!("#![allow(unused)]\n// %%{text}"), REFERENCE);
     assert_eq!(made.notices, [changed("types", None)]);
     assert!(made.text.starts_with("#![allow(unused)]\n"), "{}", made.text);
     assert!(line_of(&made.text, "struct Pair") < line_of(&made.text, "fn sum"));
@@ -138,7 +138,7 @@ fn nothing_comes_before_the_head() {
 #[test]
 fn a_damaged_marker_is_told_and_its_cell_restored() {
     let text = REFERENCE.replace("\"grade\": true", "\"grade\": tru");
-    let made = snapshot(&text, REFERENCE);
+    let made = prepare(&text, REFERENCE);
     let line = line_of(&text, "tru,");
     assert!(made.notices.contains(&Notice::DamagedMarker { line }), "{:?}", made.notices);
     assert!(made.notices.contains(&changed("test-sum", None)), "{:?}", made.notices);
@@ -149,7 +149,7 @@ fn a_damaged_marker_is_told_and_its_cell_restored() {
 fn a_cell_twice_counts_once() {
     let copy = REFERENCE.split_once("// %% nbgrader={\"grade\": true").unwrap().1;
     let copy = format!("// %% nbgrader={{\"grade\": true{}", copy.split_once("// %%").unwrap().0);
-    let made = snapshot(&format!("{REFERENCE}{copy}"), REFERENCE);
+    let made = prepare(&format!("{REFERENCE}{copy}"), REFERENCE);
     assert_eq!(made.text.matches("#[test]").count(), 1, "the second keeps its attribute");
     let table = made.with_tests(&["test_unit_sum".into()]);
     assert_eq!(table.matches("(\"test_unit_sum\"").count(), 1);
@@ -157,8 +157,8 @@ fn a_cell_twice_counts_once() {
 
 #[test]
 fn an_empty_file_gets_all_that_is_locked_and_a_file_without_original_nothing() {
-    let made = snapshot("", REFERENCE);
+    let made = prepare("", REFERENCE);
     assert!(made.has_test("test_unit_sum") && made.text.contains("struct Pair"));
-    let made = snapshot("pub fn milestone() {}", "");
+    let made = prepare("pub fn milestone() {}", "");
     assert_eq!((made.text.as_str(), made.lines.line(1)), ("pub fn milestone() {}", Some(1)));
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 /// Whose fault it is, and so which exit code it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ErrorKind {
     /// The work is not right yet: a test failed, a pattern is missed. Exit code 1.
     Unmet,
     /// The command was not understood. Exit code 2.
@@ -17,29 +17,29 @@ pub enum Kind {
 
 /// An error on its way to a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct Error {
     /// Decides the exit code.
-    pub kind: Kind,
+    pub kind: ErrorKind,
     /// A fragment that names the thing, lower case, without a period.
     pub message: String,
     /// Sentences that name the mend.
     pub hints: Vec<String>,
 }
 
-impl Failure {
+impl Error {
     /// The command was not understood.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { kind: Kind::Usage, message: message.into(), hints: vec![] }
+        Self { kind: ErrorKind::Usage, message: message.into(), hints: vec![] }
     }
 
     /// This machine or folder lacks something.
     pub fn environment(message: impl Into<String>) -> Self {
-        Self { kind: Kind::Environment, message: message.into(), hints: vec![] }
+        Self { kind: ErrorKind::Environment, message: message.into(), hints: vec![] }
     }
 
     /// The work is not right yet.
     pub fn unmet(message: impl Into<String>) -> Self {
-        Self { kind: Kind::Unmet, message: message.into(), hints: vec![] }
+        Self { kind: ErrorKind::Unmet, message: message.into(), hints: vec![] }
     }
 
     /// A file could not be read, written, made ...: `failed to {what} "{path}": {error}`.
@@ -57,11 +57,11 @@ impl Failure {
     /// 1 for work that is not right yet, 2 for the rest.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
-        ExitCode::from(if self.kind == Kind::Unmet { 1 } else { 2 })
+        ExitCode::from(if self.kind == ErrorKind::Unmet { 1 } else { 2 })
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         for hint in &self.hints {
@@ -71,7 +71,7 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for Error {}
 
 /// `1 test`, `2 tests`.
 #[must_use]
@@ -85,8 +85,8 @@ mod tests {
 
     #[test]
     fn hints_stand_below_the_message() {
-        let failure = Failure::usage("unknown module \"tensr\"").hint("Did you mean \"tensor\"?");
-        assert_eq!(failure.to_string(), "unknown module \"tensr\"\n  Did you mean \"tensor\"?");
+        let error = Error::usage("unknown module \"tensr\"").hint("Did you mean \"tensor\"?");
+        assert_eq!(error.to_string(), "unknown module \"tensr\"\n  Did you mean \"tensor\"?");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tinytorch::report::Item;
 
 /// What is known of one module.
 #[derive(Debug, Clone)]
-pub struct Sheet {
+pub struct ModuleState {
     /// The lesson.
     pub lesson: Lesson,
     /// The exercise's path, as shown.
@@ -113,7 +113,7 @@ pub struct Explorable {
     pub items: Vec<Item>,
 }
 
-impl Sheet {
+impl ModuleState {
     /// A lesson of which nothing is known yet.
     #[must_use]
     pub fn new(module: ModuleId, lesson: Lesson, file: String) -> Self {

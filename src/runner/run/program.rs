@@ -1,17 +1,15 @@
 //! Runs tests and analyses, one process each. Comes in: a program made from an exercise, and names.
 //! Goes out: a verdict for each name. Only the harness's own record can say that a test passed.
 
-use super::diagnose::Places;
-use super::event::{Place, RunEvent, TestResult, Verdict};
-use super::output::harmless;
-use super::process::{End, Lines, Next, Process, command};
-use super::{Cancel, Stop};
-use crate::failure::Failure;
+use crate::error::Error;
+use crate::runner::event::{Place, RunEvent, TestResult, Verdict};
+use crate::runner::output::harmless;
+use crate::runner::process::{End, Lines, Next, Process, command, signal};
+use crate::runner::source_map::SourceMap;
+use crate::runner::{Cancel, Stop};
 use std::num::NonZero;
 use std::os::unix::net::UnixListener;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::ExitStatus;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -19,24 +17,24 @@ use tinytorch::harness::Record;
 use tinytorch::report::Item;
 
 /// A program made from an exercise.
-pub(super) struct Program<'a> {
+pub(in crate::runner) struct Program<'a> {
     /// The file to start.
-    pub(super) binary: &'a Path,
+    pub(in crate::runner) binary: &'a Path,
     /// Where it runs.
-    pub(super) folder: &'a Path,
+    pub(in crate::runner) folder: &'a Path,
     /// A folder with a short path, for sockets.
-    pub(super) sockets: &'a Path,
-    /// What leads places back.
-    pub(super) places: &'a Places,
+    pub(in crate::runner) sockets: &'a Path,
+    /// What leads source_map back.
+    pub(in crate::runner) source_map: &'a SourceMap,
     /// How long one test or analysis may take.
-    pub(super) limit: Duration,
+    pub(in crate::runner) limit: Duration,
     /// Ends it.
-    pub(super) cancel: &'a Cancel,
+    pub(in crate::runner) cancel: &'a Cancel,
 }
 
 impl Program<'_> {
     /// Runs the tests, as many at a time as there are cores. Verdicts come as they are known.
-    pub(super) fn tests(
+    pub(in crate::runner) fn tests(
         &self,
         names: &[String],
         events: &mut dyn FnMut(RunEvent),
@@ -65,7 +63,7 @@ impl Program<'_> {
     }
 
     /// Runs one function that reports; what it reports comes at once.
-    pub(super) fn reporter(
+    pub(in crate::runner) fn reporter(
         &self,
         name: &str,
         events: &mut dyn FnMut(RunEvent),
@@ -83,11 +81,11 @@ impl Program<'_> {
         }
         let socket = self.sockets.join(name);
         let listener = UnixListener::bind(&socket)
-            .map_err(|error| Failure::io("listen on the socket", &socket, &error))?;
+            .map_err(|error| Error::io("listen on the socket", &socket, &error))?;
         let mut start = command(self.binary, self.folder);
         start.arg(&socket).arg(name);
         let begun = Instant::now();
-        let failed = |error| Failure::io("run", self.binary, &error);
+        let failed = |error| Error::io("run", self.binary, &error);
         let mut process =
             Process::spawn(start, Lines::Neither, self.limit, self.cancel).map_err(failed)?;
         process.confine();
@@ -105,24 +103,24 @@ impl Program<'_> {
             return Err(Stop::Cancelled);
         }
         let took = begun.elapsed();
-        let verdict = judge(verdict, &end, self.limit, self.places);
+        let verdict = judge(verdict, &end, self.limit, self.source_map);
         Ok(TestResult { name: name.to_owned(), verdict, output: end.output, took })
     }
 }
 
 /// What a record and an end together mean. No record, no pass; and a pass needs a quiet end too.
-fn judge(record: Option<Record>, end: &End, limit: Duration, places: &Places) -> Verdict {
+fn judge(record: Option<Record>, end: &End, limit: Duration, source_map: &SourceMap) -> Verdict {
     match record {
         Some(Record::Unwritten { what }) => Verdict::NotStarted { waits_for: harmless(&what) },
         Some(Record::Panicked { message, file, line, column }) => {
-            let at: Option<Place> = places.find(&file, line as usize, column as usize);
+            let at: Option<Place> = source_map.find(&file, line as usize, column as usize);
             Verdict::Failed { message: harmless(&message), at }
         }
         _ if end.timed_out => Verdict::TimedOut { after: limit },
         Some(Record::Returned) if end.status.success() => Verdict::Passed,
         _ => match signal(end.status) {
             Some(signal) => Verdict::Crashed { signal: signal + reason(&end.output.text) },
-            None => Verdict::RanAway { code: end.status.code() },
+            None => Verdict::ExitedEarly { code: end.status.code() },
         },
     }
 }
@@ -136,13 +134,6 @@ fn reason(printed: &str) -> &'static str {
     } else {
         ""
     }
-}
-
-/// The name of the signal that ended a process.
-pub(super) fn signal(status: ExitStatus) -> Option<String> {
-    let number = status.signal()?;
-    let name = signal_hook::low_level::signal_name(number);
-    Some(name.map_or_else(|| format!("signal {number}"), str::to_owned))
 }
 
 /// The item with harmless words.
@@ -166,19 +157,21 @@ fn clean_value(value: serde_json::Value) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
     use tinytorch::report::Insight;
 
     fn judged(record: Option<Record>, raw: i32, timed_out: bool, text: &str) -> Verdict {
-        let output = super::super::event::Output { text: text.into(), cut: 0 };
+        let output = crate::runner::event::Output { text: text.into(), cut: 0 };
         let end = End { status: ExitStatus::from_raw(raw), timed_out, output };
-        judge(record, &end, Duration::from_secs(10), &Places::default())
+        judge(record, &end, Duration::from_secs(10), &SourceMap::default())
     }
 
     #[test]
     fn a_pass_needs_a_record_and_a_quiet_end() {
         let crashed = |signal: &str| Verdict::Crashed { signal: signal.into() };
         assert_eq!(judged(Some(Record::Returned), 0, false, ""), Verdict::Passed);
-        assert_eq!(judged(None, 0, false, "ok"), Verdict::RanAway { code: Some(0) });
+        assert_eq!(judged(None, 0, false, "ok"), Verdict::ExitedEarly { code: Some(0) });
         assert_eq!(judged(Some(Record::Returned), 6, false, ""), crashed("SIGABRT"));
         let late = Verdict::TimedOut { after: Duration::from_secs(10) };
         assert_eq!(judged(Some(Record::Returned), 9, true, ""), late);

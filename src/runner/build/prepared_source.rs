@@ -1,37 +1,26 @@
 //! What is compiled in place of the learner's file: locked cells in their original form, `#[test]`
 //! blanked, a table of tests and analyses at the end, and a map that leads every line back. Pure.
 
-use super::event::Notice;
 use crate::curriculum::cells::{self, Cell, CellKind};
+use crate::runner::event::Notice;
+use crate::runner::source_map::LineMap;
 
 /// A text made from a learner's file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Snapshot {
+pub(in crate::runner) struct PreparedSource {
     /// What is compiled.
-    pub(super) text: String,
+    pub(in crate::runner) text: String,
     /// Where its lines come from.
-    pub(super) lines: LineMap,
+    pub(in crate::runner) lines: LineMap,
     /// What the learner should know.
-    pub(super) notices: Vec<Notice>,
+    pub(in crate::runner) notices: Vec<Notice>,
     /// Rust expressions that name the tests that can be called, with their names.
     tests: Vec<(String, String)>,
 }
 
-/// For each line of a snapshot, the line of the learner's file that it stands for.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct LineMap(pub(super) Vec<Option<usize>>);
-
-impl LineMap {
-    /// The learner's line for a line of the snapshot, both from 1; `None` for what the learner's
-    /// file does not have.
-    pub(super) fn line(&self, line: usize) -> Option<usize> {
-        *self.0.get(line.checked_sub(1)?)?
-    }
-}
-
-/// Makes the snapshot of `text`, whose original is `reference`. A text without an original (a
+/// Makes the prepared_source of `text`, whose original is `reference`. A text without an original (a
 /// milestone's program) stays as it is.
-pub(super) fn snapshot(text: &str, reference: &str) -> Snapshot {
+pub(in crate::runner) fn prepare(text: &str, reference: &str) -> PreparedSource {
     let mut maker = Maker::default();
     let originals = cells::parse(reference);
     let learners = cells::parse(text);
@@ -73,8 +62,8 @@ fn gone(originals: &[Cell<'_>], learners: &[Cell<'_>]) -> Vec<Notice> {
 
 /// Makes what is compiled of a module that others stand on: its analyses and its `main`, which nobody
 /// above calls, are private, so that no machine code is made of them. Lines and columns stay.
-pub(super) fn link(text: &str, reference: &str) -> Snapshot {
-    let mut made = snapshot(text, reference);
+pub(in crate::runner) fn link(text: &str, reference: &str) -> PreparedSource {
+    let mut made = prepare(text, reference);
     let private = |line: &str| match line.strip_prefix("pub fn ") {
         Some(rest) if rest.starts_with("analyze_") || rest.starts_with("main(") => {
             format!("    fn {rest}")
@@ -107,7 +96,7 @@ fn body<'a>(cell: &Cell<'a>) -> &'a str {
 
 #[derive(Default)]
 struct Maker {
-    made: Snapshot,
+    made: PreparedSource,
 }
 
 impl Maker {
@@ -149,7 +138,7 @@ impl Maker {
         let number = self.made.lines.0.len();
         let mut text = format!("mod restored_{number} {{\nuse super::*;\n{}", blank(cell.text));
         for (index, name) in cell.tests().into_iter().enumerate() {
-            text.push_str(&format!("\npub(super) const TEST_{index}: fn() = {name};"));
+            text.push_str(&format!("\npub(in crate::runner) const TEST_{index}: fn() = {name};"));
             let path = format!("restored_{number}::TEST_{index}");
             self.made.tests.push((name.to_owned(), path));
         }
@@ -176,23 +165,23 @@ fn blank(text: &str) -> String {
     text.split_inclusive('\n').map(line).collect()
 }
 
-impl Snapshot {
+impl PreparedSource {
     /// The text with the table that the entry crate hands to the harness. `names` are the tests or
     /// analyses to put in; those that the text does not have are left out.
-    pub(super) fn with_tests(&self, names: &[String]) -> String {
+    pub(in crate::runner) fn with_tests(&self, names: &[String]) -> String {
         let known = self.tests.iter().filter(|(name, _)| names.contains(name));
         let rows: String = known.map(|(name, path)| format!("(\"{name}\", {path}), ")).collect();
         self.with_table(&rows, "")
     }
 
     /// The same for functions that report.
-    pub(super) fn with_reporters(&self, names: &[String]) -> String {
+    pub(in crate::runner) fn with_reporters(&self, names: &[String]) -> String {
         let rows: String = names.iter().map(|name| format!("(\"{name}\", {name}), ")).collect();
         self.with_table("", &rows)
     }
 
     /// Whether the table of tests has a function of that name.
-    pub(super) fn has_test(&self, name: &str) -> bool {
+    pub(in crate::runner) fn has_test(&self, name: &str) -> bool {
         self.tests.iter().any(|(known, _)| known == name)
     }
 
@@ -207,7 +196,7 @@ impl Snapshot {
 }
 
 /// The root of the program made from an exercise, which is its module `exercise`.
-pub(super) const ENTRY: &str = "\
+pub(in crate::runner) const ENTRY: &str = "\
 #[global_allocator]
 static ALLOCATOR: tinytorch::testing::CountingAllocator = tinytorch::testing::CountingAllocator;
 #[path = \"exercise.rs\"]

@@ -1,14 +1,14 @@
 //! One call of rustc. Comes in: a source file and what it stands on. Goes out: diagnostics while it
 //! works, then whether there is a program.
 
-use super::diagnose::{Places, diagnostic};
-use super::event::{Diagnostic, Level};
-use super::output::Capped;
-use super::process::{End, Lines, Next, Process, command};
-use super::test::signal;
+use super::diagnostics::diagnostic;
 use super::toolchain::Toolchain;
-use super::{Cancel, Stop};
-use crate::failure::Failure;
+use crate::error::Error;
+use crate::runner::event::{Diagnostic, Level};
+use crate::runner::output::Capped;
+use crate::runner::process::{End, Lines, Next, Process, command, signal};
+use crate::runner::source_map::SourceMap;
+use crate::runner::{Cancel, Stop};
 use serde::Deserialize;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -21,18 +21,18 @@ const OTHER_COMPILER: &str = "E0514";
 
 /// What a source stands on: the facade through which it sees the engine, and where crates lie.
 #[derive(Debug, Clone)]
-pub(super) struct Below {
+pub(in crate::runner) struct Dependencies {
     /// `libtinytorch.rlib` or a facade above it.
-    pub(super) facade: PathBuf,
+    pub(in crate::runner) facade: PathBuf,
     /// Folders of compiled crates.
-    pub(super) search: Vec<PathBuf>,
+    pub(in crate::runner) search: Vec<PathBuf>,
     /// The hash of all that.
-    pub(super) key: String,
+    pub(in crate::runner) key: String,
 }
 
-impl Below {
+impl Dependencies {
     /// The arguments with which rustc sees it.
-    pub(super) fn arguments(&self) -> Vec<OsString> {
+    pub(in crate::runner) fn arguments(&self) -> Vec<OsString> {
         let with = |start: &str, path: &Path| {
             let mut argument = OsString::from(start);
             argument.push(path);
@@ -45,48 +45,48 @@ impl Below {
 }
 
 /// One call of rustc.
-pub(super) struct Build<'a> {
+pub(in crate::runner) struct Build<'a> {
     /// Which rustc.
-    pub(super) toolchain: &'a Toolchain,
+    pub(in crate::runner) toolchain: &'a Toolchain,
     /// Where the source is; paths in messages are relative to it.
-    pub(super) folder: &'a Path,
+    pub(in crate::runner) folder: &'a Path,
     /// The source's file name.
-    pub(super) source: &'a str,
+    pub(in crate::runner) source: &'a str,
     /// What it stands on.
-    pub(super) below: &'a Below,
+    pub(in crate::runner) below: &'a Dependencies,
     /// What is made of it, and how.
-    pub(super) flags: Vec<OsString>,
+    pub(in crate::runner) flags: Vec<OsString>,
     /// How long it may take.
-    pub(super) limit: Duration,
+    pub(in crate::runner) limit: Duration,
 }
 
 /// How it went.
 #[derive(Debug)]
-pub(super) struct Built {
+pub(in crate::runner) struct Built {
     /// Whether rustc was content.
-    pub(super) success: bool,
+    pub(in crate::runner) success: bool,
     /// How long it took.
-    pub(super) took: Duration,
+    pub(in crate::runner) took: Duration,
 }
 
 /// What rustc says while it works.
-pub(super) enum Said {
-    /// Words about a file that `places` knows.
-    Words(Diagnostic),
-    /// The interface of what is compiled lies on the disk; the machine code follows.
-    Interface,
+pub(in crate::runner) enum RustcMessage {
+    /// A diagnostic about a file that the source map knows.
+    Diagnostic(Diagnostic),
+    /// The metadata is on disk: crates that depend on this one can be compiled. The machine code follows.
+    MetadataReady,
 }
 
 impl Build<'_> {
     /// Calls rustc and hands out what it says.
-    pub(super) fn run(
+    pub(in crate::runner) fn run(
         &self,
-        places: &Places,
+        source_map: &SourceMap,
         cancel: &Cancel,
-        say: &mut dyn FnMut(Said),
+        say: &mut dyn FnMut(RustcMessage),
     ) -> Result<Built, Stop> {
         let begun = Instant::now();
-        let failed = |error| Failure::io("run", &self.toolchain.rustc, &error);
+        let failed = |error| Error::io("run", &self.toolchain.rustc, &error);
         let mut process =
             Process::spawn(self.command(), Lines::Stderr, self.limit, cancel).map_err(failed)?;
         let (mut said, mut an_error) = (0, false);
@@ -94,10 +94,10 @@ impl Build<'_> {
         let mut raw = Capped::default();
         while let Next::Line(line) = process.next() {
             if is_interface(&line) {
-                say(Said::Interface);
+                say(RustcMessage::MetadataReady);
                 continue;
             }
-            let Some(diagnostic) = diagnostic(&line, places) else {
+            let Some(diagnostic) = diagnostic(&line, source_map) else {
                 raw.push(&line);
                 raw.push(b"\n");
                 continue;
@@ -106,9 +106,9 @@ impl Build<'_> {
                 return Err(updated().into());
             }
             if diagnostic.at.is_none()
-                && let Some(failure) = of_this_machine(&diagnostic.message)
+                && let Some(error) = of_this_machine(&diagnostic.message)
             {
-                return Err(failure.into());
+                return Err(error.into());
             }
             if diagnostic.level == Level::Warning && diagnostic.at.is_none() {
                 // About rustc's own files: nothing that a learner could mend.
@@ -117,7 +117,7 @@ impl Build<'_> {
             an_error |= diagnostic.level == Level::Error;
             said += 1;
             if said <= MOST {
-                say(Said::Words(diagnostic));
+                say(RustcMessage::Diagnostic(diagnostic));
             }
         }
         let end = process.end().map_err(failed)?;
@@ -126,10 +126,10 @@ impl Build<'_> {
         }
         let success = end.status.success();
         if !success && (!an_error || end.timed_out) {
-            if let Some(failure) = of_this_machine(&raw.output().text) {
-                return Err(failure.into());
+            if let Some(error) = of_this_machine(&raw.output().text) {
+                return Err(error.into());
             }
-            say(Said::Words(gave_up(&end, self.limit)));
+            say(RustcMessage::Diagnostic(gave_up(&end, self.limit)));
         }
         Ok(Built { success, took: begun.elapsed() })
     }
@@ -168,16 +168,16 @@ fn gave_up(end: &End, limit: Duration) -> Diagnostic {
 }
 
 /// The compiler is not the one that was found at the start.
-fn updated() -> Failure {
-    Failure::environment("the compiler was updated while the tutor was running")
+fn updated() -> Error {
+    Error::environment("the compiler was updated while the tutor was running")
         .hint("Start the tutor again: what it stands on is then built for the new compiler.")
 }
 
 /// The failure behind words of the compiler that are not about anybody's code.
-fn of_this_machine(said: &str) -> Option<Failure> {
+fn of_this_machine(said: &str) -> Option<Error> {
     if said.contains("No space left on device") {
         return Some(
-            Failure::environment("the disk is full: the compiler could not write")
+            Error::environment("the disk is full: the compiler could not write")
                 .hint("Make room, or name another cache folder with --cache DIR."),
         );
     }
@@ -185,10 +185,10 @@ fn of_this_machine(said: &str) -> Option<Failure> {
 }
 
 /// The failure that a missing linker is.
-pub(super) fn no_linker(said: &str) -> Option<Failure> {
+pub(in crate::runner) fn no_linker(said: &str) -> Option<Error> {
     let missing = said.contains("linker `") && said.contains("not found");
     missing.then(|| {
-        Failure::environment("the linker \"cc\" is not on this machine")
+        Error::environment("the linker \"cc\" is not on this machine")
             .hint("Debian, Ubuntu: apt install gcc. Fedora: dnf install gcc. macOS: xcode-select --install.")
     })
 }
@@ -223,11 +223,11 @@ mod tests {
             toolchain: &Toolchain { rustc: "/bin/sh".into(), cargo, version, host },
             folder: folder.path(),
             source: "script",
-            below: &Below { facade: PathBuf::new(), search: vec![], key: String::new() },
+            below: &Dependencies { facade: PathBuf::new(), search: vec![], key: String::new() },
             flags: vec![],
             limit: Duration::from_secs(60),
         };
-        build.run(&Places::default(), &Cancel::default(), &mut |_| ())
+        build.run(&SourceMap::default(), &Cancel::default(), &mut |_| ())
     }
 
     #[test]
@@ -235,8 +235,8 @@ mod tests {
         let said = |code: &str| {
             format!(r#"{{"message":"m","code":{{"code":"{code}"}},"level":"error","spans":[]}}"#)
         };
-        let Err(Stop::Failed(failure)) = build_with(&said("E0514")) else { panic!("a failure") };
-        assert!(failure.message.contains("updated"), "{failure}");
+        let Err(Stop::Failed(error)) = build_with(&said("E0514")) else { panic!("a failure") };
+        assert!(error.message.contains("updated"), "{error}");
         assert!(!build_with(&said("E0308")).unwrap().success);
     }
 

@@ -1,0 +1,12 @@
+//! From texts to a program: the toolchain, the cache, the chain of crates below a module, and one call of
+//! rustc. Not here: running what was built.
+
+pub(super) mod cache;
+pub(super) mod chain;
+mod diagnostics;
+mod module_crate;
+pub(super) mod prepared_source;
+pub(super) mod rustc;
+pub(super) mod third_party;
+pub(super) mod toolchain;
+pub(super) mod work_dir;
