@@ -2,6 +2,14 @@
 //! cells go out, and joining the cells gives the text back. A damaged marker is a problem to be
 //! shown, never an error: the cell under it counts as the learner's own code.
 
+mod items;
+mod stray;
+mod tests_crate;
+
+pub use items::{Item, items, names, use_lines};
+pub use stray::stray_code;
+pub use tests_crate::tests_crate;
+
 use serde::Deserialize;
 
 /// One cell with the text from its marker to the next one's.
@@ -34,7 +42,7 @@ pub enum CellKind {
     Given,
     /// Prose.
     Markdown,
-    /// Code that the learner added.
+    /// The learner's own helper functions and tests: the last cell, and any that the learner added.
     Own,
 }
 

@@ -1,6 +1,7 @@
 //! The ten patterns that every module of the course follows. Comes in: the texts of a module. Goes out:
 //! each miss with its pattern, its place and its reason. Pure: nothing is compiled or run here.
 
+mod form;
 mod lesson;
 mod source;
 
@@ -18,7 +19,7 @@ pub enum Pattern {
     Introduction,
     /// TODO, APPROACH, EXAMPLE, HINTS outside of what is cut, and hints in the lesson.
     Scaffolding,
-    /// A unit test directly after each solution cell.
+    /// A unit test directly after each solution cell, that names only what another crate can see.
     UnitTests,
     /// Two or three measured analyses, each with a full doc comment.
     Analyses,
@@ -150,7 +151,7 @@ struct Found {
 impl Texts<'_> {
     fn misses(&self, pattern: Pattern) -> Vec<Miss> {
         let found = match pattern {
-            Pattern::Format => [source::format(self), lesson::format(self)].concat(),
+            Pattern::Format => [form::format(self), lesson::format(self)].concat(),
             Pattern::Introduction => lesson::introduction(self),
             Pattern::Scaffolding => [source::scaffolding(self), lesson::hints(self)].concat(),
             Pattern::UnitTests => source::unit_tests(self),
@@ -185,18 +186,24 @@ fn in_lesson(line: usize, reason: impl Into<String>) -> Found {
     Found { in_lesson: true, line, reason: reason.into() }
 }
 
+/// nbgrader's name of a cell; nothing when it has none.
+fn id<'a>(cell: &'a cells::Cell) -> &'a str {
+    cell.grade_id.as_deref().unwrap_or_default()
+}
+
 /// The line of the first line that begins with `start`; 1 when there is none.
 fn line_of(text: &str, start: &str) -> usize {
     1 + text.lines().position(|line| line.starts_with(start)).unwrap_or(0)
 }
 
-/// What a learner reads: the lesson, and the starter up to `main`. Tests and blank lines are not counted.
+/// What a learner reads: the lesson, and the starter up to the module test. Tests and blank lines are not
+/// counted.
 fn length(texts: &Texts) -> Vec<Found> {
     let lines = |text: &str| text.lines().filter(|line| !line.trim().is_empty()).count();
     let starter = cells::starter(texts.source);
     let cells = cells::parse(&starter);
-    let main = cells.iter().position(|cell| cell.text.contains("\npub fn main()"));
-    let read = cells[..main.unwrap_or(cells.len())].iter();
+    let end = cells.iter().position(|cell| cell.tests() == ["test_module"]);
+    let read = cells[..end.unwrap_or(cells.len())].iter();
     let read = read.filter(|cell| cell.kind != cells::CellKind::Test);
     let (code, prose) = (read.map(|cell| lines(cell.text)).sum::<usize>(), lines(texts.lesson));
     if code + prose <= LONGEST {

@@ -1,65 +1,12 @@
 //! What the patterns ask of an engine module: the file that is reference, exercise and notebook at once.
 
-use super::{Found, Texts, earlier, in_source, line_of};
+use super::{Found, Texts, earlier, form, id, in_source, line_of};
 use crate::curriculum::MODULES;
-use crate::curriculum::cells::{Cell, CellKind, section};
-use std::collections::HashSet;
-
-const HEADER: [&str; 6] = [
-    "// ---",
-    "// jupyter:",
-    "//       format_name: percent",
-    "//   kernelspec:",
-    "//     language: rust",
-    "//     name: rust",
-];
-
-/// What nbgrader takes for the borders of a solution, in code and in prose.
-const SIGNS: [&str; 2] = ["BEGIN SOLUTION", "END SOLUTION"];
+use crate::curriculum::cells::{Cell, CellKind, items, names, section};
+use std::collections::{BTreeSet, HashSet};
 
 /// Modules of the engine that every lesson may use: nobody has to write them.
 const SUPPORT: [&str; 7] = ["data", "flate2", "harness", "ndarray", "random", "report", "testing"];
-
-pub(super) fn format(texts: &Texts) -> Vec<Found> {
-    let head = texts.cells.first().filter(|cell| cell.kind == CellKind::Head);
-    let head: Vec<&str> = head.map(|cell| cell.text.lines().collect()).unwrap_or_default();
-    let lacking = HEADER.iter().filter(|line| !head.contains(line));
-    let header = lacking.map(|line| in_source(1, format!("the Jupytext header lacks \"{line}\"")));
-    let mut ids = HashSet::new();
-    let cells = texts.cells.iter().filter(|cell| cell.kind != CellKind::Head).filter_map(|cell| {
-        let marker = cell.text.lines().next().unwrap_or_default();
-        let reason = match &cell.grade_id {
-            _ if cell.damaged => {
-                "the cell's metadata is not JSON with all of nbgrader's keys".into()
-            }
-            None => "the cell has no nbgrader metadata".into(),
-            Some(id) if !ids.insert(id.clone()) => format!("the grade_id \"{id}\" is used twice"),
-            Some(_) if cell.kind != CellKind::Solution && SIGNS.iter().any(|s| cell.text.contains(s)) => {
-                "the words of a solution's border stand outside of a solution cell: nbgrader cuts there".into()
-            }
-            Some(_) if cell.kind == CellKind::Own => {
-                "the cell is neither locked nor a solution".into()
-            }
-            Some(_) if cell.kind == CellKind::Test && cell.points == 0 => {
-                "the test has no points".into()
-            }
-            Some(_)
-                if ["\"schema_version\": 3", "\"task\": false"]
-                    .iter()
-                    .any(|key| !marker.contains(key)) =>
-            {
-                "the metadata needs \"schema_version\": 3 and \"task\": false".into()
-            }
-            Some(_) => return None,
-        };
-        Some(in_source(cell.first_line, reason))
-    });
-    header.chain(cells).collect()
-}
-
-fn id<'a>(cell: &'a Cell) -> &'a str {
-    cell.grade_id.as_deref().unwrap_or_default()
-}
 
 fn solutions<'a>(texts: &'a Texts) -> impl Iterator<Item = &'a Cell<'a>> {
     texts.cells.iter().filter(|cell| cell.kind == CellKind::Solution)
@@ -122,7 +69,36 @@ pub(super) fn unit_tests(texts: &Texts) -> Vec<Found> {
             format!("{}: a test cell holds exactly one test", id(cell)),
         )),
     });
-    untested.chain(misnamed).collect()
+    untested.chain(misnamed).chain(unseen(texts)).collect()
+}
+
+/// What a test cell names although a crate of its own cannot see it: private items of the module, and items
+/// of other test cells. Private fields and methods are left to the compiler.
+fn unseen(texts: &Texts) -> Vec<Found> {
+    let tests = texts.cells.iter().filter(|cell| cell.kind == CellKind::Test);
+    tests.flat_map(|test| unseen_in(test, texts)).collect()
+}
+
+fn unseen_in(test: &Cell, texts: &Texts) -> Vec<Found> {
+    let mut named: BTreeSet<&str> = names(test.text).into_iter().collect();
+    for item in items(test.text) {
+        named.remove(item.name);
+    }
+    let hidden =
+        texts.cells.iter().filter(|cell| cell.first_line != test.first_line).flat_map(|cell| {
+            let is_test = cell.kind == CellKind::Test;
+            let hidden = items(cell.text).filter(move |item| is_test || !item.is_public);
+            hidden.map(move |item| (item.name, id(cell)))
+        });
+    let reason = |(name, cell)| {
+        format!(
+            "{}: the tests are compiled as a crate of their own, which cannot see `{name}` of \"{cell}\": \
+             make it `pub`, or move it into the test",
+            id(test)
+        )
+    };
+    let named = hidden.filter(|(name, _)| named.contains(name));
+    named.map(|place| in_source(test.first_line, reason(place))).collect()
 }
 
 pub(super) fn analyses(texts: &Texts) -> Vec<Found> {
@@ -172,11 +148,7 @@ pub(super) fn final_cells(texts: &Texts) -> Vec<Found> {
     found.extend(
         uncalled.map(|name| in_source(main.first_line, format!("main does not run {name}"))),
     );
-    let work = |cell: &&Cell| matches!(cell.kind, CellKind::Solution | CellKind::Test);
-    let later = texts.cells.iter().filter(work).find(|cell| cell.first_line > main.first_line);
-    if let Some(cell) = later {
-        found.push(in_source(cell.first_line, format!("{}: stands behind main", id(cell))));
-    }
+    found.extend(form::order(texts));
     found
 }
 

@@ -15,7 +15,7 @@ const SOURCE: &str = r##"// ---
 //     name: rust
 // ---
 
-// %% nbgrader={"grade": false, "grade_id": "t-imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// %% nbgrader={"grade": false, "grade_id": "tensor-header", "locked": true, "schema_version": 3, "solution": false, "task": false}
 //! Doubling.
 use tinytorch::report::Reporter;
 use tinytorch::setup::median;
@@ -44,13 +44,6 @@ fn test_unit_double() {
     assert_eq!(double(2.0), 4.0);
 }
 
-// %% nbgrader={"grade": true, "grade_id": "test-t-module", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🧪 Together.
-#[test]
-fn test_module() {
-    assert_eq!(double(double(1.0)), 4.0);
-}
-
 // %% nbgrader={"grade": false, "grade_id": "t-analyses", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// 📊 Purpose: see. Measured: time. Key insight: fast. Production context: everywhere.
 pub fn analyze_one(out: &mut Reporter) {
@@ -62,12 +55,22 @@ pub fn analyze_two(out: &mut Reporter) {
     out.insight("two");
 }
 
+// %% nbgrader={"grade": true, "grade_id": "test-t-module", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🧪 Together.
+#[test]
+fn test_module() {
+    assert_eq!(double(double(1.0)), 4.0);
+}
+
 // %% nbgrader={"grade": false, "grade_id": "t-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// Runs all.
 pub fn main() {
     analyze_one(&mut Reporter::stdout());
     analyze_two(&mut Reporter::stdout());
 }
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-own", "locked": false, "schema_version": 3, "solution": false, "task": false}
+// Yours.
 "##;
 
 const LESSON: &str = r#"+++
@@ -204,7 +207,39 @@ fn breaks(in_lesson: bool, from: &str, to: &str, pattern: Pattern, words: &str) 
 #[test]
 fn the_form_of_the_notebook_is_checked() {
     use Pattern::Format;
-    breaks(false, "//     name: rust\n", "", Format, "header lacks");
+    breaks(false, "//     name: rust\n", "", Format, "\"//     name: rust\" belongs here");
+    breaks(
+        false,
+        "//   jupytext:\n",
+        "//   jupytext:\n//     formats: ipynb\n",
+        Format,
+        "belongs here",
+    );
+    breaks(false, "rust\n// ---\n", "rust\n// ---\n// more\n", Format, "\"// more\" is too much");
+    breaks(
+        false,
+        "\"tensor-header\"",
+        "\"t-imports\"",
+        Format,
+        "the first cell is \"tensor-header\"",
+    );
+    breaks(false, "//! Doubling.\n", "", Format, "holds the `//!` comment");
+    breaks(
+        false,
+        "/// Runs all.",
+        "use std::fmt;\n/// Runs all.",
+        Format,
+        "in \"tensor-header\" only",
+    );
+    breaks(false, "\"tensor-own\"", "\"t-own\"", Format, "the last cell is \"tensor-own\"");
+    breaks(false, "// Yours.", "fn mine() {}", Format, "the last cell is \"tensor-own\"");
+    breaks(
+        false,
+        "\"tensor-own\", \"locked\": false",
+        "\"tensor-own\", \"locked\": true",
+        Format,
+        "the last cell",
+    );
     breaks(
         false,
         "\"grade\": false, \"grade_id\": \"t-main\"",
@@ -285,6 +320,43 @@ fn tests_and_analyses_are_checked() {
         "there is no analysis",
     );
     breaks(true, "Look at the two.\n", "", Analyses, "what to look for");
+}
+
+#[test]
+fn a_test_cell_names_only_what_its_own_crate_can_see() {
+    use Pattern::UnitTests;
+    breaks(false, "pub fn double", "fn double", UnitTests, "cannot see `double` of \"t-double\"");
+    breaks(
+        false,
+        "fn test_module() {",
+        "fn test_module() {\n    test_unit_double();",
+        UnitTests,
+        "cannot see `test_unit_double`",
+    );
+    for fine in ["// of double", "x.double();", "let s = \"double\";"] {
+        let private = SOURCE.replace("double(2.0)", "2.0").replace("double(double(1.0))", "1.0");
+        let private = private.replace("pub fn double", "fn double").replace("assert_eq!(2.0", fine);
+        assert_eq!(reasons(&private, LESSON), [], "{fine}");
+    }
+}
+
+#[test]
+fn what_nobody_has_to_read_stands_behind_the_module_test() {
+    use Pattern::FinalFour;
+    let cell = |id: &str| SOURCE.split("\n// %%").find(|cell| cell.contains(id)).unwrap();
+    let moved = |id: &str, before: &str| {
+        let without = SOURCE.replacen(&format!("\n// %%{}", cell(id)), "", 1);
+        let to = format!("\n// %%{}", cell(before));
+        without.replacen(&to, &format!("\n// %%{}{to}", cell(id)), 1)
+    };
+    let broken = |source: &str, words: &str| {
+        let found = reasons(source, LESSON);
+        let hit = found.iter().any(|(p, _, reason)| *p == FinalFour && reason.contains(words));
+        assert!(hit, "{words}: {found:#?}");
+    };
+    broken(&moved("t-analyses", "t-main"), "t-analyses: an analysis stands before");
+    broken(&moved("t-main", "\"test-t-module"), "t-main: main stands behind");
+    broken(&moved("t-intro", "t-main"), "t-intro: only given cells");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Cells of whole, broken and hostile texts.
 
+use super::items::item;
 use super::*;
 use proptest::prelude::*;
 
@@ -122,4 +123,94 @@ proptest! {
     fn no_text_makes_a_starter_panic(text in "(.|\n){0,200}") {
         let _ = starter(&text);
     }
+}
+
+#[test]
+fn items_are_found_where_they_begin() {
+    let found = |line| item(line).map(|item: Item| (item.name, item.keyword, item.is_public));
+    assert_eq!(found("pub fn add(a: i32) -> i32 {"), Some(("add", "fn", true)));
+    assert_eq!(found("pub const fn two() -> i32 {"), Some(("two", "fn", true)));
+    assert_eq!(found("const LIMIT: usize = 3;"), Some(("LIMIT", "const", false)));
+    assert_eq!(found("pub(crate) struct Pair<T> {"), Some(("Pair", "struct", false)));
+    assert_eq!(found("pub trait Loss: Send {"), Some(("Loss", "trait", true)));
+    assert_eq!(found("macro_rules! operator {"), Some(("operator", "macro_rules!", false)));
+    for none in ["    fn inner() {", "impl Tensor {", "use std::fmt;", "// fn x", "}", "pub", "fn"]
+    {
+        assert_eq!(found(none), None, "{none}");
+    }
+}
+
+#[test]
+fn names_are_those_that_need_an_import() {
+    let code = "let x = grid(&[\"fn \\\" one\", 'a', '\"', '\\'']).rows(0..size)::<Wide>(); // of two\nA::B";
+    assert_eq!(names(code), ["let", "x", "grid", "size", "Wide", "A"]);
+    assert_eq!(names("fn f<'a>(x: &'a str, y: 'b')"), ["fn", "f", "a", "x", "a", "str", "y"]);
+    assert_eq!(names("\"never closed"), [] as [&str; 0]);
+}
+
+const WITH_PRIVATE: &str = r#"// %% nbgrader={"grade": false, "grade_id": "t-header", "locked": true, "schema_version": 3, "solution": false, "task": false}
+//! Docs.
+use std::{
+    fmt,
+};
+
+// %% nbgrader={"grade": false, "grade_id": "t-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
+pub trait Double {
+    fn double(&self) -> i32;
+}
+pub fn used() {}
+pub fn unused() {}
+fn private() {}
+
+// %% nbgrader={"grade": true, "grade_id": "test-t", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+#[test]
+fn test_unit_used() {
+    used(); // and unused
+}
+"#;
+
+#[test]
+fn the_tests_crate_imports_what_its_tests_name_and_keeps_every_line_in_its_place() {
+    let made = tests_crate(WITH_PRIVATE);
+    let line = |text: &str, part: &str| text.lines().position(|line| line.contains(part));
+    assert_eq!(made.lines().next(), Some("use subject::{Double, used};"), "traits in any case");
+    assert_eq!(made.lines().count(), WITH_PRIVATE.lines().count());
+    assert_eq!(line(&made, "    fmt,"), line(WITH_PRIVATE, "    fmt,"));
+    assert_eq!(line(&made, "    used();"), line(WITH_PRIVATE, "    used();"));
+    for part in ["Docs", "pub", "private", "t-types"] {
+        assert_eq!(line(&made, part), None, "{part}: {made}");
+    }
+}
+
+#[test]
+fn stray_code_is_found_where_no_cell_holds_it() {
+    let reference = FILE.replacen("// %%\nfn mine() {}\n\n", "", 1);
+    let line = |text: &str, part: &str| 1 + text.lines().position(|line| line == part).unwrap();
+    let none: [usize; 0] = [];
+    assert_eq!(stray_code(FILE, FILE), [line(FILE, "fn mine() {}")], "in a cell without a name");
+    let stray = |text: &str| stray_code(text, &reference);
+    assert_eq!(stray(&reference), none);
+    assert_eq!(stray(&starter(&reference)), none);
+
+    let first = format!("// mine\nfn helper() {{}}\n{reference}");
+    assert_eq!(stray(&first), [2], "before the first marker");
+    let last = format!("{reference}\n/// Mine.\nfn helper() {{}}\nimpl Helper {{}}\n");
+    assert_eq!(
+        stray(&last),
+        [line(&last, "fn helper() {}")],
+        "behind the last item of a locked cell"
+    );
+    let between = reference.replacen("#[test]\n", "use std::io;\n#[test]\n", 1);
+    assert_eq!(stray(&between), [line(&between, "use std::io;")], "before the first one");
+    let changed = reference.replace("assert_eq!(add(1, 2), 3);", "println!();\nadd(1, 2);");
+    assert_eq!(stray(&changed.replace("fn test_unit_add()", "pub fn test_unit_add()")), none);
+
+    let solution = reference.replacen("/// Adds.", "fn helper() {}\n/// Adds.", 1);
+    assert_eq!(stray(&solution), none, "a solution cell is the learner's");
+    let damaged = reference.replacen("\"grade_id\": \"t-add\", ", "", 1);
+    assert_eq!(stray(&damaged), none, "a damaged marker is a problem of its own");
+    let own = r#"// %% nbgrader={"grade": false, "grade_id": "t-own", "locked": false, "schema_version": 3, "solution": false, "task": false}"#;
+    let (with_own, used) =
+        (format!("{reference}\n{own}\n"), format!("{reference}\n{own}\nfn helper() {{}}\n"));
+    assert_eq!(stray_code(&used, &with_own), none, "the learner's own cell is the place for it");
 }

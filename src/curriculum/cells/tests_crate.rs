@@ -1,0 +1,44 @@
+//! A module's test cells as a crate of their own, so that a learner's file cannot change what they mean.
+//! Pure: who compiles it hands it the module to be tested as the crate `subject`.
+
+use super::items::{items, names, use_lines};
+use super::{Cell, CellKind, parse};
+use std::collections::HashSet;
+
+/// The crate's text: the `use` lines of the header (the first given cell), the module's public items that the tests name, and the
+/// test cells as they are. Line N of it is line N of `reference`; every other line is empty.
+///
+/// Each item is imported by its own name, because a glob would let the macros of `subject` in. Traits
+/// come along in any case: a test that calls their methods need not name them.
+#[must_use]
+pub fn tests_crate(reference: &str) -> String {
+    let cells = parse(reference);
+    let header = cells.iter().position(|cell| cell.kind == CellKind::Given);
+    let text = |(index, cell): (usize, &Cell<'_>)| match cell.kind {
+        CellKind::Test => cell.text.to_owned(),
+        _ if Some(index) == header => head(cell.text, &imports(&cells)),
+        _ => cell.text.split_inclusive('\n').map(|_| "\n").collect(),
+    };
+    cells.iter().enumerate().map(text).collect()
+}
+
+/// The public items that the tests need.
+fn imports<'a>(cells: &[Cell<'a>]) -> Vec<&'a str> {
+    let tests = cells.iter().filter(|cell| cell.kind == CellKind::Test);
+    let named: HashSet<&str> = tests.flat_map(|cell| names(cell.text)).collect();
+    let module = cells.iter().filter(|cell| cell.kind != CellKind::Test);
+    let items = module.flat_map(|cell| items(cell.text)).filter(|item| item.is_public);
+    let needed = items.filter(|item| item.keyword == "trait" || named.contains(item.name));
+    needed.map(|item| item.name).collect()
+}
+
+/// The header's `use` lines; what comes from the module takes the line of the cell's marker.
+fn head(header: &str, imports: &[&str]) -> String {
+    let kept = use_lines(header);
+    let line = |(index, line): (usize, &str)| match index {
+        0 => format!("use subject::{{{}}};\n", imports.join(", ")),
+        _ if kept.contains(&index) => line.to_owned(),
+        _ => "\n".to_owned(),
+    };
+    header.split_inclusive('\n').enumerate().map(line).collect()
+}
