@@ -11,7 +11,7 @@
 //     name: rust
 // ---
 
-// %% nbgrader={"grade": false, "grade_id": "setup-imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// %% nbgrader={"grade": false, "grade_id": "setup-header", "locked": true, "schema_version": 3, "solution": false, "task": false}
 //! 00 Setup: a first round through the loop of edit, red, green; and a stopwatch whose figures can be
 //! trusted. In come numbers and pieces of work; out come a median, quartiles and seconds. By hand: the
 //! median of 3, 1, 100 is 3, their mean 34.7. Stands on nothing but the standard library.
@@ -201,32 +201,6 @@ fn test_unit_time_once() {
     assert!(seconds <= whole, "the whole call took {whole} s, {seconds} were measured: seconds?");
 }
 
-// %% nbgrader={"grade": true, "grade_id": "test-setup-module", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🧪 Everything together: a series of timings, and what is said about them.
-#[test]
-fn test_module() {
-    let seconds: Vec<f64> = (0..21).map(|n| time_once(|| (0..n * 100).sum::<u64>()).1).collect();
-    let [low, high] = [0.25, 0.75].map(|share| quantile(&seconds, share));
-    let middle = median(&seconds);
-    assert!(low <= middle && middle <= high, "{low} {middle} {high}");
-    assert!(quantile(&seconds, 0.0) >= 0.0);
-    assert_eq!(quantile(&seconds, 0.5), middle);
-
-    let machine = MachineInfo::here();
-    assert!(machine.cores >= 1);
-    let report = format!("{} {} cores, {}", greeting("you"), machine.cores, machine.arch);
-    assert!(report.starts_with("Hello, you!"), "{report}");
-}
-
-// %% nbgrader={"grade": false, "grade_id": "setup-rustc", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// The compiler's own line about itself, as in `rustc 1.90.0 (1159e78c4 2025-09-14)`; `None` when no
-/// `rustc` can be run from here.
-pub fn rustc_version() -> Option<String> {
-    let output = std::process::Command::new("rustc").arg("--version").output().ok()?;
-    let version = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-    (output.status.success() && !version.is_empty()).then_some(version)
-}
-
 // %% nbgrader={"grade": false, "grade_id": "setup-analyze-timer-resolution", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// 📊 Purpose: find out how small a time this machine's clock can see.
 /// Measured: the steps between one reading of the clock and the next, and the time of one addition when
@@ -326,6 +300,32 @@ pub fn analyze_noise(out: &mut Reporter) {
     ));
 }
 
+// %% nbgrader={"grade": true, "grade_id": "test-setup-module", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🧪 Everything together: a series of timings, and what is said about them.
+#[test]
+fn test_module() {
+    let seconds: Vec<f64> = (0..21).map(|n| time_once(|| (0..n * 100).sum::<u64>()).1).collect();
+    let [low, high] = [0.25, 0.75].map(|share| quantile(&seconds, share));
+    let middle = median(&seconds);
+    assert!(low <= middle && middle <= high, "{low} {middle} {high}");
+    assert!(quantile(&seconds, 0.0) >= 0.0);
+    assert_eq!(quantile(&seconds, 0.5), middle);
+
+    let machine = MachineInfo::here();
+    assert!(machine.cores >= 1);
+    let report = format!("{} {} cores, {}", greeting("you"), machine.cores, machine.arch);
+    assert!(report.starts_with("Hello, you!"), "{report}");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "setup-rustc", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// The compiler's own line about itself, as in `rustc 1.90.0 (1159e78c4 2025-09-14)`; `None` when no
+/// `rustc` can be run from here.
+pub fn rustc_version() -> Option<String> {
+    let output = std::process::Command::new("rustc").arg("--version").output().ok()?;
+    let version = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !version.is_empty()).then_some(version)
+}
+
 // %% nbgrader={"grade": false, "grade_id": "setup-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// Runs every analysis of this module.
 pub fn main() {
@@ -333,3 +333,7 @@ pub fn main() {
     analyze_timer_resolution(out);
     analyze_noise(out);
 }
+
+// %% nbgrader={"grade": false, "grade_id": "setup-own", "locked": false, "schema_version": 3, "solution": false, "task": false}
+// Yours: helper functions and tests of your own go here. The tutor runs each `#[test]` function of this cell and
+// shows it as yours; it is never graded.

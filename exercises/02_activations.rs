@@ -11,7 +11,7 @@
 //     name: rust
 // ---
 
-// %% nbgrader={"grade": false, "grade_id": "activations-imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// %% nbgrader={"grade": false, "grade_id": "activations-header", "locked": true, "schema_version": 3, "solution": false, "task": false}
 //! 02 Activations: functions of one element at a time that put a bend between two layers, and softmax,
 //! which turns scores into shares. In comes a tensor; out goes one of the same shape. Stands on 01.
 //! By hand: `ReLU([-1, 2]) = [0, 2]`, `Softmax([0, ln 3]) = [1/4, 3/4]`.
@@ -241,13 +241,6 @@ impl Softmax {
         let axis = self.axis(x);
         todo!("activations-softmax")
     }
-
-    /// The axis counted from the front. Panics, naming both, when `x` has no such axis.
-    fn axis(&self, x: &Tensor) -> usize {
-        x.ndim().checked_sub(1 + self.axis_from_end).unwrap_or_else(|| {
-            panic!("softmax: shape {:?} has no axis {} from the end", x.shape(), self.axis_from_end)
-        })
-    }
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-activations-softmax", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
@@ -274,31 +267,6 @@ fn test_unit_softmax() {
     assert!(tracked.is_tracked(), "use tensor operations only: lesson 05 follows them");
     let message = panic_message(|| Softmax::LAST.forward(&Tensor::scalar(1.0)));
     assert!(message.starts_with("softmax: shape []"), "{message}");
-}
-
-// %% nbgrader={"grade": true, "grade_id": "test-activations-module", "locked": true, "points": 20, "schema_version": 3, "solution": false, "task": false}
-/// 🧪 A tiny network by hand, a batch with two axes before the scores, and types that fit together.
-#[test]
-fn test_module() {
-    use tinytorch::testing::assert_close;
-
-    test_unit_relu();
-    test_unit_sigmoid();
-    test_unit_tanh();
-    test_unit_gelu();
-    test_unit_softmax();
-
-    let batch = Softmax::LAST.forward(&Tensor::randn(&[2, 3, 4], &mut Rng::seeded(1)));
-    assert_eq!(batch.shape(), [2, 3, 4]);
-    assert_close(&batch.sum_axis(2, false).to_vec(), &[1.0; 6], 1e-6);
-
-    // x (1, 2), two layers with weights of ones and a rectifier between.
-    let x = Tensor::new(&[1.0, -3.0], &[1, 2]);
-    let first = Tensor::new(&[1.0, -1.0, 1.0, -1.0], &[2, 2]);
-    let hidden = ReLU.forward(&x.matmul(&first));
-    assert_eq!(hidden.to_vec(), [0.0, 2.0], "(-2, 2) without what is negative");
-    let shares = Softmax::LAST.forward(&hidden.matmul(&Tensor::ones(&[2, 2])));
-    assert_close(&shares.to_vec(), &[0.5, 0.5], 1e-7);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "activations-analyze-cost", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -425,6 +393,35 @@ fn spread(x: &Tensor) -> f32 {
     (&centred * &centred).mean().item().sqrt()
 }
 
+// %% nbgrader={"grade": true, "grade_id": "test-activations-module", "locked": true, "points": 20, "schema_version": 3, "solution": false, "task": false}
+/// 🧪 A tiny network by hand, a batch with two axes before the scores, and types that fit together.
+#[test]
+fn test_module() {
+    use tinytorch::testing::assert_close;
+
+    let batch = Softmax::LAST.forward(&Tensor::randn(&[2, 3, 4], &mut Rng::seeded(1)));
+    assert_eq!(batch.shape(), [2, 3, 4]);
+    assert_close(&batch.sum_axis(2, false).to_vec(), &[1.0; 6], 1e-6);
+
+    // x (1, 2), two layers with weights of ones and a rectifier between.
+    let x = Tensor::new(&[1.0, -3.0], &[1, 2]);
+    let first = Tensor::new(&[1.0, -1.0, 1.0, -1.0], &[2, 2]);
+    let hidden = ReLU.forward(&x.matmul(&first));
+    assert_eq!(hidden.to_vec(), [0.0, 2.0], "(-2, 2) without what is negative");
+    let shares = Softmax::LAST.forward(&hidden.matmul(&Tensor::ones(&[2, 2])));
+    assert_close(&shares.to_vec(), &[0.5, 0.5], 1e-7);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "activations-softmax-axis", "locked": true, "schema_version": 3, "solution": false, "task": false}
+impl Softmax {
+    /// The axis counted from the front. Panics, naming both, when `x` has no such axis.
+    fn axis(&self, x: &Tensor) -> usize {
+        x.ndim().checked_sub(1 + self.axis_from_end).unwrap_or_else(|| {
+            panic!("softmax: shape {:?} has no axis {} from the end", x.shape(), self.axis_from_end)
+        })
+    }
+}
+
 // %% nbgrader={"grade": false, "grade_id": "activations-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// Runs the analyses and prints what they report.
 pub fn main() {
@@ -432,3 +429,7 @@ pub fn main() {
     analyze_activation_cost(&mut out);
     analyze_depth(&mut out);
 }
+
+// %% nbgrader={"grade": false, "grade_id": "activations-own", "locked": false, "schema_version": 3, "solution": false, "task": false}
+// Yours: helper functions and tests of your own go here. The tutor runs each `#[test]` function of this cell and
+// shows it as yours; it is never graded.

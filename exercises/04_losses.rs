@@ -11,7 +11,7 @@
 //     name: rust
 // ---
 
-// %% nbgrader={"grade": false, "grade_id": "losses-imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// %% nbgrader={"grade": false, "grade_id": "losses-header", "locked": true, "schema_version": 3, "solution": false, "task": false}
 //! 04 Losses: one number for how wrong a prediction is. In come predictions and targets; out comes a
 //! tensor with one element. Stands on 01 to 03. By hand: the mean squared error of `[1, 3]` against
 //! `[1, 1]` is 2; the cross-entropy of two equal scores is `ln 2 = 0.6931`.
@@ -97,16 +97,6 @@ impl Loss for MSELoss {
         check_same_shape("mse", prediction, target);
         todo!("losses-mse")
     }
-}
-
-/// Panics unless both have one shape and at least one element.
-fn check_same_shape(op: &str, prediction: &Tensor, target: &Tensor) {
-    let (given, wanted) = (shape_text(prediction.shape()), shape_text(target.shape()));
-    assert!(
-        prediction.shape() == target.shape(),
-        "{op}: prediction {given} and target {wanted} must have one shape"
-    );
-    assert!(prediction.numel() > 0, "{op}: prediction {given} is empty, so it has no mean");
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-losses-mse", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
@@ -195,23 +185,6 @@ impl Loss for CrossEntropyLoss {
     }
 }
 
-/// Rows and classes. Panics when scores are not `(B, C)` or targets not `(B)`.
-fn check_classes(prediction: &Tensor, target: &Tensor) -> (usize, usize) {
-    let (given, wanted) = (shape_text(prediction.shape()), shape_text(target.shape()));
-    let &[rows, classes] = prediction.shape() else {
-        panic!("cross entropy: scores {given} must be (rows, classes)");
-    };
-    assert!(
-        target.shape() == [rows],
-        "cross entropy: scores {given} need targets ({rows}), one class number per row, got {wanted}"
-    );
-    assert!(
-        rows > 0 && classes > 0,
-        "cross entropy: scores {given} are empty, so they have no mean"
-    );
-    (rows, classes)
-}
-
 // %% nbgrader={"grade": true, "grade_id": "test-losses-cross-entropy", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
 /// 🔬 Right and sure, undecided, wrong and sure, huge scores, the mean over rows, wrong targets.
 #[test]
@@ -289,16 +262,6 @@ pub fn keep_inside(p: &Tensor) -> Tensor {
     p * (1.0 - 2.0 * epsilon) + epsilon
 }
 
-/// Panics, naming the place, the value and the mend, unless every number is from 0 to 1.
-fn check_probabilities(what: &str, shares: &Tensor, mend: &str) {
-    for (index, p) in shares.to_vec().into_iter().enumerate() {
-        assert!(
-            (0.0..=1.0).contains(&p),
-            "binary cross entropy: {what} {index} is {p}, which is no probability: {mend}"
-        );
-    }
-}
-
 // %% nbgrader={"grade": true, "grade_id": "test-losses-binary-cross-entropy", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
 /// 🔬 Right, undecided, wrong, exactly 0 and 1, numbers that are no probability.
 #[test]
@@ -327,32 +290,6 @@ fn test_unit_binary_cross_entropy() {
     let halves = Tensor::full(&[2], 0.5);
     let tracked = BinaryCrossEntropyLoss.forward(&halves.clone().tracked(), &halves);
     assert!(tracked.is_tracked(), "use tensor operations only: lesson 05 follows them");
-}
-
-// %% nbgrader={"grade": true, "grade_id": "test-losses-module", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
-/// 🧪 Prices, pictures and spam: three problems, three losses, and a better model always scores lower.
-#[test]
-fn test_module() {
-    test_unit_log_softmax();
-    test_unit_mse();
-    test_unit_one_hot();
-    test_unit_cross_entropy();
-    test_unit_binary_cross_entropy();
-
-    let prices = Tensor::new(&[250.0, 310.0, 180.0], &[3, 1]);
-    let guesses = Tensor::new(&[240.0, 330.0, 175.0], &[3, 1]);
-    assert_eq!(MSELoss.forward(&guesses, &prices).item(), 175.0);
-
-    let classes = Tensor::new(&[0.0, 2.0], &[2]);
-    let better = Tensor::new(&[3.0, 0.5, 0.1, 0.2, 0.1, 2.0], &[2, 3]);
-    let worse = Tensor::new(&[0.5, 3.0, 0.1, 0.2, 2.0, 0.1], &[2, 3]);
-    let losses = [&better, &worse].map(|scores| CrossEntropyLoss.forward(scores, &classes).item());
-    assert!(0.0 < losses[0] && losses[0] < losses[1] && losses[1] < 5.0, "{losses:?}");
-
-    let spam = Tensor::new(&[1.0, 0.0, 1.0], &[3]);
-    let sure = BinaryCrossEntropyLoss.forward(&Tensor::new(&[0.9, 0.1, 0.8], &[3]), &spam).item();
-    let unsure = BinaryCrossEntropyLoss.forward(&Tensor::full(&[3], 0.5), &spam).item();
-    assert!(sure < unsure, "{sure} < {unsure}");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "losses-analyze-behaviour", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -497,6 +434,64 @@ pub fn analyze_loss_memory(out: &mut Reporter) {
     ));
 }
 
+// %% nbgrader={"grade": true, "grade_id": "test-losses-module", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
+/// 🧪 Prices, pictures and spam: three problems, three losses, and a better model always scores lower.
+#[test]
+fn test_module() {
+    let prices = Tensor::new(&[250.0, 310.0, 180.0], &[3, 1]);
+    let guesses = Tensor::new(&[240.0, 330.0, 175.0], &[3, 1]);
+    assert_eq!(MSELoss.forward(&guesses, &prices).item(), 175.0);
+
+    let classes = Tensor::new(&[0.0, 2.0], &[2]);
+    let better = Tensor::new(&[3.0, 0.5, 0.1, 0.2, 0.1, 2.0], &[2, 3]);
+    let worse = Tensor::new(&[0.5, 3.0, 0.1, 0.2, 2.0, 0.1], &[2, 3]);
+    let losses = [&better, &worse].map(|scores| CrossEntropyLoss.forward(scores, &classes).item());
+    assert!(0.0 < losses[0] && losses[0] < losses[1] && losses[1] < 5.0, "{losses:?}");
+
+    let spam = Tensor::new(&[1.0, 0.0, 1.0], &[3]);
+    let sure = BinaryCrossEntropyLoss.forward(&Tensor::new(&[0.9, 0.1, 0.8], &[3]), &spam).item();
+    let unsure = BinaryCrossEntropyLoss.forward(&Tensor::full(&[3], 0.5), &spam).item();
+    assert!(sure < unsure, "{sure} < {unsure}");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "losses-checks", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Panics unless both have one shape and at least one element.
+fn check_same_shape(op: &str, prediction: &Tensor, target: &Tensor) {
+    let (given, wanted) = (shape_text(prediction.shape()), shape_text(target.shape()));
+    assert!(
+        prediction.shape() == target.shape(),
+        "{op}: prediction {given} and target {wanted} must have one shape"
+    );
+    assert!(prediction.numel() > 0, "{op}: prediction {given} is empty, so it has no mean");
+}
+
+/// Rows and classes. Panics when scores are not `(B, C)` or targets not `(B)`.
+fn check_classes(prediction: &Tensor, target: &Tensor) -> (usize, usize) {
+    let (given, wanted) = (shape_text(prediction.shape()), shape_text(target.shape()));
+    let &[rows, classes] = prediction.shape() else {
+        panic!("cross entropy: scores {given} must be (rows, classes)");
+    };
+    assert!(
+        target.shape() == [rows],
+        "cross entropy: scores {given} need targets ({rows}), one class number per row, got {wanted}"
+    );
+    assert!(
+        rows > 0 && classes > 0,
+        "cross entropy: scores {given} are empty, so they have no mean"
+    );
+    (rows, classes)
+}
+
+/// Panics, naming the place, the value and the mend, unless every number is from 0 to 1.
+fn check_probabilities(what: &str, shares: &Tensor, mend: &str) {
+    for (index, p) in shares.to_vec().into_iter().enumerate() {
+        assert!(
+            (0.0..=1.0).contains(&p),
+            "binary cross entropy: {what} {index} is {p}, which is no probability: {mend}"
+        );
+    }
+}
+
 // %% nbgrader={"grade": false, "grade_id": "losses-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// Runs the analyses and prints what they report.
 pub fn main() {
@@ -505,3 +500,7 @@ pub fn main() {
     analyze_numerical_stability(&mut out);
     analyze_loss_memory(&mut out);
 }
+
+// %% nbgrader={"grade": false, "grade_id": "losses-own", "locked": false, "schema_version": 3, "solution": false, "task": false}
+// Yours: helper functions and tests of your own go here. The tutor runs each `#[test]` function of this cell and
+// shows it as yours; it is never graded.

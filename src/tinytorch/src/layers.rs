@@ -11,7 +11,7 @@
 //     name: rust
 // ---
 
-// %% nbgrader={"grade": false, "grade_id": "layers-imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// %% nbgrader={"grade": false, "grade_id": "layers-header", "locked": true, "schema_version": 3, "solution": false, "task": false}
 //! 03 Layers: functions with weights. In comes a batch `(B, in)`; out goes `(B, out)`. Stands on 01 and
 //! 02. `Linear` is `y = x W + b` with `W` of shape `(in, out)`: by hand, `[1, 2] [[1], [10]] + [5] = [26]`.
 //! `Dropout` silences units at random; `Sequential` puts layers in a row. Not here: how weights learn (05).
@@ -62,23 +62,6 @@ pub trait Layer: Any + Send {
     /// Tells the layer whether it is being trained. Most layers do the same either way.
     fn set_training(&mut self, _training: bool) {}
 }
-
-/// An activation is a layer without parameters.
-macro_rules! activation_layers {
-    ($($activation:ident),*) => {$(
-        impl Layer for $activation {
-            fn name(&self) -> String {
-                stringify!($activation).to_owned()
-            }
-
-            fn forward(&self, x: &Tensor) -> Tensor {
-                $activation::forward(self, x)
-            }
-        }
-    )*};
-}
-
-activation_layers!(ReLU, Sigmoid, Tanh, Gelu, Softmax);
 
 /// `y = x W + b`: every output is a weighted sum of all inputs.
 #[derive(Debug, Clone)]
@@ -178,24 +161,6 @@ impl Linear {
     }
 }
 
-impl Layer for Linear {
-    fn name(&self) -> String {
-        format!("Linear({} -> {})", self.weight.shape()[0], self.weight.shape()[1])
-    }
-
-    fn forward(&self, x: &Tensor) -> Tensor {
-        Linear::forward(self, x)
-    }
-
-    fn parameters(&self) -> Vec<&Tensor> {
-        [&self.weight].into_iter().chain(&self.bias).collect()
-    }
-
-    fn parameters_mut(&mut self) -> Vec<&mut Tensor> {
-        [&mut self.weight].into_iter().chain(&mut self.bias).collect()
-    }
-}
-
 // %% nbgrader={"grade": true, "grade_id": "test-layers-linear-forward", "locked": true, "points": 13, "schema_version": 3, "solution": false, "task": false}
 /// 🔬 By hand, a batch, one sample, an empty batch, no bias, large numbers, a wrong width.
 #[test]
@@ -237,14 +202,6 @@ pub struct Dropout {
 /// A probability of dropping that is none.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct InvalidProbability(pub f32);
-
-impl fmt::Display for InvalidProbability {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "dropout: p = {} is no probability: choose one from 0 to 1", self.0)
-    }
-}
-
-impl std::error::Error for InvalidProbability {}
 
 impl Dropout {
     /// A layer that drops each unit with probability `p` while training. It begins in training mode.
@@ -330,20 +287,6 @@ impl Dropout {
     }
 }
 
-impl Layer for Dropout {
-    fn name(&self) -> String {
-        format!("Dropout({})", self.p)
-    }
-
-    fn forward(&self, x: &Tensor) -> Tensor {
-        Dropout::forward(self, x)
-    }
-
-    fn set_training(&mut self, training: bool) {
-        self.training = training;
-    }
-}
-
 // %% nbgrader={"grade": true, "grade_id": "test-layers-dropout-forward", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
 /// 🔬 Nothing at inference, nothing at p = 0, everything at p = 1, fresh draws, wrong p.
 #[test]
@@ -417,37 +360,6 @@ impl Sequential {
     }
 }
 
-impl Layer for Sequential {
-    fn name(&self) -> String {
-        let names: Vec<String> = self.layers.iter().map(|layer| layer.name()).collect();
-        names.join(" > ")
-    }
-
-    fn forward(&self, x: &Tensor) -> Tensor {
-        Sequential::forward(self, x)
-    }
-
-    fn parameters(&self) -> Vec<&Tensor> {
-        self.layers.iter().flat_map(|layer| layer.parameters()).collect()
-    }
-
-    fn parameters_mut(&mut self) -> Vec<&mut Tensor> {
-        self.layers.iter_mut().flat_map(|layer| layer.parameters_mut()).collect()
-    }
-
-    fn buffers(&self) -> Vec<Tensor> {
-        self.layers.iter().flat_map(|layer| layer.buffers()).collect()
-    }
-
-    fn set_buffers(&mut self, values: &mut dyn Iterator<Item = Tensor>) {
-        self.layers.iter_mut().for_each(|layer| layer.set_buffers(values));
-    }
-
-    fn set_training(&mut self, training: bool) {
-        self.layers.iter_mut().for_each(|layer| layer.set_training(training));
-    }
-}
-
 // %% nbgrader={"grade": true, "grade_id": "test-layers-sequential-forward", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 /// 🔬 The order of layers, no layers at all, parameters in order.
 #[test]
@@ -462,37 +374,6 @@ fn test_unit_sequential_forward() {
     assert_eq!(network.forward(&x).to_vec(), [-1.0, 0.0], "rectified, then negated");
     assert_eq!(network.name(), "ReLU > Linear(2 -> 2)");
     assert_eq!(network.parameters().len(), 1);
-}
-
-// %% nbgrader={"grade": true, "grade_id": "test-layers-module", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
-/// 🧪 The network of lesson 07, with its parameters counted and its dropout switched off.
-#[test]
-fn test_module() {
-    test_unit_linear_new();
-    test_unit_linear_forward();
-    test_unit_dropout_mask();
-    test_unit_dropout_forward();
-    test_unit_sequential_forward();
-
-    let mut rng = Rng::seeded(7);
-    let mut network = Sequential::new(vec![
-        Box::new(Linear::new(64, 32, &mut rng)),
-        Box::new(ReLU),
-        Box::new(Dropout::new(0.5, rng.fork()).expect("a probability")),
-    ]);
-    network.push(Linear::new(32, 10, &mut rng));
-    let parameters: usize = network.parameters().iter().map(|tensor| tensor.numel()).sum();
-    assert_eq!(parameters, 64 * 32 + 32 + 32 * 10 + 10);
-
-    let x = Tensor::randn(&[5, 64], &mut rng);
-    assert_eq!(network.forward(&x).shape(), [5, 10]);
-    assert_ne!(network.forward(&x).to_vec(), network.forward(&x).to_vec(), "training drops units");
-    network.set_training(false);
-    assert_eq!(network.forward(&x).to_vec(), network.forward(&x).to_vec(), "inference does not");
-    for parameter in network.parameters_mut() {
-        *parameter = Tensor::zeros(parameter.shape());
-    }
-    assert_eq!(network.forward(&x).to_vec(), vec![0.0; 50], "the network uses what was changed");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "layers-analyze-memory", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -593,6 +474,121 @@ pub fn analyze_layer_performance(out: &mut Reporter) {
     ));
 }
 
+// %% nbgrader={"grade": true, "grade_id": "test-layers-module", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
+/// 🧪 The network of lesson 07, with its parameters counted and its dropout switched off.
+#[test]
+fn test_module() {
+    let mut rng = Rng::seeded(7);
+    let mut network = Sequential::new(vec![
+        Box::new(Linear::new(64, 32, &mut rng)),
+        Box::new(ReLU),
+        Box::new(Dropout::new(0.5, rng.fork()).expect("a probability")),
+    ]);
+    network.push(Linear::new(32, 10, &mut rng));
+    let parameters: usize = network.parameters().iter().map(|tensor| tensor.numel()).sum();
+    assert_eq!(parameters, 64 * 32 + 32 + 32 * 10 + 10);
+
+    let x = Tensor::randn(&[5, 64], &mut rng);
+    assert_eq!(network.forward(&x).shape(), [5, 10]);
+    assert_ne!(network.forward(&x).to_vec(), network.forward(&x).to_vec(), "training drops units");
+    network.set_training(false);
+    assert_eq!(network.forward(&x).to_vec(), network.forward(&x).to_vec(), "inference does not");
+    for parameter in network.parameters_mut() {
+        *parameter = Tensor::zeros(parameter.shape());
+    }
+    assert_eq!(network.forward(&x).to_vec(), vec![0.0; 50], "the network uses what was changed");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "layers-impls", "locked": true, "schema_version": 3, "solution": false, "task": false}
+impl Layer for Linear {
+    fn name(&self) -> String {
+        format!("Linear({} -> {})", self.weight.shape()[0], self.weight.shape()[1])
+    }
+
+    fn forward(&self, x: &Tensor) -> Tensor {
+        Linear::forward(self, x)
+    }
+
+    fn parameters(&self) -> Vec<&Tensor> {
+        [&self.weight].into_iter().chain(&self.bias).collect()
+    }
+
+    fn parameters_mut(&mut self) -> Vec<&mut Tensor> {
+        [&mut self.weight].into_iter().chain(&mut self.bias).collect()
+    }
+}
+
+impl Layer for Dropout {
+    fn name(&self) -> String {
+        format!("Dropout({})", self.p)
+    }
+
+    fn forward(&self, x: &Tensor) -> Tensor {
+        Dropout::forward(self, x)
+    }
+
+    fn set_training(&mut self, training: bool) {
+        self.training = training;
+    }
+}
+
+impl Layer for Sequential {
+    fn name(&self) -> String {
+        let names: Vec<String> = self.layers.iter().map(|layer| layer.name()).collect();
+        names.join(" > ")
+    }
+
+    fn forward(&self, x: &Tensor) -> Tensor {
+        Sequential::forward(self, x)
+    }
+
+    fn parameters(&self) -> Vec<&Tensor> {
+        self.layers.iter().flat_map(|layer| layer.parameters()).collect()
+    }
+
+    fn parameters_mut(&mut self) -> Vec<&mut Tensor> {
+        self.layers.iter_mut().flat_map(|layer| layer.parameters_mut()).collect()
+    }
+
+    fn buffers(&self) -> Vec<Tensor> {
+        self.layers.iter().flat_map(|layer| layer.buffers()).collect()
+    }
+
+    fn set_buffers(&mut self, values: &mut dyn Iterator<Item = Tensor>) {
+        self.layers.iter_mut().for_each(|layer| layer.set_buffers(values));
+    }
+
+    fn set_training(&mut self, training: bool) {
+        self.layers.iter_mut().for_each(|layer| layer.set_training(training));
+    }
+}
+
+/// An activation is a layer without parameters.
+macro_rules! activation_layers {
+    ($($activation:ident),*) => {$(
+        impl Layer for $activation {
+            fn name(&self) -> String {
+                stringify!($activation).to_owned()
+            }
+
+            fn forward(&self, x: &Tensor) -> Tensor {
+                $activation::forward(self, x)
+            }
+        }
+    )*};
+}
+
+activation_layers!(ReLU, Sigmoid, Tanh, Gelu, Softmax);
+
+// %% nbgrader={"grade": false, "grade_id": "layers-dropout-error", "locked": true, "schema_version": 3, "solution": false, "task": false}
+impl fmt::Display for InvalidProbability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "dropout: p = {} is no probability: choose one from 0 to 1", self.0)
+    }
+}
+
+impl std::error::Error for InvalidProbability {}
+
 // %% nbgrader={"grade": false, "grade_id": "layers-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// Runs the analyses and prints what they report.
 pub fn main() {
@@ -600,3 +596,7 @@ pub fn main() {
     analyze_layer_memory(&mut out);
     analyze_layer_performance(&mut out);
 }
+
+// %% nbgrader={"grade": false, "grade_id": "layers-own", "locked": false, "schema_version": 3, "solution": false, "task": false}
+// Yours: helper functions and tests of your own go here. The tutor runs each `#[test]` function of this cell and
+// shows it as yours; it is never graded.

@@ -11,7 +11,7 @@
 //     name: rust
 // ---
 
-// %% nbgrader={"grade": false, "grade_id": "tensor-imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// %% nbgrader={"grade": false, "grade_id": "tensor-header", "locked": true, "schema_version": 3, "solution": false, "task": false}
 //! 01 Tensor: an array of `f32` with any number of axes, and the arithmetic that networks are made of.
 //! In come slices of numbers with a shape; out come new tensors. Stands on nothing but `ndarray`, which
 //! keeps the storage. By hand: `[[1, 2], [3, 4]] @ [[5, 6], [7, 8]] = [[19, 22], [43, 50]]`.
@@ -43,7 +43,7 @@ pub type Values = ArcArray<f32, IxDyn>;
 #[derive(Clone)]
 pub struct Tensor {
     values: Values,
-    /// How it was made. Always `None` until lesson 05; the last cell of this file fills it in.
+    /// How it was made: the given code at the end of this file keeps it. Always `None` until lesson 05.
     history: Option<Arc<History>>,
 }
 
@@ -117,123 +117,6 @@ fn test_unit_new() {
     assert_eq!(message, "new: shape (2, 2) holds 4 elements, got 3");
     let message = panic_message(|| Tensor::new(&[1.0, 2.0], &[]));
     assert_eq!(message, "new: shape () holds 1 elements, got 2");
-}
-
-// %% nbgrader={"grade": false, "grade_id": "tensor-creation", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// More ways to make a tensor.
-impl Tensor {
-    /// A tensor of shape `()` that holds one number.
-    pub fn scalar(value: f32) -> Self {
-        Self::full(&[], value)
-    }
-
-    /// All zeros.
-    pub fn zeros(shape: &[usize]) -> Self {
-        Self::full(shape, 0.0)
-    }
-
-    /// All ones.
-    pub fn ones(shape: &[usize]) -> Self {
-        Self::full(shape, 1.0)
-    }
-
-    /// The same value everywhere.
-    pub fn full(shape: &[usize], value: f32) -> Self {
-        Self::from_array(values(vec![value; count(shape)], shape))
-    }
-
-    /// Standard normal numbers: mean 0, variance 1.
-    pub fn randn(shape: &[usize], rng: &mut Rng) -> Self {
-        Self::from_array(values((0..count(shape)).map(|_| rng.normal()).collect(), shape))
-    }
-
-    /// Numbers from `[0, 1)`, each equally likely.
-    pub fn rand(shape: &[usize], rng: &mut Rng) -> Self {
-        Self::from_array(values((0..count(shape)).map(|_| rng.uniform()).collect(), shape))
-    }
-
-    /// Wraps an array; nothing is copied.
-    pub fn from_array(values: impl Into<Values>) -> Self {
-        Self { values: values.into(), history: None }
-    }
-}
-
-/// Looking at a tensor.
-impl Tensor {
-    /// The size of each axis.
-    pub fn shape(&self) -> &[usize] {
-        self.values.shape()
-    }
-
-    /// The number of axes.
-    pub fn ndim(&self) -> usize {
-        self.values.ndim()
-    }
-
-    /// The number of elements.
-    pub fn numel(&self) -> usize {
-        self.values.len()
-    }
-
-    /// What the elements take in memory, in bytes.
-    pub fn nbytes(&self) -> usize {
-        self.numel() * size_of::<f32>()
-    }
-
-    /// The only element. Panics when there is not exactly one.
-    pub fn item(&self) -> f32 {
-        assert!(
-            self.numel() == 1,
-            "item: shape {} holds {} elements, not one",
-            shape_text(self.shape()),
-            self.numel()
-        );
-        self.data()[0]
-    }
-
-    /// The elements in row-major order, as a copy.
-    pub fn to_vec(&self) -> Vec<f32> {
-        self.data().into_owned()
-    }
-
-    /// The elements in row-major order: borrowed where they lie so in memory, else copied together.
-    pub fn data(&self) -> Cow<'_, [f32]> {
-        if let Some(slice) = self.values.as_slice() {
-            return Cow::Borrowed(slice);
-        }
-        match (self.values.as_slice_memory_order(), self.shape().split_last()) {
-            // A transposed view of whole storage, the usual case: walk it by its strides.
-            (Some(stored), Some((&width, outer)))
-                if self.values.strides().iter().all(|&stride| stride >= 0) =>
-            {
-                let steps: Vec<usize> =
-                    self.values.strides().iter().map(|stride| stride.unsigned_abs()).collect();
-                let mut elements = Vec::with_capacity(stored.len());
-                for start in offsets(outer, &steps) {
-                    elements.extend((0..width).map(|i| stored[start + i * steps[outer.len()]]));
-                }
-                Cow::Owned(elements)
-            }
-            _ => Cow::Owned(self.values.iter().copied().collect()),
-        }
-    }
-
-    /// The array itself.
-    pub fn array(&self) -> &Values {
-        &self.values
-    }
-
-    /// The array, to be changed in place. Storage that others share is copied first, so no other
-    /// tensor changes; the tensor's identity (lesson 05) stays.
-    pub fn array_mut(&mut self) -> &mut Values {
-        &mut self.values
-    }
-}
-
-impl fmt::Debug for Tensor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tensor({:?}, {})", self.shape(), self.values)
-    }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-broadcast-shape", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -513,73 +396,6 @@ fn test_unit_arithmetic() {
     }
 }
 
-// %% nbgrader={"grade": false, "grade_id": "tensor-operators", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// `a + b` for every mix of tensors, references and numbers.
-macro_rules! operator {
-    ($trait:ident, $method:ident) => {
-        operator!($trait, $method, &Tensor, &Tensor, |a, b| a.$method(b));
-        operator!($trait, $method, &Tensor, Tensor, |a, b| a.$method(&b));
-        operator!($trait, $method, Tensor, &Tensor, |a, b| (&a).$method(b));
-        operator!($trait, $method, Tensor, Tensor, |a, b| (&a).$method(&b));
-        operator!($trait, $method, &Tensor, f32, |a, b| a.$method(&Tensor::scalar(b)));
-        operator!($trait, $method, Tensor, f32, |a, b| (&a).$method(&Tensor::scalar(b)));
-        operator!($trait, $method, f32, &Tensor, |a, b| Tensor::scalar(a).$method(b));
-        operator!($trait, $method, f32, Tensor, |a, b| Tensor::scalar(a).$method(&b));
-    };
-    ($trait:ident, $method:ident, $left:ty, $right:ty, |$a:ident, $b:ident| $result:expr) => {
-        impl ops::$trait<$right> for $left {
-            type Output = Tensor;
-            fn $method(self, other: $right) -> Tensor {
-                let ($a, $b) = (self, other);
-                $result
-            }
-        }
-    };
-}
-operator!(Add, add);
-operator!(Sub, sub);
-operator!(Mul, mul);
-operator!(Div, div);
-
-impl ops::Neg for &Tensor {
-    type Output = Tensor;
-    fn neg(self) -> Tensor {
-        let elements = self.data().iter().map(|x| -x).collect();
-        Tensor::made_by(Op::Neg, values(elements, self.shape()), &[self])
-    }
-}
-
-impl ops::Neg for Tensor {
-    type Output = Tensor;
-    fn neg(self) -> Tensor {
-        -&self
-    }
-}
-
-/// Functions of one element at a time.
-impl Tensor {
-    /// Applies `f` to every element; `name` says what `f` is, for lesson 05.
-    pub fn map(&self, name: &'static str, f: impl Fn(f32) -> f32) -> Tensor {
-        let elements = self.data().iter().map(|&x| f(x)).collect();
-        Tensor::made_by(Op::Map(name), values(elements, self.shape()), &[self])
-    }
-
-    /// e to the power of every element.
-    pub fn exp(&self) -> Tensor {
-        self.map("exp", f32::exp)
-    }
-
-    /// The natural logarithm of every element: `-inf` for 0, `NaN` below.
-    pub fn log(&self) -> Tensor {
-        self.map("log", f32::ln)
-    }
-
-    /// The square root of every element: `NaN` below 0.
-    pub fn sqrt(&self) -> Tensor {
-        self.map("sqrt", f32::sqrt)
-    }
-}
-
 // %% nbgrader={"grade": false, "grade_id": "tensor-matmul-check", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// Says whether two shapes can be multiplied as matrices; panics with both shapes when not.
 ///
@@ -780,40 +596,6 @@ fn test_unit_matmul() {
     check(Tensor::ones(&[0, 3]).matmul(&Tensor::ones(&[3, 2])), &[0, 2], &[]);
 }
 
-// %% nbgrader={"grade": false, "grade_id": "tensor-matmul-vector", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// Splits a shape into its leading axes and its last two.
-fn split_matrix(shape: &[usize]) -> (&[usize], [usize; 2]) {
-    let (batch, matrix) = shape.split_at(shape.len() - 2);
-    (batch, [matrix[0], matrix[1]])
-}
-
-impl Tensor {
-    /// A product with a vector: it becomes a matrix of one row or column, whose extra axis leaves the
-    /// result again.
-    fn matmul_with_vector(&self, other: &Tensor) -> Tensor {
-        if other.ndim() == 1 {
-            let product = self.matmul(&other.with_shape(&[other.numel(), 1]));
-            return product.with_shape(&self.shape()[..self.ndim() - 1]);
-        }
-        let product = self.with_shape(&[1, self.numel()]).matmul(other);
-        let mut shape = product.shape().to_vec();
-        shape.remove(shape.len() - 2);
-        product.with_shape(&shape)
-    }
-
-    /// The same elements under another shape of the same count, shared if they lie in row-major order.
-    fn with_shape(&self, shape: &[usize]) -> Tensor {
-        let array = if self.values.is_standard_layout() {
-            self.values.clone().into_shape_with_order(IxDyn(shape)).unwrap_or_else(|_| {
-                panic!("{} does not fit {}", shape_text(self.shape()), shape_text(shape))
-            })
-        } else {
-            values(self.to_vec(), shape)
-        };
-        Tensor::made_by(Op::Reshape, array, &[self])
-    }
-}
-
 // %% nbgrader={"grade": false, "grade_id": "tensor-reshape", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl Tensor {
     /// The same elements, in the same order, under another shape. One size may be -1: it becomes
@@ -1005,40 +787,6 @@ fn test_unit_slice() {
     assert_eq!(message, "slice: 3 ranges for shape (4, 2)");
 }
 
-// %% nbgrader={"grade": false, "grade_id": "tensor-views", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// Two shorter ways to say common views.
-impl Tensor {
-    /// Swaps the last two axes. Panics when there are fewer.
-    pub fn t(&self) -> Tensor {
-        let axes = self.ndim();
-        assert!(axes >= 2, "t: shape {} has fewer than 2 axes", shape_text(self.shape()));
-        self.transpose(axes - 2, axes - 1)
-    }
-
-    /// The part at one index of an axis; the axis is gone from the result.
-    pub fn select(&self, axis: usize, index: usize) -> Tensor {
-        let size = axis_split("select", self.shape(), axis)[1];
-        assert!(
-            index < size,
-            "select: index {index} on axis {axis} of shape {}",
-            shape_text(self.shape())
-        );
-        let mut ranges: Vec<Range<usize>> = self.shape().iter().map(|&size| 0..size).collect();
-        ranges[axis] = index..index + 1;
-        let mut shape = self.shape().to_vec();
-        shape.remove(axis);
-        self.slice(&ranges).with_shape(&shape)
-    }
-}
-
-/// Splits a shape around one axis: elements before it, its size, elements after it. With these three
-/// numbers, element s of place i inside block o stands at `(o * size + s) * inner + i`.
-fn axis_split(op: &str, shape: &[usize], axis: usize) -> [usize; 3] {
-    let axes = shape.len();
-    assert!(axis < axes, "{op}: axis {axis} of shape {}: there are {axes} axes", shape_text(shape));
-    [count(&shape[..axis]), shape[axis], count(&shape[axis + 1..])]
-}
-
 // %% nbgrader={"grade": false, "grade_id": "tensor-reduce", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// Folds the middle axis of `elements`, seen as (outer, size, inner), into one number each, from `start`
 /// on: the loop under `sum` and `max`. Returns outer * inner numbers.
@@ -1209,60 +957,6 @@ fn test_unit_reductions() {
     assert!(matches!(max.history().map(History::op), Some(Op::Max)), "max_axis is an `Op::Max`");
 }
 
-// %% nbgrader={"grade": false, "grade_id": "tensor-reduce-all", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// Panics when an axis has size 0 although the result would have elements.
-fn require_elements(op: &str, shape: &[usize], axis: usize) {
-    let [outer, size, inner] = axis_split(op, shape, axis);
-    assert!(
-        size > 0 || outer * inner == 0,
-        "{op}: axis {axis} of shape {} has no elements",
-        shape_text(shape)
-    );
-}
-
-/// Reductions: the step from the loop to a tensor, and the forms over all elements.
-impl Tensor {
-    /// Folds one axis with [`reduce`].
-    fn reduce_axis(
-        &self,
-        name: &str,
-        op: Op,
-        axis: usize,
-        keepdim: bool,
-        start: f32,
-        f: impl Fn(f32, f32) -> f32,
-    ) -> Tensor {
-        let parts = axis_split(name, self.shape(), axis);
-        let mut shape = self.shape().to_vec();
-        shape[axis] = 1;
-        let folded = values(reduce(&self.data(), parts, start, f), &shape);
-        let kept = Tensor::made_by(op, folded, &[self]);
-        if keepdim {
-            return kept;
-        }
-        shape.remove(axis);
-        kept.with_shape(&shape)
-    }
-
-    /// The sum of all elements, of shape `()`; 0 for an empty tensor.
-    pub fn sum(&self) -> Tensor {
-        let total = reduce(&self.data(), [1, self.numel(), 1], 0.0, |x, y| x + y);
-        Tensor::made_by(Op::Sum, values(total, &[]), &[self])
-    }
-
-    /// The mean of all elements, of shape `()`; `NaN` for an empty tensor.
-    pub fn mean(&self) -> Tensor {
-        self.sum() / self.numel() as f32
-    }
-
-    /// The largest of all elements, of shape `()`; `NaN` where there is one. Panics when there is none.
-    pub fn max(&self) -> Tensor {
-        assert!(self.numel() > 0, "max: shape {} has no elements", shape_text(self.shape()));
-        let largest = reduce(&self.data(), [1, self.numel(), 1], f32::NEG_INFINITY, larger);
-        Tensor::made_by(Op::Max, values(largest, &[]), &[self])
-    }
-}
-
 // %% nbgrader={"grade": false, "grade_id": "tensor-argmax", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl Tensor {
     /// Where the largest element along an axis stands, for each place of the other axes, in row-major
@@ -1311,49 +1005,6 @@ fn test_unit_argmax() {
     assert_eq!(Tensor::zeros(&[0, 3]).argmax_axis(1), [] as [usize; 0], "no rows, no answers");
     let message = panic_message(|| Tensor::zeros(&[2, 0]).argmax_axis(1));
     assert_eq!(message, "argmax_axis: axis 1 of shape (2, 0) has no elements");
-}
-
-// %% nbgrader={"grade": true, "grade_id": "test-tensor-module", "locked": true, "points": 14, "schema_version": 3, "solution": false, "task": false}
-/// 🧪 Everything together: two linear maps, normalised columns, pooled images, and views that are copied
-/// only when they are written to.
-#[test]
-fn test_module() {
-    use tinytorch::testing::assert_close;
-
-    // Two linear maps in a row, as a network without bends: x W1 + b1, then W2 + b2.
-    let mut rng = Rng::seeded(1);
-    let x = Tensor::randn(&[4, 8], &mut rng);
-    let (w1, b1) = (Tensor::randn(&[8, 5], &mut rng), Tensor::randn(&[5], &mut rng));
-    let (w2, b2) = (Tensor::randn(&[5, 3], &mut rng), Tensor::randn(&[3], &mut rng));
-    let y = (x.matmul(&w1) + &b1).matmul(&w2) + &b2;
-    assert_eq!(y.shape(), [4, 3]);
-    assert!(y.to_vec().iter().all(|value| value.is_finite()));
-    // Without a bend the two maps are one: x (W1 W2) + (b1 W2 + b2).
-    let at_once = x.matmul(&w1.matmul(&w2)) + (b1.matmul(&w2) + &b2);
-    assert_close(&y.to_vec(), &at_once.to_vec(), 1e-4);
-    assert_eq!(y.argmax_axis(1).len(), 4, "one class per row");
-
-    // (x - mean) / deviation: every column gets mean 0 and variance 1.
-    let centred = &x - x.mean_axis(0, true);
-    let normal = &centred / (&centred * &centred).mean_axis(0, true).sqrt();
-    assert_close(&normal.mean_axis(0, false).to_vec(), &[0.0; 8], 1e-6);
-    assert_close(&(&normal * &normal).mean_axis(0, false).to_vec(), &[1.0; 8], 1e-5);
-
-    // Two images of 2x2 with 3 channels last: channels first, one mean per channel, and flat.
-    let images = Tensor::new(&(0..24).map(|i| i as f32).collect::<Vec<_>>(), &[2, 2, 2, 3]);
-    let channels = images.transpose(2, 3).transpose(1, 2);
-    assert_eq!(channels.shape(), [2, 3, 2, 2]);
-    let pooled = channels.reshape(&[2, 3, -1]).mean_axis(2, false);
-    assert_eq!(pooled.to_vec(), [4.5, 5.5, 6.5, 16.5, 17.5, 18.5]);
-    assert_eq!(channels.reshape(&[2, -1]).shape(), [2, 12]);
-    assert_eq!(channels.select(1, 0).sum().item(), 84.0, "0 + 3 + 6 + 9 and 12 + 15 + 18 + 21");
-
-    // A clone shares its storage until one of the two is written to.
-    let mut copy = images.clone();
-    assert_eq!(copy.array().as_ptr(), images.array().as_ptr());
-    copy.array_mut().fill(0.0);
-    assert_eq!((copy.sum().item(), images.sum().item()), (0.0, 276.0));
-    assert_eq!(format!("{:?}", pooled.slice(&[0..1, 0..2])), "Tensor([1, 2], [[4.5, 5.5]])");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-analyze-memory-layout", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1523,13 +1174,353 @@ pub fn analyze_broadcasting_memory(out: &mut Reporter) {
     ));
 }
 
-// %% nbgrader={"grade": false, "grade_id": "tensor-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// Runs every analysis of this module.
-pub fn main() {
-    let out = &mut Reporter::stdout();
-    analyze_memory_layout(out);
-    analyze_matmul_orders(out);
-    analyze_broadcasting_memory(out);
+// %% nbgrader={"grade": true, "grade_id": "test-tensor-module", "locked": true, "points": 14, "schema_version": 3, "solution": false, "task": false}
+/// 🧪 Everything together: two linear maps, normalised columns, pooled images, and views that are copied
+/// only when they are written to.
+#[test]
+fn test_module() {
+    use tinytorch::testing::assert_close;
+
+    // Two linear maps in a row, as a network without bends: x W1 + b1, then W2 + b2.
+    let mut rng = Rng::seeded(1);
+    let x = Tensor::randn(&[4, 8], &mut rng);
+    let (w1, b1) = (Tensor::randn(&[8, 5], &mut rng), Tensor::randn(&[5], &mut rng));
+    let (w2, b2) = (Tensor::randn(&[5, 3], &mut rng), Tensor::randn(&[3], &mut rng));
+    let y = (x.matmul(&w1) + &b1).matmul(&w2) + &b2;
+    assert_eq!(y.shape(), [4, 3]);
+    assert!(y.to_vec().iter().all(|value| value.is_finite()));
+    // Without a bend the two maps are one: x (W1 W2) + (b1 W2 + b2).
+    let at_once = x.matmul(&w1.matmul(&w2)) + (b1.matmul(&w2) + &b2);
+    assert_close(&y.to_vec(), &at_once.to_vec(), 1e-4);
+    assert_eq!(y.argmax_axis(1).len(), 4, "one class per row");
+
+    // (x - mean) / deviation: every column gets mean 0 and variance 1.
+    let centred = &x - x.mean_axis(0, true);
+    let normal = &centred / (&centred * &centred).mean_axis(0, true).sqrt();
+    assert_close(&normal.mean_axis(0, false).to_vec(), &[0.0; 8], 1e-6);
+    assert_close(&(&normal * &normal).mean_axis(0, false).to_vec(), &[1.0; 8], 1e-5);
+
+    // Two images of 2x2 with 3 channels last: channels first, one mean per channel, and flat.
+    let images = Tensor::new(&(0..24).map(|i| i as f32).collect::<Vec<_>>(), &[2, 2, 2, 3]);
+    let channels = images.transpose(2, 3).transpose(1, 2);
+    assert_eq!(channels.shape(), [2, 3, 2, 2]);
+    let pooled = channels.reshape(&[2, 3, -1]).mean_axis(2, false);
+    assert_eq!(pooled.to_vec(), [4.5, 5.5, 6.5, 16.5, 17.5, 18.5]);
+    assert_eq!(channels.reshape(&[2, -1]).shape(), [2, 12]);
+    assert_eq!(channels.select(1, 0).sum().item(), 84.0, "0 + 3 + 6 + 9 and 12 + 15 + 18 + 21");
+
+    // A clone shares its storage until one of the two is written to.
+    let mut copy = images.clone();
+    assert_eq!(copy.array().as_ptr(), images.array().as_ptr());
+    copy.array_mut().fill(0.0);
+    assert_eq!((copy.sum().item(), images.sum().item()), (0.0, 276.0));
+    assert_eq!(format!("{:?}", pooled.slice(&[0..1, 0..2])), "Tensor([1, 2], [[4.5, 5.5]])");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-creation", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// More ways to make a tensor.
+impl Tensor {
+    /// A tensor of shape `()` that holds one number.
+    pub fn scalar(value: f32) -> Self {
+        Self::full(&[], value)
+    }
+
+    /// All zeros.
+    pub fn zeros(shape: &[usize]) -> Self {
+        Self::full(shape, 0.0)
+    }
+
+    /// All ones.
+    pub fn ones(shape: &[usize]) -> Self {
+        Self::full(shape, 1.0)
+    }
+
+    /// The same value everywhere.
+    pub fn full(shape: &[usize], value: f32) -> Self {
+        Self::from_array(values(vec![value; count(shape)], shape))
+    }
+
+    /// Standard normal numbers: mean 0, variance 1.
+    pub fn randn(shape: &[usize], rng: &mut Rng) -> Self {
+        Self::from_array(values((0..count(shape)).map(|_| rng.normal()).collect(), shape))
+    }
+
+    /// Numbers from `[0, 1)`, each equally likely.
+    pub fn rand(shape: &[usize], rng: &mut Rng) -> Self {
+        Self::from_array(values((0..count(shape)).map(|_| rng.uniform()).collect(), shape))
+    }
+
+    /// Wraps an array; nothing is copied.
+    pub fn from_array(values: impl Into<Values>) -> Self {
+        Self { values: values.into(), history: None }
+    }
+}
+
+/// Looking at a tensor.
+impl Tensor {
+    /// The size of each axis.
+    pub fn shape(&self) -> &[usize] {
+        self.values.shape()
+    }
+
+    /// The number of axes.
+    pub fn ndim(&self) -> usize {
+        self.values.ndim()
+    }
+
+    /// The number of elements.
+    pub fn numel(&self) -> usize {
+        self.values.len()
+    }
+
+    /// What the elements take in memory, in bytes.
+    pub fn nbytes(&self) -> usize {
+        self.numel() * size_of::<f32>()
+    }
+
+    /// The only element. Panics when there is not exactly one.
+    pub fn item(&self) -> f32 {
+        assert!(
+            self.numel() == 1,
+            "item: shape {} holds {} elements, not one",
+            shape_text(self.shape()),
+            self.numel()
+        );
+        self.data()[0]
+    }
+
+    /// The elements in row-major order, as a copy.
+    pub fn to_vec(&self) -> Vec<f32> {
+        self.data().into_owned()
+    }
+
+    /// The elements in row-major order: borrowed where they lie so in memory, else copied together.
+    pub fn data(&self) -> Cow<'_, [f32]> {
+        if let Some(slice) = self.values.as_slice() {
+            return Cow::Borrowed(slice);
+        }
+        match (self.values.as_slice_memory_order(), self.shape().split_last()) {
+            // A transposed view of whole storage, the usual case: walk it by its strides.
+            (Some(stored), Some((&width, outer)))
+                if self.values.strides().iter().all(|&stride| stride >= 0) =>
+            {
+                let steps: Vec<usize> =
+                    self.values.strides().iter().map(|stride| stride.unsigned_abs()).collect();
+                let mut elements = Vec::with_capacity(stored.len());
+                for start in offsets(outer, &steps) {
+                    elements.extend((0..width).map(|i| stored[start + i * steps[outer.len()]]));
+                }
+                Cow::Owned(elements)
+            }
+            _ => Cow::Owned(self.values.iter().copied().collect()),
+        }
+    }
+
+    /// The array itself.
+    pub fn array(&self) -> &Values {
+        &self.values
+    }
+
+    /// The array, to be changed in place. Storage that others share is copied first, so no other
+    /// tensor changes; the tensor's identity (lesson 05) stays.
+    pub fn array_mut(&mut self) -> &mut Values {
+        &mut self.values
+    }
+}
+
+impl fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tensor({:?}, {})", self.shape(), self.values)
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-operators", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// `a + b` for every mix of tensors, references and numbers.
+macro_rules! operator {
+    ($trait:ident, $method:ident) => {
+        operator!($trait, $method, &Tensor, &Tensor, |a, b| a.$method(b));
+        operator!($trait, $method, &Tensor, Tensor, |a, b| a.$method(&b));
+        operator!($trait, $method, Tensor, &Tensor, |a, b| (&a).$method(b));
+        operator!($trait, $method, Tensor, Tensor, |a, b| (&a).$method(&b));
+        operator!($trait, $method, &Tensor, f32, |a, b| a.$method(&Tensor::scalar(b)));
+        operator!($trait, $method, Tensor, f32, |a, b| (&a).$method(&Tensor::scalar(b)));
+        operator!($trait, $method, f32, &Tensor, |a, b| Tensor::scalar(a).$method(b));
+        operator!($trait, $method, f32, Tensor, |a, b| Tensor::scalar(a).$method(&b));
+    };
+    ($trait:ident, $method:ident, $left:ty, $right:ty, |$a:ident, $b:ident| $result:expr) => {
+        impl ops::$trait<$right> for $left {
+            type Output = Tensor;
+            fn $method(self, other: $right) -> Tensor {
+                let ($a, $b) = (self, other);
+                $result
+            }
+        }
+    };
+}
+operator!(Add, add);
+operator!(Sub, sub);
+operator!(Mul, mul);
+operator!(Div, div);
+
+impl ops::Neg for &Tensor {
+    type Output = Tensor;
+    fn neg(self) -> Tensor {
+        let elements = self.data().iter().map(|x| -x).collect();
+        Tensor::made_by(Op::Neg, values(elements, self.shape()), &[self])
+    }
+}
+
+impl ops::Neg for Tensor {
+    type Output = Tensor;
+    fn neg(self) -> Tensor {
+        -&self
+    }
+}
+
+/// Functions of one element at a time.
+impl Tensor {
+    /// Applies `f` to every element; `name` says what `f` is, for lesson 05.
+    pub fn map(&self, name: &'static str, f: impl Fn(f32) -> f32) -> Tensor {
+        let elements = self.data().iter().map(|&x| f(x)).collect();
+        Tensor::made_by(Op::Map(name), values(elements, self.shape()), &[self])
+    }
+
+    /// e to the power of every element.
+    pub fn exp(&self) -> Tensor {
+        self.map("exp", f32::exp)
+    }
+
+    /// The natural logarithm of every element: `-inf` for 0, `NaN` below.
+    pub fn log(&self) -> Tensor {
+        self.map("log", f32::ln)
+    }
+
+    /// The square root of every element: `NaN` below 0.
+    pub fn sqrt(&self) -> Tensor {
+        self.map("sqrt", f32::sqrt)
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-matmul-vector", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Splits a shape into its leading axes and its last two.
+fn split_matrix(shape: &[usize]) -> (&[usize], [usize; 2]) {
+    let (batch, matrix) = shape.split_at(shape.len() - 2);
+    (batch, [matrix[0], matrix[1]])
+}
+
+impl Tensor {
+    /// A product with a vector: it becomes a matrix of one row or column, whose extra axis leaves the
+    /// result again.
+    fn matmul_with_vector(&self, other: &Tensor) -> Tensor {
+        if other.ndim() == 1 {
+            let product = self.matmul(&other.with_shape(&[other.numel(), 1]));
+            return product.with_shape(&self.shape()[..self.ndim() - 1]);
+        }
+        let product = self.with_shape(&[1, self.numel()]).matmul(other);
+        let mut shape = product.shape().to_vec();
+        shape.remove(shape.len() - 2);
+        product.with_shape(&shape)
+    }
+
+    /// The same elements under another shape of the same count, shared if they lie in row-major order.
+    fn with_shape(&self, shape: &[usize]) -> Tensor {
+        let array = if self.values.is_standard_layout() {
+            self.values.clone().into_shape_with_order(IxDyn(shape)).unwrap_or_else(|_| {
+                panic!("{} does not fit {}", shape_text(self.shape()), shape_text(shape))
+            })
+        } else {
+            values(self.to_vec(), shape)
+        };
+        Tensor::made_by(Op::Reshape, array, &[self])
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-views", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Two shorter ways to say common views.
+impl Tensor {
+    /// Swaps the last two axes. Panics when there are fewer.
+    pub fn t(&self) -> Tensor {
+        let axes = self.ndim();
+        assert!(axes >= 2, "t: shape {} has fewer than 2 axes", shape_text(self.shape()));
+        self.transpose(axes - 2, axes - 1)
+    }
+
+    /// The part at one index of an axis; the axis is gone from the result.
+    pub fn select(&self, axis: usize, index: usize) -> Tensor {
+        let size = axis_split("select", self.shape(), axis)[1];
+        assert!(
+            index < size,
+            "select: index {index} on axis {axis} of shape {}",
+            shape_text(self.shape())
+        );
+        let mut ranges: Vec<Range<usize>> = self.shape().iter().map(|&size| 0..size).collect();
+        ranges[axis] = index..index + 1;
+        let mut shape = self.shape().to_vec();
+        shape.remove(axis);
+        self.slice(&ranges).with_shape(&shape)
+    }
+}
+
+/// Splits a shape around one axis: elements before it, its size, elements after it. With these three
+/// numbers, element s of place i inside block o stands at `(o * size + s) * inner + i`.
+fn axis_split(op: &str, shape: &[usize], axis: usize) -> [usize; 3] {
+    let axes = shape.len();
+    assert!(axis < axes, "{op}: axis {axis} of shape {}: there are {axes} axes", shape_text(shape));
+    [count(&shape[..axis]), shape[axis], count(&shape[axis + 1..])]
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-reduce-all", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Panics when an axis has size 0 although the result would have elements.
+fn require_elements(op: &str, shape: &[usize], axis: usize) {
+    let [outer, size, inner] = axis_split(op, shape, axis);
+    assert!(
+        size > 0 || outer * inner == 0,
+        "{op}: axis {axis} of shape {} has no elements",
+        shape_text(shape)
+    );
+}
+
+/// Reductions: the step from the loop to a tensor, and the forms over all elements.
+impl Tensor {
+    /// Folds one axis with [`reduce`].
+    fn reduce_axis(
+        &self,
+        name: &str,
+        op: Op,
+        axis: usize,
+        keepdim: bool,
+        start: f32,
+        f: impl Fn(f32, f32) -> f32,
+    ) -> Tensor {
+        let parts = axis_split(name, self.shape(), axis);
+        let mut shape = self.shape().to_vec();
+        shape[axis] = 1;
+        let folded = values(reduce(&self.data(), parts, start, f), &shape);
+        let kept = Tensor::made_by(op, folded, &[self]);
+        if keepdim {
+            return kept;
+        }
+        shape.remove(axis);
+        kept.with_shape(&shape)
+    }
+
+    /// The sum of all elements, of shape `()`; 0 for an empty tensor.
+    pub fn sum(&self) -> Tensor {
+        let total = reduce(&self.data(), [1, self.numel(), 1], 0.0, |x, y| x + y);
+        Tensor::made_by(Op::Sum, values(total, &[]), &[self])
+    }
+
+    /// The mean of all elements, of shape `()`; `NaN` for an empty tensor.
+    pub fn mean(&self) -> Tensor {
+        self.sum() / self.numel() as f32
+    }
+
+    /// The largest of all elements, of shape `()`; `NaN` where there is one. Panics when there is none.
+    pub fn max(&self) -> Tensor {
+        assert!(self.numel() > 0, "max: shape {} has no elements", shape_text(self.shape()));
+        let largest = reduce(&self.data(), [1, self.numel(), 1], f32::NEG_INFINITY, larger);
+        Tensor::made_by(Op::Max, values(largest, &[]), &[self])
+    }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-history", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1678,3 +1669,16 @@ impl Tensor {
         self.history().map(History::id)
     }
 }
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Runs every analysis of this module.
+pub fn main() {
+    let out = &mut Reporter::stdout();
+    analyze_memory_layout(out);
+    analyze_matmul_orders(out);
+    analyze_broadcasting_memory(out);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-own", "locked": false, "schema_version": 3, "solution": false, "task": false}
+// Yours: helper functions and tests of your own go here. The tutor runs each `#[test]` function of this cell and
+// shows it as yours; it is never graded.
