@@ -11,15 +11,18 @@
 //     name: rust
 // ---
 
-// %% nbgrader={"grade": false, "grade_id": "optimizers-imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
-//! Optimizers: parameters and their gradients go in, better parameters come out, in place.
+// %% nbgrader={"grade": false, "grade_id": "optimizers-header", "locked": true, "schema_version": 3, "solution": false, "task": false}
+//! Module 06, Optimizers: SGD, Adam and AdamW.
 //!
-//! SGD: `v = momentum v + g`, `p = p - rate v`. Adam: `p = p - rate m' / (sqrt(v') + eps)`, where m'
-//! and v' are corrected running averages of g and g^2. By hand: SGD at rate 0.1 takes `p = 1` with
-//! `g = 2` to 0.8; Adam's first step is `rate` long, whatever the size of g.
+//! In: parameters and their gradients. Out: the same parameters, updated in place.
 //!
-//! Stands on 05 (`Gradients`); formulas and defaults as in PyTorch 2, to 1e-5 over 20 steps.
-//! Not here: the loop that calls `step`, schedules, clipping (07).
+//! SGD: `v = momentum * v + g`, `p = p - rate * v`. Adam: `p = p - rate * m' / (sqrt(v') +
+//! epsilon)`, where m' and v' are bias-corrected moving averages of g and g^2. By hand: SGD with a
+//! learning rate of 0.1 takes `p = 1` with `g = 2` to 0.8; the first step of Adam is as long as the
+//! learning rate, whatever the size of g.
+//!
+//! Builds on 05 (`Gradients`). Formulas and defaults are those of PyTorch 2; a test compares 20
+//! steps. Not here: the loop that calls `step`, learning-rate schedules and gradient clipping (07).
 
 use std::fmt;
 
@@ -33,29 +36,30 @@ use tinytorch::testing::memory;
 // %% [markdown] nbgrader={"grade": false, "grade_id": "optimizers-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Optimizers
 //
-// A gradient says in which direction the loss grows. An optimizer decides how far to go the other
-// way, and what to remember from step to step. You write three: SGD remembers a direction, Adam a
-// direction and a size for each number, AdamW the same with an honest weight decay.
+// A gradient says in which direction the loss grows. An optimizer decides how far to step in the
+// opposite direction, and what to remember from one step to the next. You write three: SGD with
+// momentum remembers a direction; Adam remembers a direction and a size for each number; AdamW is
+// Adam with weight decay that does not depend on the gradient.
 
 // %% nbgrader={"grade": false, "grade_id": "optimizers-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// Improves parameters with gradients, one step at a time.
+/// Updates parameters with their gradients, one step at a time.
 pub trait Optimizer: Send {
-    /// Moves every parameter that has a gradient; the others stay as they are. What is remembered is
-    /// kept by position, so pass the same parameters in the same order every time. To move numbers
-    /// in place rather than in a copy, drop the loss first: its history shares them.
+    /// Updates every parameter that has a gradient; the others stay as they are. What is remembered
+    /// is kept by position, so pass the same parameters in the same order every time. To update the
+    /// numbers in place rather than in a copy, drop the loss first: its history shares them.
     fn step(&mut self, parameters: Vec<&mut Tensor>, gradients: &Gradients);
 
-    /// How far a step goes.
+    /// The learning rate.
     fn learning_rate(&self) -> f32;
 
-    /// Changes how far a step goes, for a schedule. Panics unless it is a number of at least 0.
+    /// Changes the learning rate, for a schedule. Panics unless it is a number of at least 0.
     fn set_learning_rate(&mut self, rate: f32);
 
     /// Everything that the next step depends on, apart from the settings of the constructor.
     fn state(&self) -> OptimizerState;
 
-    /// Continues from a saved state. Nothing changes if the state does not fit the optimizer and the
-    /// `parameters` it will be used with.
+    /// Continues from a saved state. Nothing changes if the state does not fit this optimizer and
+    /// the `parameters` that it will update.
     fn load_state(
         &mut self,
         state: OptimizerState,
@@ -63,93 +67,26 @@ pub trait Optimizer: Send {
     ) -> Result<(), StateError>;
 }
 
-/// What an optimizer remembers: a checkpoint writes it down.
-#[derive(Clone)]
-pub struct OptimizerState {
-    /// `SGD`, `Adam` or `AdamW`.
-    pub kind: String,
-    /// How far the next step goes.
-    pub learning_rate: f32,
-    /// One entry for each parameter, by position; none before the first step.
-    pub slots: Vec<Slot>,
-}
-
-/// What is remembered for one parameter.
-#[derive(Clone, Default)]
-pub struct Slot {
-    /// How often it was moved.
-    pub steps: u64,
-    /// Tensors of its shape: SGD with momentum has one (the velocity), Adam and AdamW two (the
-    /// averages of the gradient and of its square). None before its first gradient.
-    pub buffers: Vec<Tensor>,
-}
-
-/// Why a saved state does not fit: what this optimizer and model need, and what the state holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "`expected` and `found` say it, and `position` is the parameter's")]
-pub enum StateError {
-    /// It was saved by another kind of optimizer.
-    Kind { expected: String, found: String },
-    /// It was saved for another number of parameters.
-    Count { expected: usize, found: usize },
-    /// A parameter has another number of buffers than this optimizer keeps.
-    Buffers { position: usize, expected: usize, found: usize },
-    /// A parameter's buffer has another shape than the parameter.
-    Shape { position: usize, expected: Vec<usize>, found: Vec<usize> },
-}
-
-impl fmt::Display for StateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Kind { expected, found } => {
-                write!(f, "the state was saved by {found}, this is {expected}")
-            }
-            Self::Count { expected, found } => {
-                write!(f, "the state holds {found} parameters, the model has {expected}")
-            }
-            Self::Buffers { position, expected, found } => write!(
-                f,
-                "parameter {position} has {found} saved buffers, this optimizer keeps {expected}"
-            ),
-            Self::Shape { position, expected, found } => {
-                write!(f, "parameter {position} has shape {expected:?}, its saved buffer {found:?}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for StateError {}
-
-/// Panics unless `rate` is a number of at least 0.
-fn checked_rate(rate: f32) -> f32 {
-    assert!(rate >= 0.0 && rate.is_finite(), "the learning rate must be at least 0, got {rate}");
-    rate
-}
-
-/// Panics unless `share` is in `[0, 1)`: an average with a share of 1 would never hear anything new.
-fn checked_share(name: &str, share: f32) -> f32 {
-    assert!((0.0..1.0).contains(&share), "{name} must be in [0, 1), got {share}");
-    share
-}
-
 // %% [markdown] nbgrader={"grade": false, "grade_id": "optimizers-down", "locked": true, "schema_version": 3, "solution": false, "task": false}
-// ## One step down
+// ## One step of gradient descent
 //
-// The smallest optimizer is one line, and everything else builds on it: move against the gradient.
+// The smallest optimizer is one line, and everything else builds on it: step against the gradient.
 
 // %% nbgrader={"grade": false, "grade_id": "optimizers-descend", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// Moves `parameter` against `direction`: `p = p - rate * direction`, in place.
 ///
-/// TODO: Change the numbers of `parameter` without making another tensor.
+/// TODO: Change the numbers of `parameter` without allocating another tensor.
 ///
 /// APPROACH:
-/// 1. `array_mut` opens the numbers for writing; the tensor keeps its id, so it stays the same leaf.
-/// 2. ndarray's `scaled_add(factor, other)` adds `factor * other` in one pass.
+/// 1. `array_mut` opens the numbers for writing; the tensor keeps its id, so it stays the same
+///    leaf.
+/// 2. ndarray's `scaled_add` adds a multiple of another array in one pass.
 ///
 /// EXAMPLE: `p = [1, 2]`, `direction = [10, -10]`, `rate = 0.1`: afterwards `p = [0, 3]`.
 ///
 /// HINTS:
-/// - The factor is `-rate`; the other is `direction.array()`.
+/// - Mind the sign of the factor.
+/// - `array` gives the numbers of `direction` for reading.
 pub fn descend(parameter: &mut Tensor, direction: &Tensor, rate: f32) {
     // BEGIN SOLUTION
     parameter.array_mut().scaled_add(-rate, direction.array());
@@ -157,7 +94,7 @@ pub fn descend(parameter: &mut Tensor, direction: &Tensor, rate: f32) {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-descend", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Down is against the direction, in place, and the tensor stays the same leaf.
+/// 🔬 A step goes against the direction, in place, and the tensor stays the same leaf.
 #[test]
 fn test_unit_descend() {
     use tinytorch::testing::assert_close;
@@ -165,7 +102,8 @@ fn test_unit_descend() {
     let (id, place) = (p.id(), p.array().as_ptr());
     descend(&mut p, &Tensor::new(&[10.0, -10.0], &[2]), 0.1);
     assert_close(&p.to_vec(), &[0.0, 3.0], 1e-6);
-    assert_eq!((p.id(), p.array().as_ptr()), (id, place));
+    assert_eq!(p.id(), id, "the parameter must stay the same leaf");
+    assert!(p.array().as_ptr() == place, "update in place: the result was written to new memory");
     descend(&mut p, &Tensor::ones(&[2]), 0.0);
     assert_close(&p.to_vec(), &[0.0, 3.0], 1e-6);
 }
@@ -173,17 +111,17 @@ fn test_unit_descend() {
 // %% nbgrader={"grade": false, "grade_id": "optimizers-visit", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// Calls `update(position, parameter, gradient)` for each parameter that has a gradient.
 ///
-/// TODO: Walk over the parameters and leave out those without a gradient.
+/// TODO: Go over the parameters and leave out those without a gradient.
 ///
 /// APPROACH:
-/// 1. Count while you walk: the position counts every parameter, those without a gradient too.
+/// 1. The position counts every parameter, those without a gradient too.
 /// 2. Look the gradient up; if there is one, call `update`.
 ///
-/// EXAMPLE: Of three parameters the second took no part in the loss: `update` sees positions 0 and 2.
+/// EXAMPLE: Of three parameters the second took no part in the loss: `update` gets positions 0 and
+/// 2.
 ///
 /// HINTS:
-/// - `parameters.into_iter().enumerate()`
-/// - `if let Some(gradient) = gradients.get(parameter) { ... }`
+/// - `enumerate` counts, and [`Gradients::get`] returns an `Option`.
 pub fn visit(
     parameters: Vec<&mut Tensor>,
     gradients: &Gradients,
@@ -199,7 +137,7 @@ pub fn visit(
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-visit", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Whoever has no gradient is left out, and keeps its position.
+/// 🔬 A parameter without a gradient is left out, but its position still counts.
 #[test]
 fn test_unit_visit() {
     let mut a = Tensor::scalar(1.0).tracked();
@@ -216,24 +154,25 @@ fn test_unit_visit() {
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "optimizers-sgd-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
-// ## SGD: a ball with momentum and a rubber band
+// ## SGD with momentum and weight decay
 //
-// Momentum keeps a part of the last direction: zigzag cancels, what is steady grows. Weight decay
-// pulls every number towards zero, as if a rubber band were tied to it.
+// Momentum keeps a part of the previous direction: oscillation cancels, steady progress adds up.
+// Weight decay pulls every number towards zero, more strongly the larger it is.
 
 // %% nbgrader={"grade": false, "grade_id": "optimizers-decay", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// The gradient of the loss plus that of a penalty `decay / 2 * p^2` on every number.
+/// The gradient of the loss plus that of a penalty `decay / 2 * p^2` for every number (L2
+/// regularization).
 ///
-/// TODO: Return `gradient + decay * parameter`.
+/// TODO: Add the gradient of the penalty.
 ///
 /// APPROACH:
 /// 1. Without decay there is nothing to add: a clone costs nothing.
-/// 2. Else add the slope of the penalty, which is `decay * p`.
+/// 2. The derivative of the penalty with respect to a number `p` is `decay * p`.
 ///
 /// EXAMPLE: `gradient = [1]`, `parameter = [10]`, `decay = 0.1`: `[2]`.
 ///
 /// HINTS:
-/// - The operators work on references: `gradient + &(parameter * decay)`.
+/// - The operators work on references; neither argument may change.
 #[must_use]
 pub fn with_decay(gradient: &Tensor, parameter: &Tensor, decay: f32) -> Tensor {
     // BEGIN SOLUTION
@@ -250,7 +189,8 @@ fn test_unit_with_decay() {
     let parameter = Tensor::new(&[10.0, -10.0, 0.0], &[3]);
     assert_close(&with_decay(&gradient, &parameter, 0.1).to_vec(), &[2.0, 0.0, 0.0], 1e-6);
     let plain = with_decay(&gradient, &parameter, 0.0);
-    assert_eq!(plain.array().as_ptr(), gradient.array().as_ptr(), "no decay, no work");
+    let shared = plain.array().as_ptr() == gradient.array().as_ptr();
+    assert!(shared, "without decay return a clone, which shares its numbers");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "optimizers-velocity", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -260,12 +200,14 @@ fn test_unit_with_decay() {
 ///
 /// APPROACH:
 /// 1. One pass over both arrays does it, without a third tensor.
-/// 2. For each pair: multiply the old number with `momentum` and add the gradient's.
+/// 2. For each pair: multiply the old number by `momentum` and add that of the gradient.
 ///
-/// EXAMPLE: A steady gradient of 1 at momentum 0.9: 1, then 1.9, then 2.71, in the end 10.
+/// EXAMPLE: A steady gradient of 1 with a momentum of 0.9 gives 1, then 1.9, then 2.71, in the end
+/// 10.
 ///
 /// HINTS:
-/// - `velocity.array_mut().zip_mut_with(gradient.array(), |v, &g| ...)`
+/// - ndarray's `zip_mut_with` visits the pairs of two arrays and can change the numbers of the
+///   first.
 pub fn update_velocity(velocity: &mut Tensor, gradient: &Tensor, momentum: f32) {
     // BEGIN SOLUTION
     velocity.array_mut().zip_mut_with(gradient.array(), |v, &g| *v = momentum * *v + g);
@@ -273,7 +215,7 @@ pub fn update_velocity(velocity: &mut Tensor, gradient: &Tensor, momentum: f32) 
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-velocity", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Steady pushes add up to ten times one push; a zigzag almost cancels.
+/// 🔬 A steady gradient adds up to ten times its size; an oscillating one nearly cancels.
 #[test]
 fn test_unit_update_velocity() {
     use tinytorch::testing::assert_close;
@@ -288,48 +230,26 @@ fn test_unit_update_velocity() {
         update_velocity(&mut velocity, &Tensor::ones(&[2]), 0.9);
     }
     assert_close(&velocity.to_vec(), &[10.0, 10.0], 1e-4);
-    assert_eq!(velocity.array().as_ptr(), place);
+    assert!(velocity.array().as_ptr() == place, "update in place, without another tensor");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "optimizers-sgd-type", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// What an optimizer remembers, by position, with the checks that go with it.
+/// What is remembered for one parameter.
+#[derive(Clone, Default)]
+pub struct Slot {
+    /// How often it was updated.
+    pub steps: u64,
+    /// Tensors of its shape: one for SGD with momentum (the velocity), two for Adam and AdamW (the
+    /// moving averages of the gradient and of its square). None before its first gradient.
+    pub buffers: Vec<Tensor>,
+}
+
+/// What an optimizer remembers. [`Memory::slot`] returns the slot of the parameter at a position,
+/// with as many buffers as asked for, in the shape of the parameter. They are zeros before the
+/// first step.
 #[derive(Clone, Default)]
 pub struct Memory {
     slots: Vec<Slot>,
-}
-
-impl Memory {
-    /// Makes a slot for each parameter. Panics when their number has changed since the first step.
-    fn prepare(&mut self, parameters: usize) {
-        if self.slots.is_empty() {
-            self.slots.resize_with(parameters, Slot::default);
-        }
-        let known = self.slots.len();
-        assert!(
-            known == parameters,
-            "step: {parameters} parameters were passed, the first step had {known}; pass all \
-             parameters every time, those without a gradient too"
-        );
-    }
-
-    /// The slot at `position` with `buffers` buffers in the shape of `parameter`: zeros at first.
-    pub fn slot(&mut self, position: usize, buffers: usize, parameter: &Tensor) -> &mut Slot {
-        if position >= self.slots.len() {
-            self.slots.resize_with(position + 1, Slot::default);
-        }
-        let slot = &mut self.slots[position];
-        slot.buffers.resize_with(buffers, || Tensor::zeros(parameter.shape()));
-        for buffer in &slot.buffers {
-            assert!(
-                buffer.shape() == parameter.shape(),
-                "step: parameter {position} has shape {:?}, what is remembered for it has {:?}; \
-                 pass the parameters in the same order every time",
-                parameter.shape(),
-                buffer.shape()
-            );
-        }
-        slot
-    }
 }
 
 /// Stochastic gradient descent with momentum (default 0) and weight decay (default 0).
@@ -341,42 +261,23 @@ pub struct SGD {
     memory: Memory,
 }
 
-impl SGD {
-    /// Plain gradient descent. Panics unless `rate` is a number of at least 0.
-    #[must_use]
-    pub fn new(rate: f32) -> Self {
-        Self { rate: checked_rate(rate), momentum: 0.0, decay: 0.0, memory: Memory::default() }
-    }
-
-    /// Keeps this part of the last direction. Panics unless it is in `[0, 1)`.
-    #[must_use]
-    pub fn momentum(self, momentum: f32) -> Self {
-        Self { momentum: checked_share("momentum", momentum), ..self }
-    }
-
-    /// Pulls every number towards zero, through the gradient.
-    #[must_use]
-    pub fn weight_decay(self, decay: f32) -> Self {
-        Self { decay, ..self }
-    }
-}
-
 // %% nbgrader={"grade": false, "grade_id": "optimizers-sgd", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl SGD {
-    /// Moves one parameter.
+    /// Updates one parameter.
     ///
-    /// TODO: Put `with_decay`, `update_velocity` and `descend` together.
+    /// TODO: Combine `with_decay`, `update_velocity` and `descend`.
     ///
     /// APPROACH:
-    /// 1. Add the decay to the gradient.
-    /// 2. Without momentum that is the direction. No buffer is kept then: plain SGD costs no memory.
-    /// 3. With momentum, take the slot with one buffer, update the velocity in it, go along it.
+    /// 1. Add the weight decay to the gradient.
+    /// 2. Without momentum that is the direction. Take no slot then: plain SGD needs no memory.
+    /// 3. With momentum, take the slot with one buffer, update the velocity in it, and step along
+    ///    it.
     ///
-    /// EXAMPLE: `SGD::new(0.1).momentum(0.9)`, gradient always 1: the parameter moves by 0.1, 0.19, 0.271.
+    /// EXAMPLE: With a learning rate of 0.1, a momentum of 0.9 and a gradient that is always 1, the
+    /// parameter moves by 0.1, 0.19, 0.271.
     ///
     /// HINTS:
-    /// - `let slot = self.memory.slot(position, 1, parameter);`
-    /// - The velocity is `slot.buffers[0]`.
+    /// - `self.memory` has the slot, and the slot's first buffer is the velocity.
     pub fn update(&mut self, position: usize, parameter: &mut Tensor, gradient: &Tensor) {
         // BEGIN SOLUTION
         let gradient = with_decay(gradient, parameter, self.decay);
@@ -392,7 +293,7 @@ impl SGD {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-sgd", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Plain, with momentum, with decay, and each parameter with a velocity of its own.
+/// 🔬 Plain, with momentum, with weight decay, and a separate velocity for each parameter.
 #[test]
 fn test_unit_sgd() {
     use tinytorch::testing::assert_close;
@@ -419,26 +320,27 @@ fn test_unit_sgd() {
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "optimizers-adam-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
-// ## Adam: a step length for every number
+// ## Adam: a step size for every number
 //
-// One learning rate for a steep and a flat direction is too long for one and too short for the other.
-// Adam divides each number's average gradient by its typical size, so every number moves at about
-// the same speed.
+// One learning rate for a steep and a flat direction is too high for one and too low for the other.
+// Adam divides the average gradient of each number by its typical size, so all numbers move at
+// about the same speed.
 
 // %% nbgrader={"grade": false, "grade_id": "optimizers-average", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// A running average: `average = beta * average + (1 - beta) * value(g)` for each number g of the
-/// gradient, in place.
+/// An exponential moving average: `average = beta * average + (1 - beta) * value(g)` for each
+/// number g of the gradient, in place.
 ///
 /// TODO: Change the numbers of `average`.
 ///
 /// APPROACH:
-/// 1. Like `update_velocity`, one pass over both arrays.
-/// 2. The two weights add up to 1, so the average stays at the size of the values.
+/// 1. As in `update_velocity`, one pass over both arrays.
+/// 2. The two weights add up to 1, so the average has the size of what it averages.
 ///
-/// EXAMPLE: A value of 1 each time at beta 0.9: 0.1, 0.19, 0.271, in the end 1.
+/// EXAMPLE: A value of 1 each time with a beta of 0.9 gives 0.1, 0.19, 0.271, in the end 1.
 ///
 /// HINTS:
-/// - `value` is a function: Adam passes `|g| g` for one average and `|g| g * g` for the other.
+/// - `value` is a function: Adam averages the gradient itself with one, and its square with
+///   another.
 pub fn update_average(
     average: &mut Tensor,
     gradient: &Tensor,
@@ -452,7 +354,7 @@ pub fn update_average(
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-average", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 It starts small, follows slowly and ends at the value.
+/// 🔬 The average starts near zero, follows slowly, and ends at a constant value.
 #[test]
 fn test_unit_update_average() {
     use tinytorch::testing::assert_close;
@@ -470,19 +372,22 @@ fn test_unit_update_average() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "optimizers-correction", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// How much of a running average that began at zero is real after `steps` steps: `1 - beta^steps`.
+/// How much of a moving average that started at zero comes from real values after `steps` steps:
+/// `1 - beta^steps`.
 ///
-/// TODO: Return the share.
+/// TODO: Compute it without losing digits.
 ///
 /// APPROACH:
-/// 1. After `steps` steps the zero at the start still weighs `beta^steps`; the rest is real.
-/// 2. Dividing the average by the rest takes the zero out.
+/// 1. After `steps` steps the zero that the average started from still has the weight `beta^steps`;
+///    the rest is real.
+/// 2. Dividing the average by the rest removes the bias towards zero.
 ///
-/// EXAMPLE: beta 0.9: 0.1 after one step, 0.19 after two, near 1 after fifty.
+/// EXAMPLE: For a beta of 0.9: 0.1 after one step, 0.19 after two, near 1 after fifty.
 ///
 /// HINTS:
-/// - Compute in `f64`: at beta 0.999 the share after two steps is 0.002, and a power in `f32`, right
-///   to 0.00000006, leaves it four digits. `f64::from(beta).powf(steps as f64)`, then `as f32`.
+/// - Take the power and the difference in `f64`. With a beta of 0.999 the result after two steps is
+///   0.002; the same difference in `f32`, which is exact to 0.00000006, has only four correct
+///   digits.
 #[must_use]
 pub fn bias_correction(beta: f32, steps: u64) -> f32 {
     // BEGIN SOLUTION
@@ -491,13 +396,21 @@ pub fn bias_correction(beta: f32, steps: u64) -> f32 {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-correction", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 A constant gradient, averaged and corrected, is exact from the first step on.
+/// 🔬 The average of a constant, corrected, is that constant from the first step on, to six digits.
 #[test]
 fn test_unit_bias_correction() {
     use tinytorch::testing::assert_close;
     assert_close(&[bias_correction(0.9, 1), bias_correction(0.9, 2)], &[0.1, 0.19], 1e-6);
-    assert_close(&[bias_correction(0.999, 1)], &[0.001], 1e-7);
     assert_close(&[bias_correction(0.999, 100_000)], &[1.0], 1e-6);
+    for steps in 1..=20 {
+        let exact = 1.0 - f64::from(0.999_f32).powi(steps);
+        let got = f64::from(bias_correction(0.999, steps as u64));
+        assert!(
+            (got / exact - 1.0).abs() < 1e-6,
+            "beta 0.999 after {steps} steps: {got}, exact is {exact}: take the power and the \
+             difference in f64"
+        );
+    }
     let mut average = Tensor::zeros(&[1]);
     for steps in 1..=20 {
         update_average(&mut average, &Tensor::ones(&[1]), 0.9, |g| g);
@@ -506,7 +419,7 @@ fn test_unit_bias_correction() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "optimizers-adam-type", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// Adam, with weight decay through the gradient (default 0).
+/// Adam, with weight decay added to the gradient (default 0).
 #[derive(Clone)]
 pub struct Adam {
     rate: f32,
@@ -516,62 +429,36 @@ pub struct Adam {
     memory: Memory,
 }
 
-impl Adam {
-    /// Adam with PyTorch's defaults: betas 0.9 and 0.999, epsilon 1e-8. Panics unless `rate` is a
-    /// number of at least 0; 0.001 is the usual start.
-    #[must_use]
-    pub fn new(rate: f32) -> Self {
-        let (rate, memory) = (checked_rate(rate), Memory::default());
-        Self { rate, betas: (0.9, 0.999), epsilon: 1e-8, decay: 0.0, memory }
-    }
-
-    /// How slowly the two averages follow. Panics unless both are in `[0, 1)`.
-    #[must_use]
-    pub fn betas(self, first: f32, second: f32) -> Self {
-        Self { betas: (checked_share("beta1", first), checked_share("beta2", second)), ..self }
-    }
-
-    /// What keeps the division finite where a gradient has been zero.
-    #[must_use]
-    pub fn epsilon(self, epsilon: f32) -> Self {
-        Self { epsilon, ..self }
-    }
-
-    /// Pulls every number towards zero, through the gradient.
-    #[must_use]
-    pub fn weight_decay(self, decay: f32) -> Self {
-        Self { decay, ..self }
-    }
-}
-
 // %% nbgrader={"grade": false, "grade_id": "optimizers-moments", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl Slot {
-    /// Counts a step, updates both averages with `gradient` and returns Adam's direction
-    /// `m' / (sqrt(v') + epsilon)`. Needs two buffers: the average gradient m and the average of its
-    /// square v.
+    /// Counts a step, updates both moving averages with `gradient`, and returns the direction of
+    /// Adam, `m' / (sqrt(v') + epsilon)`. Needs two buffers: the average m of the gradient and the
+    /// average v of its square.
     ///
-    /// TODO: Put `update_average` and `bias_correction` together.
+    /// TODO: Combine `update_average` and `bias_correction`.
     ///
     /// APPROACH:
-    /// 1. Count the step; update m with `|g| g` and beta 0, v with `|g| g * g` and beta 1.
-    /// 2. Take both corrections for the number of steps.
-    /// 3. For each pair of numbers return `(m / correction_m) / (sqrt(v / correction_v) + epsilon)`.
+    /// 1. Count the step. Update m with the gradient and the first beta, v with its square and the
+    ///    second.
+    /// 2. Compute both bias corrections for the new number of steps.
+    /// 3. Divide each average by its correction to get m' and v', and return the formula above for
+    ///    each pair of numbers.
     ///
-    /// EXAMPLE: On the first step m' = g and v' = g^2, so the direction is g / |g|: 1 or -1.
+    /// EXAMPLE: In the first step m' = g and v' = g^2, so the direction is g / |g|: 1 or -1.
     ///
     /// HINTS:
-    /// - `self.buffers[0]` is m, `self.buffers[1]` is v.
-    /// - Start from `let mut direction = self.buffers[0].clone()` and change it with `zip_mut_with`.
+    /// - The first buffer is m, the second is v. Neither correction changes a buffer.
+    /// - A clone of m can be changed in place by a pass over it and v.
     pub fn adam_direction(&mut self, gradient: &Tensor, betas: (f32, f32), epsilon: f32) -> Tensor {
         // BEGIN SOLUTION
         self.steps += 1;
         update_average(&mut self.buffers[0], gradient, betas.0, |g| g);
         update_average(&mut self.buffers[1], gradient, betas.1, |g| g * g);
-        let for_mean = bias_correction(betas.0, self.steps);
-        let for_square = bias_correction(betas.1, self.steps);
+        let correct_mean = bias_correction(betas.0, self.steps);
+        let correct_square = bias_correction(betas.1, self.steps);
         let mut direction = self.buffers[0].clone();
         direction.array_mut().zip_mut_with(self.buffers[1].array(), |m, &v| {
-            *m = (*m / for_mean) / ((v / for_square).sqrt() + epsilon);
+            *m = (*m / correct_mean) / ((v / correct_square).sqrt() + epsilon);
         });
         direction
         // END SOLUTION
@@ -579,7 +466,7 @@ impl Slot {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-moments", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 The first direction is the sign; a steady gradient keeps it; noise shortens the step.
+/// 🔬 A steady gradient gives its sign, whatever its size; an oscillating one a short step.
 #[test]
 fn test_unit_adam_direction() {
     use tinytorch::testing::assert_close;
@@ -587,9 +474,14 @@ fn test_unit_adam_direction() {
     let mut slot = Slot { steps: 0, buffers: vec![Tensor::zeros(&[3]), Tensor::zeros(&[3])] };
     let gradient = Tensor::new(&[5.0, -0.01, 0.0], &[3]);
     for steps in 1..=10 {
-        let direction = slot.adam_direction(&gradient, betas, 1e-8);
-        assert_close(&direction.to_vec(), &[1.0, -1.0, 0.0], 1e-4);
-        assert_eq!(slot.steps, steps);
+        let direction = slot.adam_direction(&gradient, betas, 1e-8).to_vec();
+        assert_eq!(slot.steps, steps, "each call counts one step");
+        let close = direction.iter().zip([1.0, -1.0, 0.0]).all(|(d, sign)| (d - sign).abs() < 1e-4);
+        assert!(
+            close,
+            "step {steps} with the gradients [5, -0.01, 0]: the direction is {direction:?} and \
+             should be their signs, [1, -1, 0]; is each average divided by its bias correction?"
+        );
     }
     // After one step of 1 and one of -1: m' = (0.09 - 0.1) / 0.19, v' = 1.
     let mut slot = Slot { steps: 0, buffers: vec![Tensor::zeros(&[1]), Tensor::zeros(&[1])] };
@@ -600,19 +492,20 @@ fn test_unit_adam_direction() {
 
 // %% nbgrader={"grade": false, "grade_id": "optimizers-adam", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl Adam {
-    /// Moves one parameter.
+    /// Updates one parameter.
     ///
-    /// TODO: Put `with_decay`, `adam_direction` and `descend` together.
+    /// TODO: Combine `with_decay`, `adam_direction` and `descend`.
     ///
     /// APPROACH:
-    /// 1. Add the decay to the gradient.
-    /// 2. Take the slot with two buffers and ask it for the direction.
-    /// 3. Go against it.
+    /// 1. Add the weight decay to the gradient.
+    /// 2. Take the slot with two buffers, and its direction for that gradient.
+    /// 3. Step against it.
     ///
-    /// EXAMPLE: `Adam::new(0.1)`: the first step moves every number with a gradient by 0.1.
+    /// EXAMPLE: With a learning rate of 0.1 the first step moves every number that has a gradient
+    /// by 0.1.
     ///
     /// HINTS:
-    /// - `self.memory.slot(position, 2, parameter)`
+    /// - The slot comes from `self.memory`, as in SGD.
     pub fn update(&mut self, position: usize, parameter: &mut Tensor, gradient: &Tensor) {
         // BEGIN SOLUTION
         let gradient = with_decay(gradient, parameter, self.decay);
@@ -624,7 +517,8 @@ impl Adam {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-adam", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 The step has the length of the rate, whatever the gradient; decay bends the gradient.
+/// 🔬 A step is as long as the learning rate, whatever the gradient; decay acts through the
+/// gradient.
 #[test]
 fn test_unit_adam() {
     use tinytorch::testing::assert_close;
@@ -636,12 +530,12 @@ fn test_unit_adam() {
     optimizer.update(0, &mut p, &gradient);
     assert_close(&p.to_vec(), &[0.8, 1.2, 1.0], 1e-4);
 
-    // With decay even a number without a gradient of its own moves, by a whole step.
+    // With weight decay even a number with a gradient of 0 moves, by a whole step.
     let mut p = Tensor::new(&[4.0, -4.0], &[2]);
     Adam::new(0.1).weight_decay(0.01).update(0, &mut p, &Tensor::zeros(&[2]));
     assert_close(&p.to_vec(), &[3.9, -3.9], 1e-5);
 
-    // Two parameters, each with averages of its own: the second has seen one gradient only.
+    // Two parameters, each with its own averages.
     let mut optimizer = Adam::new(0.1);
     let (mut p, mut q) = (Tensor::scalar(0.0), Tensor::scalar(0.0));
     optimizer.update(0, &mut p, &Tensor::scalar(1.0));
@@ -650,59 +544,36 @@ fn test_unit_adam() {
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "optimizers-adamw-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
-// ## AdamW: the rubber band, tied to the number itself
+// ## AdamW: weight decay, decoupled from the gradient
 //
-// In Adam the decay goes through the division by the typical gradient, so a number with large
-// gradients is hardly pulled at all. AdamW shrinks the number first and leaves the gradient alone.
+// In Adam the weight decay is divided by the typical size of the gradient too, so a number with
+// large gradients hardly decays at all. AdamW shrinks the number directly and leaves the gradient
+// alone.
 
 // %% nbgrader={"grade": false, "grade_id": "optimizers-adamw-type", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// Adam with weight decay on the numbers themselves (default 0.01).
+/// Adam with weight decay applied to the numbers themselves (default 0.01).
 #[derive(Clone)]
 pub struct AdamW {
     adam: Adam,
     decay: f32,
 }
 
-impl AdamW {
-    /// As [`Adam::new`], with a weight decay of 0.01.
-    #[must_use]
-    pub fn new(rate: f32) -> Self {
-        Self { adam: Adam::new(rate), decay: 0.01 }
-    }
-
-    /// As [`Adam::betas`].
-    #[must_use]
-    pub fn betas(self, first: f32, second: f32) -> Self {
-        Self { adam: self.adam.betas(first, second), ..self }
-    }
-
-    /// As [`Adam::epsilon`].
-    #[must_use]
-    pub fn epsilon(self, epsilon: f32) -> Self {
-        Self { adam: self.adam.epsilon(epsilon), ..self }
-    }
-
-    /// The part that a number loses in each step is `learning rate * decay`.
-    #[must_use]
-    pub fn weight_decay(self, decay: f32) -> Self {
-        Self { decay, ..self }
-    }
-}
-
 // %% nbgrader={"grade": false, "grade_id": "optimizers-adamw", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl AdamW {
-    /// Moves one parameter.
+    /// Updates one parameter.
     ///
-    /// TODO: Shrink the parameter, then let Adam move it.
+    /// TODO: Shrink the parameter, then let Adam update it.
     ///
     /// APPROACH:
     /// 1. Multiply every number of the parameter by `1 - rate * decay`, in place.
-    /// 2. `self.adam` has no decay of its own: its `update` does the rest.
+    /// 2. `self.adam` has no weight decay of its own; its `update` does the rest.
     ///
-    /// EXAMPLE: `AdamW::new(0.1).weight_decay(0.5)`, `p = 4`, gradient 0: afterwards `p = 3.8`.
+    /// EXAMPLE: With a learning rate of 0.1 and a decay of 0.5, `p = 4` with a gradient of 0
+    /// becomes 3.8.
     ///
     /// HINTS:
-    /// - `parameter.array_mut().mapv_inplace(|p| ...)`
+    /// - ndarray's `mapv_inplace` changes every number of an array.
+    /// - The learning rate is that of `self.adam`.
     pub fn update(&mut self, position: usize, parameter: &mut Tensor, gradient: &Tensor) {
         // BEGIN SOLUTION
         let keep = 1.0 - self.adam.rate * self.decay;
@@ -713,7 +584,7 @@ impl AdamW {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-adamw", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Shrinking does not depend on the gradient, and without decay it is Adam.
+/// 🔬 The decay does not depend on the gradient, and without decay AdamW is Adam.
 #[test]
 fn test_unit_adamw() {
     use tinytorch::testing::assert_close;
@@ -735,29 +606,56 @@ fn test_unit_adamw() {
 // %% [markdown] nbgrader={"grade": false, "grade_id": "optimizers-state-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // ## Save and continue
 //
-// A checkpoint without the optimizer's memory restarts with zero velocity and wrong step lengths. And
-// a state that belongs to another model must be refused before it does harm.
+// A checkpoint without the optimizer's state restarts with zero velocity and wrong step sizes. And
+// the state of another model must be refused before it does any harm.
+
+// %% nbgrader={"grade": false, "grade_id": "optimizers-state-type", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// What an optimizer remembers, as a checkpoint stores it.
+#[derive(Clone)]
+pub struct OptimizerState {
+    /// `SGD`, `Adam` or `AdamW`.
+    pub kind: String,
+    /// The learning rate of the next step.
+    pub learning_rate: f32,
+    /// One entry for each parameter, by position; none before the first step.
+    pub slots: Vec<Slot>,
+}
+
+/// Why a saved state does not fit: what this optimizer and model need, and what the state holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "`expected` and `found` say it, and `position` is the parameter's")]
+pub enum StateError {
+    /// It was saved by another kind of optimizer.
+    Kind { expected: String, found: String },
+    /// It was saved for a different number of parameters.
+    Count { expected: usize, found: usize },
+    /// A parameter has a different number of buffers than this optimizer keeps.
+    Buffers { position: usize, expected: usize, found: usize },
+    /// A buffer of a parameter has a different shape than the parameter.
+    Shape { position: usize, expected: Vec<usize>, found: Vec<usize> },
+}
 
 // %% nbgrader={"grade": false, "grade_id": "optimizers-state", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl OptimizerState {
-    /// Whether an optimizer of this `kind`, which keeps `buffers` buffers for each parameter, can go
-    /// on from this state with these `parameters`.
+    /// Whether an optimizer of this `kind`, which keeps `buffers` buffers for each parameter, can
+    /// continue from this state with these `parameters`.
     ///
     /// TODO: Return the error that fits, or `Ok(())`.
     ///
     /// APPROACH:
-    /// 1. Another kind: `StateError::Kind`.
-    /// 2. No slots: saved before the first step, which fits every model. Otherwise their number must
-    ///    be that of the parameters: `StateError::Count`.
-    /// 3. A slot without buffers has never seen a gradient. Otherwise their number must be
-    ///    `buffers` (`StateError::Buffers`) and each one's shape the parameter's
-    ///    (`StateError::Shape`).
+    /// 1. Another kind: [`StateError::Kind`].
+    /// 2. No slots: it was saved before the first step and fits every model. Otherwise their number
+    ///    must be that of the parameters: [`StateError::Count`].
+    /// 3. A slot without buffers has never had a gradient. Otherwise their number must be `buffers`
+    ///    ([`StateError::Buffers`]), and the shape of each one that of the parameter
+    ///    ([`StateError::Shape`]).
     ///
-    /// EXAMPLE: An Adam state loaded into SGD is `Kind { expected: "SGD", found: "Adam" }`.
+    /// EXAMPLE: The state of an Adam, loaded into an SGD, is an error of `Kind`: expected "SGD",
+    /// found "Adam".
     ///
     /// HINTS:
     /// - `expected` is what this optimizer and model need, `found` is what the state holds.
-    /// - `for (position, (slot, parameter)) in self.slots.iter().zip(parameters).enumerate()`
+    /// - Compare shapes, not numbers of elements: a (2, 3) and a (3, 2) both hold six.
     pub fn check(
         &self,
         kind: &str,
@@ -788,7 +686,7 @@ impl OptimizerState {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-state", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Every way not to fit has its own error.
+/// 🔬 Each kind of mismatch has its own error, in every buffer of every parameter.
 #[test]
 fn test_unit_state_check() {
     let (w, b) = (Tensor::zeros(&[2, 3]), Tensor::zeros(&[3]));
@@ -811,94 +709,26 @@ fn test_unit_state_check() {
     assert_eq!(error.unwrap_err(), StateError::Buffers { position: 1, expected: 2, found: 1 });
     let error = good.check("Adam", 2, &[&b, &w]).unwrap_err();
     assert_eq!(error, StateError::Shape { position: 0, expected: vec![3], found: vec![2, 3] });
-    assert!(error.to_string().contains("parameter 0 has shape [3]"), "{error}");
-}
 
-// %% nbgrader={"grade": false, "grade_id": "optimizers-trait", "locked": true, "schema_version": 3, "solution": false, "task": false}
-impl Optimizer for SGD {
-    fn step(&mut self, parameters: Vec<&mut Tensor>, gradients: &Gradients) {
-        self.memory.prepare(parameters.len());
-        no_grad(|| visit(parameters, gradients, |place, p, g| self.update(place, p, g)));
-    }
-
-    fn learning_rate(&self) -> f32 {
-        self.rate
-    }
-
-    fn set_learning_rate(&mut self, rate: f32) {
-        self.rate = checked_rate(rate);
-    }
-
-    fn state(&self) -> OptimizerState {
-        let slots = self.memory.slots.clone();
-        OptimizerState { kind: "SGD".into(), learning_rate: self.rate, slots }
-    }
-
-    fn load_state(&mut self, state: OptimizerState, with: &[&Tensor]) -> Result<(), StateError> {
-        state.check("SGD", usize::from(self.momentum != 0.0), with)?;
-        (self.rate, self.memory.slots) = (state.learning_rate, state.slots);
-        Ok(())
-    }
-}
-
-impl Optimizer for Adam {
-    fn step(&mut self, parameters: Vec<&mut Tensor>, gradients: &Gradients) {
-        self.memory.prepare(parameters.len());
-        no_grad(|| visit(parameters, gradients, |place, p, g| self.update(place, p, g)));
-    }
-
-    fn learning_rate(&self) -> f32 {
-        self.rate
-    }
-
-    fn set_learning_rate(&mut self, rate: f32) {
-        self.rate = checked_rate(rate);
-    }
-
-    fn state(&self) -> OptimizerState {
-        let slots = self.memory.slots.clone();
-        OptimizerState { kind: "Adam".into(), learning_rate: self.rate, slots }
-    }
-
-    fn load_state(&mut self, state: OptimizerState, with: &[&Tensor]) -> Result<(), StateError> {
-        state.check("Adam", 2, with)?;
-        (self.rate, self.memory.slots) = (state.learning_rate, state.slots);
-        Ok(())
-    }
-}
-
-impl Optimizer for AdamW {
-    fn step(&mut self, parameters: Vec<&mut Tensor>, gradients: &Gradients) {
-        self.adam.memory.prepare(parameters.len());
-        no_grad(|| visit(parameters, gradients, |place, p, g| self.update(place, p, g)));
-    }
-
-    fn learning_rate(&self) -> f32 {
-        self.adam.rate
-    }
-
-    fn set_learning_rate(&mut self, rate: f32) {
-        self.adam.set_learning_rate(rate);
-    }
-
-    fn state(&self) -> OptimizerState {
-        OptimizerState { kind: "AdamW".into(), ..self.adam.state() }
-    }
-
-    fn load_state(&mut self, state: OptimizerState, with: &[&Tensor]) -> Result<(), StateError> {
-        state.check("AdamW", 2, with)?;
-        self.adam.load_state(OptimizerState { kind: "Adam".into(), ..state }, with)
-    }
+    // Shapes are compared, not numbers of elements, and of every buffer.
+    let turned = state(vec![slot(&[3, 2], 2), slot(&[3], 2)]).check("Adam", 2, &[&w, &b]);
+    let wrong = |found: &[usize]| {
+        Err(StateError::Shape { position: 0, expected: vec![2, 3], found: found.to_vec() })
+    };
+    assert_eq!(turned, wrong(&[3, 2]), "(3, 2) is not (2, 3), though both hold six numbers");
+    let mut mixed = state(vec![slot(&[2, 3], 2), slot(&[3], 2)]);
+    mixed.slots[0].buffers[1] = Tensor::zeros(&[3]);
+    assert_eq!(mixed.check("Adam", 2, &[&w, &b]), wrong(&[3]), "the second buffer is checked too");
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "optimizers-measure", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // ## 📊 Measure
 //
-// What does remembering cost in bytes, and what does it buy in steps?
+// What does an optimizer's memory cost in bytes, and how many steps does it save?
 
 // %% nbgrader={"grade": false, "grade_id": "optimizers-analyses", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// One optimizer of each kind, with the name that tables and charts show.
-fn contestants(rates: [f64; 4]) -> Vec<(&'static str, Box<dyn Optimizer>)> {
+/// One optimizer of each kind with its learning rate, and the name that tables and charts show.
+fn one_of_each(rates: [f64; 4]) -> Vec<(&'static str, Box<dyn Optimizer>)> {
     let [plain, momentum, adam, adamw] = rates.map(|rate| rate as f32);
     vec![
         ("SGD", Box::new(SGD::new(plain))),
@@ -908,18 +738,19 @@ fn contestants(rates: [f64; 4]) -> Vec<(&'static str, Box<dyn Optimizer>)> {
     ]
 }
 
-/// 📊 Purpose: what an optimizer remembers, in bytes. Measured: the bytes that the counting allocator
-/// saw still in use after the first step, for models of 10,000 to 1,000,000 parameters. Key insight:
-/// SGD remembers nothing, momentum one number for each parameter, Adam two: with the gradient,
-/// training with Adam holds four times the weights. Production context: for 7 billion parameters in
-/// f32 Adam's two buffers are 56 GB, which is why they are kept in 8 bits or spread over machines.
+/// 📊 Purpose: what an optimizer remembers, in bytes. Measured: the bytes that are still in use
+/// after the first step, seen by the counting allocator, for models of 10,000 to 1,000,000
+/// parameters. Key insight: plain SGD remembers nothing, momentum one number for each parameter,
+/// Adam two: with the gradients, training with Adam takes four times the memory of the weights.
+/// Production context: for 7 billion parameters in `f32` the two buffers of Adam are 56 GB, which
+/// is why they are kept in 8 bits or spread over machines.
 pub fn analyze_optimizer_memory(out: &mut Reporter) {
     let mut rows = Vec::new();
-    let mut shares = Vec::new();
+    let mut ratios = Vec::new();
     for parameters in [10_000, 100_000, 1_000_000] {
         let mut row = vec![parameters.into(), (4 * parameters).into()];
-        shares.clear();
-        for (name, mut optimizer) in contestants([0.1; 4]) {
+        ratios.clear();
+        for (name, mut optimizer) in one_of_each([0.1; 4]) {
             let mut weights = Tensor::ones(&[parameters]).tracked();
             let gradients = weights.sum().backward();
             let ((), counted) = memory(|| optimizer.step(vec![&mut weights], &gradients));
@@ -928,34 +759,34 @@ pub fn analyze_optimizer_memory(out: &mut Reporter) {
                 return;
             };
             row.push(Value::from(counted.kept));
-            shares.push((name, counted.kept as f64 / (4 * parameters) as f64));
+            ratios.push((name, counted.kept as f64 / (4 * parameters) as f64));
         }
         rows.push(row);
     }
     let mut columns = vec![Column::plain("parameters"), Column::with_unit("weights", "B")];
-    columns.extend(shares.iter().map(|(name, _)| Column::with_unit(*name, "B")));
+    columns.extend(ratios.iter().map(|(name, _)| Column::with_unit(*name, "B")));
     let title = "What is kept after a step".into();
     out.table(Table { title, columns, rows, origin: Origin::Measured });
-    let bar = |(index, (name, share)): (usize, &(&str, f64))| {
+    let bar = |(index, (name, ratio)): (usize, &(&str, f64))| {
         let (x, label) = (index as f64, Some((*name).to_owned()));
-        Point { x, y: *share, label, ..Point::default() }
+        Point { x, y: *ratio, label, ..Point::default() }
     };
     out.chart(Chart {
         title: "Bytes remembered for each byte of weights".into(),
         kind: ChartKind::Bar,
         x: Axis::linear("optimizer", ""),
-        y: Axis::linear("share", "x"),
+        y: Axis::linear("bytes per byte of weights", "x"),
         series: vec![Series {
             name: "1,000,000 parameters".into(),
-            points: shares.iter().enumerate().map(bar).collect(),
+            points: ratios.iter().enumerate().map(bar).collect(),
         }],
         origin: Origin::Measured,
     });
-    let adam = shares[2].1;
+    let adam = ratios[2].1;
     out.measured("Adam's memory against the weights", adam, "x");
     out.insight(format!(
-        "Adam keeps {adam:.1} times the weights. Add the weights themselves and their gradient, and \
-         training holds {:.1} times what using the model needs.",
+        "Adam keeps {adam:.1} times the bytes of the weights. With the weights themselves and their \
+         gradients, training takes {:.1} times the memory of inference.",
         adam + 2.0
     ));
 }
@@ -975,16 +806,17 @@ fn descend_valley(optimizer: &mut dyn Optimizer, steps: usize) -> Vec<f64> {
     losses
 }
 
-/// 📊 Purpose: what memory buys in steps. Measured: the loss of each optimizer over 120 steps in a
-/// valley 50 times steeper across than along, and how far plain SGD gets by learning rate. Key
-/// insight: one rate must suit the steepest direction (above 2 / 50 SGD explodes), so the flat one
-/// crawls; momentum adds up the steady part, Adam gives each direction its own step. Production
-/// context: a learning rate that is too high by a tenth looks like a broken model.
+/// 📊 Purpose: what an optimizer's memory saves in steps. Measured: the loss of each optimizer over
+/// 120 steps in a valley 50 times steeper across than along, and how far plain SGD gets with
+/// different learning rates. Key insight: one learning rate must suit the steepest direction (above
+/// 2 / 50 SGD diverges), so progress along the flat one is slow; momentum adds up the steady part
+/// of the gradient, Adam gives each direction its own step size. Production context: a learning
+/// rate that is too high by a tenth looks like a broken model.
 pub fn analyze_optimizer_convergence(out: &mut Reporter) {
     const STEPS: usize = 120;
     let (mut rows, mut series, mut ends) = (Vec::new(), Vec::new(), Vec::new());
     let rates = [0.03, 0.015, 0.3, 0.3];
-    for ((name, mut optimizer), rate) in contestants(rates).into_iter().zip(rates) {
+    for ((name, mut optimizer), rate) in one_of_each(rates).into_iter().zip(rates) {
         let losses = descend_valley(optimizer.as_mut(), STEPS);
         let reached = losses.iter().position(|loss| loss / losses[0] < 1e-3);
         let reached = reached.map_or("not reached".into(), Value::from);
@@ -1028,9 +860,9 @@ pub fn analyze_optimizer_convergence(out: &mut Reporter) {
     });
     out.measured("loss of SGD against SGD with momentum, 120 steps", ends[0] / ends[1], "x");
     out.insight(format!(
-        "At 0.038 plain SGD still comes down; at 0.041 the loss ends at {:.1e}. The edge is 2 divided \
-         by the steepest curvature, 2 / 50 = 0.04: beyond it every step overshoots by more than it \
-         came.",
+        "With a learning rate of 0.038 plain SGD still converges; with 0.041 the loss ends at \
+         {:.1e}. The limit is 2 divided by the largest curvature, 2 / 50 = 0.04: above it every \
+         step overshoots the minimum by more than the distance that it started from.",
         ends_by_rate[6].1
     ));
 }
@@ -1039,7 +871,7 @@ pub fn analyze_optimizer_convergence(out: &mut Reporter) {
 // ## 🧪 Everything together
 
 // %% nbgrader={"grade": true, "grade_id": "test-optimizers-module", "locked": true, "points": 20, "schema_version": 3, "solution": false, "task": false}
-/// 🧪 Every optimizer comes down, skips what has no gradient, and continues from a saved state.
+/// 🧪 Every optimizer lowers the loss, skips what has no gradient, and continues from a saved state.
 #[test]
 fn test_module() {
     use tinytorch::random::Rng;
@@ -1058,7 +890,14 @@ fn test_module() {
         optimizer.step(vec![w, idle], &gradients);
     };
 
-    let fresh = || contestants([0.1, 0.05, 0.1, 0.1]);
+    let fresh = || -> [(&str, Box<dyn Optimizer>); 4] {
+        [
+            ("SGD", Box::new(SGD::new(0.1))),
+            ("SGD with momentum", Box::new(SGD::new(0.05).momentum(0.9))),
+            ("Adam", Box::new(Adam::new(0.1))),
+            ("AdamW", Box::new(AdamW::new(0.1))),
+        ]
+    };
     for ((name, mut optimizer), (_, mut second)) in fresh().into_iter().zip(fresh()) {
         let mut w = Tensor::zeros(&[3, 1]).tracked();
         let mut idle = Tensor::ones(&[2]).tracked();
@@ -1066,22 +905,261 @@ fn test_module() {
         (0..60).for_each(|_| step(optimizer.as_mut(), &mut w, &mut idle));
         let after = loss_of(&w).item();
         assert!(after < 0.05 * before, "{name}: the loss went from {before} to {after}");
-        assert_eq!(idle.to_vec(), [1.0, 1.0], "{name}: no gradient, no step");
+        assert_eq!(
+            idle.to_vec(),
+            [1.0, 1.0],
+            "{name}: a parameter without a gradient must not change"
+        );
 
-        // A second optimizer that loads the state goes exactly the same way.
+        // A second optimizer that loads the state continues with exactly the same steps.
         second.load_state(optimizer.state(), &[&w, &idle]).expect("the state fits");
         let (mut here, mut there) = (w.detach().tracked(), w.detach().tracked());
         (0..3).for_each(|_| step(optimizer.as_mut(), &mut here, &mut idle));
         (0..3).for_each(|_| step(second.as_mut(), &mut there, &mut idle));
-        assert_eq!(here.to_vec(), there.to_vec(), "{name}");
+        let (here_now, there_now) = (here.to_vec(), there.to_vec());
+        assert_eq!(here_now, there_now, "{name}: something is missing from the saved state");
 
-        // And a refused state changes nothing.
+        // A state that is refused changes nothing.
         let foreign = OptimizerState { kind: "Muon".into(), ..optimizer.state() };
         assert!(optimizer.load_state(foreign, &[&w, &idle]).is_err());
         assert_eq!(optimizer.state().slots.len(), 2);
         optimizer.set_learning_rate(0.0);
         step(optimizer.as_mut(), &mut here, &mut idle);
         assert_close(&here.to_vec(), &there.to_vec(), 0.0);
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "optimizers-builders", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Panics unless `value` is a number of at least 0.
+fn non_negative(name: &str, value: f32) -> f32 {
+    assert!(
+        value >= 0.0 && value.is_finite(),
+        "{name} must be a number of at least 0, got {value}"
+    );
+    value
+}
+
+/// Panics unless `value` is in `[0, 1)`: with 1, a moving average would never change.
+fn fraction(name: &str, value: f32) -> f32 {
+    assert!((0.0..1.0).contains(&value), "{name} must be in [0, 1), got {value}");
+    value
+}
+
+impl SGD {
+    /// Plain gradient descent. Panics unless `rate` is a number of at least 0.
+    #[must_use]
+    pub fn new(rate: f32) -> Self {
+        Self {
+            rate: non_negative("the learning rate", rate),
+            momentum: 0.0,
+            decay: 0.0,
+            memory: Memory::default(),
+        }
+    }
+
+    /// The part of the velocity that is kept from step to step. Panics unless it is in `[0, 1)`.
+    #[must_use]
+    pub fn momentum(self, momentum: f32) -> Self {
+        Self { momentum: fraction("momentum", momentum), ..self }
+    }
+
+    /// Adds this penalty for large numbers to the gradient. Panics unless it is a number of at
+    /// least 0.
+    #[must_use]
+    pub fn weight_decay(self, decay: f32) -> Self {
+        Self { decay: non_negative("weight_decay", decay), ..self }
+    }
+}
+
+impl Adam {
+    /// Adam with PyTorch's defaults: betas 0.9 and 0.999, epsilon 1e-8. Panics unless `rate` is a
+    /// number of at least 0; 0.001 is the usual start.
+    #[must_use]
+    pub fn new(rate: f32) -> Self {
+        let (rate, memory) = (non_negative("the learning rate", rate), Memory::default());
+        Self { rate, betas: (0.9, 0.999), epsilon: 1e-8, decay: 0.0, memory }
+    }
+
+    /// The decay rates of the two moving averages. Panics unless both are in `[0, 1)`.
+    #[must_use]
+    pub fn betas(self, first: f32, second: f32) -> Self {
+        Self { betas: (fraction("beta1", first), fraction("beta2", second)), ..self }
+    }
+
+    /// Keeps the division finite where the gradient has always been 0. Panics unless it is a number
+    /// of at least 0.
+    #[must_use]
+    pub fn epsilon(self, epsilon: f32) -> Self {
+        Self { epsilon: non_negative("epsilon", epsilon), ..self }
+    }
+
+    /// Adds this penalty for large numbers to the gradient. Panics unless it is a number of at
+    /// least 0.
+    #[must_use]
+    pub fn weight_decay(self, decay: f32) -> Self {
+        Self { decay: non_negative("weight_decay", decay), ..self }
+    }
+}
+
+impl AdamW {
+    /// As [`Adam::new`], with a weight decay of 0.01.
+    #[must_use]
+    pub fn new(rate: f32) -> Self {
+        Self { adam: Adam::new(rate), decay: 0.01 }
+    }
+
+    /// As [`Adam::betas`].
+    #[must_use]
+    pub fn betas(self, first: f32, second: f32) -> Self {
+        Self { adam: self.adam.betas(first, second), ..self }
+    }
+
+    /// As [`Adam::epsilon`].
+    #[must_use]
+    pub fn epsilon(self, epsilon: f32) -> Self {
+        Self { adam: self.adam.epsilon(epsilon), ..self }
+    }
+
+    /// In each step a number loses the part `learning rate * decay`. Panics unless it is a number
+    /// of at least 0.
+    #[must_use]
+    pub fn weight_decay(self, decay: f32) -> Self {
+        Self { decay: non_negative("weight_decay", decay), ..self }
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "optimizers-memory", "locked": true, "schema_version": 3, "solution": false, "task": false}
+impl Memory {
+    /// Makes a slot for each parameter. Panics if their number has changed since the first step.
+    fn prepare(&mut self, parameters: usize) {
+        if self.slots.is_empty() {
+            self.slots.resize_with(parameters, Slot::default);
+        }
+        let known = self.slots.len();
+        assert!(
+            known == parameters,
+            "step: got {parameters} parameters, the first step had {known}; pass all parameters \
+             every time, those without a gradient too"
+        );
+    }
+
+    /// The slot at `position` with `buffers` buffers in the shape of `parameter`: zeros at first.
+    pub fn slot(&mut self, position: usize, buffers: usize, parameter: &Tensor) -> &mut Slot {
+        if position >= self.slots.len() {
+            self.slots.resize_with(position + 1, Slot::default);
+        }
+        let slot = &mut self.slots[position];
+        slot.buffers.resize_with(buffers, || Tensor::zeros(parameter.shape()));
+        for buffer in &slot.buffers {
+            assert!(
+                buffer.shape() == parameter.shape(),
+                "step: parameter {position} has shape {:?}, its buffer has shape {:?}; pass the \
+                 parameters in the same order every time",
+                parameter.shape(),
+                buffer.shape()
+            );
+        }
+        slot
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "optimizers-state-error", "locked": true, "schema_version": 3, "solution": false, "task": false}
+impl fmt::Display for StateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kind { expected, found } => {
+                write!(f, "the state was saved by {found}, this is {expected}")
+            }
+            Self::Count { expected, found } => {
+                write!(f, "the state holds {found} parameters, the model has {expected}")
+            }
+            Self::Buffers { position, expected, found } => write!(
+                f,
+                "parameter {position} has {found} saved buffers, this optimizer keeps {expected}"
+            ),
+            Self::Shape { position, expected, found } => {
+                write!(f, "parameter {position} has shape {expected:?}, its saved buffer {found:?}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for StateError {}
+
+// %% nbgrader={"grade": false, "grade_id": "optimizers-trait", "locked": true, "schema_version": 3, "solution": false, "task": false}
+impl Optimizer for SGD {
+    fn step(&mut self, parameters: Vec<&mut Tensor>, gradients: &Gradients) {
+        self.memory.prepare(parameters.len());
+        no_grad(|| visit(parameters, gradients, |position, p, g| self.update(position, p, g)));
+    }
+
+    fn learning_rate(&self) -> f32 {
+        self.rate
+    }
+
+    fn set_learning_rate(&mut self, rate: f32) {
+        self.rate = non_negative("the learning rate", rate);
+    }
+
+    fn state(&self) -> OptimizerState {
+        let slots = self.memory.slots.clone();
+        OptimizerState { kind: "SGD".into(), learning_rate: self.rate, slots }
+    }
+
+    fn load_state(&mut self, state: OptimizerState, with: &[&Tensor]) -> Result<(), StateError> {
+        state.check("SGD", usize::from(self.momentum != 0.0), with)?;
+        (self.rate, self.memory.slots) = (state.learning_rate, state.slots);
+        Ok(())
+    }
+}
+
+impl Optimizer for Adam {
+    fn step(&mut self, parameters: Vec<&mut Tensor>, gradients: &Gradients) {
+        self.memory.prepare(parameters.len());
+        no_grad(|| visit(parameters, gradients, |position, p, g| self.update(position, p, g)));
+    }
+
+    fn learning_rate(&self) -> f32 {
+        self.rate
+    }
+
+    fn set_learning_rate(&mut self, rate: f32) {
+        self.rate = non_negative("the learning rate", rate);
+    }
+
+    fn state(&self) -> OptimizerState {
+        let slots = self.memory.slots.clone();
+        OptimizerState { kind: "Adam".into(), learning_rate: self.rate, slots }
+    }
+
+    fn load_state(&mut self, state: OptimizerState, with: &[&Tensor]) -> Result<(), StateError> {
+        state.check("Adam", 2, with)?;
+        (self.rate, self.memory.slots) = (state.learning_rate, state.slots);
+        Ok(())
+    }
+}
+
+impl Optimizer for AdamW {
+    fn step(&mut self, parameters: Vec<&mut Tensor>, gradients: &Gradients) {
+        self.adam.memory.prepare(parameters.len());
+        no_grad(|| visit(parameters, gradients, |position, p, g| self.update(position, p, g)));
+    }
+
+    fn learning_rate(&self) -> f32 {
+        self.adam.rate
+    }
+
+    fn set_learning_rate(&mut self, rate: f32) {
+        self.adam.set_learning_rate(rate);
+    }
+
+    fn state(&self) -> OptimizerState {
+        OptimizerState { kind: "AdamW".into(), ..self.adam.state() }
+    }
+
+    fn load_state(&mut self, state: OptimizerState, with: &[&Tensor]) -> Result<(), StateError> {
+        state.check("AdamW", 2, with)?;
+        self.adam.load_state(OptimizerState { kind: "Adam".into(), ..state }, with)
     }
 }
 
@@ -1092,3 +1170,7 @@ pub fn main() {
     analyze_optimizer_memory(&mut out);
     analyze_optimizer_convergence(&mut out);
 }
+
+// %% nbgrader={"grade": false, "grade_id": "optimizers-own", "locked": false, "schema_version": 3, "solution": false, "task": false}
+// Yours: helper functions and tests of your own go here. The tutor runs each `#[test]` function of this cell and
+// shows it as yours; it is never graded.
