@@ -9,6 +9,8 @@ use std::process::{Command, Output, Stdio};
 
 #[path = "headless/framework.rs"]
 mod framework;
+#[path = "headless/manual.rs"]
+mod manual;
 
 /// A lab of its own for each test, and the cache that all tests share.
 struct Desk {
@@ -16,9 +18,14 @@ struct Desk {
 }
 
 impl Desk {
+    /// With no lab.
+    fn empty() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
     /// With a lab full of starters.
     fn new() -> Self {
-        let desk = Self { folder: tempfile::tempdir().unwrap() };
+        let desk = Self::empty();
         let made = desk.run(&["init", desk.lab().to_str().unwrap()]);
         assert_eq!(code(&made), 0, "{}", said(&made));
         desk

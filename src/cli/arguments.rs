@@ -2,13 +2,17 @@
 
 use crate::framework::Engine;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::path::PathBuf;
+
+/// The version with the commit that a release was built from.
+const LONG_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("TINYTORCH_COMMIT"));
 
 /// Learn how machine-learning systems work by building one.
 ///
 /// Without a command: opens the tutor in the lab of this folder.
 #[derive(Debug, Parser)]
-#[command(name = "tinytorch-tutor", version, max_term_width = 100)]
+#[command(name = "tinytorch-tutor", version, long_version = LONG_VERSION, max_term_width = 100)]
 pub struct Arguments {
     /// What to do; without it the tutor opens.
     #[command(subcommand)]
@@ -69,6 +73,16 @@ pub enum Command {
     /// For authors of lessons.
     #[command(subcommand)]
     Author(AuthorCommand),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the manual page, or write the pages of all commands to a folder.
+    Man {
+        /// The folder for all pages.
+        folder: Option<PathBuf>,
+    },
 }
 
 /// How results are written.

@@ -12,6 +12,7 @@ mod doctor;
 mod hint;
 mod init;
 mod list;
+mod manual;
 mod milestone;
 mod output;
 mod reset;
@@ -58,6 +59,8 @@ fn dispatch(context: &Context, command: Command, out: &mut Output) -> Result<boo
         Command::Audit(arguments) => audit::run(&arguments, out),
         Command::Doctor(arguments) => doctor::run(context, &arguments, out),
         Command::Author(arguments) => author::run(context, arguments, out),
+        Command::Completions { shell } => manual::completions(shell, out),
+        Command::Man { folder } => manual::pages(folder.as_deref(), out),
         // These open the screen, which is main's to do: this room knows none.
         Command::Start { .. } | Command::Resume => Ok(true),
     }

@@ -7,6 +7,8 @@ use tinytorch::sources;
 
 /// The parts of the engine's manifest that only its own development needs.
 const DEVELOPMENT: [&str; 5] = ["dev-dependencies", "bench", "test", "example", "features"];
+/// The fields of its `[package]` that are about publishing it.
+const PUBLISHING: [&str; 4] = ["include", "readme", "keywords", "categories"];
 
 /// The package's files with the text that `source` gives for each module.
 pub fn files(source: impl Fn(&Module) -> String) -> Vec<(PathBuf, Vec<u8>)> {
@@ -36,6 +38,9 @@ pub fn manifest(more: toml::Table) -> String {
     for key in DEVELOPMENT {
         manifest.remove(key);
     }
+    if let Some(package) = manifest.get_mut("package").and_then(toml::Value::as_table_mut) {
+        package.retain(|key: &str, _| !PUBLISHING.contains(&key));
+    }
     manifest.extend(more);
     format!("# Written by tinytorch-tutor.\n{manifest}")
 }
@@ -48,7 +53,7 @@ mod tests {
     fn the_manifest_keeps_what_the_engine_needs_and_nothing_else() {
         let manifest = manifest(toml::Table::new());
         assert!(manifest.contains("ndarray") && manifest.contains("name = \"tinytorch\""));
-        for key in ["proptest", "[[example]]", "sources"] {
+        for key in ["proptest", "[[example]]", "sources", "readme", "include"] {
             assert!(!manifest.contains(key), "{key} in {manifest}");
         }
     }

@@ -8,7 +8,7 @@ use tinytorch_tutor::lab::Lab;
 
 /// A desk whose lab is solved.
 fn solved() -> (Desk, Lab) {
-    let desk = Desk { folder: tempfile::tempdir().unwrap() };
+    let desk = Desk::empty();
     let made = desk.run(&["init", "lab", "--solved"]);
     assert_eq!(code(&made), 0, "{}", said(&made));
     let lab = Lab::find(&desk.lab()).unwrap();
