@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
-use tinytorch_tutor::curriculum::{MODULES, ModuleId};
+use tinytorch_tutor::curriculum::{Course, ModuleId};
 use tinytorch_tutor::framework::{Completed, Engine, Step, complete, links};
 use tinytorch_tutor::lab::{Filled, create};
 use tinytorch_tutor::runner::{Cancel, Runner};
@@ -20,15 +20,16 @@ struct Round {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
-    let lab = create(&folder.path().join("lab"), Filled::Solutions)?;
-    for module in MODULES {
+    let lab = create(&folder.path().join("lab"), Course::tinytorch(), Filled::Solutions)?;
+    for module in Course::tinytorch().modules() {
         lab.complete(module, module.reference())?;
     }
-    let runner = Runner::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"))?;
-    let top = ModuleId(u8::try_from(MODULES.len())?);
+    let runner =
+        Runner::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"), Course::tinytorch())?;
+    let top = ModuleId(u8::try_from(Course::tinytorch().modules().len())?);
     runner.prepare(top, &links(&lab, Engine::Mine)?, &Cancel::default(), &mut |_| ())?;
 
-    let tensor = &MODULES[1];
+    let tensor = &Course::tinytorch().modules()[1];
     let begun = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_nanos();
     let mut rounds = vec![];
     for round in 0..ROUNDS {
@@ -45,18 +46,22 @@ fn main() -> Result<(), Box<dyn Error>> {
             Step::Check(_) | Step::Checked { .. } | Step::Proving { .. } | Step::Swapped => {}
         })?;
         assert_eq!(done, Completed::Yes);
-        assert_eq!(links.len(), MODULES.len() - 1, "every link above the edit is made anew");
+        assert_eq!(
+            links.len(),
+            Course::tinytorch().modules().len() - 1,
+            "every link above the edit is made anew"
+        );
         rounds.push(Round { links, proof: ready.elapsed() });
     }
 
     println!("{ROUNDS} edits of {}, medians in seconds", tensor.slug());
-    for (index, module) in MODULES.iter().skip(1).enumerate() {
+    for (index, module) in Course::tinytorch().modules().iter().skip(1).enumerate() {
         let took = median(rounds.iter().map(|round| round.links[index]));
         println!("{:<16} {took:>6.2}", module.slug());
     }
     let all = median(rounds.iter().map(|round| round.links.iter().sum()));
     println!("all links        {all:>6.2}");
-    println!("per link         {:>6.2}", all / (MODULES.len() - 1) as f64);
+    println!("per link         {:>6.2}", all / (Course::tinytorch().modules().len() - 1) as f64);
     println!("proof after that {:>6.2}", median(rounds.iter().map(|round| round.proof)));
     Ok(())
 }

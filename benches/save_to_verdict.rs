@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Instant;
-use tinytorch_tutor::curriculum::MODULES;
+use tinytorch_tutor::curriculum::Course;
 use tinytorch_tutor::runner::event::{RunEvent, RunKind, Verdict};
 use tinytorch_tutor::runner::{Cancel, ModuleSources, Queue, Request, RunMessage, Runner};
 use tinytorch_tutor::watch::{self, Change};
@@ -19,7 +19,7 @@ const ROUNDS: u32 = 21;
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> Outcome<()> {
-    let module = &MODULES[1];
+    let module = &Course::tinytorch().modules()[1];
     let folder = tempfile::tempdir()?;
     let exercise = folder.path().join(format!("{}.rs", module.slug()));
     std::fs::write(&exercise, module.reference())?;
@@ -27,7 +27,7 @@ fn main() -> Outcome<()> {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
     let links = ModuleSources::default();
     let ready = |cache: PathBuf| -> Outcome<Runner> {
-        let runner = Runner::new(cache)?;
+        let runner = Runner::new(cache, Course::tinytorch())?;
         runner.prepare(module.id, &links, &Cancel::default(), &mut |_| ())?;
         Ok(runner)
     };

@@ -13,7 +13,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use terminal::Terminal;
-use tinytorch_tutor::curriculum::{MODULES, cells};
+use tinytorch_tutor::curriculum::{Course, cells};
 
 #[path = "../tests/pty/terminal.rs"]
 #[expect(dead_code, clippy::expect_used, reason = "a helper that the tests use more of")]
@@ -88,7 +88,7 @@ impl Bench {
 
     fn memory_and_idle(&self) -> Outcome<()> {
         let mut terminal = self.settled()?;
-        for module in &MODULES[2..] {
+        for module in &Course::tinytorch().modules()[2..] {
             terminal.send("]");
             terminal.wait_for_text(&format!("{:02} {}  ", module.id.0, module.title));
         }
@@ -96,7 +96,7 @@ impl Bench {
         let process = Process::of(&terminal)?;
         println!(
             "resident with {} lessons open: {:.1} MB",
-            MODULES.len() - 1,
+            Course::tinytorch().modules().len() - 1,
             process.megabytes()?
         );
         let before = process.ticks()?;
@@ -108,7 +108,7 @@ impl Bench {
 
     /// Every save is another text; the last one is the only one that solves a cell.
     fn saves(&self) -> Outcome<()> {
-        let module = &MODULES[1];
+        let module = &Course::tinytorch().modules()[1];
         let exercise = self.lab.join("exercises").join(module.slug()).with_extension("rs");
         let starter = fs::read_to_string(&exercise)?;
         let terminal = self.settled()?;

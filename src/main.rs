@@ -3,7 +3,6 @@
 use clap::Parser;
 use std::process::ExitCode;
 use tinytorch_tutor::cli::{Arguments, Command, Context, run};
-use tinytorch_tutor::curriculum::Module;
 use tinytorch_tutor::error::Error;
 use tinytorch_tutor::tui;
 
@@ -25,7 +24,8 @@ fn main() -> ExitCode {
 
 /// Opens the screen: at the module that was named, or where the learner left it.
 fn open(context: &Context, module: Option<String>) -> Result<ExitCode, Error> {
-    let module = module.map(|word| Module::named(&word)).transpose()?.map(|module| module.id);
+    let module =
+        module.map(|word| context.course().named(&word)).transpose()?.map(|module| module.id);
     tui::run(tui::Options {
         lab: context.lab()?,
         cache: context.cache()?,

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use tinytorch_tutor::curriculum::cells::{self, Cell, CellKind};
-use tinytorch_tutor::curriculum::{MODULES, Module};
+use tinytorch_tutor::curriculum::{Course, Module};
 
 const MEND: &str = "run `cargo run -- author generate`";
 
@@ -48,7 +48,7 @@ fn agrees(wanted: &Cell, found: &Cell) -> bool {
 
 #[test]
 fn every_exercise_is_its_module_without_the_solutions() {
-    for module in MODULES {
+    for module in Course::tinytorch().modules() {
         let path = exercise(module);
         let text = std::fs::read_to_string(&path)
             .unwrap_or_else(|error| panic!("{}: {error}: {MEND}", path.display()));
@@ -60,7 +60,7 @@ fn every_exercise_is_its_module_without_the_solutions() {
 
 #[test]
 fn no_exercise_is_left_over() {
-    let wanted: Vec<PathBuf> = MODULES.iter().map(exercise).collect();
+    let wanted: Vec<PathBuf> = Course::tinytorch().modules().iter().map(exercise).collect();
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("exercises")).unwrap()
     {
         let path = entry.unwrap().path();
@@ -71,7 +71,7 @@ fn no_exercise_is_left_over() {
 
 #[test]
 fn drift_is_seen_and_a_solution_is_none() {
-    let module = &MODULES[1];
+    let module = &Course::tinytorch().modules()[1];
     let starter = cells::starter(module.reference());
     assert_eq!(drift(&starter, &starter), None);
     assert_eq!(drift(&starter, module.reference()), None, "solved");

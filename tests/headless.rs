@@ -214,7 +214,7 @@ fn hints_come_one_by_one_and_the_list_knows_every_module() {
     assert_eq!((&first["number"], &second["number"]), (&1.into(), &2.into()));
     assert_ne!(first["hint"], second["hint"]);
     let rows = lines(&desk.at_lab(&["list", "--format", "json"]));
-    assert_eq!(rows.len(), tinytorch_tutor::curriculum::MODULES.len());
+    assert_eq!(rows.len(), tinytorch_tutor::curriculum::Course::tinytorch().modules().len());
     let output = desk.at_lab(&["solution", "00", "setup-greeting"]);
     assert_eq!(code(&output), 0);
     assert!(out(&output).contains("fn greeting"), "{}", said(&output));

@@ -4,14 +4,12 @@
 
 use std::path::{Path, PathBuf};
 use tinytorch::report::Item;
-use tinytorch_tutor::curriculum::ModuleId;
+use tinytorch_tutor::curriculum::{Course, Module, ModuleId};
 use tinytorch_tutor::error::Error;
 use tinytorch_tutor::runner::event::{
     Diagnostic, Level, Notice, Place, RunEvent, RunKind, TestResult, Verdict,
 };
-use tinytorch_tutor::runner::{
-    Cancel, Limits, ModuleSource, ModuleSources, Request, Runner, Source,
-};
+use tinytorch_tutor::runner::{Cancel, Limits, ModuleSource, ModuleSources, Request, Runner};
 
 #[path = "runner/course.rs"]
 mod course;
@@ -79,14 +77,17 @@ fn test_unit_four_times() {
 }
 "##;
 
-fn course() -> Vec<Source> {
-    let source = |id: ModuleId, name: &str, reference: &'static str| Source {
-        id,
-        slug: format!("{:02}_{name}", id.0),
-        name: name.into(),
-        reference: reference.into(),
-    };
-    vec![source(ALPHA, "alpha", ALPHA_TEXT), source(BETA, "beta", BETA_TEXT)]
+fn alpha() -> Module {
+    Module::new(ALPHA, "alpha", "", ALPHA_TEXT)
+}
+
+fn beta() -> Module {
+    Module::new(BETA, "beta", "", BETA_TEXT)
+}
+
+/// A course of these modules. The few that tests make live until the tests end.
+fn course(modules: Vec<Module>) -> &'static Course {
+    Box::leak(Box::new(Course::new(modules, &[])))
 }
 
 /// The cache that all tests share, so that third-party crates are built once.
@@ -95,7 +96,7 @@ fn cache() -> PathBuf {
 }
 
 fn runner() -> Runner {
-    Runner::with_sources(cache(), course()).unwrap()
+    Runner::new(cache(), course(vec![alpha(), beta()])).unwrap()
 }
 
 fn request(module: ModuleId, kind: RunKind, text: &str) -> Request {
@@ -237,9 +238,8 @@ fn an_analysis_that_is_not_there_is_missing_and_one_asked_for_twice_runs_once() 
 
 #[test]
 fn a_text_without_tests_expects_none_and_passes_none() {
-    let mut course = course();
-    course[0].reference = "pub fn nothing() {}\n".into();
-    let runner = Runner::with_sources(cache(), course).unwrap();
+    let empty = Module::new(ALPHA, "alpha", "", "pub fn nothing() {}\n");
+    let runner = Runner::new(cache(), course(vec![empty])).unwrap();
     let events = events(&runner, &request(ALPHA, RunKind::Check, "pub fn nothing() {}\n"));
     let RunEvent::Started { expected, .. } = &events[0] else { panic!("{events:?}") };
     assert!(expected.is_empty() && results(&events).is_empty());

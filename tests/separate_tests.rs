@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tinytorch_tutor::curriculum::{MODULES, cells};
+use tinytorch_tutor::curriculum::{Course, cells};
 
 /// rustc on a crate with the tests of these modules, each in a module of its own beside it.
 fn compile(folder: &Path, tests: &[(&str, String)]) -> Result<(), String> {
@@ -50,8 +50,10 @@ fn engine() -> PathBuf {
 #[test]
 fn the_test_cells_of_every_module_use_public_names_only() {
     let folder = tempfile::tempdir().unwrap();
-    let tests = MODULES.iter().map(|module| (module.name, cells::tests_crate(module.reference())));
-    let tests: Vec<_> = tests.collect();
+    let modules = Course::tinytorch().modules().iter();
+    let tests: Vec<_> = modules
+        .map(|module| (module.name.as_str(), cells::tests_crate(module.reference())))
+        .collect();
     if let Err(error) = compile(folder.path(), &tests) {
         panic!("{error}");
     }

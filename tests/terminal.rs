@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tinytorch_tutor::curriculum::cells::{self, CellKind};
-use tinytorch_tutor::curriculum::{MODULES, Module};
+use tinytorch_tutor::curriculum::{Course, Module};
 
 #[path = "pty/terminal.rs"]
 #[expect(dead_code, reason = "the picture's script uses more of it")]
@@ -74,7 +74,7 @@ fn steps(module: &Module) -> Vec<(String, String)> {
 
 #[test]
 fn solving_a_module_step_by_step_turns_its_blocks_green_one_after_another() {
-    let module = &MODULES[1];
+    let module = &Course::tinytorch().modules()[1];
     let desk = Desk::open(module, TALL);
     let tests = cells::tests(module.reference()).len();
     desk.line(&["not started: e opens your editor"]);
@@ -93,7 +93,7 @@ fn solving_a_module_step_by_step_turns_its_blocks_green_one_after_another() {
 
 #[test]
 fn a_compiler_error_names_its_place_and_leaves_the_last_results_as_old() {
-    let module = &MODULES[1];
+    let module = &Course::tinytorch().modules()[1];
     let desk = Desk::open(module, TALL);
     let steps = steps(module);
     desk.line(&["not started"]);
@@ -112,7 +112,7 @@ fn a_compiler_error_names_its_place_and_leaves_the_last_results_as_old() {
 
 #[test]
 fn a_file_that_goes_away_is_said_and_picked_up_when_it_is_back() {
-    let module = &MODULES[0];
+    let module = &Course::tinytorch().modules()[0];
     let desk = Desk::open(module, (100, 40));
     desk.line(&["not started"]);
     let away = desk.exercise.with_extension("away");
@@ -124,7 +124,7 @@ fn a_file_that_goes_away_is_said_and_picked_up_when_it_is_back() {
 
 #[test]
 fn any_size_from_60_by_20_works_and_a_smaller_one_says_so() {
-    let desk = Desk::open(&MODULES[0], (120, 40));
+    let desk = Desk::open(&Course::tinytorch().modules()[0], (120, 40));
     desk.line(&["not started"]);
     for size in [(60, 20), (200, 60), (80, 24)] {
         desk.terminal.resize(size);
@@ -139,7 +139,7 @@ fn any_size_from_60_by_20_works_and_a_smaller_one_says_so() {
 /// Typing and resizing at once: crossterm forgets a resize that comes together with keys.
 #[test]
 fn a_resize_while_keys_come_in_is_not_lost() {
-    let mut desk = Desk::open(&MODULES[0], (80, 24));
+    let mut desk = Desk::open(&Course::tinytorch().modules()[0], (80, 24));
     desk.line(&["? help"]);
     for round in 0..40 {
         let columns = if round % 2 == 0 { 100 } else { 80 };
@@ -179,7 +179,7 @@ fn the_terminal_is_given_back_on_leaving_and_by_signals() {
     let ends: [&dyn Fn(&mut Desk); 4] =
         [&quit, &signal(Signal::TERM), &signal(Signal::HUP), &signal(Signal::INT)];
     for end in ends {
-        let mut desk = Desk::open(&MODULES[0], (80, 24));
+        let mut desk = Desk::open(&Course::tinytorch().modules()[0], (80, 24));
         desk.line(&["? help"]);
         let before = desk.terminal.modes_before.clone();
         assert_ne!(desk.terminal.modes(), before, "raw while the tutor has it");

@@ -4,7 +4,7 @@ use super::arguments::{AnalyzeArguments, Format};
 use super::check::Bench;
 use super::context::Context;
 use super::output::Output;
-use crate::curriculum::{Module, cells};
+use crate::curriculum::{Course, Module, cells};
 use crate::error::Error;
 use crate::report::{ModuleReport, human, json};
 use crate::runner::event::{RunEvent, RunKind, Verdict};
@@ -16,7 +16,7 @@ pub fn run(
     arguments: &AnalyzeArguments,
     out: &mut Output,
 ) -> Result<bool, Error> {
-    let module = Module::named(&arguments.module)?;
+    let module = context.course().named(&arguments.module)?;
     let only = chosen(module, arguments.name.as_deref())?;
     let bench = Bench::open(context, arguments.solution)?;
     let (file, text) = bench.text(module).map_err(Error::unmet)?;
@@ -29,17 +29,17 @@ pub fn run(
             out.line(json::item(analysis, item));
         }
     })?;
-    Ok(conclude(&report, json, out))
+    Ok(conclude(&report, context.course(), json, out))
 }
 
 /// Writes what is left to write, and returns whether everything ended well.
-pub fn conclude(report: &ModuleReport, json: bool, out: &mut Output) -> bool {
+pub fn conclude(report: &ModuleReport, course: &Course, json: bool, out: &mut Output) -> bool {
     let mut well = report.compiles == Some(true) && !report.analyses.is_empty();
     if json {
         report.diagnostics.iter().for_each(|diagnostic| out.line(json::to_line(diagnostic)));
     } else {
         let colour = out.colour();
-        report.notices.iter().for_each(|notice| out.line(human::notice(notice)));
+        report.notices.iter().for_each(|notice| out.line(human::notice(notice, course)));
         report.diagnostics.iter().for_each(|d| out.line(human::diagnostic(d, colour)));
         report.analyses.iter().for_each(|analysis| out.line(human::analysis(analysis, colour)));
     }

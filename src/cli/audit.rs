@@ -1,9 +1,10 @@
 //! `audit`: every module against the ten patterns of the course, as a matrix and a list of misses.
 
 use super::arguments::{Format, FormatArguments};
+use super::context::Context;
 use super::output::Output;
+use crate::curriculum::Module;
 use crate::curriculum::audit::{Miss, Pattern, audit};
-use crate::curriculum::{MODULES, Module};
 use crate::error::{Error, count};
 use crate::report::json;
 use serde::Serialize;
@@ -15,9 +16,14 @@ struct Audited {
 }
 
 /// Returns whether no module misses a pattern.
-pub fn run(arguments: &FormatArguments, out: &mut Output) -> Result<bool, Error> {
-    let audited = |module: &Module| Audited { name: module.slug(), misses: audit(module) };
-    let modules: Vec<Audited> = MODULES.iter().map(audited).collect();
+pub fn run(
+    context: &Context,
+    arguments: &FormatArguments,
+    out: &mut Output,
+) -> Result<bool, Error> {
+    let course = context.course();
+    let audited = |module: &Module| Audited { name: module.slug(), misses: audit(course, module) };
+    let modules: Vec<Audited> = course.modules().iter().map(audited).collect();
     match arguments.format {
         Format::Json => modules.iter().for_each(|module| out.line(json::to_line(module))),
         Format::Human => out.text(&matrix(&modules)),

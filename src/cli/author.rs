@@ -1,16 +1,16 @@
 //! `author`: what writing lessons needs.
 
 use super::arguments::AuthorCommand;
-use super::context::{Context, named};
+use super::context::Context;
 use super::output::Output;
-use crate::curriculum::{Module, cells};
+use crate::curriculum::cells;
 use crate::error::Error;
 
 /// Succeeds when everything asked for was written.
 pub fn run(context: &Context, command: AuthorCommand, out: &mut Output) -> Result<bool, Error> {
     match command {
         AuthorCommand::Generate { modules, force } => generate(context, &modules, force, out),
-        AuthorCommand::New { slug } => new(&slug, out),
+        AuthorCommand::New { slug } => new(context, &slug, out),
     }
 }
 
@@ -23,7 +23,7 @@ fn generate(
 ) -> Result<bool, Error> {
     let lab = context.lab()?;
     let mut all = true;
-    for module in named(words)? {
+    for module in context.modules(words)? {
         let starter = cells::starter(module.reference());
         let solved = lab.read_exercise(module).is_ok_and(|text| is_work(&text));
         if solved && !force {
@@ -48,13 +48,13 @@ fn is_work(text: &str) -> bool {
 }
 
 /// Prints what a new lesson begins with: the text of both files, to be put where it says.
-fn new(slug: &str, out: &mut Output) -> Result<bool, Error> {
+fn new(context: &Context, slug: &str, out: &mut Output) -> Result<bool, Error> {
     let parts = slug.split_once('_').and_then(|(n, name)| Some((n.parse::<u8>().ok()?, name)));
     let Some((number, name)) = parts.filter(|(_, name)| !name.is_empty()) else {
         return Err(Error::usage(format!("\"{slug}\" is no name for a module"))
             .hint("Give a number and a name: `author new 21_serving`."));
     };
-    if let Ok(known) = Module::named(name) {
+    if let Ok(known) = context.course().named(name) {
         return Err(Error::usage(format!("there is a module {} already", known.slug())));
     }
     let fill = |text: &str| text.replace("NUMBER", &format!("{number:02}")).replace("NAME", name);

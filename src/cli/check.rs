@@ -1,7 +1,7 @@
 //! `check`: compile exercises and run their tests.
 
 use super::arguments::{CheckArguments, CheckFormat};
-use super::context::{Context, named};
+use super::context::Context;
 use super::output::Output;
 use crate::curriculum::Module;
 use crate::error::Error;
@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 /// Returns whether everything passes.
 pub fn run(context: &Context, arguments: &CheckArguments, out: &mut Output) -> Result<bool, Error> {
-    let modules = named(&arguments.modules)?;
+    let modules = context.modules(&arguments.modules)?;
     let mut bench = Bench::open(context, arguments.solution)?;
     let mut reports: Vec<(String, ModuleReport)> = vec![];
     let mut passed = true;
@@ -29,7 +29,7 @@ pub fn run(context: &Context, arguments: &CheckArguments, out: &mut Output) -> R
                 passed &= report.outcome() == Outcome::Passed;
                 match arguments.format {
                     CheckFormat::Human => {
-                        out.text(&human::check(&report, &module.slug(), out.colour()));
+                        out.text(&human::check(&report, context.course(), out.colour()));
                     }
                     CheckFormat::Json => out.line(json::check(&report, &module.slug())),
                     CheckFormat::Junit => reports.push((module.slug(), report)),

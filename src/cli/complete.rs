@@ -2,9 +2,9 @@
 //! framework as a package.
 
 use super::arguments::{ExportArguments, Format, ModulesArguments};
-use super::context::{Context, named};
+use super::context::Context;
 use super::output::Output;
-use crate::curriculum::Module;
+use crate::curriculum::{Course, Module};
 use crate::error::Error;
 use crate::framework::{self, Completed, Step};
 use crate::report::figures::figure;
@@ -17,7 +17,7 @@ pub fn run(
     arguments: &ModulesArguments,
     out: &mut Output,
 ) -> Result<bool, Error> {
-    let modules = named(&arguments.modules)?;
+    let modules = context.modules(&arguments.modules)?;
     let lab = context.lab()?;
     let runner = context.runner()?;
     let mut store = context.store(&lab)?;
@@ -30,7 +30,7 @@ pub fn run(
                 kept = store.record_check(report, text);
             }
             if !json {
-                tell(&step, out);
+                tell(&step, context.course(), out);
             }
         })?;
         kept?;
@@ -38,7 +38,7 @@ pub fn run(
         if json {
             out.line(json::to_line(&Ended { module: module.slug(), completed: &completed }));
         } else {
-            conclude(module, &completed, out);
+            conclude(module, context.course(), &completed, out);
         }
         if completed == Completed::Cancelled {
             break;
@@ -54,8 +54,8 @@ struct Ended<'a> {
     completed: &'a Completed,
 }
 
-fn tell(step: &Step, out: &mut Output) {
-    let slug = |id| Module::by_id(id).map(Module::slug).unwrap_or_default();
+fn tell(step: &Step, course: &Course, out: &mut Output) {
+    let slug = |id| course.slug(id);
     match step {
         Step::Rebuilt { module, took } => {
             let took = figure(took.as_secs_f64(), "s");
@@ -66,7 +66,7 @@ fn tell(step: &Step, out: &mut Output) {
     }
 }
 
-fn conclude(module: &Module, completed: &Completed, out: &mut Output) {
+fn conclude(module: &Module, course: &Course, completed: &Completed, out: &mut Output) {
     let slug = module.slug();
     match completed {
         Completed::Yes => out.line(format!("{slug}: later modules run on your code now")),
@@ -75,7 +75,7 @@ fn conclude(module: &Module, completed: &Completed, out: &mut Output) {
              Mend it and complete it again."
         )),
         Completed::NotYet(report) => {
-            out.text(&human::check(report, &slug, out.colour()));
+            out.text(&human::check(report, course, out.colour()));
             out.line(format!("{slug}: not completed; your engine is as it was"));
         }
         Completed::Cancelled => out.line(format!("{slug}: stopped; your engine is as it was")),

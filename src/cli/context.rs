@@ -1,7 +1,7 @@
 //! What commands share: the lab, the cache, the runner, the store. Each is opened when first needed.
 
 use super::Arguments;
-use crate::curriculum::{MODULES, Module};
+use crate::curriculum::{Course, Module};
 use crate::error::Error;
 use crate::framework::Engine;
 use crate::lab::Lab;
@@ -12,6 +12,7 @@ use std::path::PathBuf;
 /// Where a command works.
 #[derive(Debug, Clone)]
 pub struct Context {
+    course: &'static Course,
     lab: Option<PathBuf>,
     cache: Option<PathBuf>,
     /// Whose framework was asked for; `None` when nobody said.
@@ -25,6 +26,7 @@ impl Context {
     #[must_use]
     pub fn new(arguments: &Arguments) -> Self {
         Self {
+            course: Course::tinytorch(),
             lab: arguments.lab.clone(),
             cache: arguments.cache.clone(),
             engine: arguments.engine,
@@ -38,12 +40,12 @@ impl Context {
     /// When there is none.
     pub fn lab(&self) -> Result<Lab, Error> {
         match &self.lab {
-            Some(folder) => Lab::find(folder),
+            Some(folder) => Lab::find(folder, self.course),
             None => {
                 let here = std::env::current_dir().map_err(|error| {
                     Error::environment(format!("failed to find the current folder: {error}"))
                 })?;
-                Lab::find(&here)
+                Lab::find(&here, self.course)
             }
         }
     }
@@ -71,7 +73,7 @@ impl Context {
     /// # Errors
     /// When the toolchain or the cache cannot be used.
     pub fn runner(&self) -> Result<Runner, Error> {
-        Runner::new(self.cache()?)
+        Runner::new(self.cache()?, self.course)
     }
 
     /// The lab's store, with a warning on standard error when it had to be set aside.
@@ -91,20 +93,26 @@ impl Context {
         Ok(store)
     }
 
+    /// The course.
+    #[must_use]
+    pub fn course(&self) -> &'static Course {
+        self.course
+    }
+
+    /// The modules that were named; all of them when none was.
+    ///
+    /// # Errors
+    /// When a name is unknown.
+    pub fn modules(&self, words: &[String]) -> Result<Vec<&'static Module>, Error> {
+        if words.is_empty() {
+            return Ok(self.course.modules().iter().collect());
+        }
+        words.iter().map(|word| self.course.named(word)).collect()
+    }
+
     /// The engine that was asked for; the learner's own when nobody said.
     #[must_use]
     pub fn engine(&self) -> Engine {
         self.engine.unwrap_or_default()
     }
-}
-
-/// The modules that were named; all of them when none was.
-///
-/// # Errors
-/// When a name is unknown.
-pub fn named(words: &[String]) -> Result<Vec<&'static Module>, Error> {
-    if words.is_empty() {
-        return Ok(MODULES.iter().collect());
-    }
-    words.iter().map(|word| Module::named(word)).collect()
 }

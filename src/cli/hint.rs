@@ -20,7 +20,7 @@ struct Hint<'a> {
 
 /// Succeeds when there was a hint to show.
 pub fn run(context: &Context, arguments: &CellArguments, out: &mut Output) -> Result<bool, Error> {
-    let module = Module::named(&arguments.module)?;
+    let module = context.course().named(&arguments.module)?;
     let lab = context.lab()?;
     let mut store = context.store(&lab)?;
     let lesson = lab.read_lesson(module);

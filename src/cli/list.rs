@@ -3,7 +3,7 @@
 use super::arguments::{Format, ListArguments};
 use super::context::Context;
 use super::output::Output;
-use crate::curriculum::{MODULES, Module, cells};
+use crate::curriculum::{Module, cells};
 use crate::error::Error;
 use crate::framework::{Engine, Owner, edited_since, owners};
 use crate::lab::Lab;
@@ -33,7 +33,7 @@ pub fn run(context: &Context, arguments: &ListArguments, out: &mut Output) -> Re
     let lab = context.lab()?;
     let store = context.store(&lab)?;
     let owners = owners(&lab, Engine::Mine)?;
-    for module in MODULES {
+    for module in lab.course().modules() {
         let owner = owners.get(&module.id).cloned().unwrap_or(Owner::Reference);
         let row = row(module, &lab, &store, owner)?;
         match arguments.format {
@@ -56,12 +56,11 @@ fn row(module: &'static Module, lab: &Lab, store: &Store, owner: Owner) -> Resul
             Some(last_check) => (last_check.outcome, last_check.passed),
         },
     };
-    let by_number = |number: &u8| MODULES.get(usize::from(*number)).map(Module::slug);
     Ok(Row {
         number: module.id.0,
         name: module.slug(),
-        title: module.title,
-        prerequisites: module.prerequisites.iter().filter_map(by_number).collect(),
+        title: &module.title,
+        prerequisites: module.prerequisites.iter().map(|id| lab.course().slug(*id)).collect(),
         points: cells::parse(module.reference()).iter().map(|cell| cell.points).sum(),
         state,
         passed,

@@ -5,7 +5,7 @@ use super::arguments::{Format, FormatArguments, MilestoneCommand};
 use super::check::stopped;
 use super::context::Context;
 use super::output::Output;
-use crate::curriculum::{MILESTONES, Milestone, Module};
+use crate::curriculum::{Course, Milestone};
 use crate::error::Error;
 use crate::framework::{Engine, Trial, trial};
 use crate::report::{ModuleReport, Ran, human, json, milestone};
@@ -17,21 +17,23 @@ use tinytorch::report::Item;
 pub fn run(context: &Context, command: MilestoneCommand, out: &mut Output) -> Result<bool, Error> {
     match command {
         MilestoneCommand::List(arguments) => list(context, &arguments, out),
-        MilestoneCommand::Info { milestone } => Ok(info(named(&milestone)?, out)),
+        MilestoneCommand::Info { milestone } => {
+            Ok(info(context.course(), named(context.course(), &milestone)?, out))
+        }
         MilestoneCommand::Run { milestone, format, compare } => {
-            train(context, named(&milestone)?, format, compare, out)
+            train(context, named(context.course(), &milestone)?, format, compare, out)
         }
     }
 }
 
 /// The milestone that a person means by `1986`, `mlp` or `1986_mlp`.
-fn named(word: &str) -> Result<&'static Milestone, Error> {
+fn named(course: &Course, word: &str) -> Result<&'static Milestone, Error> {
     let is_meant = |milestone: &&Milestone| {
         let name = milestone.id.split_once('_').map(|(_, name)| name);
         word == milestone.id || Some(word) == name || word == milestone.year.to_string()
     };
-    MILESTONES.iter().find(is_meant).ok_or_else(|| {
-        let ids: Vec<&str> = MILESTONES.iter().map(|milestone| milestone.id).collect();
+    course.milestones().iter().find(is_meant).ok_or_else(|| {
+        let ids: Vec<&str> = course.milestones().iter().map(|milestone| milestone.id).collect();
         let likeness = |id: &&&str| (strsim::jaro_winkler(word, id) * 1000.0) as u32;
         let error = Error::usage(format!("unknown milestone \"{word}\""));
         match ids.iter().max_by_key(likeness).filter(|id| likeness(id) > 600) {
@@ -41,9 +43,8 @@ fn named(word: &str) -> Result<&'static Milestone, Error> {
     })
 }
 
-fn needs(milestone: &Milestone) -> Vec<String> {
-    let modules = milestone.prerequisites.iter().filter_map(|id| Module::by_id(*id));
-    modules.map(Module::slug).collect()
+fn needs(course: &Course, milestone: &Milestone) -> Vec<String> {
+    milestone.prerequisites.iter().map(|id| course.slug(*id)).collect()
 }
 
 fn list(context: &Context, arguments: &FormatArguments, out: &mut Output) -> Result<bool, Error> {
@@ -59,12 +60,12 @@ fn list(context: &Context, arguments: &FormatArguments, out: &mut Output) -> Res
     let lab = context.lab()?;
     let store = context.store(&lab)?;
     let engine = context.engine();
-    for milestone in MILESTONES {
+    for milestone in lab.course().milestones() {
         let Milestone { id, year, title, .. } = *milestone;
         let now = trial(&lab, milestone, engine)?.fingerprint;
         let ran = store.milestone(id, engine.word())?.filter(|(of, _)| *of == now);
         let achieved = ran.map(|(_, ran)| ran.achieved);
-        let needs = needs(milestone);
+        let needs = needs(lab.course(), milestone);
         match arguments.format {
             Format::Json => out.line(json::to_line(&Row { id, year, title, needs, achieved })),
             Format::Human => {
@@ -81,9 +82,9 @@ fn list(context: &Context, arguments: &FormatArguments, out: &mut Output) -> Res
     Ok(true)
 }
 
-fn info(milestone: &Milestone, out: &mut Output) -> bool {
+fn info(course: &Course, milestone: &Milestone, out: &mut Output) -> bool {
     out.line(format!("{}: {}\n\n{}\n", milestone.year, milestone.title, milestone.story));
-    out.line(format!("It runs on {}.", needs(milestone).join(", ")));
+    out.line(format!("It runs on {}.", needs(course, milestone).join(", ")));
     out.line("It is achieved when each of these is measured and meets its target:");
     milestone.achieved_when.iter().for_each(|name| out.line(format!("  {name}")));
     true
@@ -147,11 +148,11 @@ fn train_on(
         }
     })?;
     stopped(&context.cancel)?;
-    let ran = Ran::of(milestone, &report, links);
+    let ran = Ran::of(milestone, &report, links, context.course());
     for link in &ran.links {
-        out.line(if json { json::to_line(link) } else { human::link(link) });
+        out.line(if json { json::to_line(link) } else { human::link(link, context.course()) });
     }
-    conclude(&report, json, out);
+    conclude(&report, context.course(), json, out);
     store.record_milestone(milestone.id, engine.word(), &fingerprint, &ran)?;
     Ok(ran)
 }
@@ -163,9 +164,9 @@ mod tests {
     #[test]
     fn a_milestone_is_meant_by_year_name_or_both() {
         for word in ["1986", "mlp", "1986_mlp"] {
-            assert_eq!(named(word).unwrap().id, "1986_mlp", "{word}");
+            assert_eq!(named(Course::tinytorch(), word).unwrap().id, "1986_mlp", "{word}");
         }
-        let error = named("1986_mpl").unwrap_err();
+        let error = named(Course::tinytorch(), "1986_mpl").unwrap_err();
         assert!(error.hints[0].contains("1986_mlp"), "{error}");
     }
 }

@@ -1,7 +1,7 @@
 //! `reset`: exercises back to where they began. A completed module leaves the learner's engine.
 
 use super::arguments::{Format, ModulesArguments};
-use super::context::{Context, named};
+use super::context::Context;
 use super::output::Output;
 use crate::error::Error;
 use crate::lab;
@@ -22,7 +22,7 @@ pub fn run(
     arguments: &ModulesArguments,
     out: &mut Output,
 ) -> Result<bool, Error> {
-    let modules = named(&arguments.modules)?;
+    let modules = context.modules(&arguments.modules)?;
     let lab = context.lab()?;
     for module in modules {
         let lab::Reset { backup, left_engine } = lab.reset(module)?;

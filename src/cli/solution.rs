@@ -1,9 +1,10 @@
 //! `solution`: the reference, whole or one cell.
 
 use super::arguments::{CellArguments, Format};
+use super::context::Context;
 use super::output::Output;
 use crate::curriculum::cells::{self, CellKind};
-use crate::curriculum::{Module, lesson};
+use crate::curriculum::lesson;
 use crate::error::Error;
 use crate::report::json;
 use serde::Serialize;
@@ -15,8 +16,8 @@ struct Solution<'a> {
 }
 
 /// Always succeeds for a cell that exists.
-pub fn run(arguments: &CellArguments, out: &mut Output) -> Result<bool, Error> {
-    let module = Module::named(&arguments.module)?;
+pub fn run(context: &Context, arguments: &CellArguments, out: &mut Output) -> Result<bool, Error> {
+    let module = context.course().named(&arguments.module)?;
     let wanted = match &arguments.cell {
         Some(cell) => Some(super::hint::known(module, &lesson::parse(module.lesson()), cell)?),
         None => None,

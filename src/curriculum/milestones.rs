@@ -22,7 +22,7 @@ pub struct Milestone {
 }
 
 /// All of them, in the order of history.
-pub const MILESTONES: &[Milestone] = &[
+pub const ALL: &[Milestone] = &[
     Milestone {
         id: "1957_perceptron",
         year: 1957,
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn each_has_a_program_that_reports_what_it_is_judged_by() {
-        for milestone in MILESTONES {
+        for milestone in ALL {
             let source = milestone.source();
             assert!(source.contains("pub fn milestone(out: &mut Reporter)"), "{}", milestone.id);
             assert!(milestone.id.starts_with(&milestone.year.to_string()), "{}", milestone.id);
@@ -100,13 +100,13 @@ mod tests {
                 assert!(source.contains(&format!("\"{name}\"")), "{}: {name}", milestone.id);
             }
         }
-        assert_eq!(MILESTONES.len(), tinytorch::sources::MILESTONES.len());
-        assert!(MILESTONES.is_sorted_by_key(|milestone| milestone.year));
+        assert_eq!(ALL.len(), tinytorch::sources::MILESTONES.len());
+        assert!(ALL.is_sorted_by_key(|milestone| milestone.year));
     }
 
     #[test]
     fn the_prerequisites_are_the_modules_that_the_program_names() {
-        for milestone in MILESTONES {
+        for milestone in ALL {
             let number_of = |name: &str| {
                 tinytorch::sources::MODULES.iter().position(|(module, _)| *module == name)
             };

@@ -3,9 +3,9 @@
 
 pub mod audit;
 pub mod cells;
+pub mod course;
 pub mod lesson;
 pub mod milestones;
-pub mod registry;
 
-pub use milestones::{MILESTONES, Milestone};
-pub use registry::{MODULES, Module, ModuleId};
+pub use course::{Course, Module, ModuleId};
+pub use milestones::Milestone;

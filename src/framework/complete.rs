@@ -4,7 +4,7 @@
 //! stands in.
 
 use super::{Engine, learners, links, swapped_in};
-use crate::curriculum::{MODULES, Module, ModuleId};
+use crate::curriculum::{Course, Module, ModuleId};
 use crate::error::Error;
 use crate::lab::Lab;
 use crate::report::{ModuleReport, Outcome, human};
@@ -139,6 +139,7 @@ impl Bench<'_> {
 struct Proof<'a> {
     bench: &'a Bench<'a>,
     module: &'a Module,
+    course: &'a Course,
     /// The engine as it is.
     before: ModuleSources,
     /// The same with the new text in it.
@@ -155,20 +156,20 @@ impl<'a> Proof<'a> {
     ) -> Self {
         let mut after = before.clone();
         after.0.insert(module.id, learners(lab, module, text.to_owned()));
-        Self { bench, module, before, after }
+        Self { bench, module, course: lab.course(), before, after }
     }
 
     /// Rebuilds the chain above the new link and checks every later module on it. Returns what the
     /// first one that fails has to say.
     fn objection(&self, steps: &mut dyn FnMut(Step)) -> Result<Option<String>, Error> {
         self.rebuild(steps)?;
-        for later in MODULES.iter().filter(|later| later.id > self.module.id) {
+        for later in self.course.modules().iter().filter(|later| later.id > self.module.id) {
             if self.bench.cancel.is_cancelled() {
                 return Ok(None);
             }
             steps(Step::Proving { module: later.id });
             let report = self.check(later, &self.after)?;
-            let Some(reason) = objection(&report, self.module) else { continue };
+            let Some(reason) = objection(&report, self.module, self.course) else { continue };
             // A module that fails on the engine as it is says nothing about the new link.
             let is_news = self.check(later, &self.before)?.outcome() == Outcome::Passed;
             if is_news {
@@ -187,10 +188,10 @@ impl<'a> Proof<'a> {
                 steps(Step::Rebuilt { module, took: since.elapsed() });
             }
         };
-        let top = MODULES.last().map_or(0, |module| module.id.0 + 1);
+        let top = self.course.modules().last().map_or(0, |module| module.id.0 + 1);
         runner.prepare(ModuleId(top), &self.after, cancel, &mut |event| {
             if let RunEvent::Preparing { what, .. } = event
-                && let Some(link) = MODULES.iter().find(|module| module.slug() == what)
+                && let Some(link) = self.course.by_slug(&what)
             {
                 ended(making.replace((link.id, Instant::now())));
             }
@@ -212,10 +213,10 @@ impl<'a> Proof<'a> {
 }
 
 /// What a later module has to say against the link of `module`; `None` when it stands.
-fn objection(report: &ModuleReport, module: &Module) -> Option<String> {
+fn objection(report: &ModuleReport, module: &Module, course: &Course) -> Option<String> {
     let fell_back = report.notices.iter().find_map(|notice| match notice {
         Notice::FellBack { module: link, at, reason } if *link == module.id => {
-            Some(human::fell_back(*link, *at, reason))
+            Some(human::fell_back(*link, *at, reason, course))
         }
         _ => None,
     });
@@ -226,7 +227,7 @@ fn objection(report: &ModuleReport, module: &Module) -> Option<String> {
         Outcome::Passed => None,
         Outcome::DoesNotCompile => {
             let error = report.errors().next().map(|error| error.message.clone());
-            Some(human::fell_back(module.id, report.module, &error.unwrap_or_default()))
+            Some(human::fell_back(module.id, report.module, &error.unwrap_or_default(), course))
         }
         _ => {
             let failed = report.tests.iter().find(|test| !test.passes())?;
@@ -236,7 +237,7 @@ fn objection(report: &ModuleReport, module: &Module) -> Option<String> {
                 Some(Verdict::Failed { message, .. }) => message.lines().next().unwrap_or_default(),
                 _ => more.lines().next().unwrap_or_default(),
             };
-            let later = Module::by_id(report.module).map(Module::slug).unwrap_or_default();
+            let later = course.slug(report.module);
             Some(format!("{later} fails on it: {} {word}: {first}", failed.name))
         }
     }

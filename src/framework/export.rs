@@ -1,7 +1,7 @@
 //! The learner's framework as an ordinary Cargo package, to keep and publish.
 
 use super::{Engine, Owner, owners};
-use crate::curriculum::{MODULES, Module};
+use crate::curriculum::Module;
 use crate::error::Error;
 use crate::lab::{Lab, atomic, package};
 use std::fmt::Write;
@@ -24,7 +24,7 @@ pub fn export(lab: &Lab, folder: &Path) -> Result<(), Error> {
     let source = |module: &Module| {
         completed.get(&module.id).cloned().unwrap_or_else(|| module.reference().to_owned())
     };
-    for (path, bytes) in package::files(source) {
+    for (path, bytes) in package::files(lab.course(), source) {
         atomic::write(&folder.join(path), &bytes)?;
     }
     let workspace = [("workspace".to_owned(), toml::Value::Table(toml::Table::new()))];
@@ -41,7 +41,7 @@ fn readme(lab: &Lab) -> Result<String, Error> {
         "# My TinyTorch\n\nA machine-learning framework, written module by module with tinytorch-tutor.\n\n    \
          cargo test\n\n| module | whose code |\n|---|---|\n",
     );
-    for module in MODULES {
+    for module in lab.course().modules() {
         let whose = match owners.get(&module.id) {
             None | Some(Owner::Reference) => "the reference's".to_owned(),
             Some(Owner::Learner) => "mine".to_owned(),

@@ -63,25 +63,26 @@ pub fn trial(lab: &Lab, milestone: &Milestone, engine: Engine) -> Result<Trial, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::curriculum::{MILESTONES, MODULES};
+    use crate::curriculum::Course;
     use crate::lab::{Filled, create};
 
     #[test]
     fn a_trial_changes_with_the_learners_text_below_it_and_with_no_other() {
         let folder = tempfile::tempdir().unwrap();
-        let lab = create(&folder.path().join("lab"), Filled::Solutions).unwrap();
-        let xor = MILESTONES.iter().find(|milestone| milestone.id == "1969_xor").unwrap();
+        let lab =
+            create(&folder.path().join("lab"), Course::tinytorch(), Filled::Solutions).unwrap();
+        let xor = Course::tinytorch().milestone("1969_xor").unwrap();
         let on = |engine| trial(&lab, xor, engine).unwrap();
         let empty = on(Engine::Mine);
         assert!(empty.links.iter().all(|link| !link.mine));
-        lab.complete(&MODULES[1], "mine").unwrap();
+        lab.complete(&lab.course().modules()[1], "mine").unwrap();
         let mine = on(Engine::Mine);
         assert_ne!(mine.fingerprint, empty.fingerprint);
         assert!(mine.links[1].mine && !mine.links[2].mine);
         assert_eq!(on(Engine::Reference).fingerprint, empty.fingerprint);
-        lab.complete(&MODULES[9], "above it").unwrap();
+        lab.complete(&lab.course().modules()[9], "above it").unwrap();
         assert_eq!(on(Engine::Mine), mine);
-        lab.refuse(&MODULES[1], "text", "02 objects").unwrap();
+        lab.refuse(&lab.course().modules()[1], "text", "02 objects").unwrap();
         let refused = on(Engine::Mine).links[1].clone();
         assert_eq!((refused.mine, refused.reason.as_deref()), (false, Some("02 objects")));
     }

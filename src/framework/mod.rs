@@ -10,7 +10,7 @@ pub use complete::{Completed, Step, complete};
 pub use export::export;
 pub use milestone::{Trial, trial};
 
-use crate::curriculum::{MODULES, Module, ModuleId, cells};
+use crate::curriculum::{Module, ModuleId, cells};
 use crate::error::Error;
 use crate::lab::Lab;
 use crate::runner::{ModuleSource, ModuleSources};
@@ -66,7 +66,7 @@ pub fn links(lab: &Lab, engine: Engine) -> Result<ModuleSources, Error> {
     }
     let completed = lab.completed()?;
     let usable = completed.into_iter().filter(|(id, _)| lab.refused(*id).is_none());
-    let source = |(id, text)| Some((id, learners(lab, Module::by_id(id)?, text)));
+    let source = |(id, text)| Some((id, learners(lab, lab.course().module(id)?, text)));
     Ok(ModuleSources(usable.filter_map(source).collect()))
 }
 
@@ -91,7 +91,7 @@ pub fn owners(lab: &Lab, engine: Engine) -> Result<BTreeMap<ModuleId, Owner>, Er
         (Some(_), Some(reason)) => Owner::StandsIn { reason },
         (Some(_), None) => Owner::Learner,
     };
-    Ok(MODULES.iter().map(|module| (module.id, owner(module))).collect())
+    Ok(lab.course().modules().iter().map(|module| (module.id, owner(module))).collect())
 }
 
 /// What the chain compiles of a learner's text: their cells, with the locked ones restored.
@@ -111,14 +111,16 @@ pub fn edited_since(lab: &Lab, module: &Module, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::curriculum::Course;
     use crate::lab::{Filled, create};
 
     #[test]
     fn the_chain_is_mine_where_completed_and_usable() {
         let folder = tempfile::tempdir().unwrap();
-        let lab = create(&folder.path().join("lab"), Filled::Solutions).unwrap();
-        lab.complete(&MODULES[1], "text").unwrap();
-        lab.refuse(&MODULES[2], "text", "03_layers does not compile").unwrap();
+        let lab =
+            create(&folder.path().join("lab"), Course::tinytorch(), Filled::Solutions).unwrap();
+        lab.complete(&lab.course().modules()[1], "text").unwrap();
+        lab.refuse(&lab.course().modules()[2], "text", "03_layers does not compile").unwrap();
         let ids: Vec<ModuleId> = links(&lab, Engine::Mine).unwrap().0.into_keys().collect();
         assert_eq!(ids, [ModuleId(1)]);
         assert_eq!(links(&lab, Engine::Reference).unwrap(), ModuleSources::default());
@@ -127,15 +129,16 @@ mod tests {
         assert_eq!(owners[&ModuleId(1)], Owner::Learner);
         let reason = "03_layers does not compile".to_owned();
         assert_eq!(owners[&ModuleId(2)], Owner::StandsIn { reason });
-        lab.complete(&MODULES[2], "better").unwrap();
+        lab.complete(&lab.course().modules()[2], "better").unwrap();
         assert!(links(&lab, Engine::Mine).unwrap().0.contains_key(&ModuleId(2)), "a new chance");
     }
 
     #[test]
     fn a_module_is_edited_where_the_learner_writes_and_nowhere_else() {
         let folder = tempfile::tempdir().unwrap();
-        let lab = create(&folder.path().join("lab"), Filled::Solutions).unwrap();
-        let (module, text) = (&MODULES[1], MODULES[1].reference());
+        let lab =
+            create(&folder.path().join("lab"), Course::tinytorch(), Filled::Solutions).unwrap();
+        let (module, text) = (&lab.course().modules()[1], lab.course().modules()[1].reference());
         assert!(!edited_since(&lab, module, text), "it is not completed");
         // An earlier tutor's link: its locked cells say something else.
         let earlier = text.replacen("Runs every analysis", "Runs each analysis", 1);

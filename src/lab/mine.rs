@@ -3,7 +3,7 @@
 //! leaves the earlier engine or the new one.
 
 use super::{Lab, atomic};
-use crate::curriculum::{MODULES, Module, ModuleId};
+use crate::curriculum::{Module, ModuleId};
 use crate::error::Error;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ impl Lab {
     /// When a completed module's file is there and cannot be read.
     pub fn completed(&self) -> Result<BTreeMap<ModuleId, String>, Error> {
         let mut texts = BTreeMap::new();
-        for module in MODULES {
+        for module in self.course().modules() {
             let path = self.mine(module);
             match std::fs::read_to_string(&path) {
                 Ok(text) => drop(texts.insert(module.id, text)),
@@ -53,7 +53,7 @@ impl Lab {
     /// Why later modules cannot stand on the module's completed text; `None` when they can.
     #[must_use]
     pub fn refused(&self, id: ModuleId) -> Option<String> {
-        let module = Module::by_id(id)?;
+        let module = self.course().module(id)?;
         let refusal = std::fs::read_to_string(self.refusal(module)).ok()?;
         let (of, reason) = refusal.split_once('\n')?;
         let text = std::fs::read_to_string(self.mine(module)).ok()?;
@@ -97,25 +97,26 @@ fn remove(path: &Path) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::curriculum::Course;
 
     #[test]
     fn a_module_is_completed_completed_again_and_forgotten() {
         let folder = tempfile::tempdir().unwrap();
-        let lab = Lab::at(folder.path().to_owned());
+        let lab = Lab::at(folder.path().to_owned(), Course::tinytorch());
         assert!(lab.completed().unwrap().is_empty());
-        lab.complete(&MODULES[1], "one").unwrap();
-        lab.complete(&MODULES[1], "two").unwrap();
+        lab.complete(&lab.course().modules()[1], "one").unwrap();
+        lab.complete(&lab.course().modules()[1], "two").unwrap();
         assert_eq!(lab.completed().unwrap(), BTreeMap::from([(ModuleId(1), "two".to_owned())]));
-        lab.forget(&MODULES[1]).unwrap();
-        lab.forget(&MODULES[1]).unwrap();
+        lab.forget(&lab.course().modules()[1]).unwrap();
+        lab.forget(&lab.course().modules()[1]).unwrap();
         assert!(lab.completed().unwrap().is_empty());
     }
 
     #[test]
     fn a_refusal_is_of_one_text_and_a_kill_between_two_writes_makes_it_of_no_other() {
         let folder = tempfile::tempdir().unwrap();
-        let lab = Lab::at(folder.path().to_owned());
-        let module = &MODULES[1];
+        let lab = Lab::at(folder.path().to_owned(), Course::tinytorch());
+        let module = &lab.course().modules()[1];
         lab.refuse(module, "one", "03_layers fails on it").unwrap();
         assert_eq!(lab.refused(module.id).as_deref(), Some("03_layers fails on it"));
         // Killed before the second write of `refuse`, and of `complete`.

@@ -1,7 +1,7 @@
 //! The engine as an ordinary Cargo package: for rust-analyzer in a lab, and for a learner's exported
 //! framework. Comes in: each module's text. Goes out: files by their path. Pure.
 
-use crate::curriculum::{MODULES, Module};
+use crate::curriculum::{Course, Module};
 use std::path::PathBuf;
 use tinytorch::sources;
 
@@ -11,10 +11,10 @@ const DEVELOPMENT: [&str; 5] = ["dev-dependencies", "bench", "test", "example", 
 const PUBLISHING: [&str; 4] = ["include", "readme", "keywords", "categories"];
 
 /// The package's files with the text that `source` gives for each module.
-pub fn files(source: impl Fn(&Module) -> String) -> Vec<(PathBuf, Vec<u8>)> {
+pub fn files(course: &Course, source: impl Fn(&Module) -> String) -> Vec<(PathBuf, Vec<u8>)> {
     let file = |name: &str, bytes: &[u8]| (PathBuf::from("src").join(name), bytes.to_vec());
     let text = |name: &str, reference: &str| {
-        let module = MODULES.iter().find(|module| module.name == name);
+        let module = course.modules().iter().find(|module| module.name == name);
         module.map_or_else(|| reference.to_owned(), &source)
     };
     let modules = sources::MODULES
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn every_module_of_the_root_has_its_file() {
-        let files = files(|module| module.reference().to_owned());
+        let files = files(Course::tinytorch(), |module| module.reference().to_owned());
         for line in root().lines() {
             let Some(name) = line.strip_prefix("pub mod ").and_then(|l| l.strip_suffix(';')) else {
                 continue;

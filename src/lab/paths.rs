@@ -1,17 +1,18 @@
 //! Where things lie in a lab, and which folder is one: the project's own clone, or a folder made by
 //! `init`.
 
-use crate::curriculum::{Module, lesson};
+use crate::curriculum::{Course, Module, lesson};
 use crate::error::Error;
 use std::path::{Path, PathBuf};
 
 /// Marks a folder as a lab.
 pub(super) const MARK: &str = ".tinytorch/lab.toml";
 
-/// A learner's folder.
+/// A learner's folder, and the course that is taken in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lab {
     root: PathBuf,
+    course: &'static Course,
 }
 
 impl Lab {
@@ -19,18 +20,24 @@ impl Lab {
     ///
     /// # Errors
     /// When there is none.
-    pub fn find(folder: &Path) -> Result<Self, Error> {
+    pub fn find(folder: &Path, course: &'static Course) -> Result<Self, Error> {
         let folder =
             folder.canonicalize().map_err(|error| Error::io("open the folder", folder, &error))?;
         let lab = folder.ancestors().find(|folder| is_lab(folder));
-        lab.map(|root| Self { root: root.to_owned() }).ok_or_else(|| {
+        lab.map(|root| Self { root: root.to_owned(), course }).ok_or_else(|| {
             Error::environment(format!("\"{}\" is not in a lab", folder.display()))
                 .hint("Make one with `tinytorch-tutor init DIR`, or name one with `--lab DIR`.")
         })
     }
 
-    pub(super) fn at(root: PathBuf) -> Self {
-        Self { root }
+    pub(super) fn at(root: PathBuf, course: &'static Course) -> Self {
+        Self { root, course }
+    }
+
+    /// The course that is taken in it.
+    #[must_use]
+    pub fn course(&self) -> &'static Course {
+        self.course
     }
 
     /// The folder itself.
@@ -94,10 +101,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let inside = folder.path().join("exercises/deep");
         std::fs::create_dir_all(&inside).unwrap();
-        let error = Lab::find(&inside).unwrap_err();
+        let error = Lab::find(&inside, Course::tinytorch()).unwrap_err();
         assert!(error.to_string().contains("tinytorch-tutor init DIR"), "{error}");
         crate::lab::atomic::write(&folder.path().join(MARK), b"").unwrap();
-        let lab = Lab::find(&inside).unwrap();
+        let lab = Lab::find(&inside, Course::tinytorch()).unwrap();
         assert_eq!(lab.root(), folder.path().canonicalize().unwrap());
     }
 
@@ -105,7 +112,7 @@ mod tests {
     fn the_clone_of_the_project_is_a_lab() {
         let clone = Path::new(env!("CARGO_MANIFEST_DIR"));
         assert_eq!(
-            Lab::find(&clone.join("src/lab")).unwrap().root(),
+            Lab::find(&clone.join("src/lab"), Course::tinytorch()).unwrap().root(),
             clone.canonicalize().unwrap()
         );
     }

@@ -61,14 +61,14 @@ impl Lab {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::curriculum::MODULES;
+    use crate::curriculum::Course;
     use std::fs;
 
     #[test]
     fn every_reset_keeps_what_was_there() {
         let folder = tempfile::tempdir().unwrap();
-        let lab = Lab::at(folder.path().to_owned());
-        let module = &MODULES[1];
+        let lab = Lab::at(folder.path().to_owned(), Course::tinytorch());
+        let module = &lab.course().modules()[1];
         let nothing = Reset { backup: None, left_engine: false };
         assert_eq!(lab.reset(module).unwrap(), nothing);
         for number in 1..=3 {
@@ -85,8 +85,8 @@ mod tests {
     #[test]
     fn a_reset_module_leaves_the_engine_and_its_text_there_is_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let lab = Lab::at(folder.path().to_owned());
-        let module = &MODULES[1];
+        let lab = Lab::at(folder.path().to_owned(), Course::tinytorch());
+        let module = &lab.course().modules()[1];
         lab.reset(module).unwrap();
         lab.complete(module, "what passed").unwrap();
         fs::write(lab.exercise(module), "edited since").unwrap();

@@ -4,7 +4,7 @@
 use super::RanLink;
 use super::figures;
 use super::module_report::{AnalysisState, ModuleReport, Outcome, TestState};
-use crate::curriculum::{Module, ModuleId};
+use crate::curriculum::{Course, ModuleId};
 use crate::error::count;
 use crate::runner::event::{Diagnostic, Level, Notice, Output, TestResult, Verdict};
 use std::fmt::Write;
@@ -29,9 +29,10 @@ const DIM: &str = "2";
 
 /// A check of one module: diagnostics, then one line per test, then the sum.
 #[must_use]
-pub fn check(report: &ModuleReport, name: &str, colour: Colour) -> String {
+pub fn check(report: &ModuleReport, course: &Course, colour: Colour) -> String {
+    let name = course.slug(report.module);
     let mut text = String::new();
-    for notice in notices(&report.notices) {
+    for notice in notices(&report.notices, course) {
         line(&mut text, &colour.paint(YELLOW, &notice));
     }
     for diagnostic in &report.diagnostics {
@@ -41,7 +42,7 @@ pub fn check(report: &ModuleReport, name: &str, colour: Colour) -> String {
     for test in report.tests.iter().filter(|_| report.compiles == Some(true)) {
         text.push_str(&self::test(test, colour));
     }
-    line(&mut text, &summary(report, name, colour));
+    line(&mut text, &summary(report, &name, colour));
     text
 }
 
@@ -92,8 +93,8 @@ pub fn verdict(verdict: &Verdict) -> (&'static str, String) {
 
 /// Whose code a link was: `01_tensor yours`.
 #[must_use]
-pub fn link(link: &RanLink) -> String {
-    let slug = slug(link.module);
+pub fn link(link: &RanLink, course: &Course) -> String {
+    let slug = course.slug(link.module);
     match (&link.reason, link.mine) {
         (Some(reason), _) => format!("{slug} reference, in place of yours: {reason}"),
         (None, true) => format!("{slug} yours"),
@@ -103,13 +104,13 @@ pub fn link(link: &RanLink) -> String {
 
 /// All notices, in words. Locked cells and lost ones, when they are many, share a sentence.
 #[must_use]
-pub fn notices(notices: &[Notice]) -> Vec<String> {
+pub fn notices(notices: &[Notice], course: &Course) -> Vec<String> {
     let (locked, rest): (Vec<_>, Vec<_>) =
         notices.iter().partition(|notice| matches!(notice, Notice::LockedCellChanged { .. }));
     let (gone, rest): (Vec<_>, Vec<_>) =
         rest.into_iter().partition(|notice| matches!(notice, Notice::CellGone { .. }));
     let told = |some: &[&Notice], all: &str| match some.len() {
-        0..=3 => some.iter().map(|one| notice(one)).collect(),
+        0..=3 => some.iter().map(|one| notice(one, course)).collect(),
         many => vec![format!("{many} {all}")],
     };
     let gone = told(
@@ -117,12 +118,12 @@ pub fn notices(notices: &[Notice]) -> Vec<String> {
         "cells for your code are gone, or their marker lines are: undo that, or reset the exercise (a backup is kept).",
     );
     let locked = told(&locked, "locked cells were changed; their originals were used.");
-    gone.into_iter().chain(locked).chain(rest.into_iter().map(notice)).collect()
+    gone.into_iter().chain(locked).chain(rest.into_iter().map(|one| notice(one, course))).collect()
 }
 
 /// A notice as one sentence.
 #[must_use]
-pub fn notice(notice: &Notice) -> String {
+pub fn notice(notice: &Notice, course: &Course) -> String {
     match notice {
         Notice::LockedCellChanged { grade_id, line } => {
             let place = line.map(|line| format!(" at line {line}")).unwrap_or_default();
@@ -133,8 +134,8 @@ pub fn notice(notice: &Notice) -> String {
         ),
         Notice::FellBack { module, at, reason } => format!(
             "The reference stands in for your {} here: {}",
-            slug(*module),
-            fell_back(*module, *at, reason)
+            course.slug(*module),
+            fell_back(*module, *at, reason, course)
         ),
         Notice::DamagedMarker { line } => {
             format!(
@@ -146,15 +147,11 @@ pub fn notice(notice: &Notice) -> String {
 
 /// Why a link fell back: `03_layers does not build on it: no method named "matmul" found`.
 #[must_use]
-pub fn fell_back(module: ModuleId, at: ModuleId, reason: &str) -> String {
+pub fn fell_back(module: ModuleId, at: ModuleId, reason: &str, course: &Course) -> String {
     if module == at {
         return format!("it does not compile: {reason}");
     }
-    format!("{} does not build on it: {reason}", slug(at))
-}
-
-fn slug(module: ModuleId) -> String {
-    Module::by_id(module).map_or_else(|| module.0.to_string(), Module::slug)
+    format!("{} does not build on it: {reason}", course.slug(at))
 }
 
 /// A compiler message in rustc's manner, at most a few lines long.
@@ -377,11 +374,14 @@ mod tests {
     fn many_changed_cells_share_a_sentence() {
         let locked = |id: &str| Notice::LockedCellChanged { grade_id: id.into(), line: None };
         let gone = Notice::CellGone { grade_id: "sum".into() };
-        let few = notices(&[locked("a"), gone.clone()]);
+        let few = notices(&[locked("a"), gone.clone()], Course::tinytorch());
         assert!(few.len() == 2 && few[0].contains("\"sum\"") && few[1].contains("\"a\""));
         let many = [locked("a"), locked("b"), locked("c"), gone, locked("d")];
-        assert_eq!(notices(&many)[1], "4 locked cells were changed; their originals were used.");
-        assert_eq!(notices(&many).len(), 2);
+        assert_eq!(
+            notices(&many, Course::tinytorch())[1],
+            "4 locked cells were changed; their originals were used."
+        );
+        assert_eq!(notices(&many, Course::tinytorch()).len(), 2);
     }
 
     #[test]

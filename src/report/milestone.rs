@@ -5,7 +5,7 @@
 use super::ModuleReport;
 use super::figures::figure;
 use super::human;
-use crate::curriculum::{Milestone, ModuleId};
+use crate::curriculum::{Course, Milestone, ModuleId};
 use crate::runner::event::Notice;
 use serde::{Deserialize, Serialize};
 use tinytorch::report::{Column, Item, Metric, Origin, Table};
@@ -38,13 +38,21 @@ impl Ran {
     /// What a finished run says. `links` is what it was to run on; what fell back on the way is the
     /// report's to know.
     #[must_use]
-    pub fn of(milestone: &Milestone, report: &ModuleReport, links: Vec<RanLink>) -> Self {
+    pub fn of(
+        milestone: &Milestone,
+        report: &ModuleReport,
+        links: Vec<RanLink>,
+        course: &Course,
+    ) -> Self {
         let ended = report.analyses.first().and_then(|program| program.ended.as_ref());
         let items = report.analyses.iter().flat_map(|program| &program.items);
         Self {
             achieved: achieved(milestone, report),
             seconds: ended.map(|ended| ended.took.as_secs_f64()),
-            links: links.into_iter().map(|link| fallen_back(link, &report.notices)).collect(),
+            links: links
+                .into_iter()
+                .map(|link| fallen_back(link, &report.notices, course))
+                .collect(),
             items: items.filter(|item| !matches!(item, Item::Progress(_))).cloned().collect(),
         }
     }
@@ -65,10 +73,10 @@ fn achieved(milestone: &Milestone, report: &ModuleReport) -> bool {
     report.measured_well() && milestone.achieved_when.iter().all(met)
 }
 
-fn fallen_back(link: RanLink, notices: &[Notice]) -> RanLink {
+fn fallen_back(link: RanLink, notices: &[Notice], course: &Course) -> RanLink {
     let why = notices.iter().find_map(|notice| match notice {
         Notice::FellBack { module, at, reason } if *module == link.module => {
-            Some(human::fell_back(*module, *at, reason))
+            Some(human::fell_back(*module, *at, reason, course))
         }
         _ => None,
     });
@@ -133,7 +141,6 @@ pub fn side_by_side(mine: &Ran, reference: &Ran) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::curriculum::MILESTONES;
     use crate::runner::event::{Output, RunEvent, TestResult, Verdict};
     use std::time::Duration;
     use tinytorch::report::Target;
@@ -141,7 +148,7 @@ mod tests {
     const TENSOR: ModuleId = ModuleId(1);
 
     fn mlp() -> &'static Milestone {
-        MILESTONES.iter().find(|milestone| milestone.id == "1986_mlp").unwrap()
+        Course::tinytorch().milestone("1986_mlp").unwrap()
     }
 
     fn ran(value: f64, target: Option<Target>, verdict: Verdict, fell_back: bool) -> Ran {
@@ -165,7 +172,12 @@ mod tests {
             output: Output::default(),
             took: Duration::from_millis(250),
         }));
-        Ran::of(mlp(), &report, vec![RanLink { module: TENSOR, mine: true, reason: None }])
+        Ran::of(
+            mlp(),
+            &report,
+            vec![RanLink { module: TENSOR, mine: true, reason: None }],
+            Course::tinytorch(),
+        )
     }
 
     #[test]
@@ -175,15 +187,16 @@ mod tests {
         assert!(!ran(80.0, target, Verdict::Passed, false).achieved);
         assert!(!ran(95.0, None, Verdict::Passed, false).achieved, "no target decides nothing");
         assert!(!ran(95.0, target, Verdict::ExitedEarly { code: None }, false).achieved);
-        let nothing = Ran::of(mlp(), &ModuleReport::new(ModuleId(8)), vec![]);
+        let nothing = Ran::of(mlp(), &ModuleReport::new(ModuleId(8)), vec![], Course::tinytorch());
         assert!(!nothing.achieved, "nothing was measured");
         assert_eq!(nothing.seconds, None);
     }
 
     #[test]
     fn a_link_that_fell_back_is_the_references() {
-        let whose_was =
-            |fell_back| human::link(&ran(95.0, None, Verdict::Passed, fell_back).links[0]);
+        let whose_was = |fell_back| {
+            human::link(&ran(95.0, None, Verdict::Passed, fell_back).links[0], Course::tinytorch())
+        };
         assert_eq!(whose_was(false), "01_tensor yours");
         assert_eq!(
             whose_was(true),
@@ -194,7 +207,7 @@ mod tests {
     #[test]
     fn what_was_not_measured_is_said() {
         let reference = ran(96.0, None, Verdict::Passed, false);
-        let nothing = Ran::of(mlp(), &ModuleReport::new(ModuleId(8)), vec![]);
+        let nothing = Ran::of(mlp(), &ModuleReport::new(ModuleId(8)), vec![], Course::tinytorch());
         let pairs = pairs(&nothing, &reference);
         let both: Vec<_> = pairs.iter().map(|pair| (pair.mine, pair.reference)).collect();
         assert_eq!(both, [(None, Some(96.0)), (None, Some(0.25))]);

@@ -12,7 +12,6 @@ mod run;
 mod runner;
 mod source_map;
 
-pub use build::chain::Source;
 pub use process::Cancel;
 use process::Stop;
 pub use queue::{Queue, RunMessage};

@@ -1,7 +1,7 @@
 //! One run from request to end: what it stands on, the prepared_source, the compiler, the tests or analyses.
 
 use super::build::cache::Cache;
-use super::build::chain::{BuiltChain, Chain, Source};
+use super::build::chain::{BuiltChain, Chain};
 use super::build::prepared_source::{ENTRY, PreparedSource, prepare};
 use super::build::rustc::{Build, Dependencies, RustcMessage};
 use super::build::third_party;
@@ -10,7 +10,7 @@ use super::build::work_dir::WorkDir;
 use super::event::{Diagnostic, Output, RunEvent, RunKind, TestResult, Verdict};
 use super::run::program::Program;
 use super::{Cancel, ModuleSources, Request, Stop};
-use crate::curriculum::{MODULES, ModuleId, cells};
+use crate::curriculum::{Course, ModuleId, cells};
 use crate::error::Error;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -45,28 +45,17 @@ impl Default for Limits {
 pub struct Runner {
     cache: Cache,
     toolchain: Toolchain,
-    sources: Vec<Source>,
+    course: &'static Course,
     limits: Limits,
 }
 
 impl Runner {
     /// Finds the toolchain (which takes about 0.1 s: not on the screen's thread). `cache` is made when
     /// it is missing.
-    pub fn new(cache: PathBuf) -> Result<Self, Error> {
-        let source = |module: &'static crate::curriculum::Module| Source {
-            id: module.id,
-            slug: module.slug(),
-            name: module.name.to_owned(),
-            reference: module.reference().into(),
-        };
-        Self::with_sources(cache, MODULES.iter().map(source).collect())
-    }
-
-    /// A runner for another course: for authors, and for tests.
-    pub fn with_sources(cache: PathBuf, sources: Vec<Source>) -> Result<Self, Error> {
+    pub fn new(cache: PathBuf, course: &'static Course) -> Result<Self, Error> {
         let cache = Cache::open(cache)?;
         let toolchain = Toolchain::find(cache.root())?;
-        Ok(Self { cache, toolchain, sources, limits: Limits::default() })
+        Ok(Self { cache, toolchain, course, limits: Limits::default() })
     }
 
     /// The compiler's name and version, in its own words.
@@ -139,8 +128,8 @@ impl Runner {
             search: vec![folder],
             key: third_party::key(&self.toolchain)?,
         };
-        let (cache, toolchain, sources) = (&self.cache, &self.toolchain, &self.sources);
-        let chain = Chain { cache, toolchain, sources, base, limit: self.limits.compile, cancel };
+        let (cache, toolchain, course) = (&self.cache, &self.toolchain, self.course);
+        let chain = Chain { cache, toolchain, course, base, limit: self.limits.compile, cancel };
         chain.build(end, links, events)
     }
 }
@@ -156,9 +145,9 @@ impl Run<'_> {
     fn steps(&self, events: &mut dyn FnMut(RunEvent)) -> Result<(), Stop> {
         let Self { runner, request, cancel } = *self;
         let (module, kind) = (request.module, request.kind);
-        let source = runner.sources.iter().find(|source| source.id == module);
+        let source = runner.course.module(module);
         let original = match source {
-            Some(source) if kind != RunKind::Milestone => source.reference.as_ref(),
+            Some(source) if kind != RunKind::Milestone => source.reference(),
             _ => "",
         };
         let expected =
@@ -170,7 +159,7 @@ impl Run<'_> {
         made.notices.iter().cloned().for_each(|notice| events(RunEvent::Notice(notice)));
         chain.source_map.add("exercise.rs", &request.file, made.lines.clone());
 
-        let slug = source.map_or_else(|| module.0.to_string(), |source| source.slug.clone());
+        let slug = runner.course.slug(module);
         let work_dir = WorkDir::open(runner.cache.root(), &slug, kind)?;
         let (there, missing) = self.split(&made, expected);
         work_dir.write("entry.rs", ENTRY)?;

@@ -8,7 +8,7 @@ use super::model::Model;
 use super::terminal::{self, Screen};
 use super::update::update;
 use super::view::{self, Cache};
-use crate::curriculum::{MODULES, Module, ModuleId};
+use crate::curriculum::{Module, ModuleId};
 use crate::error::Error;
 use crate::framework::Engine;
 use crate::lab::Lab;
@@ -47,7 +47,8 @@ pub struct Options {
 /// When the terminal or a thread cannot be had.
 pub fn run(options: Options) -> Result<ExitCode, Error> {
     let Options { lab, cache, module, engine } = options;
-    let module = module.or_else(|| last_module(&lab)).or(MODULES.first().map(|m| m.id));
+    let module =
+        module.or_else(|| last_module(&lab)).or(lab.course().modules().first().map(|m| m.id));
     let Some(module) = module else {
         return Err(Error::environment("the course has no modules"));
     };
@@ -64,7 +65,7 @@ pub fn run(options: Options) -> Result<ExitCode, Error> {
     listen(sender.clone()).map_err(failed)?;
     let _watch = watch_exercises(&lab, sender)?;
     let mut app = App {
-        model: Model::new(capabilities, size, module),
+        model: Model::new(lab.course(), capabilities, size, module),
         started: Instant::now(),
         drawn: None,
         cache: Cache::default(),
@@ -227,11 +228,12 @@ fn listen(messages: Sender<Message>) -> io::Result<()> {
 }
 
 fn watch_exercises(lab: &Lab, messages: Sender<Message>) -> Result<watch::Watch, Error> {
-    let files: Vec<PathBuf> = MODULES.iter().map(|module| lab.exercise(module)).collect();
+    let files: Vec<PathBuf> =
+        lab.course().modules().iter().map(|module| lab.exercise(module)).collect();
     let lab = lab.clone();
     let module = move |path: &Path| -> Option<ModuleId> {
         let is_its = |module: &&Module| lab.exercise(module) == path;
-        MODULES.iter().find(is_its).map(|module| module.id)
+        lab.course().modules().iter().find(is_its).map(|module| module.id)
     };
     watch::start(files, move |change| {
         let message = match change {

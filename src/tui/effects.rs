@@ -12,7 +12,7 @@ use super::message::{Effect, Message, Opened};
 use super::model::{CellInfo, CellPlace};
 use super::terminal::Screen;
 use crate::curriculum::cells::{self, Cell, CellKind};
-use crate::curriculum::{MILESTONES, Module, ModuleId};
+use crate::curriculum::{Module, ModuleId};
 use crate::error::Error;
 use crate::framework::{self, Engine};
 use crate::lab::Lab;
@@ -57,7 +57,7 @@ impl Effects {
             Error::environment(format!("failed to start a thread: {error}"))
         };
         Ok(Self {
-            runs: Runs::start(cache.clone(), messages.clone()).map_err(threads)?,
+            runs: Runs::start(cache.clone(), lab.course(), messages.clone()).map_err(threads)?,
             completions: Completions::start(lab.clone(), cache, messages.clone())
                 .map_err(threads)?,
             memory: Memory::start(lab.clone(), engine, messages.clone()).map_err(threads)?,
@@ -87,7 +87,7 @@ impl Effects {
             }
             Effect::Reset(id) => self.with(id, |module| self.reset(module)),
             Effect::Complete(id) => {
-                if let Some(module) = Module::by_id(id) {
+                if let Some(module) = self.lab.course().module(id) {
                     self.completions.submit(module);
                 }
             }
@@ -116,7 +116,7 @@ impl Effects {
     }
 
     fn with(&self, id: ModuleId, act: impl FnOnce(&'static Module)) {
-        if let Some(module) = Module::by_id(id) {
+        if let Some(module) = self.lab.course().module(id) {
             act(module);
         }
     }
@@ -182,7 +182,7 @@ impl Effects {
     }
 
     fn run_milestone(&self, generation: u64, id: &'static str, engine: Engine) {
-        let Some(milestone) = MILESTONES.iter().find(|milestone| milestone.id == id) else {
+        let Some(milestone) = self.lab.course().milestone(id) else {
             return;
         };
         let request = framework::trial(&self.lab, milestone, engine).map(|trial| {

@@ -5,7 +5,7 @@ use super::message::{Effect, Message, Opened};
 use super::model::{Capabilities, CellInfo, CellPlace, Model};
 use super::update::update;
 use super::view::{Cache, Page, draw, lay_out};
-use crate::curriculum::{ModuleId, lesson};
+use crate::curriculum::{Course, Milestone, Module, ModuleId, lesson};
 use crate::runner::RunMessage;
 use crate::runner::event::{
     Diagnostic, Level, Output, Place, RunEvent, RunKind, Span, Suggestion, TestResult, Verdict,
@@ -14,6 +14,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Cell;
+use std::sync::LazyLock;
 use std::time::Duration;
 use tinytorch::report::{
     Axis, Chart, ChartKind, Column, Insight, Item, Metric, Origin, Series, Table, Target, Value,
@@ -25,6 +26,47 @@ pub const TENSOR: ModuleId = ModuleId(1);
 
 const LESSON: &str = include_str!("fixture/lesson.md");
 const EXERCISE: &str = include_str!("fixture/exercise.rs");
+
+/// A course of five modules and two milestones.
+pub fn course() -> &'static Course {
+    static COURSE: LazyLock<Course> = LazyLock::new(|| {
+        let module = |number, name: &str, title: &str| {
+            let lesson = format!(
+                "+++\nmodule = \"{number:02}_{name}\"\ntitle = \"{title}\"\nsubtitle = \"s\"\n\
+                 time = \"1 hour\"\ndifficulty = 1\nprerequisites = []\n+++\n"
+            );
+            Module::new(ModuleId(number), name, lesson, "")
+        };
+        let modules = [
+            module(0, "setup", "Setup"),
+            module(1, "tensor", "Tensor"),
+            module(2, "activations", "Activations"),
+            module(3, "layers", "Layers"),
+            module(4, "losses", "Losses"),
+        ];
+        Course::new(modules.into(), MILESTONES)
+    });
+    &COURSE
+}
+
+const MILESTONES: &[Milestone] = &[
+    Milestone {
+        id: "1957_perceptron",
+        year: 1957,
+        title: "The perceptron",
+        story: "A line between two kinds of points.",
+        prerequisites: &[TENSOR],
+        achieved_when: &["accuracy"],
+    },
+    Milestone {
+        id: "1986_mlp",
+        year: 1986,
+        title: "Hidden layers learn",
+        story: "Digits.",
+        prerequisites: &[TENSOR, ModuleId(4)],
+        achieved_when: &["accuracy on held-out digits, median of five seeds"],
+    },
+];
 
 /// A screen, driven by messages.
 pub struct Session {
@@ -43,7 +85,7 @@ impl Session {
     pub fn with(size: (u16, u16), text: &str) -> Self {
         let capabilities = Capabilities { ascii: false, color: true };
         let mut session = Self {
-            model: Model::new(capabilities, size, TENSOR),
+            model: Model::new(course(), capabilities, size, TENSOR),
             cache: Cache::default(),
             now: Duration::ZERO,
         };

@@ -1,7 +1,7 @@
 //! Where things stand on the screen: plain rectangles, from the size and what is open. Used by the
 //! view to draw and by update to know what a click meant. Not here: what is in them.
 
-use crate::curriculum::{MILESTONES, MODULES};
+use crate::curriculum::Course;
 
 /// Columns and rows that the screen needs.
 pub const SMALLEST: (u16, u16) = (60, 20);
@@ -9,11 +9,11 @@ pub const SMALLEST: (u16, u16) = (60, 20);
 const WITH_MODULES: u16 = 110;
 const MODULES_WIDTH: u16 = 27;
 
-/// What stands in a row of the list: modules from 0 on, then, below a heading, milestones.
+/// The entry in a row of the list: modules from 0 on, then, below a heading, milestones.
 #[must_use]
-pub fn entry(row: usize) -> Option<usize> {
-    let heading = MODULES.len();
-    let below = |row: &usize| *row > heading && *row <= heading + MILESTONES.len();
+pub fn entry(row: usize, course: &Course) -> Option<usize> {
+    let heading = course.modules().len();
+    let below = |row: &usize| *row > heading && *row <= heading + course.milestones().len();
     if row < heading { Some(row) } else { Some(row).filter(below).map(|row| row - 1) }
 }
 

@@ -9,7 +9,7 @@ pub use crate::framework::{Engine, Owner};
 use super::layout::Results;
 use super::theme::TokenKind;
 use crate::curriculum::lesson::Block;
-use crate::curriculum::{MODULES, ModuleId};
+use crate::curriculum::{Course, ModuleId};
 use crate::report::{ModuleReport, Outcome};
 use crate::runner::event::RunKind;
 use crate::watch;
@@ -31,6 +31,8 @@ pub struct Capabilities {
 /// Everything that the screen knows.
 #[derive(Debug, Clone)]
 pub struct Model {
+    /// The course.
+    pub course: &'static Course,
     /// What the terminal can show.
     pub capabilities: Capabilities,
     /// Columns and rows.
@@ -244,14 +246,24 @@ pub struct Note {
 impl Model {
     /// A screen that knows nothing yet.
     #[must_use]
-    pub fn new(capabilities: Capabilities, size: (u16, u16), module: ModuleId) -> Self {
+    pub fn new(
+        course: &'static Course,
+        capabilities: Capabilities,
+        size: (u16, u16),
+        module: ModuleId,
+    ) -> Self {
         Self {
+            course,
             capabilities,
             size,
             now: Duration::ZERO,
             module,
             module_states: BTreeMap::new(),
-            statuses: MODULES.iter().map(|module| (module.id, ModuleStatus::default())).collect(),
+            statuses: course
+                .modules()
+                .iter()
+                .map(|module| (module.id, ModuleStatus::default()))
+                .collect(),
             generation: 0,
             run: None,
             engine: Engine::default(),

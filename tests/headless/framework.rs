@@ -3,7 +3,7 @@
 
 use super::*;
 use std::io::{BufRead, BufReader};
-use tinytorch_tutor::curriculum::{MODULES, Module};
+use tinytorch_tutor::curriculum::Course;
 use tinytorch_tutor::lab::Lab;
 
 /// A desk whose lab is solved.
@@ -11,7 +11,7 @@ fn solved() -> (Desk, Lab) {
     let desk = Desk::empty();
     let made = desk.run(&["init", "lab", "--solved"]);
     assert_eq!(code(&made), 0, "{}", said(&made));
-    let lab = Lab::find(&desk.lab()).unwrap();
+    let lab = Lab::find(&desk.lab(), Course::tinytorch()).unwrap();
     (desk, lab)
 }
 
@@ -28,7 +28,7 @@ fn accuracy(lines: &[Value]) -> f64 {
 fn a_milestone_runs_on_the_learners_code_and_a_sign_error_in_it_shows() {
     let (desk, lab) = solved();
     let run = || desk.at_lab(&["milestone", "run", "1957", "--format", "json"]);
-    for module in &MODULES[..=6] {
+    for module in &Course::tinytorch().modules()[..=6] {
         lab.complete(module, module.reference()).unwrap();
     }
     let right = run();
@@ -37,7 +37,7 @@ fn a_milestone_runs_on_the_learners_code_and_a_sign_error_in_it_shows() {
     assert!(accuracy(&lines(&right)) >= 95.0);
 
     // The module's own tests would not let it pass: here it is what the engine holds.
-    let autograd = Module::named("autograd").unwrap();
+    let autograd = Course::tinytorch().named("autograd").unwrap();
     let wrong = autograd.reference().replacen("Op::Neg => -seed,", "Op::Neg => seed.clone(),", 1);
     assert_ne!(wrong, autograd.reference(), "the reference has that line");
     lab.complete(autograd, &wrong).unwrap();
@@ -54,7 +54,7 @@ fn a_milestone_runs_on_the_learners_code_and_a_sign_error_in_it_shows() {
 #[test]
 fn a_kill_while_a_module_is_completed_leaves_the_earlier_engine() {
     let (desk, lab) = solved();
-    let module = Module::named("dataloader").unwrap();
+    let module = Course::tinytorch().named("dataloader").unwrap();
     let earlier = module.reference();
     lab.complete(module, earlier).unwrap();
     // A text of its own for each run of this test: no link of it is in the shared cache.

@@ -2,7 +2,7 @@
 //! starter builds and waits for its own cells.
 
 use super::*;
-use tinytorch_tutor::curriculum::{MODULES, cells};
+use tinytorch_tutor::curriculum::{Course, cells};
 
 fn check(runner: &Runner, module: ModuleId, text: &str) -> Vec<RunEvent> {
     let found = events(runner, &request(module, RunKind::Check, text));
@@ -13,8 +13,8 @@ fn check(runner: &Runner, module: ModuleId, text: &str) -> Vec<RunEvent> {
 
 #[test]
 fn every_reference_passes_and_every_starter_waits() {
-    let runner = Runner::new(cache()).unwrap();
-    for module in MODULES {
+    let runner = Runner::new(cache(), Course::tinytorch()).unwrap();
+    for module in Course::tinytorch().modules() {
         let reference = module.reference();
         let solved = check(&runner, module.id, reference);
         let expected = cells::tests(reference).len();

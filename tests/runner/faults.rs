@@ -8,10 +8,9 @@ use tinytorch_tutor::runner::{Queue, RunMessage};
 
 #[test]
 fn what_rustc_remembers_can_be_damaged_and_nobody_notices() {
-    let mut course = course();
-    // A name of its own, and so a workshop of its own.
-    course[0].slug = "00_damaged".into();
-    let runner = Runner::with_sources(cache(), course).unwrap();
+    // A name of its own, and so a work directory of its own.
+    let damaged = Module::new(ALPHA, "damaged", "", ALPHA_TEXT);
+    let runner = Runner::new(cache(), course(vec![damaged])).unwrap();
     let work = cache().join("work/00_damaged-check-0");
     let request = request(ALPHA, RunKind::Check, ALPHA_TEXT);
     for damaged in [".o", "dep-graph.bin", "query-cache.bin", "work-products.bin"] {

@@ -66,7 +66,7 @@ fn a_warm_chain_prepares_nothing_and_a_damaged_link_is_made_again() {
     let links = with_alpha(&with_body("x + x // damaged soon"));
     let prepared = |links: &ModuleSources| {
         let mut what = vec![];
-        let runner = Runner::with_sources(cache.clone(), course()).unwrap();
+        let runner = Runner::new(cache.clone(), course(vec![alpha(), beta()])).unwrap();
         let keep = &mut |event| match event {
             RunEvent::Preparing { what: part, .. } => what.push(part),
             other => panic!("{other:?}"),
@@ -98,7 +98,7 @@ fn a_cache_that_cannot_be_written_is_a_failure_with_a_mend() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let error: Error = Runner::with_sources(file.join("cache"), course()).unwrap_err();
+    let error: Error = Runner::new(file.join("cache"), course(vec![alpha(), beta()])).unwrap_err();
     assert!(error.to_string().contains("--cache"), "{error}");
 }
 
@@ -117,10 +117,8 @@ fn test_unit_eight_times() {
 #[test]
 fn of_two_links_only_the_guilty_one_gives_way() {
     let gamma = ModuleId(2);
-    let (slug, name) = ("02_gamma".into(), "gamma".into());
-    let mut course = course();
-    course.push(Source { id: gamma, slug, name, reference: GAMMA_TEXT.into() });
-    let runner = Runner::with_sources(cache(), course).unwrap();
+    let modules = vec![alpha(), beta(), Module::new(gamma, "gamma", "", GAMMA_TEXT)];
+    let runner = Runner::new(cache(), course(modules)).unwrap();
 
     // The learner's beta does without alpha, so it compiles on any; gamma does not.
     let beta = BETA_TEXT.replace("double(double(x))", "println!(\"my beta\"); x * 4");

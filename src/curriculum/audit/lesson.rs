@@ -37,7 +37,7 @@ pub(super) fn introduction(texts: &Texts) -> Vec<Found> {
     let slugs: Vec<String> = module
         .prerequisites
         .iter()
-        .map(|number| format!("{number:02}_{}", COURSE.get(usize::from(*number)).unwrap_or(&"")))
+        .map(|id| format!("{:02}_{}", id.0, COURSE.get(usize::from(id.0)).unwrap_or(&"")))
         .collect();
     let start = part(texts, SECTIONS[0]);
     let objectives = part(texts, SECTIONS[1]).lines().filter(|line| line.starts_with("- ")).count();
@@ -239,7 +239,7 @@ fn exercises_in_order(texts: &Texts) -> Option<Found> {
 
 /// Numbers and names of modules in the text must be those of the course.
 pub(super) fn mentions(texts: &Texts) -> Vec<Found> {
-    let known: Vec<&str> = earlier(texts.module).collect();
+    let known: Vec<&str> = earlier(texts).collect();
     let mut found = vec![];
     for (index, line) in texts.lesson.lines().enumerate() {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -252,7 +252,7 @@ pub(super) fn mentions(texts: &Texts) -> Vec<Found> {
             }
         }
         let mut used = line.split("use tinytorch::").skip(1);
-        let own = texts.module.name;
+        let own = texts.module.name.as_str();
         let unknown = used.find_map(|path| {
             let name = path.split(|c: char| !c.is_alphanumeric() && c != '_').next()?;
             let is_later = COURSE.contains(&name) && name != own && !known.contains(&name);

@@ -6,7 +6,7 @@ mod lesson;
 mod source;
 
 use super::lesson::Lesson;
-use super::{MODULES, Module, cells};
+use super::{Course, Module, cells};
 use serde::Serialize;
 
 /// What a module is held against.
@@ -112,14 +112,15 @@ const LONGEST: usize = 1500;
 
 /// Holds an embedded module against all patterns. No misses: it follows them.
 #[must_use]
-pub fn audit(module: &Module) -> Vec<Miss> {
-    audit_texts(module, module.reference(), module.lesson())
+pub fn audit(course: &Course, module: &Module) -> Vec<Miss> {
+    audit_texts(course, module, module.reference(), module.lesson())
 }
 
 /// Holds texts that take the place of a module's own against all patterns.
 #[must_use]
-pub fn audit_texts(module: &Module, source: &str, lesson: &str) -> Vec<Miss> {
+pub fn audit_texts(course: &Course, module: &Module, source: &str, lesson: &str) -> Vec<Miss> {
     let texts = Texts {
+        course,
         module,
         source,
         lesson,
@@ -133,6 +134,7 @@ pub fn audit_texts(module: &Module, source: &str, lesson: &str) -> Vec<Miss> {
 
 /// One module's texts, taken apart.
 struct Texts<'a> {
+    course: &'a Course,
     module: &'a Module,
     source: &'a str,
     lesson: &'a str,
@@ -237,8 +239,10 @@ fn foreign_emoji(texts: &Texts) -> Vec<Found> {
 }
 
 /// The names of modules that `module` may stand on.
-fn earlier(module: &Module) -> impl Iterator<Item = &'static str> {
-    MODULES.iter().filter(|other| other.id < module.id).map(|other| other.name)
+fn earlier<'a>(texts: &Texts<'a>) -> impl Iterator<Item = &'a str> + use<'a> {
+    let (course, module) = (texts.course, texts.module);
+    let before = course.modules().iter().filter(move |other| other.id < module.id);
+    before.map(|other| other.name.as_str())
 }
 
 #[cfg(test)]

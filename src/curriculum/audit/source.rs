@@ -1,7 +1,6 @@
 //! What the patterns ask of an engine module: the file that is reference, exercise and notebook at once.
 
 use super::{Found, Texts, earlier, form, id, in_source, line_of};
-use crate::curriculum::MODULES;
 use crate::curriculum::cells::{Cell, CellKind, items, names, section};
 use std::collections::{BTreeSet, HashSet};
 
@@ -179,9 +178,14 @@ pub(super) fn emoji(texts: &Texts) -> Vec<Found> {
 }
 
 pub(super) fn imports(texts: &Texts) -> Vec<Found> {
-    let known: HashSet<&str> = earlier(texts.module).chain(SUPPORT).collect();
+    let known: HashSet<&str> = earlier(texts).chain(SUPPORT).collect();
     let stands_on = |name: &str| {
-        let number = MODULES.iter().find(|module| module.name == name).map(|module| module.id.0);
+        let number = texts
+            .course
+            .modules()
+            .iter()
+            .find(|module| module.name == name)
+            .map(|module| module.id);
         number.is_none_or(|number| texts.module.prerequisites.contains(&number))
     };
     let mut found = vec![];

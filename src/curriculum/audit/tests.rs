@@ -185,7 +185,8 @@ Next comes 02 activations.
 "#;
 
 fn reasons(source: &str, lesson: &str) -> Vec<(Pattern, usize, String)> {
-    let misses = audit_texts(&MODULES[1], source, lesson);
+    let misses =
+        audit_texts(Course::tinytorch(), &Course::tinytorch().modules()[1], source, lesson);
     misses.into_iter().map(|miss| (miss.pattern, miss.line, miss.reason)).collect()
 }
 
@@ -469,14 +470,16 @@ fn the_order_of_things_is_checked() {
 fn a_miss_names_file_and_line() {
     let broken = LESSON
         .replace("```diagram Two\n+--+", &format!("```diagram Two\n+--+\n{}", "-".repeat(80)));
-    let misses = audit_texts(&MODULES[1], SOURCE, &broken);
+    let misses =
+        audit_texts(Course::tinytorch(), &Course::tinytorch().modules()[1], SOURCE, &broken);
     let line = 2 + broken.lines().position(|line| line == "```diagram Two").unwrap() + 1;
     assert_eq!((misses[0].file.as_str(), misses[0].line), ("lessons/01_tensor.md", line));
 }
 
 #[test]
 fn the_list_of_modules_is_the_beginning_of_the_course() {
-    let names: Vec<&str> = MODULES.iter().map(|module| module.name).collect();
+    let names: Vec<&str> =
+        Course::tinytorch().modules().iter().map(|module| module.name.as_str()).collect();
     assert_eq!(names, COURSE[..names.len()]);
 }
 

@@ -7,12 +7,11 @@ use super::module_crate::{CrateError, ModuleCrate, file_name};
 use super::prepared_source::prepare;
 use super::rustc::Dependencies;
 use super::toolchain::Toolchain;
-use crate::curriculum::ModuleId;
+use crate::curriculum::{Course, ModuleId};
 use crate::error::Error;
 use crate::runner::event::{Notice, RunEvent};
 use crate::runner::source_map::SourceMap;
 use crate::runner::{Cancel, ModuleSource, ModuleSources, Stop};
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -21,24 +20,11 @@ use std::thread::{self, Scope};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// A module as the chain sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// Its number; sources stand in this order.
-    pub id: ModuleId,
-    /// `03_layers`.
-    pub slug: String,
-    /// `layers`: how it is named in `tinytorch::layers`.
-    pub name: String,
-    /// The reference solution.
-    pub reference: Cow<'static, str>,
-}
-
 /// What is needed to build a chain.
 pub(in crate::runner) struct Chain<'a> {
     pub(in crate::runner) cache: &'a Cache,
     pub(in crate::runner) toolchain: &'a Toolchain,
-    pub(in crate::runner) sources: &'a [Source],
+    pub(in crate::runner) course: &'a Course,
     pub(in crate::runner) base: Dependencies,
     pub(in crate::runner) limit: Duration,
     pub(in crate::runner) cancel: &'a Cancel,
@@ -70,9 +56,7 @@ impl Chain<'_> {
             };
             let guilty = self.guilty(at, &links, events)?;
             let Some(guilty) = guilty else {
-                let slug =
-                    self.sources.iter().find(|source| source.id == at).map(|s| s.slug.as_str());
-                let slug = slug.unwrap_or_default();
+                let slug = self.course.slug(at);
                 return Err(Error::environment(format!(
                     "the reference of {slug} does not compile: {error}"
                 ))
@@ -128,13 +112,13 @@ impl Chain<'_> {
         thread::scope(|scope| {
             let (mut pool, mut steps) = (BuildPool::new(), vec![]);
             let mut below = self.base.clone();
-            for source in self.sources.iter().filter(|source| source.id.0 < end) {
+            for source in self.course.modules().iter().filter(|source| source.id.0 < end) {
                 let link = ModuleCrate::new(self, source, links.0.get(&source.id), &below);
                 let folder = match self.cache.get(&link.entry()) {
                     Some(folder) => Folder::Kept(folder),
                     None => {
                         let (done, total) = (source.id.0.into(), end.into());
-                        events(RunEvent::Preparing { what: source.slug.clone(), done, total });
+                        events(RunEvent::Preparing { what: source.slug(), done, total });
                         let scratch = self.cache.scratch()?;
                         pool.begin(scope, link.clone(), scratch.path().to_owned());
                         Folder::New(scratch)
@@ -146,7 +130,7 @@ impl Chain<'_> {
                     break;
                 }
             }
-            let top = self.sources.iter().find(|source| source.id.0 == end);
+            let top = self.course.modules().iter().find(|source| source.id.0 == end);
             if let Some(source) = top.filter(|_| mixed && !pool.missed()) {
                 let probed = ModuleCrate::new(self, source, None, &below).probe();
                 pool.ended(source.id, probed);
@@ -182,9 +166,9 @@ impl Chain<'_> {
     /// The learner's files in a chain.
     fn source_map(&self, end: u8, links: &ModuleSources) -> SourceMap {
         let mut source_map = SourceMap::default();
-        for source in self.sources.iter().filter(|source| source.id.0 < end) {
+        for source in self.course.modules().iter().filter(|source| source.id.0 < end) {
             if let Some(ModuleSource::Learner { file, text }) = links.0.get(&source.id) {
-                source_map.add(&file_name(source), file, prepare(text, &source.reference).lines);
+                source_map.add(&file_name(source), file, prepare(text, source.reference()).lines);
             }
         }
         source_map

@@ -2,9 +2,10 @@
 //! sees it. Comes in: a text and what it stands on. Goes out: a folder of compiled crates, or why there
 //! is none. Not here: which texts, in which order (`chain`).
 
-use super::chain::{Chain, Source};
+use super::chain::Chain;
 use super::prepared_source::link;
 use super::rustc::{Build, Dependencies, RustcMessage};
+use crate::curriculum::Module;
 use crate::curriculum::ModuleId;
 use crate::error::Error;
 use crate::runner::ModuleSource;
@@ -41,15 +42,15 @@ impl<E: Into<Stop>> From<E> for CrateError {
 }
 
 /// The file that a module's text is compiled from.
-pub(in crate::runner) fn file_name(source: &Source) -> String {
-    format!("{}.rs", source.slug)
+pub(in crate::runner) fn file_name(source: &Module) -> String {
+    format!("{}.rs", source.slug())
 }
 
 /// One link.
 #[derive(Clone)]
 pub(in crate::runner) struct ModuleCrate<'a> {
     chain: &'a Chain<'a>,
-    source: &'a Source,
+    source: &'a Module,
     below: Dependencies,
     text: String,
     source_map: SourceMap,
@@ -59,19 +60,20 @@ pub(in crate::runner) struct ModuleCrate<'a> {
 impl<'a> ModuleCrate<'a> {
     pub(in crate::runner) fn new(
         chain: &'a Chain<'a>,
-        source: &'a Source,
+        source: &'a Module,
         choice: Option<&ModuleSource>,
         below: &Dependencies,
     ) -> Self {
         let text = match choice {
             Some(ModuleSource::Learner { text, .. }) => text,
-            _ => &*source.reference,
+            _ => source.reference(),
         };
-        let made = link(text, &source.reference);
+        let made = link(text, source.reference());
         let mut source_map = SourceMap::default();
-        source_map.add(&file_name(source), Path::new(&source.slug), made.lines);
+        let slug = source.slug();
+        source_map.add(&file_name(source), Path::new(&slug), made.lines);
         let mut hasher = blake3::Hasher::new();
-        for part in [source.slug.as_str(), &made.text, &below.key, &LINK.join(" ")] {
+        for part in [slug.as_str(), &made.text, &below.key, &LINK.join(" ")] {
             hasher.update(part.as_bytes()).update(&[0]);
         }
         let key = hasher.finalize().to_hex()[..24].to_owned();
@@ -101,7 +103,7 @@ impl<'a> ModuleCrate<'a> {
         folder: &Path,
         interface: &mut dyn FnMut(),
     ) -> Result<(), CrateError> {
-        let Source { name, .. } = self.source;
+        let name = &self.source.name;
         let file = file_name(self.source);
         write(folder, &file, &self.text)?;
         let facade = format!("pub use tinytorch::*;\npub use {} as {name};\n", self.krate());
@@ -177,7 +179,7 @@ impl<'a> ModuleCrate<'a> {
         let mut first = None;
         let built = build.run(&self.source_map, cancel, &mut |said| match said {
             RustcMessage::Diagnostic(words) if words.level == Level::Error => {
-                drop(first.get_or_insert(words))
+                first = first.take().or(Some(words))
             }
             RustcMessage::Diagnostic(_) => {}
             RustcMessage::MetadataReady => interface(),

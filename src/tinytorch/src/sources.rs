@@ -1,18 +1,13 @@
 //! The engine's own source files as text: what a lab is made from, and what the chain compiles.
 
+macro_rules! texts {
+    ($($module:ident)*) => {
+        &[$((stringify!($module), include_str!(concat!(stringify!($module), ".rs")))),*]
+    };
+}
+
 /// Each module's source, by name, in teaching order.
-pub const MODULES: &[(&str, &str)] = &[
-    ("setup", include_str!("setup.rs")),
-    ("tensor", include_str!("tensor.rs")),
-    ("activations", include_str!("activations.rs")),
-    ("layers", include_str!("layers.rs")),
-    ("losses", include_str!("losses.rs")),
-    ("autograd", include_str!("autograd.rs")),
-    ("optimizers", include_str!("optimizers.rs")),
-    ("training", include_str!("training.rs")),
-    ("dataloader", include_str!("dataloader.rs")),
-    ("spatial", include_str!("spatial.rs")),
-];
+pub const MODULES: &[(&str, &str)] = course!(texts);
 
 /// Each milestone's program, by id, in the order of history.
 pub const MILESTONES: &[(&str, &str)] = &[

@@ -89,7 +89,7 @@ fn work(lab: &Lab, cache: &Path, inbox: &Receiver<Order>, messages: &Sender<Mess
         };
         send(Completing::Begun);
         // Looked for again until it is found: what was missing may be there by now.
-        let runner = known.take().map_or_else(|| Runner::new(cache.to_owned()), Ok);
+        let runner = known.take().map_or_else(|| Runner::new(cache.to_owned(), lab.course()), Ok);
         let ended = runner.and_then(|runner| {
             let steps = &mut |step| send(Completing::Step(step));
             let ended = framework::complete(&runner, lab, module, &cancel, steps);

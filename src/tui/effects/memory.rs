@@ -3,7 +3,7 @@
 //! messages. Dropping it waits until everything is written.
 
 use crate::curriculum::lesson::Block;
-use crate::curriculum::{MILESTONES, MODULES, Module, ModuleId};
+use crate::curriculum::{Module, ModuleId};
 use crate::error::Error;
 use crate::framework::{self, Engine};
 use crate::lab::Lab;
@@ -125,7 +125,7 @@ const MODULE: &str = "module";
 /// The module that was on screen last, if the lab remembers one.
 pub fn last_module(lab: &Lab) -> Option<ModuleId> {
     let slug = progress::remembered(&lab.store(), MODULE)?;
-    MODULES.iter().find(|module| module.slug() == slug).map(|module| module.id)
+    lab.course().by_slug(&slug).map(|module| module.id)
 }
 
 fn keep(store: &mut Store, fact: Fact) -> Result<(), Error> {
@@ -168,7 +168,7 @@ fn recall(
 /// What came of every milestone on each engine, and whether that is of an engine that has changed since.
 fn milestones(lab: &Lab, store: &Store) -> Result<Vec<Remembered>, Error> {
     let mut all = vec![];
-    for milestone in MILESTONES {
+    for milestone in lab.course().milestones() {
         for engine in [Engine::Mine, Engine::Reference] {
             if let Some((fingerprint, ran)) = store.milestone(milestone.id, engine.word())? {
                 let old = framework::trial(lab, milestone, engine)?.fingerprint != fingerprint;
@@ -184,7 +184,7 @@ fn milestones(lab: &Lab, store: &Store) -> Result<Vec<Remembered>, Error> {
 fn statuses(lab: &Lab, store: &Store) -> Result<BTreeMap<ModuleId, ModuleStatus>, Error> {
     let mut statuses = BTreeMap::new();
     for (id, owner) in framework::owners(lab, Engine::Mine)? {
-        let Some(module) = Module::by_id(id) else { continue };
+        let Some(module) = lab.course().module(id) else { continue };
         let text = lab.read_exercise(module).unwrap_or_default();
         let edited = framework::edited_since(lab, module, &text);
         let mut status = ModuleStatus { owner, edited, ..ModuleStatus::default() };

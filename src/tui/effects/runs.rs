@@ -1,6 +1,7 @@
 //! The thread that owns the runner: finding the toolchain takes a tenth of a second, which is not
 //! for the screen's thread. Comes in: requests. Goes out: messages of runs.
 
+use crate::curriculum::Course;
 use crate::runner::{Queue, Request, RunMessage, Runner};
 use crate::tui::message::Message;
 use std::path::PathBuf;
@@ -21,10 +22,15 @@ pub struct Runs {
 
 impl Runs {
     /// Starts the thread.
-    pub fn start(cache: PathBuf, messages: Sender<Message>) -> std::io::Result<Self> {
+    pub fn start(
+        cache: PathBuf,
+        course: &'static Course,
+        messages: Sender<Message>,
+    ) -> std::io::Result<Self> {
         let (orders, inbox) = channel();
-        let thread =
-            Builder::new().name("runs".into()).spawn(move || work(cache, &inbox, &messages))?;
+        let thread = Builder::new()
+            .name("runs".into())
+            .spawn(move || work(cache, course, &inbox, &messages))?;
         Ok(Self { orders: Some(orders), thread: Some(thread) })
     }
 
@@ -55,7 +61,12 @@ impl Drop for Runs {
     }
 }
 
-fn work(cache: PathBuf, inbox: &Receiver<Order>, messages: &Sender<Message>) {
+fn work(
+    cache: PathBuf,
+    course: &'static Course,
+    inbox: &Receiver<Order>,
+    messages: &Sender<Message>,
+) {
     let mut queue = None;
     while let Ok(order) = inbox.recv() {
         match (order, &queue) {
@@ -65,19 +76,21 @@ fn work(cache: PathBuf, inbox: &Receiver<Order>, messages: &Sender<Message>) {
                 queue.submit(generation, *request);
             }
             // Tried again for every request: what was missing may be there by now.
-            (Order::Submit(generation, request), None) => match Runner::new(cache.clone()) {
-                Ok(runner) => {
-                    let sink = messages.clone();
-                    let new = Queue::new(Arc::new(runner), move |generation, message| {
-                        let _ = sink.send(Message::Run(generation, message));
-                    });
-                    new.submit(generation, *request);
-                    queue = Some(new);
+            (Order::Submit(generation, request), None) => {
+                match Runner::new(cache.clone(), course) {
+                    Ok(runner) => {
+                        let sink = messages.clone();
+                        let new = Queue::new(Arc::new(runner), move |generation, message| {
+                            let _ = sink.send(Message::Run(generation, message));
+                        });
+                        new.submit(generation, *request);
+                        queue = Some(new);
+                    }
+                    Err(error) => {
+                        let _ = messages.send(Message::Run(generation, RunMessage::Failed(error)));
+                    }
                 }
-                Err(error) => {
-                    let _ = messages.send(Message::Run(generation, RunMessage::Failed(error)));
-                }
-            },
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 //! the proof itself (`framework`).
 
 use super::{runs, say};
-use crate::curriculum::{Module, ModuleId};
+use crate::curriculum::ModuleId;
 use crate::error::count;
 use crate::framework::{Completed, Step};
 use crate::report::figures::figure;
@@ -25,9 +25,11 @@ pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
     let known = model.completing.len();
     model.completing.retain(|earlier| earlier.module != module);
     let anew = model.completing.len() < known;
-    match model.completing.first().map(|first| slug(first.module)) {
-        Some(first) => say(model, format!("{} comes after {first}", slug(module))),
-        None if anew => say(model, format!("completing {} anew, as it is now", slug(module))),
+    match model.completing.first().map(|first| model.course.slug(first.module)) {
+        Some(first) => say(model, format!("{} comes after {first}", model.course.slug(module))),
+        None if anew => {
+            say(model, format!("completing {} anew, as it is now", model.course.slug(module)))
+        }
         None => {}
     }
     model.completing.push(Completing { module, stage: Stage::Waiting, rebuilt: vec![] });
@@ -54,7 +56,7 @@ pub(super) fn message(
         message::Completing::Step(step) => return self::step(model, module, step),
         message::Completing::Ended(ended) => return over(model, module, &ended),
         message::Completing::Failed(error) => {
-            let text = format!("{} is not completed: {error}", slug(module));
+            let text = format!("{} is not completed: {error}", model.course.slug(module));
             close(model, module, text, false);
         }
     }
@@ -84,7 +86,7 @@ fn over(model: &mut Model, module: ModuleId, ended: &Completed) -> Vec<Effect> {
     let Some(known) = model.completing.iter().find(|known| known.module == module) else {
         return vec![];
     };
-    let slug = slug(module);
+    let slug = model.course.slug(module);
     match ended {
         Completed::Yes => {
             let seconds: f64 = known.rebuilt.iter().map(|(_, took)| took.as_secs_f64()).sum();
@@ -129,10 +131,6 @@ fn why_not(report: &ModuleReport) -> String {
         Outcome::DoesNotCompile => "it does not compile".to_owned(),
         _ => format!("{passed} of {} pass", count(tests, "test")),
     }
-}
-
-fn slug(module: ModuleId) -> String {
-    Module::by_id(module).map(Module::slug).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 //! (`keymap`), the mouse, the letters of a search.
 
 use super::{completions, runs, say, scroll, search};
+use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Block;
-use crate::curriculum::{MILESTONES, MODULES, ModuleId};
 use crate::explore;
 use crate::runner::event::{RunKind, Verdict};
 use crate::tui::keymap::{self, Action};
@@ -47,7 +47,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Previous => step(model, false),
         Action::NextModule => return beside(model, 1),
         Action::PreviousModule => return beside(model, -1),
-        Action::Modules => model.overlay = Some(Overlay::Modules(line_of(model.module))),
+        Action::Modules => model.overlay = Some(Overlay::Modules(usize::from(model.module.0))),
         Action::Search => model.search = Search { typing: true, ..Search::default() },
         Action::Run => return run(model, RunKind::Check),
         Action::Analyse => return run(model, RunKind::Analysis),
@@ -164,7 +164,8 @@ fn choose_module(
     key: KeyEvent,
     action: Option<Action>,
 ) -> Vec<Effect> {
-    let last = (MODULES.len() + MILESTONES.len()).saturating_sub(1);
+    let (modules, milestones) = (model.course.modules(), model.course.milestones());
+    let last = (modules.len() + milestones.len()).saturating_sub(1);
     let line = match (key.code, action) {
         (KeyCode::Enter, _) => {
             model.overlay = None;
@@ -186,10 +187,11 @@ fn choose_module(
 
 /// To an entry of the list: a module, or after them a milestone in its lesson.
 pub(super) fn go_to_entry(model: &mut Model, entry: usize) -> Vec<Effect> {
-    if let Some(module) = MODULES.get(entry) {
+    let (modules, milestones) = (model.course.modules(), model.course.milestones());
+    if let Some(module) = modules.get(entry) {
         return go_to_module(model, module.id);
     }
-    let milestone = entry.checked_sub(MODULES.len()).and_then(|entry| MILESTONES.get(entry));
+    let milestone = entry.checked_sub(modules.len()).and_then(|entry| milestones.get(entry));
     let last = milestone.and_then(|milestone| milestone.prerequisites.last());
     let (Some(milestone), Some(module)) = (milestone, last.copied()) else { return vec![] };
     model.goal = Some(milestone.id);
@@ -200,13 +202,9 @@ pub(super) fn go_to_entry(model: &mut Model, entry: usize) -> Vec<Effect> {
     effects
 }
 
-fn line_of(module: ModuleId) -> usize {
-    MODULES.iter().position(|known| known.id == module).unwrap_or(0)
-}
-
 fn beside(model: &mut Model, step: isize) -> Vec<Effect> {
-    let line = line_of(model.module).checked_add_signed(step);
-    match line.and_then(|line| MODULES.get(line)) {
+    let line = usize::from(model.module.0).checked_add_signed(step);
+    match line.and_then(|line| model.course.modules().get(line)) {
         Some(module) => go_to_module(model, module.id),
         None => {
             say(
@@ -353,7 +351,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
             reveal(model, id)
         }
         (_, Some(Block::Milestone { name })) => {
-            let milestone = MILESTONES.iter().find(|milestone| milestone.id == name);
+            let milestone = model.course.milestone(&name);
             milestone.map_or_else(Vec::new, |milestone| {
                 vec![runs::milestone(model, milestone, model.engine, Cause::Asked)]
             })

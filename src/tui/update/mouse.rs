@@ -32,7 +32,8 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
     }
     let Some(regions) = regions(model.size, model.results) else { return vec![] };
     if let Some(list) = regions.modules.filter(|list| list.contains(column, row)) {
-        let entry = usize::from(row - list.y).checked_sub(1).and_then(entry);
+        let entry =
+            usize::from(row - list.y).checked_sub(1).and_then(|row| entry(row, model.course));
         return entry.map_or_else(Vec::new, |entry| go_to_entry(model, entry));
     }
     if !regions.lesson.contains(column, row) {

@@ -2,8 +2,8 @@
 //! means (`report`).
 
 use super::{say, scroll};
+use crate::curriculum::Milestone;
 use crate::curriculum::lesson::Block;
-use crate::curriculum::{MILESTONES, Milestone};
 use crate::report::{ModuleReport, Outcome, Ran, RanLink};
 use crate::runner::RunMessage;
 use crate::runner::event::{RunEvent, RunKind};
@@ -152,10 +152,10 @@ fn finished(model: &mut Model, run: &Run) -> Vec<Effect> {
 /// A milestone's program ended. After one on the learner's engine comes the reference, so that both
 /// stand side by side.
 fn trained(model: &mut Model, run: &Run, id: &'static str) -> Vec<Effect> {
-    let milestone = MILESTONES.iter().find(|milestone| milestone.id == id);
+    let milestone = model.course.milestone(id);
     let trained = model.milestones.get_mut(&(id, run.engine));
     let (Some(milestone), Some(trained)) = (milestone, trained) else { return vec![] };
-    let ran = Ran::of(milestone, &trained.report, trained.links.clone());
+    let ran = Ran::of(milestone, &trained.report, trained.links.clone(), model.course);
     trained.ran = Some(ran.clone());
     trained.old = false;
     let (engine, fingerprint) = (run.engine, trained.fingerprint.clone());

@@ -46,7 +46,9 @@ pub fn banner(model: &Model, module_state: &ModuleState, width: usize) -> Vec<Li
     }
     // What was said of a text that cannot be read any more helps nobody.
     let readable = !matches!(module_state.exercise, Exercise::Missing(_));
-    for notice in human::notices(&module_state.report.notices).iter().filter(|_| readable) {
+    for notice in
+        human::notices(&module_state.report.notices, model.course).iter().filter(|_| readable)
+    {
         news.extend(say(&format!("! {notice}"), Role::Wait, width));
     }
     let unplaced: Vec<_> = module_state

@@ -3,7 +3,7 @@
 
 use super::block::{self, framed, head, say};
 use super::{analysis, table};
-use crate::curriculum::{MILESTONES, Milestone, Module};
+use crate::curriculum::{Course, Milestone};
 use crate::report::milestone::side_by_side;
 use crate::report::{AnalysisState, Phase, Ran, human};
 use crate::runner::event::Verdict;
@@ -17,7 +17,7 @@ use tinytorch::report::Item;
 #[must_use]
 pub fn lines(model: &Model, id: &str, (width, focused): (usize, bool)) -> Vec<Line<'static>> {
     let inner = width.saturating_sub(block::BAR);
-    let Some(milestone) = MILESTONES.iter().find(|milestone| milestone.id == id) else {
+    let Some(milestone) = model.course.milestone(id) else {
         let word = vec![Span::styled("! no such milestone", style(Role::Wait))];
         return framed(vec![head("milestone", id, word, inner)], Role::Wait, focused);
     };
@@ -34,7 +34,7 @@ pub fn lines(model: &Model, id: &str, (width, focused): (usize, bool)) -> Vec<Li
     let live = run.is_some_and(|run| run.engine == model.engine);
     match (trained, ran) {
         (None, _) => lines.extend(offer(model.engine, inner)),
-        (Some(_), Some(ran)) if !live => lines.extend(whose(ran, inner)),
+        (Some(_), Some(ran)) if !live => lines.extend(whose(ran, model.course, inner)),
         _ => {}
     }
     // What it came to stands above the curves that led there.
@@ -61,7 +61,7 @@ fn offer(engine: Engine, width: usize) -> Vec<Line<'static>> {
 fn report(model: &Model, trained: &Trained, live: bool, width: usize) -> Vec<Line<'static>> {
     let mut lines = vec![];
     for notice in &trained.report.notices {
-        lines.extend(say(&format!("! {}", human::notice(notice)), Role::Wait, width));
+        lines.extend(say(&format!("! {}", human::notice(notice, model.course)), Role::Wait, width));
     }
     for error in trained.report.errors() {
         lines.extend(super::diagnostic::lines(error, &model.highlighted, width));
@@ -99,11 +99,10 @@ fn beside(
 }
 
 /// Whose code ran, link by link.
-fn whose(ran: &Ran, width: usize) -> Vec<Line<'static>> {
+fn whose(ran: &Ran, course: &Course, width: usize) -> Vec<Line<'static>> {
     let names = |mine: bool| -> String {
         let links = ran.links.iter().filter(|link| link.mine == mine && link.reason.is_none());
-        let modules = links.filter_map(|link| Module::by_id(link.module));
-        modules.map(Module::slug).collect::<Vec<_>>().join(", ")
+        links.map(|link| course.slug(link.module)).collect::<Vec<_>>().join(", ")
     };
     let mut lines = vec![Line::default()];
     for (whose, names) in [("your", names(true)), ("the reference's", names(false))] {
@@ -112,7 +111,7 @@ fn whose(ran: &Ran, width: usize) -> Vec<Line<'static>> {
         }
     }
     for link in ran.links.iter().filter(|link| link.reason.is_some()) {
-        lines.extend(say(&format!("! {}", human::link(link)), Role::Wait, width));
+        lines.extend(say(&format!("! {}", human::link(link, course)), Role::Wait, width));
     }
     lines
 }

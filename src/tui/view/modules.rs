@@ -2,7 +2,7 @@
 
 use super::milestone;
 use super::text::both_ends;
-use crate::curriculum::{MILESTONES, MODULES, Milestone, Module};
+use crate::curriculum::{Milestone, Module};
 use crate::report::Outcome;
 use crate::tui::model::{Model, ModuleStatus, Owner};
 use crate::tui::theme::{Role, style};
@@ -15,10 +15,11 @@ pub fn lines(model: &Model, cursor: Option<usize>, width: usize) -> Vec<Line<'st
     let chosen = |(index, line): (usize, Line<'static>)| {
         if cursor == Some(index) { line.patch_style(style(Role::Selected)) } else { line }
     };
-    let modules = MODULES.iter().map(|module| line(model, module, width));
-    let milestones = MILESTONES.iter().map(|milestone| goal(model, milestone, width));
+    let course = model.course;
+    let modules = course.modules().iter().map(|module| line(model, module, width));
+    let milestones = course.milestones().iter().map(|milestone| goal(model, milestone, width));
     let mut lines: Vec<_> = modules.chain(milestones).enumerate().map(chosen).collect();
-    lines.insert(MODULES.len(), Line::styled(" MILESTONES", style(Role::Dim)));
+    lines.insert(course.modules().len(), Line::styled(" MILESTONES", style(Role::Dim)));
     lines
 }
 

@@ -4,7 +4,7 @@
 use super::block::{say, time};
 use super::text::fold;
 use super::{diagnostic, exercise, status};
-use crate::curriculum::{Module, ModuleId};
+use crate::curriculum::{Course, ModuleId};
 use crate::report::human;
 use crate::runner::event::Verdict;
 use crate::tui::model::{Model, ModuleState};
@@ -52,13 +52,16 @@ fn completion(model: &Model, width: usize) -> Vec<Line<'static>> {
     let ended = model.completed.as_ref().filter(|ended| ended.module == model.module);
     let mut lines: Vec<_> = match (model.completing.first(), ended) {
         (Some(first), _) => {
-            let state = status::completing(first, model.completing.len() - 1);
-            [Line::from(state)].into_iter().chain(ready(&first.rebuilt, width)).collect()
+            let state = status::completing(first, model.completing.len() - 1, model.course);
+            [Line::from(state)]
+                .into_iter()
+                .chain(ready(&first.rebuilt, model.course, width))
+                .collect()
         }
         (None, Some(ended)) => {
             let (glyph, role) = if ended.good { ("✓", Role::Good) } else { ("✗", Role::Bad) };
             let mut lines = say(&format!("{glyph} {}", ended.text), role, width);
-            lines.extend(ready(&ended.rebuilt, width));
+            lines.extend(ready(&ended.rebuilt, model.course, width));
             lines
         }
         (None, None) => return vec![],
@@ -67,9 +70,9 @@ fn completion(model: &Model, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
-fn ready(links: &[(ModuleId, Duration)], width: usize) -> Vec<Line<'static>> {
+fn ready(links: &[(ModuleId, Duration)], course: &Course, width: usize) -> Vec<Line<'static>> {
     let line = |(link, took): &(ModuleId, Duration)| {
-        let slug = Module::by_id(*link).map(Module::slug).unwrap_or_default();
+        let slug = course.slug(*link);
         say(&format!("✓ {slug} is ready again, {}", time(*took)), Role::Good, width)
     };
     links.iter().flat_map(line).collect()

@@ -1,7 +1,7 @@
 //! The lines around the lesson: title, what goes on, keys, questions to the learner.
 
 use super::text::{both_ends, clip};
-use crate::curriculum::{MODULES, Module, ModuleId};
+use crate::curriculum::{Course, ModuleId};
 use crate::error::count;
 use crate::report::figures::figure;
 use crate::report::{ModuleReport, Outcome, Phase};
@@ -27,7 +27,7 @@ const WIDE: u16 = 110;
 #[must_use]
 pub fn title(model: &Model) -> Line<'static> {
     let width = usize::from(model.size.0);
-    let module = MODULES.iter().find(|module| module.id == model.module);
+    let module = model.course.module(model.module);
     let name = module.map_or_else(String::new, |m| format!("{:02} {}", m.id.0, m.title));
     let left = vec![
         Span::styled(" tinytorch ", style(Role::Dim)),
@@ -84,7 +84,7 @@ fn state(model: &Model) -> Vec<Span<'static>> {
     let checks = model.run.as_ref().is_some_and(|run| run.kind == RunKind::Check);
     match (model.completing.first(), model.module_state()) {
         (Some(one), _) => {
-            let second = completing(one, model.completing.len() - 1);
+            let second = completing(one, model.completing.len() - 1, model.course);
             match wide {
                 true => first.into_iter().chain([Span::raw("  ")]).chain(second).collect(),
                 // Where there is room for one of both: a check is over soon.
@@ -98,8 +98,12 @@ fn state(model: &Model) -> Vec<Span<'static>> {
 }
 
 /// A module on its way into the learner's engine.
-pub(super) fn completing(first: &Completing, waiting: usize) -> Vec<Span<'static>> {
-    let slug = |id: ModuleId| Module::by_id(id).map(Module::slug).unwrap_or_default();
+pub(super) fn completing(
+    first: &Completing,
+    waiting: usize,
+    course: &Course,
+) -> Vec<Span<'static>> {
+    let slug = |id: ModuleId| course.slug(id);
     let what = match (first.stage, first.rebuilt.last()) {
         (Stage::Waiting, _) => "waits for its turn".to_owned(),
         (Stage::Checking, _) => "its tests run".to_owned(),
@@ -209,9 +213,9 @@ fn surroundings(model: &Model) -> Vec<Span<'static>> {
     let engine = match (model.engine, model.statuses.values().filter(mine).count()) {
         (Engine::Reference, _) => "engine reference".to_owned(),
         (Engine::Mine, mine) if model.size.0 >= WIDE => {
-            format!("engine: mine ({mine} of {} yours)", MODULES.len())
+            format!("engine: mine ({mine} of {} yours)", model.course.modules().len())
         }
-        (Engine::Mine, mine) => format!("engine mine {mine}/{}", MODULES.len()),
+        (Engine::Mine, mine) => format!("engine mine {mine}/{}", model.course.modules().len()),
     };
     let watching = match &model.noticing {
         Some(watch::WatchMode::Native) if model.size.0 >= ROOMY => "  watching",

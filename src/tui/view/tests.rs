@@ -183,7 +183,7 @@ fn the_same_model_gives_the_same_frame() {
 
 #[test]
 fn no_picture_of_a_lesson_is_cut_at_80_columns() {
-    for module in crate::curriculum::MODULES {
+    for module in crate::curriculum::Course::tinytorch().modules() {
         let mut session = Session::with((80, 24), module.lesson());
         session.press("/columns more needed<Enter>");
         assert_eq!(session.model.measured.matches, [0usize; 0], "{}", module.slug());

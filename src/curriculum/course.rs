@@ -1,0 +1,205 @@
+//! The course as a value: its modules in teaching order, and its milestones. Everything that lists, names or
+//! numbers modules is handed a course; tests make a small one of their own. Not here: disk, processes.
+
+use super::lesson::{self, Head};
+use super::milestones::{self, Milestone};
+use crate::error::Error;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+/// The lessons of the course, in teaching order. Their engine modules are listed in the engine's `lib.rs`.
+const LESSONS: &[&str] = &[
+    include_str!("../../lessons/00_setup.md"),
+    include_str!("../../lessons/01_tensor.md"),
+    include_str!("../../lessons/02_activations.md"),
+    include_str!("../../lessons/03_layers.md"),
+    include_str!("../../lessons/04_losses.md"),
+    include_str!("../../lessons/05_autograd.md"),
+    include_str!("../../lessons/06_optimizers.md"),
+    include_str!("../../lessons/07_training.md"),
+    include_str!("../../lessons/08_dataloader.md"),
+    include_str!("../../lessons/09_spatial.md"),
+];
+
+/// A module's number: its place in the course and in the chain of crates.
+#[derive(
+    Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct ModuleId(pub u8);
+
+/// A numbered unit of the course.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Module {
+    /// Its number.
+    pub id: ModuleId,
+    /// `tensor`: the name of the engine's module and of its file.
+    pub name: String,
+    /// `Tensor`: as a heading.
+    pub title: String,
+    /// What it builds, in a few words.
+    pub subtitle: String,
+    /// Modules whose code it uses.
+    pub prerequisites: Vec<ModuleId>,
+    lesson: Cow<'static, str>,
+    reference: Cow<'static, str>,
+}
+
+/// Modules in teaching order, and the milestones that run on them. It lives as long as the program.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Course {
+    modules: Vec<Module>,
+    milestones: &'static [Milestone],
+}
+
+impl Module {
+    /// Module `id`, called `name` in the engine; the rest is read from the head of its lesson.
+    #[must_use]
+    pub fn new(
+        id: ModuleId,
+        name: &str,
+        lesson: impl Into<Cow<'static, str>>,
+        reference: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let (lesson, reference) = (lesson.into(), reference.into());
+        let Head { title, subtitle, prerequisites, .. } = lesson::parse(&lesson).head;
+        let prerequisites = prerequisites.iter().filter_map(|slug| number(slug)).collect();
+        Self { id, name: name.to_owned(), title, subtitle, prerequisites, lesson, reference }
+    }
+
+    /// `01_tensor`: the name of its lesson and exercise files.
+    #[must_use]
+    pub fn slug(&self) -> String {
+        format!("{:02}_{}", self.id.0, self.name)
+    }
+
+    /// The lesson, as text.
+    #[must_use]
+    pub fn lesson(&self) -> &str {
+        &self.lesson
+    }
+
+    /// The reference solution, as text.
+    #[must_use]
+    pub fn reference(&self) -> &str {
+        &self.reference
+    }
+}
+
+impl Course {
+    /// A course of these modules, numbered from 0 without gaps, and milestones.
+    #[must_use]
+    pub fn new(modules: Vec<Module>, milestones: &'static [Milestone]) -> Self {
+        Self { modules, milestones }
+    }
+
+    /// The course that this program carries.
+    #[must_use]
+    pub fn tinytorch() -> &'static Self {
+        static COURSE: LazyLock<Course> = LazyLock::new(|| {
+            let sources = tinytorch::sources::MODULES.iter().zip(0..);
+            let modules = sources.zip(LESSONS).map(|((&(name, reference), number), &lesson)| {
+                Module::new(ModuleId(number), name, lesson, reference)
+            });
+            Course::new(modules.collect(), milestones::ALL)
+        });
+        &COURSE
+    }
+
+    /// All modules, in teaching order.
+    #[must_use]
+    pub fn modules(&self) -> &[Module] {
+        &self.modules
+    }
+
+    /// All milestones, in the order of history.
+    #[must_use]
+    pub fn milestones(&self) -> &'static [Milestone] {
+        self.milestones
+    }
+
+    /// The module of that number.
+    #[must_use]
+    pub fn module(&self, id: ModuleId) -> Option<&Module> {
+        self.modules.get(usize::from(id.0))
+    }
+
+    /// The slug of that module; its number where the course has no such module.
+    #[must_use]
+    pub fn slug(&self, id: ModuleId) -> String {
+        self.module(id).map_or_else(|| id.0.to_string(), Module::slug)
+    }
+
+    /// The module of that slug.
+    #[must_use]
+    pub fn by_slug(&self, slug: &str) -> Option<&Module> {
+        self.modules.iter().find(|module| module.slug() == slug)
+    }
+
+    /// The milestone of that id.
+    #[must_use]
+    pub fn milestone(&self, id: &str) -> Option<&'static Milestone> {
+        self.milestones.iter().find(|milestone| milestone.id == id)
+    }
+
+    /// The module that a person means by `15`, `memoization` or `15_memoization`.
+    ///
+    /// # Errors
+    /// When there is none; the error suggests the nearest name.
+    pub fn named(&self, word: &str) -> Result<&Module, Error> {
+        let is_meant = |module: &&Module| {
+            word == module.slug() || word == module.name || word.parse() == Ok(module.id.0)
+        };
+        self.modules.iter().find(is_meant).ok_or_else(|| self.unknown(word))
+    }
+
+    fn unknown(&self, word: &str) -> Error {
+        let error = Error::usage(format!("unknown module \"{word}\""));
+        let likeness = |module: &&Module| {
+            let name = strsim::jaro_winkler(word, &module.name);
+            name.max(strsim::jaro_winkler(word, &module.slug()))
+        };
+        let nearest = self.modules.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        match nearest.filter(|module| likeness(module) > 0.6) {
+            Some(module) => error.hint(format!("Did you mean \"{}\"?", module.slug())),
+            None => error.hint("`tinytorch-tutor list` shows all modules."),
+        }
+    }
+}
+
+/// The number in a slug such as `01_tensor`.
+fn number(slug: &str) -> Option<ModuleId> {
+    slug.split_once('_')?.0.parse().ok().map(ModuleId)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_is_meant_by_number_name_or_both() {
+        for word in ["1", "01", "tensor", "01_tensor"] {
+            assert_eq!(Course::tinytorch().named(word).unwrap().id, ModuleId(1), "{word}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_module_is_answered_with_the_nearest_name() {
+        let error = Course::tinytorch().named("tensr").unwrap_err();
+        assert_eq!(error.to_string(), "unknown module \"tensr\"\n  Did you mean \"01_tensor\"?");
+        assert!(Course::tinytorch().named("99").unwrap_err().hints[0].contains("list"));
+    }
+
+    #[test]
+    fn every_engine_module_has_its_lesson_and_stands_after_its_prerequisites() {
+        let course = Course::tinytorch();
+        assert_eq!(course.modules().len(), LESSONS.len());
+        assert_eq!(course.modules().len(), tinytorch::sources::MODULES.len());
+        for module in course.modules() {
+            let head = lesson::parse(module.lesson()).head;
+            assert_eq!(head.module, module.slug(), "the engine's order and LESSONS agree");
+            assert_eq!(head.prerequisites.len(), module.prerequisites.len(), "{}", module.slug());
+            assert!(module.prerequisites.iter().all(|before| *before < module.id));
+        }
+    }
+}
