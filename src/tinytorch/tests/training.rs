@@ -11,7 +11,7 @@ use tinytorch::optimizers::Adam;
 use tinytorch::random::Rng;
 use tinytorch::spatial::{BatchNorm2d, SimpleCNN};
 use tinytorch::training::{
-    Checkpoint, CosineSchedule, Trainer, Trouble, open_checkpoint, seal, two_moons,
+    Checkpoint, CosineSchedule, ErrorKind, Trainer, open_checkpoint, seal, two_moons,
 };
 
 fn trainer(seed: u64) -> Trainer {
@@ -42,7 +42,7 @@ fn a_payload_that_goes_on_after_its_end_is_refused() {
     let mut payload = open_checkpoint("f", &bytes).unwrap().to_vec();
     payload.push(0);
     let error = Checkpoint::from_bytes("f", &seal(&payload)).err().unwrap();
-    assert_eq!(error.kind, Trouble::Damaged);
+    assert_eq!(error.kind, ErrorKind::Damaged);
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_failed_save_leaves_the_last_checkpoint_as_it_was() {
     trainer.save_checkpoint(&file).unwrap();
     let before = std::fs::read(&file).unwrap();
     let error = trainer.save_checkpoint(&file.join("below-a-file")).unwrap_err();
-    assert_eq!(error.kind, Trouble::File);
+    assert_eq!(error.kind, ErrorKind::File);
     assert!(error.message.contains("below-a-file"), "{error}");
     assert_eq!(std::fs::read(&file).unwrap(), before);
     trainer.load_checkpoint(&file).unwrap();
