@@ -12,9 +12,9 @@
 // ---
 
 // %% nbgrader={"grade": false, "grade_id": "setup-header", "locked": true, "schema_version": 3, "solution": false, "task": false}
-//! 00 Setup: a first round through the loop of edit, red, green; and a stopwatch whose figures can be
-//! trusted. In come numbers and pieces of work; out come a median, quartiles and seconds. By hand: the
-//! median of 3, 1, 100 is 3, their mean 34.7. Stands on nothing but the standard library.
+//! 00 Setup: the loop of edit, red and green, and a stopwatch whose figures can be trusted. Input: numbers
+//! and closures. Output: a median, quantiles and seconds. By hand: the median of 3, 1, 100 is 3, their mean
+//! is 34.7. Depends on nothing but the standard library.
 
 use std::time::Instant;
 use tinytorch::report::{Axis, Chart, ChartKind, Origin, Reporter, Series, Value};
@@ -22,27 +22,27 @@ use tinytorch::report::{Axis, Chart, ChartKind, Origin, Reporter, Series, Value}
 // %% [markdown] nbgrader={"grade": false, "grade_id": "setup-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Setup
 //
-// Replace each `todo!` by your own code, save, and look at the tutor: red shows what is wrong, green that
-// the test below your code agrees. Cells with tests are locked; the tutor always runs the original.
+// Replace each `todo!` with your own code, save, and look at the tutor: red means that the test below your
+// code fails, green that it passes. Test cells are locked: the tutor always runs the original.
 
 // %% nbgrader={"grade": false, "grade_id": "setup-greeting", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Says hello. Nothing to learn about machines here: this cell is for trying out the loop.
+/// Returns a greeting. There is nothing to learn about machines here: this cell is for trying out the loop.
 ///
-/// TODO: return `Hello, NAME!` with the name in place.
+/// TODO: return `Hello, NAME!` with the given name in place of `NAME`.
 ///
 /// APPROACH:
-/// 1. Replace the `todo!` by any text, say `"Hello".to_owned()`, and save: the test shows what it got.
-/// 2. Now make it right.
+/// 1. Replace the `todo!` with any string, say `"Hello".to_owned()`, and save: the test shows what it got.
+/// 2. Put the name in.
 ///
 /// EXAMPLE: `greeting("Ada")` is `Hello, Ada!`.
 ///
-/// HINTS: `format!` puts a variable into a text: `format!("Good night, {name}.")`.
+/// HINTS: the macro `format!` builds a string; a variable's name in braces inserts its value.
 pub fn greeting(name: &str) -> String {
     todo!("setup-greeting")
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-setup-greeting", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Two names, so that one fixed text is not enough.
+/// 🔬 Two names, so that a fixed string is not enough.
 #[test]
 fn test_unit_greeting() {
     assert_eq!(greeting("Ada"), "Hello, Ada!");
@@ -50,7 +50,7 @@ fn test_unit_greeting() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "setup-machine", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// What a figure was measured on: without this, a time means nothing to anyone else.
+/// The machine that a figure was measured on: without it, a time means nothing to anyone else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachineInfo {
     /// `linux`, `macos`, `windows`.
@@ -64,18 +64,19 @@ pub struct MachineInfo {
 }
 
 impl MachineInfo {
-    /// Asks the machine this program runs on.
+    /// Describes the machine that this program runs on.
     ///
-    /// TODO: fill in the four fields.
+    /// TODO: fill in the four fields from what the standard library knows.
     ///
     /// APPROACH:
     /// 1. `std::env::consts::OS` and `std::env::consts::ARCH` are the first two.
-    /// 2. `std::thread::available_parallelism()` counts cores; it may not know.
+    /// 2. `std::thread::available_parallelism()` counts cores, or returns an error where it cannot.
     /// 3. `usize::BITS` is the width of an address.
     ///
-    /// EXAMPLE: `MachineInfo { os: "linux", arch: "x86_64", cores: 8, pointer_bits: 64 }`.
+    /// EXAMPLE: on a laptop, os "linux", arch "x86_64", 8 cores and 64 pointer bits.
     ///
-    /// HINTS: `available_parallelism().map_or(1, |n| n.get())` takes 1 when the count is not known.
+    /// HINTS: count 1 core where the number is not known: `Result::map_or` takes that default and a closure
+    /// for the other case; `get` turns the `NonZero` inside into a `usize`.
     pub fn here() -> Self {
         todo!("setup-machine")
     }
@@ -93,15 +94,15 @@ fn test_unit_machine() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "setup-median", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// The middle of the numbers once they are sorted; halfway between the two middle ones when their count
-/// is even. Panics when there are none.
+/// The middle of the sorted numbers; the mean of the two middle ones when their count is even. Panics when
+/// there are none.
 ///
 /// TODO: sort a copy and take the middle.
 ///
 /// APPROACH:
 /// 1. `assert!` that there is a number, with the message of the example.
 /// 2. Copy with `to_vec`, and sort the copy with `sort_by(f64::total_cmp)`.
-/// 3. With n numbers, the middle is at n / 2; when n is even, average it with the one before.
+/// 3. With n numbers, the middle is at index n / 2; when n is even, average it with the one before.
 ///
 /// EXAMPLE: `[3, 1, 100]` has the median 3, `[1, 2, 3, 10]` has 2.5, and `[]` panics with
 /// `median: no numbers`.
@@ -126,95 +127,91 @@ fn test_unit_median() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "setup-quantile", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// The value below which a `share` (0 to 1) of the numbers lies; between two numbers, on the straight
-/// line from one to the other. `quantile(numbers, 0.5)` is the median. Panics when there are no numbers,
-/// or for a share outside 0 to 1.
+/// The value below which a fraction `q` (0 to 1) of the numbers lies, with linear interpolation between two
+/// numbers. `quantile(numbers, 0.5)` is the median. Panics when there are no numbers, or when `q` is not
+/// between 0 and 1.
 ///
-/// TODO: find the place in the sorted numbers, and read off the value there.
+/// TODO: find the position of `q` in the sorted numbers, and interpolate the value there.
 ///
 /// APPROACH:
 /// 1. Two checks, with the messages of the example; then sort a copy.
-/// 2. The place is `share * (n - 1)`: 0 is the smallest number, n - 1 the largest.
-/// 3. A place such as 1.25 lies a quarter of the way from number 1 to number 2.
+/// 2. The position is `q` times n - 1: position 0 is the smallest number, n - 1 the largest.
+/// 3. A position such as 1.25 lies a quarter of the way from number 1 to number 2.
 ///
-/// EXAMPLE: of `[10, 20, 30, 40]`, share 0 gives 10, share 0.25 gives 17.5, share 1 gives 40. Panics:
-/// `quantile: no numbers` and `quantile: share 1.5 is not between 0 and 1`.
+/// EXAMPLE: for `[10, 20, 30, 40]`, q = 0 gives 10, q = 0.25 gives 17.5, q = 1 gives 40. Panics:
+/// `quantile: no numbers` and `quantile: q = 1.5 is not between 0 and 1`.
 ///
-/// HINTS: `place.floor() as usize` is the number below, `place.fract()` the way from there. The number
-/// above is one further, but never past the last: `(below + 1).min(n - 1)`.
-pub fn quantile(numbers: &[f64], share: f64) -> f64 {
+/// HINTS: `floor` gives the index of the number below, `fract` the way from there. The number above is one
+/// further, but never past the last.
+pub fn quantile(numbers: &[f64], q: f64) -> f64 {
     todo!("setup-quantile")
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-setup-quantile", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Both ends, places between numbers, agreement with the median, and two kinds of misuse.
+/// 🔬 Both ends, positions between numbers, agreement with the median, and two kinds of misuse.
 #[test]
 fn test_unit_quantile() {
     use tinytorch::testing::panic_message;
 
     let numbers = [40.0, 10.0, 30.0, 20.0];
-    let at = |share| quantile(&numbers, share);
+    let at = |q| quantile(&numbers, q);
     assert_eq!([at(0.0), at(0.25), at(0.5), at(0.75), at(1.0)], [10.0, 17.5, 25.0, 32.5, 40.0]);
-    assert_eq!(at(0.5), median(&numbers), "share 0.5 is the median: is that test green?");
+    assert_eq!(at(0.5), median(&numbers), "q = 0.5 is the median: does its test pass?");
     assert_eq!(quantile(&[5.0], 0.9), 5.0);
     assert_eq!(panic_message(|| quantile(&[], 0.5)), "quantile: no numbers");
     for wrong in [1.5, -0.5, f64::NAN] {
         let message = panic_message(|| quantile(&numbers, wrong));
-        assert_eq!(message, format!("quantile: share {wrong} is not between 0 and 1"));
+        assert_eq!(message, format!("quantile: q = {wrong} is not between 0 and 1"));
     }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "setup-time-once", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Runs `work` once. Returns its result, and how long it took in seconds.
+/// Runs `work` once. Returns its result and how long it took, in seconds.
 ///
 /// TODO: read the clock before and after.
 ///
 /// APPROACH:
 /// 1. `Instant::now()` before the work.
-/// 2. Run the work through `std::hint::black_box`: it tells the compiler that somebody looks at the
-///    result, so that the work cannot be left out.
+/// 2. Pass the result of the work through `std::hint::black_box`: the compiler must then assume that it is
+///    used, and cannot optimise the work away.
 /// 3. `elapsed().as_secs_f64()` after it.
 ///
 /// EXAMPLE: `time_once(|| 1 + 1)` is `(2, 0.00000004)` or so.
 ///
-/// HINTS: keep the order: the result first, then the elapsed time, then the pair of both.
+/// HINTS: the order decides: first the result, then the elapsed time, last the pair of both.
 pub fn time_once<T>(work: impl FnOnce() -> T) -> (T, f64) {
     todo!("setup-time-once")
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-setup-time-once", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 The work runs once, its result comes back, and the time holds all of it.
+/// 🔬 The work runs once, its result is returned, and the measured time covers all of it.
 #[test]
 fn test_unit_time_once() {
     let mut runs = 0;
     let around = Instant::now();
     let (answer, seconds) = time_once(|| {
         runs += 1;
-        // Busy until the clock has moved on by this much: all of it must be in the measured time.
+        // Busy until the clock has advanced by this much: the measured time must include all of it.
         let start = Instant::now();
         while start.elapsed().as_micros() < 500 {}
         42
     });
     let whole = around.elapsed().as_secs_f64();
     assert_eq!((runs, answer), (1, 42), "how often the work ran, and its result");
-    assert!(seconds >= 0.0005, "the work took 0.0005 s at least, {seconds} s were measured");
-    assert!(seconds <= whole, "the whole call took {whole} s, {seconds} were measured: seconds?");
+    assert!(seconds >= 0.0005, "the work took at least 0.0005 s, measured {seconds} s");
+    assert!(seconds <= whole, "the call took {whole} s, measured {seconds}: is that in seconds?");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "setup-analyze-timer-resolution", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// 📊 Purpose: find out how small a time this machine's clock can see.
+/// 📊 Purpose: find the shortest time that this machine's clock can resolve.
 /// Measured: the steps between one reading of the clock and the next, and the time of one addition when
 /// 1 to 65,536 of them are timed with a single pair of readings.
-/// Key insight: reading the clock takes time itself. Short work is timed many times over in one go, and
-/// the total divided.
+/// Key insight: reading the clock takes time itself. Short work is repeated inside one timing, and the
+/// total divided.
 /// Production context: benchmark libraries choose the number of repetitions by exactly this figure.
 pub fn analyze_timer_resolution(out: &mut Reporter) {
     let machine = MachineInfo::here();
-    let checks = if cfg!(debug_assertions) {
-        "on: figures are not those of a finished program"
-    } else {
-        "off"
-    };
+    let checks = if cfg!(debug_assertions) { "on: an optimised program is faster" } else { "off" };
     let facts: [(&str, String); 6] = [
         ("system", machine.os.to_owned()),
         ("processor", machine.arch.to_owned()),
@@ -231,7 +228,8 @@ pub fn analyze_timer_resolution(out: &mut Reporter) {
     let zeros = (steps.len() - seen.len()) as f64 / steps.len() as f64;
     let smallest = if seen.is_empty() { 0.0 } else { quantile(&seen, 0.0) };
     let typical = median(&steps);
-    let columns = [("smallest step seen", "s"), ("median step", "s"), ("no step at all", "%")];
+    let columns =
+        [("smallest step seen", "s"), ("median step", "s"), ("readings without a step", "%")];
     let row = vec![smallest.into(), typical.into(), (100.0 * zeros).into()];
     out.measured_table("Two readings of the clock, one after the other", &columns, vec![row]);
 
@@ -260,7 +258,8 @@ pub fn analyze_timer_resolution(out: &mut Reporter) {
 // %% nbgrader={"grade": false, "grade_id": "setup-analyze-noise", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// 📊 Purpose: show how much the time of the very same work varies.
 /// Measured: 200 runs of one sum of a million numbers: smallest, quartiles, median, mean and largest time.
-/// Key insight: noise only ever makes a run slower. The mean follows the outliers; the median stays.
+/// Key insight: noise makes runs slower, never faster than the work allows. The mean follows the outliers; the
+/// median does not.
 /// Production context: serving systems promise quantiles (p50, p99) for the same reason.
 pub fn analyze_noise(out: &mut Reporter) {
     let numbers: Vec<u64> = (0..1_000_000).collect();
@@ -295,13 +294,13 @@ pub fn analyze_noise(out: &mut Reporter) {
     out.measured("largest against median", largest / middle, "x");
     out.measured("mean against median", mean / middle, "x");
     out.insight(format!(
-        "The slowest of 200 equal runs took {:.2} times the median. A single run can be that one.",
+        "The slowest of 200 equal runs took {:.2} times the median. A single measurement can be that one.",
         largest / middle
     ));
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-setup-module", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🧪 Everything together: a series of timings, and what is said about them.
+/// 🧪 Everything together: a series of timings and its statistics.
 #[test]
 fn test_module() {
     let seconds: Vec<f64> = (0..21).map(|n| time_once(|| (0..n * 100).sum::<u64>()).1).collect();
@@ -318,8 +317,8 @@ fn test_module() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "setup-rustc", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// The compiler's own line about itself, as in `rustc 1.90.0 (1159e78c4 2025-09-14)`; `None` when no
-/// `rustc` can be run from here.
+/// The compiler's version, as in `rustc 1.90.0 (1159e78c4 2025-09-14)`; `None` when no `rustc` can be run
+/// from here.
 pub fn rustc_version() -> Option<String> {
     let output = std::process::Command::new("rustc").arg("--version").output().ok()?;
     let version = String::from_utf8(output.stdout).ok()?.trim().to_owned();

@@ -13,8 +13,8 @@
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-header", "locked": true, "schema_version": 3, "solution": false, "task": false}
 //! 01 Tensor: an array of `f32` with any number of axes, and the arithmetic that networks are made of.
-//! In come slices of numbers with a shape; out come new tensors. Stands on nothing but `ndarray`, which
-//! keeps the storage. By hand: `[[1, 2], [3, 4]] @ [[5, 6], [7, 8]] = [[19, 22], [43, 50]]`.
+//! Input: slices of numbers with a shape. Output: new tensors. Depends on nothing but `ndarray`, which holds
+//! the storage. By hand: `[[1, 2], [3, 4]] @ [[5, 6], [7, 8]] = [[19, 22], [43, 50]]`.
 //! Not here: layers (03) and gradients (05).
 
 use std::borrow::Cow;
@@ -31,12 +31,12 @@ use tinytorch::testing::{memory, time};
 // %% [markdown] nbgrader={"grade": false, "grade_id": "tensor-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Tensor
 //
-// You build: creation, broadcasting, arithmetic, matrix products, views and reductions. Put your code in
-// the place of each `todo!`, save, and look at the tests below it.
+// You build: creation, broadcasting, arithmetic, matrix products, views and reductions. Replace each `todo!`
+// with your code, save, and look at the test below it. What is given stands at the end of the file.
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// What a tensor keeps its numbers in: shared storage with a shape and strides. Cloning it copies no
-/// number; writing to a shared one copies first.
+/// The array inside a tensor: shared storage with a shape and strides. Cloning it copies no element; writing
+/// to shared storage copies it first.
 pub type Values = ArcArray<f32, IxDyn>;
 
 /// An array of `f32` with any number of axes. Cheap to clone: clones share their storage.
@@ -60,7 +60,7 @@ pub fn count(shape: &[usize]) -> usize {
     )
 }
 
-/// Puts elements in row-major order under a shape, without copying them.
+/// Gives elements in row-major order a shape, without copying them.
 pub fn values(elements: Vec<f32>, shape: &[usize]) -> Values {
     let given = elements.len();
     ArcArray::from_shape_vec(IxDyn(shape), elements)
@@ -72,12 +72,12 @@ impl Tensor {
     /// Makes a tensor from elements in row-major order (the last axis varies fastest) and a shape.
     /// Panics, naming both counts, when the shape holds another number of elements than `data` has.
     ///
-    /// TODO: check the count, then build the tensor.
+    /// TODO: check the number of elements, then build the tensor.
     ///
     /// APPROACH:
     /// 1. `count(shape)` says how many elements the shape holds.
     /// 2. `assert!` that this is `data.len()`, with the message of the example.
-    /// 3. Copy `data` with `to_vec`, put it under the shape with `values`, wrap with `from_array`.
+    /// 3. Copy `data`, give it the shape with the function `values`, and wrap it with `from_array`.
     ///
     /// EXAMPLE: `Tensor::new(&[1.0, 2.0, 3.0], &[2, 2])` panics with
     /// `new: shape (2, 2) holds 4 elements, got 3`.
@@ -124,7 +124,7 @@ fn test_unit_new() {
 /// EXAMPLE: `(32, 4)` and `(4)` give `(32, 4)`; `(3, 1)` and `(2)` give `(3, 2)`; `(32, 4)` and `(32)`
 /// panic with `add: (32, 4) and (32) do not broadcast: sizes 4 and 32 differ`.
 ///
-/// HINTS: `shape.iter().rev()` reads from the back; `.nth(i).copied().unwrap_or(1)` fills in the 1.
+/// HINTS: a reversed iterator reads from the back; where `nth` finds no axis, the size is 1.
 pub fn broadcast_shape(op: &str, a: &[usize], b: &[usize]) -> Vec<usize> {
     todo!("tensor-broadcast-shape")
 }
@@ -155,37 +155,37 @@ fn test_unit_broadcast_shape() {
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-broadcast-steps", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// How far to move through the row-major elements of `shape` for one step along each axis of `target`.
-/// An axis that is repeated has step 0: walking along it stays on the same number.
+/// A broadcast axis has step 0: moving along it stays on the same element.
 ///
-/// TODO: fill in the steps from the back.
+/// TODO: fill in the step of each axis, from the last to the first.
 ///
 /// APPROACH:
-/// 1. Start with a 0 for every axis of `target`: axes that `shape` lacks stay so.
+/// 1. Start with a 0 for every axis of `target`: it stays 0 where `shape` has no axis.
 /// 2. Go from the last axis of `shape` to the first; the last one has step 1.
 /// 3. An axis of size 1 gets 0, any other the current step; then the step grows by the size.
 ///
 /// EXAMPLE: `(2, 3)` in `(2, 3)` gives `[3, 1]`; `(3)` in `(2, 3)` gives `[0, 1]`; `(2, 1)` in `(2, 3)`
 /// gives `[1, 0]`.
 ///
-/// HINTS: `steps.iter_mut().rev().zip(shape.iter().rev())` walks both from the back.
+/// HINTS: `zip` two reversed iterators: the mutable one over the steps and the one over `shape`.
 pub fn broadcast_steps(shape: &[usize], target: &[usize]) -> Vec<usize> {
     todo!("tensor-broadcast-steps")
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-tensor-broadcast-steps", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Whole shapes, missing axes and repeated axes.
+/// 🔬 Equal shapes, missing axes and broadcast axes.
 #[test]
 fn test_unit_broadcast_steps() {
     assert_eq!(broadcast_steps(&[2, 3], &[2, 3]), [3, 1]);
     assert_eq!(broadcast_steps(&[2, 3, 4], &[2, 3, 4]), [12, 4, 1]);
-    assert_eq!(broadcast_steps(&[3], &[2, 3]), [0, 1], "a missing axis is not walked");
-    assert_eq!(broadcast_steps(&[2, 1], &[2, 3]), [1, 0], "a repeated axis is not walked");
+    assert_eq!(broadcast_steps(&[3], &[2, 3]), [0, 1], "a missing axis has step 0");
+    assert_eq!(broadcast_steps(&[2, 1], &[2, 3]), [1, 0], "a broadcast axis has step 0");
     assert_eq!(broadcast_steps(&[7, 1, 5], &[8, 7, 6, 5]), [0, 5, 0, 1]);
     assert_eq!(broadcast_steps(&[], &[4]), [0]);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-offsets", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// The position of every element of `shape`, in row-major order, when one step along axis `i` moves by
+/// The offset of every element of `shape`, in row-major order, when one step along axis `i` moves by
 /// `steps[i]`. `offsets(&[2, 3], &[3, 1])` is `[0, 1, 2, 3, 4, 5]`; with steps `[1, 2]`, those of a
 /// transposed view, it is `[0, 2, 4, 1, 3, 5]`.
 pub fn offsets(shape: &[usize], steps: &[usize]) -> Vec<usize> {
@@ -197,7 +197,7 @@ pub fn offsets(shape: &[usize], steps: &[usize]) -> Vec<usize> {
 // %% nbgrader={"grade": false, "grade_id": "tensor-zip-with", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// Combines two tensors element by element, broadcasting: the loop under `+`, `-`, `*` and `/`.
 ///
-/// TODO: fill in the general case, row by row.
+/// TODO: compute the elements of the general case, row by row.
 ///
 /// APPROACH:
 /// 1. `offsets(outer, &a_steps)` lists where each row of `a` begins; the same for `b`.
@@ -207,8 +207,8 @@ pub fn offsets(shape: &[usize], steps: &[usize]) -> Vec<usize> {
 /// EXAMPLE: `(2, 3)` and `(3)`: rows of `a` begin at `[0, 3]`, those of `b` at `[0, 0]`, and both last
 /// steps are 1.
 ///
-/// HINTS: four arms: `(1, 1)` zips two slices, `(1, _)` and `(_, 1)` map one slice with a fixed number,
-/// `_` has a width of 1 and pushes a single result.
+/// HINTS: four cases: two slices; a slice and a number; a number and a slice; two numbers, which happens only
+/// at a width of 1.
 pub fn zip_with(op: &str, a: &Tensor, b: &Tensor, f: impl Fn(f32, f32) -> f32) -> Values {
     let (x, y) = (a.data(), b.data());
     if a.shape() == b.shape() {
@@ -263,8 +263,8 @@ impl Tensor {
     ///
     /// EXAMPLE: `[1, 2] + [10, 20] = [11, 22]`.
     ///
-    /// HINTS: `zip_with("add", self, other, |x, y| ...)`. Division by zero gives `inf` or `NaN`, as
-    /// floats do; check nothing.
+    /// HINTS: `zip_with` takes the name, both tensors, and a closure of two elements. Division by zero gives
+    /// `inf` or `NaN`, as floats do; check nothing.
     pub fn add(&self, other: &Tensor) -> Tensor {
         let values: Values = {
             todo!("tensor-arithmetic")
@@ -335,12 +335,12 @@ fn test_unit_arithmetic() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-matmul-check", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Says whether two shapes can be multiplied as matrices; panics with both shapes when not.
+/// Checks that two shapes can be multiplied as matrices; panics with both shapes when they cannot.
 ///
-/// TODO: three checks, each with its own message.
+/// TODO: write three checks, each with its own message.
 ///
 /// APPROACH:
-/// 1. Both need an axis: a scalar is no matrix.
+/// 1. Both need at least one axis: a scalar is not a matrix.
 /// 2. The inner dimensions must agree: the last of `a`, and of `b` the one before the last (or the only one).
 /// 3. Axes before the last two count copies of the matrix; they must be equal, or one of them 1.
 ///
@@ -348,8 +348,8 @@ fn test_unit_arithmetic() {
 /// `matmul: () x (3): both sides need at least 1 axis`;
 /// `matmul: (2, 1, 1) x (3, 1, 1): batch dimensions 2 and 3 differ`.
 ///
-/// HINTS: `b[b.len().saturating_sub(2)]` is right for one axis and for more. For the third check, zip
-/// both shapes from the back and `skip(2)`.
+/// HINTS: `saturating_sub` gives the index of the axis before the last, and 0 for a single axis. For the third
+/// check, zip both shapes from the back and skip the matrix.
 pub fn check_matmul(a: &[usize], b: &[usize]) {
     todo!("tensor-matmul-check")
 }
@@ -388,7 +388,7 @@ fn test_unit_matmul_check() {
 /// Adds the product of `a` (m, k) and `b` (k, n) to `out` (m, n), all row-major. Most of a network's
 /// time is spent in these three loops.
 ///
-/// TODO: three loops, in the order i, k, j.
+/// TODO: write three loops, in the order i, k, j.
 ///
 /// APPROACH:
 /// 1. i: each row of `out` belongs to one row of `a`.
@@ -401,7 +401,7 @@ fn test_unit_matmul_check() {
 /// loop runs along memory in both slices, so the compiler can do several elements in one instruction.
 pub fn matmul_2d(a: &[f32], b: &[f32], k: usize, n: usize, out: &mut [f32]) {
     if k == 0 || n == 0 {
-        return; // A sum of no products adds nothing; and chunks of 0 elements do not exist.
+        return; // An empty sum adds nothing, and `chunks_exact` panics for 0.
     }
     todo!("tensor-matmul-2d")
 }
@@ -439,15 +439,15 @@ impl Tensor {
     /// TODO: multiply each pair of matrices with `matmul_2d`.
     ///
     /// APPROACH:
-    /// 1. `broadcast_shape` of the leading axes tells how many products there are.
-    /// 2. `broadcast_steps` and `offsets` of the leading axes tell, for each product, the number of the
+    /// 1. `batch`, the broadcast shape of the leading axes, holds the number of products.
+    /// 2. `broadcast_steps` and `offsets` of the leading axes give, for each product, the number of the
     ///    matrix in `self` and in `other`: count whole matrices, of m * k and of k * n elements.
     /// 3. Begin with `count(&batch) * m * n` zeros; each product goes into its own m * n of them.
     ///
     /// EXAMPLE: (8, 2, 3) x (3, 4): 8 products; matrices 0..8 of `self`, always matrix 0 of `other`.
     ///
-    /// HINTS: `offsets(&batch, &broadcast_steps(a_batch, &batch))` is the list for `self`. Cut matrix
-    /// number i out with `&x[i * m * k..][..m * k]`. Two plain matrices are the case of one product.
+    /// HINTS: `offsets` of `batch`, with the steps of `a_batch` in `batch`, is the list for `self`. Matrix number
+    /// i of `self` begins at element i * m * k. Two plain matrices are the case of one product.
     pub fn matmul(&self, other: &Tensor) -> Tensor {
         check_matmul(self.shape(), other.shape());
         if self.ndim() == 1 || other.ndim() == 1 {
@@ -504,7 +504,7 @@ impl Tensor {
     /// The same elements, in the same order, under another shape. One size may be -1: it becomes
     /// whatever makes the count right.
     ///
-    /// TODO: find the sizes; `with_shape` does the rest.
+    /// TODO: work out the size of each axis; `with_shape` does the rest.
     ///
     /// APPROACH:
     /// 1. Panic when a size is below -1, or more than one is -1.
@@ -514,8 +514,8 @@ impl Tensor {
     /// EXAMPLE: 6 elements, `[-1, 2]` gives (3, 2). `[2, 2]` panics with
     /// `reshape: (2, 3) to [2, 2]: 6 elements vs 4 elements`.
     ///
-    /// HINTS: `usize::try_from(size)` fails exactly for the negative sizes. With a `known` of 0 nothing
-    /// can be worked out: use 0, and let the last check decide.
+    /// HINTS: `usize::try_from` fails exactly for the negative sizes. With a `known` of 0 there is no quotient:
+    /// use 0, and let the last check decide.
     pub fn reshape(&self, shape: &[isize]) -> Tensor {
         let sizes: Vec<usize> = {
             todo!("tensor-reshape")
@@ -525,7 +525,7 @@ impl Tensor {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-tensor-reshape", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Shapes that fit, a -1, a view that must be copied together first, and three kinds of misuse.
+/// 🔬 Shapes that fit, a -1, a view that must be made contiguous first, and three kinds of misuse.
 #[test]
 fn test_unit_reshape() {
     use tinytorch::testing::panic_message;
@@ -594,7 +594,11 @@ fn test_unit_transpose() {
     assert_eq!(flipped.shape(), [3, 2]);
     assert_eq!(flipped.to_vec(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
     assert_eq!(flipped.array().as_ptr(), matrix.array().as_ptr(), "no element was copied");
-    assert_eq!(flipped.transpose(0, 1).to_vec(), matrix.to_vec(), "twice is not at all");
+    assert_eq!(
+        flipped.transpose(0, 1).to_vec(),
+        matrix.to_vec(),
+        "transposed twice is the original"
+    );
 
     let cube = Tensor::new(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], &[2, 2, 2]);
     assert_eq!(cube.transpose(0, 2).to_vec(), [0.0, 4.0, 2.0, 6.0, 1.0, 5.0, 3.0, 7.0]);
@@ -604,14 +608,15 @@ fn test_unit_transpose() {
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-slice", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl Tensor {
-    /// A part of the tensor: one range per axis, as a view on the same storage. Axes without a range
-    /// stay whole. Panics when a range leaves its axis.
+    /// A part of the tensor: one range per axis, as a view of the same storage. Axes without a range
+    /// stay whole. Panics when a range is out of bounds.
     ///
     /// TODO: narrow a clone of the values, axis by axis.
     ///
     /// APPROACH:
     /// 1. For each axis and its range, `assert!` start <= end <= size.
-    /// 2. `slice_axis_inplace(Axis(axis), Slice::from(range.clone()))` narrows one axis.
+    /// 2. ndarray's `slice_axis_inplace` narrows one `Axis` of an array to a `Slice`, made from a range with
+    ///    `Slice::from`.
     ///
     /// EXAMPLE: rows 1..3 of a (4, 2) tensor: `x.slice(&[1..3])` has shape (2, 2). A bad range panics with
     /// `slice: range 3..9 on axis 0 of shape (4, 2)`.
@@ -631,7 +636,7 @@ impl Tensor {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-tensor-slice", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Rows, columns, nothing, one index, and ranges that leave the tensor.
+/// 🔬 Rows, columns, an empty range, one index, and ranges that are out of bounds.
 #[test]
 fn test_unit_slice() {
     use tinytorch::testing::panic_message;
@@ -655,10 +660,10 @@ fn test_unit_slice() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-reduce", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Folds the middle axis of `elements`, seen as (outer, size, inner), into one number each, from `start`
-/// on: the loop under `sum` and `max`. Returns outer * inner numbers.
+/// Reduces the middle axis of `elements`, seen as (outer, size, inner), from `start` on: the loop under `sum`
+/// and `max`. Returns outer * inner numbers.
 ///
-/// TODO: two loops: rows that lie in one piece, and all others.
+/// TODO: write two loops: one for contiguous rows, one for every other axis.
 ///
 /// APPROACH:
 /// 1. `inner == 1`: block o of `size` neighbours becomes one number. Fold pieces of 64 elements, then
@@ -668,8 +673,8 @@ fn test_unit_slice() {
 /// EXAMPLE: `[1, 2, 3, 4, 5, 6]` as (1, 2, 3) with `+` from 0 gives `[5, 7, 9]`; as (2, 3, 1), `[6, 15]`.
 ///
 /// HINTS: why pieces? An `f32` holds 24 binary digits: from 16,777,216 on, adding 1.0 changes nothing.
-/// Sums of pieces stay small, and small numbers keep their digits. Cut line number l out with
-/// `&elements[l * inner..][..inner]`.
+/// Sums of pieces stay small, and small numbers keep their digits. Line number l begins at element
+/// l * inner.
 pub fn reduce(
     elements: &[f32],
     [outer, size, inner]: [usize; 3],
@@ -680,7 +685,7 @@ pub fn reduce(
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-tensor-reduce", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Both kinds of axis, nothing to fold, and a long sum that keeps its digits.
+/// 🔬 Both kinds of axis, nothing to reduce, and a long sum that keeps its digits.
 #[test]
 fn test_unit_reduce() {
     let elements = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
@@ -709,8 +714,8 @@ fn test_unit_reduce() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-reductions", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Whether `new` takes the place of `best` as the largest: it is larger, or it is the first `NaN`. So a
-/// `NaN` anywhere is the maximum, as in PyTorch: a broken number shows itself.
+/// Whether `new` replaces `best` as the largest: it is larger, or it is the first `NaN`. So a `NaN`
+/// anywhere is the maximum, as in PyTorch: a broken number is not hidden.
 pub fn beats(new: f32, best: f32) -> bool {
     new > best || (new.is_nan() && !best.is_nan())
 }
@@ -724,16 +729,16 @@ impl Tensor {
     /// The sum over one axis; 0 for an axis of size 0. With `keepdim` the axis stays with size 1, so that
     /// the result broadcasts against `self`.
     ///
-    /// TODO: `sum_axis` and `max_axis` with `reduce_axis` (in the next given cell), `mean_axis` with `sum_axis`.
+    /// TODO: write `sum_axis` and `max_axis` with `reduce_axis`, and `mean_axis` with `sum_axis`.
     ///
-    /// APPROACH: `self.reduce_axis(name, op, axis, keepdim, start, f)`: name and `Op` of the operation,
-    /// the value of an empty fold, and how two numbers become one.
+    /// APPROACH: `reduce_axis`, given at the end of the file, takes the name and the `Op` of the operation, the
+    /// axis, `keepdim`, the value of an empty reduction, and the function that makes one number of two.
     ///
     /// EXAMPLE: `[[1, 2, 3], [4, 5, 6]]`: `sum_axis(0, false)` is `[5, 7, 9]`, `mean_axis(1, true)` is
     /// `[[2], [5]]`, `max_axis(0, false)` is `[4, 5, 6]`.
     ///
-    /// HINTS: a maximum starts at `f32::NEG_INFINITY`, and `larger` makes one number of two. A mean is the
-    /// sum divided by the size of the axis, as `f32`.
+    /// HINTS: a maximum starts at negative infinity, and `larger` makes one number of two. A mean is the sum
+    /// divided by the size of the axis.
     pub fn sum_axis(&self, axis: usize, keepdim: bool) -> Tensor {
         todo!("tensor-reductions")
     }
@@ -749,7 +754,7 @@ impl Tensor {
 
 impl Tensor {
     /// The largest element along one axis; `NaN` where there is one. `keepdim` as in
-    /// [`Tensor::sum_axis`]. Panics for an axis of size 0, which has no largest element.
+    /// [`Tensor::sum_axis`]. Panics for an axis of size 0.
     pub fn max_axis(&self, axis: usize, keepdim: bool) -> Tensor {
         require_elements("max_axis", self.shape(), axis);
         todo!("tensor-reductions")
@@ -781,7 +786,7 @@ fn test_unit_reductions() {
     assert_eq!(images.mean_axis(2, false).mean_axis(1, false).to_vec(), [1.0, 1.0]);
 
     let broken = Tensor::new(&[1.0, f32::NAN, 3.0], &[3]);
-    assert!(broken.max().item().is_nan() && broken.sum().item().is_nan(), "NaN shows itself");
+    assert!(broken.max().item().is_nan() && broken.sum().item().is_nan(), "a NaN is not hidden");
     assert!(broken.max_axis(0, false).item().is_nan(), "in the maximum of an axis too");
     assert_eq!(Tensor::new(&[-3.0, -1.0], &[2]).max().item(), -1.0, "all below zero");
 
@@ -794,7 +799,7 @@ fn test_unit_reductions() {
     let message = panic_message(|| tensor.sum_axis(2, false));
     assert_eq!(message, "sum_axis: axis 2 of shape (2, 3): there are 2 axes");
 
-    // Lesson 05 asks a result which operation made it.
+    // Lesson 05 looks at which operation made a result.
     let (sum, max) =
         (tensor.clone().tracked().sum_axis(1, true), tensor.tracked().max_axis(1, true));
     assert!(matches!(sum.history().map(History::op), Some(Op::Sum)), "sum_axis is an `Op::Sum`");
@@ -803,20 +808,21 @@ fn test_unit_reductions() {
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-argmax", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl Tensor {
-    /// Where the largest element along an axis stands, for each place of the other axes, in row-major
+    /// The index of the largest element along an axis, for each position on the other axes, in row-major
     /// order: how a row of scores becomes a class. The first of equals wins; a `NaN` beats every number.
     /// Panics for an axis of size 0.
     ///
-    /// TODO: for each place (o, i), find the best s.
+    /// TODO: for each position (o, i), find the index s of the largest element.
     ///
     /// APPROACH:
-    /// 1. Element s of place (o, i) stands at `(o * size + s) * inner + i`.
-    /// 2. Begin with s = 0 as the best; walk through 1..size and change it when `beats` says so.
-    /// 3. Places come in the order of `0..outer * inner`: `o = place / inner`, `i = place % inner`.
+    /// 1. Element s at position (o, i) is at `(o * size + s) * inner + i`.
+    /// 2. Begin with s = 0 as the best; go through the others and replace it when `beats` says so.
+    /// 3. The outer * inner positions come in order: i changes fastest, o is the quotient by inner.
     ///
     /// EXAMPLE: `[[1, 5, 2], [7, 0, 7]]`: `argmax_axis(1)` is `[1, 0]`, `argmax_axis(0)` is `[1, 0, 1]`.
     ///
-    /// HINTS: `(1..size).fold(0, |best, s| if beats(at(s), at(best)) { s } else { best })`.
+    /// HINTS: a closure that reads element s keeps the loop short; a fold over the indices from 1 on carries
+    /// the best index along.
     pub fn argmax_axis(&self, axis: usize) -> Vec<usize> {
         require_elements("argmax_axis", self.shape(), axis);
         let [outer, size, inner] = axis_split("argmax_axis", self.shape(), axis);
@@ -839,18 +845,18 @@ fn test_unit_argmax() {
     assert_eq!(broken.argmax_axis(0), [1], "the first NaN beats every number");
     let turns = [0.0, 9.0, 2.0, 8.0, 1.0, 7.0, 5.0, 1.0, 6.0, 3.0, 2.0, 4.0];
     assert_eq!(Tensor::new(&turns, &[2, 2, 3]).argmax_axis(1), [1, 0, 1, 0, 1, 0]);
-    assert_eq!(Tensor::zeros(&[0, 3]).argmax_axis(1), [] as [usize; 0], "no rows, no answers");
+    assert_eq!(Tensor::zeros(&[0, 3]).argmax_axis(1), [] as [usize; 0], "no rows, no indices");
     let message = panic_message(|| Tensor::zeros(&[2, 0]).argmax_axis(1));
     assert_eq!(message, "argmax_axis: axis 1 of shape (2, 0) has no elements");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-analyze-memory-layout", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// 📊 Purpose: show that the order of a walk through memory decides its speed.
-/// Measured: the time to add up square matrices: every row with your `reduce`, every column by walking
-/// down it, and every column with your `reduce`, which adds whole lines.
+/// 📊 Purpose: show that the order of memory accesses decides their speed.
+/// Measured: the time to sum square matrices: every row with your `reduce`, every column by going down it,
+/// and every column with your `reduce`, which adds whole lines.
 /// Key insight: all three do the same number of additions. Along a line 16 neighbours arrive with one
 /// cache line; down a column every element needs a line of its own, and 15 of its 16 numbers are for later.
-/// Production context: libraries reorder loops, or copy a view together first, so that the innermost loop
+/// Production context: libraries reorder loops, or make a view contiguous first, so that the innermost loop
 /// runs along memory.
 pub fn analyze_memory_layout(out: &mut Reporter) {
     /// The sum of each column, one column after the other; in pieces of 64, as `reduce` does.
@@ -864,7 +870,7 @@ pub fn analyze_memory_layout(out: &mut Reporter) {
         (0..size).map(down).collect()
     }
 
-    let names = ["rows", "columns, walked down", "columns, line by line"];
+    let names = ["rows", "columns, element by element", "columns, line by line"];
     let (mut rows, mut curves, mut slowdown) = (vec![], names.map(|_| vec![]), 0.0);
     for size in [250, 500, 1000, 2000] {
         let matrix = Tensor::ones(&[size, size]);
@@ -888,14 +894,14 @@ pub fn analyze_memory_layout(out: &mut Reporter) {
     let mut columns = vec![("size", ""), ("matrix", "B"), ("column stride", "B")];
     columns.extend(names.map(|name| (name, "s")));
     columns.push(("slowdown", "x"));
-    out.measured_table("Adding up a square matrix", &columns, rows);
+    out.measured_table("Sums over a square matrix", &columns, rows);
     out.measured_chart(
         "Time for one element",
         ChartAxis::linear("size of the matrix", ""),
         ChartAxis::linear("time per element", "s"),
         names.iter().zip(curves).map(|(&name, curve)| Series::new(name, curve)).collect(),
     );
-    out.measured("walking down columns against rows, 2000 x 2000", slowdown, "x");
+    out.measured("down columns against along rows, 2000 x 2000", slowdown, "x");
     out.insight(format!(
         "At 2000 x 2000 each step down a column jumps 8,000 bytes, and the same additions take {slowdown:.1} times as long as along the rows. Line by line, the same column sums need no jumps."
     ));
@@ -965,7 +971,7 @@ pub fn analyze_matmul_orders(out: &mut Reporter) {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-analyze-broadcasting-memory", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// 📊 Purpose: show what step 0 saves.
+/// 📊 Purpose: show what a step of 0 saves.
 /// Measured: bytes allocated and time to add a bias of 1,024 numbers to batches of rows, once by
 /// broadcasting and once by first copying the bias into every row.
 /// Key insight: broadcasting reads the same 4 KiB again and again, from the cache; the copy costs as much
@@ -997,17 +1003,17 @@ pub fn analyze_broadcasting_memory(out: &mut Reporter) {
         return;
     }
     let columns = [("rows", ""), ("broadcast", "B"), ("copied first", "B")];
-    out.measured_table("Most memory in use during the addition", &columns, counts);
+    out.measured_table("Peak memory during the addition", &columns, counts);
     let [broadcast, copied] = curves;
     out.measured_chart(
-        "Most memory in use, by rows",
+        "Peak memory by rows",
         ChartAxis::log("rows", ""),
         ChartAxis::log("peak", "B"),
         vec![Series::new("broadcast", broadcast), Series::new("copied first", copied)],
     );
     out.measured("memory of copying against broadcasting, 1,024 rows", ratio, "x");
     out.insight(format!(
-        "For 1,024 rows, copying the bias first takes {ratio:.1} times the memory. Step 0 takes none: all that is allocated is the result."
+        "For 1,024 rows, copying the bias first takes {ratio:.1} times the memory. A step of 0 copies nothing."
     ));
 }
 
@@ -1018,7 +1024,7 @@ pub fn analyze_broadcasting_memory(out: &mut Reporter) {
 fn test_module() {
     use tinytorch::testing::assert_close;
 
-    // Two linear maps in a row, as a network without bends: x W1 + b1, then W2 + b2.
+    // Two linear maps in a row, as a network without activations: x W1 + b1, then W2 + b2.
     let mut rng = Rng::seeded(1);
     let x = Tensor::randn(&[4, 8], &mut rng);
     let (w1, b1) = (Tensor::randn(&[8, 5], &mut rng), Tensor::randn(&[5], &mut rng));
@@ -1026,7 +1032,7 @@ fn test_module() {
     let y = (x.matmul(&w1) + &b1).matmul(&w2) + &b2;
     assert_eq!(y.shape(), [4, 3]);
     assert!(y.to_vec().iter().all(|value| value.is_finite()));
-    // Without a bend the two maps are one: x (W1 W2) + (b1 W2 + b2).
+    // With nothing between them the two maps are one: x (W1 W2) + (b1 W2 + b2).
     let at_once = x.matmul(&w1.matmul(&w2)) + (b1.matmul(&w2) + &b2);
     assert_close(&y.to_vec(), &at_once.to_vec(), 1e-4);
     assert_eq!(y.argmax_axis(1).len(), 4, "one class per row");
@@ -1093,7 +1099,7 @@ impl Tensor {
     }
 }
 
-/// Looking at a tensor.
+/// Shape and elements of a tensor.
 impl Tensor {
     /// The size of each axis.
     pub fn shape(&self) -> &[usize] {
@@ -1110,7 +1116,7 @@ impl Tensor {
         self.values.len()
     }
 
-    /// What the elements take in memory, in bytes.
+    /// The size of the elements in memory, in bytes.
     pub fn nbytes(&self) -> usize {
         self.numel() * size_of::<f32>()
     }
@@ -1131,13 +1137,13 @@ impl Tensor {
         self.data().into_owned()
     }
 
-    /// The elements in row-major order: borrowed where they lie so in memory, else copied together.
+    /// The elements in row-major order: borrowed where memory has them in that order, else copied.
     pub fn data(&self) -> Cow<'_, [f32]> {
         if let Some(slice) = self.values.as_slice() {
             return Cow::Borrowed(slice);
         }
         match (self.values.as_slice_memory_order(), self.shape().split_last()) {
-            // A transposed view of whole storage, the usual case: walk it by its strides.
+            // A transposed view of whole storage, the usual case: follow its strides.
             (Some(stored), Some((&width, outer)))
                 if self.values.strides().iter().all(|&stride| stride >= 0) =>
             {
@@ -1158,8 +1164,8 @@ impl Tensor {
         &self.values
     }
 
-    /// The array, to be changed in place. Storage that others share is copied first, so no other
-    /// tensor changes; the tensor's identity (lesson 05) stays.
+    /// The array, to be changed in place. Shared storage is copied first, so no other tensor changes; the
+    /// tensor keeps its id (lesson 05).
     pub fn array_mut(&mut self) -> &mut Values {
         &mut self.values
     }
@@ -1172,7 +1178,7 @@ impl fmt::Debug for Tensor {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-operators", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// `a + b` for every mix of tensors, references and numbers.
+/// `a + b` for every combination of tensors, references and numbers.
 macro_rules! operator {
     ($trait:ident, $method:ident) => {
         operator!($trait, $method, &Tensor, &Tensor, |a, b| a.$method(b));
@@ -1216,7 +1222,7 @@ impl ops::Neg for Tensor {
 
 /// Functions of one element at a time.
 impl Tensor {
-    /// Applies `f` to every element; `name` says what `f` is, for lesson 05.
+    /// Applies `f` to every element; by `name`, lesson 05 finds the derivative of `f`.
     pub fn map(&self, name: &'static str, f: impl Fn(f32) -> f32) -> Tensor {
         let elements = self.data().iter().map(|&x| f(x)).collect();
         Tensor::made_by(Op::Map(name), values(elements, self.shape()), &[self])
@@ -1246,8 +1252,8 @@ fn split_matrix(shape: &[usize]) -> (&[usize], [usize; 2]) {
 }
 
 impl Tensor {
-    /// A product with a vector: it becomes a matrix of one row or column, whose extra axis leaves the
-    /// result again.
+    /// A product with a vector: it becomes a matrix of one row or column, and the extra axis is removed from
+    /// the result.
     fn matmul_with_vector(&self, other: &Tensor) -> Tensor {
         if other.ndim() == 1 {
             let product = self.matmul(&other.with_shape(&[other.numel(), 1]));
@@ -1273,7 +1279,7 @@ impl Tensor {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-views", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// Two shorter ways to say common views.
+/// Shorter names for common views.
 impl Tensor {
     /// Swaps the last two axes. Panics when there are fewer.
     pub fn t(&self) -> Tensor {
@@ -1282,7 +1288,7 @@ impl Tensor {
         self.transpose(axes - 2, axes - 1)
     }
 
-    /// The part at one index of an axis; the axis is gone from the result.
+    /// The part at one index of an axis, which the result does not have.
     pub fn select(&self, axis: usize, index: usize) -> Tensor {
         let size = axis_split("select", self.shape(), axis)[1];
         assert!(
@@ -1299,7 +1305,7 @@ impl Tensor {
 }
 
 /// Splits a shape around one axis: elements before it, its size, elements after it. With these three
-/// numbers, element s of place i inside block o stands at `(o * size + s) * inner + i`.
+/// numbers, element s at position i of block o is at `(o * size + s) * inner + i`.
 fn axis_split(op: &str, shape: &[usize], axis: usize) -> [usize; 3] {
     let axes = shape.len();
     assert!(axis < axes, "{op}: axis {axis} of shape {}: there are {axes} axes", shape_text(shape));
@@ -1317,9 +1323,9 @@ fn require_elements(op: &str, shape: &[usize], axis: usize) {
     );
 }
 
-/// Reductions: the step from the loop to a tensor, and the forms over all elements.
+/// Reductions: from the loop to a tensor, and over all elements.
 impl Tensor {
-    /// Folds one axis with [`reduce`].
+    /// Reduces one axis with [`reduce`].
     fn reduce_axis(
         &self,
         name: &str,
@@ -1332,8 +1338,8 @@ impl Tensor {
         let parts = axis_split(name, self.shape(), axis);
         let mut shape = self.shape().to_vec();
         shape[axis] = 1;
-        let folded = values(reduce(&self.data(), parts, start, f), &shape);
-        let kept = Tensor::made_by(op, folded, &[self]);
+        let reduced = values(reduce(&self.data(), parts, start, f), &shape);
+        let kept = Tensor::made_by(op, reduced, &[self]);
         if keepdim {
             return kept;
         }
@@ -1361,13 +1367,13 @@ impl Tensor {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-history", "locked": true, "schema_version": 3, "solution": false, "task": false}
-// From here on: how a tensor remembers what made it. Nothing above depends on it, and nothing is
-// remembered before lesson 05 asks for it; you can read this when you get there.
+// How a tensor records what made it. Nothing is recorded before lesson 05 asks for it; you can read this when
+// you get there.
 
 /// How a tensor was made.
 #[derive(Debug, Clone)]
 pub enum Op {
-    /// Not computed: given from outside.
+    /// Not computed: given by the user.
     Leaf,
     /// Elementwise sum of two inputs, broadcast.
     Add,
@@ -1398,12 +1404,12 @@ pub enum Op {
     Custom {
         /// Its name, for messages.
         name: &'static str,
-        /// What lesson 05 makes its gradients from.
+        /// How lesson 05 computes its gradients.
         rule: Arc<dyn std::any::Any + Send + Sync>,
     },
 }
 
-/// The past of a tensor: the operation that made it and what went in.
+/// How a tensor came about: the operation and its inputs.
 #[derive(Debug)]
 pub struct History {
     id: u64,
@@ -1417,8 +1423,8 @@ impl History {
         Arc::new(Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), op, inputs })
     }
 
-    /// A number of its own. A result's is above those of its inputs, so falling ids walk backwards
-    /// through a computation.
+    /// A unique number. A result's id is above those of its inputs, so falling ids go backwards through a
+    /// computation.
     pub fn id(&self) -> u64 {
         self.id
     }
@@ -1428,14 +1434,14 @@ impl History {
         &self.op
     }
 
-    /// What went in, in the order of the operation's operands; empty for a leaf.
+    /// The inputs, in the order of the operation's operands; none for a leaf.
     pub fn inputs(&self) -> &[Tensor] {
         &self.inputs
     }
 }
 
-/// A history holds tensors, which hold histories: dropping them one inside the other would use one
-/// stack frame per step, and a long training run overflows the stack. So they are taken apart in a loop.
+/// A history holds tensors, which hold histories: dropping them recursively would use one stack frame per
+/// step, and a long graph would overflow the stack. So they are taken apart in a loop.
 impl Drop for History {
     fn drop(&mut self) {
         let mut pending = std::mem::take(&mut self.inputs);
@@ -1451,8 +1457,8 @@ thread_local! {
     static RECORDING: Cell<bool> = const { Cell::new(true) };
 }
 
-/// Runs `f` without keeping any history on this thread: for evaluation, and for an optimizer's own
-/// arithmetic. The former state comes back even when `f` panics.
+/// Runs `f` without recording any history on this thread: for evaluation, and for an optimizer's own
+/// arithmetic. The previous state is restored even when `f` panics.
 pub fn without_history<T>(f: impl FnOnce() -> T) -> T {
     struct Restore(bool);
     impl Drop for Restore {
@@ -1465,8 +1471,8 @@ pub fn without_history<T>(f: impl FnOnce() -> T) -> T {
 }
 
 impl Tensor {
-    /// The result of an operation. Keeps how it was made only while recording is on, and only when one
-    /// of the inputs is tracked.
+    /// The result of an operation. Its history is recorded only while recording is on, and only when one of
+    /// the inputs is tracked.
     pub fn made_by(op: Op, values: Values, inputs: &[&Tensor]) -> Tensor {
         let keep = inputs.iter().any(|input| input.is_tracked()) && RECORDING.get();
         let history =
@@ -1474,8 +1480,8 @@ impl Tensor {
         Tensor { values, history }
     }
 
-    /// The same values as a leaf with an id: what is computed from it keeps a history. A tensor that is
-    /// such a leaf already keeps its id.
+    /// The same values as a leaf with an id: what is computed from it records a history. A tensor that already
+    /// is such a leaf keeps its id.
     #[must_use]
     pub fn tracked(self) -> Tensor {
         let is_leaf = self.history().is_some_and(|history| matches!(history.op, Op::Leaf));
@@ -1485,7 +1491,7 @@ impl Tensor {
         Tensor { values: self.values, history: Some(History::new(Op::Leaf, vec![])) }
     }
 
-    /// The same values without a past.
+    /// The same values without a history.
     #[must_use]
     pub fn detach(&self) -> Tensor {
         Tensor { values: self.values.clone(), history: None }
@@ -1496,12 +1502,12 @@ impl Tensor {
         self.history.is_some()
     }
 
-    /// How it was made, if that was kept.
+    /// How it was made, if that was recorded.
     pub fn history(&self) -> Option<&History> {
         self.history.as_deref()
     }
 
-    /// Its number among all tracked tensors; clones share it.
+    /// Its id among all tracked tensors; clones share it.
     pub fn id(&self) -> Option<u64> {
         self.history().map(History::id)
     }

@@ -12,8 +12,8 @@
 // ---
 
 // %% nbgrader={"grade": false, "grade_id": "activations-header", "locked": true, "schema_version": 3, "solution": false, "task": false}
-//! 02 Activations: functions of one element at a time that put a bend between two layers, and softmax,
-//! which turns scores into shares. In comes a tensor; out goes one of the same shape. Stands on 01.
+//! 02 Activations: elementwise functions that make a network nonlinear, and softmax, which turns scores into
+//! probabilities. Input: a tensor. Output: one of the same shape. Depends on 01.
 //! By hand: `ReLU([-1, 2]) = [0, 2]`, `Softmax([0, ln 3]) = [1/4, 3/4]`.
 //! Not here: weights (03) and gradients (05).
 
@@ -26,26 +26,26 @@ use tinytorch::testing::time;
 // # 🎯 Activations
 //
 // You build: ReLU, sigmoid, tanh, GELU and softmax. Each is a struct with one method, `forward`. The
-// first four look at one element at a time: `Tensor::map(name, f)` does the walking, you write `f`.
+// first four are elementwise functions: `Tensor::map(name, f)` applies `f`, which you write, to every element.
 
 // %% nbgrader={"grade": false, "grade_id": "activations-relu", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// The rectifier: negative numbers become 0, the others pass (Nair and Hinton, 2010).
+/// The rectified linear unit: negative numbers become 0, the others stay (Nair and Hinton, 2010).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReLU;
 
 impl ReLU {
     /// `max(0, x)` for each element. Any shape in, the same shape out.
     ///
-    /// TODO: let each element pass, except those below 0.
+    /// TODO: replace each element below 0 with 0, and keep the others.
     ///
     /// APPROACH:
     /// 1. `x.map("relu", ...)` applies a closure to each element.
-    /// 2. In the closure: below 0 becomes 0, everything else stays, NaN too.
+    /// 2. In the closure: what is below 0 becomes 0, everything else stays, NaN too.
     ///
     /// EXAMPLE: `[-2, 0, 3]` becomes `[0, 0, 3]`.
     ///
     /// HINTS: the closure takes one `f32` and returns one. `f32::max` would turn NaN into 0 and so hide
-    /// a mistake made elsewhere: ask `value < 0.0` instead.
+    /// a mistake made elsewhere: compare with 0 instead.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         todo!("activations-relu")
     }
@@ -61,32 +61,32 @@ fn test_unit_relu() {
     assert_eq!(mixed.to_vec(), [0.0, 0.0, 0.0, 0.5, 2.0, 100.0]);
     assert_eq!(mixed.shape(), [2, 3], "the shape stays");
     let negative = ReLU.forward(&Tensor::full(&[5], -3.0));
-    assert_eq!(negative.to_vec(), [0.0; 5], "nothing negative passes");
+    assert_eq!(negative.to_vec(), [0.0; 5], "negative elements become 0");
     let positive = ReLU.forward(&Tensor::full(&[5], 3.0));
-    assert_eq!(positive.to_vec(), [3.0; 5], "everything positive passes");
+    assert_eq!(positive.to_vec(), [3.0; 5], "positive elements stay");
     assert_eq!(ReLU.forward(&Tensor::new(&[], &[0, 4])).shape(), [0, 4], "an empty batch is fine");
     assert!(ReLU.forward(&Tensor::scalar(f32::NAN)).item().is_nan(), "a NaN is not hidden");
     let tracked = ReLU.forward(&Tensor::ones(&[1]).tracked());
     let op = tracked.history().map(History::op);
-    assert!(matches!(op, Some(Op::Map("relu"))), "lesson 05 wants the name \"relu\", got {op:?}");
+    assert!(matches!(op, Some(Op::Map("relu"))), "lesson 05 needs the name \"relu\", got {op:?}");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "activations-sigmoid", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// The logistic function: any number becomes one between 0 and 1.
+/// The sigmoid (logistic) function: any number becomes one between 0 and 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sigmoid;
 
-/// The logistic function of one number, `1 / (1 + e^-x)`, without overflow on either side.
+/// The sigmoid of one number, `1 / (1 + e^-x)`, without overflow on either side.
 ///
-/// TODO: compute it so that `exp` never gets a large positive number.
+/// TODO: compute it so that the argument of `exp` is never a large positive number.
 ///
 /// APPROACH:
 /// 1. For `x >= 0`: `e^-x` is at most 1, so `1 / (1 + e^-x)` is safe.
-/// 2. For `x < 0`: multiply above and below by `e^x` and get `e^x / (1 + e^x)`, which is safe.
+/// 2. For `x < 0`: multiply numerator and denominator by `e^x`; then only `e^x` remains, which is safe.
 ///
 /// EXAMPLE: `sigmoid(0) = 0.5`; `sigmoid(-100)` is 3.8e-44, which an `f32` can hold, and not 0.
 ///
-/// HINTS: `x.exp()` is e to the x. A NaN should stay a NaN: both branches keep it.
+/// HINTS: `f32::exp` is the power of e. A NaN should stay a NaN: both branches keep it.
 pub fn sigmoid(x: f32) -> f32 {
     todo!("activations-sigmoid")
 }
@@ -99,7 +99,7 @@ impl Sigmoid {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-activations-sigmoid", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 The middle, both ends, a tiny share, symmetry, order.
+/// 🔬 The middle, both ends, a tiny value, symmetry, monotonicity.
 #[test]
 fn test_unit_sigmoid() {
     use tinytorch::testing::assert_close;
@@ -109,12 +109,12 @@ fn test_unit_sigmoid() {
     // e^2 = 7.389056, so sigmoid(2) = 0.880797. One unit in the last place of 1 is 1.2e-7.
     assert_close(&y, &[0.0, 0.119_202_92, 0.5, 0.880_797_1, 1.0], 2e-7);
     assert!(y.iter().all(|value| (0.0..=1.0).contains(value)), "between 0 and 1: {y:?}");
-    assert!(y[1] > 0.0 && y[3] < 1.0, "the ends are reached only far out");
+    assert!(y[1] > 0.0 && y[3] < 1.0, "0 and 1 are reached only far from zero");
     assert!(sigmoid(-100.0) > 0.0, "sigmoid(-100) is 0: use e^-100, not e^100");
     assert!(sigmoid(f32::NAN).is_nan(), "a NaN is not hidden");
     for step in -40..40 {
         let x = step as f32 / 4.0;
-        assert!(sigmoid(x) <= sigmoid(x + 0.25), "it never falls, at {x}");
+        assert!(sigmoid(x) <= sigmoid(x + 0.25), "it never decreases, at {x}");
         assert_close(&[sigmoid(x) + sigmoid(-x)], &[1.0], 2e-7);
     }
 }
@@ -135,7 +135,7 @@ impl Tanh {
     ///
     /// EXAMPLE: `[0, 100]` becomes `[0, 1]`.
     ///
-    /// HINTS: a method can be passed where a closure is wanted.
+    /// HINTS: a method can be passed where a closure is expected.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         todo!("activations-tanh")
     }
@@ -158,28 +158,29 @@ fn test_unit_tanh() {
     }
     let tracked = Tanh.forward(&Tensor::ones(&[1]).tracked());
     let op = tracked.history().map(History::op);
-    assert!(matches!(op, Some(Op::Map("tanh"))), "lesson 05 wants the name \"tanh\", got {op:?}");
+    assert!(matches!(op, Some(Op::Map("tanh"))), "lesson 05 needs the name \"tanh\", got {op:?}");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "activations-gelu", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// The Gaussian error linear unit in its sigmoid form, `x * sigmoid(1.702 x)` (Hendrycks and Gimpel,
-/// 2016). The exact form uses the error function, a third one tanh; they differ by less than 0.021.
+/// 2016). PyTorch's default form uses the error function: values differ by less than 0.021, slopes by less
+/// than 0.03.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gelu;
 
 impl Gelu {
-    /// The steepness at which the sigmoid comes closest to the Gaussian.
+    /// The steepness at which the sigmoid is closest to the Gaussian's cumulative distribution.
     pub const STEEPNESS: f32 = 1.702;
 }
 
 impl Gelu {
     /// `x * sigmoid(1.702 x)` for each element. Any shape in, the same shape out.
     ///
-    /// TODO: let each element through by the share that its sigmoid says.
+    /// TODO: multiply each element by its gate, a sigmoid.
     ///
     /// APPROACH:
-    /// 1. `sigmoid(Self::STEEPNESS * value)` is the share.
-    /// 2. Multiply the value by it.
+    /// 1. The gate is the `sigmoid` of the value times `STEEPNESS`.
+    /// 2. Multiply the value by its gate.
     /// 3. Give the map the name "gelu".
     ///
     /// EXAMPLE: `1` becomes `0.8458`, `-1` becomes `-0.1542`.
@@ -200,7 +201,7 @@ fn test_unit_gelu() {
     let gelu = |x: f32| Gelu.forward(&Tensor::scalar(x)).item();
     assert_eq!(gelu(0.0), 0.0);
     assert_close(&[gelu(1.0), gelu(-1.0)], &[0.845_795_8, -0.154_204_23], 1e-6);
-    assert!(gelu(-1.0) > -0.2 && gelu(-1.0) < 0.0, "a little below zero passes");
+    assert!(gelu(-1.0) > -0.2 && gelu(-1.0) < 0.0, "slightly negative at -1");
     assert_close(&[gelu(50.0), gelu(-50.0)], &[50.0, 0.0], 1e-6);
     for step in -100..100 {
         let x = step as f32 / 100.0;
@@ -208,19 +209,19 @@ fn test_unit_gelu() {
     }
     let tracked = Gelu.forward(&Tensor::ones(&[1]).tracked());
     let op = tracked.history().map(History::op);
-    assert!(matches!(op, Some(Op::Map("gelu"))), "lesson 05 wants the name \"gelu\", got {op:?}");
+    assert!(matches!(op, Some(Op::Map("gelu"))), "lesson 05 needs the name \"gelu\", got {op:?}");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "activations-softmax", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Turns scores into shares: positive numbers that add up to 1 along one axis.
+/// Turns scores into probabilities: numbers from 0 to 1 that sum to 1 along one axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Softmax {
-    /// The axis along which the shares add up to 1, counted from the end: 0 is the last.
+    /// The axis along which the probabilities sum to 1, counted from the end: 0 is the last.
     pub axis_from_end: usize,
 }
 
 impl Softmax {
-    /// Shares along the last axis.
+    /// Probabilities along the last axis.
     pub const LAST: Self = Self { axis_from_end: 0 };
 
     /// `e^x / sum(e^x)` along the axis. Any shape in, the same shape out.
@@ -228,15 +229,15 @@ impl Softmax {
     /// TODO: shift, exponentiate, divide by the sum.
     ///
     /// APPROACH:
-    /// 1. Subtract the largest score along the axis: the shares stay the same, and `exp` never
+    /// 1. Subtract the largest score along the axis: the probabilities stay the same, and `exp` never
     ///    overflows, because no score is above 0 then.
     /// 2. `exp` of each.
     /// 3. Divide by the sum along the axis.
     ///
     /// EXAMPLE: `[1, 2, 3]` becomes `[0.0900, 0.2447, 0.6652]`.
     ///
-    /// HINTS: with `keepdim` true, `max_axis` and `sum_axis` keep the axis with size 1, so that the
-    /// difference and the quotient broadcast.
+    /// HINTS: with `keepdim`, `max_axis` and `sum_axis` keep the axis with size 1, so that the difference and
+    /// the quotient broadcast.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let axis = self.axis(x);
         todo!("activations-softmax")
@@ -244,21 +245,21 @@ impl Softmax {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-activations-softmax", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Known shares, rows that add up, order kept, huge scores, another axis.
+/// 🔬 Known probabilities, rows that sum to 1, order kept, huge scores, another axis.
 #[test]
 fn test_unit_softmax() {
     use tinytorch::testing::{assert_close, panic_message};
 
     let y = Softmax::LAST.forward(&Tensor::new(&[1.0, 2.0, 3.0], &[3]));
     assert_close(&y.to_vec(), &[0.090_030_57, 0.244_728_48, 0.665_240_94], 1e-6);
-    assert_eq!(y.argmax_axis(0), [2], "the largest score has the largest share");
+    assert_eq!(y.argmax_axis(0), [2], "the largest score has the largest probability");
 
     let scores = Tensor::new(&[1000.0, 1001.0, 1002.0, -2000.0, -1000.0, -1000.0], &[2, 3]);
     let rows = Softmax::LAST.forward(&scores);
     assert_close(&rows.to_vec()[..3], &y.to_vec(), 1e-6);
     assert_eq!(rows.to_vec()[3..], [0.0, 0.5, 0.5], "each row has its own largest score");
     assert_close(&rows.sum_axis(1, false).to_vec(), &[1.0, 1.0], 1e-6);
-    assert!(rows.to_vec().iter().all(|share| (0.0..=1.0).contains(share)));
+    assert!(rows.to_vec().iter().all(|p| (0.0..=1.0).contains(p)));
 
     let columns = Softmax { axis_from_end: 1 }.forward(&Tensor::zeros(&[4, 2]));
     assert_close(&columns.to_vec(), &[0.25; 8], 1e-7);
@@ -270,11 +271,11 @@ fn test_unit_softmax() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "activations-analyze-cost", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// 📊 What does a bend cost?
+/// 📊 What does an activation cost?
 ///
-/// Purpose: put a price on each activation. Measured: the time for one million elements, as median and
-/// quartiles of 15 runs, on this machine. Key insight: comparing is almost free, `exp` is not; the
-/// rectifier costs little more than moving the numbers. Production context: this is why fused kernels
+/// Purpose: compare the cost of the activations. Measured: the time for one million elements, as median and
+/// quartiles of 15 runs, on this machine. Key insight: a comparison is almost free, `exp` is not; ReLU
+/// costs little more than moving the numbers. Production context: this is why fused kernels
 /// compute the activation while the layer's result is still in a register.
 pub fn analyze_activation_cost(out: &mut Reporter) {
     let x = Tensor::randn(&[1_000_000], &mut Rng::seeded(2));
@@ -320,81 +321,81 @@ pub fn analyze_activation_cost(out: &mut Reporter) {
     let sigmoid = timings[1].1.median / relu;
     out.measured("sigmoid against ReLU", sigmoid, "x");
     out.insight(format!(
-        "On this machine a sigmoid costs {sigmoid:.1} times a rectifier: the difference is the exponential."
+        "In this run a sigmoid took {sigmoid:.1} times as long as ReLU. It needs an exponential, ReLU a comparison."
     ));
 }
 
 // %% nbgrader={"grade": false, "grade_id": "activations-analyze-depth", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// 📊 What happens to a signal after twenty layers?
 ///
-/// Purpose: see why the bend decides how deep a network can be. Measured: the spread (standard
-/// deviation) of 64 rows after each of 20 random layers of width 256, for each activation; behind the
-/// last rectifier also the share of outputs at zero, and of units at zero for every row. Key insight: a
-/// sigmoid pulls everything towards one value, tanh shrinks slowly, the rectifier halves the energy in
-/// each layer unless the weights make up for it. Production context: He's initialisation (2015) doubles
+/// Purpose: see how the activation limits the depth of a network. Measured: the standard deviation of 64
+/// rows after each of 20 random layers of width 256, for each activation; after the last ReLU also the
+/// fraction of outputs that are zero, and of units that are zero for every row. Key insight: a sigmoid
+/// pulls everything towards one value, tanh shrinks the signal slowly, ReLU halves its mean square in each
+/// layer unless the weights compensate. Production context: He's initialisation (2015) doubles
 /// the variance of the weights for exactly this reason.
 pub fn analyze_depth(out: &mut Reporter) {
     const LAYERS: usize = 20;
     const WIDTH: usize = 256;
-    type Bend = fn(&Tensor) -> Tensor;
-    let bends: [(&str, f32, Bend); 5] = [
+    type Activation = fn(&Tensor) -> Tensor;
+    let activations: [(&str, f32, Activation); 5] = [
         ("none", 1.0, |x| x.clone()),
         ("ReLU", 1.0, |x| ReLU.forward(x)),
         ("ReLU, weights of twice the variance", 2.0, |x| ReLU.forward(x)),
         ("Sigmoid", 1.0, |x| Sigmoid.forward(x)),
         ("Tanh", 1.0, |x| Tanh.forward(x)),
     ];
-    let (mut at_zero, mut silent) = (0.0, 0.0);
-    let series = bends.map(|(name, variance, bend)| {
+    let (mut at_zero, mut dead) = (0.0, 0.0);
+    let series = activations.map(|(name, variance, activation)| {
         let mut rng = Rng::seeded(3);
         let mut x = Tensor::randn(&[64, WIDTH], &mut rng);
-        let spreads = (0..=LAYERS).map(|depth| {
+        let deviations = (0..=LAYERS).map(|depth| {
             if depth > 0 {
                 let scale = (variance / WIDTH as f32).sqrt();
                 let weight = Tensor::randn(&[WIDTH, WIDTH], &mut rng) * scale;
-                x = bend(&x.matmul(&weight));
+                x = activation(&x.matmul(&weight));
             }
-            (depth as f64, f64::from(spread(&x)))
+            (depth as f64, f64::from(standard_deviation(&x)))
         });
-        let series = Series::new(name, spreads.collect::<Vec<_>>());
+        let series = Series::new(name, deviations.collect::<Vec<_>>());
         if name == "ReLU" {
-            (at_zero, silent) = (share_of_zeros(&x), share_of_zeros(&x.max_axis(0, false)));
+            (at_zero, dead) = (fraction_of_zeros(&x), fraction_of_zeros(&x.max_axis(0, false)));
         }
         series
     });
     out.chart(Chart {
-        title: "Spread of the signal by depth".into(),
+        title: "Standard deviation of the signal by depth".into(),
         kind: ChartKind::Line,
         x: Axis::linear("layer", ""),
         y: Axis::log("standard deviation", ""),
         series: series.to_vec(),
         origin: Origin::Measured,
     });
-    out.measured("outputs at zero behind the last ReLU", 100.0 * at_zero, "%");
-    out.measured("units at zero for all 64 rows behind the last ReLU", 100.0 * silent, "%");
+    out.measured("zero outputs after the last ReLU", 100.0 * at_zero, "%");
+    out.measured("units that are zero for all 64 rows after the last ReLU", 100.0 * dead, "%");
     let shrunk = |index: usize| series[index].points[0].y / series[index].points[LAYERS].y;
-    out.measured("ReLU: spread at the start against the end", shrunk(1), "x");
+    out.measured("ReLU: standard deviation at the start against the end", shrunk(1), "x");
     out.insight(format!(
-        "These weights keep the spread where there is no bend. Behind {LAYERS} rectifiers it is {:.0} times \
+        "Without an activation, these weights keep the standard deviation. After {LAYERS} ReLUs it is {:.0} times \
          smaller than at the start; with weights of twice the variance, {:.1} times.",
         shrunk(1),
         shrunk(2)
     ));
 }
 
-/// The share of elements that are zero.
-fn share_of_zeros(x: &Tensor) -> f64 {
+/// The fraction of elements that are zero.
+fn fraction_of_zeros(x: &Tensor) -> f64 {
     x.data().iter().filter(|&&value| value == 0.0).count() as f64 / x.numel() as f64
 }
 
 /// The standard deviation of all elements.
-fn spread(x: &Tensor) -> f32 {
+fn standard_deviation(x: &Tensor) -> f32 {
     let centred = x - x.mean();
     (&centred * &centred).mean().item().sqrt()
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-activations-module", "locked": true, "points": 20, "schema_version": 3, "solution": false, "task": false}
-/// 🧪 A tiny network by hand, a batch with two axes before the scores, and types that fit together.
+/// 🧪 A tiny network by hand, and a batch with two axes before the scores.
 #[test]
 fn test_module() {
     use tinytorch::testing::assert_close;
@@ -403,13 +404,13 @@ fn test_module() {
     assert_eq!(batch.shape(), [2, 3, 4]);
     assert_close(&batch.sum_axis(2, false).to_vec(), &[1.0; 6], 1e-6);
 
-    // x (1, 2), two layers with weights of ones and a rectifier between.
+    // x (1, 2) and two linear maps with a ReLU between them.
     let x = Tensor::new(&[1.0, -3.0], &[1, 2]);
     let first = Tensor::new(&[1.0, -1.0, 1.0, -1.0], &[2, 2]);
     let hidden = ReLU.forward(&x.matmul(&first));
-    assert_eq!(hidden.to_vec(), [0.0, 2.0], "(-2, 2) without what is negative");
-    let shares = Softmax::LAST.forward(&hidden.matmul(&Tensor::ones(&[2, 2])));
-    assert_close(&shares.to_vec(), &[0.5, 0.5], 1e-7);
+    assert_eq!(hidden.to_vec(), [0.0, 2.0], "ReLU of (-2, 2)");
+    let probabilities = Softmax::LAST.forward(&hidden.matmul(&Tensor::ones(&[2, 2])));
+    assert_close(&probabilities.to_vec(), &[0.5, 0.5], 1e-7);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "activations-softmax-axis", "locked": true, "schema_version": 3, "solution": false, "task": false}

@@ -12,9 +12,9 @@
 // ---
 
 // %% nbgrader={"grade": false, "grade_id": "layers-header", "locked": true, "schema_version": 3, "solution": false, "task": false}
-//! 03 Layers: functions with weights. In comes a batch `(B, in)`; out goes `(B, out)`. Stands on 01 and
+//! 03 Layers: functions with weights. Input: a batch `(B, in)`. Output: `(B, out)`. Depends on 01 and
 //! 02. `Linear` is `y = x W + b` with `W` of shape `(in, out)`: by hand, `[1, 2] [[1], [10]] + [5] = [26]`.
-//! `Dropout` silences units at random; `Sequential` puts layers in a row. Not here: how weights learn (05).
+//! `Dropout` zeroes units at random; `Sequential` runs layers one after the other. Not here: how weights learn (05).
 
 use std::any::Any;
 use std::fmt;
@@ -28,30 +28,29 @@ use tinytorch::testing::{memory, time};
 // %% [markdown] nbgrader={"grade": false, "grade_id": "layers-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Layers
 //
-// You build: the linear layer with its initial weights, dropout in three steps, and the row of layers
-// that makes a network.
+// You build: the linear layer and its initial weights, dropout, and the sequence of layers that makes a
+// network.
 
 // %% nbgrader={"grade": false, "grade_id": "layers-layer", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// What every layer can do. A layer owns its parameters; whoever trains it borrows them.
+/// What every layer does. A layer owns its parameters; the training loop borrows them.
 pub trait Layer: Any + Send {
-    /// How it is shown: `Linear(64 -> 32)`.
+    /// Its name in summaries and messages: `Linear(64 -> 32)`.
     fn name(&self) -> String;
 
-    /// The layer's function of a batch. Panics, naming both shapes, when `x` does not fit.
+    /// The layer's output for a batch. Panics, naming both shapes, when `x` does not fit.
     fn forward(&self, x: &Tensor) -> Tensor;
 
-    /// The tensors that training changes, always in the same order.
+    /// The tensors that training updates, always in the same order.
     fn parameters(&self) -> Vec<&Tensor> {
         vec![]
     }
 
-    /// The same tensors, to be changed.
+    /// The same tensors, to be updated.
     fn parameters_mut(&mut self) -> Vec<&mut Tensor> {
         vec![]
     }
 
-    /// What it remembers besides its parameters without learning it, as copies: running means,
-    /// say. Most layers remember nothing.
+    /// Copies of its state that is not learned, such as running means. Most layers have none.
     fn buffers(&self) -> Vec<Tensor> {
         vec![]
     }
@@ -59,7 +58,7 @@ pub trait Layer: Any + Send {
     /// Takes its own buffers off the front of `values`, in the order in which `buffers` gives them.
     fn set_buffers(&mut self, _values: &mut dyn Iterator<Item = Tensor>) {}
 
-    /// Tells the layer whether it is being trained. Most layers do the same either way.
+    /// Switches between training and inference. Most layers do the same in both.
     fn set_training(&mut self, _training: bool) {}
 }
 
@@ -68,7 +67,7 @@ pub trait Layer: Any + Send {
 pub struct Linear {
     /// `(in, out)`: column `j` holds the weights of output `j`.
     pub weight: Tensor,
-    /// `(out)`, added to every row; `None` for a layer without.
+    /// `(out)`, added to every row; `None` for a layer without a bias.
     pub bias: Option<Tensor>,
 }
 
@@ -77,7 +76,7 @@ impl Linear {
     /// A layer from `inputs` to `outputs` with random weights and a bias of zeros.
     ///
     /// Weights are normal with variance `1 / inputs` (LeCun et al., 1998): a sum of `inputs` such
-    /// products has about the variance of one input, so a signal neither dies nor explodes.
+    /// products has about the variance of one input, so a signal neither vanishes nor explodes.
     ///
     /// TODO: draw the weights, scale them, and make the bias.
     ///
@@ -86,7 +85,8 @@ impl Linear {
     /// 2. Multiply by the square root of `1 / inputs`.
     /// 3. The bias is `Some` tensor of zeros with shape `[outputs]`.
     ///
-    /// EXAMPLE: `Linear::new(784, 256, &mut rng)` has 200,960 parameters; its weights spread by 0.0357.
+    /// EXAMPLE: 784 inputs and 256 outputs make 200,960 parameters; the standard deviation of the weights is
+    /// 0.0357.
     ///
     /// HINTS: a tensor times an `f32` scales every element.
     pub fn new(inputs: usize, outputs: usize, rng: &mut Rng) -> Self {
@@ -102,7 +102,7 @@ impl Linear {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-layers-linear-new", "locked": true, "points": 12, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Shapes, the spread of the weights, the zero bias, seeds.
+/// 🔬 Shapes, the variance of the weights, the zero bias, seeds.
 #[test]
 fn test_unit_linear_new() {
     let layer = Linear::new(784, 256, &mut Rng::seeded(1));
@@ -115,10 +115,13 @@ fn test_unit_linear_new() {
     let variance = weights.iter().map(|w| (w - mean).powi(2)).sum::<f32>() / weights.len() as f32;
     // 200,704 draws: the variance is within 2 % of 1/784 but for one draw in ten million.
     let wanted = 1.0 / 784.0;
-    assert!((variance / wanted - 1.0).abs() < 0.02, "variance {variance}, wanted {wanted}");
-    assert!(mean.abs() < 0.001, "mean {mean}, wanted 0");
+    assert!((variance / wanted - 1.0).abs() < 0.02, "variance {variance}, expected {wanted}");
+    assert!(mean.abs() < 0.001, "mean {mean}, expected 0");
     let largest = weights.iter().fold(0.0_f32, |largest, w| largest.max(w.abs()));
-    assert!(largest > 3.0 * wanted.sqrt(), "no weight beyond 3 spreads: not drawn by `randn`?");
+    assert!(
+        largest > 3.0 * wanted.sqrt(),
+        "no weight beyond 3 standard deviations: not drawn by `randn`?"
+    );
 
     let again = Linear::new(784, 256, &mut Rng::seeded(1));
     assert_eq!(again.weight.to_vec(), weights, "the same seed draws the same weights");
@@ -134,11 +137,11 @@ impl Linear {
     ///
     /// APPROACH:
     /// 1. `x.matmul(...)` with the weight.
-    /// 2. The bias `(out)` broadcasts over all rows.
+    /// 2. The bias `(out)` is added to every row, by broadcasting.
     ///
     /// EXAMPLE: `x = [[1, 2]]`, `W = [[1], [10]]`, `b = [5]` give `[[26]]`.
     ///
-    /// HINTS: `match &self.bias` has two arms; a bias of zeros must not be made for `None`.
+    /// HINTS: `match` on a reference to the bias; with `None` nothing is added, not even zeros.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let (inputs, last) = (self.weight.shape()[0], x.shape().last());
         assert!(
@@ -152,7 +155,7 @@ impl Linear {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-layers-linear-forward", "locked": true, "points": 13, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 By hand, a batch, one sample, an empty batch, no bias, large numbers, a wrong width.
+/// 🔬 By hand, a batch, an empty batch, no bias, large numbers, a wrong width.
 #[test]
 fn test_unit_linear_forward() {
     use tinytorch::testing::panic_message;
@@ -168,7 +171,7 @@ fn test_unit_linear_forward() {
     let bare = Linear { bias: None, ..layer.clone() };
     assert_eq!(bare.forward(&batch).to_vec(), [21.0, 2.0, 43.0, 4.0, 0.0, 0.0]);
     assert_eq!(layer.forward(&Tensor::zeros(&[0, 2])).shape(), [0, 2], "an empty batch is fine");
-    assert_eq!(layer.forward(&Tensor::ones(&[4, 3, 2])).shape(), [4, 3, 2], "axes before stay");
+    assert_eq!(layer.forward(&Tensor::ones(&[4, 3, 2])).shape(), [4, 3, 2], "leading axes stay");
     assert!(layer.forward(&Tensor::full(&[1, 2], 1e30)).to_vec()[0].is_finite());
     assert_eq!((layer.parameters().len(), bare.parameters().len()), (2, 1));
     let tracked = layer.forward(&batch.tracked());
@@ -179,22 +182,22 @@ fn test_unit_linear_forward() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "layers-dropout", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// Silences units at random while training (Srivastava et al., 2014), so that no unit relies on
-/// another. The survivors are scaled up, so that the sum stays the same on average and nothing has to
-/// change at inference.
+/// Zeroes units at random during training (Srivastava et al., 2014), so that no unit relies on another.
+/// The others are scaled up, so that the expected sum stays the same and nothing has to change at
+/// inference.
 pub struct Dropout {
     p: f32,
     training: bool,
-    /// `forward` borrows the layer, and each call draws new numbers: the lock is for that alone.
+    /// Each call of `forward` draws new numbers although it only borrows the layer: hence the lock.
     rng: Mutex<Rng>,
 }
 
-/// A probability of dropping that is none.
+/// A dropout probability that is not between 0 and 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct InvalidProbability(pub f32);
 
 impl Dropout {
-    /// A layer that drops each unit with probability `p` while training. It begins in training mode.
+    /// A layer that drops each unit with probability `p` during training. It starts in training mode.
     ///
     /// # Errors
     /// When `p` is not between 0 and 1.
@@ -209,23 +212,23 @@ impl Dropout {
 // %% nbgrader={"grade": false, "grade_id": "layers-dropout-mask", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// What each unit is multiplied by: 0 for one that is dropped, `1 / (1 - p)` for one that stays.
 ///
-/// TODO: draw one number per unit and decide.
+/// TODO: draw one random number for each unit, and decide whether the unit is dropped.
 ///
 /// APPROACH:
-/// 1. `rng.uniform()` draws from 0 up to 1; below `p` the unit is dropped.
+/// 1. `Rng::uniform` draws from 0 up to 1; below `p` the unit is dropped.
 /// 2. Draw once for each element, in order.
-/// 3. Put the values under the shape with `Tensor::new`.
+/// 3. Make a tensor of the values with `Tensor::new`.
 ///
 /// EXAMPLE: with `p = 0.5` the values are 0 and 2, about half each.
 ///
-/// HINTS: for `p = 1` every unit is dropped, so the scale is never used: a division by zero that
-/// nobody sees is fine here. `shape.iter().product()` counts the elements.
+/// HINTS: for `p = 1` every unit is dropped, so the infinite scale is never used. The product of the sizes
+/// in `shape` is the number of elements.
 pub fn dropout_mask(shape: &[usize], p: f32, rng: &mut Rng) -> Tensor {
     todo!("layers-dropout-mask")
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-layers-dropout-mask", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Two values only, the right share of zeros, the sum kept on average.
+/// 🔬 Two values only, the right fraction of zeros, a mean of 1.
 #[test]
 fn test_unit_dropout_mask() {
     let draw = |p| dropout_mask(&[100, 100], p, &mut Rng::seeded(4)).to_vec();
@@ -235,9 +238,9 @@ fn test_unit_dropout_mask() {
     for p in [0.1_f32, 0.3, 0.5, 0.9] {
         let mask = draw(p);
         let dropped = mask.iter().filter(|&&value| value == 0.0).count() as f32 / 1e4;
-        // Four standard errors of a share over 10,000 draws.
+        // Four standard errors of a fraction of 10,000 draws.
         let error = 4.0 * (p * (1.0 - p) / 1e4).sqrt();
-        assert!((dropped - p).abs() < error, "p = {p}: a share of {dropped} is dropped");
+        assert!((dropped - p).abs() < error, "p = {p}: a fraction of {dropped} is dropped");
         let mean = mask.iter().sum::<f32>() / 1e4;
         let error = 4.0 * (p / (1.0 - p) / 1e4).sqrt();
         assert!((mean - 1.0).abs() < error, "p = {p}: the mean of the mask is {mean}, not 1");
@@ -248,25 +251,26 @@ fn test_unit_dropout_mask() {
 
 // %% nbgrader={"grade": false, "grade_id": "layers-dropout-forward", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl Dropout {
-    /// `x` times a fresh mask while training, `x` itself otherwise. Any shape in, the same shape out.
+    /// `x` times a new mask during training, `x` itself otherwise. Any shape in, the same shape out.
     ///
-    /// TODO: decide whether to drop at all; if so, draw a mask and multiply.
+    /// TODO: decide whether to drop at all; if so, draw a mask and multiply by it.
     ///
     /// APPROACH:
-    /// 1. Not training, or `p` is 0: return `x.clone()`, which copies no numbers.
-    /// 2. Lock the random numbers as shown in HINTS.
-    /// 3. Multiply by `dropout_mask(...)`.
+    /// 1. Not training, or `p` is 0: return a clone of `x`, which copies no elements.
+    /// 2. Lock the random number generator `rng`.
+    /// 3. Multiply by a `dropout_mask` of the shape of `x`.
     ///
     /// EXAMPLE: with `p = 0.5`, `[1, 1, 1, 1]` may become `[2, 0, 0, 2]`.
     ///
-    /// HINTS: `let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);`
+    /// HINTS: `Mutex::lock` fails only when a thread panicked while it held the lock; `PoisonError::into_inner`
+    /// gives the generator nevertheless.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         todo!("layers-dropout-forward")
     }
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-layers-dropout-forward", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Nothing at inference, nothing at p = 0, everything at p = 1, fresh draws, wrong p.
+/// 🔬 Nothing at inference, nothing at p = 0, everything at p = 1, new draws each time, invalid p.
 #[test]
 fn test_unit_dropout_forward() {
     let dropout = |p| Dropout::new(p, Rng::seeded(5)).expect("a probability");
@@ -276,7 +280,7 @@ fn test_unit_dropout_forward() {
     let (first, second) = (layer.forward(&x).to_vec(), layer.forward(&x).to_vec());
     assert_ne!(first, second, "each call draws new units");
     let scaled = first.iter().zip(x.to_vec()).all(|(y, x)| *y == 0.0 || *y == 2.0 * x);
-    assert!(scaled, "p = 0.5: each number is silenced or doubled");
+    assert!(scaled, "p = 0.5: each element is 0 or doubled");
     let row = |row: usize| first[row * 20..][..20].iter().map(|&y| y == 0.0).collect::<Vec<_>>();
     assert_ne!(row(0), row(1), "each row has draws of its own");
     layer.set_training(false);
@@ -290,7 +294,7 @@ fn test_unit_dropout_forward() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "layers-sequential", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// Layers in a row: the output of each is the input of the next.
+/// A sequence of layers: the output of each is the input of the next.
 #[derive(Default)]
 pub struct Sequential {
     layers: Vec<Box<dyn Layer>>,
@@ -302,7 +306,7 @@ impl Sequential {
         Self { layers }
     }
 
-    /// Puts one more layer at the end.
+    /// Adds a layer at the end.
     pub fn push(&mut self, layer: impl Layer) {
         self.layers.push(Box::new(layer));
     }
@@ -322,15 +326,15 @@ impl Sequential {
 impl Sequential {
     /// Passes `x` through every layer.
     ///
-    /// TODO: let each layer turn the result so far into the next one.
+    /// TODO: apply the layers one after the other.
     ///
     /// APPROACH:
-    /// 1. Begin with a clone of `x`, which copies no numbers.
-    /// 2. For each layer, the result so far becomes the layer's `forward` of it.
+    /// 1. Start with a clone of `x`, which copies no elements.
+    /// 2. The result so far is the input of the next layer's `forward`.
     ///
-    /// EXAMPLE: without layers, `x` comes out as it went in.
+    /// EXAMPLE: without layers, the result is `x`.
     ///
-    /// HINTS: `iter().fold(start, |so_far, layer| ...)` or a `for` loop.
+    /// HINTS: a `for` loop, or a `fold` over the layers.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         todo!("layers-sequential-forward")
     }
@@ -345,9 +349,9 @@ fn test_unit_sequential_forward() {
 
     let negate = Linear { weight: Tensor::new(&[-1.0, 0.0, 0.0, -1.0], &[2, 2]), bias: None };
     let network = Sequential::new(vec![Box::new(negate.clone()), Box::new(ReLU)]);
-    assert_eq!(network.forward(&x).to_vec(), [0.0, 2.0], "negated, then rectified");
+    assert_eq!(network.forward(&x).to_vec(), [0.0, 2.0], "negated, then ReLU");
     let network = Sequential::new(vec![Box::new(ReLU), Box::new(negate)]);
-    assert_eq!(network.forward(&x).to_vec(), [-1.0, 0.0], "rectified, then negated");
+    assert_eq!(network.forward(&x).to_vec(), [-1.0, 0.0], "ReLU, then negated");
     assert_eq!(network.name(), "ReLU > Linear(2 -> 2)");
     assert_eq!(network.parameters().len(), 1);
 }
@@ -355,9 +359,9 @@ fn test_unit_sequential_forward() {
 // %% nbgrader={"grade": false, "grade_id": "layers-analyze-memory", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// 📊 Where do the bytes of a layer go?
 ///
-/// Purpose: know what a layer weighs before building it. Measured: bytes that making each layer leaves
-/// in use, and the peak of one forward pass with 32 rows, by a counting allocator. Key insight: weights
-/// grow with the square of the width, activations with the width alone. Production context: a
+/// Purpose: know the memory of a layer before building it. Measured: bytes that each new layer keeps, and
+/// the peak of one forward pass with 32 rows, by a counting allocator. Key insight: weights grow with the
+/// square of the width, activations with the width. Production context: a
 /// 2048-wide layer holds 16 MiB; a transformer has hundreds.
 pub fn analyze_layer_memory(out: &mut Reporter) {
     let mut rng = Rng::seeded(8);
@@ -407,12 +411,12 @@ pub fn analyze_layer_memory(out: &mut Reporter) {
 // %% nbgrader={"grade": false, "grade_id": "layers-analyze-performance", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// 📊 Why are networks fed in batches?
 ///
-/// Purpose: see what a batch buys, and what it does not. Measured: the time of one forward pass through a
+/// Purpose: see what a batch gains, and what it does not. Measured: the time of one forward pass through a
 /// small and a large layer for batches from 1 to 512, as median and quartiles; operations are counted as
-/// 2 x batch x in x out. Key insight: every call has a fixed price (checks, allocation), which a batch
-/// shares out among its rows; a layer so large that the price is lost in it gains little in this engine.
+/// 2 x batch x in x out. Key insight: every call has a fixed overhead (checks, allocation), which a batch
+/// spreads over its rows; a layer so large that the overhead is negligible gains little in this engine.
 /// Production context: libraries also reuse a weight for many rows while it is in a register, so that
-/// large layers gain as well (lesson 18), and servers wait some milliseconds to collect requests.
+/// large layers gain as well (lesson 18), and servers wait some milliseconds to collect a batch of requests.
 pub fn analyze_layer_performance(out: &mut Reporter) {
     const BATCHES: [usize; 5] = [1, 8, 32, 128, 512];
     let mut rng = Rng::seeded(9);
@@ -451,7 +455,7 @@ pub fn analyze_layer_performance(out: &mut Reporter) {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-layers-module", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
-/// 🧪 The network of lesson 07, with its parameters counted and its dropout switched off.
+/// 🧪 The network of lesson 07: its parameters counted, its dropout on and off.
 #[test]
 fn test_module() {
     let mut rng = Rng::seeded(7);
@@ -559,7 +563,7 @@ activation_layers!(ReLU, Sigmoid, Tanh, Gelu, Softmax);
 // %% nbgrader={"grade": false, "grade_id": "layers-dropout-error", "locked": true, "schema_version": 3, "solution": false, "task": false}
 impl fmt::Display for InvalidProbability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "dropout: p = {} is no probability: choose one from 0 to 1", self.0)
+        write!(f, "dropout: p = {} is not a probability: choose one from 0 to 1", self.0)
     }
 }
 

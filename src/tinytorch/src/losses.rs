@@ -12,9 +12,9 @@
 // ---
 
 // %% nbgrader={"grade": false, "grade_id": "losses-header", "locked": true, "schema_version": 3, "solution": false, "task": false}
-//! 04 Losses: one number for how wrong a prediction is. In come predictions and targets; out comes a
-//! tensor with one element. Stands on 01 to 03. By hand: the mean squared error of `[1, 3]` against
-//! `[1, 1]` is 2; the cross-entropy of two equal scores is `ln 2 = 0.6931`.
+//! 04 Losses: one number for how wrong a prediction is. Input: predictions and targets. Output: a tensor
+//! with one element. Depends on 01 to 03. By hand: the mean squared error of `[1, 3]` against
+//! `[1, 1]` is 2; the cross-entropy of two equal logits is `ln 2 = 0.6931`.
 //! Not here: what a model does about it (05, 06).
 
 use tinytorch::activations::Softmax;
@@ -27,7 +27,7 @@ use tinytorch::testing::memory;
 // # 🎯 Losses
 //
 // You build: the logarithm of softmax that never overflows, the mean squared error for numbers, the
-// cross-entropy for classes, and its binary form for yes or no.
+// cross-entropy for classes, and its binary form for two. *Logits* are the scores of the classes, before softmax.
 
 // %% nbgrader={"grade": false, "grade_id": "losses-loss", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// A measure of how wrong predictions are.
@@ -43,13 +43,13 @@ pub trait Loss {
 /// TODO: compute it without ever taking `exp` of a large number or `ln` of 0.
 ///
 /// APPROACH:
-/// 1. Subtract the largest score along the axis.
-/// 2. The sum of the powers of what is left is at least 1: its logarithm is safe.
-/// 3. Subtract that logarithm from the shifted scores.
+/// 1. Subtract the largest element along the axis.
+/// 2. The sum of the exponentials of what is left is at least 1: its logarithm is safe.
+/// 3. Subtract that logarithm from the shifted elements.
 ///
 /// EXAMPLE: `[0, 0]` becomes `[-0.6931, -0.6931]`; `[1000, 0]` becomes `[0, -1000]`.
 ///
-/// HINTS: the same shift as in softmax; `keepdim` true lets the difference broadcast.
+/// HINTS: the same shift as in softmax; with `keepdim` the difference broadcasts.
 pub fn log_softmax(x: &Tensor, axis: usize) -> Tensor {
     // BEGIN SOLUTION
     let shifted = x - x.max_axis(axis, true);
@@ -59,7 +59,7 @@ pub fn log_softmax(x: &Tensor, axis: usize) -> Tensor {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-losses-log-softmax", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Known values, shares that add up to 1, scores of 1000, another axis.
+/// 🔬 Known values, probabilities that sum to 1, logits of 1000, another axis.
 #[test]
 fn test_unit_log_softmax() {
     use std::f32::consts::LN_2;
@@ -69,17 +69,17 @@ fn test_unit_log_softmax() {
     assert_close(&y.to_vec(), &[-2.407_606, -1.407_606, -0.407_606], 1e-6);
     let huge = log_softmax(&Tensor::new(&[1000.0, 0.0, -1000.0, -1000.0], &[2, 2]), 1);
     assert_close(&huge.to_vec(), &[0.0, -1000.0, -LN_2, -LN_2], 1e-6);
-    let scores = Tensor::randn(&[4, 7], &mut Rng::seeded(1));
-    let sums = log_softmax(&scores, 1).exp().sum_axis(1, false);
+    let logits = Tensor::randn(&[4, 7], &mut Rng::seeded(1));
+    let sums = log_softmax(&logits, 1).exp().sum_axis(1, false);
     assert_close(&sums.to_vec(), &[1.0; 4], 1e-6);
     let columns = log_softmax(&Tensor::zeros(&[2, 3]), 0);
     assert_close(&columns.to_vec(), &[-LN_2; 6], 1e-6);
-    let tracked = log_softmax(&scores.tracked(), 1);
+    let tracked = log_softmax(&logits.tracked(), 1);
     assert!(tracked.is_tracked(), "use tensor operations only: lesson 05 follows them");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "losses-mse", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// The mean squared error, for predictions that are numbers.
+/// The mean squared error, for regression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MSELoss;
 
@@ -87,7 +87,7 @@ impl Loss for MSELoss {
     /// `mean((prediction - target)^2)`. Panics, naming both, when the shapes differ: broadcasting here
     /// would hide a mistake.
     ///
-    /// TODO: difference, square, mean.
+    /// TODO: compute the difference, its square, and the mean.
     ///
     /// APPROACH:
     /// 1. Subtract the target from the prediction.
@@ -96,7 +96,7 @@ impl Loss for MSELoss {
     ///
     /// EXAMPLE: `[1, 3]` against `[1, 1]` gives `(0 + 4) / 2 = 2`.
     ///
-    /// HINTS: operators take references: `&difference * &difference`.
+    /// HINTS: operators take references too, so that a tensor can be used twice.
     fn forward(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
         check_same_shape("mse", prediction, target);
         // BEGIN SOLUTION
@@ -118,39 +118,43 @@ fn test_unit_mse() {
     let loss = MSELoss.forward(&prediction, &target);
     assert_eq!(loss.shape(), [0_usize; 0], "one number");
     assert_close(&[loss.item()], &[13.0 / 4.0], 1e-6);
-    assert_eq!(loss.item(), MSELoss.forward(&target, &prediction).item(), "a square has no sign");
+    assert_eq!(
+        loss.item(),
+        MSELoss.forward(&target, &prediction).item(),
+        "a square does not depend on the sign"
+    );
     let tracked = MSELoss.forward(&prediction.tracked(), &target);
     assert!(tracked.is_tracked(), "use tensor operations only: lesson 05 follows them");
 
     let message = panic_message(|| MSELoss.forward(&Tensor::ones(&[3, 1]), &Tensor::ones(&[3])));
-    assert_eq!(message, "mse: prediction (3, 1) and target (3) must have one shape");
+    assert_eq!(message, "mse: prediction (3, 1) and target (3) must have the same shape");
     let empty = Tensor::new(&[], &[0]);
     assert!(panic_message(|| MSELoss.forward(&empty, &empty)).contains("empty"));
 }
 
 // %% nbgrader={"grade": false, "grade_id": "losses-one-hot", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Class numbers `(B)` as rows of zeros with a single 1: `(B, classes)`. Panics, naming the row and the
+/// Class indices `(B)` as rows of zeros with a single 1: `(B, classes)`. Panics, naming the row and the
 /// value, for anything but a whole number from 0 to `classes - 1`.
 ///
-/// TODO: check each class number, then place its 1.
+/// TODO: check each class index, then set its 1.
 ///
 /// APPROACH:
-/// 1. Begin with `vec![0.0; B * classes]`.
-/// 2. For each row: `class >= 0.0`, `class < classes as f32` and `class.fract() == 0.0`, or panic with
-///    the message of the example. Write the condition so that NaN fails it.
-/// 3. Row `r` begins at `r * classes`.
+/// 1. Start with zeros for all rows.
+/// 2. In each row the class must be at least 0, below `classes`, and a whole number; otherwise panic with the
+///    message of the example. Write the condition so that NaN fails it.
+/// 3. Row `r` begins at element `r * classes`.
 ///
 /// EXAMPLE: `[2, 0]` with 3 classes becomes `[[0, 0, 1], [1, 0, 0]]`; a 3 panics with
-/// `cross entropy: target 0 is 3, which is no class from 0 to 2`.
+/// `cross entropy: target 0 is 3, not a class from 0 to 2`.
 ///
-/// HINTS: `targets.to_vec()` gives the numbers; `iter().enumerate()` counts the rows.
+/// HINTS: `to_vec` gives the numbers, `enumerate` the rows; `fract` is 0 for a whole number.
 pub fn one_hot(targets: &Tensor, classes: usize) -> Tensor {
     // BEGIN SOLUTION
     let mut rows = vec![0.0; targets.numel() * classes];
     for (row, class) in targets.to_vec().into_iter().enumerate() {
         assert!(
             class >= 0.0 && class < classes as f32 && class.fract() == 0.0,
-            "cross entropy: target {row} is {class}, which is no class from 0 to {}",
+            "cross entropy: target {row} is {class}, not a class from 0 to {}",
             classes - 1
         );
         rows[row * classes + class as usize] = 1.0;
@@ -160,7 +164,7 @@ pub fn one_hot(targets: &Tensor, classes: usize) -> Tensor {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-losses-one-hot", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 By hand, and every number that is no class.
+/// 🔬 By hand, and every kind of number that is not a class.
 #[test]
 fn test_unit_one_hot() {
     use tinytorch::testing::panic_message;
@@ -171,30 +175,27 @@ fn test_unit_one_hot() {
     for wrong in [3.0, -1.0, 0.5, f32::NAN, f32::INFINITY] {
         let targets = Tensor::new(&[0.0, wrong], &[2]);
         let message = panic_message(|| one_hot(&targets, 3));
-        assert_eq!(
-            message,
-            format!("cross entropy: target 1 is {wrong}, which is no class from 0 to 2")
-        );
+        assert_eq!(message, format!("cross entropy: target 1 is {wrong}, not a class from 0 to 2"));
     }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "losses-cross-entropy", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// The cross-entropy, for predictions that are scores of classes.
+/// The cross-entropy, for classification: predictions are logits, one for each class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CrossEntropyLoss;
 
 impl Loss for CrossEntropyLoss {
-    /// The mean over rows of `-log_softmax(scores)[class]`. `prediction`: scores `(B, C)`. `target`:
-    /// class numbers `(B)`, from 0 to `C - 1`. Panics, naming shapes, row and value, when they do not fit.
+    /// The mean over rows of `-log_softmax(logits)[class]`. `prediction`: logits `(B, C)`. `target`:
+    /// class indices `(B)`, from 0 to `C - 1`. Panics, naming shapes, row and value, when they do not fit.
     ///
-    /// TODO: pick the logarithm of each right class, and take the mean with a minus sign.
+    /// TODO: compute the mean of the negative log-probabilities of the target classes.
     ///
     /// APPROACH:
     /// 1. `log_softmax` along axis 1.
-    /// 2. Times `one_hot(target, classes)`: everything but the right class becomes 0.
+    /// 2. Multiply by the `one_hot` rows: everything but the target class becomes 0.
     /// 3. Sum everything, divide by the number of rows, change the sign.
     ///
-    /// EXAMPLE: scores `[[0, 0]]` and class `[1]` give `ln 2 = 0.6931`.
+    /// EXAMPLE: logits `[[0, 0]]` and target `[1]` give `ln 2 = 0.6931`.
     ///
     /// HINTS: a tensor can be multiplied by an `f32`, a negative one too.
     fn forward(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
@@ -208,19 +209,19 @@ impl Loss for CrossEntropyLoss {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-losses-cross-entropy", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Right and sure, undecided, wrong and sure, huge scores, the mean over rows, wrong targets.
+/// 🔬 Confident and right, undecided, confident and wrong, huge logits, the mean over rows, invalid targets.
 #[test]
 fn test_unit_cross_entropy() {
     use tinytorch::testing::{assert_close, panic_message};
 
-    let loss = |scores: &[f32], classes: &[f32]| {
-        let shape = [classes.len(), scores.len() / classes.len()];
+    let loss = |logits: &[f32], classes: &[f32]| {
+        let shape = [classes.len(), logits.len() / classes.len()];
         let target = Tensor::new(classes, &[classes.len()]);
-        CrossEntropyLoss.forward(&Tensor::new(scores, &shape), &target).item()
+        CrossEntropyLoss.forward(&Tensor::new(logits, &shape), &target).item()
     };
-    let sure = [loss(&[10.0, 0.0, 0.0], &[0.0]), loss(&[10.0, 0.0, 0.0], &[1.0])];
-    assert!(sure[0] < 0.01, "right and sure costs almost nothing, not {}", sure[0]);
-    assert!(sure[1] > 5.0, "wrong and sure costs about 10, not {}", sure[1]);
+    let confident = [loss(&[10.0, 0.0, 0.0], &[0.0]), loss(&[10.0, 0.0, 0.0], &[1.0])];
+    assert!(confident[0] < 0.01, "confident and right: almost 0, not {}", confident[0]);
+    assert!(confident[1] > 5.0, "confident and wrong: about 10, not {}", confident[1]);
     assert_close(&[loss(&[1.0; 10], &[3.0])], &[10.0_f32.ln()], 1e-6);
     assert_close(
         &[loss(&[1000.0, 0.0], &[0.0]), loss(&[1000.0, 0.0], &[1.0])],
@@ -231,13 +232,13 @@ fn test_unit_cross_entropy() {
     let both = loss(&[1.0, 2.0, 3.0, 5.0], &[0.0, 1.0]);
     assert_close(&[both], &[(rows[0] + rows[1]) / 2.0], 1e-6);
 
-    let wrong = |scores: &[usize], targets: &[usize]| {
-        panic_message(|| CrossEntropyLoss.forward(&Tensor::ones(scores), &Tensor::ones(targets)))
+    let wrong = |logits: &[usize], targets: &[usize]| {
+        panic_message(|| CrossEntropyLoss.forward(&Tensor::ones(logits), &Tensor::ones(targets)))
     };
-    assert_eq!(wrong(&[3], &[3]), "cross entropy: scores (3) must be (rows, classes)");
+    assert_eq!(wrong(&[3], &[3]), "cross entropy: logits (3) must be (rows, classes)");
     assert_eq!(
         wrong(&[2, 3], &[2, 3]),
-        "cross entropy: scores (2, 3) need targets (2), one class number per row, got (2, 3)"
+        "cross entropy: logits (2, 3) need targets (2), one class per row, got (2, 3)"
     );
     assert!(wrong(&[1, 1], &[1]).contains("target 0 is 1"));
     let tracked = CrossEntropyLoss.forward(&Tensor::ones(&[1, 3]).tracked(), &Tensor::zeros(&[1]));
@@ -246,12 +247,12 @@ fn test_unit_cross_entropy() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "losses-binary-cross-entropy", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// The binary cross-entropy, for predictions that are probabilities of a yes.
+/// The binary cross-entropy, for predictions that are probabilities of the positive class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BinaryCrossEntropyLoss;
 
 impl BinaryCrossEntropyLoss {
-    /// How close to 0 and 1 a prediction may come: the logarithm of 0 is infinite.
+    /// How close a prediction may be to 0 and 1: the logarithm of 0 is infinite.
     pub const EPSILON: f32 = 1e-7;
 }
 
@@ -259,20 +260,20 @@ impl Loss for BinaryCrossEntropyLoss {
     /// The mean of `-(t ln p + (1 - t) ln(1 - p))`. Any shape, the same for both. Panics when shapes
     /// differ, or a prediction or a target is not between 0 and 1.
     ///
-    /// TODO: keep predictions away from 0 and 1, then follow the formula.
+    /// TODO: keep the predictions away from 0 and 1, then compute the formula.
     ///
     /// APPROACH:
-    /// 1. `keep_inside(prediction)` brings every `p` into `[EPSILON, 1 - EPSILON]`.
-    /// 2. `yes = t * ln p`, `no = (1 - t) * ln(1 - p)`.
-    /// 3. The mean of `yes + no`, with the sign changed.
+    /// 1. `keep_inside` brings every `p` into `[EPSILON, 1 - EPSILON]`.
+    /// 2. Compute the two terms of the formula: that of the positive class, and that of the negative one.
+    /// 3. The mean of their sum, with the sign changed.
     ///
     /// EXAMPLE: `p = 0.5` gives `ln 2 = 0.6931`, whatever the target.
     ///
-    /// HINTS: `1.0 - tensor` works; `log` is the natural logarithm; `-tensor` changes the sign.
+    /// HINTS: a number minus a tensor is a tensor; `log` is the natural logarithm; a minus sign works on tensors.
     fn forward(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
         check_same_shape("binary cross entropy", prediction, target);
-        check_probabilities("prediction", prediction, "put a sigmoid before");
-        check_probabilities("target", target, "a yes is 1, a no is 0");
+        check_probabilities("prediction", prediction, "apply a sigmoid first");
+        check_probabilities("target", target, "use 1 for the positive class and 0 for the other");
         // BEGIN SOLUTION
         let p = keep_inside(prediction);
         let yes = target * p.log();
@@ -282,15 +283,14 @@ impl Loss for BinaryCrossEntropyLoss {
     }
 }
 
-/// Squeezes `[0, 1]` into `[EPSILON, 1 - EPSILON]` by scaling, so that what is learned from a
-/// prediction never stops at an edge, as it would behind a cut.
+/// Scales `[0, 1]` into `[EPSILON, 1 - EPSILON]`. Clamping would make the gradient 0 at the edges.
 pub fn keep_inside(p: &Tensor) -> Tensor {
     let epsilon = BinaryCrossEntropyLoss::EPSILON;
     p * (1.0 - 2.0 * epsilon) + epsilon
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-losses-binary-cross-entropy", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Right, undecided, wrong, exactly 0 and 1, numbers that are no probability.
+/// 🔬 Right, undecided, wrong, exactly 0 and 1, numbers that are not probabilities.
 #[test]
 fn test_unit_binary_cross_entropy() {
     use std::f32::consts::LN_2;
@@ -300,15 +300,18 @@ fn test_unit_binary_cross_entropy() {
         let shape = [p.len()];
         BinaryCrossEntropyLoss.forward(&Tensor::new(p, &shape), &Tensor::new(t, &shape)).item()
     };
-    let sure = [loss(&[0.999, 0.001], &[1.0, 0.0]), loss(&[0.001, 0.999], &[1.0, 0.0])];
-    assert!(sure[0] < 0.01, "right and sure costs almost nothing, not {}", sure[0]);
-    assert!(sure[1] > 5.0, "wrong and sure costs about 7, not {}", sure[1]);
+    let confident = [loss(&[0.999, 0.001], &[1.0, 0.0]), loss(&[0.001, 0.999], &[1.0, 0.0])];
+    assert!(confident[0] < 0.01, "confident and right: almost 0, not {}", confident[0]);
+    assert!(confident[1] > 5.0, "confident and wrong: about 7, not {}", confident[1]);
     assert_close(&[loss(&[0.5, 0.5], &[1.0, 0.0])], &[LN_2], 1e-6);
     assert_close(&[loss(&[0.9, 0.2], &[1.0, 0.0])], &[0.164_252], 1e-5);
     let edges = loss(&[0.0, 1.0], &[1.0, 0.0]);
-    assert!(edges.is_finite() && edges > 10.0, "0 and 1 stay short of infinity: {edges}");
+    assert!(edges.is_finite() && edges > 10.0, "finite at 0 and 1: {edges}");
     let (worst, less) = (loss(&[0.0], &[1.0]), loss(&[5e-8], &[1.0]));
-    assert!(less < worst, "use `keep_inside`: less wrong costs less, {less} < {worst}");
+    assert!(
+        less < worst,
+        "use `keep_inside`: a better prediction has a lower loss, {less} < {worst}"
+    );
     let message = panic_message(|| loss(&[0.5, 1.5], &[1.0, 1.0]));
     assert!(message.starts_with("binary cross entropy: prediction 1 is 1.5"), "{message}");
     assert!(panic_message(|| loss(&[f32::NAN], &[1.0])).contains("NaN"));
@@ -322,19 +325,19 @@ fn test_unit_binary_cross_entropy() {
 // %% nbgrader={"grade": false, "grade_id": "losses-analyze-behaviour", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// 📊 How does each loss judge one prediction, from right to wrong?
 ///
-/// Purpose: see what a loss cares about. Measured: the three losses of this file for one prediction
+/// Purpose: see what each loss penalises. Measured: the three losses of this file for one prediction
 /// that moves from 0 to 1 while the target is 1. Key insight: the squared error stops growing where
-/// cross-entropy only begins; being sure and wrong costs without limit. Production context: this is why
+/// cross-entropy only begins: for confident, wrong predictions it grows without limit. Production context: this is why
 /// classifiers are trained with cross-entropy and not with squared error.
 pub fn analyze_loss_behaviour(out: &mut Reporter) {
     let one = Tensor::ones(&[1]);
     let first = Tensor::zeros(&[1]);
     let squared = |p: f32| MSELoss.forward(&Tensor::full(&[1], p), &one).item();
     let binary = |p: f32| BinaryCrossEntropyLoss.forward(&Tensor::full(&[1], p), &one).item();
-    // Two scores whose softmax gives the first class the probability p.
+    // Two logits whose softmax gives the first class probability p.
     let cross = |p: f32| {
-        let scores = Tensor::new(&[(p / (1.0 - p)).ln(), 0.0], &[1, 2]);
-        CrossEntropyLoss.forward(&scores, &first).item()
+        let logits = Tensor::new(&[(p / (1.0 - p)).ln(), 0.0], &[1, 2]);
+        CrossEntropyLoss.forward(&logits, &first).item()
     };
     let curve = |loss: &dyn Fn(f32) -> f32| -> Vec<(f64, f64)> {
         let predictions = (1..100).map(|percent| percent as f32 / 100.0);
@@ -375,30 +378,31 @@ pub fn analyze_loss_behaviour(out: &mut Reporter) {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "losses-analyze-stability", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// 📊 When does the formula from the book break?
+/// 📊 Where does the textbook formula overflow?
 ///
-/// Purpose: see why `log_softmax` subtracts the maximum. Measured: the cross-entropy of scores `(s, 0)`
-/// for growing `s`, by `-ln(softmax)` written as in the book, by a softmax that subtracts the maximum,
-/// and by this file. Key insight: `e^89` is more than an `f32` can hold, so the book's form is infinite
-/// or NaN from there; a share smaller than an `f32` can hold becomes 0, whose logarithm is infinite too.
-/// Production context: frameworks offer `log_softmax` and cross-entropy on raw scores for this reason.
+/// Purpose: see why `log_softmax` subtracts the maximum. Measured: the cross-entropy of logits `(s, 0)`
+/// for growing `s`, by `-ln(softmax)` as in textbooks, by a softmax that subtracts the maximum,
+/// and by this file. Key insight: `e^89` is more than an `f32` can hold, so the textbook form is
+/// infinite or NaN from there; a probability smaller than an `f32` can hold becomes 0, whose logarithm is
+/// infinite too.
+/// Production context: frameworks offer `log_softmax` and cross-entropy on raw logits for this reason.
 pub fn analyze_numerical_stability(out: &mut Reporter) {
     let target = Tensor::ones(&[1]);
-    let scores = [3.0_f32, 30.0, 80.0, 88.0, 89.0, 100.0, 300.0, 700.0];
-    let results = scores.map(|score| {
-        let row = Tensor::new(&[score, 0.0], &[1, 2]);
+    let logits = [3.0_f32, 30.0, 80.0, 88.0, 89.0, 100.0, 300.0, 700.0];
+    let results = logits.map(|logit| {
+        let row = Tensor::new(&[logit, 0.0], &[1, 2]);
         let powers = row.exp();
         let naive = (&powers / powers.sum_axis(1, true)).log().to_vec();
         let shifted = Softmax::LAST.forward(&row).log().to_vec();
         let stable = CrossEntropyLoss.forward(&row, &target).item();
-        [score, -naive[0], -naive[1], -shifted[1], stable]
+        [logit, -naive[0], -naive[1], -shifted[1], stable]
     });
     out.table(Table {
-        title: "Cross-entropy of scores (s, 0)".into(),
+        title: "Cross-entropy of logits (s, 0)".into(),
         columns: [
             "s",
-            "book, class 0",
-            "book, class 1",
+            "textbook, class 0",
+            "textbook, class 1",
             "shifted, class 1",
             "log_softmax, class 1",
         ]
@@ -408,40 +412,41 @@ pub fn analyze_numerical_stability(out: &mut Reporter) {
         origin: Origin::Measured,
     });
     let first_broken = |column: usize| results.iter().find(|row| !row[column].is_finite());
-    for (name, column) in [("the book's form", 2), ("the shifted softmax", 3), ("log_softmax", 4)] {
+    for (name, column) in [("the textbook form", 2), ("the shifted softmax", 3), ("log_softmax", 4)]
+    {
         match first_broken(column) {
             Some(row) => out.measured(format!("{name}: first infinite at"), row[0].into(), ""),
             None => out.insight(format!("{name} stays finite up to 700.")),
         }
     }
-    out.insight("A stable softmax alone is not enough: a share that became 0 has no logarithm.");
+    out.insight("A stable softmax alone is not enough: the logarithm of a probability that became 0 is infinite.");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "losses-analyze-memory", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// 📊 What does a loss cost in memory?
 ///
-/// Purpose: know which part of a step fills the memory. Measured: the peak while the cross-entropy of
-/// `(B, C)` scores is computed, by a counting allocator. Key insight: the temporary tables are as large
-/// as the scores, several times over; they grow with rows times classes. Production context: with a
+/// Purpose: know which part of a step needs the most memory. Measured: the peak while the cross-entropy of
+/// `(B, C)` logits is computed, by a counting allocator. Key insight: the temporary tables are as large
+/// as the logits, several times over; they grow with rows times classes. Production context: with a
 /// vocabulary of 50,000 the loss can need more memory than the layer before it.
 pub fn analyze_loss_memory(out: &mut Reporter) {
     let mut rng = Rng::seeded(2);
-    let (mut rows, mut curves, mut share) = (vec![], vec![], 0.0);
+    let (mut rows, mut curves, mut ratio) = (vec![], vec![], 0.0);
     for classes in [10, 100, 1000] {
         let mut curve = vec![];
         for batch in [32, 128, 512, 1024] {
-            let scores = Tensor::randn(&[batch, classes], &mut rng);
+            let logits = Tensor::randn(&[batch, classes], &mut rng);
             let targets: Vec<f32> = (0..batch).map(|_| rng.below(classes) as f32).collect();
             let target = Tensor::new(&targets, &[batch]);
-            let Some(used) = memory(|| CrossEntropyLoss.forward(&scores, &target)).1 else {
+            let Some(used) = memory(|| CrossEntropyLoss.forward(&logits, &target)).1 else {
                 out.insight(
                     "This program counts no bytes; the tutor's own run of this analysis does.",
                 );
                 return;
             };
-            let (bytes, peak) = (scores.nbytes(), used.peak);
-            share = peak as f64 / bytes as f64;
-            rows.push(vec![classes.into(), batch.into(), bytes.into(), peak.into(), share.into()]);
+            let (bytes, peak) = (logits.nbytes(), used.peak);
+            ratio = peak as f64 / bytes as f64;
+            rows.push(vec![classes.into(), batch.into(), bytes.into(), peak.into(), ratio.into()]);
             curve.push((batch as f64, peak as f64));
         }
         curves.push(Series::new(format!("{classes} classes"), curve));
@@ -449,20 +454,20 @@ pub fn analyze_loss_memory(out: &mut Reporter) {
     let columns = [
         ("classes", ""),
         ("rows", ""),
-        ("scores", "B"),
+        ("logits", "B"),
         ("peak of the loss", "B"),
-        ("against scores", "x"),
+        ("against logits", "x"),
     ];
     out.measured_table("Memory while a cross-entropy is computed", &columns, rows);
     out.measured_chart("Peak by rows", Axis::log("rows", ""), Axis::log("peak", "B"), curves);
-    out.measured("peak of the loss against its scores, 1,024 x 1,000", share, "x");
+    out.measured("peak of the loss against its logits, 1,024 x 1,000", ratio, "x");
     out.insight(format!(
-        "While it is computed, the loss needs {share:.1} times the memory of the scores themselves."
+        "At its peak, the loss needs {ratio:.1} times the memory of the logits themselves."
     ));
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-losses-module", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
-/// 🧪 Prices, pictures and spam: three problems, three losses, and a better model always scores lower.
+/// 🧪 Prices, pictures and spam: three problems, three losses; a better model always has the lower loss.
 #[test]
 fn test_module() {
     let prices = Tensor::new(&[250.0, 310.0, 180.0], &[3, 1]);
@@ -472,49 +477,50 @@ fn test_module() {
     let classes = Tensor::new(&[0.0, 2.0], &[2]);
     let better = Tensor::new(&[3.0, 0.5, 0.1, 0.2, 0.1, 2.0], &[2, 3]);
     let worse = Tensor::new(&[0.5, 3.0, 0.1, 0.2, 2.0, 0.1], &[2, 3]);
-    let losses = [&better, &worse].map(|scores| CrossEntropyLoss.forward(scores, &classes).item());
+    let losses = [&better, &worse].map(|logits| CrossEntropyLoss.forward(logits, &classes).item());
     assert!(0.0 < losses[0] && losses[0] < losses[1] && losses[1] < 5.0, "{losses:?}");
 
     let spam = Tensor::new(&[1.0, 0.0, 1.0], &[3]);
-    let sure = BinaryCrossEntropyLoss.forward(&Tensor::new(&[0.9, 0.1, 0.8], &[3]), &spam).item();
+    let confident =
+        BinaryCrossEntropyLoss.forward(&Tensor::new(&[0.9, 0.1, 0.8], &[3]), &spam).item();
     let unsure = BinaryCrossEntropyLoss.forward(&Tensor::full(&[3], 0.5), &spam).item();
-    assert!(sure < unsure, "{sure} < {unsure}");
+    assert!(confident < unsure, "{confident} < {unsure}");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "losses-checks", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// Panics unless both have one shape and at least one element.
+/// Panics unless both have the same shape and at least one element.
 fn check_same_shape(op: &str, prediction: &Tensor, target: &Tensor) {
     let (given, wanted) = (shape_text(prediction.shape()), shape_text(target.shape()));
     assert!(
         prediction.shape() == target.shape(),
-        "{op}: prediction {given} and target {wanted} must have one shape"
+        "{op}: prediction {given} and target {wanted} must have the same shape"
     );
     assert!(prediction.numel() > 0, "{op}: prediction {given} is empty, so it has no mean");
 }
 
-/// Rows and classes. Panics when scores are not `(B, C)` or targets not `(B)`.
+/// The number of rows and classes. Panics when logits are not `(B, C)` or targets not `(B)`.
 fn check_classes(prediction: &Tensor, target: &Tensor) -> (usize, usize) {
     let (given, wanted) = (shape_text(prediction.shape()), shape_text(target.shape()));
     let &[rows, classes] = prediction.shape() else {
-        panic!("cross entropy: scores {given} must be (rows, classes)");
+        panic!("cross entropy: logits {given} must be (rows, classes)");
     };
     assert!(
         target.shape() == [rows],
-        "cross entropy: scores {given} need targets ({rows}), one class number per row, got {wanted}"
+        "cross entropy: logits {given} need targets ({rows}), one class per row, got {wanted}"
     );
     assert!(
         rows > 0 && classes > 0,
-        "cross entropy: scores {given} are empty, so they have no mean"
+        "cross entropy: logits {given} are empty, so they have no mean"
     );
     (rows, classes)
 }
 
-/// Panics, naming the place, the value and the mend, unless every number is from 0 to 1.
-fn check_probabilities(what: &str, shares: &Tensor, mend: &str) {
-    for (index, p) in shares.to_vec().into_iter().enumerate() {
+/// Panics, naming the index, the value and the fix, unless every number is from 0 to 1.
+fn check_probabilities(what: &str, probabilities: &Tensor, fix: &str) {
+    for (index, p) in probabilities.to_vec().into_iter().enumerate() {
         assert!(
             (0.0..=1.0).contains(&p),
-            "binary cross entropy: {what} {index} is {p}, which is no probability: {mend}"
+            "binary cross entropy: {what} {index} is {p}, not a probability: {fix}"
         );
     }
 }
