@@ -84,7 +84,7 @@ fn drift_is_seen_and_a_solution_is_none() {
     assert_eq!(drift(&starter, &formatted), None, "formatted");
     let test = starter.replacen("    for (shape, elements)", "    for (form, elements)", 1);
     assert_eq!(drift(&starter, &test).as_deref(), Some("the cell \"test-tensor-new\" differs"));
-    let comment = starter.replacen("/// TODO: check the count", "/// TODO: count", 1);
+    let comment = starter.replacen("/// TODO: check the number", "/// TODO: count", 1);
     assert_eq!(drift(&starter, &comment).as_deref(), Some("the cell \"tensor-new\" differs"));
     let head = starter.find("\n// %%").unwrap();
     assert!(drift(&starter, &starter[..head]).unwrap().contains("other cells"));
