@@ -8,6 +8,24 @@ use std::path::PathBuf;
 /// The version with the commit that a release was built from.
 const LONG_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("TINYTORCH_COMMIT"));
 
+/// Whose framework to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EngineName {
+    /// The modules that you completed; the reference for the rest.
+    Mine,
+    /// The reference for every module.
+    Reference,
+}
+
+impl From<EngineName> for Engine {
+    fn from(name: EngineName) -> Self {
+        match name {
+            EngineName::Mine => Self::Mine,
+            EngineName::Reference => Self::Reference,
+        }
+    }
+}
+
 /// Learn how machine-learning systems work by building one.
 ///
 /// Without a command: opens the tutor in the lab of this folder.
@@ -28,7 +46,7 @@ pub struct Arguments {
 
     /// Whose framework later modules run on.
     #[arg(long, global = true, value_name = "WHOSE")]
-    pub engine: Option<Engine>,
+    pub engine: Option<EngineName>,
 
     /// Open the tutor at this module.
     #[arg(long, value_name = "MODULE")]

@@ -29,7 +29,7 @@ impl Context {
             course: Course::tinytorch(),
             lab: arguments.lab.clone(),
             cache: arguments.cache.clone(),
-            engine: arguments.engine,
+            engine: arguments.engine.map(Engine::from),
             cancel: Cancel::default(),
         }
     }

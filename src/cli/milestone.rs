@@ -150,7 +150,7 @@ fn train_on(
     stopped(&context.cancel)?;
     let ran = Ran::of(milestone, &report, links, context.course());
     for link in &ran.links {
-        out.line(if json { json::to_line(link) } else { human::link(link, context.course()) });
+        out.line(if json { json::to_line(link) } else { link.sentence(context.course()) });
     }
     conclude(&report, context.course(), json, out);
     store.record_milestone(milestone.id, engine.word(), &fingerprint, &ran)?;

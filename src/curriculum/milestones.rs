@@ -2,7 +2,7 @@
 //! measure to count as achieved. One slice, from which list, info and run follow. Not here: running
 //! them, and whether a figure was reached.
 
-use super::ModuleId;
+use super::module::ModuleId;
 
 /// A program of the history of the field.
 #[derive(Debug, PartialEq, Eq)]

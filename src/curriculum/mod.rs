@@ -6,6 +6,8 @@ pub mod cells;
 pub mod course;
 pub mod lesson;
 pub mod milestones;
+mod module;
 
-pub use course::{Course, Module, ModuleId};
+pub use course::Course;
 pub use milestones::Milestone;
+pub use module::{Module, ModuleId};

@@ -18,9 +18,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Whose framework a module runs on.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, clap::ValueEnum,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Engine {
     /// The modules that the learner completed; the reference for the rest.

@@ -1,7 +1,6 @@
 //! A report as lines for a person at a pipe or a plain terminal: no redraws, no box drawing, a
 //! word for every state. Colour is a decoration that the caller allows or not.
 
-use super::RanLink;
 use super::figures;
 use super::module_report::{AnalysisState, ModuleReport, Outcome, TestState};
 use crate::curriculum::{Course, ModuleId};
@@ -88,17 +87,6 @@ pub fn verdict(verdict: &Verdict) -> (&'static str, String) {
             },
         ),
         Verdict::Missing => ("missing", "the exercise has no such test".to_owned()),
-    }
-}
-
-/// Whose code a link was: `01_tensor yours`.
-#[must_use]
-pub fn link(link: &RanLink, course: &Course) -> String {
-    let slug = course.slug(link.module);
-    match (&link.reason, link.mine) {
-        (Some(reason), _) => format!("{slug} reference, in place of yours: {reason}"),
-        (None, true) => format!("{slug} yours"),
-        (None, false) => format!("{slug} reference"),
     }
 }
 

@@ -17,8 +17,21 @@ pub struct RanLink {
     pub module: ModuleId,
     /// Whether the learner's code ran; otherwise the reference's did.
     pub mine: bool,
-    /// Why the reference stood in for the learner's code, if it did.
+    /// Why the reference was used in place of the learner's code, if it was.
     pub reason: Option<String>,
+}
+
+impl RanLink {
+    /// Whose code it was: `01_tensor yours`.
+    #[must_use]
+    pub fn sentence(&self, course: &Course) -> String {
+        let slug = course.slug(self.module);
+        match (&self.reason, self.mine) {
+            (Some(reason), _) => format!("{slug} reference, in place of yours: {reason}"),
+            (None, true) => format!("{slug} yours"),
+            (None, false) => format!("{slug} reference"),
+        }
+    }
 }
 
 /// What came of a run that ended by itself.
@@ -195,7 +208,7 @@ mod tests {
     #[test]
     fn a_link_that_fell_back_is_the_references() {
         let whose_was = |fell_back| {
-            human::link(&ran(95.0, None, Verdict::Passed, fell_back).links[0], Course::tinytorch())
+            ran(95.0, None, Verdict::Passed, fell_back).links[0].sentence(Course::tinytorch())
         };
         assert_eq!(whose_was(false), "01_tensor yours");
         assert_eq!(

@@ -111,7 +111,7 @@ fn whose(ran: &Ran, course: &Course, width: usize) -> Vec<Line<'static>> {
         }
     }
     for link in ran.links.iter().filter(|link| link.reason.is_some()) {
-        lines.extend(say(&format!("! {}", human::link(link, course)), Role::Wait, width));
+        lines.extend(say(&format!("! {}", link.sentence(course)), Role::Wait, width));
     }
     lines
 }
