@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod curriculum;
+pub mod editor;
 pub mod error;
 pub mod explore;
 pub mod framework;

@@ -2,7 +2,9 @@
 //! outside as editors save them. Every wait is for something on the screen.
 #![expect(clippy::unwrap_used, reason = "helpers of tests; a panic there is the verdict")]
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tinytorch_tutor::curriculum::cells::{self, CellKind};
@@ -25,17 +27,51 @@ struct Desk {
     terminal: Terminal,
 }
 
+/// What stands in for an editor: it says that it is open, repeats what is typed, and ends by `quit`.
+const EDITOR: &str = r#"#!/bin/sh
+echo "$$" > "$(dirname "$0")/pid"
+echo "editing $*"
+while read -r typed; do
+    [ "$typed" = quit ] && exit 0
+    echo "typed $typed"
+done
+"#;
+
+/// A folder with an editor in it.
+fn editor(folder: &Path, name: &str) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::create_dir_all(folder).unwrap();
+    std::fs::write(&path, EDITOR).unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
 impl Desk {
     fn open(module: &Module, size: (u16, u16)) -> Self {
+        Self::start(module, size, &[], TUTOR)
+    }
+
+    /// The same with variables of the environment, and another program that runs the tutor; in that one
+    /// `$TUTOR` is the tutor and its arguments.
+    fn start(module: &Module, size: (u16, u16), variables: &[(&str, &str)], program: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let lab = folder.path().join("lab");
         let made = Command::new(TUTOR).arg("init").arg(&lab).output().unwrap();
         assert!(made.status.success(), "{made:?}");
         let exercise = lab.join("exercises").join(module.slug()).with_extension("rs");
-        let arguments = ["--module", &module.slug()];
+        let slug = module.slug();
+        let arguments = ["--module", &slug];
+        let arguments = if program == TUTOR { &arguments[..] } else { &["-i"] };
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
-        let variables = [("TINYTORCH_CACHE", cache.to_str().unwrap())];
-        let terminal = Terminal::start(TUTOR, &arguments, &lab, size, &variables);
+        let line = format!("'{TUTOR}' --module {slug}");
+        let own = [
+            ("TINYTORCH_CACHE", cache.to_str().unwrap()),
+            ("VISUAL", "/bin/true"),
+            ("TUTOR", &line),
+            ("PS1", "shell> "),
+        ];
+        let variables: Vec<_> = own.iter().chain(variables).copied().collect();
+        let terminal = Terminal::start(program, arguments, &lab, size, &variables);
         Self { _folder: folder, exercise, terminal }
     }
 
@@ -46,6 +82,18 @@ impl Desk {
         std::fs::rename(beside, &self.exercise).unwrap();
     }
 
+    fn process(&self) -> Pid {
+        let process = self.terminal.child.process_id().unwrap();
+        Pid::from_raw(process.try_into().unwrap()).unwrap()
+    }
+
+    /// Waits until the shell has reported that many stopped jobs.
+    #[track_caller]
+    fn stopped(&self, times: usize) {
+        let stopped = |screen: &str| screen.matches("Stopped").count() == times;
+        self.terminal.wait_for(&format!("{times} stopped jobs"), stopped);
+    }
+
     /// Waits for a line that holds all of `words`.
     #[track_caller]
     fn line(&self, words: &[&str]) -> String {
@@ -53,6 +101,10 @@ impl Desk {
         self.terminal
             .wait_for(&format!("a line with {words:?}"), |screen| screen.lines().any(holds))
     }
+}
+
+fn first() -> &'static Module {
+    &Course::tinytorch().modules()[0]
 }
 
 /// What a learner writes, in the order of the lesson: each step solves one more cell that has a test.
@@ -112,7 +164,7 @@ fn a_compiler_error_names_its_place_and_leaves_the_last_results_as_old() {
 
 #[test]
 fn a_file_that_goes_away_is_said_and_picked_up_when_it_is_back() {
-    let module = &Course::tinytorch().modules()[0];
+    let module = first();
     let desk = Desk::open(module, (100, 40));
     desk.line(&["not started"]);
     let away = desk.exercise.with_extension("away");
@@ -124,7 +176,7 @@ fn a_file_that_goes_away_is_said_and_picked_up_when_it_is_back() {
 
 #[test]
 fn any_size_from_60_by_20_works_and_a_smaller_one_says_so() {
-    let desk = Desk::open(&Course::tinytorch().modules()[0], (120, 40));
+    let desk = Desk::open(first(), (120, 40));
     desk.line(&["not started"]);
     for size in [(60, 20), (200, 60), (80, 24)] {
         desk.terminal.resize(size);
@@ -139,7 +191,7 @@ fn any_size_from_60_by_20_works_and_a_smaller_one_says_so() {
 /// Typing and resizing at once: crossterm forgets a resize that comes together with keys.
 #[test]
 fn a_resize_while_keys_come_in_is_not_lost() {
-    let mut desk = Desk::open(&Course::tinytorch().modules()[0], (80, 24));
+    let mut desk = Desk::open(first(), (80, 24));
     desk.line(&["? help"]);
     for round in 0..40 {
         let columns = if round % 2 == 0 { 100 } else { 80 };
@@ -171,15 +223,13 @@ fn the_terminal_is_given_back_on_leaving_and_by_signals() {
     let quit = |desk: &mut Desk| desk.terminal.send("q");
     let signal = |signal: Signal| {
         move |desk: &mut Desk| {
-            let tutor = desk.terminal.child.process_id().unwrap();
-            let tutor = Pid::from_raw(tutor.try_into().unwrap()).unwrap();
-            kill_process(tutor, signal).unwrap();
+            kill_process(desk.process(), signal).unwrap();
         }
     };
     let ends: [&dyn Fn(&mut Desk); 4] =
         [&quit, &signal(Signal::TERM), &signal(Signal::HUP), &signal(Signal::INT)];
     for end in ends {
-        let mut desk = Desk::open(&Course::tinytorch().modules()[0], (80, 24));
+        let mut desk = Desk::open(first(), (80, 24));
         desk.line(&["? help"]);
         let before = desk.terminal.modes_before.clone();
         assert_ne!(desk.terminal.modes(), before, "raw while the tutor has it");
@@ -189,4 +239,90 @@ fn the_terminal_is_given_back_on_leaving_and_by_signals() {
         given_back(&written);
         assert_eq!(desk.terminal.modes(), before);
     }
+}
+
+#[test]
+fn a_shell_stops_tutor_and_editor_together_and_continues_both() {
+    let tools = tempfile::tempdir().unwrap();
+    let editor = editor(&tools.path().join("my tools"), "edit");
+    let visual = format!("'{}' -n", editor.display());
+    let mut desk = Desk::start(first(), (100, 30), &[("VISUAL", &visual)], "/bin/sh");
+    desk.terminal.wait_for_text("shell>");
+    desk.terminal.send("eval \"$TUTOR\"\r");
+    desk.line(&["? help"]);
+    desk.terminal.send("e");
+    desk.line(&["editing -n", "exercises/00_setup.rs"]);
+    for (stops, word) in [(1, "one"), (2, "two")] {
+        desk.terminal.send("\x1a");
+        desk.stopped(stops);
+        desk.terminal.send(&format!("echo sh''ell {word}\r"));
+        desk.line(&["shell", word]);
+        desk.terminal.send("fg\r");
+        desk.terminal.send(&format!("{word}\r"));
+        desk.line(&["typed", word]);
+    }
+    desk.terminal.send("quit\r");
+    desk.line(&["? help"]);
+    // The tutor alone stops as well, and reads keys again when it is back.
+    desk.terminal.send("\x1a");
+    desk.stopped(3);
+    desk.terminal.send("fg\r");
+    desk.line(&["? help"]);
+    desk.terminal.send("q");
+    desk.terminal.wait_for("the shell", |screen| !screen.contains("? help"));
+    desk.terminal.send("exit\r");
+    desk.terminal.wait_for_end();
+}
+
+#[test]
+fn an_editor_in_a_terminal_without_a_shell_is_never_left_stopped() {
+    let tools = tempfile::tempdir().unwrap();
+    let editor = editor(tools.path(), "edit");
+    let visual = editor.to_str().unwrap();
+    let mut desk = Desk::start(first(), (100, 30), &[("VISUAL", visual)], TUTOR);
+    desk.line(&["? help"]);
+    desk.terminal.send("e");
+    desk.line(&["editing"]);
+    desk.terminal.send("\x1a");
+    desk.terminal.send("still here\r");
+    desk.line(&["typed still here"]);
+    desk.terminal.send("quit\r");
+    desk.line(&["? help"]);
+}
+
+#[test]
+fn signals_are_obeyed_while_an_editor_is_open() {
+    for signal in [Signal::TERM, Signal::HUP] {
+        let tools = tempfile::tempdir().unwrap();
+        let editor = editor(tools.path(), "edit");
+        let visual = editor.to_str().unwrap();
+        let mut desk = Desk::start(first(), (100, 30), &[("VISUAL", visual)], TUTOR);
+        let before = desk.terminal.modes_before.clone();
+        desk.line(&["not started"]);
+        desk.terminal.send("e");
+        desk.line(&["editing"]);
+        let editor = std::fs::read_to_string(tools.path().join("pid")).unwrap();
+        kill_process(desk.process(), signal).unwrap();
+        let (status, _) = desk.terminal.wait_for_end();
+        assert!(status.success(), "{status:?}");
+        assert_eq!(desk.terminal.modes(), before);
+        let editor = Pid::from_raw(editor.trim().parse().unwrap()).unwrap();
+        assert!(test_kill_process(editor).is_err(), "the editor is gone");
+        let journal = desk.exercise.ancestors().nth(2).unwrap().join(".tinytorch/progress.db-wal");
+        assert!(!journal.exists(), "the store was closed");
+    }
+}
+
+#[test]
+fn without_a_variable_an_editor_that_is_installed_is_opened() {
+    let tools = tempfile::tempdir().unwrap();
+    editor(tools.path(), "sensible-editor");
+    let path = format!("{}:{}", tools.path().display(), std::env::var("PATH").unwrap());
+    let variables = [("VISUAL", ""), ("EDITOR", ""), ("PATH", path.as_str())];
+    let mut desk = Desk::start(first(), (100, 30), &variables, TUTOR);
+    desk.line(&["not started: e opens your editor"]);
+    desk.terminal.send("e");
+    desk.line(&["editing +", "exercises/00_setup.rs"]);
+    desk.terminal.send("quit\r");
+    desk.line(&["? help"]);
 }

@@ -4,6 +4,7 @@ use super::arguments::{Format, FormatArguments};
 use super::context::Context;
 use super::output::Output;
 use crate::curriculum::ModuleId;
+use crate::editor::Editor;
 use crate::error::Error;
 use crate::report::figures::figure;
 use crate::report::json;
@@ -47,6 +48,7 @@ pub fn run(
         store(context),
         saves(),
         terminal(),
+        editor(Editor::from_environment()),
         locale(|name| std::env::var(name).ok()),
     ];
     for finding in &findings {
@@ -175,6 +177,14 @@ fn saves() -> Finding {
             Finding::well(what, format!("files are looked at twice a second: {reason}"))
         }
         Err(error) => Finding::lacking(what, error),
+    }
+}
+
+/// What `e` would open.
+fn editor(found: Result<Editor, Error>) -> Finding {
+    match found {
+        Ok(editor) => Finding::well("editor", format!("{} ({})", editor.program, editor.source)),
+        Err(error) => Finding::lacking("editor", error),
     }
 }
 

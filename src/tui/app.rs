@@ -9,6 +9,7 @@ use super::terminal::{self, Screen};
 use super::update::update;
 use super::view::{self, Cache};
 use crate::curriculum::{Module, ModuleId};
+use crate::editor::Editor;
 use crate::error::Error;
 use crate::framework::Engine;
 use crate::lab::Lab;
@@ -64,13 +65,16 @@ pub fn run(options: Options) -> Result<ExitCode, Error> {
     let permits = read_input(sender.clone()).map_err(failed)?;
     listen(sender.clone()).map_err(failed)?;
     let _watch = watch_exercises(&lab, sender)?;
+    let mut model = Model::new(lab.course(), capabilities, size, module);
+    model.has_editor = Editor::from_environment().is_ok();
     let mut app = App {
-        model: Model::new(lab.course(), capabilities, size, module),
+        model,
         started: Instant::now(),
         drawn: None,
         cache: Cache::default(),
         effects,
         permits,
+        reader_waits: false,
     };
     let ended = app.run(&mut screen, &messages);
     drop(screen);
@@ -89,6 +93,8 @@ struct App {
     cache: Cache,
     effects: Effects,
     permits: Sender<()>,
+    /// The reader of the terminal waits for a permit.
+    reader_waits: bool,
 }
 
 impl App {
@@ -136,11 +142,12 @@ impl App {
     }
 
     fn take(&mut self, message: Message, screen: &mut Screen) -> Next {
-        let permits = matches!(message, Message::InputTaken);
+        self.reader_waits |= matches!(message, Message::InputTaken);
         let effects = update(&mut self.model, self.started.elapsed(), message);
         let next = self.perform(effects, screen);
-        if permits {
-            // Only now: an editor that was opened by the key before had the terminal to itself.
+        // While an editor has the terminal, its keys are the editor's.
+        if self.reader_waits && !self.effects.editor_has_terminal() {
+            self.reader_waits = false;
             // Without the input thread there is nothing to permit; signals still end the program.
             let _ = self.permits.send(());
         }
@@ -157,6 +164,9 @@ impl App {
     }
 
     fn draw(&mut self, screen: &mut Screen) -> io::Result<()> {
+        if self.effects.editor_has_terminal() {
+            return Ok(());
+        }
         let page = view::lay_out(&self.model, &mut self.cache);
         let measured = page.measured.clone();
         // A layout asks for no effects: it only moves what is in view.

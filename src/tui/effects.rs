@@ -13,15 +13,18 @@ use super::model::{CellInfo, CellPlace};
 use super::terminal::Screen;
 use crate::curriculum::cells::{self, Cell, CellKind};
 use crate::curriculum::{Module, ModuleId};
+use crate::editor::Editor;
 use crate::error::Error;
 use crate::framework::{self, Engine};
 use crate::lab::Lab;
 use crate::runner::event::RunKind;
 use crate::runner::{Request, RunMessage};
 use completions::Completions;
+use editor::OpenEditor;
 use memory::Memory;
 pub use memory::last_module;
 use runs::Runs;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 
@@ -43,6 +46,8 @@ pub struct Effects {
     completions: Completions,
     memory: Memory,
     highlighter: Sender<Vec<(String, String)>>,
+    /// The editor that has the terminal.
+    editor: Option<OpenEditor>,
 }
 
 impl Effects {
@@ -62,6 +67,7 @@ impl Effects {
                 .map_err(threads)?,
             memory: Memory::start(lab.clone(), engine, messages.clone()).map_err(threads)?,
             highlighter: highlight::start(messages.clone()).map_err(threads)?,
+            editor: None,
             lab,
             messages,
         })
@@ -78,13 +84,12 @@ impl Effects {
                 self.with(module, |module| self.run(generation, module, kind, engine));
             }
             Effect::Cancel => self.runs.cancel(),
-            Effect::Edit { module, line } => {
-                self.with(module, |module| {
-                    let edited = editor::open(&self.lab.exercise(module), line, screen);
-                    self.answer(edited.map(|()| None));
-                });
-                self.send_size(screen);
+            Effect::Edit { module, line } => self.edit(module, line, screen),
+            Effect::StopWithEditor(signal) => {
+                let stopped = self.editor.as_ref().map_or(Ok(()), |editor| editor.stopped(signal));
+                self.answer_io("stop with the editor", stopped);
             }
+            Effect::CloseEditor => self.reclaim(screen),
             Effect::Reset(id) => self.with(id, |module| self.reset(module)),
             Effect::Complete(id) => {
                 if let Some(module) = self.lab.course().module(id) {
@@ -98,21 +103,57 @@ impl Effects {
                 let _ = self.highlighter.send(texts);
             }
             Effect::Remember(fact) => self.memory.keep(fact),
-            Effect::Suspend => {
-                let stopped = screen.lend(|| {
-                    signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)
-                });
-                self.answer(
-                    stopped
-                        .and_then(|stopped| stopped)
-                        .map(|()| None)
-                        .map_err(|error| Error::environment(format!("failed to suspend: {error}"))),
-                );
-                self.send_size(screen);
-            }
+            Effect::Suspend => self.suspend(screen),
             Effect::Quit => return Next::Quit,
         }
         Next::GoOn
+    }
+
+    /// Whether the terminal belongs to an editor: nothing is drawn and no key is read.
+    pub const fn editor_has_terminal(&self) -> bool {
+        self.editor.is_some()
+    }
+
+    fn edit(&mut self, id: ModuleId, line: usize, screen: &mut Screen) {
+        let Some(module) = self.lab.course().module(id) else { return };
+        let file = self.lab.exercise(module);
+        screen.release();
+        let opened = Editor::from_environment()
+            .and_then(|editor| editor::open(&editor, (&file, line), &self.messages));
+        match opened {
+            Ok(Some(editor)) => self.editor = Some(editor),
+            // It has a window of its own, or did not start.
+            other => {
+                self.reclaim(screen);
+                self.answer(other.map(|_| None));
+            }
+        }
+    }
+
+    fn suspend(&mut self, screen: &mut Screen) {
+        if let Some(editor) = &self.editor {
+            let asked = editor.ask_to_stop();
+            return self.answer_io("stop the editor", asked);
+        }
+        screen.release();
+        let stopped = editor::suspend(File::open("/dev/tty").ok().as_ref());
+        self.reclaim(screen);
+        self.answer_io("suspend", stopped);
+    }
+
+    /// The terminal is the tutor's again. It may have another size by now.
+    fn reclaim(&mut self, screen: &mut Screen) {
+        self.editor = None;
+        match screen.reclaim().and_then(|()| screen.size()) {
+            Ok((width, height)) => self.send(Message::Resized(width, height)),
+            // Nothing can be drawn any more, which the next frame reports.
+            Err(_) => self.send(Message::Tick),
+        }
+    }
+
+    fn answer_io(&self, what: &str, done: std::io::Result<()>) {
+        let failed = |error| Error::environment(format!("failed to {what}: {error}"));
+        self.answer(done.map(|()| None).map_err(failed));
     }
 
     fn with(&self, id: ModuleId, act: impl FnOnce(&'static Module)) {
@@ -131,13 +172,6 @@ impl Effects {
             Ok(None) => {}
             Ok(Some(text)) => self.send(Message::Said(text)),
             Err(error) => self.send(Message::Failed(error.to_string())),
-        }
-    }
-
-    /// The terminal may have another size after someone else had it.
-    fn send_size(&self, screen: &Screen) {
-        if let Ok((width, height)) = screen.size() {
-            self.send(Message::Resized(width, height));
         }
     }
 

@@ -100,6 +100,10 @@ pub enum Message {
     Failed(String),
     /// What the terminal said last was taken; its reader waits for a permit to read on.
     InputTaken,
+    /// The editor was stopped by this signal.
+    EditorStopped(i32),
+    /// The editor ended: why, unless all is well.
+    EditorEnded(Result<(), String>),
     /// The system asks to stop for a while.
     Stopped,
     /// The system asks to end.
@@ -172,6 +176,10 @@ pub enum Effect {
         /// The line.
         line: usize,
     },
+    /// Stop as the editor did, by this signal, and go on with it.
+    StopWithEditor(i32),
+    /// Take the terminal back from the editor.
+    CloseEditor,
     /// Put the exercise back to its first state; the lab keeps a backup.
     Reset(ModuleId),
     /// Make the learner's file the module's link, and prove every later module on it.

@@ -35,6 +35,8 @@ pub struct Model {
     pub course: &'static Course,
     /// What the terminal can show.
     pub capabilities: Capabilities,
+    /// Whether there is an editor to open.
+    pub has_editor: bool,
     /// Columns and rows.
     pub size: (u16, u16),
     /// Time since the start, as of the last message.
@@ -255,6 +257,7 @@ impl Model {
         Self {
             course,
             capabilities,
+            has_editor: true,
             size,
             now: Duration::ZERO,
             module,

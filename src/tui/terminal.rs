@@ -47,13 +47,16 @@ impl Screen {
         drawn
     }
 
-    /// Gives the terminal to `other` for as long as it takes.
-    pub fn lend<T>(&mut self, other: impl FnOnce() -> T) -> io::Result<T> {
+    /// Leaves the terminal to another program until it is reclaimed.
+    pub fn release(&mut self) {
         give_back();
-        let result = other();
+    }
+
+    /// Takes a terminal over that was released.
+    pub fn reclaim(&mut self) -> io::Result<()> {
         take()?;
         self.terminal = blank()?;
-        Ok(result)
+        Ok(())
     }
 }
 

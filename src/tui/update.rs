@@ -105,6 +105,14 @@ pub fn update(model: &mut Model, now: Duration, message: Message) -> Vec<Effect>
             model.note = Some((Note { text, bad: true }, now));
             vec![]
         }
+        Message::EditorStopped(signal) => vec![Effect::StopWithEditor(signal)],
+        Message::EditorEnded(ended) => {
+            if let Err(reason) = ended {
+                let text = format!("the editor reports an error: {reason}");
+                model.note = Some((Note { text, bad: true }, now));
+            }
+            vec![Effect::CloseEditor]
+        }
         Message::Stopped => vec![Effect::Suspend],
         Message::Ended => vec![Effect::Cancel, Effect::Quit],
     }

@@ -1,127 +1,172 @@
-//! The learner's editor, at a line. Comes in: a file and a line. An editor that lives in the terminal
-//! gets it until it ends; one with a window of its own is started and left alone.
+//! The learner's editor as a process. One that lives in the terminal gets it as a shell's job does: a
+//! process group of its own in the foreground; when it stops, the tutor stops too, and when the shell
+//! continues the tutor, the editor comes back. One with a window of its own is started and left alone.
+//! Must not know when an editor is opened, nor what a frame looks like.
 
+use crate::editor::Editor;
 use crate::error::Error;
-use crate::tui::terminal::Screen;
-use std::ffi::OsString;
+use crate::tui::message::Message;
+use nix::sys::signal::{SigSet, Signal as Blocked};
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, Signal, WaitOptions, WaitStatus, getpgrp, getppid, getsid, kill_current_process_group,
+    kill_process_group, waitpid,
+};
+use rustix::termios::{tcgetpgrp, tcsetpgrp};
+use std::fs::File;
+use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::Builder;
+use std::time::Duration;
 
-/// How an editor is told the line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    /// `vim +12 file`
-    Plus,
-    /// `hx file:12`
-    Colon,
-    /// `code --goto file:12`
-    Goto,
-    /// `kate --line 12 file`
-    Line,
-    /// The file alone.
-    File,
+/// An editor that was hung up gets this long to keep what was typed.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// An editor that has the terminal. Dropping it takes the terminal back; an editor that is still
+/// there is hung up first.
+pub struct OpenEditor {
+    group: Pid,
+    terminal: Option<File>,
+    ended: Receiver<()>,
 }
 
-/// Name of the program, how it is told the line, whether it has a window of its own.
-const EDITORS: &[(&str, Form, bool)] = &[
-    ("vim", Form::Plus, false),
-    ("nvim", Form::Plus, false),
-    ("vi", Form::Plus, false),
-    ("nano", Form::Plus, false),
-    ("emacs", Form::Plus, false),
-    ("emacsclient", Form::Plus, false),
-    ("kak", Form::Plus, false),
-    ("micro", Form::Plus, false),
-    ("ne", Form::Plus, false),
-    ("joe", Form::Plus, false),
-    ("hx", Form::Colon, false),
-    ("helix", Form::Colon, false),
-    ("code", Form::Goto, true),
-    ("code-insiders", Form::Goto, true),
-    ("codium", Form::Goto, true),
-    ("cursor", Form::Goto, true),
-    ("subl", Form::Colon, true),
-    ("zed", Form::Colon, true),
-    ("gvim", Form::Plus, true),
-    ("kate", Form::Line, true),
-];
-
-/// Opens the editor that `VISUAL` or `EDITOR` names.
-pub fn open(file: &Path, line: usize, screen: &mut Screen) -> Result<(), Error> {
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-    let place = format!("{}:{line}", file.display());
-    let Some(value) = set("VISUAL").or_else(|| set("EDITOR")) else {
-        return Err(Error::environment(format!(
-            "no editor is set: open {place}, or set VISUAL or EDITOR"
-        )));
+/// Opens `file` at `line`. Returns the editor if it has the terminal now.
+pub fn open(
+    editor: &Editor,
+    (file, line): (&Path, usize),
+    messages: &Sender<Message>,
+) -> Result<Option<OpenEditor>, Error> {
+    let mut command = Command::new(&editor.program);
+    // A group of its own: signals of the terminal are the editor's or the tutor's, never both's.
+    command.args(editor.arguments(file, line)).process_group(0);
+    let started = if editor.windowed {
+        start_window(&mut command).map(|()| None)
+    } else {
+        OpenEditor::start(&mut command, messages.clone()).map(Some)
     };
-    let (program, arguments, window) = command(&value, file, line);
-    let failed = |error: std::io::Error| {
-        Error::environment(format!("failed to run the editor \"{program}\": {error}"))
-            .hint(format!("Set VISUAL or EDITOR to an editor that is here, or open {place}."))
-    };
-    let mut command = Command::new(&program);
-    command.args(arguments);
-    if window {
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = command.spawn().map_err(failed)?;
-        // Detached: the thread only collects the exit status, whenever that comes.
-        let reap = std::thread::Builder::new().name("editor".into());
-        return reap.spawn(move || drop(child.wait())).map(drop).map_err(failed);
-    }
-    let status = screen.lend(|| command.status()).and_then(|status| status).map_err(failed)?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(Error::environment(format!("the editor \"{program}\" ended with {status}")))
+    started.map_err(|error| {
+        Error::environment(format!("failed to run the editor \"{}\": {error}", editor.program))
+            .hint(format!(
+                "Set VISUAL or EDITOR to an editor that is installed, or open {}:{line}.",
+                file.display()
+            ))
+    })
 }
 
-/// Program, arguments, and whether it has a window of its own.
-fn command(value: &str, file: &Path, line: usize) -> (String, Vec<OsString>, bool) {
-    let mut words = value.split_whitespace();
-    let program = words.next().unwrap_or_default().to_owned();
-    let mut arguments: Vec<OsString> = words.map(OsString::from).collect();
-    let name = Path::new(&program).file_stem().unwrap_or_default();
-    let known = EDITORS.iter().find(|(editor, ..)| name == *editor);
-    let (form, window) = known.map_or((Form::File, false), |(_, form, window)| (*form, *window));
-    let colon = || {
-        let mut place = file.as_os_str().to_owned();
-        place.push(format!(":{line}"));
-        place
-    };
-    match form {
-        Form::Plus => arguments.extend([format!("+{line}").into(), file.into()]),
-        Form::Colon => arguments.push(colon()),
-        Form::Goto => arguments.extend(["--goto".into(), colon()]),
-        Form::Line => arguments.extend(["--line".into(), line.to_string().into(), file.into()]),
-        Form::File => arguments.push(file.into()),
-    }
-    (program, arguments, window)
+fn start_window(command: &mut Command) -> io::Result<()> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn()?;
+    // The thread only collects the exit status, whenever that comes.
+    Builder::new().name("editor".into()).spawn(move || drop(child.wait())).map(drop)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shown(value: &str) -> (String, bool) {
-        let (program, arguments, window) = command(value, Path::new("a b.rs"), 12);
-        let words: Vec<String> =
-            arguments.iter().map(|word| format!("<{}>", word.to_string_lossy())).collect();
-        (format!("{program} {}", words.join("")), window)
+impl OpenEditor {
+    fn start(command: &mut Command, messages: Sender<Message>) -> io::Result<Self> {
+        let child = command.spawn()?;
+        let group = Pid::from_child(&child);
+        let (alive, ended) = channel();
+        // Without a controlling terminal there are no jobs to control.
+        let this = Self { group, terminal: File::open("/dev/tty").ok(), ended };
+        this.to_foreground(group)?;
+        Builder::new().name("editor".into()).spawn(move || {
+            let _alive = alive;
+            watch(group, &messages);
+        })?;
+        Ok(this)
     }
 
-    #[test]
-    fn each_editor_is_told_the_line_in_its_own_way() {
-        for (value, expected, window) in [
-            ("vim", "vim <+12><a b.rs>", false),
-            ("/usr/bin/nvim -u NONE", "/usr/bin/nvim <-u><NONE><+12><a b.rs>", false),
-            ("nano", "nano <+12><a b.rs>", false),
-            ("emacs -nw", "emacs <-nw><+12><a b.rs>", false),
-            ("hx", "hx <a b.rs:12>", false),
-            ("code --wait", "code <--wait><--goto><a b.rs:12>", true),
-            ("my-editor", "my-editor <a b.rs>", false),
-        ] {
-            assert_eq!(shown(value), (expected.to_owned(), window), "{value}");
+    /// The editor was stopped by `signal`: the tutor stops with it, and once it is continued, so is the
+    /// editor. Where no shell could continue the tutor, the editor goes on at once.
+    pub fn stopped(&self, signal: i32) -> io::Result<()> {
+        // It asked for the terminal before it had it.
+        let early = [Signal::TTIN, Signal::TTOU].iter().any(|early| early.as_raw() == signal);
+        if !early && has_shell() {
+            self.to_foreground(getpgrp())?;
+            suspend(self.terminal.as_ref())?;
+        }
+        self.to_foreground(self.group)?;
+        Ok(kill_process_group(self.group, Signal::CONT)?)
+    }
+
+    /// Asks the editor to stop; [`OpenEditor::stopped`] follows.
+    pub fn ask_to_stop(&self) -> io::Result<()> {
+        Ok(kill_process_group(self.group, Signal::TSTP)?)
+    }
+
+    fn to_foreground(&self, group: Pid) -> io::Result<()> {
+        let Some(terminal) = &self.terminal else { return Ok(()) };
+        // A group in the background that takes the terminal is sent SIGTTOU, unless that is blocked.
+        let signals = SigSet::from(Blocked::SIGTTOU);
+        signals.thread_block()?;
+        let done = tcsetpgrp(terminal, group);
+        signals.thread_unblock()?;
+        Ok(done?)
+    }
+}
+
+impl Drop for OpenEditor {
+    fn drop(&mut self) {
+        use std::sync::mpsc::RecvTimeoutError::Timeout;
+        if self.ended.recv_timeout(Duration::ZERO) == Err(Timeout) {
+            // As a terminal that is closed does. It may have ended by now.
+            let _ = kill_process_group(self.group, Signal::HUP);
+            let _ = kill_process_group(self.group, Signal::CONT);
+            let _ = self.ended.recv_timeout(GRACE);
+        }
+        // The terminal may be gone.
+        let _ = self.to_foreground(getpgrp());
+    }
+}
+
+/// Reports every stop of the editor, and its end.
+fn watch(child: Pid, messages: &Sender<Message>) {
+    loop {
+        let message = match waitpid(Some(child), WaitOptions::UNTRACED) {
+            Err(Errno::INTR) => continue,
+            Ok(Some((_, status))) => match status.stopping_signal() {
+                Some(signal) => Message::EditorStopped(signal),
+                None => Message::EditorEnded(verdict(status)),
+            },
+            Ok(None) => Message::EditorEnded(Err("it is no child of the tutor".into())),
+            Err(error) => Message::EditorEnded(Err(error.to_string())),
+        };
+        let ended = matches!(message, Message::EditorEnded(_));
+        if messages.send(message).is_err() || ended {
+            return;
         }
     }
+}
+
+fn verdict(status: WaitStatus) -> Result<(), String> {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(0), _) => Ok(()),
+        (Some(code), _) => Err(format!("it exited with status {code}")),
+        (None, signal) => Err(format!("it was ended by signal {}", signal.unwrap_or_default())),
+    }
+}
+
+/// Stops the tutor's process group until the shell continues it in the foreground.
+pub fn suspend(terminal: Option<&File>) -> io::Result<()> {
+    if !has_shell() {
+        return Err(io::Error::other("no shell is there that could continue it"));
+    }
+    loop {
+        kill_current_process_group(Signal::STOP)?;
+        // Continued in the background, as by `bg`, it could only disturb the program in front.
+        let in_front =
+            |terminal: &File| tcgetpgrp(terminal).map_or(true, |group| group == getpgrp());
+        if terminal.is_none_or(in_front) {
+            return Ok(());
+        }
+    }
+}
+
+/// Whether the parent belongs to the same session, as a shell does; a terminal that was started with
+/// the tutor as its program does not, and cannot continue what was stopped.
+fn has_shell() -> bool {
+    let session = |pid| getsid(pid).ok();
+    getppid().is_some_and(|parent| session(Some(parent)) == session(None))
 }

@@ -77,8 +77,8 @@ fn state(model: &Model) -> Vec<Span<'static>> {
     let wide = model.size.0 >= WIDE;
     let first = match (&model.run, model.module_state()) {
         (Some(run), _) => running(model, run),
-        (None, Some(module_state)) if wide => vec![outcome(module_state)],
-        (None, Some(module_state)) => ended(module_state, model.status()),
+        (None, Some(module_state)) if wide => vec![outcome(model, module_state)],
+        (None, Some(module_state)) => ended(model, module_state),
         (None, None) => vec![],
     };
     let checks = model.run.as_ref().is_some_and(|run| run.kind == RunKind::Check);
@@ -92,7 +92,7 @@ fn state(model: &Model) -> Vec<Span<'static>> {
                 false => second,
             }
         }
-        (None, Some(module_state)) if model.run.is_none() => ended(module_state, model.status()),
+        (None, Some(module_state)) if model.run.is_none() => ended(model, module_state),
         (None, _) => first,
     }
 }
@@ -164,10 +164,10 @@ fn tested(report: Option<&ModuleReport>) -> String {
     })
 }
 
-fn ended(module_state: &ModuleState, status: Option<&ModuleStatus>) -> Vec<Span<'static>> {
-    let more = status.and_then(|status| link(module_state, status));
+fn ended(model: &Model, module_state: &ModuleState) -> Vec<Span<'static>> {
+    let more = model.status().and_then(|status| link(module_state, status));
     let more = more.map(|text| Span::styled(format!("  {text}"), style(Role::Dim)));
-    [outcome(module_state)].into_iter().chain(more).collect()
+    [outcome(model, module_state)].into_iter().chain(more).collect()
 }
 
 /// What the learner's engine has of the module.
@@ -186,7 +186,7 @@ fn link(module_state: &ModuleState, status: &ModuleStatus) -> Option<String> {
     })
 }
 
-fn outcome(module_state: &ModuleState) -> Span<'static> {
+fn outcome(model: &Model, module_state: &ModuleState) -> Span<'static> {
     if let Exercise::Missing(reason) = &module_state.exercise {
         return Span::styled(format!("✗ {}: {reason}", module_state.file), style(Role::Bad));
     }
@@ -201,7 +201,11 @@ fn outcome(module_state: &ModuleState) -> Span<'static> {
             let errors = count(module_state.report.errors().count(), "error");
             (format!("✗ does not compile: {errors}"), Role::Bad)
         }
-        Outcome::NotStarted => ("○ not started: e opens your editor".to_owned(), Role::Wait),
+        Outcome::NotStarted if model.has_editor => {
+            let key = keymap::key(Action::Edit);
+            (format!("○ not started: {key} opens your editor"), Role::Wait)
+        }
+        Outcome::NotStarted => (format!("○ not started: edit {}", module_state.file), Role::Wait),
         Outcome::Unfinished if tests == 0 => ("✗ no tests were run".to_owned(), Role::Bad),
         Outcome::Unfinished => (format!("{passed} of {} pass", count(tests, "test")), Role::Wait),
     };

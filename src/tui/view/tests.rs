@@ -132,6 +132,16 @@ fn a_reset_is_asked_for_at_60x20() {
 }
 
 #[test]
+fn an_editor_is_promised_only_where_there_is_one() {
+    let mut session = Session::opened((90, 30));
+    session.check([waits(), waits(), waits()]);
+    assert!(session.screen().contains("not started: e opens your editor"));
+    session.model.has_editor = false;
+    let screen = session.screen();
+    assert!(screen.contains("not started: edit exercises/01_tensor.rs"), "{screen}");
+}
+
+#[test]
 fn a_missing_file_is_said_at_60x20() {
     let mut session = failing((60, 20));
     session.send(Message::Gone(TENSOR));
