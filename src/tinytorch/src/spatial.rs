@@ -1,7 +1,6 @@
 // ---
 // jupyter:
 //   jupytext:
-//     formats: ipynb,rs:percent
 //     text_representation:
 //       extension: .rs
 //       format_name: percent
@@ -12,15 +11,15 @@
 //     name: rust
 // ---
 
-// %% nbgrader={"grade": false, "grade_id": "spatial-imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
-//! Module 09, Spatial: layers that know that a pixel has neighbours.
+// %% nbgrader={"grade": false, "grade_id": "spatial-header", "locked": true, "schema_version": 3, "solution": false, "task": false}
+//! Module 09, Spatial: convolution, pooling and batch normalisation for images.
 //!
-//! In: images `(N, C, H, W)`, batch first. Out: images of another size, or class scores. For a 3x3
-//! window, `out[o][i][j] = bias[o] + sum over c, r, s of weight[o][c][r][s] * x[c][i + r][j + s]`.
-//! By hand: the window `[[1, 0], [0, 1]]` on `[[1, 2], [3, 4]]` gives `1 + 4 = 5`.
+//! Input: images `(N, C, H, W)`, batch first. Output: feature maps, or class scores. For a 3x3
+//! kernel, `out[o][i][j] = bias[o] + sum over c, r, s of weight[o][c][r][s] * x[c][i + r][j + s]`.
+//! By hand: the kernel `[[1, 0], [0, 1]]` on `[[1, 2], [3, 4]]` gives `1 + 4 = 5`.
 //!
-//! Stands on 01 (`Tensor`), 02 (`ReLU`), 03 (`Layer`, `Linear`), 05 (`custom`: a gradient rule of our
-//! own). Not here: faster convolutions (18).
+//! Builds on 01 (`Tensor`), 02 (`ReLU`), 03 (`Layer`, `Linear`), 05 (`custom`: an operation with a
+//! gradient rule of its own). Not here: faster convolutions (18).
 
 use std::cell::RefCell;
 
@@ -40,12 +39,12 @@ use tinytorch::training::Trainer;
 // %% [markdown] nbgrader={"grade": false, "grade_id": "spatial-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Spatial
 //
-// A small window slides over an image and asks the same question at every place: is there an edge
-// here? The answers form a new image. You write that slide in small steps, then its gradient, then
-// pooling and normalisation, and put them together to a network that reads handwriting.
+// A convolution slides a small window over an image and computes the same weighted sum at every position.
+// The sums form a new image, a *feature map*. You write the convolution in small steps, then its
+// gradient, then pooling and batch normalisation, and build a network that reads handwriting.
 
 // %% nbgrader={"grade": false, "grade_id": "spatial-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// Rows and columns. A single number stands for both: `3.into()` is 3x3.
+/// Rows and columns. A single number is a square: `3.into()` is 3x3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pair {
     /// Down.
@@ -54,79 +53,36 @@ pub struct Pair {
     pub columns: usize,
 }
 
-impl Pair {
-    /// How many there are in all.
-    pub fn area(self) -> usize {
-        self.rows * self.columns
-    }
-}
-
-impl From<usize> for Pair {
-    fn from(side: usize) -> Self {
-        Self { rows: side, columns: side }
-    }
-}
-
-impl From<(usize, usize)> for Pair {
-    fn from((rows, columns): (usize, usize)) -> Self {
-        Self { rows, columns }
-    }
-}
-
-/// The window that slides over an image: its size, its step, and the border put around the image.
+/// The window that slides over an image. `Window::new(3).stride(2).padding(1)` makes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
+    /// Its size.
     kernel: Pair,
+    /// How far it moves in one step.
     stride: Pair,
+    /// How many rows and columns are added on each side of the image.
     padding: Pair,
 }
 
-impl Window {
-    /// A window of this size that moves by one pixel, without a border. Panics on a size of 0.
-    pub fn new(kernel: impl Into<Pair>) -> Self {
-        let kernel = kernel.into();
-        assert!(kernel.area() > 0, "Window: got a size of 0, expected 1 or more rows and columns");
-        Self { kernel, stride: 1.into(), padding: 0.into() }
-    }
-
-    /// Moves by this many pixels. Panics on 0, which would never arrive.
-    pub fn stride(self, stride: impl Into<Pair>) -> Self {
-        let stride = stride.into();
-        assert!(stride.area() > 0, "Window: got a stride of 0, expected 1 or more");
-        Self { stride, ..self }
-    }
-
-    /// Puts a border of this many pixels around the image.
-    pub fn padding(self, padding: impl Into<Pair>) -> Self {
-        Self { padding: padding.into(), ..self }
-    }
-}
-
-impl From<usize> for Window {
-    fn from(side: usize) -> Self {
-        Self::new(side)
-    }
-}
-
 // %% [markdown] nbgrader={"grade": false, "grade_id": "conv-geometry", "locked": true, "schema_version": 3, "solution": false, "task": false}
-// ## 🎯 Where the window can stand
+// ## The size of the output
 
 // %% nbgrader={"grade": false, "grade_id": "conv-output-size", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// At how many places a window can stand along one axis; `None` if it does not fit at all.
+/// The number of output positions of a window along one axis; `None` if the window does not fit.
 ///
-/// TODO: count the places.
+/// TODO: count the positions.
 ///
 /// APPROACH:
-/// 1. The border counts on both sides: the axis is `input + 2 * padding` long.
-/// 2. The first place is at 0. What is left behind the window is the room to move.
-/// 3. Each step needs `stride` pixels of that room; a rest that is too short is not used.
+/// 1. Padding is added on both sides: the axis is `input + 2 * padding` long.
+/// 2. The first position is 0. The window can still move by what is left behind it.
+/// 3. Each further position needs `stride` pixels of that; a remainder that is too short is not
+///    used.
 ///
-/// EXAMPLE: `output_size(8, 3, 1, 0)` is `Some(6)`; with padding 1 it is `Some(8)`, with stride 2
-/// too `Some(4)`.
+/// EXAMPLE: `output_size(8, 3, 1, 0)` is `Some(6)`; with padding 1 it is `Some(8)`, and with stride
+/// 2 as well, `Some(4)`.
 ///
-/// HINTS:
-/// - `checked_sub` gives `None` instead of a number below 0, and `?` hands that on.
-/// - A stride of 0 is `None` as well: `checked_div`.
+/// HINTS: `checked_sub` and `checked_div` return `None` where the operators would panic, and `?`
+/// passes the `None` on. A stride of 0 is `None` too.
 pub fn output_size(input: usize, kernel: usize, stride: usize, padding: usize) -> Option<usize> {
     // BEGIN SOLUTION
     let room = (input + 2 * padding).checked_sub(kernel)?;
@@ -135,7 +91,7 @@ pub fn output_size(input: usize, kernel: usize, stride: usize, padding: usize) -
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-conv-output-size", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Plain, padded, strided, with a rest, and a window that does not fit.
+/// 🔬 Plain, padded, strided, with a remainder, and a window that does not fit.
 #[test]
 fn test_unit_output_size() {
     assert_eq!(output_size(8, 3, 1, 0), Some(6));
@@ -144,79 +100,70 @@ fn test_unit_output_size() {
     assert_eq!(output_size(224, 7, 2, 3), Some(112));
     assert_eq!(output_size(5, 5, 3, 0), Some(1));
     assert_eq!(output_size(3, 5, 1, 0), None, "the window is larger than the image");
-    assert_eq!(output_size(3, 5, 1, 1), Some(1), "the border makes room");
-    assert_eq!(output_size(8, 3, 0, 0), None, "a stride of 0 never arrives");
+    assert_eq!(output_size(3, 5, 1, 1), Some(1), "padding makes room");
+    assert_eq!(output_size(8, 3, 0, 0), None, "a stride of 0 never gets to the end");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "spatial-grid", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// A window on images of one size: what convolution and pooling have in common. A *plane* is one
-/// channel of one image; a *tap* is a position inside the window, row and column.
+/// A window on images of one size: the geometry that convolution and pooling share. A *plane* is one
+/// channel of one image. A *kernel position* is a row and a column inside the window; an *output
+/// position* is a row and a column of the output. What the window covers at one output position is
+/// a *patch*.
 #[derive(Debug, Clone, Copy)]
 pub struct Grid {
     /// The window.
     pub window: Window,
-    /// The image.
+    /// The size of the image.
     pub image: Pair,
-    /// The image with its border.
+    /// The size of the padded image.
     pub padded: Pair,
-    /// The places of the window: the size of the result.
-    pub places: Pair,
+    /// The size of the output.
+    pub output: Pair,
 }
 
 impl Grid {
-    /// `None` if the window does not fit.
-    pub fn new(image: impl Into<Pair>, window: impl Into<Window>) -> Option<Self> {
-        let (image, window) = (image.into(), window.into());
-        let Window { kernel, stride, padding } = window;
-        let places = Pair {
-            rows: output_size(image.rows, kernel.rows, stride.rows, padding.rows)?,
-            columns: output_size(image.columns, kernel.columns, stride.columns, padding.columns)?,
-        };
-        let padded = Pair {
-            rows: image.rows + 2 * padding.rows,
-            columns: image.columns + 2 * padding.columns,
-        };
-        Some(Self { window, image, padded, places })
-    }
-
-    /// Every tap, row by row.
-    pub fn taps(&self) -> impl Iterator<Item = Pair> + use<> {
+    /// Every kernel position, row by row.
+    pub fn kernel_positions(&self) -> impl Iterator<Item = Pair> + use<> {
         let Pair { rows, columns } = self.window.kernel;
         (0..rows).flat_map(move |row| (0..columns).map(move |column| (row, column).into()))
     }
 
-    /// Where, in a padded plane, `tap` lies while the window stands at the start of each row of
-    /// places: one index for each row.
-    pub fn row_starts(&self, tap: Pair) -> impl Iterator<Item = usize> + use<> {
+    /// For each row of the output: the index, in a padded plane, of the pixel under `position` when
+    /// the window is at the start of that row.
+    pub fn row_starts(&self, position: Pair) -> impl Iterator<Item = usize> + use<> {
         let (width, step) = (self.padded.columns, self.window.stride.rows);
-        (0..self.places.rows).map(move |row| (row * step + tap.rows) * width + tap.columns)
+        (0..self.output.rows)
+            .map(move |row| (row * step + position.rows) * width + position.columns)
     }
 
-    /// Every weight of one kernel: its number, the plane it lies on (of one padded image), its tap.
+    /// Every weight of one kernel: its index, the plane (of one padded image) that it applies to,
+    /// and its kernel position.
     pub fn weights<'a>(&self, image: &'a [f32]) -> impl Iterator<Item = (usize, &'a [f32], Pair)> {
         let grid = *self;
         let planes = image.chunks_exact(self.padded.area());
-        let each = planes.flat_map(move |plane| grid.taps().map(move |tap| (plane, tap)));
-        each.enumerate().map(|(number, (plane, tap))| (number, plane, tap))
+        let each = planes
+            .flat_map(move |plane| grid.kernel_positions().map(move |position| (plane, position)));
+        each.enumerate().map(|(index, (plane, position))| (index, plane, position))
     }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "conv-pad", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl Grid {
-    /// Planes of size `image`, one after another, each with a border of `fill` around it.
+    /// Pads planes of size `image`, one after another, with a border of `fill`.
     ///
     /// TODO: copy each row into the middle of a larger plane.
     ///
     /// APPROACH:
     /// 1. Make a `Vec` of `fill` with `padded.area()` numbers for each plane.
-    /// 2. Walk over planes and padded planes together (`chunks_exact`, `chunks_exact_mut`, `zip`).
-    /// 3. In each, skip the rows of the border, and copy row by row, starting after the left
+    /// 2. Walk over the planes and the padded planes side by side.
+    /// 3. In each, skip the rows of the border, then copy row by row, starting after the left
     ///    border.
     ///
-    /// EXAMPLE: The plane `[1, 2, 3, 4]` of 2x2 with padding 1 becomes
+    /// EXAMPLE: With padding 1, the plane `1 2 | 3 4` becomes
     /// `0 0 0 0 | 0 1 2 0 | 0 3 4 0 | 0 0 0 0`.
     ///
-    /// HINTS: `target[left..left + width].copy_from_slice(row)` copies a row at once.
+    /// HINTS: `chunks_exact` and `chunks_exact_mut` cut planes, and planes into rows; `zip` pairs
+    /// them. `copy_from_slice` copies a row at once.
     pub fn pad(&self, planes: &[f32], fill: f32) -> Vec<f32> {
         // BEGIN SOLUTION
         let (top, left) = (self.window.padding.rows, self.window.padding.columns);
@@ -236,7 +183,7 @@ impl Grid {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-conv-pad", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 The border stands around every plane, as wide as asked for on each axis.
+/// 🔬 Every plane has a border of its own, as wide as asked for on each axis.
 #[test]
 fn test_unit_pad() {
     let grid = Grid::new(2, Window::new(2).padding((1, 2))).unwrap();
@@ -254,41 +201,50 @@ fn test_unit_pad() {
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "conv-sliding", "locked": true, "schema_version": 3, "solution": false, "task": false}
-// ## 🎯 The slide
+// ## The convolution
 //
-// First one place and all weights: that is the meaning. Then one weight and all places: the same
-// sums in another order, and the order that a processor likes.
+// First the definition, loop by loop: one output position and all weights, then all output positions.
+// Then the same sums in another order: one weight and all output positions, which the processor
+// computes several times faster.
 
 // %% nbgrader={"grade": false, "grade_id": "conv-window", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl Grid {
-    /// One number of the result: each weight times the pixel under it, added up over all channels.
-    /// `image` holds padded planes, `kernel` as many planes of weights; the window's upper left
-    /// corner stands at `corner` of the padded image.
+    /// One number of the output: each weight times the pixel under it, summed over all channels.
+    /// `image` holds padded planes, `kernel` a plane of weights for each; the window's upper left
+    /// corner is at `corner` of the padded image.
     ///
-    /// TODO: multiply and add over channels, rows and columns of the window.
+    /// TODO: multiply and add, over the channels, rows and columns of the kernel.
     ///
     /// APPROACH:
-    /// 1. [`Grid::weights`] lists every weight with its plane and its tap.
-    /// 2. Under the tap lies row `corner.rows + tap.rows`, column `corner.columns + tap.columns`.
-    /// 3. Add `kernel[number] * pixel`.
+    /// 1. Three nested loops: channel, kernel row, kernel column.
+    /// 2. Under the weight at that row and column lies the pixel that is as far below and to the
+    ///    right of `corner`.
+    /// 3. Add the product of the two to the sum.
     ///
     /// EXAMPLE: The kernel `[1, 0, 0, 1]` of 2x2 on the image `[1, 2, 3, 4]` of 2x2 gives 5.
     ///
-    /// HINTS: A plane is flat: row `r`, column `c` is `plane[r * padded.columns + c]`.
+    /// HINTS: Planes and kernels are flat. Row `r`, column `c` of a plane of width `w` has the
+    /// index `r * w + c`; the width of an image's plane is that of the padded image.
     pub fn at(&self, image: &[f32], kernel: &[f32], corner: Pair) -> f32 {
         // BEGIN SOLUTION
-        self.weights(image)
-            .map(|(number, plane, tap)| {
-                let (row, column) = (corner.rows + tap.rows, corner.columns + tap.columns);
-                kernel[number] * plane[row * self.padded.columns + column]
-            })
-            .sum()
+        let Pair { rows, columns } = self.window.kernel;
+        let mut sum = 0.0;
+        for (channel, plane) in image.chunks_exact(self.padded.area()).enumerate() {
+            for row in 0..rows {
+                for column in 0..columns {
+                    let weight = kernel[(channel * rows + row) * columns + column];
+                    let (down, across) = (corner.rows + row, corner.columns + column);
+                    sum += weight * plane[down * self.padded.columns + across];
+                }
+            }
+        }
+        sum
         // END SOLUTION
     }
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-conv-window", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 One place by hand, with one channel and with two.
+/// 🔬 One output position by hand, with one channel and with two.
 #[test]
 fn test_unit_window() {
     let grid = Grid::new((2, 3), Window::new(2)).unwrap();
@@ -300,24 +256,86 @@ fn test_unit_window() {
     assert_eq!(grid.at(&image, &both, (0, 1).into()), 2.0 + 6.0 + 30.0 - 50.0);
 }
 
-// %% nbgrader={"grade": false, "grade_id": "conv-see", "locked": false, "schema_version": 3, "solution": true, "task": false}
+// %% nbgrader={"grade": false, "grade_id": "conv-naive", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl Grid {
-    /// What one weight meets on its way: the pixel under `tap` for every place, row by row.
+    /// Convolves one padded image with all kernels, output position by output position. Adds to
+    /// `result`, which holds one plane of `output.area()` numbers for each kernel, and already the
+    /// bias.
     ///
-    /// TODO: fill `seen` from the padded plane.
+    /// TODO: call [`Grid::at`] for every kernel and every output position.
     ///
     /// APPROACH:
-    /// 1. `seen` has one row of `places.columns` numbers for each of [`Grid::row_starts`].
-    /// 2. In a row, begin at the start and take every `stride`-th pixel.
+    /// 1. A kernel has one weight for each channel and kernel position: cut `kernels` into chunks
+    ///    of that length.
+    /// 2. Three nested loops: kernel, output row, output column.
+    /// 3. The window's corner moves by the stride; add what [`Grid::at`] returns there to the
+    ///    result.
     ///
-    /// EXAMPLE: On the plane `[1, 2, 3, 4, 5, 6, 7, 8, 9]` of 3x3, a 2x2 window's tap (0, 1) meets
-    /// `[2, 3, 5, 6]`.
+    /// EXAMPLE: The kernels `[1, 0, 0, 1]` and `[0, 1, -1, 0]` of 2x2 on the image `1 2 3 | 4 5 6`
+    /// give the planes `[6, 8]` and `[-2, -2]`.
     ///
-    /// HINTS: `plane[start..].iter().step_by(stride)` is that row; `zip` stops when `seen` is full.
-    pub fn see(&self, plane: &[f32], tap: Pair, seen: &mut [f32]) {
+    /// HINTS: The number of channels is not stored: it is the length of `image` divided by
+    /// `padded.area()`. Rows and columns have strides of their own.
+    pub fn convolve_naive(&self, image: &[f32], kernels: &[f32], result: &mut [f32]) {
         // BEGIN SOLUTION
-        let rows = seen.chunks_exact_mut(self.places.columns);
-        for (row, start) in rows.zip(self.row_starts(tap)) {
+        let size = image.len() / self.padded.area() * self.window.kernel.area();
+        let planes = result.chunks_exact_mut(self.output.area());
+        for (kernel, plane) in kernels.chunks_exact(size).zip(planes) {
+            for row in 0..self.output.rows {
+                for column in 0..self.output.columns {
+                    let Pair { rows, columns } = self.window.stride;
+                    let corner = (row * rows, column * columns).into();
+                    plane[row * self.output.columns + column] += self.at(image, kernel, corner);
+                }
+            }
+        }
+        // END SOLUTION
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-conv-naive", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Two kernels by hand, added to the bias, and a stride that differs between rows and columns.
+#[test]
+fn test_unit_convolve_naive() {
+    let grid = Grid::new((2, 3), Window::new(2)).unwrap();
+    let mut result = [0.0, 0.0, 100.0, 100.0];
+    let kernels = [1.0, 0.0, 0.0, 1.0, 0.0, 1.0, -1.0, 0.0];
+    grid.convolve_naive(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &kernels, &mut result);
+    assert_eq!(result, [6.0, 8.0, 98.0, 98.0], "each kernel adds to its own plane");
+
+    let plane: Vec<f32> = (1..=20).map(|n| n as f32).collect();
+    let strided = Grid::new((4, 5), Window::new(1).stride((2, 3))).unwrap();
+    let mut result = [0.0; 4];
+    strided.convolve_naive(&plane, &[1.0], &mut result);
+    assert_eq!(result, [1.0, 4.0, 11.0, 14.0], "2 rows down, 3 columns across");
+
+    let channels = Grid::new((1, 2), Window::new(1)).unwrap();
+    let mut result = [0.0; 2];
+    channels.convolve_naive(&[1.0, 2.0, 30.0, 40.0], &[1.0, 0.5], &mut result);
+    assert_eq!(result, [16.0, 22.0], "the channels are summed, each with its own weight");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "conv-unfold", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl Grid {
+    /// The pixels that one weight is multiplied with: the pixel under `position` for every output
+    /// position, row by row. It is one row of the matrix that PyTorch's `unfold` makes (also called
+    /// im2col).
+    ///
+    /// TODO: fill `unfolded` from the padded plane.
+    ///
+    /// APPROACH:
+    /// 1. `unfolded` has one row of `output.columns` numbers for each of [`Grid::row_starts`].
+    /// 2. In each row, begin at the start and take every `stride.columns`-th pixel.
+    ///
+    /// EXAMPLE: On the plane `[1, 2, 3, 4, 5, 6, 7, 8, 9]` of 3x3, kernel position (0, 1) of a 2x2
+    /// window gives `[2, 3, 5, 6]`.
+    ///
+    /// HINTS: `step_by` skips pixels. `zip` ends with the shorter side, so it stops when the row is
+    /// full.
+    pub fn unfold_row(&self, plane: &[f32], position: Pair, unfolded: &mut [f32]) {
+        // BEGIN SOLUTION
+        let rows = unfolded.chunks_exact_mut(self.output.columns);
+        for (row, start) in rows.zip(self.row_starts(position)) {
             let pixels = plane[start..].iter().step_by(self.window.stride.columns);
             for (value, pixel) in row.iter_mut().zip(pixels) {
                 *value = *pixel;
@@ -327,50 +345,53 @@ impl Grid {
     }
 }
 
-// %% nbgrader={"grade": true, "grade_id": "test-conv-see", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Each tap meets its own part of the plane, also with strides.
+// %% nbgrader={"grade": true, "grade_id": "test-conv-unfold", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Each kernel position has its own part of the plane, also with strides.
 #[test]
-fn test_unit_see() {
+fn test_unit_unfold_row() {
     let plane: Vec<f32> = (1..=20).map(|n| n as f32).collect();
     let grid = Grid::new(3, Window::new(2)).unwrap();
-    let mut seen = [0.0; 4];
-    grid.see(&plane[..9], (0, 1).into(), &mut seen);
-    assert_eq!(seen, [2.0, 3.0, 5.0, 6.0]);
-    grid.see(&plane[..9], (1, 1).into(), &mut seen);
-    assert_eq!(seen, [5.0, 6.0, 8.0, 9.0]);
+    let mut unfolded = [0.0; 4];
+    grid.unfold_row(&plane[..9], (0, 1).into(), &mut unfolded);
+    assert_eq!(unfolded, [2.0, 3.0, 5.0, 6.0]);
+    grid.unfold_row(&plane[..9], (1, 1).into(), &mut unfolded);
+    assert_eq!(unfolded, [5.0, 6.0, 8.0, 9.0]);
     let strided = Grid::new((4, 5), Window::new(2).stride((2, 3))).unwrap();
-    strided.see(&plane, (1, 0).into(), &mut seen);
-    assert_eq!(seen, [6.0, 9.0, 16.0, 19.0]);
+    strided.unfold_row(&plane, (1, 0).into(), &mut unfolded);
+    assert_eq!(unfolded, [6.0, 9.0, 16.0, 19.0]);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "conv-loops", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl Grid {
-    /// One padded image through all kernels: adds to `result`, which holds one plane of
-    /// `places.area()` numbers for each kernel, and already the bias.
+    /// Convolves one padded image with all kernels. Adds to `result`, which holds one plane of
+    /// `output.area()` numbers for each kernel, and already the bias.
     ///
-    /// TODO: for each weight of a kernel, see once, then add to every kernel's plane.
+    /// TODO: for each weight of a kernel, unfold once, then add to every kernel's plane of the
+    /// result.
     ///
     /// APPROACH:
-    /// 1. One kernel has `planes of the image * taps` weights: cut `kernels` into chunks of that
-    ///    length.
-    /// 2. For each of [`Grid::weights`], fill `seen` with [`Grid::see`].
-    /// 3. For each kernel and its plane of the result: add `kernel[number] * seen`, place by place.
+    /// 1. A kernel has one weight for each channel and kernel position: cut `kernels` into chunks
+    ///    of that length.
+    /// 2. For each of [`Grid::weights`], fill a buffer with [`Grid::unfold_row`].
+    /// 3. For each kernel and its plane of the result, add the kernel's weight times the buffer,
+    ///    number by number.
     ///
-    /// EXAMPLE: Every number equals what [`Grid::at`] gives for its place; the test compares all of
-    /// them.
+    /// EXAMPLE: Every number equals the one of [`Grid::convolve_naive`]; the test compares them
+    /// all.
     ///
-    /// HINTS: Make `seen` once, before the loops. The innermost loop runs over two slices with
-    /// `zip`: the compiler turns it into instructions that handle 4 or 8 places at a time.
+    /// HINTS: Make the buffer once, before the loops. Let the innermost loop run over two slices
+    /// with `zip`: the compiler turns it into SIMD instructions, which handle 4 or 8 numbers at a
+    /// time.
     pub fn convolve(&self, image: &[f32], kernels: &[f32], result: &mut [f32]) {
         // BEGIN SOLUTION
         let size = image.len() / self.padded.area() * self.window.kernel.area();
-        let mut seen = vec![0.0; self.places.area()];
-        for (number, plane, tap) in self.weights(image) {
-            self.see(plane, tap, &mut seen);
-            let planes = result.chunks_exact_mut(self.places.area());
+        let mut unfolded = vec![0.0; self.output.area()];
+        for (index, plane, position) in self.weights(image) {
+            self.unfold_row(plane, position, &mut unfolded);
+            let planes = result.chunks_exact_mut(self.output.area());
             for (kernel, plane) in kernels.chunks_exact(size).zip(planes) {
-                let weight = kernel[number];
-                for (value, pixel) in plane.iter_mut().zip(&seen) {
+                let weight = kernel[index];
+                for (value, pixel) in plane.iter_mut().zip(&unfolded) {
                     *value += weight * pixel;
                 }
             }
@@ -380,82 +401,30 @@ impl Grid {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-conv-loops", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 The reordered loops give, at every place, the same sum as the window by itself.
+/// 🔬 The reordered loops give the same sums as the naive ones.
 #[test]
 fn test_unit_convolve() {
     use tinytorch::testing::assert_close;
 
     let mut rng = Rng::seeded(3);
-    for window in [Window::new(3), Window::new((2, 3)).stride((1, 2))] {
+    let windows = [(Window::new(3), 9), (Window::new((2, 3)).stride((1, 2)), 6)];
+    for (window, weights) in windows {
         let grid = Grid::new((5, 6), window).unwrap();
         let image = Tensor::randn(&[2, 5, 6], &mut rng).to_vec();
-        let size = 2 * window.kernel.area();
-        let kernels = Tensor::randn(&[3, size], &mut rng).to_vec();
-        let mut result = vec![0.5; 3 * grid.places.area()];
+        let kernels = Tensor::randn(&[3, 2, weights], &mut rng).to_vec();
+        let mut result = vec![0.5; 3 * grid.output.area()];
+        let mut expected = result.clone();
         grid.convolve(&image, &kernels, &mut result);
-        let mut expected = Vec::new();
-        for kernel in kernels.chunks_exact(size) {
-            for place in 0..grid.places.area() {
-                let row = place / grid.places.columns * window.stride.rows;
-                let column = place % grid.places.columns * window.stride.columns;
-                expected.push(0.5 + grid.at(&image, kernel, (row, column).into()));
-            }
-        }
+        grid.convolve_naive(&image, &kernels, &mut expected);
         assert_close(&result, &expected, 1e-5);
     }
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "conv-layer", "locked": true, "schema_version": 3, "solution": false, "task": false}
-// ## 🎯 The layer
+// ## The layer
 
-// %% nbgrader={"grade": false, "grade_id": "spatial-checks", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// `[N, C, H, W]` of a batch of images. Panics with the mend when `x` is none, or has other
-/// channels.
-fn images(layer: &dyn Layer, x: &Tensor, channels: Option<usize>) -> [usize; 4] {
-    let &[n, c, h, w] = x.shape() else {
-        let mend = match x.shape() {
-            [c, h, w] => format!("give one image a batch axis with x.reshape(&[1, {c}, {h}, {w}])"),
-            [h, w] => format!("give one grey image its axes with x.reshape(&[1, 1, {h}, {w}])"),
-            _ => "reshape it to four axes".to_owned(),
-        };
-        let (name, got) = (layer.name(), shape_text(x.shape()));
-        panic!("{name}: got shape {got}, expected (batch, channels, height, width): {mend}");
-    };
-    assert!(
-        channels.is_none_or(|expected| c == expected),
-        "{}: got {c} channels in shape {}, expected {}: build the layer for {c} channels, or put the \
-         axes in the order (batch, channels, height, width)",
-        layer.name(),
-        shape_text(x.shape()),
-        channels.unwrap_or(0),
-    );
-    let some = h * w > 0;
-    assert!(some, "{}: got images without a pixel: {}", layer.name(), shape_text(x.shape()));
-    [n, c, h, w]
-}
-
-/// The grid of `window` on such images. Panics with the mend when the window does not fit.
-fn grid(
-    layer: &dyn Layer,
-    x: &Tensor,
-    window: Window,
-    channels: Option<usize>,
-) -> (Grid, [usize; 2]) {
-    let [n, c, h, w] = images(layer, x, channels);
-    let grid = Grid::new((h, w), window).unwrap_or_else(|| {
-        panic!(
-            "{}: got images of {h}x{w}, expected at least the size of the window, {}x{}, less its \
-             padding: use a smaller window, more padding or fewer pooling layers before",
-            layer.name(),
-            window.kernel.rows,
-            window.kernel.columns
-        )
-    });
-    (grid, [n, c])
-}
-
-/// A convolution: `weight` of shape `(outputs, inputs, rows, columns)`, `bias` of shape
-/// `(outputs)`.
+// %% nbgrader={"grade": false, "grade_id": "conv-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// A convolution: `weight` of shape `(outputs, inputs, rows, columns)`, `bias` of shape `(outputs)`.
 pub struct Conv2d {
     /// One kernel for each output channel.
     pub weight: Tensor,
@@ -464,33 +433,7 @@ pub struct Conv2d {
     window: Window,
 }
 
-impl Conv2d {
-    /// Kernels from a normal distribution of variance `2 / (inputs * window)` (He, 2015), bias 0.
-    pub fn new(inputs: usize, outputs: usize, window: impl Into<Window>, rng: &mut Rng) -> Self {
-        let bias = Some(Tensor::zeros(&[outputs]));
-        Self { bias, ..Self::without_bias(inputs, outputs, window, rng) }
-    }
-
-    /// The same without a bias: for a convolution that a [`BatchNorm2d`] follows.
-    pub fn without_bias(
-        inputs: usize,
-        outputs: usize,
-        window: impl Into<Window>,
-        rng: &mut Rng,
-    ) -> Self {
-        assert!(
-            inputs > 0 && outputs > 0,
-            "Conv2d: got {inputs} input and {outputs} output channels, expected 1 or more of each"
-        );
-        let window = window.into();
-        let Pair { rows, columns } = window.kernel;
-        let scale = (2.0 / (inputs * rows * columns) as f32).sqrt();
-        let weight = Tensor::randn(&[outputs, inputs, rows, columns], rng) * scale;
-        Self { weight, bias: None, window }
-    }
-}
-
-/// How a convolution sends a gradient back; the next part of the lesson.
+/// The gradient rule of a convolution; it calls what you write in the next part.
 struct ConvRule(Grid);
 
 // %% nbgrader={"grade": false, "grade_id": "conv-forward", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -501,40 +444,42 @@ impl Layer for Conv2d {
         format!("Conv2d({} -> {}, {rows}x{columns})", shape[1], shape[0])
     }
 
-    /// Images `(N, inputs, H, W)` to `(N, outputs, places down, places across)`.
+    /// Images `(N, inputs, H, W)` to feature maps `(N, outputs, output rows, output columns)`.
     ///
-    /// TODO: pad the batch, start each output plane at its bias, convolve image by image.
+    /// TODO: pad the batch, fill each plane of the result with its bias, convolve image by image.
     ///
     /// APPROACH:
-    /// 1. `grid.pad(.., 0.0)` pads all planes of the batch at once.
-    /// 2. Build `result`: for each image, for each output channel, `places.area()` times its bias.
+    /// 1. [`Grid::pad`] with 0 pads all planes of the batch at once.
+    /// 2. Make `result`: for each image and output channel, `output.area()` times the channel's
+    ///    bias, or 0 without a bias.
     /// 3. Give [`Grid::convolve`] each padded image with its part of `result`.
     ///
     /// EXAMPLE: `Conv2d::new(3, 16, Window::new(3).padding(1), rng)` turns `(2, 3, 32, 32)` into
     /// `(2, 16, 32, 32)`.
     ///
-    /// HINTS: `self.weight.data()` is a slice of all kernels. Without a bias, start at 0.
+    /// HINTS: `Tensor::data` is a slice: that of `weight` holds all kernels, one after another.
+    /// `cycle` repeats the biases for every image.
     fn forward(&self, x: &Tensor) -> Tensor {
         let outputs = self.weight.shape()[0];
-        let (grid, [n, inputs]) = grid(self, x, self.window, Some(self.weight.shape()[1]));
+        let (grid, [n, inputs]) = grid_for(self, x, self.window, Some(self.weight.shape()[1]));
         let result: Vec<f32> = {
             // BEGIN SOLUTION
             let padded = grid.pad(&x.data(), 0.0);
-            let mut result = vec![0.0; n * outputs * grid.places.area()];
+            let mut result = vec![0.0; n * outputs * grid.output.area()];
             if let Some(bias) = &self.bias {
                 let bias = bias.data();
-                let planes = result.chunks_exact_mut(grid.places.area());
+                let planes = result.chunks_exact_mut(grid.output.area());
                 planes.zip(bias.iter().cycle()).for_each(|(plane, bias)| plane.fill(*bias));
             }
             let kernels = self.weight.data();
-            let targets = result.chunks_exact_mut(outputs * grid.places.area());
+            let targets = result.chunks_exact_mut(outputs * grid.output.area());
             for (image, target) in padded.chunks_exact(inputs * grid.padded.area()).zip(targets) {
                 grid.convolve(image, &kernels, target);
             }
             result
             // END SOLUTION
         };
-        let result = values(result, &[n, outputs, grid.places.rows, grid.places.columns]);
+        let result = values(result, &[n, outputs, grid.output.rows, grid.output.columns]);
         let inputs: Vec<&Tensor> = [x, &self.weight].into_iter().chain(&self.bias).collect();
         custom("conv2d", result, &inputs, ConvRule(grid))
     }
@@ -549,7 +494,7 @@ impl Layer for Conv2d {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-conv-forward", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 A filter by hand, a bias for each channel, every image of the batch, and clear errors.
+/// 🔬 A kernel by hand, a bias for each channel, every image of the batch, and clear errors.
 #[test]
 fn test_unit_conv_forward() {
     use tinytorch::testing::panic_message;
@@ -584,108 +529,37 @@ fn test_unit_conv_forward() {
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "conv-backward", "locked": true, "schema_version": 3, "solution": false, "task": false}
-// ## 🎯 The way back
+// ## The gradients
 //
-// `result = weight * pixel`, many times over. So a weight's gradient is made of pixels, and a
-// pixel's gradient of weights; both times the upstream gradient, that of the result.
-
-// %% nbgrader={"grade": false, "grade_id": "conv-rule", "locked": true, "schema_version": 3, "solution": false, "task": false}
-impl GradientRule for ConvRule {
-    fn gradients(
-        &self,
-        grad_output: &Tensor,
-        inputs: &[Tensor],
-        _result: &Tensor,
-    ) -> InputGradients {
-        let grad_output = grad_output.data();
-        let (x, weight, grid) = (&inputs[0], &inputs[1], &self.0);
-        let (outputs, kernel) = (weight.shape()[0], weight.numel() / weight.shape()[0]);
-        let image = x.shape()[1] * grid.padded.area();
-        let shaped = |gradient, like: &Tensor| Tensor::from_array(values(gradient, like.shape()));
-        let mut grads = vec![
-            grad_for(x, || {
-                let mut gradient = vec![0.0; x.shape()[0] * image];
-                let grad_planes = grad_output.chunks_exact(outputs * grid.places.area());
-                for (gradient, grad_output) in gradient.chunks_exact_mut(image).zip(grad_planes) {
-                    grid.input_gradient(grad_output, &weight.data(), gradient);
-                }
-                shaped(grid.crop(&gradient), x)
-            }),
-            grad_for(weight, || {
-                let padded = grid.pad(&x.data(), 0.0);
-                let mut gradient = vec![0.0; outputs * kernel];
-                let grad_planes = grad_output.chunks_exact(outputs * grid.places.area());
-                for (image, grad_output) in padded.chunks_exact(image).zip(grad_planes) {
-                    grid.weight_gradient(grad_output, image, &mut gradient);
-                }
-                shaped(gradient, weight)
-            }),
-        ];
-        grads.extend(inputs.get(2).map(|bias| {
-            grad_for(bias, || {
-                let mut gradient = vec![0.0; outputs];
-                let planes = grad_output.chunks_exact(grid.places.area()).enumerate();
-                planes.for_each(|(i, plane)| gradient[i % outputs] += plane.iter().sum::<f32>());
-                shaped(gradient, bias)
-            })
-        }));
-        grads
-    }
-}
-
-/// The products of two slices, added up in eight sums side by side, which the compiler can put
-/// into one register.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0; 8];
-    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f32 = a.remainder().iter().zip(b.remainder()).map(|(a, b)| a * b).sum();
-    for (a, b) in a.zip(b) {
-        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum += a * b;
-        }
-    }
-    sums.iter().sum::<f32>() + rest
-}
-
-impl Grid {
-    /// Padded planes without their border: [`Grid::pad`] undone.
-    pub fn crop(&self, padded: &[f32]) -> Vec<f32> {
-        let (top, left) = (self.window.padding.rows, self.window.padding.columns);
-        let count = padded.len() / self.padded.area();
-        let mut planes = Vec::with_capacity(count * self.image.area());
-        for plane in padded.chunks_exact(self.padded.area()) {
-            for row in plane.chunks_exact(self.padded.columns).skip(top).take(self.image.rows) {
-                planes.extend_from_slice(&row[left..left + self.image.columns]);
-            }
-        }
-        planes
-    }
-}
+// `result = weight * pixel`, many times over. By the chain rule, a weight's gradient is a sum of pixels and
+// a pixel's gradient a sum of weights, each times the gradient of the result, `grad_output`.
 
 // %% nbgrader={"grade": false, "grade_id": "conv-weight-gradient", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl Grid {
     /// Adds one image's part to the gradient of all kernels. `grad_output` holds one plane for each
     /// kernel.
     ///
-    /// TODO: each weight collects what it met, times the upstream gradient of that place.
+    /// TODO: each weight collects the pixels that it was multiplied with, times the gradients of
+    /// the sums that they went into.
     ///
     /// APPROACH:
-    /// 1. The same walk as in [`Grid::convolve`]: for each weight, see.
-    /// 2. For each kernel and its plane of the upstream gradient: add `dot(seen, plane)` to this weight.
+    /// 1. The same loops as in [`Grid::convolve`]: for each weight, unfold.
+    /// 2. For each kernel and its plane of `grad_output`: add the [`dot`] product of that plane and
+    ///    the unfolded pixels to this weight's gradient.
     ///
-    /// EXAMPLE: A 1x1 kernel on the image `[3, 4]` with the upstream gradient `[1, 10]` has the gradient
-    /// `3 + 40 = 43`.
+    /// EXAMPLE: A 1x1 kernel on the image `[3, 4]` with the upstream gradient `[1, 10]` has the
+    /// gradient `3 + 40 = 43`.
     ///
-    /// HINTS: `gradient` is cut like the kernels: chunks of `planes of the image * taps`.
-    pub fn weight_gradient(&self, grad_output: &[f32], image: &[f32], gradient: &mut [f32]) {
+    /// HINTS: `grad_weight` is cut like the kernels. `dot` is given.
+    pub fn weight_gradient(&self, grad_output: &[f32], image: &[f32], grad_weight: &mut [f32]) {
         // BEGIN SOLUTION
         let size = image.len() / self.padded.area() * self.window.kernel.area();
-        let mut seen = vec![0.0; self.places.area()];
-        for (number, plane, tap) in self.weights(image) {
-            self.see(plane, tap, &mut seen);
-            let grad_planes = grad_output.chunks_exact(self.places.area());
-            for (kernel, grad_output) in gradient.chunks_exact_mut(size).zip(grad_planes) {
-                kernel[number] += dot(&seen, grad_output);
+        let mut unfolded = vec![0.0; self.output.area()];
+        for (index, plane, position) in self.weights(image) {
+            self.unfold_row(plane, position, &mut unfolded);
+            let grad_planes = grad_output.chunks_exact(self.output.area());
+            for (kernel, grad_plane) in grad_weight.chunks_exact_mut(size).zip(grad_planes) {
+                kernel[index] += dot(&unfolded, grad_plane);
             }
         }
         // END SOLUTION
@@ -693,7 +567,7 @@ impl Grid {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-conv-weight-gradient", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Each weight's gradient by hand; images add up.
+/// 🔬 Each weight's gradient by hand; the parts of several images add up.
 #[test]
 fn test_unit_weight_gradient() {
     let grid = Grid::new((1, 2), Window::new(1)).unwrap();
@@ -703,7 +577,7 @@ fn test_unit_weight_gradient() {
     grid.weight_gradient(&[1.0, 1.0], &[1.0, 1.0], &mut gradient);
     assert_eq!(gradient, [45.0], "the second image adds to the first");
 
-    // Two kernels of 1x2 on two channels of 1x3: places 0 and 1.
+    // Two kernels of 1x2 on two channels of 1x3: two output positions.
     let grid = Grid::new((1, 3), Window::new((1, 2))).unwrap();
     let mut gradient = [0.0; 8];
     let image = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
@@ -711,83 +585,86 @@ fn test_unit_weight_gradient() {
     assert_eq!(gradient, [1.0, 2.0, 4.0, 5.0, 20.0, 30.0, 50.0, 60.0]);
 }
 
-// %% nbgrader={"grade": false, "grade_id": "conv-give-back", "locked": false, "schema_version": 3, "solution": true, "task": false}
+// %% nbgrader={"grade": false, "grade_id": "conv-fold", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl Grid {
-    /// [`Grid::see`] in reverse: adds each place's gradient to the pixel that `tap` saw there.
+    /// [`Grid::unfold_row`] in reverse: adds each number to the pixel that it came from. PyTorch
+    /// calls the whole operation `fold` (also col2im).
     ///
-    /// TODO: walk as `see` does, but write into the plane.
+    /// TODO: the loops of `unfold_row`, but writing into the plane.
     ///
     /// APPROACH:
-    /// 1. The same rows and starts as in [`Grid::see`].
-    /// 2. Add each gradient to its pixel. Windows overlap, so a pixel may get several.
+    /// 1. The same rows and starts as in [`Grid::unfold_row`].
+    /// 2. Add each number to its pixel: windows overlap, so a pixel may receive several.
     ///
-    /// EXAMPLE: The gradients `[1, 2, 3, 4]` of tap (0, 1), 2x2 on 3x3, give `0 1 2 | 0 3 4 | 0 0 0`.
+    /// EXAMPLE: Folding `[1, 2, 3, 4]` at kernel position (0, 1), 2x2 on 3x3, gives `0 1 2 | 0 3 4
+    /// | 0 0 0`.
     ///
-    /// HINTS: `plane[start..].iter_mut().step_by(stride)`, and `+=`.
-    pub fn give_back(&self, plane: &mut [f32], tap: Pair, grads: &[f32]) {
+    /// HINTS: Which of the two slices is read now, and which is written?
+    pub fn fold_row(&self, plane: &mut [f32], position: Pair, unfolded: &[f32]) {
         // BEGIN SOLUTION
-        let rows = grads.chunks_exact(self.places.columns);
-        for (row, start) in rows.zip(self.row_starts(tap)) {
+        let rows = unfolded.chunks_exact(self.output.columns);
+        for (row, start) in rows.zip(self.row_starts(position)) {
             let pixels = plane[start..].iter_mut().step_by(self.window.stride.columns);
-            for (pixel, grad) in pixels.zip(row) {
-                *pixel += grad;
+            for (pixel, value) in pixels.zip(row) {
+                *pixel += value;
             }
         }
         // END SOLUTION
     }
 }
 
-// %% nbgrader={"grade": true, "grade_id": "test-conv-give-back", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Gradients land where they were seen, and overlapping gradients add up.
+// %% nbgrader={"grade": true, "grade_id": "test-conv-fold", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Numbers return to the pixels that they came from, and overlapping ones add up.
 #[test]
-fn test_unit_give_back() {
+fn test_unit_fold_row() {
     let grid = Grid::new(3, Window::new(2)).unwrap();
     let mut plane = [0.0; 9];
-    grid.give_back(&mut plane, (0, 1).into(), &[1.0, 2.0, 3.0, 4.0]);
+    grid.fold_row(&mut plane, (0, 1).into(), &[1.0, 2.0, 3.0, 4.0]);
     assert_eq!(plane, [0.0, 1.0, 2.0, 0.0, 3.0, 4.0, 0.0, 0.0, 0.0]);
-    grid.give_back(&mut plane, (1, 0).into(), &[10.0, 20.0, 30.0, 40.0]);
+    grid.fold_row(&mut plane, (1, 0).into(), &[10.0, 20.0, 30.0, 40.0]);
     assert_eq!(plane, [0.0, 1.0, 2.0, 10.0, 23.0, 4.0, 30.0, 40.0, 0.0]);
     let strided = Grid::new((1, 5), Window::new((1, 2)).stride(3)).unwrap();
     let mut plane = [0.0; 5];
-    strided.give_back(&mut plane, (0, 1).into(), &[1.0, 2.0]);
+    strided.fold_row(&mut plane, (0, 1).into(), &[1.0, 2.0]);
     assert_eq!(plane, [0.0, 1.0, 0.0, 0.0, 2.0]);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "conv-input-gradient", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl Grid {
-    /// Adds to the gradient of one padded image, one plane for each input channel.
+    /// Adds to the gradient of one padded image, which has one plane for each input channel.
     ///
-    /// TODO: for each weight position, add up what all kernels want, and give it back.
+    /// TODO: for each channel and kernel position, sum over all kernels, and fold the sum into the
+    /// plane.
     ///
     /// APPROACH:
-    /// 1. `gradient` has one plane for each input channel; walk over planes, then over
-    ///    [`Grid::taps`].
-    /// 2. `grads[place]` is the sum over kernels of this weight times the kernel's upstream gradient at the
-    ///    place.
-    /// 3. [`Grid::give_back`] adds the gradients to the plane.
+    /// 1. Walk over the planes of `grad_image`, and in each over [`Grid::kernel_positions`].
+    /// 2. In a buffer of `output.area()` numbers, sum over the kernels: the kernel's weight here
+    ///    times its plane of `grad_output`.
+    /// 3. [`Grid::fold_row`] adds the buffer to the plane.
     ///
     /// EXAMPLE: Two 1x1 kernels 2 and 3 with the upstream gradients `[1]` and `[10]` give the pixel
     /// `2 + 30 = 32`.
     ///
     /// HINTS:
-    /// - Make `grads` once, and `fill(0.0)` it for each position.
-    /// - The weight's number in its kernel is `channel * taps + position in the window`.
-    pub fn input_gradient(&self, grad_output: &[f32], kernels: &[f32], gradient: &mut [f32]) {
+    /// - Make the buffer once, and fill it with 0 for each kernel position.
+    /// - A kernel's weights are stored channel by channel, and within a channel in the order of
+    ///   `kernel_positions`.
+    pub fn input_gradient(&self, grad_output: &[f32], kernels: &[f32], grad_image: &mut [f32]) {
         // BEGIN SOLUTION
-        let taps = self.window.kernel.area();
-        let size = gradient.len() / self.padded.area() * taps;
-        let mut grads = vec![0.0; self.places.area()];
-        for (channel, plane) in gradient.chunks_exact_mut(self.padded.area()).enumerate() {
-            for (position, tap) in self.taps().enumerate() {
-                grads.fill(0.0);
-                let grad_planes = grad_output.chunks_exact(self.places.area());
-                for (kernel, grad_output) in kernels.chunks_exact(size).zip(grad_planes) {
-                    let weight = kernel[channel * taps + position];
-                    for (grad, grad_output) in grads.iter_mut().zip(grad_output) {
-                        *grad += weight * grad_output;
+        let positions = self.window.kernel.area();
+        let size = grad_image.len() / self.padded.area() * positions;
+        let mut unfolded = vec![0.0; self.output.area()];
+        for (channel, plane) in grad_image.chunks_exact_mut(self.padded.area()).enumerate() {
+            for (index, position) in self.kernel_positions().enumerate() {
+                unfolded.fill(0.0);
+                let grad_planes = grad_output.chunks_exact(self.output.area());
+                for (kernel, grad_plane) in kernels.chunks_exact(size).zip(grad_planes) {
+                    let weight = kernel[channel * positions + index];
+                    for (value, grad) in unfolded.iter_mut().zip(grad_plane) {
+                        *value += weight * grad;
                     }
                 }
-                self.give_back(plane, tap, &grads);
+                self.fold_row(plane, position, &unfolded);
             }
         }
         // END SOLUTION
@@ -806,194 +683,63 @@ fn test_unit_input_gradient() {
     assert_eq!(gradient, [32.0]);
 
     let mut rng = Rng::seeded(5);
-    for window in [Window::new(3).padding(1), Window::new((2, 3)).stride((1, 2)).padding((0, 1))] {
-        let Pair { rows, columns } = window.kernel;
+    let windows = [
+        (Window::new(3).padding(1), [3, 3]),
+        (Window::new((2, 3)).stride((1, 2)).padding((0, 1)), [2, 3]),
+    ];
+    for (window, [rows, columns]) in windows {
         let x = Tensor::randn(&[2, 2, 4, 5], &mut rng);
         let weight = Tensor::randn(&[3, 2, rows, columns], &mut rng);
         let bias = Tensor::randn(&[3], &mut rng);
         // The result is linear in each input, so only rounding is left: far below 1e-2, where a
         // wrong rule would be wrong by about 1.
         let layer = |inputs: &[Tensor]| {
-            let [weight, bias] = [inputs[1].clone(), inputs[2].clone()];
-            Conv2d { weight, bias: Some(bias), window }.forward(&inputs[0])
+            let mut conv = Conv2d::new(2, 3, window, &mut Rng::seeded(0));
+            (conv.weight, conv.bias) = (inputs[1].clone(), Some(inputs[2].clone()));
+            conv.forward(&inputs[0])
         };
         check_gradient(layer, &[x, weight, bias], 1e-2);
     }
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "spatial-pooling", "locked": true, "schema_version": 3, "solution": false, "task": false}
-// ## 🎯 Pooling: a smaller image that keeps the answer
+// ## Pooling: a smaller feature map
 
-// %% nbgrader={"grade": false, "grade_id": "pool-layers", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// Keeps the largest value under each window. The border counts as minus infinity: it never wins.
+// %% nbgrader={"grade": false, "grade_id": "pool-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// The largest value of each patch. Padding counts as minus infinity, so it is never the maximum.
 pub struct MaxPool2d(Window);
 
-/// Keeps the mean of the values under each window; the border counts as 0, as in PyTorch.
+/// The mean of each patch. Padding counts as 0 and is included in the mean, as in PyTorch.
 pub struct AvgPool2d(Window);
 
-/// Pooling moves by whole windows, and a border wider than half a window would fill a window.
-fn pool_window(name: &str, window: Window) -> Window {
-    let (kernel, border) = (window.kernel, window.padding);
-    assert!(
-        border.rows * 2 <= kernel.rows && border.columns * 2 <= kernel.columns,
-        "{name}: got padding {}x{} for a window of {}x{}, expected at most half of the window",
-        border.rows,
-        border.columns,
-        kernel.rows,
-        kernel.columns
-    );
-    window
-}
-
-impl MaxPool2d {
-    /// Windows of this size side by side.
-    pub fn new(kernel: impl Into<Pair>) -> Self {
-        let kernel = kernel.into();
-        Self::with(Window::new(kernel).stride(kernel))
-    }
-
-    /// With a step and a border. Panics when the border is wider than half the window.
-    pub fn with(window: Window) -> Self {
-        Self(pool_window("MaxPool2d", window))
-    }
-}
-
-impl AvgPool2d {
-    /// Windows of this size side by side.
-    pub fn new(kernel: impl Into<Pair>) -> Self {
-        let kernel = kernel.into();
-        Self::with(Window::new(kernel).stride(kernel))
-    }
-
-    /// With a step and a border. Panics when the border is wider than half the window.
-    pub fn with(window: Window) -> Self {
-        Self(pool_window("AvgPool2d", window))
-    }
-}
-
-impl Layer for MaxPool2d {
-    fn name(&self) -> String {
-        format!("MaxPool2d({}x{})", self.0.kernel.rows, self.0.kernel.columns)
-    }
-
-    fn forward(&self, x: &Tensor) -> Tensor {
-        let (grid, [n, c]) = grid(self, x, self.0, None);
-        let (pixels, places) = (grid.padded.area(), grid.places.area());
-        let padded = grid.pad(&x.data(), f32::NEG_INFINITY);
-        let (mut best, mut from) = (vec![0.0; n * c * places], vec![0; n * c * places]);
-        let targets = best.chunks_exact_mut(places).zip(from.chunks_exact_mut(places));
-        for (plane, (best, from)) in padded.chunks_exact(pixels).zip(targets) {
-            grid.strongest(plane, best, from);
-        }
-        let best = values(best, &[n, c, grid.places.rows, grid.places.columns]);
-        custom("max_pool2d", best, &[x], MaxRule { grid, from })
-    }
-}
-
-impl Layer for AvgPool2d {
-    fn name(&self) -> String {
-        format!("AvgPool2d({}x{})", self.0.kernel.rows, self.0.kernel.columns)
-    }
-
-    fn forward(&self, x: &Tensor) -> Tensor {
-        let (grid, [n, c]) = grid(self, x, self.0, None);
-        let (pixels, places) = (grid.padded.area(), grid.places.area());
-        let padded = grid.pad(&x.data(), 0.0);
-        let mut means = vec![0.0; n * c * places];
-        for (plane, means) in padded.chunks_exact(pixels).zip(means.chunks_exact_mut(places)) {
-            grid.mean(plane, means);
-        }
-        let means = values(means, &[n, c, grid.places.rows, grid.places.columns]);
-        custom("avg_pool2d", means, &[x], AvgRule(grid))
-    }
-}
-
-/// Remembers, for each place, which pixel of its padded plane won.
-struct MaxRule {
-    grid: Grid,
-    from: Vec<usize>,
-}
-
-struct AvgRule(Grid);
-
-impl GradientRule for MaxRule {
-    fn gradients(
-        &self,
-        grad_output: &Tensor,
-        inputs: &[Tensor],
-        _result: &Tensor,
-    ) -> InputGradients {
-        let (grad_output, places) = (grad_output.data(), self.grid.places.area());
-        let planes = grad_output.chunks_exact(places).zip(self.from.chunks_exact(places));
-        let gradient = self.grid.by_plane(&inputs[0], planes, |(grad_output, from), plane| {
-            to_the_winner(grad_output, from, plane);
-        });
-        vec![Some(gradient)]
-    }
-}
-
-impl GradientRule for AvgRule {
-    fn gradients(
-        &self,
-        grad_output: &Tensor,
-        inputs: &[Tensor],
-        _result: &Tensor,
-    ) -> InputGradients {
-        let taps = self.0.window.kernel.area() as f32;
-        let shared: Vec<f32> =
-            grad_output.data().iter().map(|grad_output| grad_output / taps).collect();
-        let planes = shared.chunks_exact(self.0.places.area());
-        let gradient = self.0.by_plane(&inputs[0], planes, |grad_output, plane| {
-            self.0.taps().for_each(|tap| self.0.give_back(plane, tap, grad_output));
-        });
-        vec![Some(gradient)]
-    }
-}
-
+// %% nbgrader={"grade": false, "grade_id": "maxpool-indices", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl Grid {
-    /// A gradient for `x`, plane by plane: `fill` gets what belongs to a plane, and the padded
-    /// plane.
-    fn by_plane<T>(
-        &self,
-        x: &Tensor,
-        parts: impl Iterator<Item = T>,
-        fill: impl Fn(T, &mut [f32]),
-    ) -> Tensor {
-        let planes = x.numel() / self.image.area();
-        let mut gradient = vec![0.0; planes * self.padded.area()];
-        let planes = gradient.chunks_exact_mut(self.padded.area());
-        planes.zip(parts).for_each(|(plane, part)| fill(part, plane));
-        Tensor::from_array(values(self.crop(&gradient), x.shape()))
-    }
-}
-
-// %% nbgrader={"grade": false, "grade_id": "maxpool-strongest", "locked": false, "schema_version": 3, "solution": true, "task": false}
-impl Grid {
-    /// For each place of the window: the largest pixel under it, and the index of that pixel in the
-    /// padded plane. Of equal pixels the first wins; NaN wins over everything, so it is not hidden.
+    /// For each output position: the largest pixel of its patch, and the index of that pixel in the
+    /// padded plane. Of equal pixels the first one counts. NaN counts as larger than everything, so
+    /// it is not hidden.
     ///
-    /// TODO: look at the plane once for each tap, and keep what is larger.
+    /// TODO: go over the plane once for each kernel position, and keep the larger value.
     ///
     /// APPROACH:
-    /// 1. Start with `best` at minus infinity.
-    /// 2. For each tap and each row of places, go over the pixels as [`Grid::see`] does, by index.
-    /// 3. Where a pixel is larger than the best so far (or NaN), store it and its index.
+    /// 1. Start with `max` at minus infinity.
+    /// 2. For each kernel position and each row of the output, go over the same pixels as
+    ///    [`Grid::unfold_row`], but by index.
+    /// 3. Where a pixel is larger than the maximum so far, or NaN, store it and its index.
     ///
-    /// EXAMPLE: `[1, 5, 3, 2]` under one 2x2 window: best is 5, from index 1.
+    /// EXAMPLE: `[1, 5, 3, 2]` under one 2x2 window: the maximum is 5, at index 1.
     ///
-    /// HINTS:
-    /// - `>` and not `>=`, or the last of equal pixels wins.
-    /// - The pixel of column `c` of the places is at `start + c * stride`.
-    pub fn strongest(&self, plane: &[f32], best: &mut [f32], from: &mut [usize]) {
+    /// HINTS: Compare with `>`: with `>=` the last of equal pixels would count. In a row, the index
+    /// grows by the stride from one output position to the next.
+    pub fn max_with_indices(&self, plane: &[f32], max: &mut [f32], indices: &mut [usize]) {
         // BEGIN SOLUTION
-        best.fill(f32::NEG_INFINITY);
-        for tap in self.taps() {
-            for (row, start) in self.row_starts(tap).enumerate() {
-                let places = row * self.places.columns..(row + 1) * self.places.columns;
+        max.fill(f32::NEG_INFINITY);
+        for position in self.kernel_positions() {
+            for (row, start) in self.row_starts(position).enumerate() {
+                let outputs = row * self.output.columns..(row + 1) * self.output.columns;
                 let pixels = (start..).step_by(self.window.stride.columns);
-                for (place, pixel) in places.zip(pixels) {
-                    if plane[pixel] > best[place] || plane[pixel].is_nan() {
-                        (best[place], from[place]) = (plane[pixel], pixel);
+                for (output, pixel) in outputs.zip(pixels) {
+                    if plane[pixel] > max[output] || plane[pixel].is_nan() {
+                        (max[output], indices[output]) = (plane[pixel], pixel);
                     }
                 }
             }
@@ -1002,57 +748,60 @@ impl Grid {
     }
 }
 
-// %% nbgrader={"grade": true, "grade_id": "test-maxpool-strongest", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 The largest value, where it came from, ties, negative images with a border, overlaps.
+// %% nbgrader={"grade": true, "grade_id": "test-maxpool-indices", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 The maximum and its index, ties, negative images with padding, overlaps, NaN.
 #[test]
-fn test_unit_strongest() {
+fn test_unit_max_with_indices() {
     let grid = Grid::new((2, 4), Window::new(2).stride(2)).unwrap();
-    let (mut best, mut from) = ([0.0; 2], [9; 2]);
-    grid.strongest(&[1.0, 5.0, 7.0, 7.0, 3.0, 2.0, 7.0, 0.0], &mut best, &mut from);
-    assert_eq!((best, from), ([5.0, 7.0], [1, 2]), "of three sevens the first");
+    let (mut max, mut indices) = ([0.0; 2], [9; 2]);
+    grid.max_with_indices(&[1.0, 5.0, 7.0, 7.0, 3.0, 2.0, 7.0, 0.0], &mut max, &mut indices);
+    assert_eq!((max, indices), ([5.0, 7.0], [1, 2]), "of three sevens, the first counts");
 
     let pool = MaxPool2d::with(Window::new(3).stride(2).padding(1));
     let x = Tensor::full(&[1, 1, 4, 4], -1.0);
-    assert_eq!(pool.forward(&x).to_vec(), [-1.0; 4], "a border of 0 would win here");
+    assert_eq!(pool.forward(&x).to_vec(), [-1.0; 4], "padding with 0 would be the maximum here");
     let rising = Tensor::new(&(0..9).map(|n| n as f32).collect::<Vec<_>>(), &[1, 1, 3, 3]);
     let overlapping = MaxPool2d::with(Window::new(2)).forward(&rising);
     assert_eq!(overlapping.to_vec(), [4.0, 5.0, 7.0, 8.0]);
     assert_eq!(MaxPool2d::new(2).forward(&Tensor::ones(&[2, 3, 5, 6])).shape(), [2, 3, 2, 3]);
-    let sick = Tensor::new(&[1.0, f32::NAN, 2.0, 3.0], &[1, 1, 2, 2]);
-    assert!(MaxPool2d::new(2).forward(&sick).item().is_nan(), "NaN must not be hidden");
+    let broken = Tensor::new(&[1.0, f32::NAN, 2.0, 3.0], &[1, 1, 2, 2]);
+    assert!(MaxPool2d::new(2).forward(&broken).item().is_nan(), "NaN must not be hidden");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "maxpool-gradient", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Sends the upstream gradient of each place to the pixel that won there, and nothing to the others.
+/// Adds each gradient to the pixel that was the maximum of its patch; the other pixels get nothing.
+/// PyTorch has the operation under the same name.
 ///
-/// TODO: one line for each place.
+/// TODO: go over `grad_output` and `indices` together.
 ///
 /// APPROACH:
-/// 1. Go over `grad_output` and `from` together.
-/// 2. Add the upstream gradient to the pixel of that index.
+/// 1. Each number of `grad_output` belongs to the pixel whose index is at the same place in
+///    `indices`.
+/// 2. Add it to that pixel of `grad_plane`.
 ///
-/// EXAMPLE: upstream gradient `[1, 2]`, winners `[3, 3]`: pixel 3 gets 3, all others stay.
+/// EXAMPLE: Gradients `[1, 2]`, indices `[3, 3]`: pixel 3 gets 3, all others stay as they are.
 ///
-/// HINTS: Add, do not set: with overlapping windows one pixel can win more than once.
-pub fn to_the_winner(grad_output: &[f32], from: &[usize], gradient: &mut [f32]) {
+/// HINTS: Add, do not assign: where windows overlap, one pixel can be the maximum of several
+/// patches.
+pub fn scatter_add(grad_output: &[f32], indices: &[usize], grad_plane: &mut [f32]) {
     // BEGIN SOLUTION
-    for (grad_output, &pixel) in grad_output.iter().zip(from) {
-        gradient[pixel] += grad_output;
+    for (grad, &index) in grad_output.iter().zip(indices) {
+        grad_plane[index] += grad;
     }
     // END SOLUTION
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-maxpool-gradient", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 By hand, and a whole layer with border and overlap against central differences.
+/// 🔬 By hand, and a whole layer with padding and overlap against central differences.
 #[test]
-fn test_unit_to_the_winner() {
+fn test_unit_scatter_add() {
     use tinytorch::autograd::check_gradient;
 
     let mut gradient = [0.5, 0.0, 0.0, 0.0];
-    to_the_winner(&[1.0, 2.0, 4.0], &[3, 3, 0], &mut gradient);
+    scatter_add(&[1.0, 2.0, 4.0], &[3, 3, 0], &mut gradient);
     assert_eq!(gradient, [4.5, 0.0, 0.0, 3.0]);
 
-    // All pixels differ by 0.1 or more, so a step of 1/128 changes no winner.
+    // All pixels differ by 0.1 or more, so a step of 1/128 changes no maximum.
     let mut pixels: Vec<f32> = (0..40).map(|n| n as f32 / 10.0 - 2.0).collect();
     Rng::seeded(2).shuffle(&mut pixels);
     let x = Tensor::new(&pixels, &[2, 1, 4, 5]);
@@ -1062,25 +811,26 @@ fn test_unit_to_the_winner() {
 
 // %% nbgrader={"grade": false, "grade_id": "avgpool-mean", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl Grid {
-    /// The mean of the pixels under each place, the border included.
+    /// The mean of each patch, padding included.
     ///
-    /// TODO: add up what every tap sees, then divide by the number of taps.
+    /// TODO: sum what every kernel position unfolds, then divide by the number of positions.
     ///
     /// APPROACH:
-    /// 1. For each tap, [`Grid::see`] into a buffer and add it to `means`, which begins at 0.
-    /// 2. Divide by `kernel.area()`.
+    /// 1. Set `means` to 0. For each kernel position, [`Grid::unfold_row`] into a buffer and add
+    ///    the buffer to `means`.
+    /// 2. Divide by the area of the kernel.
     ///
     /// EXAMPLE: `[1, 5, 3, 2]` under one 2x2 window: 11 / 4 = 2.75.
     ///
-    /// HINTS: The border is 0 and counts: a corner with padding 1 is divided by all four taps of
-    /// 2x2.
+    /// HINTS: Padding is 0 and counts: with padding 1, the patch of 2x2 in a corner holds one pixel
+    /// and is still divided by 4.
     pub fn mean(&self, plane: &[f32], means: &mut [f32]) {
         // BEGIN SOLUTION
-        let mut seen = vec![0.0; self.places.area()];
+        let mut unfolded = vec![0.0; self.output.area()];
         means.fill(0.0);
-        for tap in self.taps() {
-            self.see(plane, tap, &mut seen);
-            means.iter_mut().zip(&seen).for_each(|(mean, pixel)| *mean += pixel);
+        for position in self.kernel_positions() {
+            self.unfold_row(plane, position, &mut unfolded);
+            means.iter_mut().zip(&unfolded).for_each(|(mean, pixel)| *mean += pixel);
         }
         means.iter_mut().for_each(|mean| *mean /= self.window.kernel.area() as f32);
         // END SOLUTION
@@ -1088,7 +838,7 @@ impl Grid {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-avgpool-mean", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Means by hand, the border counted, and the gradient shared equally.
+/// 🔬 Means by hand, padding included, and equal gradients for all pixels of a patch.
 #[test]
 fn test_unit_mean() {
     use tinytorch::autograd::check_gradient;
@@ -1097,26 +847,27 @@ fn test_unit_mean() {
     assert_eq!(AvgPool2d::new(2).forward(&x).to_vec(), [2.75]);
     let mut means = [9.0];
     Grid::new(2, Window::new(2)).unwrap().mean(&x.data(), &mut means);
-    assert_eq!(means, [2.75], "what stood in the result before does not count");
-    let bordered = AvgPool2d::with(Window::new(2).stride(2).padding(1)).forward(&x);
-    assert_eq!(bordered.to_vec(), [0.25, 1.25, 0.75, 0.5]);
+    assert_eq!(means, [2.75], "the mean does not depend on what the buffer held before");
+    let padded = AvgPool2d::with(Window::new(2).stride(2).padding(1)).forward(&x);
+    assert_eq!(padded.to_vec(), [0.25, 1.25, 0.75, 0.5]);
     let x = Tensor::randn(&[2, 2, 5, 4], &mut Rng::seeded(4));
     let layer = |x: &[Tensor]| AvgPool2d::with(Window::new((3, 2)).padding(1)).forward(&x[0]);
     check_gradient(layer, &[x], 1e-3);
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "spatial-normalising", "locked": true, "schema_version": 3, "solution": false, "task": false}
-// ## 🎯 Batch normalisation: every channel on one scale
+// ## Batch normalisation: every channel on one scale
 //
-// No gradient rule here: it is made of tensor operations, and module 05 knows them all.
+// No gradient rule here: the layer is composed of tensor operations, and autograd knows the rules of all of
+// them.
 
 // %% nbgrader={"grade": false, "grade_id": "batchnorm-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// Mean and variance of each channel, remembered for the time after training.
+/// Running mean and variance of each channel: what a layer keeps for inference.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Running {
+pub struct RunningStats {
     /// One for each channel.
     pub mean: Vec<f32>,
-    /// One for each channel; of the population, so with `n - 1`.
+    /// One for each channel: the unbiased estimate, with `n - 1`.
     pub variance: Vec<f32>,
 }
 
@@ -1126,59 +877,29 @@ pub struct BatchNorm2d {
     pub weight: Tensor,
     /// The shift of each channel, shape `(C)`.
     pub bias: Tensor,
-    // `forward` has `&self` and must remember: one cell, borrowed for a moment, still `Send`.
-    running: RefCell<Running>,
+    // `forward` takes `&self` and updates the statistics: a cell, borrowed for a moment, still `Send`.
+    running: RefCell<RunningStats>,
     training: bool,
 }
 
-/// Keeps the square root away from 0.
+/// Added to the variance, so that the square root is never 0.
 const EPSILON: f32 = 1e-5;
-/// How much of a new batch goes into the running statistics.
+/// The weight of a new batch in the running statistics.
 const MOMENTUM: f32 = 0.1;
-
-impl BatchNorm2d {
-    /// Scale 1, shift 0; remembers mean 0 and variance 1.
-    pub fn new(channels: usize) -> Self {
-        let running = Running { mean: vec![0.0; channels], variance: vec![1.0; channels] };
-        Self {
-            weight: Tensor::ones(&[channels]),
-            bias: Tensor::zeros(&[channels]),
-            running: RefCell::new(running),
-            training: true,
-        }
-    }
-
-    /// What is remembered now.
-    pub fn running(&self) -> Running {
-        self.running.borrow().clone()
-    }
-
-    /// Replaces what is remembered: with the statistics of a saved model, say. Panics when there is
-    /// not one mean and one variance for each channel.
-    pub fn set_running(&mut self, running: Running) {
-        let (means, variances) = (running.mean.len(), running.variance.len());
-        let channels = self.weight.numel();
-        assert!(
-            means == channels && variances == channels,
-            "{}: got {means} means and {variances} variances, expected {channels} of each",
-            self.name()
-        );
-        self.running.replace(running);
-    }
-}
 
 // %% nbgrader={"grade": false, "grade_id": "batchnorm-statistics", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// Mean and variance of each channel over batch, rows and columns; both of shape `(1, C, 1, 1)`.
 ///
-/// TODO: the mean, and the mean of the squared distance from it.
+/// TODO: the mean, and the mean of the squared distances from it.
 ///
 /// APPROACH:
-/// 1. `mean_axis(axis, true)` over the axes 0, 2 and 3, one after another.
+/// 1. Take the mean over the axes 0, 2 and 3, one after another, keeping the axes.
 /// 2. Subtract the mean (it broadcasts), square, and take the mean again.
 ///
 /// EXAMPLE: One channel with the values 1, 3, 5, 7: mean 4, variance (9 + 1 + 1 + 9) / 4 = 5.
 ///
-/// HINTS: A mean of means is the mean, because all parts have the same size.
+/// HINTS: A mean of means is the mean of all, because the parts have the same size. You need the
+/// mean twice: write it once.
 pub fn channel_statistics(x: &Tensor) -> (Tensor, Tensor) {
     // BEGIN SOLUTION
     let mean = |x: &Tensor| x.mean_axis(3, true).mean_axis(2, true).mean_axis(0, true);
@@ -1200,20 +921,21 @@ fn test_unit_channel_statistics() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "batchnorm-running", "locked": false, "schema_version": 3, "solution": true, "task": false}
-impl Running {
-    /// Moves a tenth of the way to a new batch of `count` values per channel.
+impl RunningStats {
+    /// Moves a tenth of the way towards a new batch of `count` values per channel: an exponential
+    /// moving average.
     ///
-    /// TODO: blend old and new, for means and variances.
+    /// TODO: average old and new, for means and variances.
     ///
     /// APPROACH:
     /// 1. `new running = (1 - MOMENTUM) * running + MOMENTUM * batch`.
-    /// 2. A batch is a sample: its variance times `count / (count - 1)` estimates that of all
-    ///    images.
+    /// 2. A batch is a sample: its variance times `count / (count - 1)` is an unbiased estimate of
+    ///    the variance of all images.
     ///
-    /// EXAMPLE: Mean 0 and a batch of mean 10: the running mean becomes 1, then 1.9.
+    /// EXAMPLE: Mean 0 and batches of mean 10: the running mean becomes 1, then 1.9.
     ///
-    /// HINTS: `iter_mut().zip(batch)` for both; only the variance gets the factor.
-    pub fn blend(&mut self, mean: &[f32], variance: &[f32], count: usize) {
+    /// HINTS: The same loop for both lists; only the variance gets the factor.
+    pub fn update(&mut self, mean: &[f32], variance: &[f32], count: usize) {
         // BEGIN SOLUTION
         let sample = count as f32 / (count - 1) as f32;
         for (running, batch) in self.mean.iter_mut().zip(mean) {
@@ -1229,14 +951,14 @@ impl Running {
 // %% nbgrader={"grade": true, "grade_id": "test-batchnorm-running", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 /// 🔬 A tenth of the way each time; the variance corrected for the size of the sample.
 #[test]
-fn test_unit_blend() {
+fn test_unit_running_stats() {
     use tinytorch::testing::assert_close;
 
-    let mut running = Running { mean: vec![0.0, 5.0], variance: vec![1.0, 1.0] };
-    running.blend(&[10.0, 5.0], &[1.0, 5.0], 5);
+    let mut running = RunningStats { mean: vec![0.0, 5.0], variance: vec![1.0, 1.0] };
+    running.update(&[10.0, 5.0], &[1.0, 5.0], 5);
     assert_close(&running.mean, &[1.0, 5.0], 1e-6);
     assert_close(&running.variance, &[1.025, 1.525], 1e-6);
-    running.blend(&[10.0, 5.0], &[1.0, 5.0], 5);
+    running.update(&[10.0, 5.0], &[1.0, 5.0], 5);
     assert_close(&running.mean, &[1.9, 5.0], 1e-6);
 }
 
@@ -1246,28 +968,28 @@ impl Layer for BatchNorm2d {
         format!("BatchNorm2d({})", self.weight.numel())
     }
 
-    /// Images `(N, C, H, W)`, same shape out:
-    /// `(x - mean) / sqrt(variance + EPSILON) * weight + bias`.
+    /// Images `(N, C, H, W)` to the same shape: `(x - mean) / sqrt(variance + EPSILON) * weight +
+    /// bias`.
     ///
     /// TODO: choose the statistics, then normalise.
     ///
     /// APPROACH:
-    /// 1. In training: [`channel_statistics`], and [`Running::blend`] them into `self.running`.
-    /// 2. Otherwise: `self.running` as two tensors of shape `(1, C, 1, 1)`.
+    /// 1. In training: [`channel_statistics`] of the batch; [`RunningStats::update`] the running
+    ///    ones with them.
+    /// 2. In inference: the running statistics, as two tensors of shape `(1, C, 1, 1)`.
     /// 3. The formula above; `weight` and `bias` need the shape `(1, C, 1, 1)` to broadcast.
     ///
-    /// EXAMPLE: In training every channel of the result has mean 0 and variance 1, while weight is
-    /// 1 and bias 0.
+    /// EXAMPLE: In training, with weight 1 and bias 0, every channel of the result has mean 0 and
+    /// variance 1.
     ///
-    /// HINTS:
-    /// - `self.running.borrow_mut().blend(&mean.to_vec(), ..)`.
-    /// - `self.weight.reshape(&[1, -1, 1, 1])` keeps the history; `Tensor::new` would lose it.
+    /// HINTS: `borrow_mut` of the cell lets you change the running statistics. Give `weight` its
+    /// shape with `reshape`, which keeps the history; a new tensor would get no gradient.
     fn forward(&self, x: &Tensor) -> Tensor {
-        let [n, c, h, w] = images(self, x, Some(self.weight.numel()));
+        let [n, c, h, w] = image_shape(self, x, Some(self.weight.numel()));
         let count = n * h * w;
         assert!(
             !self.training || count > 1,
-            "{}: got one value per channel in shape {}, expected more while training: use a larger \
+            "{}: got one value per channel in shape {}, expected more in training: use a larger \
              batch, or set_training(false)",
             self.name(),
             shape_text(x.shape())
@@ -1275,7 +997,7 @@ impl Layer for BatchNorm2d {
         // BEGIN SOLUTION
         let (mean, variance) = if self.training {
             let (mean, variance) = channel_statistics(x);
-            self.running.borrow_mut().blend(&mean.to_vec(), &variance.to_vec(), count);
+            self.running.borrow_mut().update(&mean.to_vec(), &variance.to_vec(), count);
             (mean, variance)
         } else {
             let running = self.running.borrow();
@@ -1296,14 +1018,17 @@ impl Layer for BatchNorm2d {
     }
 
     fn buffers(&self) -> Vec<Tensor> {
-        let Running { mean, variance } = self.running();
+        let RunningStats { mean, variance } = self.running_stats();
         let channels = [self.weight.numel()];
         vec![Tensor::new(&mean, &channels), Tensor::new(&variance, &channels)]
     }
 
     fn set_buffers(&mut self, values: &mut dyn Iterator<Item = Tensor>) {
         if let (Some(mean), Some(variance)) = (values.next(), values.next()) {
-            self.set_running(Running { mean: mean.to_vec(), variance: variance.to_vec() });
+            self.set_running_stats(RunningStats {
+                mean: mean.to_vec(),
+                variance: variance.to_vec(),
+            });
         }
     }
 
@@ -1313,7 +1038,7 @@ impl Layer for BatchNorm2d {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-batchnorm-forward", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Normal in training, remembered afterwards, gradients in both modes.
+/// 🔬 Batch statistics in training, running statistics in inference, gradients in both.
 #[test]
 fn test_unit_batchnorm_forward() {
     use tinytorch::autograd::check_gradient;
@@ -1325,16 +1050,16 @@ fn test_unit_batchnorm_forward() {
     let (mean, variance) = channel_statistics(&norm.forward(&x));
     assert_close(&mean.to_vec(), &[0.0, 0.0], 1e-4);
     assert_close(&variance.to_vec(), &[1.0, 1.0], 1e-3);
-    let seen = norm.running();
-    assert!((0.3..0.7).contains(&seen.mean[0]) && seen.variance[0] > 1.2, "{seen:?}");
+    let running = norm.running_stats();
+    assert!((0.3..0.7).contains(&running.mean[0]) && running.variance[0] > 1.2, "{running:?}");
 
     norm.set_training(false);
-    norm.set_running(Running { mean: vec![1.0, 0.0], variance: vec![4.0, 1.0] });
+    norm.set_running_stats(RunningStats { mean: vec![1.0, 0.0], variance: vec![4.0, 1.0] });
     let one = norm.forward(&Tensor::new(&[5.0, 3.0], &[1, 2, 1, 1]));
     assert_close(&one.to_vec(), &[2.0, 3.0], 1e-4);
-    assert_eq!(norm.running().mean, [1.0, 0.0], "no learning outside training");
-    // A channel that never changes: 1 / sqrt(0 + 0.00001), so EPSILON stands below the root.
-    norm.set_running(Running { mean: vec![0.0; 2], variance: vec![0.0; 2] });
+    assert_eq!(norm.running_stats().mean, [1.0, 0.0], "inference changes nothing");
+    // A channel of variance 0: 1 / sqrt(0 + 0.00001), so the epsilon belongs under the root.
+    norm.set_running_stats(RunningStats { mean: vec![0.0; 2], variance: vec![0.0; 2] });
     let flat = norm.forward(&Tensor::ones(&[1, 2, 1, 1]));
     assert_close(&flat.to_vec(), &[316.228; 2], 1e-2);
 
@@ -1344,8 +1069,8 @@ fn test_unit_batchnorm_forward() {
         // Curved in x: a tolerance ten times that of a linear layer.
         let layer = |inputs: &[Tensor]| {
             let mut norm = BatchNorm2d::new(2);
-            (norm.weight, norm.bias, norm.training) =
-                (inputs[1].clone(), inputs[2].clone(), training);
+            (norm.weight, norm.bias) = (inputs[1].clone(), inputs[2].clone());
+            norm.set_training(training);
             norm.forward(&inputs[0])
         };
         check_gradient(layer, &inputs, 1e-2);
@@ -1353,7 +1078,7 @@ fn test_unit_batchnorm_forward() {
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "spatial-network", "locked": true, "schema_version": 3, "solution": false, "task": false}
-// ## 🎯 A network that reads digits
+// ## A network that reads digits
 
 // %% nbgrader={"grade": false, "grade_id": "flatten-forward", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// Images to rows: `(N, C, H, W)` becomes `(N, C * H * W)`.
@@ -1369,13 +1094,12 @@ impl Layer for Flatten {
     /// TODO: one reshape.
     ///
     /// APPROACH:
-    /// 1. The first axis stays; the second is the product of all others.
+    /// 1. The first axis stays; the second one has the product of all other sizes.
     ///
     /// EXAMPLE: `(32, 16, 2, 2)` becomes `(32, 64)`.
     ///
-    /// HINTS:
-    /// - `x.shape()[1..].iter().product::<usize>()`; `reshape` takes `isize`.
-    /// - A `-1` would do, but not for an empty batch: 0 numbers fit into rows of any length.
+    /// HINTS: `product` of an iterator multiplies. `-1` as the size is shorter, but wrong for an
+    /// empty batch: 0 numbers fit into rows of any length.
     fn forward(&self, x: &Tensor) -> Tensor {
         let shape = shape_text(x.shape());
         assert!(
@@ -1401,27 +1125,27 @@ fn test_unit_flatten() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "simple-cnn", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Two rounds of convolution, ReLU and pooling, then one linear layer that decides.
+/// Convolution, ReLU and pooling, twice, then a linear layer as the classifier.
 pub struct SimpleCNN {
     /// The layers, in order.
     pub layers: Sequential,
 }
 
 impl SimpleCNN {
-    /// For images of `channels x height x width`, with this many channels after each convolution.
+    /// For images of `channels x height x width`, with `widths` channels after the two
+    /// convolutions.
     ///
     /// TODO: put eight layers into a [`Sequential`].
     ///
     /// APPROACH:
-    /// 1. `Conv2d` with a 3x3 window and padding 1, so that the size stays; `ReLU`; `MaxPool2d` of
-    ///    2.
+    /// 1. [`Conv2d`] with a 3x3 window and padding 1, which keeps the size; `ReLU`; [`MaxPool2d`]
+    ///    of 2.
     /// 2. The same again, from `widths[0]` to `widths[1]` channels.
-    /// 3. `Flatten`, then `Linear` from `widths[1] * (height / 4) * (width / 4)` numbers to
-    ///    `classes`.
+    /// 3. [`Flatten`], then `Linear` from the numbers that are left of one image to `classes`.
     ///
     /// EXAMPLE: `new([1, 8, 8], [8, 16], 10, rng)` has 80 + 1,168 + 650 = 1,898 parameters.
     ///
-    /// HINTS: `Sequential::new(vec![Box::new(..), ..])`. Pooling halves and rounds down, twice.
+    /// HINTS: Each layer goes into a `Box`. Pooling halves each side and rounds down, twice.
     pub fn new(
         [channels, height, width]: [usize; 3],
         widths: [usize; 2],
@@ -1430,7 +1154,7 @@ impl SimpleCNN {
     ) -> Self {
         assert!(
             height >= 4 && width >= 4,
-            "SimpleCNN: got images of {height}x{width}, expected at least 4x4: it halves them twice"
+            "SimpleCNN: got images of {height}x{width}, expected at least 4x4: they are halved twice"
         );
         // BEGIN SOLUTION
         let window = Window::new(3).padding(1);
@@ -1468,45 +1192,11 @@ fn test_unit_simple_cnn() {
     let gradients = net.forward(&x).sum().backward();
     for parameter in net.parameters() {
         let gradient = gradients.get(parameter).unwrap().to_vec();
-        assert!(gradient.iter().any(|g| *g != 0.0), "{:?} learns nothing", parameter.shape());
-    }
-}
-
-// %% nbgrader={"grade": false, "grade_id": "simple-cnn-layer", "locked": true, "schema_version": 3, "solution": false, "task": false}
-impl SimpleCNN {
-    /// For the digits: images `(N, 1, 8, 8)`, 8 and 16 channels, 10 classes.
-    pub fn for_digits(rng: &mut Rng) -> Self {
-        Self::new([1, 8, 8], [8, 16], 10, rng)
-    }
-}
-
-impl Layer for SimpleCNN {
-    fn name(&self) -> String {
-        "SimpleCNN".to_owned()
-    }
-
-    fn forward(&self, x: &Tensor) -> Tensor {
-        self.layers.forward(x)
-    }
-
-    fn parameters(&self) -> Vec<&Tensor> {
-        self.layers.parameters()
-    }
-
-    fn parameters_mut(&mut self) -> Vec<&mut Tensor> {
-        self.layers.parameters_mut()
-    }
-
-    fn buffers(&self) -> Vec<Tensor> {
-        self.layers.buffers()
-    }
-
-    fn set_buffers(&mut self, values: &mut dyn Iterator<Item = Tensor>) {
-        self.layers.set_buffers(values);
-    }
-
-    fn set_training(&mut self, training: bool) {
-        self.layers.set_training(training);
+        assert!(
+            gradient.iter().any(|g| *g != 0.0),
+            "the parameter of shape {:?} gets no gradient",
+            parameter.shape()
+        );
     }
 }
 
@@ -1514,11 +1204,11 @@ impl Layer for SimpleCNN {
 // ## 📊 Measure
 
 // %% nbgrader={"grade": false, "grade_id": "spatial-analyze-convolution-cost", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// 📊 Purpose: see what a convolution costs, and that the order of the loops decides how fast it runs.
-/// Measured: the time of one image through 8 -> 16 channels, by image and window size.
-/// Key insight: the work grows with the area of the image and of the window; more work for each number
-/// fetched makes better use of the processor.
-/// Production context: this is why networks stack 3x3 windows, and why libraries tune this one loop.
+/// 📊 Purpose: see what a convolution costs, and how much the order of its loops matters.
+/// Measured: the time of one image through 8 -> 16 channels, by image and kernel size.
+/// Key insight: the work grows with the area of the image and of the kernel; the same work takes
+/// several times longer when the innermost loop is too short and too irregular for SIMD.
+/// Production context: this is why networks stack 3x3 kernels, and why libraries tune this one loop.
 pub fn analyze_convolution_cost(out: &mut Reporter) {
     let mut rng = Rng::seeded(1);
     let (mut work, mut measured, mut curves) = (vec![], vec![], vec![]);
@@ -1530,15 +1220,15 @@ pub fn analyze_convolution_cost(out: &mut Reporter) {
             let flops = 2 * 8 * 16 * kernel * kernel * side * side;
             let spent = time(9, || conv.forward(&x));
             let names = [format!("{side}x{side}"), format!("{kernel}x{kernel}")];
-            let [image, window] = names.map(Value::from);
-            work.push(vec![image.clone(), window.clone(), flops.into()]);
-            measured.push(vec![image, window, spent.into(), (flops as f64 / spent.median).into()]);
+            let [image, kernel] = names.map(Value::from);
+            work.push(vec![image.clone(), kernel.clone(), flops.into()]);
+            measured.push(vec![image, kernel, spent.into(), (flops as f64 / spent.median).into()]);
             curve.push((flops as f64, spent.median));
         }
         curves.push(Series::new(format!("{kernel}x{kernel}"), curve));
     }
-    let heads = || vec![Column::plain("image"), Column::plain("window")];
-    let formula = "2 x inputs x outputs x window area x places".to_owned();
+    let heads = || vec![Column::plain("image"), Column::plain("kernel")];
+    let formula = "2 x inputs x outputs x kernel area x output area".to_owned();
     out.table(Table {
         title: "Work of one convolution, 8 -> 16 channels".into(),
         columns: [heads(), vec![Column::with_unit("work", "FLOP")]].concat(),
@@ -1553,7 +1243,7 @@ pub fn analyze_convolution_cost(out: &mut Reporter) {
         origin: Origin::Measured,
     });
     out.chart(Chart {
-        title: "Time over work, by window".into(),
+        title: "Time over work, by kernel".into(),
         kind: ChartKind::Line,
         x: Axis::log("work", "FLOP"),
         y: Axis::log("time", "s"),
@@ -1561,45 +1251,39 @@ pub fn analyze_convolution_cost(out: &mut Reporter) {
         origin: Origin::Measured,
     });
     let ratio = reordering_gain(&mut rng);
-    out.measured("window by window / weight by weight, 32x32 image, 3x3 window", ratio, "x");
+    out.measured("naive loops / reordered loops, 32x32 image, 3x3 kernel", ratio, "x");
     out.insight(format!(
-        "Both orders do the same multiplications. Weight by weight takes 1/{ratio:.0} of the time: its \
-         inner loop runs along memory, where window by window works out a place for each product."
+        "Both orders do the same multiplications; the naive one took {ratio:.1} times as long. Its \
+         innermost loop has three steps and computes an index for each product, where the reordered \
+         one runs over whole rows of memory."
     ));
 }
 
-/// How many times longer the same convolution takes with [`Grid::at`] than with [`Grid::convolve`].
+/// How many times as long the same convolution takes with the naive loops.
 fn reordering_gain(rng: &mut Rng) -> f64 {
     let Some(grid) = Grid::new(34, 3) else { return f64::NAN };
     let image = Tensor::rand(&[8, 34, 34], rng).to_vec();
     let kernels = Tensor::rand(&[16, 72], rng).to_vec();
-    let places = grid.places.area();
-    let by_window = time(5, || {
-        let mut result = Vec::with_capacity(16 * places);
-        for kernel in kernels.chunks_exact(72) {
-            let columns = grid.places.columns;
-            let corners = (0..places).map(|place| Pair::from((place / columns, place % columns)));
-            result.extend(corners.map(|corner| grid.at(&image, kernel, corner)));
-        }
-        result
-    });
-    let by_weight = time(5, || {
-        let mut result = vec![0.0; 16 * places];
-        grid.convolve(&image, &kernels, &mut result);
-        result
-    });
-    by_window.median / by_weight.median
+    let timed = |convolve: fn(&Grid, &[f32], &[f32], &mut [f32])| {
+        let work = || {
+            let mut result = vec![0.0; 16 * grid.output.area()];
+            convolve(&grid, &image, &kernels, &mut result);
+            result
+        };
+        time(5, work).median
+    };
+    timed(Grid::convolve_naive) / timed(Grid::convolve)
 }
 
 // %% nbgrader={"grade": false, "grade_id": "spatial-analyze-feature-maps", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// 📊 Purpose: look at what a convolution answers: a digit, and the images that come out.
+/// 📊 Purpose: look at feature maps: a digit, and the images that convolutions make of it.
 /// Measured: the maps of four known edge filters, then those of a network trained on the digits.
-/// Key insight: a map is bright where its question is answered with yes; training invents questions
-/// of its own, and many turn out to be edges.
-/// Production context: looking at maps is how people find out what a vision model reacts to.
+/// Key insight: a feature map is bright where the image matches the kernel; training finds kernels
+/// of its own, and many turn out to be edge filters.
+/// Production context: looking at feature maps is how people find out what a vision model reacts to.
 pub fn analyze_feature_maps(out: &mut Reporter) {
     let Ok(Split { train, test }) = digits(DigitShape::Image) else {
-        return out.insight("The digits could not be read: `doctor` checks the installation.");
+        return out.insight("The digits could not be loaded: finish `digits` in module 08 first.");
     };
     let image = |n: usize| test.inputs().slice(&[n..n + 1, 0..1, 0..8, 0..8]);
     let class = |n: usize| test.targets().data()[n];
@@ -1635,8 +1319,8 @@ pub fn analyze_feature_maps(out: &mut Reporter) {
         out.progress("training for three epochs", epoch as u64 + 1, 3);
     }
     match trainer.evaluate(&[(test.inputs().clone(), test.targets().clone())]) {
-        Ok((_, Some(share))) => {
-            out.measured("test digits read after 3 epochs", f64::from(share) * 100.0, "%");
+        Ok((_, Some(accuracy))) => {
+            out.measured("test accuracy after 3 epochs", f64::from(accuracy) * 100.0, "%");
         }
         Ok((_, None)) => {}
         Err(error) => return out.insight(error.to_string()),
@@ -1648,7 +1332,7 @@ pub fn analyze_feature_maps(out: &mut Reporter) {
     for (number, map) in maps.data().chunks_exact(64).enumerate().take(4) {
         picture(out, &format!("learned filter {}", number + 1), map, 8);
     }
-    out.insight("Nobody told the learned filters what to look for: the loss did.");
+    out.insight("No one designed the learned filters: gradient descent on the loss found them.");
 }
 
 fn picture(out: &mut Reporter, title: &str, pixels: &[f32], width: usize) {
@@ -1656,10 +1340,11 @@ fn picture(out: &mut Reporter, title: &str, pixels: &[f32], width: usize) {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "spatial-analyze-parameter-sharing", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// 📊 Purpose: see what sharing one small window over the whole image saves.
-/// Measured: the time of a convolution and of a dense layer from the same image to the same result.
-/// Key insight: the dense layer needs a weight for each pair of pixels, so parameters grow with the
-/// square of the area; those of the convolution do not grow at all.
+/// 📊 Purpose: see what weight sharing saves: one small kernel for the whole image.
+/// Measured: the time of a convolution and of a dense layer from the same image to an output of the
+/// same size.
+/// Key insight: the dense layer needs a weight for each pair of input and output pixels, so its
+/// parameters grow with the square of the area; those of the convolution do not grow at all.
 /// Production context: a dense first layer on a 224x224 colour photograph would not fit in memory.
 pub fn analyze_parameter_sharing(out: &mut Reporter) {
     let mut rng = Rng::seeded(1);
@@ -1713,8 +1398,8 @@ pub fn analyze_parameter_sharing(out: &mut Reporter) {
     });
     out.measured("time, dense / convolution, 32x32", last.1, "x");
     out.insight(format!(
-        "At 32x32 the dense layer has {:.0} times the parameters for a result of the same size. Each \
-         of its weights must be learned from examples of that one place.",
+        "At 32x32 the dense layer has {:.0} times the parameters for an output of the same size. Each \
+         of its weights must be learned from examples with something at that one pixel.",
         last.0
     ));
 }
@@ -1723,8 +1408,8 @@ pub fn analyze_parameter_sharing(out: &mut Reporter) {
 // ## 🧪 Module test
 
 // %% nbgrader={"grade": true, "grade_id": "test-spatial-module", "locked": true, "points": 20, "schema_version": 3, "solution": false, "task": false}
-/// 🧪 A network with every layer of this module learns to tell upright bars from lying ones, wherever
-/// they stand, and keeps its answers when training is over.
+/// 🧪 A network with every layer of this module learns to tell vertical bars from horizontal ones at any
+/// position, and in inference its answer for an image does not depend on the rest of the batch.
 #[test]
 fn test_module() {
     use tinytorch::autograd::{Backward, track};
@@ -1756,7 +1441,11 @@ fn test_module() {
         Box::new(Linear::new(4, 2, rng)),
     ]);
     track(net.parameters_mut());
-    assert_eq!(net.parameters().len(), 7, "six layers' worth: 1 + 2 + 2 + 2 tensors");
+    assert_eq!(
+        net.parameters().len(),
+        7,
+        "the four layers with parameters have 1 + 2 + 2 + 2 tensors"
+    );
     let mut adam = Adam::new(0.03);
     let mut losses = Vec::new();
     for _ in 0..60 {
@@ -1772,9 +1461,431 @@ fn test_module() {
     let scores = net.forward(&x);
     let right = |n: &usize| scores.argmax_axis(1)[*n] as f32 == classes.data()[*n];
     let right = (0..60).filter(right).count();
-    assert!(right >= 54, "{right} of 60 bars told apart");
+    assert!(right >= 54, "{right} of 60 bars classified correctly, expected at least 54");
     let alone = net.forward(&x.slice(&[0..1, 0..1, 0..8, 0..8]));
     assert_close(&alone.data(), &scores.data()[..2], 1e-4);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "spatial-geometry-impl", "locked": true, "schema_version": 3, "solution": false, "task": false}
+impl Pair {
+    /// How many pixels or positions that is.
+    pub fn area(self) -> usize {
+        self.rows * self.columns
+    }
+}
+
+impl From<usize> for Pair {
+    fn from(side: usize) -> Self {
+        Self { rows: side, columns: side }
+    }
+}
+
+impl From<(usize, usize)> for Pair {
+    fn from((rows, columns): (usize, usize)) -> Self {
+        Self { rows, columns }
+    }
+}
+
+impl Window {
+    /// A window of this size that moves by one pixel, without padding. Panics on a size of 0.
+    pub fn new(kernel: impl Into<Pair>) -> Self {
+        let kernel = kernel.into();
+        assert!(kernel.area() > 0, "Window: got a size of 0, expected 1 or more rows and columns");
+        Self { kernel, stride: 1.into(), padding: 0.into() }
+    }
+
+    /// Moves by this many pixels. Panics on 0: the window would never move.
+    pub fn stride(self, stride: impl Into<Pair>) -> Self {
+        let stride = stride.into();
+        assert!(stride.area() > 0, "Window: got a stride of 0, expected 1 or more");
+        Self { stride, ..self }
+    }
+
+    /// Pads the image with this many rows and columns on each side.
+    pub fn padding(self, padding: impl Into<Pair>) -> Self {
+        Self { padding: padding.into(), ..self }
+    }
+}
+
+impl From<usize> for Window {
+    fn from(side: usize) -> Self {
+        Self::new(side)
+    }
+}
+
+impl Grid {
+    /// The geometry of `window` on images of size `image`; `None` if the window does not fit.
+    pub fn new(image: impl Into<Pair>, window: impl Into<Window>) -> Option<Self> {
+        let (image, window) = (image.into(), window.into());
+        let Window { kernel, stride, padding } = window;
+        let output = Pair {
+            rows: output_size(image.rows, kernel.rows, stride.rows, padding.rows)?,
+            columns: output_size(image.columns, kernel.columns, stride.columns, padding.columns)?,
+        };
+        let padded = Pair {
+            rows: image.rows + 2 * padding.rows,
+            columns: image.columns + 2 * padding.columns,
+        };
+        Some(Self { window, image, padded, output })
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "spatial-checks", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// `[N, C, H, W]` of a batch of images. Panics, saying how to fix it, when `x` is something else or has
+/// another number of channels.
+fn image_shape(layer: &dyn Layer, x: &Tensor, channels: Option<usize>) -> [usize; 4] {
+    let &[n, c, h, w] = x.shape() else {
+        let fix = match x.shape() {
+            [c, h, w] => format!("give one image a batch axis with x.reshape(&[1, {c}, {h}, {w}])"),
+            [h, w] => format!("give one grey image its axes with x.reshape(&[1, 1, {h}, {w}])"),
+            _ => "reshape it to four axes".to_owned(),
+        };
+        let (name, got) = (layer.name(), shape_text(x.shape()));
+        panic!("{name}: got shape {got}, expected (batch, channels, height, width): {fix}");
+    };
+    assert!(
+        channels.is_none_or(|expected| c == expected),
+        "{}: got {c} channels in shape {}, expected {}: build the layer for {c} channels, or put the \
+         axes in the order (batch, channels, height, width)",
+        layer.name(),
+        shape_text(x.shape()),
+        channels.unwrap_or(0),
+    );
+    assert!(
+        h * w > 0,
+        "{}: got images without pixels: shape {}",
+        layer.name(),
+        shape_text(x.shape())
+    );
+    [n, c, h, w]
+}
+
+/// The grid of `window` on such images. Panics, saying how to fix it, when the window does not fit.
+fn grid_for(
+    layer: &dyn Layer,
+    x: &Tensor,
+    window: Window,
+    channels: Option<usize>,
+) -> (Grid, [usize; 2]) {
+    let [n, c, h, w] = image_shape(layer, x, channels);
+    let grid = Grid::new((h, w), window).unwrap_or_else(|| {
+        panic!(
+            "{}: got images of {h}x{w}, too small for a window of {}x{} with this padding: use a \
+             smaller window, more padding or fewer pooling layers before it",
+            layer.name(),
+            window.kernel.rows,
+            window.kernel.columns
+        )
+    });
+    (grid, [n, c])
+}
+
+// %% nbgrader={"grade": false, "grade_id": "conv-new", "locked": true, "schema_version": 3, "solution": false, "task": false}
+impl Conv2d {
+    /// Kernels from a normal distribution of variance `2 / (inputs * window)` (He, 2015), bias 0.
+    pub fn new(inputs: usize, outputs: usize, window: impl Into<Window>, rng: &mut Rng) -> Self {
+        let bias = Some(Tensor::zeros(&[outputs]));
+        Self { bias, ..Self::without_bias(inputs, outputs, window, rng) }
+    }
+
+    /// The same without a bias: for a convolution that a [`BatchNorm2d`] follows.
+    pub fn without_bias(
+        inputs: usize,
+        outputs: usize,
+        window: impl Into<Window>,
+        rng: &mut Rng,
+    ) -> Self {
+        assert!(
+            inputs > 0 && outputs > 0,
+            "Conv2d: got {inputs} input and {outputs} output channels, expected 1 or more of each"
+        );
+        let window = window.into();
+        let Pair { rows, columns } = window.kernel;
+        let scale = (2.0 / (inputs * rows * columns) as f32).sqrt();
+        let weight = Tensor::randn(&[outputs, inputs, rows, columns], rng) * scale;
+        Self { weight, bias: None, window }
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "conv-rule", "locked": true, "schema_version": 3, "solution": false, "task": false}
+impl GradientRule for ConvRule {
+    fn gradients(
+        &self,
+        grad_output: &Tensor,
+        inputs: &[Tensor],
+        _output: &Tensor,
+    ) -> InputGradients {
+        let grad_output = grad_output.data();
+        let (x, weight, grid) = (&inputs[0], &inputs[1], &self.0);
+        let (outputs, kernel) = (weight.shape()[0], weight.numel() / weight.shape()[0]);
+        let image = x.shape()[1] * grid.padded.area();
+        let shaped = |gradient, like: &Tensor| Tensor::from_array(values(gradient, like.shape()));
+        let mut grads = vec![
+            grad_for(x, || {
+                let mut gradient = vec![0.0; x.shape()[0] * image];
+                let grad_planes = grad_output.chunks_exact(outputs * grid.output.area());
+                for (gradient, grad_output) in gradient.chunks_exact_mut(image).zip(grad_planes) {
+                    grid.input_gradient(grad_output, &weight.data(), gradient);
+                }
+                shaped(grid.crop(&gradient), x)
+            }),
+            grad_for(weight, || {
+                let padded = grid.pad(&x.data(), 0.0);
+                let mut gradient = vec![0.0; outputs * kernel];
+                let grad_planes = grad_output.chunks_exact(outputs * grid.output.area());
+                for (image, grad_output) in padded.chunks_exact(image).zip(grad_planes) {
+                    grid.weight_gradient(grad_output, image, &mut gradient);
+                }
+                shaped(gradient, weight)
+            }),
+        ];
+        grads.extend(inputs.get(2).map(|bias| {
+            grad_for(bias, || {
+                let mut gradient = vec![0.0; outputs];
+                let planes = grad_output.chunks_exact(grid.output.area()).enumerate();
+                planes.for_each(|(i, plane)| gradient[i % outputs] += plane.iter().sum::<f32>());
+                shaped(gradient, bias)
+            })
+        }));
+        grads
+    }
+}
+
+/// The dot product of two slices, in eight sums side by side: the compiler keeps them in one SIMD
+/// register.
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0; 8];
+    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f32 = a.remainder().iter().zip(b.remainder()).map(|(a, b)| a * b).sum();
+    for (a, b) in a.zip(b) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum::<f32>() + rest
+}
+
+impl Grid {
+    /// Padded planes without their border: the inverse of [`Grid::pad`].
+    pub fn crop(&self, padded: &[f32]) -> Vec<f32> {
+        let (top, left) = (self.window.padding.rows, self.window.padding.columns);
+        let count = padded.len() / self.padded.area();
+        let mut planes = Vec::with_capacity(count * self.image.area());
+        for plane in padded.chunks_exact(self.padded.area()) {
+            for row in plane.chunks_exact(self.padded.columns).skip(top).take(self.image.rows) {
+                planes.extend_from_slice(&row[left..left + self.image.columns]);
+            }
+        }
+        planes
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "pool-layers", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Checks the padding: with more than half of the window, a patch could consist of padding only.
+fn pool_window(name: &str, window: Window) -> Window {
+    let (kernel, padding) = (window.kernel, window.padding);
+    assert!(
+        padding.rows * 2 <= kernel.rows && padding.columns * 2 <= kernel.columns,
+        "{name}: got padding {}x{} for a window of {}x{}, expected at most half of the window",
+        padding.rows,
+        padding.columns,
+        kernel.rows,
+        kernel.columns
+    );
+    window
+}
+
+impl MaxPool2d {
+    /// Patches of this size, side by side: the stride is the size of the window.
+    pub fn new(kernel: impl Into<Pair>) -> Self {
+        let kernel = kernel.into();
+        Self::with(Window::new(kernel).stride(kernel))
+    }
+
+    /// With a stride and padding. Panics when the padding is more than half of the window.
+    pub fn with(window: Window) -> Self {
+        Self(pool_window("MaxPool2d", window))
+    }
+}
+
+impl AvgPool2d {
+    /// Patches of this size, side by side: the stride is the size of the window.
+    pub fn new(kernel: impl Into<Pair>) -> Self {
+        let kernel = kernel.into();
+        Self::with(Window::new(kernel).stride(kernel))
+    }
+
+    /// With a stride and padding. Panics when the padding is more than half of the window.
+    pub fn with(window: Window) -> Self {
+        Self(pool_window("AvgPool2d", window))
+    }
+}
+
+impl Layer for MaxPool2d {
+    fn name(&self) -> String {
+        format!("MaxPool2d({}x{})", self.0.kernel.rows, self.0.kernel.columns)
+    }
+
+    fn forward(&self, x: &Tensor) -> Tensor {
+        let (grid, [n, c]) = grid_for(self, x, self.0, None);
+        let (pixels, size) = (grid.padded.area(), grid.output.area());
+        let padded = grid.pad(&x.data(), f32::NEG_INFINITY);
+        let (mut max, mut indices) = (vec![0.0; n * c * size], vec![0; n * c * size]);
+        let targets = max.chunks_exact_mut(size).zip(indices.chunks_exact_mut(size));
+        for (plane, (max, indices)) in padded.chunks_exact(pixels).zip(targets) {
+            grid.max_with_indices(plane, max, indices);
+        }
+        let max = values(max, &[n, c, grid.output.rows, grid.output.columns]);
+        custom("max_pool2d", max, &[x], MaxRule { grid, indices })
+    }
+}
+
+impl Layer for AvgPool2d {
+    fn name(&self) -> String {
+        format!("AvgPool2d({}x{})", self.0.kernel.rows, self.0.kernel.columns)
+    }
+
+    fn forward(&self, x: &Tensor) -> Tensor {
+        let (grid, [n, c]) = grid_for(self, x, self.0, None);
+        let (pixels, size) = (grid.padded.area(), grid.output.area());
+        let padded = grid.pad(&x.data(), 0.0);
+        let mut means = vec![0.0; n * c * size];
+        for (plane, means) in padded.chunks_exact(pixels).zip(means.chunks_exact_mut(size)) {
+            grid.mean(plane, means);
+        }
+        let means = values(means, &[n, c, grid.output.rows, grid.output.columns]);
+        custom("avg_pool2d", means, &[x], AvgRule(grid))
+    }
+}
+
+/// The gradient rule of max pooling: for each output position, the index of the maximum in its padded
+/// plane.
+struct MaxRule {
+    grid: Grid,
+    indices: Vec<usize>,
+}
+
+struct AvgRule(Grid);
+
+impl GradientRule for MaxRule {
+    fn gradients(
+        &self,
+        grad_output: &Tensor,
+        inputs: &[Tensor],
+        _output: &Tensor,
+    ) -> InputGradients {
+        let (grad_output, size) = (grad_output.data(), self.grid.output.area());
+        let planes = grad_output.chunks_exact(size).zip(self.indices.chunks_exact(size));
+        let gradient = self.grid.by_plane(&inputs[0], planes, |(grads, indices), plane| {
+            scatter_add(grads, indices, plane);
+        });
+        vec![Some(gradient)]
+    }
+}
+
+impl GradientRule for AvgRule {
+    fn gradients(
+        &self,
+        grad_output: &Tensor,
+        inputs: &[Tensor],
+        _output: &Tensor,
+    ) -> InputGradients {
+        let Self(grid) = self;
+        let count = grid.window.kernel.area() as f32;
+        let equal: Vec<f32> = grad_output.data().iter().map(|grad| grad / count).collect();
+        let planes = equal.chunks_exact(grid.output.area());
+        let gradient = grid.by_plane(&inputs[0], planes, |grads, plane| {
+            grid.kernel_positions().for_each(|position| grid.fold_row(plane, position, grads));
+        });
+        vec![Some(gradient)]
+    }
+}
+
+impl Grid {
+    /// A gradient for `x`, plane by plane: `fill` gets the part that belongs to a plane, and the
+    /// padded plane.
+    fn by_plane<T>(
+        &self,
+        x: &Tensor,
+        parts: impl Iterator<Item = T>,
+        fill: impl Fn(T, &mut [f32]),
+    ) -> Tensor {
+        let planes = x.numel() / self.image.area();
+        let mut gradient = vec![0.0; planes * self.padded.area()];
+        let planes = gradient.chunks_exact_mut(self.padded.area());
+        planes.zip(parts).for_each(|(plane, part)| fill(part, plane));
+        Tensor::from_array(values(self.crop(&gradient), x.shape()))
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "batchnorm-new", "locked": true, "schema_version": 3, "solution": false, "task": false}
+impl BatchNorm2d {
+    /// Scale 1, shift 0; running mean 0, running variance 1.
+    pub fn new(channels: usize) -> Self {
+        let running = RunningStats { mean: vec![0.0; channels], variance: vec![1.0; channels] };
+        Self {
+            weight: Tensor::ones(&[channels]),
+            bias: Tensor::zeros(&[channels]),
+            running: RefCell::new(running),
+            training: true,
+        }
+    }
+
+    /// The running statistics.
+    pub fn running_stats(&self) -> RunningStats {
+        self.running.borrow().clone()
+    }
+
+    /// Replaces the running statistics, for example with those of a saved model. Panics when there is
+    /// not one mean and one variance for each channel.
+    pub fn set_running_stats(&mut self, stats: RunningStats) {
+        let (means, variances) = (stats.mean.len(), stats.variance.len());
+        let channels = self.weight.numel();
+        assert!(
+            means == channels && variances == channels,
+            "{}: got {means} means and {variances} variances, expected {channels} of each",
+            self.name()
+        );
+        self.running.replace(stats);
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "simple-cnn-layer", "locked": true, "schema_version": 3, "solution": false, "task": false}
+impl SimpleCNN {
+    /// For the digits: images `(N, 1, 8, 8)`, 8 and 16 channels, 10 classes.
+    pub fn for_digits(rng: &mut Rng) -> Self {
+        Self::new([1, 8, 8], [8, 16], 10, rng)
+    }
+}
+
+impl Layer for SimpleCNN {
+    fn name(&self) -> String {
+        "SimpleCNN".to_owned()
+    }
+
+    fn forward(&self, x: &Tensor) -> Tensor {
+        self.layers.forward(x)
+    }
+
+    fn parameters(&self) -> Vec<&Tensor> {
+        self.layers.parameters()
+    }
+
+    fn parameters_mut(&mut self) -> Vec<&mut Tensor> {
+        self.layers.parameters_mut()
+    }
+
+    fn buffers(&self) -> Vec<Tensor> {
+        self.layers.buffers()
+    }
+
+    fn set_buffers(&mut self, values: &mut dyn Iterator<Item = Tensor>) {
+        self.layers.set_buffers(values);
+    }
+
+    fn set_training(&mut self, training: bool) {
+        self.layers.set_training(training);
+    }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "spatial-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1785,3 +1896,7 @@ pub fn main() {
     analyze_feature_maps(out);
     analyze_parameter_sharing(out);
 }
+
+// %% nbgrader={"grade": false, "grade_id": "spatial-own", "locked": false, "schema_version": 3, "solution": false, "task": false}
+// Yours: helper functions and tests of your own go here. The tutor runs each `#[test]` function of this cell and
+// shows it as yours; it is never graded.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use tinytorch::autograd::Backward;
 use tinytorch::layers::Layer;
 use tinytorch::random::Rng;
-use tinytorch::spatial::{AvgPool2d, BatchNorm2d, Conv2d, MaxPool2d, Running, Window};
+use tinytorch::spatial::{AvgPool2d, BatchNorm2d, Conv2d, MaxPool2d, RunningStats, Window};
 use tinytorch::tensor::Tensor;
 use tinytorch::testing::assert_close;
 
@@ -64,7 +64,10 @@ impl Case {
         norm.bias = self.leaf("bias", &[channels]).unwrap();
         norm.set_training(self.kind == "batch_norm_train");
         let mean = self.mean_before.clone().unwrap();
-        norm.set_running(Running { mean, variance: self.variance_before.clone().unwrap() });
+        norm.set_running_stats(RunningStats {
+            mean,
+            variance: self.variance_before.clone().unwrap(),
+        });
         norm
     }
 
@@ -120,7 +123,7 @@ fn batch_normalisation_equals_pytorch_and_remembers_the_same() {
     for case in cases(&["batch_norm_train", "batch_norm_eval"]) {
         let norm = case.normalisation();
         case.compare(&norm, &["weight", "bias"]);
-        let running = norm.running();
+        let running = norm.running_stats();
         assert_close(&running.mean, case.mean_after.as_ref().unwrap(), TOLERANCE);
         assert_close(&running.variance, case.variance_after.as_ref().unwrap(), TOLERANCE);
     }

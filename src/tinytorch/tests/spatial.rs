@@ -5,13 +5,13 @@ use tinytorch::autograd::{Backward, track};
 use tinytorch::layers::Layer;
 use tinytorch::random::Rng;
 use tinytorch::spatial::{
-    AvgPool2d, BatchNorm2d, Conv2d, Flatten, Grid, MaxPool2d, Running, SimpleCNN, Window,
+    AvgPool2d, BatchNorm2d, Conv2d, Flatten, Grid, MaxPool2d, RunningStats, SimpleCNN, Window,
 };
 use tinytorch::tensor::Tensor;
 use tinytorch::testing::panic_message;
 
 #[test]
-fn every_message_names_the_layer_what_came_and_the_mend() {
+fn every_message_names_the_layer_the_input_and_the_fix() {
     let rng = &mut Rng::seeded(1);
     let conv = Conv2d::new(3, 4, 3, rng);
     let norm = BatchNorm2d::new(3);
@@ -25,7 +25,7 @@ fn every_message_names_the_layer_what_came_and_the_mend() {
         (panic_message(|| conv.forward(&zeros(&[1, 3, 2, 9]))), ["Conv2d", "2x9", "more padding"]),
         (
             panic_message(|| conv.forward(&zeros(&[1, 3, 0, 9]))),
-            ["Conv2d", "without a pixel", "(1, 3, 0, 9)"],
+            ["Conv2d", "without pixels", "(1, 3, 0, 9)"],
         ),
         (
             panic_message(|| MaxPool2d::new(2).forward(&zeros(&[3, 8, 8]))),
@@ -72,13 +72,13 @@ fn every_message_names_the_layer_what_came_and_the_mend() {
 
 #[test]
 fn statistics_of_another_size_are_refused() {
-    let running = Running { mean: vec![0.0; 2], variance: vec![1.0; 3] };
-    let message = panic_message(|| BatchNorm2d::new(3).set_running(running));
+    let running = RunningStats { mean: vec![0.0; 2], variance: vec![1.0; 3] };
+    let message = panic_message(|| BatchNorm2d::new(3).set_running_stats(running));
     assert!(message.contains("2 means and 3 variances, expected 3"), "{message}");
 }
 
 #[test]
-fn an_empty_batch_goes_through_and_back() {
+fn an_empty_batch_has_a_forward_and_a_backward_pass() {
     let mut net = SimpleCNN::for_digits(&mut Rng::seeded(1));
     track(net.parameters_mut());
     let scores = net.forward(&Tensor::zeros(&[0, 1, 8, 8]));
@@ -91,7 +91,7 @@ fn an_empty_batch_goes_through_and_back() {
 }
 
 #[test]
-fn a_view_that_does_not_lie_in_order_gives_the_same_as_its_copy() {
+fn a_transposed_view_gives_the_same_as_its_copy() {
     let rng = &mut Rng::seeded(2);
     let x = Tensor::randn(&[2, 3, 5, 6], rng);
     let turned = x.transpose(2, 3);
@@ -120,14 +120,14 @@ fn kernels_start_with_the_variance_of_he_and_depend_on_the_seed_alone() {
 }
 
 #[test]
-fn the_border_of_a_maximum_never_wins_and_never_learns() {
+fn padding_is_never_the_maximum_and_gets_no_gradient() {
     let x = Tensor::full(&[1, 1, 2, 2], -5.0).tracked();
     let pool = MaxPool2d::with(Window::new(2).stride(1).padding(1));
     let y = pool.forward(&x);
     assert_eq!(y.to_vec(), [-5.0; 9]);
     let gradient = y.sum().backward();
     let total: f32 = gradient.get(&x).map(Tensor::to_vec).unwrap_or_default().iter().sum();
-    assert_eq!(total, 9.0, "each of the nine places sends its gradient to a real pixel");
+    assert_eq!(total, 9.0, "each of the nine output positions sends its gradient to a real pixel");
 }
 
 #[test]
