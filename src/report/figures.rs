@@ -38,16 +38,84 @@ pub fn figure(value: f64, unit: &str) -> String {
 /// Returns the number and the prefixed unit.
 #[must_use]
 pub fn scaled(value: f64, unit: &str, reference: f64) -> (String, String) {
+    let (size, name) = prefix(unit, reference);
+    (number(without_noise(value / size)), format!("{name}{unit}"))
+}
+
+/// The prefix that suits `reference`, and how much one of the prefixed unit is.
+#[must_use]
+pub fn prefix(unit: &str, reference: f64) -> (f64, &'static str) {
     let Some(prefixes) = prefixes(unit).filter(|_| reference.is_finite() && reference != 0.0)
     else {
-        return (number(value), unit.to_owned());
+        return (1.0, "");
     };
     let highest = prefixes.lowest + i32::try_from(prefixes.names.len()).unwrap_or(1) - 1;
     // The small addition lifts what would be shown as 1000 (999.5 and up) to the next prefix.
     let power = (reference.abs().log(prefixes.step) + 7.3e-5).floor() as i32;
     let power = power.clamp(prefixes.lowest, highest);
     let name = prefixes.names[usize::try_from(power - prefixes.lowest).unwrap_or(0)];
-    (number(value / prefixes.step.powi(power)), format!("{name}{unit}"))
+    (prefixes.step.powi(power), name)
+}
+
+/// Whether figures of the unit are counted in powers of two.
+#[must_use]
+pub fn is_binary(unit: &str) -> bool {
+    prefixes(unit).is_some_and(|prefixes| prefixes.step == BINARY.step)
+}
+
+/// Figures that are read side by side, such as the ticks of an axis: all with one prefix and with the
+/// decimals that tell them apart. Where one prefix does not suit all, each has its own.
+#[must_use]
+pub fn together(values: &[f64], unit: &str) -> Vec<String> {
+    let sizes = || values.iter().map(|value| value.abs()).filter(|size| *size > 0.0);
+    let (smallest, largest) = (sizes().fold(f64::INFINITY, f64::min), sizes().fold(0.0, f64::max));
+    let (size, name) = prefix(unit, largest);
+    let scaled: Vec<f64> = values.iter().map(|value| without_noise(value / size)).collect();
+    let wide = largest >= 1000.0 * smallest;
+    let most_decimals = scaled.iter().map(|value| decimals(*value)).max().unwrap_or(0);
+    match (wide, prefixes(unit)) {
+        (true, Some(_)) => values.iter().map(|value| figure(*value, unit)).collect(),
+        _ if wide || !(1e-4..1e7).contains(&(largest / size)) => {
+            scaled.iter().map(|value| join(&shortest(*value), unit)).collect()
+        }
+        (_, Some(_)) if most_decimals > 2 => {
+            values.iter().map(|value| figure(*value, unit)).collect()
+        }
+        _ => {
+            let unit = format!("{name}{unit}");
+            scaled.iter().map(|value| join(&fixed(*value, most_decimals), &unit)).collect()
+        }
+    }
+}
+
+/// A number that misses one of few digits by the noise of floating point becomes that one.
+fn without_noise(value: f64) -> f64 {
+    let rounded: f64 = format!("{value:.11e}").parse().unwrap_or(value);
+    if (value - rounded).abs() <= value.abs() * 1e-12 { rounded } else { value }
+}
+
+/// As many decimals as the number has, at most four.
+fn decimals(value: f64) -> usize {
+    let same = |decimals: &usize| {
+        let rounded: f64 = format!("{value:.decimals$}").parse().unwrap_or(value);
+        (value - rounded).abs() <= value.abs() * 1e-9
+    };
+    (0..4).find(same).unwrap_or(4)
+}
+
+/// With this many decimals, and commas in a whole number.
+fn fixed(value: f64, decimals: usize) -> String {
+    if decimals == 0 { grouped(value.round() as i64) } else { format!("{value:.decimals$}") }
+}
+
+/// The few digits of a number, with an exponent where it is very small or very large.
+fn shortest(value: f64) -> String {
+    let value: f64 = format!("{value:.4e}").parse().unwrap_or(value);
+    match value.abs() {
+        size if size != 0.0 && !(1e-4..1e7).contains(&size) => format!("{value:e}"),
+        size if size.fract() == 0.0 => grouped(value as i64),
+        _ => value.to_string(),
+    }
 }
 
 /// A number with three significant digits, whole numbers whole, the very small and very large with
@@ -61,10 +129,7 @@ pub fn number(value: f64) -> String {
     match size {
         _ if !value.is_finite() => value.to_string(),
         _ if !(1e-4..1e7).contains(&size) => format!("{value:.2e}"),
-        _ if size >= 100.0 => grouped(value.round() as i64),
-        _ if size >= 10.0 => format!("{value:.1}"),
-        _ if size >= 0.01 => format!("{value:.2}"),
-        _ => format!("{value:.4}"),
+        _ => fixed(value, significant(size)),
     }
 }
 
@@ -90,11 +155,28 @@ pub fn cell(value: &Value, unit: &str) -> String {
         Value::Int(whole) if prefixes(unit).is_none() => join(&grouped(*whole), unit),
         Value::Int(whole) => figure(*whole as f64, unit),
         Value::Float(value) => figure(*value, unit),
-        Value::Spread { median, low, high } => {
-            let (spread, _) = scaled((high - low) / 2.0, unit, *median);
-            format!("{} ±{spread}", figure(*median, unit))
-        }
+        Value::Spread { median, low, high } => spread(*median, (*low, *high), unit),
     }
+}
+
+/// A median with half the distance of its quartiles, in one unit and to one decimal: `1.23 ms ±0.04`.
+#[must_use]
+pub fn spread(median: f64, (low, high): (f64, f64), unit: &str) -> String {
+    let (size, name) = prefix(unit, median);
+    let (median, half) = (without_noise(median / size), (high - low) / 2.0 / size);
+    let largest = median.abs().max(half.abs());
+    if largest != 0.0 && !(1e-4..1e7).contains(&largest) {
+        return format!("{} ±{}", join(&number(median), &format!("{name}{unit}")), number(half));
+    }
+    let decimals = significant(largest);
+    let shown = join(&fixed(median, decimals), &format!("{name}{unit}"));
+    format!("{shown} ±{}", fixed(half, decimals))
+}
+
+/// The decimals that give a number three significant digits; 0.9996 is read as 1.00.
+fn significant(size: f64) -> usize {
+    let digits_before = (size.abs() * 1.0005).log10().floor();
+    if digits_before.is_finite() { (2.0 - digits_before).clamp(0.0, 6.0) as usize } else { 2 }
 }
 
 /// A table as text, without its heads: one string per cell.
@@ -145,11 +227,11 @@ mod tests {
             (0.9999996, "s", "1.00 s"),
             (1562.4, "", "1,562"),
             (90.0, "s", "90 s"),
-            (3e-10, "s", "0.30 ns"),
+            (3e-10, "s", "0.300 ns"),
             (16.0 * 1024.0 * 1024.0, "B", "16 MiB"),
             (512.0, "B", "512 B"),
             (2.5e9, "FLOP/s", "2.50 GFLOP/s"),
-            (0.25, "FLOP/B", "0.25 FLOP/B"),
+            (0.25, "FLOP/B", "0.250 FLOP/B"),
             (12_345.0, "samples/s", "12.3 ksamples/s"),
             (97.25, "%", "97.2 %"),
             (25.0, "x", "25x"),
@@ -165,7 +247,31 @@ mod tests {
     #[test]
     fn a_spread_shares_the_prefix_of_its_median() {
         let value = Value::Spread { median: 0.001, low: 0.0009, high: 0.0011 };
-        assert_eq!(cell(&value, "s"), "1 ms ±0.10");
+        assert_eq!(cell(&value, "s"), "1.00 ms ±0.10");
+    }
+
+    #[test]
+    fn a_number_has_three_significant_digits_whatever_its_size() {
+        let figures = [0.08123, 0.3, 0.53, 9.999, 99.99, 0.99996, 1234.4].map(number);
+        assert_eq!(figures, ["0.0812", "0.300", "0.530", "10.0", "100", "1.00", "1,234"]);
+    }
+
+    #[test]
+    fn figures_side_by_side_share_prefix_and_decimals() {
+        for (values, unit, expected) in [
+            (&[0.0, 0.25, 0.5][..], "", &["0.00", "0.25", "0.50"][..]),
+            (&[16.0, 64.0, 256.0, 1024.0], "", &["16", "64", "256", "1,024"]),
+            (&[0.0, 0.0005, 0.001, 0.0015], "s", &["0.0 ms", "0.5 ms", "1.0 ms", "1.5 ms"]),
+            (&[1e-6, 1e-5, 1e-4, 1e-3], "s", &["1 µs", "10 µs", "100 µs", "1 ms"]),
+            (&[1024.0, 1_048_576.0], "B", &["1 KiB", "1 MiB"]),
+            (&[32_768.0, 1_048_576.0], "B", &["32 KiB", "1 MiB"]),
+            (&[100.0, 1e4, 1e6], "", &["100", "10,000", "1,000,000"]),
+            (&[-2e7, 0.0, 2e7], "", &["-2e7", "0", "2e7"]),
+            (&[1e-7, 1.0], "", &["1e-7", "1"]),
+            (&[0.1 + 0.2, 0.6], "", &["0.3", "0.6"]),
+        ] {
+            assert_eq!(together(values, unit), expected, "{values:?}");
+        }
     }
 
     #[test]

@@ -385,7 +385,7 @@ mod tests {
         };
         assert_eq!(
             item(&Item::Table(table)),
-            "Sums (measured)\n  order             time\n  rows              1 ms\n  columns  12.3 ms ±0.30\n"
+            "Sums (measured)\n  order            time\n  rows             1 ms\n  columns  12.3 ms ±0.3\n"
         );
     }
 

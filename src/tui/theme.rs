@@ -65,9 +65,13 @@ pub const fn style(role: Role) -> Style {
     }
 }
 
-/// Colours of the curves of a chart, in the order of its series.
-pub const CURVES: [Color; 6] =
-    [Color::Cyan, Color::Magenta, Color::Green, Color::Yellow, Color::Blue, Color::Red];
+/// The colour of a series of a chart. Its mark tells it apart as well.
+#[must_use]
+pub const fn series(index: usize) -> Color {
+    const COLORS: [Color; 6] =
+        [Color::Cyan, Color::Yellow, Color::Magenta, Color::Green, Color::Blue, Color::Red];
+    COLORS[index % COLORS.len()]
+}
 
 /// What a piece of program text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

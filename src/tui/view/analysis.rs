@@ -39,7 +39,7 @@ pub fn lines(
     };
     let right = vec![Span::styled(format!("{glyph} {word}"), style(role))];
     let mut lines = vec![head("analysis", name, right, inner)];
-    lines.extend(markdown::lay_out(text, inner, &model.highlighted));
+    lines.extend(markdown::lay_out(text, inner.min(block::PROSE), &model.highlighted));
     match state {
         None => lines.extend(when(inner)),
         Some(state) => {
@@ -86,19 +86,24 @@ pub fn broken(state: &AnalysisState, width: usize) -> Vec<Line<'static>> {
     };
     let (word, more) = human::verdict(&end.verdict);
     let mut lines = say(&format!("{word}: {more}"), Role::Bad, width);
-    lines.extend(exercise::printed(&end.output.text, PRINTED, width));
+    lines.extend(exercise::printed(&end.output.text, PRINTED, width.min(block::PROSE)));
     lines
 }
 
 fn item(item: &Item, width: usize, capabilities: Capabilities) -> Vec<Line<'static>> {
     match item {
         Item::Table(table) => table::report(table, width),
-        Item::Chart(chart) => chart::lines(chart, width, capabilities),
+        Item::Chart(chart) => chart::lines(chart, width),
         Item::Metric(metric) => self::metric(metric, width),
         Item::Picture(picture) => picture::lines(picture, width, capabilities),
         Item::Insight(insight) => {
             let arrow = [Span::styled("→ ", style(Role::Key))];
-            wrap(&[Span::raw(insight.text.clone())], width, &arrow, &[Span::raw("  ")])
+            wrap(
+                &[Span::raw(insight.text.clone())],
+                width.min(block::PROSE),
+                &arrow,
+                &[Span::raw("  ")],
+            )
         }
         Item::Progress(progress) => vec![self::progress(progress, width)],
     }
@@ -124,7 +129,7 @@ fn metric(metric: &Metric, width: usize) -> Vec<Line<'static>> {
         spans.push(Span::styled(format!(" · target {target}, {met}"), style(Role::Dim)));
     }
     spans.push(Span::styled(format!(" · {}", figures::origin(&metric.origin)), style(Role::Dim)));
-    wrap(&spans, width, &[], &[Span::raw("  ")])
+    wrap(&spans, width.min(block::PROSE), &[], &[Span::raw("  ")])
 }
 
 fn progress(progress: &Progress, width: usize) -> Line<'static> {

@@ -10,6 +10,9 @@ use ratatui::text::{Line, Span};
 use std::time::Duration;
 use tinytorch::report::Origin;
 
+/// Text is easiest to read in lines of this width or less; charts take all there is.
+pub const PROSE: usize = 92;
+
 /// Columns that the bar takes.
 pub const BAR: usize = 2;
 
@@ -51,6 +54,7 @@ pub fn title(title: &str, origin: &Origin, width: usize) -> Vec<Line<'static>> {
 /// Text in a role, wrapped.
 #[must_use]
 pub fn say(text: &str, role: Role, width: usize) -> Vec<Line<'static>> {
+    let width = width.min(PROSE);
     text.lines()
         .flat_map(|line| wrap(&[Span::styled(line.to_owned(), style(role))], width, &[], &[]))
         .collect()

@@ -17,6 +17,7 @@ const ERRORS: usize = 3;
 /// What stands above the first block: the title, and what is wrong with file, cells or lesson.
 #[must_use]
 pub fn banner(model: &Model, module_state: &ModuleState, width: usize) -> Vec<Line<'static>> {
+    let width = width.min(block::PROSE);
     let head = &module_state.lesson.head;
     let mut lines = vec![];
     if !head.title.is_empty() {
@@ -96,6 +97,10 @@ pub fn piece(
 ) -> Vec<Line<'static>> {
     let focused = model.focus() == Some(piece);
     let Some(block) = module_state.block(piece) else { return vec![] };
+    let width = match block {
+        Block::Analysis { .. } | Block::Milestone { .. } | Block::Explorable { .. } => width,
+        _ => width.min(block::PROSE),
+    };
     match block {
         Block::Prose { text } => {
             // The banner has the title already.

@@ -14,8 +14,6 @@ use ratatui::widgets::{Block as Border, Clear, Scrollbar, ScrollbarOrientation, 
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Prose is easiest to read in lines of this width or less.
-const PROSE: usize = 92;
 /// Empty columns at both sides of the text.
 const MARGIN: u16 = 2;
 
@@ -52,7 +50,8 @@ pub fn lay_out(model: &Model, cache: &mut Cache) -> Page {
         page.pieces = pieces(model, module_state, width, cache);
         page.measured = measure(model, &page.pieces);
         if let Some(area) = regions.results {
-            page.results = results::lines(model, module_state, text_width(area).max(1));
+            page.results =
+                results::lines(model, module_state, text_width(area).clamp(1, block::PROSE));
             page.measured.results =
                 (page.results.len(), usize::from(area.height.saturating_sub(1)));
         }
@@ -67,7 +66,7 @@ pub fn lay_out(model: &Model, cache: &mut Cache) -> Page {
 
 fn text_width(area: Area) -> usize {
     // The scroll bar has its place in the margin.
-    usize::from(area.width.saturating_sub(2 * MARGIN)).min(PROSE)
+    usize::from(area.width.saturating_sub(2 * MARGIN))
 }
 
 fn pieces(

@@ -147,10 +147,10 @@ mod tests {
             text(&report(&table, 40)),
             [
                 "Times                           measured",
-                "order             time",
-                "──────────────────────",
-                "rows           1.20 ms",
-                "columns  12.3 ms ±0.30"
+                "order            time",
+                "─────────────────────",
+                "rows          1.20 ms",
+                "columns  12.3 ms ±0.3"
             ]
         );
     }
