@@ -116,8 +116,8 @@ pub fn median(numbers: &[f64]) -> f64 {
 /// 🔬 Odd and even counts, one outlier, one number, and none.
 #[test]
 fn test_unit_median() {
-    assert_eq!(median(&[3.0, 1.0, 100.0]), 3.0);
-    assert_eq!(median(&[10.0, 1.0, 3.0, 2.0]), 2.5);
+    assert_eq!(median(&[3.0, 1.0, 100.0]), 3.0, "sort first, then take the middle");
+    assert_eq!(median(&[1.0, 2.0, 3.0, 10.0]), 2.5, "an even count has two in the middle");
     assert_eq!(median(&[7.0]), 7.0);
     assert_eq!(median(&[1.0, 2.0, 3.0, 4.0, 1e9]), 3.0, "an outlier changes nothing");
     let numbers = [2.0, 1.0];
@@ -155,7 +155,9 @@ fn test_unit_quantile() {
 
     let numbers = [40.0, 10.0, 30.0, 20.0];
     let at = |q| quantile(&numbers, q);
-    assert_eq!([at(0.0), at(0.25), at(0.5), at(0.75), at(1.0)], [10.0, 17.5, 25.0, 32.5, 40.0]);
+    assert_eq!([at(0.0), at(1.0)], [10.0, 40.0], "q = 0 is the smallest number, q = 1 the largest");
+    assert_eq!(at(0.25), 17.5, "position 0.25 * (n - 1) = 0.75: interpolate between 10 and 20");
+    assert_eq!(at(0.75), 32.5, "position 0.75 * (n - 1) = 2.25: interpolate between 30 and 40");
     assert_eq!(at(0.5), median(&numbers), "q = 0.5 is the median: does its test pass?");
     assert_eq!(quantile(&[5.0], 0.9), 5.0);
     assert_eq!(panic_message(|| quantile(&[], 0.5)), "quantile: no numbers");

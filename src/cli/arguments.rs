@@ -243,6 +243,11 @@ pub enum AuthorCommand {
         #[arg(long)]
         force: bool,
     },
+    /// Run the wrong solutions of modules: each must fail its cell's test, with the missed idea named.
+    Mutants {
+        /// Modules by number, name or both. Without any: all.
+        modules: Vec<String>,
+    },
     /// Print a lesson and an engine module to begin with.
     New {
         /// The module's number and name: 21_serving.

@@ -10,6 +10,7 @@ use crate::error::Error;
 pub fn run(context: &Context, command: AuthorCommand, out: &mut Output) -> Result<bool, Error> {
     match command {
         AuthorCommand::Generate { modules, force } => generate(context, &modules, force, out),
+        AuthorCommand::Mutants { modules } => super::mutants::run(context, &modules, out),
         AuthorCommand::New { slug } => new(context, &slug, out),
     }
 }

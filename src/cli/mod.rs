@@ -14,6 +14,7 @@ mod init;
 mod list;
 mod manual;
 mod milestone;
+mod mutants;
 mod output;
 mod reset;
 mod signals;

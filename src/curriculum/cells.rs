@@ -191,6 +191,17 @@ fn cut(cell: &Cell) -> String {
     text
 }
 
+/// Where the solution of a cell's text lies: between its first `BEGIN SOLUTION` line and its last
+/// `END SOLUTION` line.
+#[must_use]
+pub fn solution(cell: &str) -> Option<std::ops::Range<usize>> {
+    let begin = cell.find(BEGIN)?;
+    let start = begin + cell[begin..].find('\n')? + 1;
+    let end = cell.rfind(END)?;
+    let end = cell[..end].rfind('\n')? + 1;
+    (start <= end).then_some(start..end)
+}
+
 /// The text with the named cell replaced by `cell`; the same text when it has no such cell.
 #[must_use]
 pub fn replace(text: &str, grade_id: &str, cell: &str) -> String {

@@ -7,6 +7,7 @@ pub mod course;
 pub mod lesson;
 pub mod milestones;
 mod module;
+pub mod mutants;
 
 pub use course::Course;
 pub use milestones::Milestone;
