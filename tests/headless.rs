@@ -9,6 +9,8 @@ use std::process::{Command, Output, Stdio};
 
 #[path = "headless/framework.rs"]
 mod framework;
+#[path = "headless/lab.rs"]
+mod lab;
 #[path = "headless/manual.rs"]
 mod manual;
 
@@ -175,35 +177,6 @@ fn an_analysis_measures_each_time() {
     assert_ne!(tables(&first), tables(&second), "two runs with the same times to the last digit");
     let output = desk.run(&["analyze", "01", "nothing", "--solution"]);
     assert_eq!(code(&output), 2, "{}", said(&output));
-}
-
-#[test]
-fn a_reset_keeps_what_was_there() {
-    let desk = Desk::new();
-    let path = desk.exercise("01_tensor");
-    let starter = std::fs::read(&path).unwrap();
-    std::fs::write(&path, "my work").unwrap();
-    let output = desk.at_lab(&["reset", "01"]);
-    assert_eq!(code(&output), 0, "{}", said(&output));
-    assert_eq!(std::fs::read(&path).unwrap(), starter);
-    let backup = desk.lab().join(".tinytorch/backups/01_tensor.1.rs");
-    assert_eq!(std::fs::read_to_string(&backup).unwrap(), "my work");
-    assert!(out(&output).contains("01_tensor.1.rs"), "the backup is named: {}", said(&output));
-}
-
-#[test]
-fn a_lab_is_not_poured_over_work() {
-    let desk = Desk::new();
-    let path = desk.exercise("00_setup");
-    std::fs::write(&path, "my work").unwrap();
-    desk.run(&["init", "lab", "--solved"]);
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), "my work");
-    let foreign = desk.folder.path().join("thesis");
-    std::fs::create_dir(&foreign).unwrap();
-    std::fs::write(foreign.join("years.txt"), "of work").unwrap();
-    let output = desk.run(&["init", "thesis"]);
-    assert_eq!(code(&output), 2, "{}", said(&output));
-    assert_eq!(std::fs::read_dir(&foreign).unwrap().count(), 1);
 }
 
 #[test]

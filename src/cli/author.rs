@@ -35,7 +35,7 @@ fn generate(
             ));
             continue;
         }
-        let backup = lab.put(module, &starter)?;
+        let backup = lab.put(module, starter.as_bytes())?;
         let kept = backup.map(|backup| format!("; before: {}", backup.display()));
         out.line(format!("{}: written{}", module.slug(), kept.unwrap_or_default()));
     }

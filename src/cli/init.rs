@@ -1,20 +1,61 @@
-//! `init`: make a lab.
+//! `init`: makes a lab, completes one, or adopts the exercises in a folder.
 
 use super::arguments::InitArguments;
 use super::context::Context;
 use super::output::Output;
 use crate::error::{Error, count};
-use crate::lab::{Filled, create};
+use crate::lab::{Created, Filled, create};
+use std::path::{Path, PathBuf};
 
-/// Succeeds when the lab is whole.
-pub fn run(context: &Context, arguments: &InitArguments, out: &mut Output) -> Result<bool, Error> {
+/// Succeeds when the folder is a complete lab.
+pub fn run(
+    context: &Context,
+    arguments: &InitArguments,
+    out: &mut Output,
+) -> Result<bool, Error> {
     let filled = if arguments.solved { Filled::Solutions } else { Filled::Starters };
-    let lab = create(&arguments.folder, context.course(), filled)?;
-    out.line(format!(
-        "{} holds {}. Open it:\n  cd {} && tinytorch-tutor",
-        lab.root().display(),
-        count(lab.course().modules().len(), "module"),
-        arguments.folder.display()
-    ));
+    let (lab, created) = create(&arguments.folder, context.course(), filled)?;
+    let root = lab.root().display();
+    if created.existed {
+        out.line(existing(&root.to_string(), &created));
+    } else {
+        let modules = count(context.course().modules().len(), "module");
+        out.line(format!("{root} is a lab with {modules}."));
+    }
+    if created.engine_ignored {
+        out.line(
+            "Its .gitignore ignores .tinytorch: remove that line, or a clone will not have your engine.",
+        );
+    }
+    let folder = shell_words::quote(&lab.root().to_string_lossy()).into_owned();
+    out.line(format!("Open it:\n  cd {folder} && {}", program()));
     Ok(true)
+}
+
+fn existing(root: &str, created: &Created) -> String {
+    let added: Vec<_> =
+        created.added.iter().map(|path| format!("\n  {}", path.display())).collect();
+    match added.len() {
+        0 => format!("{root} is a complete lab; no file of yours was changed."),
+        number => format!(
+            "{root} is a lab now; your files were left as they are. Added {}:{}",
+            count(number, "file"),
+            added.concat()
+        ),
+    }
+}
+
+/// What starts this program in a shell: its name where the shell finds it, else its path.
+fn program() -> String {
+    let name = env!("CARGO_PKG_NAME");
+    let Ok(own) = std::env::current_exe() else { return name.to_owned() };
+    let same = |path: PathBuf| path.canonicalize().ok() == own.canonicalize().ok();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let first = std::env::split_paths(&path)
+        .map(|folder: PathBuf| folder.join(name))
+        .find(|file: &PathBuf| Path::is_file(file));
+    if first.is_some_and(same) {
+        return name.to_owned();
+    }
+    shell_words::quote(&own.to_string_lossy()).into_owned()
 }

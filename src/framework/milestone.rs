@@ -70,7 +70,7 @@ mod tests {
     fn a_trial_changes_with_the_learners_text_below_it_and_with_no_other() {
         let folder = tempfile::tempdir().unwrap();
         let lab =
-            create(&folder.path().join("lab"), Course::tinytorch(), Filled::Solutions).unwrap();
+            create(&folder.path().join("lab"), Course::tinytorch(), Filled::Solutions).unwrap().0;
         let xor = Course::tinytorch().milestone("1969_xor").unwrap();
         let on = |engine| trial(&lab, xor, engine).unwrap();
         let empty = on(Engine::Mine);

@@ -116,7 +116,7 @@ mod tests {
     fn the_chain_is_mine_where_completed_and_usable() {
         let folder = tempfile::tempdir().unwrap();
         let lab =
-            create(&folder.path().join("lab"), Course::tinytorch(), Filled::Solutions).unwrap();
+            create(&folder.path().join("lab"), Course::tinytorch(), Filled::Solutions).unwrap().0;
         lab.complete(&lab.course().modules()[1], "text").unwrap();
         lab.refuse(&lab.course().modules()[2], "text", "03_layers does not compile").unwrap();
         let ids: Vec<ModuleId> = links(&lab, Engine::Mine).unwrap().0.into_keys().collect();
@@ -135,7 +135,7 @@ mod tests {
     fn a_module_is_edited_where_the_learner_writes_and_nowhere_else() {
         let folder = tempfile::tempdir().unwrap();
         let lab =
-            create(&folder.path().join("lab"), Course::tinytorch(), Filled::Solutions).unwrap();
+            create(&folder.path().join("lab"), Course::tinytorch(), Filled::Solutions).unwrap().0;
         let (module, text) = (&lab.course().modules()[1], lab.course().modules()[1].reference());
         assert!(!edited_since(&lab, module, text), "it is not completed");
         // An earlier tutor's link: its locked cells say something else.

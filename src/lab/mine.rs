@@ -1,12 +1,21 @@
-//! The learner's own engine: for each completed module the text that stands in the chain. A module is
-//! completed when its file lies in `.tinytorch/mine/`, put there by one rename: a kill at any moment
-//! leaves the earlier engine or the new one.
+//! The learner's own engine: for each completed module the text that later modules are compiled against. A
+//! module is completed when its file lies in `.tinytorch/mine/`, put there by one rename: a kill at any
+//! moment leaves the earlier engine or the new one.
 
-use super::{Lab, atomic};
+use super::{Lab, atomic, numbered};
 use crate::curriculum::{Module, ModuleId};
 use crate::error::Error;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+/// What [`Lab::undo`] did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undone {
+    /// Where the undone version is kept.
+    pub backup: PathBuf,
+    /// Whether an earlier version is back; otherwise the module is no longer in the engine.
+    pub restored: bool,
+}
 
 impl Lab {
     /// The text of each completed module.
@@ -22,32 +31,73 @@ impl Lab {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => {
                     return Err(Error::io("read your completed module", &path, &error)
-                        .hint("`reset` or `complete` the module again to mend it."));
+                        .hint("Complete the module again, or reset it."));
                 }
             }
         }
         Ok(texts)
     }
 
-    /// Makes `text` the module's link from now on.
+    /// Makes `text` the module's completed version. The one before is kept for [`Lab::undo`].
     ///
     /// # Errors
-    /// When the lab cannot be written; then the earlier link stays.
+    /// When the lab cannot be written; then the version before stays.
     pub fn complete(&self, module: &Module, text: &str) -> Result<(), Error> {
-        atomic::write(&self.mine(module), text.as_bytes())?;
+        self.replace(module, text)?;
         remove(&self.refusal(module))
     }
 
-    /// Makes `text` the module's completed one, on which later modules cannot stand, and why.
+    /// Makes `text` the module's completed version, although a later module does not build or pass on it; why.
     ///
     /// # Errors
-    /// When the lab cannot be written; then the earlier link stays.
+    /// When the lab cannot be written; then the version before stays.
     pub fn refuse(&self, module: &Module, text: &str, reason: &str) -> Result<(), Error> {
         // The refusal first: it names its text, so it says nothing about the one that is there until
         // the second write.
         let refusal = format!("{}\n{reason}", name_of(text));
         atomic::write(&self.refusal(module), refusal.as_bytes())?;
-        atomic::write(&self.mine(module), text.as_bytes())
+        self.replace(module, text)
+    }
+
+    fn replace(&self, module: &Module, text: &str) -> Result<(), Error> {
+        let path = self.mine(module);
+        match std::fs::read(&path) {
+            Ok(before) if before == text.as_bytes() => {}
+            Ok(before) => drop(numbered::keep(&self.earlier(), &module.slug(), &before)?),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::io("read your completed module", &path, &error)),
+        }
+        self.show_to_editor(module, text)?;
+        atomic::write(&path, text.as_bytes())
+    }
+
+    /// Brings back the completed version before this one; where there is none, the module leaves the
+    /// learner's engine. The exercise is not touched, and the undone version becomes a backup.
+    ///
+    /// # Errors
+    /// When the module is not completed, or the lab cannot be written.
+    pub fn undo(&self, module: &Module) -> Result<Undone, Error> {
+        let path = self.mine(module);
+        let undone = std::fs::read(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => Error::usage(format!("{} is not completed", module.slug()))
+                .hint("`tinytorch-tutor list` shows which modules are in your engine."),
+            _ => Error::io("read your completed module", &path, &error),
+        })?;
+        let backup = self.back_up(module, &undone)?;
+        while let Some(earlier) = numbered::all(&self.earlier(), &module.slug()).pop() {
+            let text = std::fs::read(&earlier.path)
+                .map_err(|error| Error::io("read", &earlier.path, &error))?;
+            if text != undone {
+                atomic::write(&path, &text)?;
+                self.show_to_editor(module, &String::from_utf8_lossy(&text))?;
+                remove(&earlier.path)?;
+                return Ok(Undone { backup, restored: true });
+            }
+            // A kill between two writes kept the same text twice.
+            remove(&earlier.path)?;
+        }
+        self.forget(module)?;
+        Ok(Undone { backup, restored: false })
     }
 
     /// Why later modules cannot stand on the module's completed text; `None` when they can.
@@ -60,12 +110,13 @@ impl Lab {
         (of == name_of(&text)).then(|| reason.to_owned())
     }
 
-    /// Makes the reference the module's link again.
+    /// Takes the module out of the learner's engine.
     ///
     /// # Errors
     /// When the lab cannot be written.
     pub fn forget(&self, module: &Module) -> Result<(), Error> {
         remove(&self.mine(module))?;
+        self.hide_from_editor(module)?;
         remove(&self.refusal(module))
     }
 
@@ -73,6 +124,11 @@ impl Lab {
     #[must_use]
     pub fn mine(&self, module: &Module) -> PathBuf {
         self.own().join("mine").join(format!("{}.rs", module.slug()))
+    }
+
+    /// Where completed versions are kept that another one has replaced.
+    fn earlier(&self) -> PathBuf {
+        self.own().join("mine").join("earlier")
     }
 
     fn refusal(&self, module: &Module) -> PathBuf {
@@ -109,6 +165,25 @@ mod tests {
         assert_eq!(lab.completed().unwrap(), BTreeMap::from([(ModuleId(1), "two".to_owned())]));
         lab.forget(&lab.course().modules()[1]).unwrap();
         lab.forget(&lab.course().modules()[1]).unwrap();
+        assert!(lab.completed().unwrap().is_empty());
+    }
+
+    #[test]
+    fn each_undo_goes_back_one_version_and_the_last_one_out_of_the_engine() {
+        let folder = tempfile::tempdir().unwrap();
+        let lab = Lab::at(folder.path().to_owned(), Course::tinytorch());
+        let module = &lab.course().modules()[1];
+        assert!(lab.undo(module).unwrap_err().message.contains("not completed"));
+        for text in ["one", "two", "two"] {
+            lab.complete(module, text).unwrap();
+        }
+        // A kill in `complete` after it kept the version before, and before it wrote the new one.
+        numbered::keep(&lab.earlier(), &module.slug(), b"two").unwrap();
+        let undone = lab.undo(module).unwrap();
+        assert!(undone.restored);
+        assert_eq!(std::fs::read(undone.backup).unwrap(), b"two");
+        assert_eq!(lab.completed().unwrap()[&module.id], "one");
+        assert!(!lab.undo(module).unwrap().restored);
         assert!(lab.completed().unwrap().is_empty());
     }
 

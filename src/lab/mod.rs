@@ -3,13 +3,17 @@
 
 pub mod atomic;
 mod create;
+mod editor;
 mod exercise;
 mod mine;
+mod numbered;
 pub mod package;
 mod paths;
 mod reset;
 
-pub use create::{Filled, create};
+pub use create::{Created, Filled, create};
 pub use exercise::Unreadable;
+pub use mine::Undone;
+pub use numbered::Numbered;
 pub use paths::Lab;
 pub use reset::Reset;

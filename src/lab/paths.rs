@@ -25,8 +25,15 @@ impl Lab {
             folder.canonicalize().map_err(|error| Error::io("open the folder", folder, &error))?;
         let lab = folder.ancestors().find(|folder| is_lab(folder));
         lab.map(|root| Self { root: root.to_owned(), course }).ok_or_else(|| {
-            Error::environment(format!("\"{}\" is not in a lab", folder.display()))
-                .hint("Make one with `tinytorch-tutor init DIR`, or name one with `--lab DIR`.")
+            let error = Error::environment(format!("\"{}\" is not in a lab", folder.display()));
+            match folder.ancestors().find(|folder| has_exercises(folder, course)) {
+                Some(folder) => error.hint(format!(
+                    "It has exercises: `tinytorch-tutor init {}` makes it a lab and leaves them as they are.",
+                    shell_words::quote(&folder.to_string_lossy())
+                )),
+                None => error
+                    .hint("Make one with `tinytorch-tutor init DIR`, or name one with `--lab DIR`."),
+            }
         })
     }
 
@@ -87,9 +94,18 @@ impl Lab {
 }
 
 fn is_lab(folder: &Path) -> bool {
-    let clone =
-        || folder.join("src/tinytorch/Cargo.toml").is_file() && folder.join("exercises").is_dir();
-    folder.join(MARK).is_file() || clone()
+    folder.join(MARK).is_file() || is_clone(folder)
+}
+
+/// Whether the folder is a clone of the project itself.
+pub(super) fn is_clone(folder: &Path) -> bool {
+    folder.join("src/tinytorch/Cargo.toml").is_file() && folder.join("exercises").is_dir()
+}
+
+/// Whether any exercise of the course is where a lab has it.
+pub(super) fn has_exercises(folder: &Path, course: &Course) -> bool {
+    let exercise = |module: &Module| folder.join("exercises").join(format!("{}.rs", module.slug()));
+    course.modules().iter().any(|module| exercise(module).is_file())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! Putting an exercise back to where it began. What was there is kept, every time, under a number
-//! that only grows.
+//! Replacing an exercise: by its starter, or by a backup. What was there becomes a backup, every time.
 
+use super::numbered::{self, Numbered};
 use super::{Lab, atomic};
 use crate::curriculum::{Module, cells};
 use crate::error::Error;
@@ -27,7 +27,7 @@ impl Lab {
         if let Some(link) = link.as_ref().filter(|link| exercise.as_ref() != Some(*link)) {
             self.back_up(module, link)?;
         }
-        let backup = self.put(module, &cells::starter(module.reference()))?;
+        let backup = self.put(module, cells::starter(module.reference()).as_bytes())?;
         self.forget(module)?;
         Ok(Reset { backup, left_engine: link.is_some() })
     }
@@ -36,25 +36,35 @@ impl Lab {
     ///
     /// # Errors
     /// When the backup or the text cannot be written; then the exercise is as it was.
-    pub fn put(&self, module: &Module, text: &str) -> Result<Option<PathBuf>, Error> {
+    pub fn put(&self, module: &Module, text: &[u8]) -> Result<Option<PathBuf>, Error> {
         let path = self.exercise(module);
         let backup = match std::fs::read(&path) {
-            Ok(bytes) if bytes == text.as_bytes() => return Ok(None),
+            Ok(bytes) if bytes == text => return Ok(None),
             Ok(bytes) => Some(self.back_up(module, &bytes)?),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(Error::io("back up", &path, &error)),
         };
-        atomic::write(&path, text.as_bytes())?;
+        atomic::write(&path, text)?;
         Ok(backup)
     }
 
-    fn back_up(&self, module: &Module, bytes: &[u8]) -> Result<PathBuf, Error> {
-        let name = |number: usize| self.backups().join(format!("{}.{number}.rs", module.slug()));
-        let mut number = 1;
-        while !atomic::write_new(&name(number), bytes)? {
-            number += 1;
-        }
-        Ok(name(number))
+    /// The backups of the exercise, the oldest first.
+    #[must_use]
+    pub fn backups_of(&self, module: &Module) -> Vec<Numbered> {
+        numbered::all(&self.backups(), &module.slug())
+    }
+
+    /// Replaces the exercise by a backup of it, after a backup of what is there now.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written; then the exercise is as it was.
+    pub fn restore(&self, module: &Module, from: &Numbered) -> Result<Option<PathBuf>, Error> {
+        let text = std::fs::read(&from.path).map_err(|e| Error::io("read", &from.path, &e))?;
+        self.put(module, &text)
+    }
+
+    pub(super) fn back_up(&self, module: &Module, bytes: &[u8]) -> Result<PathBuf, Error> {
+        numbered::keep(&self.backups(), &module.slug(), bytes)
     }
 }
 
@@ -80,6 +90,21 @@ mod tests {
         let starter = fs::read_to_string(lab.exercise(module)).unwrap();
         assert_eq!(starter, cells::starter(module.reference()));
         assert_eq!(lab.reset(module).unwrap(), nothing, "nothing to lose");
+    }
+
+    #[test]
+    fn restoring_twice_brings_back_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let lab = Lab::at(folder.path().to_owned(), Course::tinytorch());
+        let module = &lab.course().modules()[1];
+        let text = || fs::read_to_string(lab.exercise(module)).unwrap();
+        lab.put(module, b"my work").unwrap();
+        lab.reset(module).unwrap();
+        let starter = text();
+        lab.restore(module, lab.backups_of(module).last().unwrap()).unwrap();
+        assert_eq!(text(), "my work");
+        lab.restore(module, lab.backups_of(module).last().unwrap()).unwrap();
+        assert_eq!(text(), starter);
     }
 
     #[test]

@@ -1,0 +1,105 @@
+//! A lab through the commands: making it, keeping it in git, and taking back what was done in it.
+
+use super::*;
+
+#[test]
+fn a_reset_keeps_what_was_there() {
+    let desk = Desk::new();
+    let path = desk.exercise("01_tensor");
+    let starter = std::fs::read(&path).unwrap();
+    std::fs::write(&path, "my work").unwrap();
+    let output = desk.at_lab(&["reset", "01"]);
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    assert_eq!(std::fs::read(&path).unwrap(), starter);
+    let backup = desk.lab().join(".tinytorch/backups/01_tensor.1.rs");
+    assert_eq!(std::fs::read_to_string(&backup).unwrap(), "my work");
+    assert!(out(&output).contains("01_tensor.1.rs"), "the backup is named: {}", said(&output));
+}
+
+#[test]
+fn a_lab_is_not_poured_over_work() {
+    let desk = Desk::new();
+    let path = desk.exercise("00_setup");
+    std::fs::write(&path, "my work").unwrap();
+    desk.run(&["init", "lab", "--solved"]);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "my work");
+    let foreign = desk.folder.path().join("thesis");
+    std::fs::create_dir(&foreign).unwrap();
+    std::fs::write(foreign.join("years.txt"), "of work").unwrap();
+    let output = desk.run(&["init", "thesis"]);
+    assert_eq!(code(&output), 2, "{}", said(&output));
+    assert_eq!(std::fs::read_dir(&foreign).unwrap().count(), 1);
+}
+
+/// Runs git with a name of its own, so that it works on any machine.
+fn git(folder: &Path, arguments: &[&str]) {
+    let mut command = Command::new("git");
+    command.args(["-c", "user.name=learner", "-c", "user.email=learner@example.org"]);
+    command.args(["-c", "commit.gpgsign=false"]).args(arguments).current_dir(folder);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+#[test]
+fn a_clone_of_a_lab_works_at_once_and_has_the_learners_engine() {
+    let desk = Desk::empty();
+    desk.run(&["init", "lab", "--solved"]);
+    let module = tinytorch_tutor::curriculum::Course::tinytorch().named("setup").unwrap();
+    let lab = tinytorch_tutor::lab::Lab::find(
+        &desk.lab(),
+        tinytorch_tutor::curriculum::Course::tinytorch(),
+    );
+    lab.unwrap().complete(module, module.reference()).unwrap();
+    assert_eq!(code(&desk.at_lab(&["list"])), 0, "it makes the store");
+    git(&desk.lab(), &["init", "--quiet"]);
+    git(&desk.lab(), &["add", "."]);
+    git(&desk.lab(), &["commit", "--quiet", "-m", "My lab"]);
+    git(desk.folder.path(), &["clone", "--quiet", "lab", "clone"]);
+    let clone = desk.folder.path().join("clone");
+    assert!(!clone.join(".tinytorch/progress.db").exists(), "progress stays where it was made");
+    let list = desk.run(&["--lab", "clone", "list", "--format", "json"]);
+    assert_eq!(code(&list), 0, "{}", said(&list));
+    assert_eq!(lines(&list)[0]["owner"], "learner");
+    let cargo = Command::new("cargo")
+        .args(["metadata", "--offline", "--format-version", "1"])
+        .current_dir(&clone)
+        .output()
+        .unwrap();
+    assert!(cargo.status.success(), "{}", String::from_utf8_lossy(&cargo.stderr));
+}
+
+#[test]
+fn init_adopts_a_lab_that_lost_the_tutors_folder() {
+    let desk = Desk::new();
+    std::fs::write(desk.exercise("01_tensor"), "my work").unwrap();
+    std::fs::remove_dir_all(desk.lab().join(".tinytorch")).unwrap();
+    let lost = desk.at_lab(&["list"]);
+    assert_eq!(code(&lost), 2, "{}", said(&lost));
+    assert!(said(&lost).contains("tinytorch-tutor init"), "{}", said(&lost));
+    let adopted = desk.command(&["init", "."]).current_dir(desk.lab()).output().unwrap();
+    assert_eq!(code(&adopted), 0, "{}", said(&adopted));
+    assert!(out(&adopted).contains("Added 1 file:\n  .tinytorch/lab.toml"), "{}", said(&adopted));
+    assert_eq!(std::fs::read_to_string(desk.exercise("01_tensor")).unwrap(), "my work");
+    assert_eq!(code(&desk.at_lab(&["list"])), 0);
+}
+
+#[test]
+fn init_prints_a_command_that_a_shell_can_run() {
+    let desk = Desk::empty();
+    let made = desk.run(&["init", "it's a lab"]);
+    assert_eq!(code(&made), 0, "{}", said(&made));
+    let text = out(&made);
+    let command = text.lines().last().unwrap().trim();
+    let output = Command::new("sh")
+        .args(["-c", &format!("{command} list")])
+        .current_dir("/")
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 0, "{command}: {}", said(&output));
+    assert!(out(&output).contains("00_setup"), "{}", said(&output));
+    // On the PATH its name is enough.
+    let program = Path::new(env!("CARGO_BIN_EXE_tinytorch-tutor"));
+    let path = format!("{}:/usr/bin:/bin", program.parent().unwrap().display());
+    let made = desk.command(&["init", "lab"]).env("PATH", path).output().unwrap();
+    assert!(out(&made).trim_end().ends_with("&& tinytorch-tutor"), "{}", said(&made));
+}
