@@ -7,6 +7,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+#[path = "pty/terminal.rs"]
+#[expect(dead_code, reason = "shared with other tests")]
+mod terminal;
+use terminal::Terminal;
+
 #[path = "headless/framework.rs"]
 mod framework;
 #[path = "headless/lab.rs"]

@@ -66,8 +66,10 @@ pub enum Command {
     Hint(CellArguments),
     /// Show the reference solution.
     Solution(CellArguments),
-    /// Put exercises back to where they began; a backup is kept.
-    Reset(ModulesArguments),
+    /// Replace exercises by their starters; a backup is kept.
+    Reset(ResetArguments),
+    /// List the backups of an exercise, or restore one.
+    Restore(RestoreArguments),
     /// Make a lab. Needs no network.
     Init(InitArguments),
     /// Open the tutor at a module.
@@ -78,7 +80,7 @@ pub enum Command {
     /// Open the tutor where you left it.
     Resume,
     /// Make your file of a module the one that later modules run on.
-    Complete(ModulesArguments),
+    Complete(CompleteArguments),
     /// Write your framework as an ordinary Cargo package.
     Export(ExportArguments),
     /// The milestones: networks of history, trained by your framework.
@@ -181,12 +183,45 @@ pub struct CellArguments {
     pub format: Format,
 }
 
-/// Arguments of commands about modules.
+/// Arguments of `complete`.
 #[derive(Debug, Args)]
-pub struct ModulesArguments {
+pub struct CompleteArguments {
     /// Modules by number, name or both.
     #[arg(required = true)]
     pub modules: Vec<String>,
+    /// Bring back the completed version before this one, or take the module out of your engine. The exercise
+    /// is not changed.
+    #[arg(long)]
+    pub undo: bool,
+    /// How to write it.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Arguments of `restore`.
+#[derive(Debug, Args)]
+pub struct RestoreArguments {
+    /// The module.
+    pub module: String,
+    /// The backup's number. Without it, the latest.
+    pub number: Option<usize>,
+    /// List the backups instead.
+    #[arg(long, conflicts_with = "number")]
+    pub list: bool,
+    /// How to write it.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Arguments of `reset`.
+#[derive(Debug, Args)]
+pub struct ResetArguments {
+    /// Modules by number, name or both.
+    #[arg(required = true)]
+    pub modules: Vec<String>,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
     /// How to write it.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

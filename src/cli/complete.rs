@@ -1,24 +1,29 @@
 //! `complete`: the learner's file becomes the link that later modules run on. `export`: the whole
 //! framework as a package.
 
-use super::arguments::{ExportArguments, Format, ModulesArguments};
+use super::arguments::{CompleteArguments, ExportArguments, Format};
 use super::context::Context;
 use super::output::Output;
 use crate::curriculum::{Course, Module};
 use crate::error::Error;
 use crate::framework::{self, Completed, Step};
+use crate::lab::{Lab, Undone};
 use crate::report::figures::figure;
 use crate::report::{human, json};
 use serde::Serialize;
+use std::path::PathBuf;
 
 /// Succeeds when every named module is the learner's link now, and stands.
 pub fn run(
     context: &Context,
-    arguments: &ModulesArguments,
+    arguments: &CompleteArguments,
     out: &mut Output,
 ) -> Result<bool, Error> {
     let modules = context.modules(&arguments.modules)?;
     let lab = context.lab()?;
+    if arguments.undo {
+        return undo(&lab, &modules, arguments.format, out);
+    }
     let runner = context.runner()?;
     let mut store = context.store(&lab)?;
     let mut all = true;
@@ -80,6 +85,34 @@ fn conclude(module: &Module, course: &Course, completed: &Completed, out: &mut O
         }
         Completed::Cancelled => out.line(format!("{slug}: stopped; your engine is as it was")),
     }
+}
+
+/// Succeeds when every named module was completed.
+fn undo(lab: &Lab, modules: &[&Module], format: Format, out: &mut Output) -> Result<bool, Error> {
+    #[derive(Serialize)]
+    struct UndoneLine {
+        module: String,
+        restored: bool,
+        backup: PathBuf,
+    }
+    for module in modules {
+        let Undone { restored, backup } = lab.undo(module)?;
+        let undone = UndoneLine { module: module.slug(), restored, backup };
+        let UndoneLine { module, backup, .. } = &undone;
+        match format {
+            Format::Json => out.line(json::to_line(&undone)),
+            Format::Human => {
+                out.line(match restored {
+                    true => format!("{module}: your engine has the version before again"),
+                    false => format!(
+                        "{module}: no longer in your engine; later modules use the reference"
+                    ),
+                });
+                out.line(format!("  the undone version is kept in {}", backup.display()));
+            }
+        }
+    }
+    Ok(true)
 }
 
 /// Succeeds when the package is written.

@@ -17,6 +17,7 @@ mod milestone;
 mod mutants;
 mod output;
 mod reset;
+mod restore;
 mod signals;
 mod solution;
 
@@ -34,6 +35,12 @@ use std::process::ExitCode;
 /// When the command was not understood, or this machine lacks something.
 pub fn run(context: &Context, command: Command) -> Result<ExitCode, Error> {
     let mut out = Output::stdout();
+    // Before signals are caught: Ctrl-C at a question ends the program.
+    if let Command::Reset(arguments) = &command
+        && !reset::is_confirmed(context, arguments)?
+    {
+        return Ok(ExitCode::from(1));
+    }
     let interruption = Interruption::listen(context.cancel.clone())?;
     let done = dispatch(context, command, &mut out);
     if let Some(code) = interruption.exit_code() {
@@ -53,6 +60,7 @@ fn dispatch(context: &Context, command: Command, out: &mut Output) -> Result<boo
         Command::Hint(arguments) => hint::run(context, &arguments, out),
         Command::Solution(arguments) => solution::run(context, &arguments, out),
         Command::Reset(arguments) => reset::run(context, &arguments, out),
+        Command::Restore(arguments) => restore::run(context, &arguments, out),
         Command::Init(arguments) => init::run(context, &arguments, out),
         Command::Complete(arguments) => complete::run(context, &arguments, out),
         Command::Export(arguments) => complete::export(context, &arguments, out),

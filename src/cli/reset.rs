@@ -1,12 +1,14 @@
-//! `reset`: exercises back to where they began. A completed module leaves the learner's engine.
+//! `reset`: exercises become their starters again. A completed module leaves the learner's engine.
 
-use super::arguments::{Format, ModulesArguments};
+use super::arguments::{Format, ResetArguments};
 use super::context::Context;
 use super::output::Output;
+use crate::curriculum::Module;
 use crate::error::Error;
 use crate::lab;
 use crate::report::json;
 use serde::Serialize;
+use std::io::{IsTerminal, stdin};
 use std::path::PathBuf;
 
 #[derive(Serialize)]
@@ -16,29 +18,61 @@ struct Reset {
     left_engine: bool,
 }
 
+/// Asks, unless the answer was given as `--yes`.
+///
+/// # Errors
+/// When there is nobody to ask, or a module is unknown.
+#[expect(clippy::print_stderr, reason = "a question is no output")]
+pub fn is_confirmed(context: &Context, arguments: &ResetArguments) -> Result<bool, Error> {
+    let modules = context.modules(&arguments.modules)?;
+    context.lab()?;
+    if arguments.yes {
+        return Ok(true);
+    }
+    if !stdin().is_terminal() {
+        return Err(Error::usage("`reset` replaces your exercise and cannot ask here")
+            .hint("Pass --yes to replace it; a backup is kept."));
+    }
+    let slugs: Vec<_> = modules.into_iter().map(Module::slug).collect();
+    eprint!("Replace your {} by the starter? A backup is kept. [y/N] ", slugs.join(", "));
+    let mut answer = String::new();
+    let read = stdin().read_line(&mut answer);
+    read.map_err(|error| Error::environment(format!("failed to read the answer: {error}")))?;
+    let confirmed = ["y", "yes"].contains(&answer.trim().to_lowercase().as_str());
+    if !confirmed {
+        eprintln!("Nothing was changed.");
+    }
+    Ok(confirmed)
+}
+
 /// Succeeds when every exercise is a starter now.
-pub fn run(
-    context: &Context,
-    arguments: &ModulesArguments,
-    out: &mut Output,
-) -> Result<bool, Error> {
+pub fn run(context: &Context, arguments: &ResetArguments, out: &mut Output) -> Result<bool, Error> {
     let modules = context.modules(&arguments.modules)?;
     let lab = context.lab()?;
     for module in modules {
         let lab::Reset { backup, left_engine } = lab.reset(module)?;
-        let done = Reset { module: module.slug(), backup, left_engine };
-        match (arguments.format, &done.backup) {
-            (Format::Json, _) => out.line(json::to_line(&done)),
-            (Format::Human, None) => out.line(format!("{}: at its beginning", done.module)),
-            (Format::Human, Some(backup)) => out.line(format!(
-                "{}: at its beginning; your work is kept as {}",
-                done.module,
-                backup.display()
-            )),
-        }
-        if left_engine && arguments.format == Format::Human {
-            out.line(format!("{}: later modules run on the reference's again", done.module));
+        let reset = Reset { module: module.slug(), backup, left_engine };
+        match arguments.format {
+            Format::Json => out.line(json::to_line(&reset)),
+            Format::Human => describe(&reset, out),
         }
     }
     Ok(true)
+}
+
+fn describe(reset: &Reset, out: &mut Output) {
+    let Reset { module, backup, left_engine } = reset;
+    match backup {
+        None => out.line(format!("{module}: it is the starter already")),
+        Some(backup) => {
+            out.line(format!(
+                "{module}: reset to the starter; your work is kept in {}",
+                backup.display()
+            ));
+            out.line(format!("  `tinytorch-tutor restore {module}` brings it back"));
+        }
+    }
+    if *left_engine {
+        out.line(format!("{module}: no longer in your engine; later modules use the reference"));
+    }
 }

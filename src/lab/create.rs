@@ -47,8 +47,11 @@ pub fn create(
         refuse_foreign(root)?;
     }
     if is_clone(root) {
-        return Err(Error::usage(format!("\"{}\" is the project's clone, which is a lab already", root.display()))
-            .hint("Open it with `cargo run --release`."));
+        return Err(Error::usage(format!(
+            "\"{}\" is the project's clone, which is a lab already",
+            root.display()
+        ))
+        .hint("Open it with `cargo run --release`."));
     }
     let mut files = Files { root, added: vec![] };
     // The mark comes first: a lab that was made half is known as one.

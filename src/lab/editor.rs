@@ -55,7 +55,9 @@ impl Lab {
 
 fn shown(module: &Module, text: &str) -> String {
     let slug = module.slug();
-    format!("// Written by tinytorch-tutor, for your editor to look things up. Your file is exercises/{slug}.rs.\n{text}")
+    format!(
+        "// Written by tinytorch-tutor, for your editor to look things up. Your file is exercises/{slug}.rs.\n{text}"
+    )
 }
 
 /// The engine's manifest with every exercise of the lab as an example.
@@ -92,9 +94,9 @@ mod tests {
         };
         for module in lab.course().modules() {
             let text = text(module);
-            let answers = cells::parse(&text).into_iter().filter(|cell| {
-                cell.kind == cells::CellKind::Solution && !cell.is_unsolved()
-            });
+            let answers = cells::parse(&text)
+                .into_iter()
+                .filter(|cell| cell.kind == cells::CellKind::Solution && !cell.is_unsolved());
             assert_eq!(answers.count(), 0, "{}", module.slug());
         }
         let module = &lab.course().modules()[1];

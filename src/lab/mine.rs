@@ -79,8 +79,10 @@ impl Lab {
     pub fn undo(&self, module: &Module) -> Result<Undone, Error> {
         let path = self.mine(module);
         let undone = std::fs::read(&path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => Error::usage(format!("{} is not completed", module.slug()))
-                .hint("`tinytorch-tutor list` shows which modules are in your engine."),
+            std::io::ErrorKind::NotFound => {
+                Error::usage(format!("{} is not completed", module.slug()))
+                    .hint("`tinytorch-tutor list` shows which modules are in your engine.")
+            }
             _ => Error::io("read your completed module", &path, &error),
         })?;
         let backup = self.back_up(module, &undone)?;

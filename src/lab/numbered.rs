@@ -55,7 +55,8 @@ mod tests {
         std::fs::write(folder.path().join("01_tensor.rs"), "").unwrap();
         std::fs::write(folder.path().join("02_activations.99.rs"), "").unwrap();
         std::fs::remove_file(folder.path().join("01_tensor.2.rs")).unwrap();
-        let numbers = all(folder.path(), "01_tensor").iter().map(|kept| kept.number).collect::<Vec<_>>();
+        let numbers =
+            all(folder.path(), "01_tensor").iter().map(|kept| kept.number).collect::<Vec<_>>();
         assert_eq!(numbers, [1, 3, 4, 5, 6, 7, 8, 9, 10, 11], "by number, not by name");
         assert!(keep(folder.path(), "01_tensor", b"").unwrap().ends_with("01_tensor.12.rs"));
     }

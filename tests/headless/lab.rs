@@ -9,6 +9,10 @@ fn a_reset_keeps_what_was_there() {
     let starter = std::fs::read(&path).unwrap();
     std::fs::write(&path, "my work").unwrap();
     let output = desk.at_lab(&["reset", "01"]);
+    assert_eq!(code(&output), 2, "no terminal to ask at: {}", said(&output));
+    assert!(said(&output).contains("--yes"), "{}", said(&output));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "my work");
+    let output = desk.at_lab(&["reset", "01", "--yes"]);
     assert_eq!(code(&output), 0, "{}", said(&output));
     assert_eq!(std::fs::read(&path).unwrap(), starter);
     let backup = desk.lab().join(".tinytorch/backups/01_tensor.1.rs");
@@ -29,6 +33,81 @@ fn a_lab_is_not_poured_over_work() {
     let output = desk.run(&["init", "thesis"]);
     assert_eq!(code(&output), 2, "{}", said(&output));
     assert_eq!(std::fs::read_dir(&foreign).unwrap().count(), 1);
+}
+
+#[test]
+fn a_reset_at_a_terminal_asks_first() {
+    let desk = Desk::new();
+    let path = desk.exercise("01_tensor");
+    std::fs::write(&path, "my work").unwrap();
+    let lab = desk.lab();
+    let arguments = ["--lab", lab.to_str().unwrap(), "reset", "01"];
+    let answer = |answer: &str| {
+        let program = env!("CARGO_BIN_EXE_tinytorch-tutor");
+        let mut terminal = Terminal::start(program, &arguments, desk.folder.path(), (100, 24), &[]);
+        terminal.wait_for("the question", |screen| screen.contains("A backup is kept. [y/N]"));
+        terminal.send(answer);
+        let code = terminal.child.wait().unwrap().exit_code();
+        (code, std::fs::read_to_string(&path).unwrap() == "my work")
+    };
+    assert_eq!(answer("\r"), (1, true));
+    assert_eq!(answer("n\r"), (1, true));
+    let (code, unchanged) = answer("\u{3}");
+    assert!(code != 0 && unchanged, "Ctrl-C ends it");
+    assert_eq!(answer("y\r"), (0, false));
+}
+
+#[test]
+fn a_backup_is_listed_and_restored_and_what_it_replaces_is_kept() {
+    let desk = Desk::new();
+    let path = desk.exercise("01_tensor");
+    let text = || std::fs::read_to_string(&path).unwrap();
+    let none = desk.at_lab(&["restore", "01"]);
+    assert_eq!(code(&none), 2, "{}", said(&none));
+    for work in ["first\n", "second\nlonger\n"] {
+        std::fs::write(&path, work).unwrap();
+        desk.at_lab(&["reset", "01", "--yes"]);
+    }
+    let list = lines(&desk.at_lab(&["restore", "01", "--list", "--format", "json"]));
+    let listed = |field: &str| list.iter().map(|row| row[field].clone()).collect::<Vec<_>>();
+    assert_eq!(
+        (listed("number"), listed("lines")),
+        (vec![1.into(), 2.into()], vec![1.into(), 2.into()])
+    );
+    let restored = desk.at_lab(&["restore", "01", "1"]);
+    assert_eq!((code(&restored), text()), (0, "first\n".to_owned()), "{}", said(&restored));
+    // Without a number: the latest, which is the starter that was just replaced.
+    desk.at_lab(&["restore", "01"]);
+    assert!(text().contains("todo!("), "{}", text());
+    let unknown = desk.at_lab(&["restore", "01", "99"]);
+    assert_eq!(code(&unknown), 2, "{}", said(&unknown));
+    assert!(said(&unknown).contains("--list"), "{}", said(&unknown));
+}
+
+#[test]
+fn complete_is_undone_version_by_version_and_the_exercise_stays() {
+    let desk = Desk::empty();
+    desk.run(&["init", "lab", "--solved"]);
+    let path = desk.exercise("09_spatial");
+    let first = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(code(&desk.at_lab(&["complete", "09"])), 0);
+    let second = first.replacen("// BEGIN SOLUTION\n", "// BEGIN SOLUTION\n// second\n", 1);
+    std::fs::write(&path, &second).unwrap();
+    assert_eq!(code(&desk.at_lab(&["complete", "09"])), 0);
+    let engine = || {
+        let row = lines(&desk.at_lab(&["list", "--format", "json"])).remove(9);
+        (row["completed"].as_bool().unwrap(), row["edited_since"].as_bool().unwrap())
+    };
+    assert_eq!(engine(), (true, false));
+    let undone = desk.at_lab(&["complete", "09", "--undo"]);
+    assert_eq!(code(&undone), 0, "{}", said(&undone));
+    assert_eq!(engine(), (true, true), "the first version is back");
+    assert_eq!(code(&desk.at_lab(&["complete", "09", "--undo"])), 0);
+    assert_eq!(engine(), (false, false));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), second);
+    let nothing = desk.at_lab(&["complete", "09", "--undo"]);
+    assert_eq!(code(&nothing), 2, "{}", said(&nothing));
+    assert!(said(&nothing).contains("09_spatial is not completed"), "{}", said(&nothing));
 }
 
 /// Runs git with a name of its own, so that it works on any machine.
