@@ -2,10 +2,12 @@
 //! cells go out, and joining the cells gives the text back. A damaged marker is a problem to be
 //! shown, never an error: the cell under it counts as the learner's own code.
 
+mod explorables;
 mod items;
 mod stray;
 mod tests_crate;
 
+pub use explorables::{Explorable, explorables};
 pub use items::{Item, items, names, use_lines};
 pub use stray::stray_code;
 pub use tests_crate::tests_crate;

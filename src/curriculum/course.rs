@@ -1,6 +1,7 @@
 //! The course as a value: its modules in teaching order, and its milestones. Everything that lists, names or
 //! numbers modules is handed a course; tests make a small one of their own. Not here: disk, processes.
 
+use super::cells::Explorable;
 use super::milestones::{self, Milestone};
 use super::module::{Module, ModuleId};
 use crate::error::Error;
@@ -75,6 +76,13 @@ impl Course {
     #[must_use]
     pub fn by_slug(&self, slug: &str) -> Option<&Module> {
         self.modules.iter().find(|module| module.slug() == slug)
+    }
+
+    /// All interactive figures, each with its module, in teaching order.
+    pub fn explorables(&self) -> impl Iterator<Item = (&Module, Explorable)> {
+        self.modules.iter().flat_map(|module| {
+            module.explorables().into_iter().map(move |explorable| (module, explorable))
+        })
     }
 
     /// The milestone of that id.

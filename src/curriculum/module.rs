@@ -1,5 +1,6 @@
 //! A module of the course: its number, its names, the texts of its lesson and of its reference solution.
 
+use super::cells::{self, Explorable};
 use super::lesson::{self, Head};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -52,6 +53,12 @@ impl Module {
     #[must_use]
     pub fn lesson(&self) -> &str {
         &self.lesson
+    }
+
+    /// Its interactive figures, in file order.
+    #[must_use]
+    pub fn explorables(&self) -> Vec<Explorable> {
+        cells::explorables(self.reference())
     }
 
     /// The reference solution, as text.

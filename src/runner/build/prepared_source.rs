@@ -60,12 +60,15 @@ fn gone(originals: &[Cell<'_>], learners: &[Cell<'_>]) -> Vec<Notice> {
     ids.map(|grade_id| Notice::CellGone { grade_id }).collect()
 }
 
-/// Makes what is compiled of a module that others stand on: its analyses and its `main`, which nobody
-/// above calls, are private, so that no machine code is made of them. Lines and columns stay.
+/// How the functions of a module begin that no later module calls.
+const UNUSED_ABOVE: [&str; 3] = ["analyze_", "explore_", "main("];
+
+/// Makes what is compiled of a module that others stand on: its analyses, its explorables and its `main` are
+/// private, so that no machine code is made of them. Lines and columns stay.
 pub(in crate::runner) fn link(text: &str, reference: &str) -> PreparedSource {
     let mut made = prepare(text, reference);
     let private = |line: &str| match line.strip_prefix("pub fn ") {
-        Some(rest) if rest.starts_with("analyze_") || rest.starts_with("main(") => {
+        Some(rest) if UNUSED_ABOVE.iter().any(|start| rest.starts_with(start)) => {
             format!("    fn {rest}")
         }
         _ => line.to_owned(),
@@ -171,13 +174,17 @@ impl PreparedSource {
     pub(in crate::runner) fn with_tests(&self, names: &[String]) -> String {
         let known = self.tests.iter().filter(|(name, _)| names.contains(name));
         let rows: String = known.map(|(name, path)| format!("(\"{name}\", {path}), ")).collect();
-        self.with_table(&rows, "")
+        self.with_tables(&rows, "", "")
     }
 
     /// The same for functions that report.
     pub(in crate::runner) fn with_reporters(&self, names: &[String]) -> String {
-        let rows: String = names.iter().map(|name| format!("(\"{name}\", {name}), ")).collect();
-        self.with_table("", &rows)
+        self.with_tables("", &rows(names), "")
+    }
+
+    /// The same for functions that compute the frames of an explorable.
+    pub(in crate::runner) fn with_explorables(&self, names: &[String]) -> String {
+        self.with_tables("", "", &rows(names))
     }
 
     /// Whether the table of tests has a function of that name.
@@ -185,14 +192,20 @@ impl PreparedSource {
         self.tests.iter().any(|(known, _)| known == name)
     }
 
-    fn with_table(&self, tests: &str, reporters: &str) -> String {
+    fn with_tables(&self, tests: &str, reporters: &str, explorables: &str) -> String {
         let text = &self.text;
         let end = if text.ends_with('\n') { "" } else { "\n" };
         format!(
             "{text}{end}pub const TABLE_OF_TESTS: &[(&str, fn())] = &[{tests}]; \
-             pub const TABLE_OF_REPORTERS: &[(&str, fn(&mut ::tinytorch::report::Reporter))] = &[{reporters}];\n"
+             pub const TABLE_OF_REPORTERS: &[(&str, fn(&mut ::tinytorch::report::Reporter))] = &[{reporters}]; \
+             pub const TABLE_OF_EXPLORABLES: &[(&str, fn(&mut ::tinytorch::explore::Explorer))] = &[{explorables}];\n"
         )
     }
+}
+
+/// The rows of a table of functions.
+fn rows(names: &[String]) -> String {
+    names.iter().map(|name| format!("(\"{name}\", {name}), ")).collect()
 }
 
 /// The root of the program made from an exercise, which is its module `exercise`.
@@ -202,7 +215,11 @@ static ALLOCATOR: tinytorch::testing::CountingAllocator = tinytorch::testing::Co
 #[path = \"exercise.rs\"]
 mod exercise;
 fn main() {
-    tinytorch::harness::run(exercise::TABLE_OF_TESTS, exercise::TABLE_OF_REPORTERS)
+    tinytorch::harness::run(
+        exercise::TABLE_OF_TESTS,
+        exercise::TABLE_OF_REPORTERS,
+        exercise::TABLE_OF_EXPLORABLES,
+    )
 }
 ";
 

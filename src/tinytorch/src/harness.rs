@@ -1,19 +1,22 @@
-//! Runs one test or one analysis of an exercise in a process of its own, and says what became of it.
-//! Comes in: the exercise's table, and on the command line a Unix socket and a name. Goes out: one
-//! [`Record`] a line over that socket. Not here: what the tutor makes of a record, and of its absence.
+//! Runs one test or one analysis of an exercise in a process of its own, or computes the frames of one
+//! explorable, and reports the result. Input: the exercise's tables, and on the command line a Unix socket and a
+//! name; for an explorable also one line of [`Settings`] per frame. Output: one [`Record`] a line over that
+//! socket. Not here: what the tutor makes of a record, and of its absence.
 //!
 //! The harness connects before it runs anything, and the tutor accepts one connection only, so no
 //! other record can take its place; the verdict is sent after the body has returned, and then the
 //! process ends at once. When the tutor is gone, so is the connection, and this process ends too.
 
+use crate::explore::{Control, Explorer, Settings};
 use crate::report::{Item, Reporter};
 use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::cell::RefCell;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 /// One line on the socket.
@@ -24,6 +27,11 @@ pub enum Record {
     Item {
         /// What it reported.
         item: Item,
+    },
+    /// A frame of an explorable asked for these controls; the verdict on the frame follows.
+    Controls {
+        /// The controls, in the order in which the figure asked for them.
+        controls: Vec<Control>,
     },
     /// The body returned.
     Returned,
@@ -48,6 +56,9 @@ pub enum Record {
 /// A function that reports, with its name.
 pub type Analysis<'a> = (&'a str, fn(&mut Reporter));
 
+/// A function that computes the frames of an explorable, with its name.
+pub type Explorable<'a> = (&'a str, fn(&mut Explorer));
+
 /// The stack of a body: that of a main thread on Linux.
 const STACK: usize = 8 << 20;
 /// The longest panic message that is passed on, in bytes.
@@ -62,10 +73,10 @@ static LAST_ANYWHERE: Mutex<Option<Record>> = Mutex::new(None);
 /// The first `todo!` that was reached, in any thread.
 static UNWRITTEN: Mutex<Option<String>> = Mutex::new(None);
 
-/// The `main` of every program made from an exercise: `PROGRAM SOCKET NAME` runs the test or analysis
-/// of that name. Ends the process.
+/// The `main` of every program made from an exercise: `PROGRAM SOCKET NAME` runs the test, analysis
+/// or explorable of that name. Ends the process.
 #[expect(clippy::print_stderr, reason = "a person who starts the program by hand should know")]
-pub fn run(tests: &[(&str, fn())], analyses: &[Analysis<'_>]) -> ! {
+pub fn run(tests: &[(&str, fn())], analyses: &[Analysis<'_>], explorables: &[Explorable<'_>]) -> ! {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [socket, name] = arguments.as_slice() else {
         eprintln!("usage: PROGRAM SOCKET NAME");
@@ -75,6 +86,12 @@ pub fn run(tests: &[(&str, fn())], analyses: &[Analysis<'_>]) -> ! {
         eprintln!("nobody listens on \"{socket}\"");
         leave(2);
     };
+    if let Some((_, figure)) = explorables.iter().find(|(known, _)| known == name) {
+        let figure = *figure;
+        let (send, settings) = channel();
+        thread::spawn(move || receive(lifeline, &send));
+        explore(stream, settings, figure);
+    }
     thread::spawn(move || end_with(lifeline));
     if let Some((_, test)) = tests.iter().find(|(known, _)| known == name) {
         let test = *test;
@@ -85,7 +102,7 @@ pub fn run(tests: &[(&str, fn())], analyses: &[Analysis<'_>]) -> ! {
             analysis(&mut Reporter::new(move |item| send(&stream, &Record::Item { item })))
         });
     }
-    eprintln!("there is no test or analysis \"{name}\"");
+    eprintln!("there is no test, analysis or explorable \"{name}\"");
     leave(2);
 }
 
@@ -117,9 +134,42 @@ fn conclude(stream: UnixStream, body: impl FnOnce(UnixStream) + Send + 'static) 
     leave(4);
 }
 
+/// Hands on each line of settings. When the tutor is gone, so is this process, even in the middle of a frame.
+fn receive(lifeline: UnixStream, settings: &Sender<Settings>) {
+    for line in BufReader::new(lifeline).lines().map_while(Result::ok) {
+        match serde_json::from_str(&line) {
+            Ok(line) => drop(settings.send(line)),
+            Err(_) => break,
+        }
+    }
+    leave(3);
+}
+
+/// Computes a frame for each line of settings, on a thread with a known stack. A frame that panics is an answer
+/// too, and the next one is computed all the same.
+fn explore(stream: UnixStream, settings: Receiver<Settings>, figure: fn(&mut Explorer)) -> ! {
+    let work = move || {
+        for settings in settings {
+            let Ok(own) = stream.try_clone() else { leave(3) };
+            let reporter = Reporter::new(move |item| send(&own, &Record::Item { item }));
+            let mut explorer = Explorer::new(settings, reporter);
+            let verdict = judge(|| figure(&mut explorer));
+            send(&stream, &Record::Controls { controls: explorer.controls().to_vec() });
+            send(&stream, &verdict);
+        }
+        leave(0);
+    };
+    drop(thread::Builder::new().stack_size(STACK).spawn(work).map(thread::JoinHandle::join));
+    leave(4);
+}
+
 /// Runs the body and says what became of it.
 fn judge(body: impl FnOnce()) -> Record {
     std::panic::set_hook(Box::new(note));
+    // Of an earlier frame there may be a panic left that its body caught.
+    LAST.take();
+    take(&LAST_ANYWHERE);
+    take(&UNWRITTEN);
     let returned = catch_unwind(AssertUnwindSafe(body));
     if let Some(what) = take(&UNWRITTEN) {
         return Record::Unwritten { what };

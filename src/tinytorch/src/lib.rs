@@ -25,6 +25,7 @@ course!(declare);
 
 // What every module may use and no learner writes.
 pub mod data;
+pub mod explore;
 pub mod harness;
 pub mod random;
 pub mod report;

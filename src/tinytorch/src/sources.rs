@@ -19,6 +19,7 @@ pub const MILESTONES: &[(&str, &str)] = &[
 
 /// The files that every module may use and nobody has to write, by file name.
 pub const SUPPORT: &[(&str, &str)] = &[
+    ("explore.rs", include_str!("explore.rs")),
     ("harness.rs", include_str!("harness.rs")),
     ("report.rs", include_str!("report.rs")),
     ("testing.rs", include_str!("testing.rs")),

@@ -51,7 +51,9 @@ fn the_table_names_what_was_asked_for() {
     assert!(text.contains("fn())] = &[(\"test_unit_sum\", test_unit_sum), ];"), "{text}");
     assert!(made.has_test("test_unit_sum") && !made.has_test("test_gone"));
     let text = made.with_reporters(&["analyze_sum".to_owned()]);
-    assert!(text.contains("&[(\"analyze_sum\", analyze_sum), ];\n"), "{text}");
+    assert!(text.contains("Reporter))] = &[(\"analyze_sum\", analyze_sum), ];"), "{text}");
+    let text = made.with_explorables(&["explore_sum".to_owned()]);
+    assert!(text.contains("Explorer))] = &[(\"explore_sum\", explore_sum), ];\n"), "{text}");
 }
 
 #[test]
