@@ -2,6 +2,7 @@
 //! allocator that counts. Given to every lesson; not a lesson itself.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
@@ -20,6 +21,65 @@ pub fn assert_close(actual: &[f32], expected: &[f32], tolerance: f32) {
     for (index, (got, want)) in actual.iter().zip(expected).enumerate() {
         let close = got == want || (got - want).abs() <= tolerance;
         assert!(close, "value {index} is {got}, expected {want} (tolerance {tolerance})");
+    }
+}
+
+/// Numbers that a failure shows of one side: more of them teach nothing.
+const SHOWN: usize = 10;
+
+/// Panics unless `yours` equals `wanted`. The message says for which `input`, what came and what was wanted, and the
+/// `idea` that is probably missing.
+#[track_caller]
+pub fn expect_eq<T: PartialEq + fmt::Debug>(
+    input: impl fmt::Display,
+    yours: T,
+    wanted: T,
+    idea: &str,
+) {
+    let side = |value: &T| shortened(&format!("{value:?}"));
+    assert!(
+        yours == wanted,
+        "for {input}:\n  yours:  {}\n  wanted: {}\n  idea: {idea}",
+        side(&yours),
+        side(&wanted)
+    );
+}
+
+/// Panics unless `yours` and `wanted` have the same length and each pair differs by at most `tolerance`. Values that
+/// are not numbers are never close. The message is that of [`expect_eq`], with the first place that differs.
+#[track_caller]
+pub fn expect_close(
+    input: impl fmt::Display,
+    yours: &[f32],
+    wanted: &[f32],
+    tolerance: f32,
+    idea: &str,
+) {
+    let sides = format!("  yours:  {}\n  wanted: {}", numbers(yours), numbers(wanted));
+    let (got, asked) = (yours.len(), wanted.len());
+    assert!(got == asked, "for {input}: {got} values, not {asked}\n{sides}\n  idea: {idea}");
+    let is_close = |(a, b): (&f32, &f32)| a == b || (a - b).abs() <= tolerance;
+    if let Some(index) = yours.iter().zip(wanted).position(|pair| !is_close(pair)) {
+        let (a, b) = (yours[index], wanted[index]);
+        panic!("for {input}: value {index} is {a}, not {b}\n{sides}\n  idea: {idea}");
+    }
+}
+
+/// The first numbers of a slice, and how many more there are.
+fn numbers(values: &[f32]) -> String {
+    let shown: Vec<String> = values.iter().take(SHOWN).map(f32::to_string).collect();
+    match values.len().saturating_sub(SHOWN) {
+        0 => format!("[{}]", shown.join(", ")),
+        more => format!("[{}, and {more} more]", shown.join(", ")),
+    }
+}
+
+/// The beginning of a long text.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 200;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} ...", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
@@ -61,21 +121,145 @@ pub fn time<T>(runs: usize, mut work: impl FnMut() -> T) -> Timing {
     for _ in 0..2 {
         std::hint::black_box(work());
     }
-    let mut seconds: Vec<f64> = (0..runs)
-        .map(|_| {
-            let start = Instant::now();
-            std::hint::black_box(work());
-            start.elapsed().as_secs_f64()
-        })
-        .collect();
-    seconds.sort_by(f64::total_cmp);
-    let quantile = |q: f64| {
-        let position = q * (seconds.len() - 1) as f64;
-        let (below, share) = (position.floor() as usize, position.fract());
-        let above = (below + 1).min(seconds.len() - 1);
-        seconds[below] + share * (seconds[above] - seconds[below])
+    let seconds = (0..runs).map(|_| seconds(&mut work)).collect();
+    Timing::of(seconds)
+}
+
+/// How long one run takes.
+fn seconds<T>(work: &mut impl FnMut() -> T) -> f64 {
+    let start = Instant::now();
+    std::hint::black_box(work());
+    start.elapsed().as_secs_f64()
+}
+
+impl Timing {
+    /// Median and quartiles, interpolated between neighbours.
+    fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let quantile = |q: f64| {
+            let position = q * (values.len() - 1) as f64;
+            let (below, part) = (position.floor() as usize, position.fract());
+            let above = (below + 1).min(values.len() - 1);
+            values[below] + part * (values[above] - values[below])
+        };
+        Self { median: quantile(0.5), low: quantile(0.25), high: quantile(0.75) }
+    }
+}
+
+/// Two pieces of work that were timed in turn, and what their times have to do with each other.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Comparison {
+    /// The first one.
+    pub first: Timing,
+    /// The second one.
+    pub second: Timing,
+    /// Time of the first divided by that of the second, pair by pair: what disturbs the machine disturbs both.
+    pub ratio: Ratio,
+}
+
+/// Times two pieces of work in turn, `pairs` times after a warm-up, and changes who goes first from pair to pair.
+/// Panics when `pairs` is 0.
+pub fn compare<A, B>(
+    pairs: usize,
+    mut first: impl FnMut() -> A,
+    mut second: impl FnMut() -> B,
+) -> Comparison {
+    assert!(pairs > 0, "compare: at least one pair is needed, got 0");
+    let _ = (seconds(&mut first), seconds(&mut second));
+    let pair = |number: usize| {
+        if number.is_multiple_of(2) {
+            let a = seconds(&mut first);
+            (a, seconds(&mut second))
+        } else {
+            let b = seconds(&mut second);
+            (seconds(&mut first), b)
+        }
     };
-    Timing { median: quantile(0.5), low: quantile(0.25), high: quantile(0.75) }
+    let times: Vec<(f64, f64)> = (0..pairs).map(pair).collect();
+    let ratios = times.iter().map(|(a, b)| a / b).collect();
+    Comparison {
+        first: Timing::of(times.iter().map(|(a, _)| *a).collect()),
+        second: Timing::of(times.iter().map(|(_, b)| *b).collect()),
+        ratio: Ratio::of(ratios),
+    }
+}
+
+/// A quotient of two measured figures with its spread.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ratio {
+    /// The median.
+    pub median: f64,
+    /// First quartile.
+    pub low: f64,
+    /// Third quartile.
+    pub high: f64,
+}
+
+/// What a ratio lets one say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// The first figure is larger.
+    Larger,
+    /// The first figure is smaller.
+    Smaller,
+    /// They differ by less than the measurement can tell.
+    NoClearDifference,
+    /// The pairs disagree so much that nothing can be said.
+    TooNoisy,
+}
+
+impl Ratio {
+    /// Less than this much off 1 is no difference that a timing on a busy machine can show.
+    const SMALLEST: f64 = 0.05;
+    /// Quartiles further apart than this factor: the pairs contradict each other.
+    const WIDEST: f64 = 2.0;
+
+    /// Median and quartiles of the ratios of single pairs.
+    pub fn of(pairs: Vec<f64>) -> Self {
+        let Timing { median, low, high } = Timing::of(pairs);
+        Self { median, low, high }
+    }
+
+    /// What can be said: a difference only where three quarters of the pairs agree on it.
+    pub fn reading(&self) -> Reading {
+        if !self.median.is_finite() || self.low <= 0.0 || self.high / self.low > Self::WIDEST {
+            return Reading::TooNoisy;
+        }
+        if self.low > 1.0 + Self::SMALLEST {
+            Reading::Larger
+        } else if self.high < 1.0 / (1.0 + Self::SMALLEST) {
+            Reading::Smaller
+        } else {
+            Reading::NoClearDifference
+        }
+    }
+
+    /// The comparison as a sentence about times, true for whatever was measured: "i-j-k took 3.1 times as long as
+    /// i-k-j (2.9 to 3.4 in the middle half of the pairs)."
+    pub fn took(&self, first: &str, second: &str) -> String {
+        let spread = |low: f64, high: f64| {
+            format!("({low:.2} to {high:.2} in the middle half of the pairs)")
+        };
+        match self.reading() {
+            Reading::Larger => {
+                let (times, spread) = (self.median, spread(self.low, self.high));
+                format!("{first} took {times:.1} times as long as {second} {spread}.")
+            }
+            Reading::Smaller => {
+                let (times, spread) = (1.0 / self.median, spread(1.0 / self.high, 1.0 / self.low));
+                format!("{second} took {times:.1} times as long as {first} {spread}.")
+            }
+            Reading::NoClearDifference => format!(
+                "There is no clear difference here between {first} and {second} {}.",
+                spread(self.low, self.high)
+            ),
+            Reading::TooNoisy => format!(
+                "The pairs disagree too much to compare {first} with {second} {}: close other programs and \
+                 measure again.",
+                spread(self.low, self.high)
+            ),
+        }
+    }
 }
 
 /// The system's allocator with two counters: bytes in use now, and the most that were in use. The
@@ -172,6 +356,64 @@ mod tests {
     #[test]
     fn equal_infinities_are_close() {
         assert_close(&[f32::INFINITY], &[f32::INFINITY], 0.0);
+    }
+
+    #[test]
+    fn a_failure_names_the_input_both_sides_and_the_idea() {
+        let message = panic_message(|| expect_eq("double(2)", 5, 4, "twice the number"));
+        assert_eq!(message, "for double(2):\n  yours:  5\n  wanted: 4\n  idea: twice the number");
+        let message = panic_message(|| expect_close("x", &[1.0, 9.0], &[1.0, 2.0], 0.1, "idea"));
+        let wanted = "for x: value 1 is 9, not 2\n  yours:  [1, 9]\n  wanted: [1, 2]\n  idea: idea";
+        assert_eq!(message, wanted);
+        let message = panic_message(|| expect_close("x", &[0.0; 12], &[f32::NAN; 12], 0.1, "idea"));
+        assert!(message.contains("value 0 is 0, not NaN") && message.contains("and 2 more]"));
+        let message = panic_message(|| expect_close("x", &[0.0], &[], 0.1, "idea"));
+        assert!(message.starts_with("for x: 1 values, not 0"), "{message}");
+        expect_eq("x", 1, 1, "");
+        expect_close("x", &[f32::INFINITY, 1.0], &[f32::INFINITY, 1.05], 0.1, "");
+    }
+
+    fn ratio(low: f64, median: f64, high: f64) -> Ratio {
+        Ratio { median, low, high }
+    }
+
+    #[test]
+    fn a_difference_is_claimed_only_where_the_pairs_agree_on_it() {
+        assert_eq!(ratio(2.9, 3.1, 3.4).reading(), Reading::Larger);
+        assert_eq!(ratio(0.30, 0.32, 0.35).reading(), Reading::Smaller);
+        assert_eq!(ratio(0.9, 1.2, 1.3).reading(), Reading::NoClearDifference);
+        assert_eq!(ratio(1.01, 1.02, 1.04).reading(), Reading::NoClearDifference);
+        assert_eq!(ratio(0.9, 3.0, 5.0).reading(), Reading::TooNoisy);
+        assert_eq!(ratio(f64::NAN, f64::NAN, f64::NAN).reading(), Reading::TooNoisy);
+    }
+
+    #[test]
+    fn the_sentence_of_a_ratio_is_true_in_both_directions() {
+        let said = ratio(2.9, 3.1, 3.4).took("a", "b");
+        assert_eq!(
+            said,
+            "a took 3.1 times as long as b (2.90 to 3.40 in the middle half of the pairs)."
+        );
+        let said = ratio(0.25, 0.4, 0.5).took("a", "b");
+        assert_eq!(
+            said,
+            "b took 2.5 times as long as a (2.00 to 4.00 in the middle half of the pairs)."
+        );
+        assert!(
+            ratio(0.9, 1.0, 1.1).took("a", "b").starts_with("There is no clear difference here")
+        );
+        assert!(ratio(0.1, 1.0, 1.1).took("a", "b").contains("disagree too much"));
+    }
+
+    #[test]
+    fn what_is_compared_is_timed_in_turn() {
+        let order = std::cell::RefCell::new(String::new());
+        compare(3, || order.borrow_mut().push('a'), || order.borrow_mut().push('b'));
+        assert_eq!(
+            order.into_inner(),
+            "ababbaab",
+            "a warm-up, then three pairs with changing firsts"
+        );
     }
 
     #[test]
