@@ -262,7 +262,9 @@ fn cells_of(reference: &str, text: &str) -> Vec<CellInfo> {
         .map(|(cell, id)| {
             let test = find(&originals, &format!("test-{id}")).unwrap_or(cell);
             let tests = test.tests().into_iter().map(str::to_owned).collect();
-            CellInfo { id: id.to_owned(), tests, place: place(&mine, id) }
+            let part = |heading| cells::section(cell, heading).unwrap_or_default().join("\n");
+            let (task, example) = (part("TODO"), part("EXAMPLE"));
+            CellInfo { id: id.to_owned(), task, example, tests, place: place(&mine, id) }
         })
         .collect()
 }
@@ -293,21 +295,22 @@ fn place(cells: &[Cell<'_>], id: &str) -> Option<CellPlace> {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "// head\n// %% nbgrader={\"grade\": false, \"grade_id\": \"add\", \"locked\": false, \"schema_version\": 3, \"solution\": true, \"task\": false}\nfn add() {\n    todo!(\"add\")\n}\n// %% nbgrader={\"grade\": true, \"grade_id\": \"test-add\", \"locked\": true, \"points\": 5, \"schema_version\": 3, \"solution\": false, \"task\": false}\n#[test]\nfn test_unit_add() {}\n";
+    const TEXT: &str = "// head\n// %% nbgrader={\"grade\": false, \"grade_id\": \"add\", \"locked\": false, \"schema_version\": 3, \"solution\": true, \"task\": false}\n/// TODO: add\n/// both.\n/// EXAMPLE: 1 + 1\nfn add() {\n    todo!(\"add\")\n}\n// %% nbgrader={\"grade\": true, \"grade_id\": \"test-add\", \"locked\": true, \"points\": 5, \"schema_version\": 3, \"solution\": false, \"task\": false}\n#[test]\nfn test_unit_add() {}\n";
 
     #[test]
     fn a_cell_knows_its_test_and_where_the_work_begins() {
         let cells = cells_of(TEXT, TEXT);
         let add = cells.iter().find(|cell| cell.id == "add").unwrap();
         assert_eq!(add.tests, ["test_unit_add"]);
-        assert_eq!(add.place, Some(CellPlace { first: 2, work: 4, test: 6, end: 9 }));
+        assert_eq!(add.place, Some(CellPlace { first: 2, work: 7, test: 9, end: 12 }));
+        assert_eq!((add.task.as_str(), add.example.as_str()), ("add\nboth.", "1 + 1"));
     }
 
     #[test]
     fn the_work_on_a_cell_that_is_begun_is_in_its_body() {
         let begun = TEXT.replace("todo!(\"add\")", "2");
         let cells = cells_of(TEXT, &begun);
-        assert_eq!(cells[0].place.unwrap().work, 4);
+        assert_eq!(cells[0].place.unwrap().work, 7);
     }
 
     #[test]

@@ -286,12 +286,19 @@ pub fn mismatched(line: usize) -> Diagnostic {
 fn cells() -> Vec<CellInfo> {
     let cell = |id: &str, test: &str, lines: [usize; 4]| CellInfo {
         id: id.into(),
+        task: String::new(),
+        example: String::new(),
         tests: vec![test.into()],
         place: Some(CellPlace { first: lines[0], work: lines[1], test: lines[2], end: lines[3] }),
     };
+    let add = cell("tensor-add", "test_unit_add", [11, 14, 17, 24]);
     vec![
         cell("tensor-new", "test_unit_new", [3, 5, 7, 11]),
-        cell("tensor-add", "test_unit_add", [11, 14, 17, 24]),
+        CellInfo {
+            task: "add both, element by\nelement.".into(),
+            example: "`add(&[1.0, 2.0])` gives `[2.0, 2.0]`.".into(),
+            ..add
+        },
         cell("test-tensor-module", "test_module", [24, 24, 28, 28]),
     ]
 }

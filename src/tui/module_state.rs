@@ -1,8 +1,9 @@
 //! What is known of one module: its lesson, the learner's file and its cells, what runs found, what
 //! was shown of hints and answers. Plain values and questions about them. Not here: the screen.
 
+use crate::curriculum::ModuleId;
+use crate::curriculum::cells::{self, CellKind};
 use crate::curriculum::lesson::{Block, Lesson};
-use crate::curriculum::{ModuleId, cells};
 use crate::report::{ModuleReport, Ran, RanLink};
 use crate::runner::event::{Diagnostic, Notice, TestResult, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,6 +71,10 @@ pub enum Exercise {
 pub struct CellInfo {
     /// Its id.
     pub id: String,
+    /// What the learner is to do, as its comment says.
+    pub task: String,
+    /// What the finished code gives.
+    pub example: String,
     /// The tests that say whether it is right.
     pub tests: Vec<String>,
     /// Where it stands in the learner's file, if it is there.
@@ -215,15 +220,24 @@ impl ModuleState {
     /// Whether a line belongs to a locked cell in whose place the original was compiled.
     #[must_use]
     pub fn restored(&self, line: usize) -> bool {
-        let Exercise::Text(text) = &self.exercise else { return false };
-        let changed = |cell: &cells::Cell<'_>| {
-            self.report.notices.iter().any(|notice| match notice {
-                Notice::LockedCellChanged { line, .. } => *line == Some(cell.first_line),
-                _ => false,
-            })
-        };
-        let cells = cells::parse(text).into_iter();
-        cells.take_while(|cell| cell.first_line <= line).last().is_some_and(|cell| changed(&cell))
+        let Some(cell) = self.cell_at(line) else { return false };
+        self.report.notices.iter().any(|notice| match notice {
+            Notice::LockedCellChanged { line, .. } => *line == Some(cell.first_line),
+            _ => false,
+        })
+    }
+
+    /// Whether a line belongs to a test that the course brings. These compare what the learner's code
+    /// gave, at the left, with what is wanted, at the right.
+    #[must_use]
+    pub fn is_given_test(&self, line: usize) -> bool {
+        self.cell_at(line).is_some_and(|cell| cell.kind == CellKind::Test)
+    }
+
+    /// The cell of the learner's file that has the line.
+    fn cell_at(&self, line: usize) -> Option<cells::Cell<'_>> {
+        let Exercise::Text(text) = &self.exercise else { return None };
+        cells::parse(text).into_iter().take_while(|cell| cell.first_line <= line).last()
     }
 
     /// A line of the exercise, from 1.

@@ -1,19 +1,27 @@
-//! The block of one cell: how it stands, its test with the failure's values and place, the compiler's
-//! errors in it, its hints. Comes in: what is known of the cell. Goes out: lines.
+//! The block of one cell: its task, its state, its tests with why they fail, the compiler's errors in
+//! it, its hints. Must not know how any of that was found.
 
 use super::block::{self, cell_state, framed, head, say, test_state};
 use super::text::{clip, fold, wrap};
-use super::{diagnostic, hint};
+use super::{diagnostic, failure, hint};
 use crate::report::human;
-use crate::runner::event::{Place, TestResult, Verdict};
+use crate::runner::event::{TestResult, Verdict};
 use crate::tui::keymap::{self, Action};
-use crate::tui::model::{CellState, HighlightedCode, ModuleState};
+use crate::tui::model::{CellInfo, CellState, HighlightedCode, ModuleState};
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 
-/// Lines of a failure's message and of what a test printed; the results have all.
-const MESSAGE: usize = 8;
-const PRINTED: usize = 6;
+/// How many lines of a failure's message and of what a test printed are shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Most {
+    /// Of the message.
+    pub message: usize,
+    /// Of the output.
+    pub printed: usize,
+}
+
+/// In a block; the results have all.
+const IN_BLOCK: Most = Most { message: 8, printed: 6 };
 
 /// The block of a cell.
 #[must_use]
@@ -39,12 +47,15 @@ pub fn lines(
     if module_state.cell(cell).is_none() && !module_state.cells.is_empty() {
         lines.extend(say("no cell of this name in the exercise", Role::Wait, inner));
     }
+    if state != CellState::Passed || !errors.is_empty() {
+        lines.extend(module_state.cell(cell).into_iter().flat_map(|cell| task(cell, inner)));
+    }
     for error in &errors {
         lines.extend(diagnostic::lines(error, highlighted, inner));
     }
     if errors.is_empty() {
         for (name, result, old) in module_state.results(cell) {
-            lines.extend(test(module_state, name, result, old, inner));
+            lines.extend(test(module_state, (name, result, old), IN_BLOCK, inner));
         }
     }
     if state != CellState::Passed || !errors.is_empty() {
@@ -56,6 +67,13 @@ pub fn lines(
         lines.extend(hint::lines(hints, shown, inner));
     }
     framed(lines, role, focused)
+}
+
+/// What is to be done, and what the finished code gives.
+fn task(cell: &CellInfo, width: usize) -> Vec<Line<'static>> {
+    let parts = [("task   ", &cell.task), ("example", &cell.example)];
+    let said = parts.into_iter().filter(|(_, text)| !text.is_empty());
+    said.flat_map(|(label, text)| block::labelled(label, Role::Dim, text, width)).collect()
 }
 
 /// Where the cell is, and what keys do about it.
@@ -79,39 +97,34 @@ fn place(
     clip(&spans, width)
 }
 
-/// A test with what there is to say about its result.
-fn test(
+/// A test with why it failed and what it printed.
+#[must_use]
+pub fn test(
     module_state: &ModuleState,
-    name: &str,
-    result: Option<&TestResult>,
-    old: bool,
+    (name, result, old): (&str, Option<&TestResult>, bool),
+    most: Most,
     width: usize,
 ) -> Vec<Line<'static>> {
     let mut lines = vec![test_line(name, result, old, width)];
     let Some(result) = result else { return lines };
     match &result.verdict {
-        Verdict::Passed => return lines,
-        Verdict::NotStarted { .. } => {}
+        Verdict::Passed | Verdict::NotStarted { .. } => {}
         Verdict::Failed { message, at } => {
-            lines.extend(message_lines(message, width));
             // A line of an older text may say something else by now.
             let at = at.as_ref().filter(|_| !old);
-            lines.extend(at.iter().flat_map(|at| source(module_state, at, width)));
+            let mut message = failure::message(module_state, message, at, width);
+            cut(&mut message, most.message);
+            lines.extend(message);
+            lines.extend(at.iter().flat_map(|at| failure::source(module_state, at, width)));
         }
         other => lines.extend(say(&human::verdict(other).1, Role::Text, width)),
     }
-    lines.extend(printed(&result.output.text, PRINTED, width));
+    lines.extend(printed(&result.output.text, most.printed, width));
     lines
 }
 
 /// A test's name, its verdict in a word, its time.
-#[must_use]
-pub fn test_line(
-    name: &str,
-    result: Option<&TestResult>,
-    old: bool,
-    width: usize,
-) -> Line<'static> {
+fn test_line(name: &str, result: Option<&TestResult>, old: bool, width: usize) -> Line<'static> {
     let (glyph, word, role) = test_state(result);
     let more = match result.map(|result| (&result.verdict, result.took)) {
         Some((Verdict::NotStarted { waits_for }, _)) => format!("waits for {waits_for}"),
@@ -125,31 +138,6 @@ pub fn test_line(
     ];
     spans.extend(block::old(old && result.is_some()));
     clip(&spans, width)
-}
-
-/// The panic's words; assertions bring the values on lines of their own.
-fn message_lines(message: &str, width: usize) -> Vec<Line<'static>> {
-    let indent = [Span::raw("  ")];
-    let mut lines: Vec<Line<'static>> = message
-        .lines()
-        .flat_map(|line| {
-            let span = Span::styled(line.trim_end().to_owned(), style(Role::Bad));
-            fold(&[span], width, &indent, &indent)
-        })
-        .collect();
-    cut(&mut lines, MESSAGE);
-    lines
-}
-
-/// The line of the exercise where a test gave up.
-fn source(module_state: &ModuleState, at: &Place, width: usize) -> Vec<Line<'static>> {
-    if module_state.restored(at.line) {
-        let text = format!("  ! line {}: this test was changed; its original was used", at.line);
-        return say(&text, Role::Wait, width);
-    }
-    let text = module_state.line(at.line).unwrap_or("").trim();
-    let gutter = Span::styled(format!("  line {} │ ", at.line), style(Role::Dim));
-    vec![clip(&[gutter, Span::raw(text.to_owned())], width)]
 }
 
 /// What a process printed, as far as there is room.

@@ -10,6 +10,7 @@ mod chart;
 mod diagnostic;
 mod exercise;
 mod explorable;
+mod failure;
 mod help;
 mod hint;
 mod lesson;

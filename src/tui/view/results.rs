@@ -2,18 +2,16 @@
 //! compiler said, every test, what it printed. Comes in: a model. Goes out: lines.
 
 use super::block::{say, time};
-use super::text::fold;
-use super::{diagnostic, exercise, status};
+use super::exercise::{self, Most};
+use super::{diagnostic, status};
 use crate::curriculum::{Course, ModuleId};
-use crate::report::human;
-use crate::runner::event::Verdict;
 use crate::tui::model::{Model, ModuleState};
-use crate::tui::theme::{Role, style};
-use ratatui::text::{Line, Span};
+use crate::tui::theme::Role;
+use ratatui::text::Line;
 use std::time::Duration;
 
-/// Diagnostics and tests; longer outputs are cut by the runner.
-const MOST: usize = 2000;
+/// Everything; the runner cuts what is longer.
+const ALL: Most = Most { message: 2000, printed: 2000 };
 
 /// All results.
 #[must_use]
@@ -24,17 +22,9 @@ pub fn lines(model: &Model, module_state: &ModuleState, width: usize) -> Vec<Lin
         lines.push(Line::default());
     }
     for test in &module_state.report.tests {
-        lines.push(exercise::test_line(&test.name, test.result.as_ref(), test.old, width));
+        let shown = (test.name.as_str(), test.result.as_ref(), test.old);
+        lines.extend(exercise::test(module_state, shown, ALL, width));
         let Some(result) = &test.result else { continue };
-        if !matches!(result.verdict, Verdict::Passed | Verdict::NotStarted { .. }) {
-            let indent = [Span::raw("  ")];
-            let (_, more) = human::verdict(&result.verdict);
-            for line in more.lines() {
-                let span = Span::styled(line.to_owned(), style(Role::Bad));
-                lines.extend(fold(&[span], width, &indent, &indent));
-            }
-        }
-        lines.extend(exercise::printed(&result.output.text, MOST, width));
         if result.output.cut > 0 {
             let text = format!("  {} bytes were cut from the middle", result.output.cut);
             lines.extend(say(&text, Role::Dim, width));

@@ -4,8 +4,8 @@ use super::text::{both_ends, clip};
 use crate::curriculum::{Course, ModuleId};
 use crate::error::count;
 use crate::report::figures::figure;
-use crate::report::{ModuleReport, Outcome, Phase};
-use crate::runner::event::RunKind;
+use crate::report::{ModuleReport, Outcome, Phase, human};
+use crate::runner::event::{RunKind, Verdict};
 use crate::tui::keymap::{self, Action, bindings};
 use crate::tui::model::{
     Cause, Completing, Engine, Exercise, Model, ModuleState, ModuleStatus, Owner, Run, Stage,
@@ -180,7 +180,7 @@ fn link(module_state: &ModuleState, status: &ModuleStatus) -> Option<String> {
         Owner::Reference => return None,
         Owner::StandsIn { .. } => "but the reference stands in for it".to_owned(),
         Owner::Learner if passes && status.edited => {
-            format!("edited since; {complete} completes it anew")
+            format!("edited since; {complete} completes it again")
         }
         Owner::Learner => "in your engine".to_owned(),
     })
@@ -207,9 +207,26 @@ fn outcome(model: &Model, module_state: &ModuleState) -> Span<'static> {
         }
         Outcome::NotStarted => (format!("○ not started: edit {}", module_state.file), Role::Wait),
         Outcome::Unfinished if tests == 0 => ("✗ no tests were run".to_owned(), Role::Bad),
-        Outcome::Unfinished => (format!("{passed} of {} pass", count(tests, "test")), Role::Wait),
+        Outcome::Unfinished => {
+            let red = red(module_state).map(|red| format!(": {red}")).unwrap_or_default();
+            (format!("{passed} of {} pass{red}", count(tests, "test")), Role::Wait)
+        }
     };
     Span::styled(text, style(role))
+}
+
+/// The first test that failed, by name, and how many more did.
+fn red(module_state: &ModuleState) -> Option<String> {
+    let failed = module_state.report.tests.iter().filter_map(|test| test.result.as_ref());
+    let mut failed = failed
+        .filter(|result| !matches!(result.verdict, Verdict::Passed | Verdict::NotStarted { .. }));
+    let first = failed.next()?;
+    let (word, _) = human::verdict(&first.verdict);
+    let more = match failed.count() {
+        0 => String::new(),
+        more => format!(", {more} more"),
+    };
+    Some(format!("{} {word}{more}", first.name))
 }
 
 fn surroundings(model: &Model) -> Vec<Span<'static>> {

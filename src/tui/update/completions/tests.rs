@@ -35,13 +35,13 @@ fn a_completed_module_whose_file_fails_shows_so_on_status_lesson_and_list() {
     owner(&mut session, Owner::Learner, false);
     assert!(session.screen().contains("in your engine"), "{}", session.screen());
     owner(&mut session, Owner::Learner, true);
-    assert!(session.screen().contains("edited since; c completes it anew"));
+    assert!(session.screen().contains("edited since; c completes it again"));
     session.wait(10);
     session.send(Message::Saved(TENSOR));
     session.check([PASSED, failed(), PASSED]);
     session.press("g");
     let screen = session.screen();
-    assert!(screen.contains("2 of 3 tests pass  completed, but fails now"), "{screen}");
+    assert!(screen.contains("2 of 3 tests pass: test_unit_add failed  completed, but fails now"), "{screen}");
     assert!(screen.contains("later modules run on the completed"), "{screen}");
     session.press("l");
     let screen = session.screen();

@@ -1,0 +1,210 @@
+//! Why a test failed: its message with the values compared, and the assertion that did not hold.
+//! Must not know which test it was.
+
+use super::block::say;
+use super::text::{fold, wrap};
+use crate::runner::event::Place;
+use crate::tui::model::ModuleState;
+use crate::tui::theme::{Role, style};
+use ratatui::text::{Line, Span};
+use std::path::Path;
+
+/// Lines of source that an assertion may take.
+const ASSERTION: usize = 8;
+
+/// The panic's message. Where a given test compared two values, they are called yours and wanted.
+#[must_use]
+pub fn message(
+    module_state: &ModuleState,
+    message: &str,
+    at: Option<&Place>,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let given = at.is_some_and(|at| module_state.is_given_test(at.line));
+    let Some(compared) = Compared::read(message).filter(|_| given) else {
+        return message.lines().flat_map(|line| indented(line, Role::Bad, width)).collect();
+    };
+    let mut lines = wrap(
+        &[Span::styled(compared.reason.to_owned(), style(Role::Bad))],
+        width,
+        &[Span::raw("  ")],
+        &[Span::raw("  ")],
+    );
+    for (label, value, role) in
+        [("   yours  ", compared.left, Role::Bad), ("  wanted  ", compared.right, Role::Good)]
+    {
+        let label = Span::styled(label, style(Role::Dim));
+        let blank = Span::raw(" ".repeat(label.width()));
+        for (row, line) in value.lines().enumerate() {
+            let first = if row == 0 { &label } else { &blank };
+            let value = Span::styled(line.to_owned(), style(role));
+            lines.extend(fold(
+                &[value],
+                width,
+                std::slice::from_ref(first),
+                std::slice::from_ref(&blank),
+            ));
+        }
+    }
+    lines
+}
+
+/// The assertion at a place of the exercise, whole.
+#[must_use]
+pub fn source(module_state: &ModuleState, at: &Place, width: usize) -> Vec<Line<'static>> {
+    if module_state.restored(at.line) {
+        let text = format!("  ! line {}: this test was changed; its original was used", at.line);
+        return say(&text, Role::Wait, width);
+    }
+    if at.file != Path::new(&module_state.file) {
+        return say(&format!("  in {}, line {}", at.file.display(), at.line), Role::Dim, width);
+    }
+    let label = format!("  line {} │ ", at.line);
+    let blank = format!("{:>1$}", "│ ", label.chars().count());
+    let [label, blank] = [label, blank].map(|text| [Span::styled(text, style(Role::Dim))]);
+    let statement = statement(module_state, at.line);
+    let indent =
+        statement.iter().map(|line| line.len() - line.trim_start().len()).min().unwrap_or(0);
+    let mut lines = vec![];
+    for (row, line) in statement.iter().enumerate() {
+        let first = if row == 0 { &label } else { &blank };
+        lines.extend(fold(&[Span::raw(line[indent..].to_owned())], width, first, &blank));
+    }
+    lines
+}
+
+/// The lines from `first` on until every bracket is closed.
+fn statement(module_state: &ModuleState, first: usize) -> Vec<&str> {
+    let mut open = 0i32;
+    let mut lines = vec![];
+    for line in (first..first + ASSERTION).map_while(|number| module_state.line(number)) {
+        lines.push(line);
+        open += line.chars().fold(0, |open, letter| match letter {
+            '(' | '[' | '{' => open + 1,
+            ')' | ']' | '}' => open - 1,
+            _ => open,
+        });
+        if open <= 0 {
+            break;
+        }
+    }
+    lines
+}
+
+fn indented(line: &str, role: Role, width: usize) -> Vec<Line<'static>> {
+    let indent = [Span::raw("  ")];
+    fold(&[Span::styled(line.trim_end().to_owned(), style(role))], width, &indent, &indent)
+}
+
+/// What `assert_eq!` says.
+#[derive(Debug, PartialEq, Eq)]
+struct Compared<'a> {
+    reason: &'a str,
+    left: &'a str,
+    right: &'a str,
+}
+
+impl<'a> Compared<'a> {
+    fn read(message: &'a str) -> Option<Self> {
+        let rest = message.strip_prefix("assertion `left == right` failed")?;
+        let (reason, values) = rest.split_once("\n  left: ")?;
+        let (left, right) = values.split_once("\n right: ")?;
+        let reason = reason.strip_prefix(": ").unwrap_or("the two differ");
+        Some(Self { reason, left, right })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::curriculum::Course;
+    use crate::curriculum::cells::{self, CellKind};
+    use crate::tui::fixture::{Session, TENSOR};
+    use crate::tui::message::Message;
+
+    fn text(lines: &[Line<'_>]) -> Vec<String> {
+        lines.iter().map(ToString::to_string).collect()
+    }
+
+    fn at(line: usize) -> Place {
+        Place { file: "exercises/01_tensor.rs".into(), line, column: 5 }
+    }
+
+    const MESSAGE: &str = "assertion `left == right` failed: the sum\n  left: [3]\n right: [4]";
+
+    #[test]
+    fn a_given_test_compares_yours_with_wanted() {
+        let session = Session::opened((90, 30));
+        let module_state = &session.model.module_states[&TENSOR];
+        let shown = text(&message(module_state, MESSAGE, Some(&at(22)), 40));
+        assert_eq!(shown, ["  the sum", "   yours  [3]", "  wanted  [4]"]);
+    }
+
+    #[test]
+    fn elsewhere_nobody_knows_which_side_is_wanted() {
+        let session = Session::opened((90, 30));
+        let module_state = &session.model.module_states[&TENSOR];
+        for at in [Some(at(14)), None] {
+            let shown = text(&message(module_state, MESSAGE, at.as_ref(), 60));
+            assert_eq!(shown[1..], ["    left: [3]", "   right: [4]"]);
+        }
+    }
+
+    #[test]
+    fn an_assertion_is_shown_whole_over_all_its_lines() {
+        let mut session = Session::opened((90, 30));
+        let long = format!(
+            "    assert_eq!(\n        add({}),\n        3,\n    );\n    after();\n",
+            "1.0, ".repeat(9)
+        );
+        let read = Message::Read { module: TENSOR, text: Ok(long), cells: vec![], edited: false };
+        session.send(read);
+        let module_state = &session.model.module_states[&TENSOR];
+        let shown = text(&source(module_state, &at(1), 40));
+        assert_eq!(
+            shown,
+            [
+                "  line 1 │ assert_eq!(",
+                "         │     add(1.0, 1.0, 1.0, 1.0, 1",
+                "         │ .0, 1.0, 1.0, 1.0, 1.0, ),",
+                "         │     3,",
+                "         │ );"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_place_in_another_file_shows_no_line_of_this_one() {
+        let session = Session::opened((90, 30));
+        let module_state = &session.model.module_states[&TENSOR];
+        let elsewhere = Place { file: "exercises/00_setup.rs".into(), line: 22, column: 5 };
+        let shown = text(&source(module_state, &elsewhere, 60));
+        assert_eq!(shown, ["in exercises/00_setup.rs, line 22"]);
+    }
+
+    /// What makes it right to call the left value of a given test the learner's.
+    #[test]
+    fn given_tests_have_what_the_code_gave_at_the_left() {
+        let is_literal = |first: &str| {
+            let first =
+                first.strip_prefix("vec!").unwrap_or(first).trim_start_matches(['[', '-', '&']);
+            first.starts_with(|letter: char| letter == '"' || letter.is_ascii_digit())
+                || ["expected", "wanted"].iter().any(|word| first.starts_with(word))
+        };
+        let course = Course::tinytorch();
+        for module in course.modules() {
+            for cell in
+                cells::parse(module.reference()).iter().filter(|cell| cell.kind == CellKind::Test)
+            {
+                for (_, arguments) in cell
+                    .text
+                    .match_indices("assert_eq!(")
+                    .map(|(at, found)| cell.text.split_at(at + found.len()))
+                {
+                    let first = arguments.trim_start();
+                    assert!(!is_literal(first), "{}: assert_eq!({}", module.slug(), &first[..40]);
+                }
+            }
+        }
+    }
+}
