@@ -17,10 +17,10 @@
 //! `[1, 1]` is 2; the cross-entropy of two equal logits is `ln 2 = 0.6931`.
 //! Not here: what a model does about it (05, 06).
 
-use tinytorch::activations::Softmax;
+use tinytorch::activations::{ReLU, Softmax};
 use tinytorch::random::Rng;
 use tinytorch::report::{Axis, Chart, ChartKind, Column, Origin, Reporter, Series, Table};
-use tinytorch::tensor::{Tensor, shape_text};
+use tinytorch::tensor::{Op, Tensor, shape_text, values, zip_with};
 use tinytorch::testing::memory;
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "losses-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -174,7 +174,7 @@ impl Loss for CrossEntropyLoss {
     ///
     /// APPROACH:
     /// 1. `log_softmax` along axis 1.
-    /// 2. Multiply by the `one_hot` rows: everything but the target class becomes 0.
+    /// 2. Pick the target class of each row: `masked` by the `one_hot` rows, everything else becomes 0.
     /// 3. Sum everything, divide by the number of rows, change the sign.
     ///
     /// EXAMPLE: logits `[[0, 0]]` and target `[1]` give `ln 2 = 0.6931`.
@@ -206,6 +206,9 @@ fn test_unit_cross_entropy() {
         &[0.0, 1000.0],
         1e-3,
     );
+    let excluded = [f32::NEG_INFINITY, 0.0, 0.0];
+    assert_close(&[loss(&excluded, &[1.0])], &[2.0_f32.ln()], 1e-6);
+    assert_eq!(loss(&[3e38, -3e38], &[0.0]), 0.0, "0 x inf is NaN: use `masked`");
     let rows = [loss(&[1.0, 2.0], &[0.0]), loss(&[3.0, 5.0], &[1.0])];
     let both = loss(&[1.0, 2.0, 3.0, 5.0], &[0.0, 1.0]);
     assert_close(&[both], &[(rows[0] + rows[1]) / 2.0], 1e-6);
@@ -229,37 +232,26 @@ fn test_unit_cross_entropy() {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BinaryCrossEntropyLoss;
 
-impl BinaryCrossEntropyLoss {
-    /// How close a prediction may be to 0 and 1: the logarithm of 0 is infinite.
-    pub const EPSILON: f32 = 1e-7;
-}
-
 impl Loss for BinaryCrossEntropyLoss {
     /// The mean of `-(t ln p + (1 - t) ln(1 - p))`. Any shape, the same for both. Panics when shapes
     /// differ, or a prediction or a target is not between 0 and 1.
     ///
-    /// TODO: keep the predictions away from 0 and 1, then compute the formula.
+    /// TODO: compute the formula without an infinite logarithm.
     ///
     /// APPROACH:
-    /// 1. `keep_inside` brings every `p` into `[EPSILON, 1 - EPSILON]`.
+    /// 1. `clamped_log` is the natural logarithm, but never below -100: a prediction may be exactly 0 or 1.
     /// 2. Compute the two terms of the formula: that of the positive class, and that of the negative one.
     /// 3. The mean of their sum, with the sign changed.
     ///
     /// EXAMPLE: `p = 0.5` gives `ln 2 = 0.6931`, whatever the target.
     ///
-    /// HINTS: a number minus a tensor is a tensor; `log` is the natural logarithm; a minus sign works on tensors.
+    /// HINTS: a number minus a tensor is a tensor; a minus sign works on tensors.
     fn forward(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
         check_same_shape("binary cross entropy", prediction, target);
         check_probabilities("prediction", prediction, "apply a sigmoid first");
         check_probabilities("target", target, "use 1 for the positive class and 0 for the other");
         todo!("losses-binary-cross-entropy")
     }
-}
-
-/// Scales `[0, 1]` into `[EPSILON, 1 - EPSILON]`. Clamping would make the gradient 0 at the edges.
-pub fn keep_inside(p: &Tensor) -> Tensor {
-    let epsilon = BinaryCrossEntropyLoss::EPSILON;
-    p * (1.0 - 2.0 * epsilon) + epsilon
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-losses-binary-cross-entropy", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
@@ -278,13 +270,9 @@ fn test_unit_binary_cross_entropy() {
     assert!(confident[1] > 5.0, "confident and wrong: about 7, not {}", confident[1]);
     assert_close(&[loss(&[0.5, 0.5], &[1.0, 0.0])], &[LN_2], 1e-6);
     assert_close(&[loss(&[0.9, 0.2], &[1.0, 0.0])], &[0.164_252], 1e-5);
-    let edges = loss(&[0.0, 1.0], &[1.0, 0.0]);
-    assert!(edges.is_finite() && edges > 10.0, "finite at 0 and 1: {edges}");
-    let (worst, less) = (loss(&[0.0], &[1.0]), loss(&[5e-8], &[1.0]));
-    assert!(
-        less < worst,
-        "use `keep_inside`: a better prediction has a lower loss, {less} < {worst}"
-    );
+    let edges = [loss(&[0.0, 1.0], &[1.0, 0.0]), loss(&[0.0, 1.0], &[0.0, 1.0])];
+    assert_eq!(edges, [100.0, 0.0], "wrong and right at exactly 0 and 1: use `clamped_log`");
+    assert_close(&[loss(&[1e-16], &[1.0])], &[36.841_362], 1e-4);
     let message = panic_message(|| loss(&[0.5, 1.5], &[1.0, 1.0]));
     assert!(message.starts_with("binary cross entropy: prediction 1 is 1.5"), "{message}");
     assert!(panic_message(|| loss(&[f32::NAN], &[1.0])).contains("NaN"));
@@ -458,6 +446,45 @@ fn test_module() {
         BinaryCrossEntropyLoss.forward(&Tensor::new(&[0.9, 0.1, 0.8], &[3]), &spam).item();
     let unsure = BinaryCrossEntropyLoss.forward(&Tensor::full(&[3], 0.5), &spam).item();
     assert!(confident < unsure, "{confident} < {unsure}");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "losses-infinities", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// `x` where `mask` is 1, and 0 where it is 0. A product would turn an infinite element outside of the mask
+/// into NaN.
+pub fn masked(x: &Tensor, mask: &Tensor) -> Tensor {
+    let chosen = zip_with("masked", x, mask, |x, mask| if mask == 0.0 { 0.0 } else { x * mask });
+    Tensor::made_by(Op::Mul, chosen, &[x, mask])
+}
+
+/// `ln p`, but at least -100, as in PyTorch. Its gradient is `1 / p`, but at most 1e12: were the logarithm
+/// clamped by itself, the gradient would be 0 where a prediction is most wrong.
+pub fn clamped_log(p: &Tensor) -> Tensor {
+    let constant = p.detach();
+    let with = |f: fn(f32) -> f32| {
+        let elements = constant.data().iter().map(|&p| f(p)).collect();
+        Tensor::from_array(values(elements, p.shape()))
+    };
+    let (log, slope) = (with(|p| p.ln().max(-100.0)), with(|p| 1.0 / p.max(1e-12)));
+    // The second term is 0. It is there for its gradient.
+    log + slope * (p - &constant)
+}
+
+/// The binary cross-entropy of `sigmoid(z)`, for predictions that are logits `z`. A sigmoid of 17 or more is
+/// exactly 1 in an `f32`; from the logit, loss and gradient stay exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BinaryCrossEntropyWithLogitsLoss;
+
+impl Loss for BinaryCrossEntropyWithLogitsLoss {
+    /// The mean of `ln(1 + e^-z) + (1 - t) z`, with the exponent shifted so that it never overflows. Any shape,
+    /// the same for both. Panics when shapes differ, or a target is not between 0 and 1.
+    fn forward(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
+        check_same_shape("binary cross entropy", prediction, target);
+        check_probabilities("target", target, "use 1 for the positive class and 0 for the other");
+        // ln(1 + e^-z) = m + ln(e^-m + e^(-z - m)) for every m: a constant, without a gradient.
+        let m = ReLU.forward(&-prediction.detach());
+        let log = ((-&m).exp() + (-prediction - &m).exp()).log();
+        ((1.0 - target) * prediction + m + log).mean()
+    }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "losses-checks", "locked": true, "schema_version": 3, "solution": false, "task": false}
