@@ -13,6 +13,8 @@ use tinytorch_tutor::runner::{Cancel, Limits, ModuleSource, ModuleSources, Reque
 
 #[path = "runner/course.rs"]
 mod course;
+#[path = "runner/explorables.rs"]
+mod explorables;
 #[path = "runner/faults.rs"]
 mod faults;
 #[path = "runner/hostile.rs"]

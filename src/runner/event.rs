@@ -70,6 +70,18 @@ pub enum RunKind {
     Milestone,
 }
 
+impl RunKind {
+    /// It in a word: `check`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Analysis => "analysis",
+            Self::Milestone => "milestone",
+        }
+    }
+}
+
 /// The verdict on one test, with what it printed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TestResult {

@@ -3,6 +3,7 @@
 
 mod build;
 pub mod event;
+mod explorable;
 mod output;
 mod process;
 mod queue;
@@ -12,6 +13,7 @@ mod run;
 mod runner;
 mod source_map;
 
+pub use explorable::{Explorable, Frame, Unfinished};
 pub use process::Cancel;
 use process::Stop;
 pub use queue::{Queue, RunMessage};

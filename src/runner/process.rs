@@ -216,10 +216,27 @@ impl Process {
         }
     }
 
-    /// Reads lines from the first connection to `listener` too; there is no second one.
-    pub(super) fn listen(&mut self, listener: UnixListener, path: PathBuf) -> io::Result<()> {
+    /// Reads lines from the first connection to `listener` too; there is no second one. Once the child has
+    /// connected, the receiver has the connection, to write to it.
+    pub(super) fn listen(
+        &mut self,
+        listener: UnixListener,
+        path: PathBuf,
+    ) -> io::Result<Receiver<UnixStream>> {
         self.socket = Some(path);
-        self.read(move || listener.accept().map(|(stream, _)| stream))
+        let (send, connected) = sync_channel(1);
+        self.read(move || {
+            let (stream, _) = listener.accept()?;
+            // Most callers have nothing to write and dropped the receiver.
+            let _ = send.send(stream.try_clone()?);
+            Ok(stream)
+        })?;
+        Ok(connected)
+    }
+
+    /// Gives the child this much time from now on.
+    pub(super) fn allow(&mut self, limit: Duration) {
+        self.deadline = Instant::now().checked_add(limit);
     }
 
     /// Waits for the next line or the end.

@@ -7,10 +7,12 @@ use super::build::rustc::{Build, Dependencies, RustcMessage};
 use super::build::third_party;
 use super::build::toolchain::Toolchain;
 use super::build::work_dir::WorkDir;
-use super::event::{Diagnostic, Output, RunEvent, RunKind, TestResult, Verdict};
+use super::event::{Diagnostic, Level, Output, RunEvent, RunKind, TestResult, Verdict};
+use super::run::explorable::Figure;
 use super::run::program::Program;
+use super::source_map::SourceMap;
 use super::{Cancel, ModuleSources, Request, Stop};
-use crate::curriculum::{Course, ModuleId, cells};
+use crate::curriculum::{Course, Module, ModuleId, cells};
 use crate::error::Error;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -25,6 +27,8 @@ pub struct Limits {
     pub analysis: Duration,
     /// A milestone's program.
     pub milestone: Duration,
+    /// One frame of an explorable.
+    pub frame: Duration,
     /// One call of the compiler.
     pub compile: Duration,
 }
@@ -35,6 +39,7 @@ impl Default for Limits {
             test: Duration::from_secs(10),
             analysis: Duration::from_secs(120),
             milestone: Duration::from_secs(1800),
+            frame: Duration::from_secs(10),
             compile: Duration::from_secs(60),
         }
     }
@@ -115,6 +120,51 @@ impl Runner {
         }
     }
 
+    /// Compiles an explorable of the request's file; the inner error is the compiler's first.
+    pub(super) fn build_explorable(
+        &self,
+        request: &Request,
+        name: &str,
+        cancel: &Cancel,
+    ) -> Result<Result<Built, String>, Stop> {
+        let module = self.course.module(request.module);
+        let mut chain = self.chain(request.module.0, &request.links, cancel, &mut |_| ())?;
+        let made = prepare(&request.text, module.map_or("", Module::reference));
+        chain.source_map.add("exercise.rs", &request.file, made.lines.clone());
+        let slug = self.course.slug(request.module);
+        let work_dir = WorkDir::open(self.cache.root(), &slug, "explorable")?;
+        work_dir.write("entry.rs", ENTRY)?;
+        work_dir.write("exercise.rs", &made.with_explorables(&[name.to_owned()]))?;
+        let mut first = None;
+        let run = Run { runner: self, request, cancel };
+        let success = run.compile(&work_dir, &chain, &mut |event| {
+            if let RunEvent::Diagnostic(Diagnostic { level: Level::Error, message, .. }) = event {
+                first.get_or_insert(message);
+            }
+        })?;
+        let built = Built { work_dir, source_map: chain.source_map };
+        Ok(if success { Ok(built) } else { Err(first.unwrap_or_default()) })
+    }
+
+    /// Starts the process of an explorable that was compiled.
+    pub(super) fn start_explorable(
+        &self,
+        built: &Built,
+        name: &str,
+        cancel: &Cancel,
+    ) -> Result<Figure, Stop> {
+        let binary = built.work_dir.folder().join("entry");
+        Figure::start(&binary, name, sockets()?, self.limits.frame, cancel)
+    }
+
+    /// The same request for the reference's source of the module.
+    pub(super) fn with_reference(&self, request: &Request) -> Request {
+        let module = self.course.module(request.module);
+        let text = module.map_or("", Module::reference).to_owned();
+        let file = PathBuf::from(format!("{}, the reference", self.course.slug(request.module)));
+        Request { text, file, ..request.clone() }
+    }
+
     fn chain(
         &self,
         end: u8,
@@ -132,6 +182,13 @@ impl Runner {
         let chain = Chain { cache, toolchain, course, base, limit: self.limits.compile, cancel };
         chain.build(end, links, events)
     }
+}
+
+/// A program that was compiled, in a folder that belongs to it as long as this value lives.
+pub(super) struct Built {
+    work_dir: WorkDir,
+    /// Leads places in it back to the file.
+    pub(super) source_map: SourceMap,
 }
 
 /// One request on its way.
@@ -160,7 +217,7 @@ impl Run<'_> {
         chain.source_map.add("exercise.rs", &request.file, made.lines.clone());
 
         let slug = runner.course.slug(module);
-        let work_dir = WorkDir::open(runner.cache.root(), &slug, kind)?;
+        let work_dir = WorkDir::open(runner.cache.root(), &slug, kind.word())?;
         let (there, missing) = self.split(&made, expected);
         work_dir.write("entry.rs", ENTRY)?;
         work_dir.write("exercise.rs", &table(&made, kind, &there))?;

@@ -2,7 +2,6 @@
 //! Each belongs to one run at a time; a second tutor on the same cache gets the next one.
 
 use crate::error::Error;
-use crate::runner::event::RunKind;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -14,13 +13,8 @@ pub(in crate::runner) struct WorkDir {
 }
 
 impl WorkDir {
-    /// The first free folder for the module and the kind of run.
-    pub(in crate::runner) fn open(root: &Path, slug: &str, kind: RunKind) -> Result<Self, Error> {
-        let kind = match kind {
-            RunKind::Check => "check",
-            RunKind::Analysis => "analysis",
-            RunKind::Milestone => "milestone",
-        };
+    /// The first free folder for the module and the kind of run: `check`, `explorable`.
+    pub(in crate::runner) fn open(root: &Path, slug: &str, kind: &str) -> Result<Self, Error> {
         let mut number = 0;
         loop {
             let folder = root.join("work").join(format!("{slug}-{kind}-{number}"));
@@ -66,7 +60,7 @@ mod tests {
     #[test]
     fn two_at_once_get_two_folders_and_one_after_the_other_the_same() {
         let root = tempfile::tempdir().unwrap();
-        let open = || WorkDir::open(root.path(), "01_tensor", RunKind::Check).unwrap();
+        let open = || WorkDir::open(root.path(), "01_tensor", "check").unwrap();
         let (first, second) = (open(), open());
         assert_ne!(first.folder(), second.folder());
         let folder = first.folder().to_owned();

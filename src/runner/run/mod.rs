@@ -1,4 +1,5 @@
-//! Running what was built: one process per test or analysis, and the verdict on each. Not here: how the
+//! Running what was built: one process per test, analysis or explorable, and the verdict on each. Not here: how the
 //! program was made.
 
+pub(super) mod explorable;
 pub(super) mod program;

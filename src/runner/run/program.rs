@@ -7,6 +7,8 @@ use crate::runner::output::harmless;
 use crate::runner::process::{End, Lines, Next, Process, command, signal};
 use crate::runner::source_map::SourceMap;
 use crate::runner::{Cancel, Stop};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::num::NonZero;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -109,12 +111,15 @@ impl Program<'_> {
 }
 
 /// What a record and an end together mean. No record, no pass; and a pass needs a quiet end too.
-fn judge(record: Option<Record>, end: &End, limit: Duration, source_map: &SourceMap) -> Verdict {
+pub(super) fn judge(
+    record: Option<Record>,
+    end: &End,
+    limit: Duration,
+    source_map: &SourceMap,
+) -> Verdict {
     match record {
-        Some(Record::Unwritten { what }) => Verdict::NotStarted { waits_for: harmless(&what) },
-        Some(Record::Panicked { message, file, line, column }) => {
-            let at: Option<Place> = source_map.find(&file, line as usize, column as usize);
-            Verdict::Failed { message: harmless(&message), at }
+        Some(record @ (Record::Unwritten { .. } | Record::Panicked { .. })) => {
+            verdict(record, source_map)
         }
         _ if end.timed_out => Verdict::TimedOut { after: limit },
         Some(Record::Returned) if end.status.success() => Verdict::Passed,
@@ -122,6 +127,18 @@ fn judge(record: Option<Record>, end: &End, limit: Duration, source_map: &Source
             Some(signal) => Verdict::Crashed { signal: signal + reason(&end.output.text) },
             None => Verdict::ExitedEarly { code: end.status.code() },
         },
+    }
+}
+
+/// What a record that ends a body says about it.
+pub(super) fn verdict(record: Record, source_map: &SourceMap) -> Verdict {
+    match record {
+        Record::Unwritten { what } => Verdict::NotStarted { waits_for: harmless(&what) },
+        Record::Panicked { message, file, line, column } => {
+            let at: Option<Place> = source_map.find(&file, line as usize, column as usize);
+            Verdict::Failed { message: harmless(&message), at }
+        }
+        Record::Item { .. } | Record::Controls { .. } | Record::Returned => Verdict::Passed,
     }
 }
 
@@ -136,10 +153,10 @@ fn reason(printed: &str) -> &'static str {
     }
 }
 
-/// The item with harmless words.
-fn clean(item: Item) -> Item {
-    let cleaned = serde_json::to_value(&item).map(clean_value).and_then(serde_json::from_value);
-    cleaned.unwrap_or(item)
+/// An item, or what else a process sent, with harmless words.
+pub(super) fn clean<T: Serialize + DeserializeOwned>(sent: T) -> T {
+    let cleaned = serde_json::to_value(&sent).map(clean_value).and_then(serde_json::from_value);
+    cleaned.unwrap_or(sent)
 }
 
 fn clean_value(value: serde_json::Value) -> serde_json::Value {

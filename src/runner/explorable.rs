@@ -1,0 +1,124 @@
+//! An explorable that is open: its program, compiled from the learner's file or, where that is not finished, from
+//! the reference, and its process, started again when it ended. Input: settings of controls. Output: frames.
+//! Not here: when a frame is due, how it looks.
+
+use super::event::{RunKind, Verdict};
+use super::process::Stop;
+use super::run::explorable::Figure;
+use super::runner::Built;
+use super::{Cancel, Request, Runner};
+use crate::error::Error;
+use serde::Serialize;
+use std::sync::Arc;
+use tinytorch::explore::{Control, Settings};
+use tinytorch::report::Item;
+
+/// An explorable that is open. Dropping it ends its process group.
+pub struct Explorable {
+    runner: Arc<Runner>,
+    name: String,
+    request: Request,
+    cancel: Cancel,
+    unfinished: Option<Unfinished>,
+    figure: Option<Figure>,
+    built: Option<Built>,
+}
+
+/// One frame of an explorable.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Frame {
+    /// The controls that the figure asked for, in that order.
+    pub controls: Vec<Control>,
+    /// What it reported.
+    #[serde(skip)]
+    pub items: Vec<Item>,
+    /// How the computation ended; anything but `Passed` means that the frame is incomplete.
+    pub verdict: Verdict,
+    /// Why the reference computed it; `None`: the file that was asked for did.
+    pub unfinished: Option<Unfinished>,
+}
+
+/// Why a file cannot compute a figure yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "unfinished", rename_all = "snake_case")]
+pub enum Unfinished {
+    /// It does not compile.
+    DoesNotCompile {
+        /// The compiler's first error.
+        message: String,
+    },
+    /// A `todo!` was reached.
+    Todo {
+        /// What the `todo!` names: the id of a cell.
+        waits_for: String,
+    },
+}
+
+impl Explorable {
+    /// The explorable `name` of a request's file. Nothing is compiled before the first frame.
+    #[must_use]
+    pub fn new(runner: Arc<Runner>, name: &str, request: Request, cancel: Cancel) -> Self {
+        // Compiled as analyses are: optimised.
+        let request = Request { kind: RunKind::Analysis, ..request };
+        let name = name.to_owned();
+        Self { runner, name, request, cancel, unfinished: None, figure: None, built: None }
+    }
+
+    /// Computes a frame; `None` when cancelled. A frame that panics, takes too long or ends the process is
+    /// a frame too: its verdict says so, and the next one starts the process again.
+    ///
+    /// # Errors
+    /// When something on this machine is missing or broken.
+    pub fn frame(&mut self, settings: &Settings) -> Result<Option<Frame>, Error> {
+        match self.computed(settings) {
+            Ok(frame) => Ok(Some(frame)),
+            Err(Stop::Cancelled) => Ok(None),
+            Err(Stop::Failed(error)) => Err(error),
+        }
+    }
+
+    fn computed(&mut self, settings: &Settings) -> Result<Frame, Stop> {
+        loop {
+            let built = match self.built.take() {
+                Some(built) => built,
+                None => match self.build()? {
+                    Ok(built) => built,
+                    Err(unfinished) => {
+                        self.unfinished = Some(unfinished);
+                        continue;
+                    }
+                },
+            };
+            let figure = match self.figure.take() {
+                Some(figure) => figure,
+                None => self.runner.start_explorable(&built, &self.name, &self.cancel)?,
+            };
+            let (drawn, verdict, figure) = figure.frame(settings, &built.source_map)?;
+            if self.cancel.is_cancelled() {
+                return Err(Stop::Cancelled);
+            }
+            if let (Verdict::NotStarted { waits_for }, None) = (&verdict, &self.unfinished) {
+                self.unfinished = Some(Unfinished::Todo { waits_for: waits_for.clone() });
+                continue;
+            }
+            (self.figure, self.built) = (figure, Some(built));
+            let unfinished = self.unfinished.clone();
+            return Ok(Frame { controls: drawn.controls, items: drawn.items, verdict, unfinished });
+        }
+    }
+
+    /// Compiles the file, or the reference once it is known that the file is unfinished.
+    fn build(&self) -> Result<Result<Built, Unfinished>, Stop> {
+        if self.unfinished.is_none() {
+            let built = self.runner.build_explorable(&self.request, &self.name, &self.cancel)?;
+            return Ok(built.map_err(|message| Unfinished::DoesNotCompile { message }));
+        }
+        let request = self.runner.with_reference(&self.request);
+        let built = self.runner.build_explorable(&request, &self.name, &self.cancel)?;
+        let broken = |message| {
+            let file = request.file.display();
+            Error::environment(format!("the reference {file} does not compile: {message}"))
+        };
+        Ok(Ok(built.map_err(broken)?))
+    }
+}
