@@ -896,19 +896,22 @@ pub fn no_grad<T>(work: impl FnOnce() -> T) -> T {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-track", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Makes leaves of the parameters: from now on, what is computed from them has a history.
+/// Makes leaves of the parameters: from now on, what is computed from them has a history. Panics for a
+/// parameter that was itself computed from a tracked tensor, and for two that share their numbers.
 ///
 /// TODO: Track each parameter that is not tracked yet.
 ///
 /// APPROACH:
 /// 1. A parameter that is already tracked keeps its id: an optimizer or a gradient may refer to it.
 /// 2. Any other is replaced by its tracked self.
+/// 3. `check_parameters` is given: it panics for parameters that could not be trained.
 ///
 /// EXAMPLE: `track(model.parameters_mut())`, once, before training.
 ///
 /// HINTS:
 /// - `tracked` takes the tensor by value; a clone shares the numbers and costs nothing.
 pub fn track(parameters: Vec<&mut Tensor>) {
+    check_parameters(&parameters);
     todo!("autograd-track")
 }
 
@@ -1293,6 +1296,38 @@ impl Gradients {
     /// Each tensor's id with its gradient, from the oldest tensor to the newest.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &Tensor)> {
         self.by_id.iter().map(|(&id, gradient)| (id, gradient))
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "autograd-parameters", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Whether a tensor is tracked and was not computed from others: only such a tensor gets a gradient.
+#[must_use]
+pub fn is_leaf(tensor: &Tensor) -> bool {
+    tensor.history().is_some_and(|history| matches!(history.op(), Op::Leaf))
+}
+
+/// Panics for a parameter that would silently not be trained: one that was computed from a tracked
+/// tensor, or one that shares its numbers with another as if they were tied, but would be trained apart.
+fn check_parameters(parameters: &[&mut Tensor]) {
+    for (index, parameter) in parameters.iter().enumerate() {
+        let shape = shape_text(parameter.shape());
+        assert!(
+            !parameter.is_tracked() || is_leaf(parameter),
+            "track: parameter {index} of shape {shape} was computed from a tracked tensor, so it would \
+             never get a gradient; detach() it to make a parameter of its own, or train the tensor that \
+             it was computed from"
+        );
+        let twin = |other: &&mut Tensor| {
+            let is_new = !other.is_tracked() && !parameter.is_tracked() && parameter.numel() > 0;
+            is_new && other.array().as_ptr() == parameter.array().as_ptr()
+        };
+        if let Some(first) = parameters[..index].iter().position(twin) {
+            panic!(
+                "track: parameters {first} and {index} share their numbers, but would be trained apart; \
+                 to tie them, track the first before you clone it; to separate them, make the second \
+                 with Tensor::new(&first.to_vec(), first.shape())"
+            );
+        }
     }
 }
 

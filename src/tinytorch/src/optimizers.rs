@@ -26,7 +26,7 @@
 
 use std::fmt;
 
-use tinytorch::autograd::{Backward, Gradients, no_grad};
+use tinytorch::autograd::{Backward, Gradients, is_leaf, no_grad};
 use tinytorch::report::{
     Axis, Chart, ChartKind, Column, Origin, Point, Reporter, Series, Table, Value,
 };
@@ -46,7 +46,8 @@ use tinytorch::testing::memory;
 pub trait Optimizer: Send {
     /// Updates every parameter that has a gradient; the others stay as they are. What is remembered
     /// is kept by position, so pass the same parameters in the same order every time. To update the
-    /// numbers in place rather than in a copy, drop the loss first: its history shares them.
+    /// numbers in place rather than in a copy, drop the loss first: its history shares them. Panics for
+    /// a parameter that is not a tracked leaf, because it can have no gradient.
     fn step(&mut self, parameters: Vec<&mut Tensor>, gradients: &Gradients);
 
     /// The learning rate.
@@ -1029,9 +1030,27 @@ impl AdamW {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "optimizers-memory", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Panics unless the parameter is a tracked leaf.
+fn check_leaf(position: usize, parameter: &Tensor) {
+    let shape = parameter.shape();
+    assert!(
+        parameter.is_tracked(),
+        "step: parameter {position} of shape {shape:?} is not tracked; call \
+         autograd::track(model.parameters_mut()) before training"
+    );
+    assert!(
+        is_leaf(parameter),
+        "step: parameter {position} of shape {shape:?} was computed from a tracked tensor, so it never \
+         gets a gradient; change parameters in place, with array_mut()"
+    );
+}
+
 impl Memory {
-    /// Makes a slot for each parameter. Panics if their number has changed since the first step.
-    fn prepare(&mut self, parameters: usize) {
+    /// Makes a slot for each parameter. Panics if their number has changed since the first step, and for
+    /// a parameter that can have no gradient, because its training would silently stop.
+    fn prepare(&mut self, all: &[&mut Tensor]) {
+        all.iter().enumerate().for_each(|(position, parameter)| check_leaf(position, parameter));
+        let parameters = all.len();
         if self.slots.is_empty() {
             self.slots.resize_with(parameters, Slot::default);
         }
@@ -1089,7 +1108,7 @@ impl std::error::Error for StateError {}
 // %% nbgrader={"grade": false, "grade_id": "optimizers-trait", "locked": true, "schema_version": 3, "solution": false, "task": false}
 impl Optimizer for SGD {
     fn step(&mut self, parameters: Vec<&mut Tensor>, gradients: &Gradients) {
-        self.memory.prepare(parameters.len());
+        self.memory.prepare(&parameters);
         no_grad(|| visit(parameters, gradients, |position, p, g| self.update(position, p, g)));
     }
 
@@ -1115,7 +1134,7 @@ impl Optimizer for SGD {
 
 impl Optimizer for Adam {
     fn step(&mut self, parameters: Vec<&mut Tensor>, gradients: &Gradients) {
-        self.memory.prepare(parameters.len());
+        self.memory.prepare(&parameters);
         no_grad(|| visit(parameters, gradients, |position, p, g| self.update(position, p, g)));
     }
 
@@ -1141,7 +1160,7 @@ impl Optimizer for Adam {
 
 impl Optimizer for AdamW {
     fn step(&mut self, parameters: Vec<&mut Tensor>, gradients: &Gradients) {
-        self.adam.memory.prepare(parameters.len());
+        self.adam.memory.prepare(&parameters);
         no_grad(|| visit(parameters, gradients, |position, p, g| self.update(position, p, g)));
     }
 
