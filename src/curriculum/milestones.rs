@@ -27,9 +27,9 @@ pub const ALL: &[Milestone] = &[
         id: "1957_perceptron",
         year: 1957,
         title: "The perceptron",
-        story: "Frank Rosenblatt builds a machine that corrects its own weights whenever it is wrong. \
-                Yours learns the line between two kinds of points, and is judged on points it has \
-                never seen.",
+        story: "Frank Rosenblatt proposes a machine that corrects its own weights whenever it is wrong; \
+                in 1958 it runs on an IBM 704. Yours learns the line between two classes of points, and \
+                is tested on points it has never seen.",
         prerequisites: &modules([1, 2, 3, 5, 6]),
         achieved_when: &["accuracy on new points, median of five seeds"],
     },
@@ -37,9 +37,9 @@ pub const ALL: &[Milestone] = &[
         id: "1969_xor",
         year: 1969,
         title: "The XOR crisis",
-        story: "Marvin Minsky and Seymour Papert prove that one layer cannot compute XOR, and the money \
-                for neural networks dries up. You train one layer from five starts and see it fail, \
-                then add a second.",
+        story: "Marvin Minsky and Seymour Papert prove that a single layer cannot compute XOR; how much \
+                their book contributed to the decline of neural networks is disputed. You train one \
+                layer from five seeds and see it fail, then add a second.",
         prerequisites: &modules([1, 2, 3, 4, 5, 6]),
         achieved_when: &["one layer, best of five seeds", "two layers, median of five seeds"],
     },
@@ -47,9 +47,9 @@ pub const ALL: &[Milestone] = &[
         id: "1986_mlp",
         year: 1986,
         title: "Hidden layers learn",
-        story: "David Rumelhart, Geoffrey Hinton and Ronald Williams show that backpropagation teaches \
-                hidden layers what to look for. Your network of 64-32-10 reads real handwritten digits \
-                after 20 epochs.",
+        story: "David Rumelhart, Geoffrey Hinton and Ronald Williams show that backpropagation trains \
+                hidden layers. Your network of 64-32-10, with today's ReLU and Adam, reads real \
+                handwritten digits after 20 epochs.",
         prerequisites: &modules([1, 2, 3, 4, 5, 6, 7, 8]),
         achieved_when: &["accuracy on held-out digits, median of five seeds"],
     },
@@ -58,8 +58,8 @@ pub const ALL: &[Milestone] = &[
         year: 1998,
         title: "A network that sees",
         story: "Yann LeCun, Leon Bottou, Yoshua Bengio and Patrick Haffner read cheques with a \
-                convolutional network that shares its weights over the whole image. Yours reads the \
-                same digits as in 1986, with fewer parameters.",
+                convolutional network that shares its weights over the whole image. Yours, with today's \
+                ReLU, max pooling and Adam, reads the same digits as in 1986, with fewer parameters.",
         prerequisites: &modules([1, 2, 3, 4, 5, 6, 7, 8, 9]),
         achieved_when: &["accuracy on held-out digits, median of five seeds"],
     },

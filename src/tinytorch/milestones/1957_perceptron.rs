@@ -1,6 +1,7 @@
-//! 1957: Frank Rosenblatt's perceptron, a machine that corrected its own weights. Five perceptrons
-//! each learn to tell two kinds of points apart, and are judged on points that they have not seen.
-//! Uses modules 01 to 06. Not here: points that no straight line separates (1969).
+//! 1957: Frank Rosenblatt proposes the perceptron, which corrects its own weights; in 1958 it runs on an
+//! IBM 704. Five perceptrons each learn to separate two classes of points, and are tested on points
+//! that they have not seen. Uses modules 01 to 06. Not here: points that no straight line separates
+//! (1969).
 
 use tinytorch::activations::ReLU;
 use tinytorch::autograd::{Backward, track};
@@ -16,67 +17,68 @@ const SEEDS: [u64; 5] = [1, 2, 3, 4, 5];
 const EPOCHS: usize = 30;
 const POINTS: usize = 200;
 
-/// Points of the square from -1 to 1, shape `(POINTS, 2)`, and their sides, 1 or -1, shape
-/// `(POINTS, 1)`. The line that divides them goes through the middle; none is nearer to it than 0.1.
+/// Points of the square from -1 to 1, shape `(POINTS, 2)`, and their classes, 1 or -1, shape
+/// `(POINTS, 1)`. The line between the classes goes through the middle; no point is nearer to it
+/// than 0.1.
 fn points(normal: (f32, f32), rng: &mut Rng) -> (Tensor, Tensor) {
-    let (mut places, mut sides) = (Vec::new(), Vec::new());
-    while sides.len() < POINTS {
+    let (mut inputs, mut classes) = (Vec::new(), Vec::new());
+    while classes.len() < POINTS {
         let [x, y] = [rng.uniform() * 2.0 - 1.0, rng.uniform() * 2.0 - 1.0];
         let distance = normal.0 * x + normal.1 * y;
         if distance.abs() >= 0.1 {
-            places.extend([x, y]);
-            sides.push(distance.signum());
+            inputs.extend([x, y]);
+            classes.push(distance.signum());
         }
     }
-    (Tensor::new(&places, &[POINTS, 2]), Tensor::new(&sides, &[POINTS, 1]))
+    (Tensor::new(&inputs, &[POINTS, 2]), Tensor::new(&classes, &[POINTS, 1]))
 }
 
-/// The share of points on the right side of the perceptron's line, in percent.
-fn accuracy(model: &Linear, places: &Tensor, sides: &Tensor) -> f64 {
-    let agreement = model.forward(places) * sides;
+/// The points that are classified correctly, in percent.
+fn accuracy(model: &Linear, inputs: &Tensor, classes: &Tensor) -> f64 {
+    let agreement = model.forward(inputs) * classes;
     let right = agreement.data().iter().filter(|product| **product > 0.0).count();
     right as f64 * 100.0 / POINTS as f64
 }
 
-/// Rosenblatt's rule: only a point on the wrong side pulls the line. As a loss: how far the wrong
-/// points are on the wrong side. Returns the model and its accuracy on the training points by epoch.
-fn train(places: &Tensor, sides: &Tensor, rng: &mut Rng) -> (Linear, Vec<(f64, f64)>) {
+/// Rosenblatt's rule: only misclassified points change the weights. As a loss: how far these points
+/// are on the wrong side. Returns the model and its training accuracy by epoch.
+fn train(inputs: &Tensor, classes: &Tensor, rng: &mut Rng) -> (Linear, Vec<(f64, f64)>) {
     let mut model = Linear::new(2, 1, rng);
     track(model.parameters_mut());
     let mut optimizer = SGD::new(0.5);
-    let mut curve = vec![(0.0, accuracy(&model, places, sides))];
+    let mut curve = vec![(0.0, accuracy(&model, inputs, classes))];
     for epoch in 1..=EPOCHS {
-        let wrong_by = ReLU.forward(&-(model.forward(places) * sides));
+        let wrong_by = ReLU.forward(&-(model.forward(inputs) * classes));
         let gradients = wrong_by.mean().backward();
         optimizer.step(model.parameters_mut(), &gradients);
-        curve.push((epoch as f64, accuracy(&model, places, sides)));
+        curve.push((epoch as f64, accuracy(&model, inputs, classes)));
     }
     (model, curve)
 }
 
-/// Trains five perceptrons and reports how well they do on new points.
+/// Trains five perceptrons and reports their accuracy on new points.
 pub fn milestone(out: &mut Reporter) {
     let (mut curves, mut rows, mut accuracies) = (vec![], vec![], vec![]);
     for (run, seed) in SEEDS.into_iter().enumerate() {
         let mut rng = Rng::seeded(seed);
         let angle = rng.uniform() * std::f32::consts::TAU;
         let normal = (angle.cos(), angle.sin());
-        let (places, sides) = points(normal, &mut rng);
-        let (model, curve) = train(&places, &sides, &mut rng);
+        let (inputs, classes) = points(normal, &mut rng);
+        let (model, curve) = train(&inputs, &classes, &mut rng);
         curves.push(Series::new(format!("seed {seed}"), curve));
         out.progress("perceptrons trained", run as u64 + 1, SEEDS.len() as u64);
         out.chart(learning_curves(&curves));
-        let (places, sides) = points(normal, &mut rng);
-        let score = accuracy(&model, &places, &sides);
+        let (inputs, classes) = points(normal, &mut rng);
+        let score = accuracy(&model, &inputs, &classes);
         rows.push(vec![format!("{seed}").into(), score.into()]);
         accuracies.push(score);
         if run == 0 {
-            out.chart(line_between(&model, &places, &sides));
+            out.chart(line_between(&model, &inputs, &classes));
         }
     }
     accuracies.sort_by(f64::total_cmp);
     out.table(Table {
-        title: "New points on the right side".into(),
+        title: "New points classified correctly".into(),
         columns: vec![Column::plain("seed"), Column::with_unit("accuracy", "%")],
         rows,
         origin: Origin::Measured,
@@ -88,12 +90,12 @@ pub fn milestone(out: &mut Reporter) {
         target: Some(Target::AtLeast(95.0)),
         origin: Origin::Measured,
     });
-    out.insight("Three numbers, two weights and a bias, are enough: they are a line, and training turns it.");
+    out.insight("Two weights and a bias are enough: these three numbers define a line, and training rotates it.");
 }
 
 fn learning_curves(curves: &[Series]) -> Chart {
     Chart {
-        title: "Training points on the right side".into(),
+        title: "Training points classified correctly".into(),
         kind: ChartKind::Line,
         x: Axis::linear("epoch", ""),
         y: Axis::linear("accuracy", "%"),
@@ -102,16 +104,17 @@ fn learning_curves(curves: &[Series]) -> Chart {
     }
 }
 
-/// The points of both kinds, and points along the line `w0 x + w1 y + b = 0` within the square.
-fn line_between(model: &Linear, places: &Tensor, sides: &Tensor) -> Chart {
-    let (weight, places, sides) = (model.weight.to_vec(), places.to_vec(), sides.to_vec());
+/// The points of both classes, and points along the line `w0 x + w1 y + b = 0` within the square.
+fn line_between(model: &Linear, inputs: &Tensor, classes: &Tensor) -> Chart {
+    let (weight, inputs, classes) = (model.weight.to_vec(), inputs.to_vec(), classes.to_vec());
     let bias = model.bias.as_ref().map_or(0.0, Tensor::item);
-    let kind = |side: f32| {
-        let pairs = places.chunks_exact(2).zip(&sides).filter(move |(_, s)| **s == side);
-        pairs.map(|(place, _)| (f64::from(place[0]), f64::from(place[1])))
+    let of_class = |class: f32| {
+        let pairs =
+            inputs.chunks_exact(2).zip(&classes).filter(move |(_, of_point)| **of_point == class);
+        pairs.map(|(point, _)| (f64::from(point[0]), f64::from(point[1])))
     };
     let steps = (-40..=40).map(|step| step as f32 / 40.0);
-    // Walk along the axis on which the line advances faster, so that it has no holes.
+    // Step along the axis on which the line advances faster, so that it has no gaps.
     let along = steps.map(|t| match weight[0].abs() < weight[1].abs() {
         true => (t, -(weight[0] * t + bias) / weight[1]),
         false => (-(weight[1] * t + bias) / weight[0], t),
@@ -124,8 +127,8 @@ fn line_between(model: &Linear, places: &Tensor, sides: &Tensor) -> Chart {
         x: Axis::linear("x", ""),
         y: Axis::linear("y", ""),
         series: vec![
-            Series::new("one kind", kind(1.0)),
-            Series::new("the other", kind(-1.0)),
+            Series::new("class 1", of_class(1.0)),
+            Series::new("class -1", of_class(-1.0)),
             Series::new("the line", line),
         ],
         origin: Origin::Measured,

@@ -1,6 +1,6 @@
-//! 1969: Minsky and Papert prove what one layer cannot do. XOR says yes when exactly one of two inputs
-//! is on; no straight line separates its four cases. One layer is really trained, from several
-//! starts, and the best of them is reported; then two layers are. Uses modules 01 to 06.
+//! 1969: Minsky and Papert prove what a single layer cannot compute. XOR is 1 when exactly one of two
+//! inputs is 1; no straight line separates its four cases. One layer is trained from five seeds and
+//! the best result counts; then two layers are trained. Uses modules 01 to 06.
 
 use tinytorch::activations::{Sigmoid, Tanh};
 use tinytorch::autograd::{Backward, track};
@@ -16,8 +16,8 @@ use tinytorch::tensor::Tensor;
 const SEEDS: [u64; 5] = [1, 2, 3, 4, 5];
 const STEPS: usize = 400;
 const CASES: [f32; 8] = [0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0];
-const ANSWERS: [f32; 4] = [0.0, 1.0, 1.0, 0.0];
-/// Pixels along one side of a picture of what a network answers between the four cases.
+const TARGETS: [f32; 4] = [0.0, 1.0, 1.0, 0.0];
+/// Pixels along one side of the picture of a network's output between the four cases.
 const SIDE: usize = 24;
 
 fn one_layer(rng: &mut Rng) -> Sequential {
@@ -33,41 +33,41 @@ fn two_layers(rng: &mut Rng) -> Sequential {
     ])
 }
 
-/// The share of the four cases answered right, in percent.
-fn accuracy(answers: &Tensor) -> f64 {
-    let answers = answers.data();
-    let right = answers.iter().zip(ANSWERS).filter(|(got, want)| (**got > 0.5) == (*want > 0.5));
+/// The cases that are classified correctly, in percent.
+fn accuracy(outputs: &Tensor) -> f64 {
+    let outputs = outputs.data();
+    let right = outputs.iter().zip(TARGETS).filter(|(got, want)| (**got > 0.5) == (*want > 0.5));
     right.count() as f64 * 25.0
 }
 
-/// A network after training, and what happened on the way.
+/// A network after training, with its figures.
 struct Run {
     model: Sequential,
     /// The loss before each step.
     curve: Vec<(f64, f64)>,
-    /// The highest accuracy at any step: one layer gets no excuse for having been stopped too late.
+    /// The highest accuracy at any step, so that one layer is not judged at an unlucky moment.
     best: f64,
     /// The accuracy at the last step.
     last: f64,
 }
 
 fn train(mut model: Sequential) -> Run {
-    let (cases, answers) = (Tensor::new(&CASES, &[4, 2]), Tensor::new(&ANSWERS, &[4, 1]));
+    let (cases, targets) = (Tensor::new(&CASES, &[4, 2]), Tensor::new(&TARGETS, &[4, 1]));
     track(model.parameters_mut());
     let mut optimizer = Adam::new(0.05);
     let (mut curve, mut best, mut last) = (Vec::with_capacity(STEPS), 0.0_f64, 0.0);
     for step in 0..STEPS {
-        let given = model.forward(&cases);
-        last = accuracy(&given);
+        let output = model.forward(&cases);
+        last = accuracy(&output);
         best = best.max(last);
-        let loss = BinaryCrossEntropyLoss.forward(&given, &answers);
+        let loss = BinaryCrossEntropyLoss.forward(&output, &targets);
         curve.push((step as f64, f64::from(loss.item())));
         optimizer.step(model.parameters_mut(), &loss.backward());
     }
     Run { model, curve, best, last }
 }
 
-/// Trains one layer and two layers from five starts each and reports what each could learn.
+/// Trains one layer and two layers from five seeds each and reports what each could learn.
 pub fn milestone(out: &mut Reporter) {
     let (mut curves, mut rows, mut shallow, mut deep) = (vec![], vec![], vec![], vec![]);
     let mut first = None;
@@ -85,7 +85,7 @@ pub fn milestone(out: &mut Reporter) {
     }
     deep.sort_by(f64::total_cmp);
     out.table(Table {
-        title: "Cases of XOR answered right".into(),
+        title: "Cases of XOR classified correctly".into(),
         columns: vec![
             Column::plain("seed"),
             Column::with_unit("one layer, best step", "%"),
@@ -95,9 +95,9 @@ pub fn milestone(out: &mut Reporter) {
         origin: Origin::Measured,
     });
     if let Some((one, two)) = first {
-        out.table(answers(&one, &two));
-        out.picture(landscape("one layer: what it answers between the cases", &one));
-        out.picture(landscape("two layers: what they answer between the cases", &two));
+        out.table(outputs(&one, &two));
+        out.picture(landscape("one layer: its output between the cases", &one));
+        out.picture(landscape("two layers: their output between the cases", &two));
     }
     let metric = |name: &str, value, target| Metric {
         name: name.into(),
@@ -111,8 +111,8 @@ pub fn milestone(out: &mut Reporter) {
     out.metric(metric("one layer, best of five seeds", most, Target::AtMost(75.0)));
     out.metric(metric("two layers, median of five seeds", median, Target::AtLeast(100.0)));
     out.insight(
-        "One layer draws one straight line, and a line can be right about three of the four cases at \
-         most. The second layer combines two lines into a stripe.",
+        "One layer draws one straight line, and a line classifies at most three of the four cases \
+         correctly. The second layer combines two lines into a stripe.",
     );
 }
 
@@ -127,23 +127,23 @@ fn loss_curves(curves: &[Series]) -> Chart {
     }
 }
 
-/// What both networks of the first seed answer to the four cases.
-fn answers(one: &Sequential, two: &Sequential) -> Table {
+/// The outputs of both networks of the first seed.
+fn outputs(one: &Sequential, two: &Sequential) -> Table {
     let cases = Tensor::new(&CASES, &[4, 2]);
     let [one, two] = [one, two].map(|model| model.forward(&cases).to_vec());
     let row = |case: usize| -> Vec<Value> {
         let inputs = format!("{} {}", CASES[2 * case], CASES[2 * case + 1]);
-        vec![inputs.into(), ANSWERS[case].into(), one[case].into(), two[case].into()]
+        vec![inputs.into(), TARGETS[case].into(), one[case].into(), two[case].into()]
     };
     Table {
-        title: "Answers, first seed".into(),
-        columns: ["inputs", "wanted", "one layer", "two layers"].map(Column::plain).into(),
+        title: "Outputs, first seed".into(),
+        columns: ["inputs", "target", "one layer", "two layers"].map(Column::plain).into(),
         rows: (0..4).map(row).collect(),
         origin: Origin::Measured,
     }
 }
 
-/// The network's answer for every point of the square from 0 to 1: light for yes.
+/// The network's output at every point of the square from 0 to 1: light is near 1.
 fn landscape(title: &str, model: &Sequential) -> Picture {
     let at = |step: usize| step as f32 / (SIDE - 1) as f32;
     let grid = (0..SIDE).flat_map(|row| (0..SIDE).flat_map(move |column| [at(column), at(row)]));
