@@ -207,9 +207,10 @@ fn test_unit_dataset_sample() {
 ///
 /// APPROACH:
 /// 1. Write one helper that stacks a list of tensors; use it for inputs and for targets.
-/// 2. Compare each shape with the first one. If they differ, return [`Problem::Shape`]; the message
-///    gives the position in the batch and both shapes.
-/// 3. Append all values to one `Vec`. The shape of the batch is `B`, then the shape of one sample.
+/// 2. Without a first sample the shape is unknown: an error of kind [`Problem::Shape`].
+/// 3. Compare each shape with the first one. If they differ, return [`Problem::Shape`] too; the
+///    message gives the position in the batch and both shapes.
+/// 4. Append all values to one `Vec`. The shape of the batch is `B`, then the shape of one sample.
 ///
 /// EXAMPLE: inputs `[1, 2]` and `[3, 4]` with targets `0` and `1` give `[[1, 2], [3, 4]]` and `[0,
 /// 1]`.
@@ -218,27 +219,25 @@ fn test_unit_dataset_sample() {
 /// `(3, 2)` hold the same number of values.
 pub fn collate(samples: &[Sample]) -> Result<Batch, DataError> {
     // BEGIN SOLUTION
-    fn stack<'a>(items: impl Iterator<Item = &'a Tensor>) -> Result<Tensor, DataError> {
-        let (mut values, mut shape) = (Vec::new(), Vec::new());
-        let mut count = 0;
-        for (position, item) in items.enumerate() {
-            if position == 0 {
-                shape = item.shape().to_vec();
-            } else if item.shape() != shape {
-                let found = item.shape();
-                let message = format!(
-                    "sample {position} of the batch has shape {found:?}, the first has {shape:?}: \
-                     crop or pad all samples to the same shape"
-                );
-                return Err(DataError::new(Problem::Shape, message));
-            }
-            values.extend(item.to_vec());
-            count += 1;
+    fn stack(items: &[&Tensor]) -> Result<Tensor, DataError> {
+        let Some(shape) = items.first().map(|item| item.shape()) else {
+            let message = "cannot collate an empty list: a batch needs at least one sample";
+            return Err(DataError::new(Problem::Shape, message));
+        };
+        if let Some(position) = items.iter().position(|item| item.shape() != shape) {
+            let found = items[position].shape();
+            let message = format!(
+                "sample {position} of the batch has shape {found:?}, the first has {shape:?}: crop \
+                 or pad all samples to the same shape"
+            );
+            return Err(DataError::new(Problem::Shape, message));
         }
-        shape.insert(0, count);
-        Ok(Tensor::new(&values, &shape))
+        let values: Vec<f32> = items.iter().flat_map(|item| item.to_vec()).collect();
+        Ok(Tensor::new(&values, &[&[items.len()], shape].concat()))
     }
-    Ok((stack(samples.iter().map(|(x, _)| x))?, stack(samples.iter().map(|(_, y)| y))?))
+    let inputs: Vec<&Tensor> = samples.iter().map(|(input, _)| input).collect();
+    let targets: Vec<&Tensor> = samples.iter().map(|(_, target)| target).collect();
+    Ok((stack(&inputs)?, stack(&targets)?))
     // END SOLUTION
 }
 
@@ -255,6 +254,11 @@ fn test_unit_collate() {
     let error = collate(&[sample(1.0, 2.0, 0.0), odd]).unwrap_err();
     assert_eq!(error.kind, Problem::Shape);
     assert!(error.message.contains('1') && error.message.contains('3'), "{error}");
+    let pair_target = (Tensor::zeros(&[2]), Tensor::zeros(&[2]));
+    let error = collate(&[sample(1.0, 2.0, 0.0), pair_target]).err().map(|error| error.kind);
+    assert_eq!(error, Some(Problem::Shape), "targets [] and [2]: their shapes must agree too");
+    let error = collate(&[]).err().map(|error| error.kind);
+    assert_eq!(error, Some(Problem::Shape), "a batch of no samples has no shape");
     let row = (Tensor::zeros(&[1, 2]), Tensor::scalar(0.0));
     let collated = collate(&[sample(1.0, 2.0, 0.0), row]);
     assert!(
@@ -301,7 +305,10 @@ fn test_unit_dataset_gather() {
     let (slow_inputs, slow_targets) = collate(&samples).unwrap();
     assert_eq!((inputs.shape(), inputs.to_vec()), (&[3, 2, 3][..], slow_inputs.to_vec()));
     assert_eq!((targets.shape(), targets.to_vec()), (&[3][..], slow_targets.to_vec()));
-    assert_eq!(dataset.gather(&[5, 1]).unwrap_err().kind, Problem::Index);
+    for indices in [[5, 1, 0], [1, 5, 0], [0, 1, 5]] {
+        let error = dataset.gather(&indices).unwrap_err();
+        assert_eq!(error.kind, Problem::Index, "{indices:?}: every index must be checked");
+    }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "epoch-order", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -335,7 +342,21 @@ fn test_unit_epoch_order() {
     assert_eq!(order(1, 3), order(1, 3));
     assert_ne!(order(1, 3), order(1, 4));
     assert_ne!(order(1, 3), order(2, 3));
-    assert_ne!(order(1, 1), order(2, 0), "seed and epoch must not be added");
+    // Every sum, product, exclusive or of small numbers is a small number: would it seed the epoch,
+    // the order would be one of these.
+    let of_plain_seed = |seed| {
+        let mut order: Vec<usize> = (0..100).collect();
+        Rng::seeded(seed).shuffle(&mut order);
+        order
+    };
+    let plain: std::collections::HashSet<Vec<usize>> = (0..2000).map(of_plain_seed).collect();
+    for (seed, epoch) in [(1, 0), (2, 1), (1, 3), (3, 4), (7, 12)] {
+        assert!(
+            !plain.contains(&order(seed, epoch)),
+            "seed {seed}, epoch {epoch} has the order of `Rng::seeded` of a small number: when seed and \
+             epoch are combined by arithmetic, other seeds repeat this order in other epochs"
+        );
+    }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "dataloader-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -492,8 +513,46 @@ fn test_unit_epoch_next() {
             Ok(image * 2.0)
         }
     }
-    let (inputs, targets) = shuffled.augmented(Double, 1).epoch(0).next().unwrap().unwrap();
+    let doubled = shuffled.clone().augmented(Double, 1);
+    let (inputs, targets) = doubled.epoch(0).next().unwrap().unwrap();
     assert_eq!(inputs.to_vec(), (&targets * 2.0).to_vec(), "only the input is transformed");
+
+    /// Replaces the input by a random number.
+    struct Noise;
+    impl Transform for Noise {
+        fn apply(&self, _: &Tensor, rng: &mut Rng) -> Result<Tensor, DataError> {
+            Ok(Tensor::new(&[rng.uniform()], &[1]))
+        }
+    }
+    let noise: Vec<f32> =
+        shuffled.augmented(Noise, 1).epoch(0).flat_map(|batch| batch.unwrap().0.to_vec()).collect();
+    let different: std::collections::HashSet<u32> = noise.iter().map(|x| x.to_bits()).collect();
+    assert_eq!(different.len(), 10, "each sample needs random numbers of its own: {noise:?}");
+
+    /// Six samples, of which sample 3 cannot be read.
+    struct Damaged;
+    impl Dataset for Damaged {
+        fn len(&self) -> usize {
+            6
+        }
+        fn get(&self, index: usize) -> Result<Sample, DataError> {
+            match index {
+                3 => Err(DataError::new(Problem::Unreadable, "sample 3 is damaged")),
+                _ => Ok((Tensor::zeros(&[1]), Tensor::scalar(0.0))),
+            }
+        }
+    }
+    let damaged = DataLoader::new(Damaged, 2).unwrap();
+    for loader in [damaged.clone(), damaged.augmented(Double, 1)] {
+        // `take`: an epoch that does not advance past the error would never end.
+        let sizes = loader.epoch(0).take(9).map(|batch| batch.ok().map(|(x, _)| x.shape()[0]));
+        assert_eq!(
+            sizes.collect::<Vec<_>>(),
+            [Some(2), None, Some(2)],
+            "batch 1 holds a damaged sample: it must be an error (None here), and the batches around \
+             it must arrive"
+        );
+    }
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "dataloader-transforms", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -568,6 +627,19 @@ fn test_unit_random_flip() {
     let flipped = (0..400).filter(|_| flip(0.5).to_vec() != image.to_vec()).count();
     // 400 fair coins: the standard deviation is 10, so this allows four of them.
     assert!((160..=240).contains(&flipped), "{flipped} of 400 were flipped");
+    let rarely = (0..400).filter(|_| flip(0.1).to_vec() != image.to_vec()).count();
+    // 400 times 0.1: mean 40, standard deviation 6.
+    assert!((16..=64).contains(&rarely), "p = 0.1 flipped {rarely} of 400");
+    let next_number = |p: f32| {
+        let mut rng = Rng::seeded(1);
+        RandomHorizontalFlip::new(p).unwrap().apply(&image, &mut rng).unwrap();
+        rng.uniform()
+    };
+    assert_eq!(next_number(0.0), next_number(0.5), "draw one number, also when p is 0");
+    assert_eq!(next_number(1.0), next_number(0.5), "draw one number, also when p is 1");
+    let grey = image.reshape(&[2, 3]);
+    let flipped = RandomHorizontalFlip::new(1.0).unwrap().apply(&grey, &mut Rng::seeded(1));
+    assert_eq!(flipped.unwrap().to_vec(), [3.0, 2.0, 1.0, 6.0, 5.0, 4.0], "an image (H, W)");
     for p in [-0.1, 1.1, f32::NAN] {
         assert!(RandomHorizontalFlip::new(p).is_err(), "{p} is not a probability");
     }
@@ -618,7 +690,10 @@ fn test_unit_pad_image() {
     let channels = pad_image(&Tensor::ones(&[3, 8, 8]), 2).unwrap();
     assert_eq!((channels.shape(), channels.sum().item()), (&[3, 12, 12][..], 192.0));
     assert_eq!(pad_image(&image, 0).unwrap().to_vec(), [1.0, 2.0]);
-    assert_eq!(pad_image(&Tensor::zeros(&[64]), 1).unwrap_err().kind, Problem::Shape);
+    for shape in [&[64][..], &[2, 3, 8, 8]] {
+        let error = pad_image(&Tensor::zeros(shape), 1).err().map(|error| error.kind);
+        assert_eq!(error, Some(Problem::Shape), "{shape:?} is not the shape of one image");
+    }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "random-crop", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -679,6 +754,26 @@ fn test_unit_random_crop() {
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), [0, 1, 4, 5]);
     let whole = RandomCrop { size: (4, 4), padding: 0 };
     assert_eq!(whole.apply(&image, &mut rng).unwrap().to_vec(), pixels);
+    // 2x6, padded to 4x8, cropped to 3x2: rows 0 and 1, columns 0 to 6.
+    let wide = Tensor::ones(&[2, 6]);
+    let crop = RandomCrop { size: (3, 2), padding: 1 };
+    let sums: std::collections::BTreeSet<usize> = (0..200)
+        .map(|_| {
+            let part = crop.apply(&wide, &mut rng).unwrap();
+            assert_eq!(part.shape(), [3, 2], "height first, then width");
+            part.sum().item() as usize
+        })
+        .collect();
+    assert_eq!(
+        sums.into_iter().collect::<Vec<_>>(),
+        [2, 4],
+        "half or all of the columns are image"
+    );
+    for size in [(19, 4), (4, 19)] {
+        let error = RandomCrop { size, padding: 2 }.apply(&image, &mut rng).err();
+        let kind = error.map(|error| error.kind);
+        assert_eq!(kind, Some(Problem::Setting), "{size:?} does not fit into 8x8");
+    }
     let error = RandomCrop { size: (19, 4), padding: 2 }.apply(&image, &mut rng).unwrap_err();
     assert_eq!(error.kind, Problem::Setting);
     assert!(error.message.contains("19") && error.message.contains('8'), "{error}");
@@ -813,6 +908,8 @@ fn test_unit_digits() {
         let count = test.targets().to_vec().iter().filter(|&&t| t == f32::from(class)).count();
         assert!((34..=37).contains(&count), "{count} test digits of class {class}");
     }
+    let first = [2., 4., 5., 9., 6., 9., 2., 3., 5., 7., 5., 5., 9., 1., 7., 0.];
+    assert_eq!(test.targets().to_vec()[..16], first, "another split: one in 5, with seed 0");
     let flat = digits(DigitShape::Flat).unwrap();
     assert_eq!(flat.train.inputs().shape(), [1437, 64]);
     assert_eq!(flat.train.inputs().to_vec(), pixels, "the same digits in both shapes");
@@ -899,8 +996,12 @@ fn test_unit_parse_idx() {
     wrong_size(&[&[0, 0, 8, 3][..], &[255; 12], &[1]].concat(), u64::MAX); // sizes that overflow
     let foreign = parse_idx("a.png", &[0x89, b'P', b'N', b'G', 1, 2]).unwrap_err();
     assert_eq!(foreign.kind, Problem::WrongMagic);
-    let almost = parse_idx("a", &[&[1_u8][..], &right[1..]].concat()).unwrap_err();
-    assert_eq!(almost.kind, Problem::WrongMagic, "an IDX file begins with two zeros");
+    for (at, byte, what) in [(0, 1, "first zero"), (1, 1, "second zero"), (2, 13, "type, 8")] {
+        let mut almost = right;
+        almost[at] = byte;
+        let kind = parse_idx("a", &almost).err().map(|error| error.kind);
+        assert_eq!(kind, Some(Problem::WrongMagic), "byte {at} of the magic number is the {what}");
+    }
     assert!(foreign.message.contains("a.png"), "{foreign}");
 }
 
@@ -982,6 +1083,14 @@ fn test_unit_parse_cifar10() {
     let (pixels, targets) = parse_cifar10("c", &bytes).unwrap();
     assert_eq!((pixels.len(), targets), (2 * 3072, vec![3.0, 9.0]));
     assert_eq!((pixels[0], pixels[3072], pixels[6143]), (1.0, 0.0, 0.2));
+    bytes[1 + 1024] = 102;
+    let (pixels, _) = parse_cifar10("c", &bytes).unwrap();
+    let place = pixels.iter().position(|&level| level == 0.4);
+    assert_eq!(
+        place,
+        Some(1024),
+        "1,024 red levels come before the first green one, as in the file"
+    );
     for (length, next) in [(6000, "6146 bytes"), (0, "3073 bytes")] {
         let error = parse_cifar10("c", &bytes[..length]).unwrap_err();
         assert_eq!(error.kind, Problem::WrongSize);
@@ -1037,19 +1146,26 @@ impl<T: Send + 'static> Prefetcher<T> {
 /// 🔬 The same items in the same order, a bounded buffer, and a thread that ends with its owner.
 #[test]
 fn test_unit_prefetch() {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
     let all: Vec<usize> = Prefetcher::new(0..100, 3).collect();
     assert_eq!(all, (0..100).collect::<Vec<_>>());
 
-    let made = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&made);
-    let endless = std::iter::repeat_with(move || counter.fetch_add(1, Ordering::SeqCst));
-    let mut prefetcher = Prefetcher::new(endless, 2);
-    assert_eq!(prefetcher.by_ref().take(3).collect::<Vec<_>>(), [0, 1, 2]);
+    // Each item reports when it is made.
+    let (report, made) = std::sync::mpsc::channel();
+    let endless = (0_usize..).inspect(move |_| report.send(()).unwrap());
+    let made_within = |time| made.recv_timeout(Duration::from_millis(time)).is_ok();
+    let mut prefetcher = Prefetcher::new(endless, 3);
+    let ahead = (0..4).take_while(|_| made_within(5_000)).count();
+    assert_eq!(ahead, 4, "three items are buffered and the fourth is waiting to be sent");
+    // A bounded source is blocked now and reports nothing; an unbounded one reports its fifth item.
+    assert!(!made_within(100), "the buffer holds 3 items, but a fifth one was made");
+    assert_eq!(prefetcher.next(), Some(0));
+    assert!(made_within(5_000), "an item was taken: there is room for another one");
     drop(prefetcher);
-    // Three taken, at most two buffered, and one that the worker is about to send.
-    assert!(made.load(Ordering::SeqCst) <= 6, "{} items were made", made.load(Ordering::SeqCst));
-    assert_eq!(Arc::strong_count(&made), 1, "the thread must be gone, and its source with it");
+    assert!(
+        made.recv().is_err(),
+        "the thread must end with the prefetcher, and its source with it"
+    );
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "dataloader-measure", "locked": true, "schema_version": 3, "solution": false, "task": false}
