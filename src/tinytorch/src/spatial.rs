@@ -254,6 +254,11 @@ fn test_unit_window() {
     assert_eq!(grid.at(&image[..6], &diagonal, (0, 1).into()), 2.0 + 6.0);
     let both = [1.0, 0.0, 0.0, 1.0, 0.0, 1.0, -1.0, 0.0];
     assert_eq!(grid.at(&image, &both, (0, 1).into()), 2.0 + 6.0 + 30.0 - 50.0);
+    // 1x2, padded to 3x4: the rows of the padded plane are 4 long, those of the image 2.
+    let grid = Grid::new((1, 2), Window::new(2).padding(1)).unwrap();
+    let plane = [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+    let sum = grid.at(&plane, &[0.0, 0.0, 3.0, 5.0], (0, 1).into());
+    assert_eq!(sum, 3.0 + 10.0, "a row of a padded plane is as long as the padded image");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "conv-naive", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -622,7 +627,11 @@ fn test_unit_fold_row() {
     grid.fold_row(&mut plane, (0, 1).into(), &[1.0, 2.0, 3.0, 4.0]);
     assert_eq!(plane, [0.0, 1.0, 2.0, 0.0, 3.0, 4.0, 0.0, 0.0, 0.0]);
     grid.fold_row(&mut plane, (1, 0).into(), &[10.0, 20.0, 30.0, 40.0]);
-    assert_eq!(plane, [0.0, 1.0, 2.0, 10.0, 23.0, 4.0, 30.0, 40.0, 0.0]);
+    assert_eq!(
+        plane,
+        [0.0, 1.0, 2.0, 10.0, 23.0, 4.0, 30.0, 40.0, 0.0],
+        "the middle pixel is in two windows: add to it, do not overwrite it"
+    );
     let strided = Grid::new((1, 5), Window::new((1, 2)).stride(3)).unwrap();
     let mut plane = [0.0; 5];
     strided.fold_row(&mut plane, (0, 1).into(), &[1.0, 2.0]);
@@ -918,6 +927,13 @@ fn test_unit_channel_statistics() {
     let (mean, variance) = channel_statistics(&Tensor::new(&x, &[2, 2, 1, 2]));
     assert_eq!((mean.shape(), mean.to_vec()), (&[1, 2, 1, 1][..], vec![4.0, 15.0]));
     assert_eq!((variance.shape(), variance.to_vec()), (&[1, 2, 1, 1][..], vec![5.0, 75.0]));
+    let far = Tensor::new(&[10_001.0, 10_003.0, 10_005.0, 10_007.0], &[4, 1, 1, 1]);
+    let variance = channel_statistics(&far).1.item();
+    assert!(
+        (variance - 5.0).abs() < 0.01,
+        "the variance of 10001, 10003, 10005, 10007 is 5, not {variance}: the mean of the squares less \
+         the square of the mean loses all digits when the mean is large; square the distances"
+    );
 }
 
 // %% nbgrader={"grade": false, "grade_id": "batchnorm-running", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1056,8 +1072,25 @@ fn test_unit_batchnorm_forward() {
     norm.set_training(false);
     norm.set_running_stats(RunningStats { mean: vec![1.0, 0.0], variance: vec![4.0, 1.0] });
     let one = norm.forward(&Tensor::new(&[5.0, 3.0], &[1, 2, 1, 1]));
-    assert_close(&one.to_vec(), &[2.0, 3.0], 1e-4);
+    let right =
+        one.to_vec().iter().zip([2.0, 3.0]).all(|(got, wanted)| (got - wanted).abs() < 1e-4);
+    assert!(
+        right,
+        "inference uses the running mean [1, 0] and variance [4, 1], not those of the batch: (5 - 1) / 2 \
+         and (3 - 0) / 1 are [2, 3], got {:?}",
+        one.to_vec()
+    );
     assert_eq!(norm.running_stats().mean, [1.0, 0.0], "inference changes nothing");
+    // Scale 3, shift 10: (5 - 1) / 2 * 3 + 10 and (3 - 0) / 1 * 3 + 10.
+    (norm.weight, norm.bias) = (Tensor::full(&[2], 3.0), Tensor::full(&[2], 10.0));
+    let scaled = norm.forward(&Tensor::new(&[5.0, 3.0], &[1, 2, 1, 1])).to_vec();
+    let right = scaled.iter().zip([16.0, 19.0]).all(|(got, wanted)| (got - wanted).abs() < 1e-3);
+    assert!(
+        right,
+        "the normalised values 2 and 3, with weight 3 and bias 10: got {scaled:?}, expected [16, 19]: \
+         multiply by the weight, then add the bias"
+    );
+    (norm.weight, norm.bias) = (Tensor::ones(&[2]), Tensor::zeros(&[2]));
     // A channel of variance 0: 1 / sqrt(0 + 0.00001), so the epsilon belongs under the root.
     norm.set_running_stats(RunningStats { mean: vec![0.0; 2], variance: vec![0.0; 2] });
     let flat = norm.forward(&Tensor::ones(&[1, 2, 1, 1]));
@@ -1184,6 +1217,13 @@ fn test_unit_simple_cnn() {
     assert_eq!(net.forward(&Tensor::ones(&[5, 1, 8, 8])).shape(), [5, 10]);
     let sizes: Vec<usize> = net.parameters().iter().map(|p| p.numel()).collect();
     assert_eq!(sizes, [72, 8, 1152, 16, 640, 10]);
+    let names: Vec<String> = net.layers.layers().iter().map(|layer| layer.name()).collect();
+    let order: Vec<&str> = names.iter().filter_map(|name| name.split('(').next()).collect();
+    assert_eq!(
+        order,
+        ["Conv2d", "ReLU", "MaxPool2d", "Conv2d", "ReLU", "MaxPool2d", "Flatten", "Linear"],
+        "a ReLU after each convolution, and none after the last layer: scores may be negative"
+    );
     let colour = SimpleCNN::new([3, 34, 32], [4, 6], 7, &mut rng);
     assert_eq!(colour.forward(&Tensor::ones(&[2, 3, 34, 32])).shape(), [2, 7]);
 
