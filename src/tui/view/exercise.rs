@@ -105,7 +105,7 @@ pub fn test(
     most: Most,
     width: usize,
 ) -> Vec<Line<'static>> {
-    let mut lines = vec![test_line(name, result, old, width)];
+    let mut lines = test_line(name, result, old, width);
     let Some(result) = result else { return lines };
     match &result.verdict {
         Verdict::Passed | Verdict::NotStarted { .. } => {}
@@ -124,7 +124,12 @@ pub fn test(
 }
 
 /// A test's name, its verdict in a word, its time.
-fn test_line(name: &str, result: Option<&TestResult>, old: bool, width: usize) -> Line<'static> {
+fn test_line(
+    name: &str,
+    result: Option<&TestResult>,
+    old: bool,
+    width: usize,
+) -> Vec<Line<'static>> {
     let (glyph, word, role) = test_state(result);
     let more = match result.map(|result| (&result.verdict, result.took)) {
         Some((Verdict::NotStarted { waits_for }, _)) => format!("waits for {waits_for}"),
@@ -137,7 +142,12 @@ fn test_line(name: &str, result: Option<&TestResult>, old: bool, width: usize) -
         Span::styled(more, style(Role::Dim)),
     ];
     spans.extend(block::old(old && result.is_some()));
-    clip(&spans, width)
+    let line = Line::from(spans);
+    if line.width() <= width {
+        vec![line]
+    } else {
+        wrap(&line.spans, width, &[], &[Span::raw("  ")])
+    }
 }
 
 /// What a process printed, as far as there is room.

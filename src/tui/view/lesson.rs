@@ -3,7 +3,7 @@
 
 use super::block::{self, framed, head, say};
 use super::text::{clip, wrap};
-use super::{analysis, diagnostic, exercise, explorable, markdown, milestone, question};
+use super::{alert, analysis, diagnostic, exercise, explorable, markdown, milestone, question};
 use crate::curriculum::lesson::Block;
 use crate::report::human;
 use crate::tui::keymap::{self, Action};
@@ -27,11 +27,8 @@ pub fn banner(model: &Model, module_state: &ModuleState, width: usize) -> Vec<Li
     }
     let width = width.saturating_sub(block::BAR);
     let mut news = vec![];
-    if let Exercise::Missing(reason) = &module_state.exercise {
-        news.extend(say(&format!("✗ {}: {reason}", module_state.file), Role::Bad, width));
-    }
-    if let Some(trouble) = &module_state.trouble {
-        news.extend(say(trouble, Role::Bad, width));
+    if let Some(cause) = alert::cause(module_state) {
+        news.extend(say(&cause, Role::Bad, width));
     }
     if let Some(Owner::StandsIn { reason }) = model.status().map(|status| &status.owner) {
         let text = format!(

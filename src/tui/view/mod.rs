@@ -1,9 +1,10 @@
-//! What the model looks like: pure functions of it. Comes in: a model. Goes out: lines, then a frame.
-//! Not here: what a key does.
+//! What the model looks like: pure functions from a model to lines, and from lines to a frame. Must not
+//! know what a key does.
 
 pub mod markdown;
 pub mod screen;
 
+mod alert;
 mod analysis;
 mod block;
 mod chart;

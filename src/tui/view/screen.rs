@@ -1,6 +1,7 @@
 //! The whole screen. Comes in: a model, and a cache of laid-out prose. Goes out: a page (what there
 //! is to show, measured), then a frame. Same model, same frame.
 
+use super::alert::{self, Alert};
 use super::{block, help, lesson, modules, results, status, too_small};
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Block;
@@ -36,6 +37,8 @@ pub struct Page {
     results: Vec<Line<'static>>,
     /// The help.
     help: Vec<Line<'static>>,
+    /// What went wrong.
+    alert: Option<Alert>,
     /// How long all of it is.
     pub measured: Measured,
 }
@@ -44,8 +47,10 @@ pub struct Page {
 #[must_use]
 pub fn lay_out(model: &Model, cache: &mut Cache) -> Page {
     let Some(regions) = regions(model.size, model.results) else { return Page::default() };
+    let alert = alert(model, &regions);
+    let regions = above(regions, alert.as_ref());
     let width = text_width(regions.lesson);
-    let mut page = Page::default();
+    let mut page = Page { alert, ..Page::default() };
     if let Some(module_state) = model.module_state() {
         page.pieces = pieces(model, module_state, width, cache);
         page.measured = measure(model, &page.pieces);
@@ -58,10 +63,29 @@ pub fn lay_out(model: &Model, cache: &mut Cache) -> Page {
     }
     page.measured.height = usize::from(regions.lesson.height);
     if matches!(model.overlay, Some(Overlay::Help(_))) {
-        page.help = help::lines();
+        page.help = help::lines(usize::from(model.size.0) - 2, usize::from(regions.status.y) - 2);
         page.measured.help = (page.help.len(), usize::from(help_area(&page, &regions).height) - 2);
     }
     page
+}
+
+/// The alert, no higher than half the screen.
+fn alert(model: &Model, regions: &Regions) -> Option<Alert> {
+    let width = usize::from(regions.status.width.saturating_sub(2 * MARGIN));
+    alert::alert(model, width, usize::from(regions.status.y / 2).saturating_sub(1))
+}
+
+/// The parts of the screen without the rows of the alert, so that it hides no line of them for good.
+fn above(mut regions: Regions, alert: Option<&Alert>) -> Regions {
+    let taken = alert.map_or(0, |alert| u16::try_from(alert.lines.len() + 1).unwrap_or(0));
+    let bottom = regions.results.as_mut().unwrap_or(&mut regions.lesson);
+    let rest = taken.saturating_sub(bottom.height);
+    bottom.height -= taken - rest;
+    regions.lesson.height -= rest.min(regions.lesson.height);
+    if let Some(area) = &mut regions.modules {
+        area.height -= taken.min(area.height);
+    }
+    regions
 }
 
 fn text_width(area: Area) -> usize {
@@ -120,7 +144,7 @@ fn measure(model: &Model, pieces: &[Lines]) -> Measured {
 pub fn draw(frame: &mut Frame<'_>, model: &Model, page: &Page) {
     match regions(model.size, model.results) {
         None => too_small::draw(frame, model.size),
-        Some(regions) => parts(frame, model, page, &regions),
+        Some(regions) => parts(frame, model, page, &above(regions, page.alert.as_ref())),
     }
     theme::finish(frame.buffer_mut(), model.capabilities);
 }
@@ -153,21 +177,19 @@ fn parts(frame: &mut Frame<'_>, model: &Model, page: &Page, regions: &Regions) {
     put(frame, regions.status, &[status::line(model)]);
     put(frame, regions.keys, &[status::keys(model)]);
     overlay(frame, model, page, regions);
-    trouble(frame, model, regions);
+    if let Some(alert) = &page.alert {
+        put_alert(frame, alert, regions);
+    }
 }
 
-/// What went wrong, whole, above the status line, which goes on saying how things stand.
-fn trouble(frame: &mut Frame<'_>, model: &Model, regions: &Regions) {
-    let Some((note, _)) = model.note.as_ref().filter(|(note, _)| note.bad) else { return };
-    let width = usize::from(regions.status.width);
-    let inside = width.saturating_sub(2 * usize::from(MARGIN));
-    let text = block::say(&note.text, Role::Bad, inside);
-    let most = regions.status.y / 2;
-    let height = u16::try_from(text.len() + 1).unwrap_or(most).min(most);
+/// What went wrong, above the status line, which goes on.
+fn put_alert(frame: &mut Frame<'_>, alert: &Alert, regions: &Regions) {
+    let height = u16::try_from(alert.lines.len() + 1).unwrap_or(0).min(regions.status.y);
     let area = Area { y: regions.status.y - height, height, ..regions.status };
     frame.render_widget(Clear, rect(area));
-    put(frame, Area { height: 1, ..area }, &[status::rule("trouble, any key goes on", width)]);
-    put(frame, Area { y: area.y + 1, height: height - 1, ..area }.inset(MARGIN), &text);
+    put(frame, Area { height: 1, ..area }, &[status::rule(alert.title, usize::from(area.width))]);
+    let text = Area { y: area.y + 1, height: height.saturating_sub(1), ..area };
+    put(frame, text.inset(MARGIN), &alert.lines);
 }
 
 /// The lines of the lesson in view, with what the search found marked.
@@ -211,9 +233,9 @@ fn marked(line: &Line<'static>, wanted: &str) -> Line<'static> {
 }
 
 fn panel(frame: &mut Frame<'_>, model: &Model, page: &Page, area: Area) {
-    let rule = Area { height: 1, ..area };
+    let rule = Area { height: area.height.min(1), ..area };
     put(frame, rule, &[status::rule("results", usize::from(area.width))]);
-    let body = Area { y: area.y + 1, height: area.height - 1, ..area };
+    let body = Area { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     let height = usize::from(body.height);
     let lines: Vec<Line<'static>> =
         page.results.iter().skip(model.results_top).take(height).cloned().collect();
@@ -243,26 +265,40 @@ fn overlay(frame: &mut Frame<'_>, model: &Model, page: &Page, regions: &Regions)
             let area = help_area(page, regions);
             let height = usize::from(area.height.saturating_sub(2));
             let lines: Vec<_> = page.help.iter().skip(*top).take(height).cloned().collect();
-            window(frame, area, "keys", lines);
+            let below = page.help.len().saturating_sub(top + height);
+            window(frame, area, "keys", lines, hidden(*top, below));
         }
         Some(Overlay::Modules(line)) if regions.modules.is_none() => {
-            let lines = modules::lines(model, Some(*line), 40);
+            let mut lines = modules::lines(model, Some(*line), 40);
             let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
             let area = centred(regions, 44, height);
             // The cursor stays in view; one line more for the heading above the milestones.
-            let top = (line + 2).saturating_sub(usize::from(area.height.saturating_sub(2)));
-            window(frame, area, "modules", lines.into_iter().skip(top).collect());
+            let height = usize::from(area.height.saturating_sub(2));
+            let top = (line + 2).saturating_sub(height);
+            let below = lines.len().saturating_sub(top + height);
+            window(frame, area, "modules", lines.split_off(top), hidden(top, below));
         }
         Some(Overlay::Reset) => {
-            window(frame, centred(regions, 56, 6), "reset", status::reset(model));
+            window(frame, centred(regions, 56, 6), "reset", status::reset(model), None);
         }
         Some(Overlay::Modules(_)) | None => {}
     }
 }
 
+/// The lines of a window that are out of view.
+fn hidden(above: usize, below: usize) -> Option<String> {
+    match (above, below) {
+        (0, 0) => None,
+        (0, below) => Some(format!(" ↓ {below} more below ")),
+        (above, 0) => Some(format!(" ↑ {above} more above ")),
+        (above, below) => Some(format!(" ↑ {above} more above, ↓ {below} more below ")),
+    }
+}
+
 fn help_area(page: &Page, regions: &Regions) -> Area {
-    let height = u16::try_from(page.help.len()).unwrap_or(u16::MAX).saturating_add(2);
-    centred(regions, 60, height)
+    let cells = |cells: usize| u16::try_from(cells).unwrap_or(u16::MAX).saturating_add(2);
+    let width = page.help.iter().map(Line::width).max().unwrap_or(0);
+    centred(regions, cells(width + 1), cells(page.help.len()))
 }
 
 /// A window in the middle, no larger than the screen.
@@ -272,11 +308,19 @@ fn centred(regions: &Regions, width: u16, height: u16) -> Area {
     Area { x: (columns - width) / 2, y: (rows - height) / 2, width, height }
 }
 
-fn window(frame: &mut Frame<'_>, area: Area, title: &'static str, lines: Vec<Line<'static>>) {
+/// A window with its title, and a sign for what of it is out of view.
+fn window(
+    frame: &mut Frame<'_>,
+    area: Area,
+    title: &'static str,
+    lines: Vec<Line<'static>>,
+    hidden: Option<String>,
+) {
     let border = Border::bordered()
         .border_type(ratatui::widgets::BorderType::Rounded)
         .border_style(style(Role::Dim))
-        .title(Span::styled(format!(" {title} "), style(Role::Heading)));
+        .title(Span::styled(format!(" {title} "), style(Role::Heading)))
+        .title_bottom(Line::styled(hidden.unwrap_or_default(), style(Role::Key)).right_aligned());
     let inside = border.inner(rect(area));
     frame.render_widget(Clear, rect(area));
     frame.render_widget(border, rect(area));

@@ -1,5 +1,6 @@
 //! The lines around the lesson: title, what goes on, keys, questions to the learner.
 
+use super::alert;
 use super::text::{both_ends, clip};
 use crate::curriculum::{Course, ModuleId};
 use crate::error::count;
@@ -60,12 +61,18 @@ pub fn line(model: &Model) -> Line<'static> {
             Span::raw(model.search.text.clone()),
             Span::styled("▏", style(Role::Key)),
         ]);
-    } else if let Some((note, _)) = model.note.as_ref().filter(|(note, _)| !note.bad) {
-        left.push(Span::styled(note.text.replace('\n', "  "), style(Role::Key)));
+    } else if let Some(note) = short_note(model, width) {
+        left.push(Span::styled(note.to_owned(), style(Role::Key)));
     } else {
         left.extend(state(model));
     }
     both_ends(left, surroundings(model), width)
+}
+
+/// A note that fits beside what is at the right; any other has a place of its own.
+fn short_note(model: &Model, width: usize) -> Option<&str> {
+    let (note, _) = model.note.as_ref()?;
+    Some(note.text.as_str()).filter(|text| !note.bad && alert::fits(text, width))
 }
 
 fn state(model: &Model) -> Vec<Span<'static>> {
@@ -187,11 +194,11 @@ fn link(module_state: &ModuleState, status: &ModuleStatus) -> Option<String> {
 }
 
 fn outcome(model: &Model, module_state: &ModuleState) -> Span<'static> {
-    if let Exercise::Missing(reason) = &module_state.exercise {
-        return Span::styled(format!("✗ {}: {reason}", module_state.file), style(Role::Bad));
+    if matches!(module_state.exercise, Exercise::Missing(_)) {
+        return Span::styled("✗ the exercise cannot be read", style(Role::Bad));
     }
     if module_state.trouble.is_some() {
-        return Span::styled("✗ could not run: see the top of the lesson", style(Role::Bad));
+        return Span::styled("✗ the check could not run", style(Role::Bad));
     }
     let (passed, tests) = module_state.report.passed();
     let (text, role) = match module_state.report.outcome() {
@@ -246,7 +253,12 @@ fn surroundings(model: &Model) -> Vec<Span<'static>> {
     vec![Span::styled(format!("{engine}{watching} "), style(Role::Dim))]
 }
 
-/// The last line: the keys that matter now.
+/// The keys of the last line in the order in which they are given up, the last first.
+const IMPORTANT: [Action; 6] =
+    [Action::Edit, Action::Next, Action::Hint, Action::Results, Action::Modules, Action::Run];
+
+/// The last line: the keys that matter now. Where some of them do not fit, the key of the help says
+/// that there are more.
 #[must_use]
 pub fn keys(model: &Model) -> Line<'static> {
     let width = usize::from(model.size.0);
@@ -254,23 +266,30 @@ pub fn keys(model: &Model) -> Line<'static> {
         let name = Span::styled(format!(" {}", keymap::key(action)), style(Role::Key));
         [name, Span::styled(format!(" {word} "), style(Role::Dim))]
     };
-    let always = |action: Action| matches!(action, Action::Help | Action::Quit);
-    let (mut left, mut right) = (vec![], vec![]);
-    if model.run.is_some() || !model.completing.is_empty() {
-        left.extend(key(Action::Interrupt, "stop"));
-    }
-    for binding in bindings() {
-        if let Some(word) = binding.footer {
-            let side = if always(binding.action) { &mut right } else { &mut left };
-            side.extend(key(binding.action, word));
+    let runs = model.run.is_some() || !model.completing.is_empty();
+    let stop = runs.then_some((Action::Interrupt, "stop"));
+    let shown = bindings().filter_map(|binding| Some((binding.action, binding.footer?)));
+    let always = |action: &Action| matches!(action, Action::Help | Action::Quit);
+    let mut left: Vec<_> =
+        stop.into_iter().chain(shown.filter(|(action, _)| !always(action))).collect();
+    let right = |help| [key(Action::Help, help), key(Action::Quit, "quit")].concat();
+    let length = |keys: &[(Action, &str)], help| {
+        let left = keys.iter().flat_map(|(action, word)| key(*action, word));
+        left.chain(right(help)).map(|span| span.width()).sum::<usize>()
+    };
+    let mut help = "help";
+    for action in IMPORTANT.iter().rev() {
+        if length(&left, help) < width {
+            break;
         }
+        help = "more keys";
+        left.retain(|(shown, _)| shown != action);
     }
-    // What does not fit whole is left out: the help has every key.
-    let room = width.saturating_sub(right.iter().map(Span::width).sum::<usize>() + 1);
-    while left.iter().map(Span::width).sum::<usize>() > room {
-        left.truncate(left.len().saturating_sub(2));
-    }
-    both_ends(left, right, width)
+    both_ends(
+        left.iter().flat_map(|(action, word)| key(*action, word)).collect(),
+        right(help),
+        width,
+    )
 }
 
 /// A rule across the screen with a name in it.

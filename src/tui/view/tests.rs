@@ -1,9 +1,11 @@
 //! Whole screens as pictures, and every size.
 
+use crate::error::Error;
+use crate::runner::RunMessage;
 use crate::runner::event::{Notice, RunEvent, Verdict};
 use crate::tui::fixture::{Session, TENSOR, failed, result, waits};
 use crate::tui::message::Message;
-use crate::tui::model::Capabilities;
+use crate::tui::model::{Capabilities, Note};
 use std::time::Duration;
 use tinytorch::report::{Item, Progress};
 
@@ -40,7 +42,7 @@ fn a_file_that_cannot_be_read_leaves_no_errors_of_its_old_text_above_the_lesson(
 }
 
 #[test]
-fn trouble_is_told_whole_above_a_status_line_that_goes_on() {
+fn an_error_is_shown_in_full_above_the_status_line() {
     let mut session = failing((60, 20));
     let text = "failed to run the editor \"/nowhere/vi\": No such file or directory (os error 2)\n  \
         Set VISUAL or EDITOR to an editor that is here, or open exercises/00_setup.rs:41.";
@@ -139,6 +141,78 @@ fn an_editor_is_promised_only_where_there_is_one() {
     session.model.has_editor = false;
     let screen = session.screen();
     assert!(screen.contains("not started: edit exercises/01_tensor.rs"), "{screen}");
+}
+
+#[test]
+fn why_a_check_could_not_run_is_shown_in_full_wherever_the_learner_reads() {
+    for size in [(60, 20), (80, 24), (109, 40)] {
+        let mut session = failing(size);
+        session.send(Message::Saved(TENSOR));
+        let remedy = "Put the folder back, or run `tinytorch-tutor doctor` in another terminal to see \
+            what is missing, and press r.";
+        let error = Error::environment("failed to lock /root/.cache/tinytorch-tutor/base.lock");
+        let generation = session.model.generation;
+        session.send(Message::Run(generation, RunMessage::Failed(error.hint(remedy))));
+        for keys in ["g", "G", "t", "z"] {
+            session.press(keys);
+            let screen = session.screen();
+            let words = screen.split_whitespace().filter(|word| !["▏", "▕"].contains(word));
+            let flat = words.collect::<Vec<_>>().join(" ");
+            assert!(flat.contains("base.lock"), "{keys}: {screen}");
+            assert!(flat.contains("see what is missing, and press r."), "{keys}: {screen}");
+        }
+    }
+}
+
+#[test]
+fn an_error_takes_no_line_of_the_lesson_away() {
+    let mut session = failing((60, 20));
+    session.send(Message::Gone(TENSOR));
+    session.press("G");
+    let screen = session.screen();
+    assert!(screen.contains("the file is gone"), "{screen}");
+    assert!(screen.contains("known are diagram") || screen.contains("puzzle"), "{screen}");
+}
+
+#[test]
+fn a_long_note_is_not_cut() {
+    let mut session = failing((60, 20));
+    let text = "the backup of your file is exercises/.tinytorch/backups/01_tensor.1.rs";
+    let note = Note { text: text.into(), bad: false };
+    session.model.note = Some((note, session.now));
+    let flat = session.screen().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains(text), "{flat}");
+}
+
+#[test]
+fn keys_that_do_not_fit_go_in_order_of_importance_and_the_help_says_so() {
+    for (width, run) in [(60, true), (60, false), (80, true), (140, false)] {
+        let mut session = Session::opened((width, 20));
+        if !run {
+            session.check([Verdict::Passed, failed(), waits()]);
+        }
+        let screen = session.screen();
+        let footer = screen.lines().last().unwrap();
+        let has = |word: &str| footer.split_whitespace().any(|found| found == word);
+        assert!(has("edit") && has("next") && has("quit"), "{footer}");
+        let all = ["edit", "hint", "run", "next", "modules", "tests"].into_iter().all(has);
+        assert_eq!(has("more"), !all, "{footer}");
+        assert_eq!(has("stop"), run, "{footer}");
+    }
+}
+
+#[test]
+fn the_help_says_how_much_of_it_is_out_of_view() {
+    let mut session = failing((80, 24));
+    session.press("?");
+    assert!(session.screen().contains("more below"), "{}", session.screen());
+    session.press("j");
+    assert!(session.screen().contains("↑ 1 more above, ↓"), "{}", session.screen());
+    session.press("G");
+    assert!(!session.screen().contains("more below"), "{}", session.screen());
+    let mut session = failing((200, 60));
+    session.press("?");
+    assert!(!session.screen().contains("more below"), "{}", session.screen());
 }
 
 #[test]
