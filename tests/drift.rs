@@ -1,11 +1,11 @@
-//! The exercises are the engine's modules with the solutions cut out. Whoever changes a module writes its
-//! exercise anew; a solved exercise in this clone is no drift.
+//! The exercises are the engine's modules with the solutions cut out. Whoever changes a module generates its
+//! exercise again; a solved exercise in this clone is no drift.
 
 use std::path::{Path, PathBuf};
 use tinytorch_tutor::curriculum::cells::{self, Cell, CellKind};
 use tinytorch_tutor::curriculum::{Course, Module};
 
-const MEND: &str = "run `cargo run -- author generate`";
+const REMEDY: &str = "run `cargo run -- author generate`";
 
 fn exercise(module: &Module) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("exercises");
@@ -51,10 +51,23 @@ fn every_exercise_is_its_module_without_the_solutions() {
     for module in Course::tinytorch().modules() {
         let path = exercise(module);
         let text = std::fs::read_to_string(&path)
-            .unwrap_or_else(|error| panic!("{}: {error}: {MEND}", path.display()));
+            .unwrap_or_else(|error| panic!("{}: {error}: {REMEDY}", path.display()));
         if let Some(reason) = drift(&cells::starter(module.reference()), &text) {
-            panic!("{}: {reason}: {MEND}", path.display());
+            panic!("{}: {reason}: {REMEDY}", path.display());
         }
+    }
+}
+
+#[test]
+fn every_exercise_is_an_example_of_the_engine() {
+    let manifest = include_str!("../src/tinytorch/Cargo.toml");
+    for module in Course::tinytorch().modules() {
+        let path = format!("path = \"../../exercises/{}.rs\"", module.slug());
+        assert!(
+            manifest.contains(&path),
+            "{} is not in the engine's manifest: {REMEDY}",
+            module.slug()
+        );
     }
 }
 

@@ -270,7 +270,7 @@ pub enum MilestoneCommand {
 /// What authors do.
 #[derive(Debug, Subcommand)]
 pub enum AuthorCommand {
-    /// Write the starters of exercises anew from the engine's sources.
+    /// Write the starters of exercises from the engine's sources.
     Generate {
         /// Modules by number, name or both. Without any: all.
         modules: Vec<String>,
@@ -283,7 +283,7 @@ pub enum AuthorCommand {
         /// Modules by number, name or both. Without any: all.
         modules: Vec<String>,
     },
-    /// Print a lesson and an engine module to begin with.
+    /// Write the beginning of a lesson and of its engine module.
     New {
         /// The module's number and name: 21_serving.
         slug: String,

@@ -5,6 +5,7 @@ use super::context::Context;
 use super::output::Output;
 use crate::curriculum::cells;
 use crate::error::Error;
+use crate::lab::{Lab, atomic};
 
 /// Succeeds when everything asked for was written.
 pub fn run(context: &Context, command: AuthorCommand, out: &mut Output) -> Result<bool, Error> {
@@ -15,7 +16,8 @@ pub fn run(context: &Context, command: AuthorCommand, out: &mut Output) -> Resul
     }
 }
 
-/// Exercises that differ from a starter in their solution regions alone are somebody's work.
+/// Writes starters, and lists each exercise in the engine's manifest. An exercise with solutions in it is a
+/// learner's work: it is left alone unless forced.
 fn generate(
     context: &Context,
     words: &[String],
@@ -38,8 +40,23 @@ fn generate(
         let backup = lab.put(module, starter.as_bytes())?;
         let kept = backup.map(|backup| format!("; before: {}", backup.display()));
         out.line(format!("{}: written{}", module.slug(), kept.unwrap_or_default()));
+        list_as_example(&lab, &module.slug())?;
     }
     Ok(all)
+}
+
+/// Lists the exercise among the examples of the clone's engine package, so that rust-analyzer knows it.
+fn list_as_example(lab: &Lab, slug: &str) -> Result<(), Error> {
+    let path = lab.root().join("src/tinytorch/Cargo.toml");
+    // A lab made by `init` has no such manifest: its own lists every exercise.
+    let Ok(manifest) = std::fs::read_to_string(&path) else { return Ok(()) };
+    let entry = format!("[[example]]\nname = \"{slug}\"\n");
+    if manifest.contains(&entry) {
+        return Ok(());
+    }
+    let rest =
+        format!("path = \"../../exercises/{slug}.rs\"\nrequired-features = [\"exercises\"]\n");
+    atomic::write(&path, format!("{manifest}\n{entry}{rest}").as_bytes())
 }
 
 /// Whether any solution cell waits no more.
@@ -48,20 +65,48 @@ fn is_work(text: &str) -> bool {
     cells.iter().any(|cell| cell.kind == cells::CellKind::Solution && !cell.is_unsolved())
 }
 
-/// Prints what a new lesson begins with: the text of both files, to be put where it says.
+/// Writes what a new lesson begins with, and says which two lines make it part of the course.
 fn new(context: &Context, slug: &str, out: &mut Output) -> Result<bool, Error> {
-    let parts = slug.split_once('_').and_then(|(n, name)| Some((n.parse::<u8>().ok()?, name)));
-    let Some((number, name)) = parts.filter(|(_, name)| !name.is_empty()) else {
-        return Err(Error::usage(format!("\"{slug}\" is no name for a module"))
-            .hint("Give a number and a name: `author new 21_serving`."));
+    let parts = slug.split_once('_').and_then(|(n, name)| Some((n.parse::<usize>().ok()?, name)));
+    let Some((number, name)) = parts.filter(|(_, name)| is_identifier(name)) else {
+        return Err(Error::usage(format!("\"{slug}\" is not a name for a module"))
+            .hint("Give a number and a name in lower case: `author new 21_serving`."));
     };
     if let Ok(known) = context.course().named(name) {
         return Err(Error::usage(format!("there is a module {} already", known.slug())));
     }
+    let next = context.course().modules().len();
+    if number != next {
+        return Err(Error::usage(format!(
+            "modules are numbered without gaps: the next is {next:02}"
+        ))
+        .hint(format!("Run `author new {next:02}_{name}`.")));
+    }
     let fill = |text: &str| text.replace("NUMBER", &format!("{number:02}")).replace("NAME", name);
-    out.line(format!("==> src/tinytorch/src/{name}.rs"));
-    out.text(&fill(include_str!("new_module.rs.txt")));
-    out.line(format!("==> lessons/{slug}.md"));
-    out.text(&fill(include_str!("new_lesson.md.txt")));
+    let root = context.lab()?.root().to_owned();
+    let source = format!("src/tinytorch/src/{name}.rs");
+    let lesson = format!("lessons/{number:02}_{name}.md");
+    for (path, text) in [
+        (&source, fill(include_str!("new_module.rs.txt"))),
+        (&lesson, fill(include_str!("new_lesson.md.txt"))),
+    ] {
+        if !atomic::write_new(&root.join(path), text.as_bytes())? {
+            return Err(Error::environment(format!(
+                "\"{path}\" exists already; it was left alone"
+            )));
+        }
+        out.line(format!("{path}: written"));
+    }
+    out.line("Two lines make it part of the course:");
+    out.line(format!("  src/tinytorch/src/lib.rs: `{name}` at the end of the list in `course!`"));
+    out.line(format!(
+        "  src/curriculum/course.rs: `include_str!(\"../../{lesson}\"),` at the end of LESSONS"
+    ));
+    out.line(format!("Then write, and run `cargo run -- author generate {number:02}`."));
     Ok(true)
+}
+
+fn is_identifier(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
