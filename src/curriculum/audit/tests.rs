@@ -477,10 +477,11 @@ fn a_miss_names_file_and_line() {
 }
 
 #[test]
-fn the_list_of_modules_is_the_beginning_of_the_course() {
-    let names: Vec<&str> =
-        Course::tinytorch().modules().iter().map(|module| module.name.as_str()).collect();
-    assert_eq!(names, COURSE[..names.len()]);
+fn modules_stand_where_the_plan_of_the_course_has_them() {
+    let modules = Course::tinytorch().modules();
+    for (module, planned) in modules.iter().zip(COURSE) {
+        assert_eq!(module.name, planned, "module {}", module.id.0);
+    }
 }
 
 #[test]
