@@ -1,16 +1,14 @@
 //! What live blocks have in common: a bar at the left in the colour of their state, a head line, and
 //! a word with a glyph for every state. Not here: what is in a block.
 
-use super::markdown;
 use super::text::{both_ends, wrap};
 use crate::report::figures;
 use crate::runner::event::{TestResult, Verdict};
-use crate::tui::model::{CellState, HighlightedCode};
+use crate::tui::model::CellState;
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 use std::time::Duration;
 use tinytorch::report::Origin;
-use unicode_width::UnicodeWidthStr;
 
 /// Text is easiest to read in lines of this width or less; charts take all there is.
 pub const PROSE: usize = 92;
@@ -60,21 +58,6 @@ pub fn say(text: &str, role: Role, width: usize) -> Vec<Line<'static>> {
     text.lines()
         .flat_map(|line| wrap(&[Span::styled(line.to_owned(), style(role))], width, &[], &[]))
         .collect()
-}
-
-/// CommonMark beside a label.
-#[must_use]
-pub fn labelled(label: &str, role: Role, text: &str, width: usize) -> Vec<Line<'static>> {
-    let label = format!("{label}  ");
-    let body =
-        markdown::lay_out(text, width.saturating_sub(label.width()), &HighlightedCode::new());
-    let blank = " ".repeat(label.width());
-    let labels = std::iter::once(label).chain(std::iter::repeat(blank));
-    let mut lines = body;
-    for (line, label) in lines.iter_mut().zip(labels) {
-        line.spans.insert(0, Span::styled(label, style(role)));
-    }
-    lines
 }
 
 /// Glyph, word and role of a cell's state.

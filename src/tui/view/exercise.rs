@@ -3,7 +3,7 @@
 
 use super::block::{self, cell_state, framed, head, say, test_state};
 use super::text::{clip, fold, wrap};
-use super::{diagnostic, failure, hint};
+use super::{diagnostic, failure, hint, markdown};
 use crate::report::human;
 use crate::runner::event::{TestResult, Verdict};
 use crate::tui::keymap::{self, Action};
@@ -73,7 +73,7 @@ pub fn lines(
 fn task(cell: &CellInfo, width: usize) -> Vec<Line<'static>> {
     let parts = [("task   ", &cell.task), ("example", &cell.example)];
     let said = parts.into_iter().filter(|(_, text)| !text.is_empty());
-    said.flat_map(|(label, text)| block::labelled(label, Role::Dim, text, width)).collect()
+    said.flat_map(|(label, text)| markdown::labelled(label, Role::Dim, text, width)).collect()
 }
 
 /// Where the cell is, and what keys do about it.

@@ -1,6 +1,6 @@
 //! The hints of a cell that were asked for so far. Must not know when the next one is shown.
 
-use super::block::labelled;
+use super::markdown::labelled;
 use crate::tui::theme::Role;
 use ratatui::text::Line;
 

@@ -8,6 +8,7 @@ use crate::tui::theme::{self, Role, style};
 use pulldown_cmark::{Alignment, CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr;
 
 /// Lays out a piece of CommonMark.
 #[must_use]
@@ -18,6 +19,20 @@ pub fn lay_out(text: &str, width: usize, highlighted: &HighlightedCode) -> Vec<L
         writer.event(event);
     }
     writer.done()
+}
+
+/// CommonMark beside a label.
+#[must_use]
+pub fn labelled(label: &str, role: Role, text: &str, width: usize) -> Vec<Line<'static>> {
+    let label = format!("{label}  ");
+    let body = lay_out(text, width.saturating_sub(label.width()), &HighlightedCode::new());
+    let blank = " ".repeat(label.width());
+    let labels = std::iter::once(label).chain(std::iter::repeat(blank));
+    let mut lines = body;
+    for (line, label) in lines.iter_mut().zip(labels) {
+        line.spans.insert(0, Span::styled(label, style(role)));
+    }
+    lines
 }
 
 /// The code blocks of a piece of CommonMark that deserve colours, with their language.
