@@ -528,7 +528,7 @@ fn test_unit_matmul() {
 // %% nbgrader={"grade": false, "grade_id": "tensor-reshape", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl Tensor {
     /// The same elements, in the same order, under another shape. One size may be -1: it becomes
-    /// whatever makes the count right.
+    /// whatever makes the count right. Another tensor's `shape()` will do as well.
     ///
     /// TODO: work out the size of each axis; `with_shape` does the rest.
     ///
@@ -542,7 +542,9 @@ impl Tensor {
     ///
     /// HINTS: `usize::try_from` fails exactly for the negative sizes. With a `known` of 0 there is no quotient:
     /// use 0, and let the last check decide.
-    pub fn reshape(&self, shape: &[isize]) -> Tensor {
+    pub fn reshape<Size: Copy + TryInto<isize>>(&self, shape: &[Size]) -> Tensor {
+        let size = |&size: &Size| size.try_into().unwrap_or(isize::MAX);
+        let shape: Vec<isize> = shape.iter().map(size).collect();
         let sizes: Vec<usize> = {
             todo!("tensor-reshape")
         };
@@ -572,6 +574,7 @@ fn test_unit_reshape() {
     let flipped = Tensor::from_array(tensor.array().clone().reversed_axes());
     assert_eq!(flipped.reshape(&[-1]).to_vec(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
     assert_eq!(Tensor::scalar(7.0).reshape(&[1, 1]).shape(), [1, 1]);
+    assert_eq!(flipped.reshape(tensor.shape()).shape(), [2, 3], "the shape of another tensor");
     assert_eq!(Tensor::zeros(&[0, 3]).reshape(&[3, -1]).shape(), [3, 0]);
 
     for (shape, reason) in [
