@@ -400,7 +400,10 @@ fn test_unit_div_rule() {
 pub fn matmul_rule(grad_output: &Tensor, inputs: &[Tensor]) -> InputGradients {
     let (a, b) = (&inputs[0], &inputs[1]);
     let tall = |x: &Tensor| match x.shape() {
-        [_, _, .., columns] if b.ndim() == 2 => x.reshape(&[-1, *columns as isize]),
+        // Not -1: of rows without columns, the number cannot be worked out.
+        [stack @ .., rows, columns] if !stack.is_empty() && b.ndim() == 2 => {
+            x.reshape(&[stack.iter().product::<usize>() * rows, *columns])
+        }
         _ => x.clone(),
     };
     // BEGIN SOLUTION

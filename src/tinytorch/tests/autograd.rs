@@ -375,3 +375,16 @@ fn clones_of_one_tensor_are_not_tied_by_accident() {
     // Tensors without elements share nothing.
     track(vec![&mut Tensor::zeros(&[0]), &mut Tensor::zeros(&[0])]);
 }
+
+#[test]
+fn a_product_without_elements_has_gradients_of_zeros() {
+    for (a, b) in [([2, 3, 0], vec![0, 4]), ([2, 3, 4], vec![4, 0]), ([0, 3, 4], vec![4, 2])] {
+        let (a, b) = (Tensor::ones(&a).tracked(), Tensor::ones(&b).tracked());
+        let gradients = a.matmul(&b).sum().backward();
+        for input in [&a, &b] {
+            let gradient = gradients.get(input).expect("a gradient");
+            assert_eq!(gradient.shape(), input.shape());
+            assert!(gradient.to_vec().iter().all(|&value| value == 0.0));
+        }
+    }
+}
