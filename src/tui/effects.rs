@@ -183,7 +183,8 @@ impl Effects {
     fn open(&self, module: &'static Module) {
         let lesson = self.lab.read_lesson(module);
         let file = self.shown(module);
-        self.send(Message::Opened(Box::new(Opened { module: module.id, lesson, file })));
+        let place = memory::place(&self.lab, module);
+        self.send(Message::Opened(Box::new(Opened { module: module.id, lesson, file, place })));
         let text = self.read(module);
         self.memory.recall(module, text.unwrap_or_default());
     }

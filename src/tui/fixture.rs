@@ -93,6 +93,7 @@ impl Session {
             module: TENSOR,
             lesson: lesson::parse(text),
             file: "exercises/01_tensor.rs".into(),
+            place: None,
         };
         session.send(Message::Opened(Box::new(opened)));
         let text = Ok(EXERCISE.to_owned());
@@ -231,6 +232,7 @@ fn code(name: &str) -> KeyCode {
         "Backspace" => KeyCode::Backspace,
         "C-c" => KeyCode::Char('c'),
         "C-z" => KeyCode::Char('z'),
+        "C-o" => KeyCode::Char('o'),
         other => panic!("no key {other} here; Help is {}", key(Action::Help)),
     }
 }

@@ -14,6 +14,12 @@ pub enum Action {
     PageDown,
     /// One screen up.
     PageUp,
+    /// Half a screen down.
+    HalfDown,
+    /// Half a screen up.
+    HalfUp,
+    /// To where the view was before it jumped.
+    Back,
     /// To the beginning.
     Top,
     /// To the end.
@@ -161,11 +167,14 @@ pub const KEYMAP: &[Group] = &[
             bind(&[letter('j'), plain(KeyCode::Down)], Action::Down, "line down"),
             bind(&[letter('k'), plain(KeyCode::Up)], Action::Up, "line up"),
             bind(
-                &[plain(KeyCode::PageDown), letter(' '), control('d')],
+                &[plain(KeyCode::PageDown), letter(' '), control('f')],
                 Action::PageDown,
                 "page down",
             ),
-            bind(&[plain(KeyCode::PageUp), control('u')], Action::PageUp, "page up"),
+            bind(&[plain(KeyCode::PageUp), control('b')], Action::PageUp, "page up"),
+            bind(&[letter('d'), control('d')], Action::HalfDown, "half a page down"),
+            bind(&[letter('u'), control('u')], Action::HalfUp, "half a page up"),
+            bind(&[control('o')], Action::Back, "back to where you were"),
             bind(&[letter('g'), plain(KeyCode::Home)], Action::Top, "beginning"),
             bind(&[letter('G'), plain(KeyCode::End)], Action::Bottom, "end"),
             bind(&[letter('/')], Action::Search, "search in the lesson"),

@@ -1,7 +1,7 @@
 //! What can happen to the screen, and what the screen can ask for: plain values both ways. Not here:
 //! what follows from them.
 
-use super::model::{CellInfo, Engine, HighlightedCode, Measured, ModuleStatus};
+use super::model::{CellInfo, Engine, HighlightedCode, Measured, ModuleStatus, ReadingPlace};
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Lesson;
 use crate::error::Error;
@@ -147,6 +147,8 @@ pub struct Opened {
     pub lesson: Lesson,
     /// The exercise's path, as shown.
     pub file: String,
+    /// Where it was read last.
+    pub place: Option<ReadingPlace>,
 }
 
 /// Something to be done outside.
@@ -225,6 +227,13 @@ pub enum Fact {
         module: ModuleId,
         /// The question.
         question: String,
+    },
+    /// Where a lesson was left.
+    Place {
+        /// The module.
+        module: ModuleId,
+        /// The place.
+        place: ReadingPlace,
     },
     /// An engine was chosen.
     Engine(Engine),

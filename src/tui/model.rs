@@ -2,7 +2,7 @@
 //! looks, where it came from.
 
 pub use super::module_state::{
-    CellInfo, CellPlace, CellState, Exercise, Explorable, ModuleState, Trained,
+    CellInfo, CellPlace, CellState, Exercise, Explorable, ModuleState, ReadingPlace, Trained,
 };
 pub use crate::framework::{Engine, Owner};
 
@@ -75,6 +75,8 @@ pub struct Model {
     pub note: Option<(Note, Duration)>,
     /// Colours of the code on screen.
     pub highlighted: HighlightedCode,
+    /// Where the view was before it jumped, the latest last.
+    pub jumps: Vec<(ModuleId, ReadingPlace)>,
     /// When the learner last moved the view.
     pub scrolled: Option<Duration>,
     /// When a file was last saved, and which.
@@ -191,8 +193,10 @@ pub struct Run {
     pub cause: Cause,
     /// When it was started.
     pub since: Duration,
-    /// How each cell stood before.
+    /// The state of each cell before.
     pub before: BTreeMap<String, CellState>,
+    /// The piece of the compiler's first error before.
+    pub error_before: Option<usize>,
 }
 
 /// Why a run was started.
@@ -281,6 +285,7 @@ impl Model {
             search: Search::default(),
             note: None,
             highlighted: HighlightedCode::new(),
+            jumps: vec![],
             scrolled: None,
             saved: None,
             measured: Measured::default(),
@@ -316,22 +321,28 @@ impl Model {
         self.note.as_ref().is_some_and(|(note, _)| !note.bad)
     }
 
+    /// Whether some of a piece is in view.
+    #[must_use]
+    pub fn in_view(&self, piece: usize) -> bool {
+        let Some(module_state) = self.module_state() else { return false };
+        let from = self.measured.starts.get(piece).copied();
+        let to = self.measured.starts.get(piece + 1).copied().unwrap_or(self.measured.total);
+        let end = module_state.top + self.measured.height;
+        from.is_some_and(|from| from < end && to > module_state.top)
+    }
+
     /// The piece that keys act on: the chosen one while it is in view or on its way there, else the first live one that
     /// begins in view, else the one that fills the view.
     #[must_use]
     pub fn focus(&self) -> Option<usize> {
         let module_state = self.module_state()?;
-        let (top, end) = (module_state.top, module_state.top + self.measured.height);
         let starts = &self.measured.starts;
-        let in_view = |piece: usize| {
-            let from = starts.get(piece).copied();
-            let to = starts.get(piece + 1).copied().unwrap_or(self.measured.total);
-            from.is_some_and(|from| from < end && to > top)
+        let live = || {
+            (0..starts.len()).filter(|piece| module_state.is_live(*piece) && self.in_view(*piece))
         };
-        let live =
-            || (0..starts.len()).filter(|piece| module_state.is_live(*piece) && in_view(*piece));
-        let begins = |piece: &usize| starts.get(*piece).is_some_and(|start| *start >= top);
-        let chosen = module_state.bring.or(module_state.focus.filter(|piece| in_view(*piece)));
+        let begins =
+            |piece: &usize| starts.get(*piece).is_some_and(|start| *start >= module_state.top);
+        let chosen = module_state.bring.or(module_state.focus.filter(|piece| self.in_view(*piece)));
         chosen.or_else(|| live().find(begins)).or_else(|| live().next())
     }
 

@@ -38,6 +38,17 @@ pub struct ModuleState {
     pub focus: Option<usize>,
     /// The piece to bring into view once it is laid out.
     pub bring: Option<usize>,
+    /// The place to return to once it is laid out.
+    pub restore: Option<ReadingPlace>,
+}
+
+/// A place in a lesson that holds when blocks grow or the width changes: a piece, and a line of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReadingPlace {
+    /// The piece at the top of the view.
+    pub piece: usize,
+    /// Its first line in view.
+    pub line: usize,
 }
 
 /// A milestone's program on one engine.
@@ -136,6 +147,7 @@ impl ModuleState {
             top: 0,
             focus: None,
             bring: None,
+            restore: None,
         }
     }
 
@@ -198,6 +210,22 @@ impl ModuleState {
     #[must_use]
     pub fn states(&self) -> BTreeMap<String, CellState> {
         self.exercises().map(|(_, cell)| (cell.to_owned(), self.state(cell))).collect()
+    }
+
+    /// Where the compiler's first error is: its piece, or the banner's; `None` if there is no error.
+    #[must_use]
+    pub fn error_piece(&self) -> Option<usize> {
+        self.report.errors().next().map(|error| self.place(error).unwrap_or(0))
+    }
+
+    /// Tests that passed by their last result, of all tests; whether some of that is of an earlier text.
+    #[must_use]
+    pub fn last_passed(&self) -> (usize, usize, bool) {
+        let tests = &self.report.tests;
+        let passed = |verdict: &Verdict| matches!(verdict, Verdict::Passed);
+        let results = tests.iter().filter_map(|test| test.result.as_ref());
+        let passed = results.filter(|result| passed(&result.verdict)).count();
+        (passed, tests.len(), tests.iter().any(|test| test.old && test.result.is_some()))
     }
 
     /// The first cell that is not right yet, with its piece.

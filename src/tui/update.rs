@@ -9,8 +9,8 @@ mod runs;
 mod scroll;
 mod search;
 
-use super::message::{Effect, Message, Opened};
-use super::model::{Exercise, Explorable, Model, ModuleState, Note};
+use super::message::{Effect, Fact, Message, Opened};
+use super::model::{Exercise, Explorable, Model, ModuleState, Note, ReadingPlace};
 use super::view::markdown;
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Block;
@@ -29,6 +29,26 @@ const ONE_CHANGE: Duration = Duration::from_secs(2);
 
 /// Takes a message that came at `now` into account.
 pub fn update(model: &mut Model, now: Duration, message: Message) -> Vec<Effect> {
+    let before = place(model);
+    let mut effects = take(model, now, message);
+    let leaves =
+        |effect: &Effect| matches!(effect, Effect::Edit { .. } | Effect::Suspend | Effect::Quit);
+    let left = match effects.iter().any(leaves) {
+        true => place(model),
+        false => before.filter(|(module, _)| *module != model.module),
+    };
+    if let Some((module, place)) = left {
+        effects.insert(0, Effect::Remember(Fact::Place { module, place }));
+    }
+    effects
+}
+
+/// The module on screen, and where it is read.
+fn place(model: &Model) -> Option<(ModuleId, ReadingPlace)> {
+    Some((model.module, scroll::here(model)?))
+}
+
+fn take(model: &mut Model, now: Duration, message: Message) -> Vec<Effect> {
     model.now = now;
     if model.note.as_ref().is_some_and(|(note, since)| !note.bad && now > *since + NOTE_STAYS) {
         model.note = None;
@@ -118,6 +138,11 @@ pub fn update(model: &mut Model, now: Duration, message: Message) -> Vec<Effect>
     }
 }
 
+/// What a note reported is past. An error stays until a key.
+fn drop_note(model: &mut Model) {
+    model.note.take_if(|(note, _)| !note.bad);
+}
+
 fn say(model: &mut Model, text: impl Into<String>) {
     model.note = Some((Note { text: text.into(), bad: false }, model.now));
 }
@@ -125,10 +150,10 @@ fn say(model: &mut Model, text: impl Into<String>) {
 fn opened(model: &mut Model, opened: Opened) -> Vec<Effect> {
     let module = opened.module;
     let code = code_of(&opened.lesson.blocks);
-    let module_state = model
-        .module_states
-        .entry(module)
-        .or_insert_with(|| ModuleState::new(module, opened.lesson.clone(), opened.file.clone()));
+    let module_state = model.module_states.entry(module).or_insert_with(|| ModuleState {
+        restore: opened.place,
+        ..ModuleState::new(module, opened.lesson.clone(), opened.file.clone())
+    });
     module_state.lesson = opened.lesson;
     for block in &module_state.lesson.blocks {
         if let Block::Explorable { name } = block

@@ -3,7 +3,7 @@
 //! messages. Dropping it waits until everything is written.
 
 use crate::curriculum::lesson::Block;
-use crate::curriculum::{Module, ModuleId};
+use crate::curriculum::{Course, Module, ModuleId};
 use crate::error::Error;
 use crate::framework::{self, Engine};
 use crate::lab::Lab;
@@ -11,7 +11,7 @@ use crate::progress::{self, Store};
 use crate::report::Outcome;
 use crate::runner::event::RunKind;
 use crate::tui::message::{Fact, Message, Remembered};
-use crate::tui::model::ModuleStatus;
+use crate::tui::model::{ModuleStatus, ReadingPlace};
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
@@ -107,7 +107,7 @@ fn work(
     }
     while let Ok(order) = inbox.recv() {
         let done = match order {
-            Order::Keep(fact) => keep(&mut store, fact),
+            Order::Keep(fact) => keep(lab.course(), &mut store, fact),
             Order::Recall(module, text) => recall(lab, &mut store, module, &text).map(send),
             Order::Stand => stand(&store),
         };
@@ -128,7 +128,18 @@ pub fn last_module(lab: &Lab) -> Option<ModuleId> {
     lab.course().by_slug(&slug).map(|module| module.id)
 }
 
-fn keep(store: &mut Store, fact: Fact) -> Result<(), Error> {
+/// Where a module was read last, if the lab remembers it.
+pub fn place(lab: &Lab, module: &Module) -> Option<ReadingPlace> {
+    let words = progress::remembered(&lab.store(), &place_of(module))?;
+    let (piece, line) = words.split_once(' ')?;
+    Some(ReadingPlace { piece: piece.parse().ok()?, line: line.parse().ok()? })
+}
+
+fn place_of(module: &Module) -> String {
+    format!("place {}", module.slug())
+}
+
+fn keep(course: &Course, store: &mut Store, fact: Fact) -> Result<(), Error> {
     match fact {
         Fact::Run { kind: RunKind::Check, report, text } => store.record_check(&report, &text),
         Fact::Run { report, text, .. } => report.analyses.iter().try_for_each(|analysis| {
@@ -136,6 +147,12 @@ fn keep(store: &mut Store, fact: Fact) -> Result<(), Error> {
         }),
         Fact::Hint { module, cell, shown } => store.record_hint(module, &cell, shown),
         Fact::Answer { module, question } => store.record_answer(module, &question),
+        Fact::Place { module, place } => match course.module(module) {
+            Some(module) => {
+                store.set(&place_of(module), &format!("{} {}", place.piece, place.line))
+            }
+            None => Ok(()),
+        },
         Fact::Engine(engine) => store.set(ENGINE, engine.word()),
         Fact::Milestone { milestone, engine, fingerprint, ran } => {
             store.record_milestone(milestone, engine.word(), &fingerprint, &ran)

@@ -15,9 +15,7 @@ use crate::tui::model::{
 use crossterm::event::{KeyCode, KeyEvent};
 
 pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
-    if model.note.as_ref().is_some_and(|(note, _)| note.bad) {
-        model.note = None;
-    }
+    model.note = None;
     let action = keymap::action(key);
     if action == Some(Action::Interrupt) {
         return interrupt(model);
@@ -35,14 +33,19 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
 }
 
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
-    let page = isize::try_from(model.measured.height.saturating_sub(2).max(1)).unwrap_or(1);
+    let lines = |lines: usize| isize::try_from(lines.max(1)).unwrap_or(1);
+    let page = lines(model.measured.height.saturating_sub(2));
+    let half = lines(model.measured.height / 2);
     match action {
         Action::Down => scroll(model, 1),
         Action::Up => scroll(model, -1),
         Action::PageDown => scroll(model, page),
         Action::PageUp => scroll(model, -page),
-        Action::Top => scroll(model, isize::MIN),
-        Action::Bottom => scroll(model, isize::MAX),
+        Action::HalfDown => scroll(model, half),
+        Action::HalfUp => scroll(model, -half),
+        Action::Top => jump(model, isize::MIN),
+        Action::Bottom => jump(model, isize::MAX),
+        Action::Back => return scroll::back(model),
         Action::Next => step(model, true),
         Action::Previous => step(model, false),
         Action::NextModule => return beside(model, 1),
@@ -50,7 +53,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Modules => model.overlay = Some(Overlay::Modules(usize::from(model.module.0))),
         Action::Search => model.search = Search { typing: true, ..Search::default() },
         Action::Run => return run(model, RunKind::Check),
-        Action::Analyse => return run(model, RunKind::Analysis),
+        Action::Analyse => return analyse(model),
         Action::Edit => return edit(model),
         Action::Hint => return hint(model),
         Action::Open => return open(model),
@@ -89,6 +92,12 @@ fn scroll(model: &mut Model, lines: isize) {
         Results::Zoomed => scroll_results(model, lines),
         Results::Open | Results::Closed => scroll::scroll(model, lines),
     }
+}
+
+/// To an end of the lesson.
+fn jump(model: &mut Model, lines: isize) {
+    scroll::keep_place(model);
+    scroll(model, lines);
 }
 
 pub(super) fn scroll_results(model: &mut Model, lines: isize) {
@@ -221,6 +230,16 @@ pub(super) fn go_to_module(model: &mut Model, module: ModuleId) -> Vec<Effect> {
     if module == model.module && model.module_state().is_some() {
         return vec![];
     }
+    scroll::keep_place(model);
+    show_module(model, module)
+}
+
+/// The same without keeping the place in view.
+pub(super) fn show_module(model: &mut Model, module: ModuleId) -> Vec<Effect> {
+    if module == model.module {
+        return vec![];
+    }
+    model.note = None;
     model.search = Search::default();
     model.results_top = 0;
     model.scrolled = None;
@@ -229,6 +248,23 @@ pub(super) fn go_to_module(model: &mut Model, module: ModuleId) -> Vec<Effect> {
         return vec![runs::check(model, Cause::Opened)];
     }
     vec![Effect::Open(module)]
+}
+
+/// Runs the analyses, and shows where they report.
+fn analyse(model: &mut Model) -> Vec<Effect> {
+    match model.module_state().map(runs::first_analysis) {
+        Some(Some(piece)) => {
+            scroll::keep_place(model);
+            model.scrolled = Some(model.now);
+            scroll::go_to_piece(model, piece);
+        }
+        Some(None) => {
+            say(model, "this lesson has no analyses");
+            return vec![];
+        }
+        None => {}
+    }
+    run(model, RunKind::Analysis)
 }
 
 fn run(model: &mut Model, kind: RunKind) -> Vec<Effect> {
@@ -328,6 +364,7 @@ fn hint(model: &mut Model) -> Vec<Effect> {
     let new = *shown < all;
     *shown = (*shown + 1).min(all);
     let shown = *shown;
+    scroll::keep_place(model);
     scroll::go_to_piece(model, piece);
     match (new, all) {
         (true, _) => vec![Effect::Remember(Fact::Hint { module, cell, shown })],
@@ -376,10 +413,20 @@ pub(super) fn reveal(model: &mut Model, question: String) -> Vec<Effect> {
     vec![]
 }
 
-/// The explorable in focus, with what keys do to it.
+/// The interactive figure in focus, else the first in view.
+fn figure_in_view(model: &Model) -> Option<(usize, String)> {
+    let module_state = model.module_state()?;
+    let figure = |piece: usize| match module_state.block(piece) {
+        Some(Block::Explorable { name }) => Some((piece, name.clone())),
+        _ => None,
+    };
+    let in_view = (0..model.measured.starts.len()).filter(|piece| model.in_view(*piece));
+    model.focus().and_then(figure).or_else(|| in_view.into_iter().find_map(figure))
+}
+
+/// What keys do to the interactive figure at hand.
 fn explore(model: &mut Model, act: impl FnOnce(&'static explore::Explorable, &mut Explorable)) {
-    let Some((piece, Block::Explorable { name })) = model.focus().zip(model.focused().cloned())
-    else {
+    let Some((piece, name)) = figure_in_view(model) else {
         return say(model, "there is no interactive figure in view");
     };
     scroll::go_to_piece(model, piece);

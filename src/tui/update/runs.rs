@@ -1,12 +1,13 @@
 //! Runs: their start, what they say, and where the view goes when they end. Not here: what a verdict
 //! means (`report`).
 
-use super::{say, scroll};
+use super::{drop_note, say, scroll};
 use crate::curriculum::Milestone;
 use crate::curriculum::lesson::Block;
 use crate::report::{ModuleReport, Outcome, Ran, RanLink};
 use crate::runner::RunMessage;
 use crate::runner::event::{RunEvent, RunKind};
+use crate::tui::keymap::{Action, key};
 use crate::tui::message::{Effect, Fact, Remembered};
 use crate::tui::model::{Cause, CellState, Engine, Exercise, Model, ModuleState, Run, Trained};
 use std::collections::btree_map::Entry;
@@ -56,7 +57,14 @@ fn begin(
     let module = model.module;
     model.generation += 1;
     let before = model.module_state().map(ModuleState::states).unwrap_or_default();
-    model.run = Some(Run { module, kind, milestone, engine, cause, since: model.now, before });
+    let error_before = model.module_state().and_then(ModuleState::error_piece);
+    let since = model.now;
+    let run = Run { module, kind, milestone, engine, cause, since, before, error_before };
+    model.run = Some(run);
+    // That every test passes holds while the analyses run.
+    if cause != Cause::Passed {
+        drop_note(model);
+    }
     if let Some(module_state) = model.sheet_mut() {
         module_state.trouble = None;
     }
@@ -122,6 +130,7 @@ pub(super) fn message(model: &mut Model, generation: u64, message: RunMessage) -
 
 fn finished(model: &mut Model, run: &Run) -> Vec<Effect> {
     model.run = None;
+    drop_note(model);
     if let Some(id) = run.milestone {
         return trained(model, run, id);
     }
@@ -175,47 +184,55 @@ fn token(report: &ModuleReport) -> Option<Effect> {
     (!lines.is_empty()).then_some(Effect::Highlight(lines))
 }
 
-/// Brings the block into view that changed for the worse, or else the one that is next to do, unless
-/// the learner is reading.
+/// Brings the block into view whose verdict changed, unless the learner is reading. What did not change
+/// moves nothing, and a pass leads no further than to the cell that passed: the text below it is unread.
 fn go_to_change(model: &mut Model, run: &Run) {
-    if scroll::is_reading(model) {
-        return;
-    }
     let Some(module_state) = model.module_state() else { return };
-    let untouched = run.cause == Cause::Opened && !module_state.states().values().any(is_begun);
-    if untouched {
-        return;
-    }
     let passed = module_state.report.outcome() == Outcome::Passed;
-    let piece = match module_state.report.errors().next() {
-        Some(error) => Some(module_state.place(error).unwrap_or(0)),
-        None if passed => first_analysis(module_state),
-        None => {
-            worse(module_state, run).or_else(|| module_state.next_to_do().map(|(piece, _)| piece))
-        }
+    let piece = match run.cause {
+        Cause::Opened => first_to_do(module_state),
+        _ => changed(module_state, run),
     };
     if passed && run.cause != Cause::Opened {
-        say(model, "every test passes; now the analyses");
+        say(model, format!("every test passes; {} shows the analyses", key(Action::Analyse)));
     }
-    if let Some(piece) = piece.filter(|_| !(passed && run.cause == Cause::Opened)) {
+    if let Some(piece) = piece.filter(|_| !scroll::is_reading(model)) {
+        scroll::keep_place(model);
         scroll::go_to_piece(model, piece);
     }
+}
+
+/// In a lesson that was opened at its top, the first thing to do, once something is done.
+fn first_to_do(module_state: &ModuleState) -> Option<usize> {
+    let at_top = module_state.top == 0 && module_state.restore.is_none();
+    let begun = module_state.states().values().any(is_begun);
+    let error = module_state.error_piece();
+    let to_do = || module_state.next_to_do().map(|(piece, _)| piece);
+    if at_top && (begun || error.is_some()) { error.or_else(to_do) } else { None }
 }
 
 fn is_begun(state: &CellState) -> bool {
     matches!(state, CellState::Passed | CellState::Failed)
 }
 
-/// The first cell that stands worse than before the run.
-fn worse(module_state: &ModuleState, run: &Run) -> Option<usize> {
-    let is_worse = |cell: &str| {
-        let before = run.before.get(cell).copied().unwrap_or(CellState::Unknown);
-        before != CellState::Unknown && module_state.state(cell) > before
+/// The piece whose verdict is another one than before the run: the compiler's error if it is at another
+/// place, else the first cell that became worse, else the first that became better.
+fn changed(module_state: &ModuleState, run: &Run) -> Option<usize> {
+    if let Some(error) = module_state.error_piece() {
+        return Some(error).filter(|_| run.error_before != Some(error));
+    }
+    let before = |cell: &str| run.before.get(cell).copied().unwrap_or(CellState::Unknown);
+    let is_worse =
+        |cell: &str| before(cell) != CellState::Unknown && module_state.state(cell) > before(cell);
+    let is_better = |cell: &str| module_state.state(cell) < before(cell);
+    let first = |is_it: &dyn Fn(&str) -> bool| {
+        module_state.exercises().find(|(_, cell)| is_it(cell)).map(|(piece, _)| piece)
     };
-    module_state.exercises().find(|(_, cell)| is_worse(cell)).map(|(piece, _)| piece)
+    first(&is_worse).or_else(|| first(&is_better))
 }
 
-fn first_analysis(module_state: &ModuleState) -> Option<usize> {
+/// The piece of the first analysis.
+pub(super) fn first_analysis(module_state: &ModuleState) -> Option<usize> {
     let is_analysis = |block: &Block| matches!(block, Block::Analysis { .. });
     module_state.lesson.blocks.iter().position(is_analysis).map(|index| index + 1)
 }

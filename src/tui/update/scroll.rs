@@ -2,7 +2,8 @@
 //! measured. Not here: keys.
 
 use crate::curriculum::lesson::Block;
-use crate::tui::model::{Measured, Model};
+use crate::tui::message::Effect;
+use crate::tui::model::{Measured, Model, ReadingPlace};
 use std::time::Duration;
 
 /// For this long after the learner moved the view it does not move by itself.
@@ -11,6 +12,50 @@ const READING: Duration = Duration::from_secs(3);
 /// Whether the learner moved the view a moment ago.
 pub(super) fn is_reading(model: &Model) -> bool {
     model.scrolled.is_some_and(|at| model.now < at + READING)
+}
+
+/// As many jumps are kept.
+const JUMPS: usize = 100;
+
+/// The place at the top of the view; `None` before the lesson was laid out.
+pub(super) fn here(model: &Model) -> Option<ReadingPlace> {
+    let module_state = model.module_state()?;
+    let starts = &model.measured.starts;
+    if model.measured.module != Some(model.module) || module_state.restore.is_some() {
+        return module_state.restore;
+    }
+    let piece = starts.iter().rposition(|start| *start <= module_state.top)?;
+    Some(ReadingPlace { piece, line: module_state.top - starts[piece] })
+}
+
+/// Keeps the place in view, before a jump away from it.
+pub(super) fn keep_place(model: &mut Model) {
+    let Some(place) = here(model) else { return };
+    let jump = (model.module, place);
+    model.jumps.retain(|known| *known != jump);
+    model.jumps.push(jump);
+    if model.jumps.len() > JUMPS {
+        model.jumps.remove(0);
+    }
+}
+
+/// Back to where the view was before the last jump that led elsewhere.
+pub(super) fn back(model: &mut Model) -> Vec<Effect> {
+    let current = here(model).map(|place| (model.module, place));
+    while let Some((module, place)) = model.jumps.pop() {
+        if current == Some((module, place)) {
+            continue;
+        }
+        let effects = super::keys::show_module(model, module);
+        model.scrolled = Some(model.now);
+        if let Some(module_state) = model.sheet_mut() {
+            module_state.restore = Some(place);
+            (module_state.focus, module_state.bring) = (None, None);
+        }
+        return effects;
+    }
+    super::say(model, "there is no earlier place to go back to");
+    vec![]
 }
 
 /// Moves the view by lines.
@@ -41,6 +86,7 @@ pub(super) fn go_to_goal(model: &mut Model) {
         .and_then(|module_state| module_state.lesson.blocks.iter().position(is_goal));
     match index {
         Some(index) => {
+            keep_place(model);
             // What the check finds does not lead away from it.
             model.scrolled = Some(model.now);
             go_to_piece(model, index + 1);
@@ -77,6 +123,9 @@ pub(super) fn laid_out(model: &mut Model, measured: Measured) {
     if measured.height == 0 {
         return;
     }
+    if let Some(place) = module_state.restore.take() {
+        module_state.top = line_of(place, &measured);
+    }
     if let Some(piece) = module_state.bring.take() {
         module_state.top = bring(piece, module_state.top, &measured);
     }
@@ -85,6 +134,13 @@ pub(super) fn laid_out(model: &mut Model, measured: Measured) {
 
 fn last_top(measured: &Measured) -> usize {
     measured.total.saturating_sub(measured.height)
+}
+
+/// The line of a place; the last line of its piece where that is shorter now.
+fn line_of(place: ReadingPlace, measured: &Measured) -> usize {
+    let Some(start) = measured.starts.get(place.piece).copied() else { return measured.total };
+    let end = measured.starts.get(place.piece + 1).copied().unwrap_or(measured.total);
+    start + place.line.min((end - start).saturating_sub(1))
 }
 
 /// The line that is now where `top` was: the same line of the same piece.

@@ -10,9 +10,9 @@ use crate::runner::RunMessage;
 use crate::runner::event::{RunEvent, RunKind, Verdict};
 use crate::tui::fixture::{Session, TENSOR, failed, waits};
 use crate::tui::layout::Results;
-use crate::tui::message::{Completing, Effect, Fact, Message, Remembered};
+use crate::tui::message::{Completing, Effect, Fact, Message, Opened, Remembered};
 use crate::tui::model::{
-    Cause, CellState, Engine, Exercise, ModuleStatus, Overlay, Owner, Stage, Trained,
+    Cause, CellState, Engine, Exercise, ModuleStatus, Overlay, Owner, ReadingPlace, Stage, Trained,
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::time::Duration;
@@ -22,6 +22,13 @@ const PASSED: Verdict = Verdict::Passed;
 
 fn session() -> Session {
     Session::opened((100, 30))
+}
+
+/// Presses a key by which the lesson is left; what follows apart from its place being kept.
+fn leave(session: &mut Session, key: &str) -> Vec<Effect> {
+    let mut effects = session.press(key);
+    assert!(matches!(effects.remove(0), Effect::Remember(Fact::Place { .. })), "{effects:?}");
+    effects
 }
 
 fn run_of(effects: &[Effect]) -> Option<(u64, RunKind)> {
@@ -60,14 +67,189 @@ fn a_save_raises_the_generation_and_events_of_the_old_one_are_dropped() {
 }
 
 #[test]
-fn after_a_save_the_view_goes_to_what_is_next_to_do() {
+fn a_pass_shows_the_cell_that_passed_and_skips_no_text_below_it() {
     let mut session = session();
     session.check([waits(), waits(), waits()]);
     assert!(!in_view(&session, "tensor-add"));
     session.send(Message::Saved(TENSOR));
-    session.check([PASSED, waits(), waits()]);
+    session.check([waits(), PASSED, waits()]);
     assert!(in_view(&session, "tensor-add"));
-    assert!(session.in_focus().contains("tensor-add"), "{}", session.in_focus());
+    let top = top(&session);
+    session.press("gG");
+    session.wait(10);
+    session.send(Message::Saved(TENSOR));
+    session.check([PASSED, PASSED, PASSED]);
+    assert!(in_view(&session, "tensor-new"), "the first of two that passed at once");
+    assert!(top > 0);
+}
+
+#[test]
+fn a_save_that_changes_no_verdict_moves_nothing() {
+    for verdicts in [[waits(), waits(), waits()], [failed(), PASSED, waits()]] {
+        let mut session = session();
+        session.check(verdicts.clone());
+        session.press("G");
+        session.wait(10);
+        let before = top(&session);
+        for _ in 0..2 {
+            session.send(Message::Saved(TENSOR));
+            session.check(verdicts.clone());
+            assert_eq!(top(&session), before);
+        }
+    }
+}
+
+#[test]
+fn the_same_compiler_error_moves_the_view_once() {
+    let mut session = session();
+    session.check([PASSED, waits(), waits()]);
+    session.wait(10);
+    session.send(Message::Saved(TENSOR));
+    session.refused(14);
+    assert!(in_view(&session, "tensor-add"));
+    session.press("g");
+    session.wait(10);
+    let before = top(&session);
+    session.send(Message::Saved(TENSOR));
+    session.refused(15);
+    assert_eq!(top(&session), before, "it is in the cell where it was");
+    session.send(Message::Saved(TENSOR));
+    session.refused(5);
+    assert!(in_view(&session, "tensor-new"), "now it is in another");
+}
+
+#[test]
+fn control_o_goes_back_through_every_jump() {
+    let mut session = session();
+    session.check([waits(), waits(), waits()]);
+    session.press("jjj");
+    let reading = top(&session);
+    session.wait(10);
+    session.send(Message::Saved(TENSOR));
+    session.check([waits(), PASSED, waits()]);
+    let verdict = top(&session);
+    session.press("/shape<Enter>");
+    let found = top(&session);
+    session.press("<Esc>G");
+    let tops: Vec<usize> = (0..3).map(|_| back(&mut session)).collect();
+    assert_eq!(tops, [found, verdict, reading]);
+    assert!(reading != verdict && verdict != found);
+    assert_eq!(back(&mut session), reading);
+    assert!(note(&session).0.contains("no earlier place"));
+}
+
+#[test]
+fn control_o_goes_back_to_another_module() {
+    let mut session = session();
+    session.press("jjj");
+    let reading = top(&session);
+    session.press("]");
+    session.send(Message::Opened(Box::new(Opened {
+        module: ModuleId(2),
+        lesson: crate::curriculum::lesson::parse("# Other\n"),
+        file: "exercises/02_activations.rs".into(),
+        place: None,
+    })));
+    assert_eq!(session.model.module, ModuleId(2));
+    assert_eq!(back(&mut session), reading);
+    assert_eq!(session.model.module, TENSOR);
+}
+
+fn back(session: &mut Session) -> usize {
+    session.press("<C-o>");
+    top(session)
+}
+
+fn top(session: &Session) -> usize {
+    session.model.module_state().unwrap().top
+}
+
+#[test]
+fn the_reading_place_is_kept_on_leaving_and_restored_on_opening() {
+    let mut session = session();
+    session.check([waits(), waits(), waits()]);
+    session.press("jjjjjjj");
+    let place = ReadingPlace { piece: 1, line: top(&session) - session.model.measured.starts[1] };
+    let kept = Effect::Remember(Fact::Place { module: TENSOR, place });
+    assert_eq!(session.press("q"), [kept.clone(), Effect::Cancel, Effect::Quit]);
+    session.model.module_states.clear();
+    let file = "exercises/01_tensor.rs".to_owned();
+    let opened = Opened {
+        module: ModuleId(3),
+        lesson: crate::curriculum::lesson::parse(&"line\n\n".repeat(100)),
+        file,
+        place: Some(ReadingPlace { piece: 1, line: 42 }),
+    };
+    session.send(Message::Opened(Box::new(opened)));
+    assert_eq!(top(&session), session.model.measured.starts[1] + 42);
+    session.model.run = None;
+    let left = session.press("[");
+    let place = ReadingPlace { piece: 1, line: 42 };
+    assert_eq!(left, [Effect::Open(ModuleId(2))], "still on screen");
+    let effects = session.send(Message::Opened(Box::new(Opened {
+        module: ModuleId(2),
+        lesson: crate::curriculum::lesson::parse("# Other\n"),
+        file: String::new(),
+        place: None,
+    })));
+    assert_eq!(effects[0], Effect::Remember(Fact::Place { module: ModuleId(3), place }));
+}
+
+#[test]
+fn a_lesson_that_opens_at_its_kept_place_stays_there() {
+    let mut session = session();
+    session.model.module_states.get_mut(&TENSOR).unwrap().restore =
+        Some(ReadingPlace { piece: 1, line: 3 });
+    session.check([PASSED, failed(), waits()]);
+    assert_eq!(top(&session), session.model.measured.starts[1] + 3);
+}
+
+#[test]
+fn the_analyses_are_shown_when_they_are_asked_for() {
+    let mut session = session();
+    session.check([waits(), waits(), waits()]);
+    let effects = session.press("a");
+    assert_eq!(run_of(&effects).unwrap().1, RunKind::Analysis);
+    assert!(session.in_focus().contains("analyze_walk"), "{}", session.in_focus());
+    assert!(session.screen().contains("analysis analyze_walk"), "{}", session.screen());
+    assert_eq!(back(&mut session), 0);
+}
+
+#[test]
+fn a_note_leaves_the_status_in_view_and_goes_with_the_next_run() {
+    let mut session = session();
+    session.check([waits(), waits(), waits()]);
+    session.send(Message::Said("reset; your file is kept".into()));
+    let screen = session.screen();
+    assert!(screen.contains("your file is kept") && screen.contains("not started"), "{screen}");
+    session.send(Message::Saved(TENSOR));
+    assert_eq!(session.model.note, None);
+}
+
+#[test]
+fn a_completion_shows_while_something_is_searched() {
+    let mut session = session();
+    session.check([PASSED, PASSED, PASSED]);
+    session.measure();
+    session.press("/shape<Enter>c");
+    let screen = session.screen();
+    assert!(screen.contains("completing 01_tensor"), "{screen}");
+    assert!(screen.contains("match 1 of"), "{screen}");
+    session.press("/c");
+    assert!(session.screen().lines().last().unwrap().contains("/c"));
+}
+
+#[test]
+fn a_slider_moves_though_another_block_is_in_view_above_it() {
+    let lesson = "```question q\nWhy?\n---\nSo.\n```\n\n```explorable learning-rate\n```\n";
+    let mut session = Session::with((100, 40), lesson);
+    assert!(session.in_focus().contains("Why?"), "{}", session.in_focus());
+    let values = |session: &Session| {
+        session.model.module_state().unwrap().explorables["learning-rate"].values.clone()
+    };
+    let before = values(&session);
+    session.press("<Right>");
+    assert_ne!(values(&session), before);
 }
 
 #[test]
@@ -141,8 +323,8 @@ fn interrupt_stops_the_run_first_and_then_quits() {
     assert!(session.model.run.is_none());
     let old = session.model.generation - 1;
     session.send(Message::Run(old, RunMessage::Event(RunEvent::Finished)));
-    assert_eq!(session.press("<C-c>"), [Effect::Cancel, Effect::Quit]);
-    assert_eq!(session.press("q"), [Effect::Cancel, Effect::Quit]);
+    assert_eq!(leave(&mut session, "<C-c>"), [Effect::Cancel, Effect::Quit]);
+    assert_eq!(leave(&mut session, "q"), [Effect::Cancel, Effect::Quit]);
 }
 
 #[test]
@@ -163,7 +345,7 @@ fn hints_come_one_by_one_for_the_cell_to_do() {
 #[test]
 fn the_editor_opens_where_the_work_is() {
     let mut session = session();
-    let line = |session: &mut Session| match session.press("e")[..] {
+    let line = |session: &mut Session| match leave(session, "e")[..] {
         [Effect::Edit { line, .. }] => line,
         ref other => panic!("{other:?}"),
     };
@@ -253,7 +435,7 @@ fn an_interrupt_ends_the_run_then_the_completion_then_the_tutor() {
     assert_eq!(session.press("<C-c>"), [Effect::Cancel]);
     assert_eq!(session.press("<C-c>"), [Effect::StopCompleting, Effect::Stand]);
     assert_eq!(ended(&mut session, TENSOR, Completed::Yes), [], "it was on its way already");
-    assert_eq!(session.press("<C-c>"), [Effect::Cancel, Effect::Quit]);
+    assert_eq!(leave(&mut session, "<C-c>"), [Effect::Cancel, Effect::Quit]);
 }
 
 #[test]

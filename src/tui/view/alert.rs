@@ -7,8 +7,8 @@ use crate::tui::model::{Exercise, Model, ModuleState};
 use crate::tui::theme::{Role, style};
 use ratatui::text::Line;
 
-/// Columns of the status line that its right side may take.
-const SURROUNDINGS: usize = 32;
+/// Columns at the ends of the last line.
+const ENDS: usize = 2;
 
 /// Something to read before anything else.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ pub struct Alert {
 }
 
 /// The alert of a screen of that width and with room for `most` lines, if there is one: an error, a
-/// note that the status line cannot hold, or why the module on screen cannot be checked while the top
+/// note that the last line cannot hold, or why the module on screen cannot be checked while the top
 /// of the lesson, which says so too, is out of view.
 #[must_use]
 pub fn alert(model: &Model, width: usize, most: usize) -> Option<Alert> {
@@ -48,10 +48,10 @@ pub fn alert(model: &Model, width: usize, most: usize) -> Option<Alert> {
     Some(Alert { title, lines })
 }
 
-/// Whether the status line can hold a note.
+/// Whether the last line can hold a note.
 #[must_use]
 pub fn fits(note: &str, width: usize) -> bool {
-    !note.contains('\n') && note.chars().count() + SURROUNDINGS <= width
+    !note.contains('\n') && note.chars().count() + ENDS <= width
 }
 
 /// Why the module cannot be checked.

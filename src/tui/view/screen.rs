@@ -175,7 +175,7 @@ fn parts(frame: &mut Frame<'_>, model: &Model, page: &Page, regions: &Regions) {
         panel(frame, model, page, area);
     }
     put(frame, regions.status, &[status::line(model)]);
-    put(frame, regions.keys, &[status::keys(model)]);
+    put(frame, regions.keys, &[status::last_line(model)]);
     overlay(frame, model, page, regions);
     if let Some(alert) = &page.alert {
         put_alert(frame, alert, regions);

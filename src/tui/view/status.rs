@@ -35,16 +35,19 @@ pub fn title(model: &Model) -> Line<'static> {
         Span::styled(name, style(Role::Heading)),
     ];
     let mut right = vec![];
-    if let Some((passed, tests)) = model
-        .module_state()
-        .map(|module_state| module_state.report.passed())
-        .filter(|(_, tests)| *tests > 0)
+    if let Some((passed, tests, old)) =
+        model.module_state().map(ModuleState::last_passed).filter(|(_, tests, _)| *tests > 0)
     {
         let done = passed * 10 / tests;
+        // While a run goes on its results replace the old ones one by one.
+        let old = if old && model.run_here().is_none() { ", old" } else { "" };
         right = vec![
-            Span::styled("━".repeat(done), style(Role::Good)),
+            Span::styled(
+                "━".repeat(done),
+                style(if old.is_empty() { Role::Good } else { Role::Dim }),
+            ),
             Span::styled("─".repeat(10 - done), style(Role::Dim)),
-            Span::raw(format!(" {passed} of {tests} tests ")),
+            Span::raw(format!(" {passed} of {tests} tests{old} ")),
         ];
     }
     both_ends(left, right, width)
@@ -55,32 +58,11 @@ pub fn title(model: &Model) -> Line<'static> {
 pub fn line(model: &Model) -> Line<'static> {
     let width = usize::from(model.size.0);
     let mut left = vec![Span::raw(" ")];
-    if model.search.typing {
-        left.extend([
-            Span::styled("/", style(Role::Key)),
-            Span::raw(model.search.text.clone()),
-            Span::styled("▏", style(Role::Key)),
-        ]);
-    } else if let Some(note) = short_note(model, width) {
-        left.push(Span::styled(note.to_owned(), style(Role::Key)));
-    } else {
-        left.extend(state(model));
-    }
+    left.extend(state(model));
     both_ends(left, surroundings(model), width)
 }
 
-/// A note that fits beside what is at the right; any other has a place of its own.
-fn short_note(model: &Model, width: usize) -> Option<&str> {
-    let (note, _) = model.note.as_ref()?;
-    Some(note.text.as_str()).filter(|text| !note.bad && alert::fits(text, width))
-}
-
 fn state(model: &Model) -> Vec<Span<'static>> {
-    if !model.search.text.is_empty() {
-        let found = count(model.measured.matches.len(), "line");
-        let text = format!("/{}  {found}, n next, N previous, Esc ends", model.search.text);
-        return vec![Span::styled(text, style(Role::Key))];
-    }
     let wide = model.size.0 >= WIDE;
     let first = match (&model.run, model.module_state()) {
         (Some(run), _) => running(model, run),
@@ -257,11 +239,45 @@ fn surroundings(model: &Model) -> Vec<Span<'static>> {
 const IMPORTANT: [Action; 6] =
     [Action::Edit, Action::Next, Action::Hint, Action::Results, Action::Modules, Action::Run];
 
-/// The last line: the keys that matter now. Where some of them do not fit, the key of the help says
-/// that there are more.
+/// The last line: what is typed, else a note, else what a search found, else the keys that matter now.
 #[must_use]
-pub fn keys(model: &Model) -> Line<'static> {
+pub fn last_line(model: &Model) -> Line<'static> {
     let width = usize::from(model.size.0);
+    let search = &model.search;
+    let words = |text: String| vec![Span::styled(format!(" {text}"), style(Role::Key))];
+    match short_note(model, width) {
+        _ if search.typing => {
+            let letters = Span::raw(search.text.clone());
+            let cursor = Span::styled("▏", style(Role::Key));
+            both_ends([words("/".into()), vec![letters, cursor]].concat(), vec![], width)
+        }
+        Some(note) => both_ends(words(note.to_owned()), vec![], width),
+        None if !search.text.is_empty() => both_ends(words(found(model)), vec![], width),
+        None => keys(model, width),
+    }
+}
+
+/// Which match of how many.
+fn found(model: &Model) -> String {
+    let matches = &model.measured.matches;
+    let at = model.search.at.and_then(|at| matches.iter().position(|line| *line == at));
+    let which = match (at, matches.len()) {
+        (_, 0) => "no match".to_owned(),
+        (Some(at), all) => format!("match {} of {all}", at + 1),
+        (None, all) => count(all, "line"),
+    };
+    format!("/{}  {which}  n next  N previous  Esc ends", model.search.text)
+}
+
+/// A note that fits into the line; any other has a place of its own.
+fn short_note(model: &Model, width: usize) -> Option<&str> {
+    let (note, _) = model.note.as_ref()?;
+    Some(note.text.as_str()).filter(|text| !note.bad && alert::fits(text, width))
+}
+
+/// The keys that matter now. Where some of them do not fit, the key of the help says
+/// that there are more.
+fn keys(model: &Model, width: usize) -> Line<'static> {
     let key = |action: Action, word: &str| {
         let name = Span::styled(format!(" {}", keymap::key(action)), style(Role::Key));
         [name, Span::styled(format!(" {word} "), style(Role::Dim))]
