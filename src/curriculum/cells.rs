@@ -2,11 +2,13 @@
 //! cells go out, and joining the cells gives the text back. A damaged marker is a problem to be
 //! shown, never an error: the cell under it counts as the learner's own code.
 
+mod dependencies;
 mod explorables;
 mod items;
 mod stray;
 mod tests_crate;
 
+pub use dependencies::dependencies;
 pub use explorables::{Explorable, explorables};
 pub use items::{Item, items, names, use_lines};
 pub use stray::stray_code;

@@ -62,7 +62,15 @@ fn is_part(c: char) -> bool {
 /// and without what stands in comments and strings.
 #[must_use]
 pub fn names(code: &str) -> Vec<&str> {
-    let mut names = vec![];
+    let free = identifiers(code).into_iter().filter(|(_, is_member)| !is_member);
+    free.map(|(name, _)| name).collect()
+}
+
+/// All identifiers of code, without what stands in comments and strings; whether each is a field, a method or a later
+/// segment of a path.
+#[must_use]
+pub fn identifiers(code: &str) -> Vec<(&str, bool)> {
+    let mut found = vec![];
     let mut rest = code;
     let mut before = "";
     while let Some(first) = rest.chars().next() {
@@ -76,13 +84,13 @@ pub fn names(code: &str) -> Vec<&str> {
         let (token, after) = rest.split_at(length);
         let is_member =
             (before.ends_with('.') && !before.ends_with("..")) || before.ends_with("::");
-        if is_part(first) && !first.is_ascii_digit() && !is_member {
-            names.push(token);
+        if is_part(first) && !first.is_ascii_digit() {
+            found.push((token, is_member));
         }
         before = &code[..code.len() - after.len()];
         rest = after;
     }
-    names
+    found
 }
 
 /// The length of the string literal that `text` begins with.
