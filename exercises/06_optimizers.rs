@@ -27,6 +27,7 @@
 use std::fmt;
 
 use tinytorch::autograd::{Backward, Gradients, is_leaf, no_grad};
+use tinytorch::explore::Explorer;
 use tinytorch::report::{
     Axis, Chart, ChartKind, Column, Origin, Point, Reporter, Series, Table, Value,
 };
@@ -727,19 +728,25 @@ pub fn analyze_optimizer_memory(out: &mut Reporter) {
     ));
 }
 
-/// The loss after each of `steps` steps in a valley that is 50 times steeper across than along:
-/// `f(p) = (p0^2 + 50 p1^2) / 2` from (8, 1).
-fn descend_valley(optimizer: &mut dyn Optimizer, steps: usize) -> Vec<f64> {
+/// Where an optimizer stands, and its loss there, before each of `steps` steps in a valley that is 50 times
+/// steeper across than along: `f(p) = (p0^2 + 50 p1^2) / 2` from (8, 1).
+fn descend_valley(optimizer: &mut dyn Optimizer, steps: usize) -> Vec<([f64; 2], f64)> {
     let steepness = Tensor::new(&[0.5, 25.0], &[2]);
     let mut p = Tensor::new(&[8.0, 1.0], &[2]).tracked();
-    let mut losses = Vec::with_capacity(steps);
+    let mut path = Vec::with_capacity(steps);
     for _ in 0..steps {
         let loss = (&(&p * &p) * &steepness).sum();
-        losses.push(f64::from(loss.item()));
+        let at = [p.data()[0], p.data()[1]].map(f64::from);
+        path.push((at, f64::from(loss.item())));
         let gradients = loss.backward();
         optimizer.step(vec![&mut p], &gradients);
     }
-    losses
+    path
+}
+
+/// The losses of such a path.
+fn losses(path: Vec<([f64; 2], f64)>) -> Vec<f64> {
+    path.into_iter().map(|(_, loss)| loss).collect()
 }
 
 /// 📊 Purpose: what an optimizer's memory saves in steps. Measured: the loss of each optimizer over
@@ -753,7 +760,7 @@ pub fn analyze_optimizer_convergence(out: &mut Reporter) {
     let (mut rows, mut series, mut ends) = (Vec::new(), Vec::new(), Vec::new());
     let rates = [0.03, 0.015, 0.3, 0.3];
     for ((name, mut optimizer), rate) in one_of_each(rates).into_iter().zip(rates) {
-        let losses = descend_valley(optimizer.as_mut(), STEPS);
+        let losses = losses(descend_valley(optimizer.as_mut(), STEPS));
         let reached = losses.iter().position(|loss| loss / losses[0] < 1e-3);
         let reached = reached.map_or("not reached".into(), Value::from);
         let last = losses[STEPS - 1];
@@ -783,8 +790,8 @@ pub fn analyze_optimizer_convergence(out: &mut Reporter) {
     });
     let rates = [0.005, 0.01, 0.02, 0.03, 0.035, 0.038, 0.041, 0.044];
     let ends_by_rate = rates.map(|rate| {
-        let losses = descend_valley(&mut SGD::new(rate as f32), STEPS);
-        (rate, losses[STEPS - 1])
+        let path = descend_valley(&mut SGD::new(rate as f32), STEPS);
+        (rate, path[STEPS - 1].1)
     });
     out.chart(Chart {
         title: "Plain SGD: last loss by learning rate".into(),
@@ -1115,6 +1122,61 @@ impl Optimizer for AdamW {
         state.check("AdamW", 2, with)?;
         self.adam.load_state(OptimizerState { kind: "Adam".into(), ..state }, with)
     }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "optimizers-explore", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Learning rate and optimizer.
+///
+/// The valley of the text, from above: 50 times steeper across than along. With plain SGD find the largest
+/// learning rate that still arrives. Then add momentum, and then let Adam try. Your optimizer takes each step.
+pub fn explore_learning_rate(figure: &mut Explorer) {
+    const STEPS: usize = 120;
+    let kind = figure.choice("optimizer", &["SGD", "Adam", "AdamW"]);
+    let mut optimizer: Box<dyn Optimizer> = if kind == "SGD" {
+        let rate = figure.number("learning rate", 0.03, 0.001..=0.08, 0.001) as f32;
+        let momentum = figure.number("momentum", 0.0, 0.0..=0.95, 0.05) as f32;
+        Box::new(SGD::new(rate).momentum(momentum))
+    } else {
+        let rate = figure.number("learning rate", 0.3, 0.01..=1.0, 0.01) as f32;
+        if kind == "Adam" { Box::new(Adam::new(rate)) } else { Box::new(AdamW::new(rate)) }
+    };
+    let path = descend_valley(optimizer.as_mut(), STEPS);
+    let is_inside = |at: &[f64; 2]| at[0].abs() <= 12.0 && at[1].abs() <= 2.0;
+    let left = path.iter().position(|(at, _)| !is_inside(at));
+    let shown = &path[..left.unwrap_or(STEPS)];
+
+    let mut series: Vec<Series> = [3.0, 15.0, 57.0].map(contour).into();
+    series.push(Series::new("path", shown.iter().map(|(at, _)| (at[0], at[1]))));
+    figure.chart(Chart {
+        title: "The valley from above".into(),
+        kind: ChartKind::Line,
+        x: Axis::linear("along", ""),
+        y: Axis::linear("across", ""),
+        series,
+        origin: Origin::Computed("(along^2 + 50 across^2) / 2; the path is the optimizer's".into()),
+    });
+    // A logarithm needs a number above 0.
+    let losses = shown.iter().enumerate().map(|(step, (_, loss))| (step as f64, loss.max(1e-12)));
+    let loss = vec![Series::new("loss", losses)];
+    figure.measured_chart("Loss by step", Axis::linear("step", ""), Axis::log("loss", ""), loss);
+
+    let arrived = path.iter().position(|(_, loss)| loss / path[0].1 < 1e-3);
+    figure.insight(match (left, arrived) {
+        (Some(step), _) => format!("At step {step} it leaves the picture: each step overshoots by more."),
+        (None, Some(step)) => format!("At step {step} the loss is below a thousandth of what it was."),
+        (None, None) => format!(
+            "After {STEPS} steps the loss is {:.3}: it creeps along the valley, or swings across it.",
+            path[STEPS - 1].1
+        ),
+    });
+}
+
+/// The places where the loss has this value: an ellipse.
+fn contour(loss: f64) -> Series {
+    let (along, across) = ((2.0 * loss).sqrt(), (loss / 25.0).sqrt());
+    let angles = (0..=72).map(|step| f64::from(step) * std::f64::consts::TAU / 72.0);
+    let points = angles.map(|angle| (along * angle.cos(), across * angle.sin()));
+    Series::new(format!("loss {loss}"), points)
 }
 
 // %% nbgrader={"grade": false, "grade_id": "optimizers-main", "locked": true, "schema_version": 3, "solution": false, "task": false}

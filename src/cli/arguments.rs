@@ -62,6 +62,8 @@ pub enum Command {
     Check(CheckArguments),
     /// Measure: run the analyses of a module, optimised.
     Analyze(AnalyzeArguments),
+    /// Show one frame of an interactive figure.
+    Explore(ExploreArguments),
     /// Show the next hint for an exercise.
     Hint(CellArguments),
     /// Show the reference solution.
@@ -169,6 +171,32 @@ pub struct AnalyzeArguments {
     /// How to write it.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// Arguments of `explore`.
+#[derive(Debug, Args)]
+pub struct ExploreArguments {
+    /// The figure: learning_rate or explore_learning_rate.
+    #[arg(required_unless_present = "list")]
+    pub name: Option<String>,
+    /// Set a control; can be given several times.
+    #[arg(long, value_name = "CONTROL=VALUE", value_parser = setting)]
+    pub set: Vec<(String, String)>,
+    /// List all interactive figures of the course.
+    #[arg(long, conflicts_with_all = ["name", "set", "solution"])]
+    pub list: bool,
+    /// Use the reference solution instead of your file.
+    #[arg(long)]
+    pub solution: bool,
+    /// How to write it.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// `learning rate=0.1` as a name and a value.
+fn setting(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').ok_or("write it as CONTROL=VALUE")?;
+    Ok((parts.0.trim().to_owned(), parts.1.to_owned()))
 }
 
 /// Arguments of commands about one cell.

@@ -9,10 +9,12 @@ use crate::framework::links;
 use crate::lab::Lab;
 use crate::progress::Store;
 use crate::report::{ModuleReport, Outcome, human, json, junit};
-use crate::runner::event::RunKind;
-use crate::runner::{Cancel, ModuleSources, Request, Runner};
+use crate::runner::event::{Frame, RunKind};
+use crate::runner::{Cancel, Explorable, ModuleSources, Request, Runner};
 use serde::Serialize;
 use std::path::PathBuf;
+use std::sync::Arc;
+use tinytorch::explore::Settings;
 
 /// Returns whether everything passes.
 pub fn run(context: &Context, arguments: &CheckArguments, out: &mut Output) -> Result<bool, Error> {
@@ -136,6 +138,19 @@ impl Bench {
             store.record_check(&report, &text)?;
         }
         Ok(Ok(report))
+    }
+
+    /// Computes one frame of an explorable; none when stopped.
+    pub fn explore(
+        self,
+        module: &Module,
+        name: &str,
+        (file, text): (PathBuf, String),
+        settings: &Settings,
+    ) -> Result<Option<Frame>, Error> {
+        let (module, kind, links) = (module.id, RunKind::Analysis, self.links);
+        let request = Request { module, kind, only: vec![], file, text, links };
+        Explorable::new(Arc::new(self.runner), name, request, self.cancel).frame(settings)
     }
 
     /// Runs one request and folds what happens.

@@ -9,6 +9,7 @@ mod check;
 mod complete;
 mod context;
 mod doctor;
+mod explore;
 mod hint;
 mod init;
 mod list;
@@ -57,6 +58,7 @@ fn dispatch(context: &Context, command: Command, out: &mut Output) -> Result<boo
         Command::List(arguments) => list::run(context, &arguments, out),
         Command::Check(arguments) => check::run(context, &arguments, out),
         Command::Analyze(arguments) => analyze::run(context, &arguments, out),
+        Command::Explore(arguments) => explore::run(context, &arguments, out),
         Command::Hint(arguments) => hint::run(context, &arguments, out),
         Command::Solution(arguments) => solution::run(context, &arguments, out),
         Command::Reset(arguments) => reset::run(context, &arguments, out),

@@ -2,6 +2,7 @@
 //! `runner::event`, `report` and `tinytorch::report`, written by serde; nothing is renamed here.
 
 use super::module_report::{ModuleReport, Outcome};
+use crate::runner::event::Frame;
 use serde::Serialize;
 use tinytorch::report::Item;
 
@@ -31,6 +32,18 @@ pub fn item(analysis: &str, item: &Item) -> String {
         item: &'a Item,
     }
     to_line(&Reported { analysis, item })
+}
+
+/// One frame of an explorable as one line.
+#[must_use]
+pub fn frame(name: &str, frame: &Frame) -> String {
+    #[derive(Serialize)]
+    struct Explored<'a> {
+        explorable: &'a str,
+        #[serde(flatten)]
+        frame: &'a Frame,
+    }
+    to_line(&Explored { explorable: name, frame })
 }
 
 /// Any value as one line.

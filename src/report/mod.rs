@@ -1,6 +1,7 @@
 //! From events to what we now know: a pure fold, and the renderings that need no screen. The only
 //! room that decides "passed". Not here: IO, clock, the store.
 
+pub mod explorable;
 pub mod figures;
 pub mod human;
 pub mod json;

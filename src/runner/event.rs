@@ -5,6 +5,7 @@ use crate::curriculum::ModuleId;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Duration;
+use tinytorch::explore::Control;
 use tinytorch::report::Item;
 
 /// What happens between a request and its end. Every run opens with `Started` and closes with
@@ -132,6 +133,35 @@ pub enum Verdict {
     },
     /// The exercise has no such test any more.
     Missing,
+}
+
+/// One frame of an explorable.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Frame {
+    /// The controls that the figure asked for, in that order.
+    pub controls: Vec<Control>,
+    /// What it reported.
+    pub items: Vec<Item>,
+    /// How the computation ended; anything but `Passed` means that the frame is incomplete.
+    pub verdict: Verdict,
+    /// Why the reference computed it; `None`: the file that was asked for did.
+    pub unfinished: Option<Unfinished>,
+}
+
+/// Why a file cannot compute a figure yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "unfinished", rename_all = "snake_case")]
+pub enum Unfinished {
+    /// It does not compile.
+    DoesNotCompile {
+        /// The compiler's first error.
+        message: String,
+    },
+    /// A `todo!` was reached.
+    Todo {
+        /// What the `todo!` names: the id of a cell.
+        waits_for: String,
+    },
 }
 
 /// A place in the learner's file. Lines and columns count from 1.

@@ -2,16 +2,14 @@
 //! the reference, and its process, started again when it ended. Input: settings of controls. Output: frames.
 //! Not here: when a frame is due, how it looks.
 
-use super::event::{RunKind, Verdict};
+use super::event::{Frame, RunKind, Unfinished, Verdict};
 use super::process::Stop;
 use super::run::explorable::Figure;
 use super::runner::Built;
 use super::{Cancel, Request, Runner};
 use crate::error::Error;
-use serde::Serialize;
 use std::sync::Arc;
-use tinytorch::explore::{Control, Settings};
-use tinytorch::report::Item;
+use tinytorch::explore::Settings;
 
 /// An explorable that is open. Dropping it ends its process group.
 pub struct Explorable {
@@ -22,36 +20,6 @@ pub struct Explorable {
     unfinished: Option<Unfinished>,
     figure: Option<Figure>,
     built: Option<Built>,
-}
-
-/// One frame of an explorable.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Frame {
-    /// The controls that the figure asked for, in that order.
-    pub controls: Vec<Control>,
-    /// What it reported.
-    #[serde(skip)]
-    pub items: Vec<Item>,
-    /// How the computation ended; anything but `Passed` means that the frame is incomplete.
-    pub verdict: Verdict,
-    /// Why the reference computed it; `None`: the file that was asked for did.
-    pub unfinished: Option<Unfinished>,
-}
-
-/// Why a file cannot compute a figure yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "unfinished", rename_all = "snake_case")]
-pub enum Unfinished {
-    /// It does not compile.
-    DoesNotCompile {
-        /// The compiler's first error.
-        message: String,
-    },
-    /// A `todo!` was reached.
-    Todo {
-        /// What the `todo!` names: the id of a cell.
-        waits_for: String,
-    },
 }
 
 impl Explorable {

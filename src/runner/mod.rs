@@ -13,7 +13,7 @@ mod run;
 mod runner;
 mod source_map;
 
-pub use explorable::{Explorable, Frame, Unfinished};
+pub use explorable::Explorable;
 pub use process::Cancel;
 use process::Stop;
 pub use queue::{Queue, RunMessage};

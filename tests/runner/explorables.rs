@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tinytorch::explore::Control;
-use tinytorch_tutor::runner::{Explorable, Frame, Unfinished};
+use tinytorch_tutor::runner::Explorable;
+use tinytorch_tutor::runner::event::{Frame, Unfinished};
 
 /// The module of the other tests with a figure that says twice a number, and on which process it runs.
 fn module() -> Module {

@@ -108,12 +108,12 @@ impl Control {
             Self::Text { value, .. } => setting.clone_into(value),
             Self::Play { name, value, frames, .. } => {
                 let Ok(frame) = setting.trim().parse::<usize>() else {
-                    let last = *frames - 1;
+                    let last = frames.saturating_sub(1);
                     return Err(format!(
                         "\"{name}\" is a frame from 0 to {last}, not \"{setting}\""
                     ));
                 };
-                *value = frame.min(*frames - 1);
+                *value = frame.min(frames.saturating_sub(1));
             }
         }
         Ok(())
