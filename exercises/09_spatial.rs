@@ -133,6 +133,16 @@ impl Grid {
             .map(move |row| (row * step + position.rows) * width + position.columns)
     }
 
+    /// For each output position: the index, in a padded plane, of the first pixel of its patch that is
+    /// not padding.
+    pub fn first_pixels(&self) -> impl Iterator<Item = usize> + use<> {
+        let (Window { stride, padding, .. }, width) = (self.window, self.padded.columns);
+        let Pair { rows, columns } = self.output;
+        let row = move |row: usize| (row * stride.rows).max(padding.rows) * width;
+        let column = move |column: usize| (column * stride.columns).max(padding.columns);
+        (0..rows).flat_map(move |r| (0..columns).map(move |c| row(r) + column(c)))
+    }
+
     /// Every weight of one kernel: its index, the plane (of one padded image) that it applies to,
     /// and its kernel position.
     pub fn weights<'a>(&self, image: &'a [f32]) -> impl Iterator<Item = (usize, &'a [f32], Pair)> {
@@ -429,9 +439,8 @@ fn test_unit_conv_forward() {
     use tinytorch::testing::panic_message;
 
     let mut rng = Rng::seeded(1);
-    let mut conv = Conv2d::new(1, 2, Window::new(2), &mut rng);
-    conv.weight = Tensor::new(&[1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 2.0], &[2, 1, 2, 2]);
-    conv.bias = Some(Tensor::new(&[0.0, 10.0], &[2]));
+    let weight = Tensor::new(&[1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 2.0], &[2, 1, 2, 2]);
+    let conv = Conv2d::from_weights(weight, Some(Tensor::new(&[0.0, 10.0], &[2])), 2);
     let x =
         Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0], &[2, 1, 2, 3]);
     let y = conv.forward(&x);
@@ -592,8 +601,7 @@ fn test_unit_input_gradient() {
         // The result is linear in each input, so only rounding is left: far below 1e-2, where a
         // wrong rule would be wrong by about 1.
         let layer = |inputs: &[Tensor]| {
-            let mut conv = Conv2d::new(2, 3, window, &mut Rng::seeded(0));
-            (conv.weight, conv.bias) = (inputs[1].clone(), Some(inputs[2].clone()));
+            let conv = Conv2d::from_weights(inputs[1].clone(), Some(inputs[2].clone()), window);
             conv.forward(&inputs[0])
         };
         check_gradient(layer, &[x, weight, bias], 1e-2);
@@ -619,7 +627,8 @@ impl Grid {
     /// TODO: go over the plane once for each kernel position, and keep the larger value.
     ///
     /// APPROACH:
-    /// 1. Start with `max` at minus infinity.
+    /// 1. Start with `max` at minus infinity and `indices` at [`Grid::first_pixels`]: right for a patch
+    ///    that holds nothing larger, and never an index of another patch or of the padding.
     /// 2. For each kernel position and each row of the output, go over the same pixels as
     ///    [`Grid::unfold_row`], but by index.
     /// 3. Where a pixel is larger than the maximum so far, or NaN, store it and its index.
@@ -649,6 +658,9 @@ fn test_unit_max_with_indices() {
     let overlapping = MaxPool2d::with(Window::new(2)).forward(&rising);
     assert_eq!(overlapping.to_vec(), [4.0, 5.0, 7.0, 8.0]);
     assert_eq!(MaxPool2d::new(2).forward(&Tensor::ones(&[2, 3, 5, 6])).shape(), [2, 3, 2, 3]);
+    let masked = [f32::NEG_INFINITY; 8];
+    grid.max_with_indices(&masked, &mut max, &mut indices);
+    assert_eq!((max, indices), ([f32::NEG_INFINITY; 2], [0, 2]), "the first pixel of each patch");
     let broken = Tensor::new(&[1.0, f32::NAN, 2.0, 3.0], &[1, 1, 2, 2]);
     assert!(MaxPool2d::new(2).forward(&broken).item().is_nan(), "NaN must not be hidden");
 }
@@ -753,12 +765,11 @@ pub struct BatchNorm2d {
     // `forward` takes `&self` and updates the statistics: a cell, borrowed for a moment, still `Send`.
     running: RefCell<RunningStats>,
     training: bool,
+    /// Added to the variance, so that the square root is never 0.
+    eps: f32,
+    /// The weight of a new batch in the running statistics.
+    momentum: f32,
 }
-
-/// Added to the variance, so that the square root is never 0.
-const EPSILON: f32 = 1e-5;
-/// The weight of a new batch in the running statistics.
-const MOMENTUM: f32 = 0.1;
 
 // %% nbgrader={"grade": false, "grade_id": "batchnorm-statistics", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// Mean and variance of each channel over batch, rows and columns; both of shape `(1, C, 1, 1)`.
@@ -796,20 +807,20 @@ fn test_unit_channel_statistics() {
 
 // %% nbgrader={"grade": false, "grade_id": "batchnorm-running", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl RunningStats {
-    /// Moves a tenth of the way towards a new batch of `count` values per channel: an exponential
-    /// moving average.
+    /// Moves towards a new batch of `count` values per channel, by the fraction `momentum`: an
+    /// exponential moving average.
     ///
     /// TODO: average old and new, for means and variances.
     ///
     /// APPROACH:
-    /// 1. `new running = (1 - MOMENTUM) * running + MOMENTUM * batch`.
+    /// 1. `new running = (1 - momentum) * running + momentum * batch`.
     /// 2. A batch is a sample: its variance times `count / (count - 1)` is an unbiased estimate of
     ///    the variance of all images.
     ///
-    /// EXAMPLE: Mean 0 and batches of mean 10: the running mean becomes 1, then 1.9.
+    /// EXAMPLE: Mean 0, momentum 0.1, batches of mean 10: the running mean becomes 1, then 1.9.
     ///
     /// HINTS: The same loop for both lists; only the variance gets the factor.
-    pub fn update(&mut self, mean: &[f32], variance: &[f32], count: usize) {
+    pub fn update(&mut self, mean: &[f32], variance: &[f32], count: usize, momentum: f32) {
         todo!("batchnorm-running")
     }
 }
@@ -821,11 +832,13 @@ fn test_unit_running_stats() {
     use tinytorch::testing::assert_close;
 
     let mut running = RunningStats { mean: vec![0.0, 5.0], variance: vec![1.0, 1.0] };
-    running.update(&[10.0, 5.0], &[1.0, 5.0], 5);
+    running.update(&[10.0, 5.0], &[1.0, 5.0], 5, 0.1);
     assert_close(&running.mean, &[1.0, 5.0], 1e-6);
     assert_close(&running.variance, &[1.025, 1.525], 1e-6);
-    running.update(&[10.0, 5.0], &[1.0, 5.0], 5);
+    running.update(&[10.0, 5.0], &[1.0, 5.0], 5, 0.1);
     assert_close(&running.mean, &[1.9, 5.0], 1e-6);
+    running.update(&[7.0, 7.0], &[1.0, 5.0], 5, 1.0);
+    assert_close(&running.mean, &[7.0, 7.0], 1e-6);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "batchnorm-forward", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -834,13 +847,13 @@ impl Layer for BatchNorm2d {
         format!("BatchNorm2d({})", self.weight.numel())
     }
 
-    /// Images `(N, C, H, W)` to the same shape: `(x - mean) / sqrt(variance + EPSILON) * weight +
+    /// Images `(N, C, H, W)` to the same shape: `(x - mean) / sqrt(variance + eps) * weight +
     /// bias`.
     ///
     /// TODO: choose the statistics, then normalise.
     ///
     /// APPROACH:
-    /// 1. In training: [`channel_statistics`] of the batch; [`RunningStats::update`] the running
+    /// 1. If `from_batch`, in training: [`channel_statistics`] of the batch; [`RunningStats::update`] the running
     ///    ones with them.
     /// 2. In inference: the running statistics, as two tensors of shape `(1, C, 1, 1)`.
     /// 3. The formula above; `weight` and `bias` need the shape `(1, C, 1, 1)` to broadcast.
@@ -853,8 +866,10 @@ impl Layer for BatchNorm2d {
     fn forward(&self, x: &Tensor) -> Tensor {
         let [n, c, h, w] = image_shape(self, x, Some(self.weight.numel()));
         let count = n * h * w;
+        // An empty batch has no statistics.
+        let from_batch = self.training && count > 0;
         assert!(
-            !self.training || count > 1,
+            !from_batch || count > 1,
             "{}: got one value per channel in shape {}, expected more in training: use a larger \
              batch, or set_training(false)",
             self.name(),
@@ -929,7 +944,7 @@ fn test_unit_batchnorm_forward() {
          multiply by the weight, then add the bias"
     );
     (norm.weight, norm.bias) = (Tensor::ones(&[2]), Tensor::zeros(&[2]));
-    // A channel of variance 0: 1 / sqrt(0 + 0.00001), so the epsilon belongs under the root.
+    // A channel of variance 0: 1 / sqrt(0 + 0.00001), so eps belongs under the root.
     norm.set_running_stats(RunningStats { mean: vec![0.0; 2], variance: vec![0.0; 2] });
     let flat = norm.forward(&Tensor::ones(&[1, 2, 1, 1]));
     assert_close(&flat.to_vec(), &[316.228; 2], 1e-2);
@@ -1153,7 +1168,6 @@ pub fn analyze_feature_maps(out: &mut Reporter) {
     picture(out, "the digit", &digit.data(), 8);
 
     let mut rng = Rng::seeded(1);
-    let mut edges = Conv2d::without_bias(1, 4, Window::new(3).padding(1), &mut rng);
     #[rustfmt::skip]
     let filters = [
         -1., 0., 1., -2., 0., 2., -1., 0., 1.,
@@ -1161,7 +1175,8 @@ pub fn analyze_feature_maps(out: &mut Reporter) {
         0., 1., 2., -1., 0., 1., -2., -1., 0.,
         -1., -1., -1., -1., 8., -1., -1., -1., -1.,
     ];
-    edges.weight = Tensor::new(&filters, &[4, 1, 3, 3]);
+    let window = Window::new(3).padding(1);
+    let edges = Conv2d::from_weights(Tensor::new(&filters, &[4, 1, 3, 3]), None, window);
     let maps = ReLU.forward(&edges.forward(&digit));
     let names = ["left edges", "upper edges", "slanted edges", "every outline"];
     for (name, map) in names.iter().zip(maps.data().chunks_exact(64)) {
@@ -1188,7 +1203,7 @@ pub fn analyze_feature_maps(out: &mut Reporter) {
     }
     let parameters = trainer.model.parameters();
     let [weight, bias] = [parameters[0].detach(), parameters[1].detach()];
-    let learned = Conv2d { weight, bias: Some(bias), window: Window::new(3).padding(1) };
+    let learned = Conv2d::from_weights(weight, Some(bias), window);
     let maps = ReLU.forward(&learned.forward(&digit));
     for (number, map) in maps.data().chunks_exact(64).enumerate().take(4) {
         picture(out, &format!("learned filter {}", number + 1), map, 8);
@@ -1449,6 +1464,21 @@ impl Conv2d {
         Self { bias, ..Self::without_bias(inputs, outputs, window, rng) }
     }
 
+    /// A convolution with these kernels, shape `(outputs, inputs, rows, columns)`, and a bias of shape
+    /// `(outputs)`. Panics when a shape is another one, or the window has another size.
+    pub fn from_weights(weight: Tensor, bias: Option<Tensor>, window: impl Into<Window>) -> Self {
+        let window = window.into();
+        let Pair { rows, columns } = window.kernel;
+        let shape = shape_text(weight.shape());
+        let fits = matches!(*weight.shape(), [_, _, r, c] if (r, c) == (rows, columns));
+        assert!(fits, "Conv2d: got kernels {shape}, expected (outputs, inputs, {rows}, {columns})");
+        if let Some(bias) = &bias {
+            let (got, outputs) = (shape_text(bias.shape()), weight.shape()[0]);
+            assert!(*bias.shape() == [outputs], "Conv2d: got bias {got}, expected ({outputs})");
+        }
+        Self { weight, bias, window }
+    }
+
     /// The same without a bias: for a convolution that a [`BatchNorm2d`] follows.
     pub fn without_bias(
         inputs: usize,
@@ -1502,10 +1532,12 @@ impl GradientRule for ConvRule {
         ];
         grads.extend(inputs.get(2).map(|bias| {
             grad_for(bias, || {
+                // In f64: an f32 loses the small terms of a long sum.
                 let mut gradient = vec![0.0; outputs];
-                let planes = grad_output.chunks_exact(grid.output.area()).enumerate();
-                planes.for_each(|(i, plane)| gradient[i % outputs] += plane.iter().sum::<f32>());
-                shaped(gradient, bias)
+                for (index, plane) in grad_output.chunks_exact(grid.output.area()).enumerate() {
+                    gradient[index % outputs] += plane.iter().copied().map(f64::from).sum::<f64>();
+                }
+                shaped(gradient.into_iter().map(|sum| sum as f32).collect(), bias)
             })
         }));
         grads
@@ -1681,7 +1713,7 @@ impl Grid {
 
 // %% nbgrader={"grade": false, "grade_id": "batchnorm-new", "locked": true, "schema_version": 3, "solution": false, "task": false}
 impl BatchNorm2d {
-    /// Scale 1, shift 0; running mean 0, running variance 1.
+    /// Scale 1, shift 0; running mean 0, running variance 1; eps 1e-5, momentum 0.1, as in PyTorch.
     pub fn new(channels: usize) -> Self {
         let running = RunningStats { mean: vec![0.0; channels], variance: vec![1.0; channels] };
         Self {
@@ -1689,7 +1721,29 @@ impl BatchNorm2d {
             bias: Tensor::zeros(&[channels]),
             running: RefCell::new(running),
             training: true,
+            eps: 1e-5,
+            momentum: 0.1,
         }
+    }
+
+    /// Another number than 1e-5 under the square root. Panics unless it is 0 or more.
+    pub fn eps(self, eps: f32) -> Self {
+        assert!(
+            eps >= 0.0 && eps.is_finite(),
+            "{}: got eps {eps}, expected 0 or more",
+            self.name()
+        );
+        Self { eps, ..self }
+    }
+
+    /// Another weight of a new batch than 0.1. Panics unless it is from 0 to 1.
+    pub fn momentum(self, momentum: f32) -> Self {
+        assert!(
+            (0.0..=1.0).contains(&momentum),
+            "{}: got momentum {momentum}, expected a number from 0 to 1",
+            self.name()
+        );
+        Self { momentum, ..self }
     }
 
     /// The running statistics.

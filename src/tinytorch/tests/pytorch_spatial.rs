@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use tinytorch::autograd::Backward;
 use tinytorch::layers::Layer;
-use tinytorch::random::Rng;
 use tinytorch::spatial::{AvgPool2d, BatchNorm2d, Conv2d, MaxPool2d, RunningStats, Window};
 use tinytorch::tensor::Tensor;
 use tinytorch::testing::assert_close;
@@ -50,11 +49,9 @@ impl Case {
 
     fn convolution(&self) -> Conv2d {
         let (inputs, outputs) = (self.input_shape[1], self.output_shape[1]);
-        let mut conv = Conv2d::new(inputs, outputs, self.window(), &mut Rng::seeded(0));
         let shape = [outputs, inputs, self.kernel[0], self.kernel[1]];
-        conv.weight = self.leaf("weight", &shape).unwrap();
-        conv.bias = self.leaf("bias", &[outputs]);
-        conv
+        let weight = self.leaf("weight", &shape).unwrap();
+        Conv2d::from_weights(weight, self.leaf("bias", &[outputs]), self.window())
     }
 
     fn normalisation(&self) -> BatchNorm2d {

@@ -62,6 +62,22 @@ fn every_message_names_the_layer_the_input_and_the_fix() {
             panic_message(|| Conv2d::new(0, 4, 3, &mut Rng::seeded(1))),
             ["Conv2d", "0 input", "1 or more"],
         ),
+        (
+            panic_message(|| Conv2d::from_weights(zeros(&[4, 3, 2, 3]), None, 3)),
+            ["Conv2d", "(4, 3, 2, 3)", "(outputs, inputs, 3, 3)"],
+        ),
+        (
+            panic_message(|| Conv2d::from_weights(zeros(&[4, 3, 3, 3]), Some(zeros(&[3])), 3)),
+            ["Conv2d", "bias (3)", "expected (4)"],
+        ),
+        (
+            panic_message(|| BatchNorm2d::new(3).eps(-1.0)),
+            ["BatchNorm2d(3)", "eps -1", "0 or more"],
+        ),
+        (
+            panic_message(|| BatchNorm2d::new(3).momentum(f32::NAN)),
+            ["BatchNorm2d(3)", "momentum NaN", "from 0 to 1"],
+        ),
     ];
     for (message, parts) in messages {
         for part in parts {
@@ -141,4 +157,56 @@ fn models_move_between_threads() {
     fn can_move(_: impl Send) {}
     can_move(BatchNorm2d::new(1));
     can_move(SimpleCNN::for_digits(&mut Rng::seeded(1)));
+}
+
+#[test]
+fn the_gradient_of_a_masked_patch_stays_in_the_image_and_in_its_patch() {
+    let x = Tensor::full(&[1, 1, 2, 4], f32::NEG_INFINITY).tracked();
+    let of = |pool: MaxPool2d| {
+        let gradients = pool.forward(&x).sum().backward();
+        gradients.get(&x).map(Tensor::to_vec).unwrap_or_default()
+    };
+    assert_eq!(of(MaxPool2d::new(2)), [1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    let padded = of(MaxPool2d::with(Window::new(2).stride(2).padding(1)));
+    assert_eq!(padded, [1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0]);
+}
+
+#[test]
+fn the_gradient_of_a_bias_keeps_its_digits_however_many_pixels_there_are() {
+    let bias = Tensor::zeros(&[1]).tracked();
+    let conv = Conv2d::from_weights(Tensor::zeros(&[1, 1, 1, 1]), Some(bias.clone()), 1);
+    let y = conv.forward(&Tensor::zeros(&[64, 1, 256, 256]));
+    let gradients = y.backward_with(&Tensor::full(y.shape(), 0.1));
+    let gradient = gradients.get(&bias).map(Tensor::item);
+    let exact = 64.0 * 65_536.0 * f64::from(0.1_f32);
+    let error = gradient.map(|found| (f64::from(found) - exact).abs() / exact);
+    assert!(error.is_some_and(|error| error < 1e-7), "{gradient:?}, exact is {exact}");
+}
+
+#[test]
+fn batch_normalisation_of_an_empty_batch_is_empty_and_changes_nothing() {
+    let mut norm = BatchNorm2d::new(3);
+    track(norm.parameters_mut());
+    let before = norm.running_stats();
+    let y = norm.forward(&Tensor::zeros(&[0, 3, 4, 4]));
+    assert_eq!(y.shape(), [0, 3, 4, 4]);
+    assert_eq!(norm.running_stats(), before);
+    let gradients = y.sum().backward();
+    assert_eq!(gradients.get(&norm.weight).map(Tensor::to_vec), Some(vec![0.0; 3]));
+}
+
+#[test]
+fn eps_and_momentum_can_be_chosen() {
+    let mut norm = BatchNorm2d::new(1).eps(3.0).momentum(0.5);
+    let x = Tensor::new(&[1.0, 3.0], &[2, 1, 1, 1]);
+    assert_eq!(norm.forward(&x).to_vec(), [-0.5, 0.5], "-1 and 1 over the root of 1 + 3");
+    let running = norm.running_stats();
+    assert_eq!(
+        (running.mean, running.variance),
+        (vec![1.0], vec![1.5]),
+        "half of 2, half of 1 + 2"
+    );
+    norm.set_training(false);
+    let y = norm.forward(&x).to_vec();
+    assert!((y[0]).abs() < 1e-6 && (y[1] - 2.0 / 4.5_f32.sqrt()).abs() < 1e-6, "{y:?}");
 }
