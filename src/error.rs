@@ -1,28 +1,30 @@
-//! What went wrong, said once for people: a kind, which decides the exit code; a message, which
-//! names the thing; hints, which name the mend. Not here: IO.
+//! What went wrong: a kind, which decides the exit code; a message, which names the thing; hints, which say how to fix
+//! it. Not here: IO.
 
+use serde::Serialize;
 use std::fmt;
 use std::process::ExitCode;
 
-/// Whose fault it is, and so which exit code it has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What kind of error it is, which decides the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
     /// The work is not right yet: a test failed, a pattern is missed. Exit code 1.
     Unmet,
     /// The command was not understood. Exit code 2.
     Usage,
-    /// This machine or folder lacks something. Exit code 2.
+    /// Something on this machine or in this folder is missing or does not work. Exit code 2.
     Environment,
 }
 
 /// An error on its way to a person.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Error {
     /// Decides the exit code.
     pub kind: ErrorKind,
     /// A fragment that names the thing, lower case, without a period.
     pub message: String,
-    /// Sentences that name the mend.
+    /// Sentences that say how to fix it.
     pub hints: Vec<String>,
 }
 
@@ -32,7 +34,7 @@ impl Error {
         Self { kind: ErrorKind::Usage, message: message.into(), hints: vec![] }
     }
 
-    /// This machine or folder lacks something.
+    /// Something on this machine or in this folder is missing or does not work.
     pub fn environment(message: impl Into<String>) -> Self {
         Self { kind: ErrorKind::Environment, message: message.into(), hints: vec![] }
     }
@@ -47,7 +49,7 @@ impl Error {
         Self::environment(format!("failed to {what} \"{}\": {error}", path.display()))
     }
 
-    /// The same failure with one more mend.
+    /// The same error with one more hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());

@@ -18,6 +18,8 @@ mod framework;
 mod lab;
 #[path = "headless/manual.rs"]
 mod manual;
+#[path = "headless/plain.rs"]
+mod plain;
 
 /// A lab of its own for each test, and the cache that all tests share.
 struct Desk {
@@ -243,7 +245,8 @@ fn a_signal_ends_a_check_and_every_process_that_it_started() {
         rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).unwrap();
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(code), "{}", said(&output));
-        assert_eq!(said(&output), "", "nothing is said about a run that was stopped");
+        assert_eq!(out(&output), "", "nothing is said about a run that was stopped");
+        assert!(!said(&output).contains("error"), "{}", said(&output));
         // The end of this stream is the end of the last process that holds it.
         held.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
         let mut rest = vec![];

@@ -1,9 +1,9 @@
 //! `analyze`: measure, optimised. Items are written as they are reported.
 
 use super::arguments::{AnalyzeArguments, Format};
-use super::check::Bench;
+use super::check::CheckSession;
 use super::context::Context;
-use super::output::Output;
+use super::printer::Printer;
 use crate::curriculum::{Course, Module, cells};
 use crate::error::Error;
 use crate::report::{ModuleReport, human, json};
@@ -14,14 +14,14 @@ use tinytorch::report::Item;
 pub fn run(
     context: &Context,
     arguments: &AnalyzeArguments,
-    out: &mut Output,
+    out: &mut Printer,
 ) -> Result<bool, Error> {
     let module = context.course().named(&arguments.module)?;
     let only = chosen(module, arguments.name.as_deref())?;
-    let bench = Bench::open(context, arguments.solution)?;
-    let (file, text) = bench.text(module).map_err(Error::unmet)?;
+    let mut session = CheckSession::open(context, arguments.solution)?;
+    let (file, text) = session.text(module).map_err(Error::unmet)?;
     let json = arguments.format == Format::Json;
-    let report = bench.report(module, RunKind::Analysis, only, file, &text, &mut |event| {
+    let report = session.report(module, RunKind::Analysis, only, file, &text, &mut |event| {
         if let RunEvent::Reported { analysis, item } = event
             && json
             && !matches!(item, Item::Progress(_))
@@ -33,7 +33,7 @@ pub fn run(
 }
 
 /// Writes what is left to write, and returns whether everything ended well.
-pub fn conclude(report: &ModuleReport, course: &Course, json: bool, out: &mut Output) -> bool {
+pub fn conclude(report: &ModuleReport, course: &Course, json: bool, out: &mut Printer) -> bool {
     let mut well = report.compiles == Some(true) && !report.analyses.is_empty();
     if json {
         report.diagnostics.iter().for_each(|diagnostic| out.line(json::to_line(diagnostic)));
@@ -41,7 +41,7 @@ pub fn conclude(report: &ModuleReport, course: &Course, json: bool, out: &mut Ou
         let colour = out.colour();
         report.notices.iter().for_each(|notice| out.line(human::notice(notice, course)));
         report.diagnostics.iter().for_each(|d| out.line(human::diagnostic(d, colour)));
-        report.analyses.iter().for_each(|analysis| out.line(human::analysis(analysis, colour)));
+        report.analyses.iter().for_each(|a| out.text(&human::analysis(a, colour)));
     }
     for analysis in &report.analyses {
         let ended = analysis.ended.as_ref().map(|result| &result.verdict);

@@ -48,6 +48,14 @@ pub struct Arguments {
     #[arg(long, global = true, value_name = "WHOSE")]
     pub engine: Option<EngineName>,
 
+    /// Print lines instead of drawing a screen: for screen readers and simple terminals. The same as `watch`.
+    #[arg(long, global = true)]
+    pub plain: bool,
+
+    /// Also say whose code runs and how long each step takes.
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+
     /// Open the tutor at this module.
     #[arg(long, value_name = "MODULE")]
     pub module: Option<String>,
@@ -60,6 +68,8 @@ pub enum Command {
     List(ListArguments),
     /// Compile exercises and run their tests. Exit code 0: all pass.
     Check(CheckArguments),
+    /// Check an exercise whenever it is saved, and print the results as lines.
+    Watch(WatchArguments),
     /// Measure: run the analyses of a module, optimised.
     Analyze(AnalyzeArguments),
     /// Show one frame of an interactive figure.
@@ -105,6 +115,30 @@ pub enum Command {
         /// The folder for all pages.
         folder: Option<PathBuf>,
     },
+}
+
+impl Command {
+    /// Whether its reader is a program, so that an error is one JSON value too.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        let format = match self {
+            Self::Check(arguments) => return arguments.format == CheckFormat::Json,
+            Self::List(ListArguments { format })
+            | Self::Audit(FormatArguments { format })
+            | Self::Doctor(FormatArguments { format })
+            | Self::Milestone(MilestoneCommand::List(FormatArguments { format }))
+            | Self::Milestone(MilestoneCommand::Run { format, .. })
+            | Self::Analyze(AnalyzeArguments { format, .. })
+            | Self::Explore(ExploreArguments { format, .. })
+            | Self::Hint(CellArguments { format, .. })
+            | Self::Solution(CellArguments { format, .. })
+            | Self::Reset(ResetArguments { format, .. })
+            | Self::Restore(RestoreArguments { format, .. })
+            | Self::Complete(CompleteArguments { format, .. }) => *format,
+            _ => Format::Human,
+        };
+        format == Format::Json
+    }
 }
 
 /// How results are written.
@@ -156,6 +190,13 @@ pub struct CheckArguments {
     /// How to write it.
     #[arg(long, value_enum, default_value_t)]
     pub format: CheckFormat,
+}
+
+/// Arguments of `watch`.
+#[derive(Debug, Args)]
+pub struct WatchArguments {
+    /// Modules by number, name or both. Without any: all.
+    pub modules: Vec<String>,
 }
 
 /// Arguments of `analyze`.

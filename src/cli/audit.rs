@@ -2,7 +2,7 @@
 
 use super::arguments::{Format, FormatArguments};
 use super::context::Context;
-use super::output::Output;
+use super::printer::Printer;
 use crate::curriculum::Module;
 use crate::curriculum::audit::{Miss, Pattern, audit};
 use crate::error::{Error, count};
@@ -19,7 +19,7 @@ struct Audited {
 pub fn run(
     context: &Context,
     arguments: &FormatArguments,
-    out: &mut Output,
+    out: &mut Printer,
 ) -> Result<bool, Error> {
     let course = context.course();
     let audited = |module: &Module| Audited { name: module.slug(), misses: audit(course, module) };

@@ -2,13 +2,13 @@
 
 use super::arguments::AuthorCommand;
 use super::context::Context;
-use super::output::Output;
+use super::printer::Printer;
 use crate::curriculum::cells;
 use crate::error::Error;
 use crate::lab::{Lab, atomic};
 
 /// Succeeds when everything asked for was written.
-pub fn run(context: &Context, command: AuthorCommand, out: &mut Output) -> Result<bool, Error> {
+pub fn run(context: &Context, command: AuthorCommand, out: &mut Printer) -> Result<bool, Error> {
     match command {
         AuthorCommand::Generate { modules, force } => generate(context, &modules, force, out),
         AuthorCommand::Mutants { modules } => super::mutants::run(context, &modules, out),
@@ -22,7 +22,7 @@ fn generate(
     context: &Context,
     words: &[String],
     force: bool,
-    out: &mut Output,
+    out: &mut Printer,
 ) -> Result<bool, Error> {
     let lab = context.lab()?;
     let mut all = true;
@@ -66,7 +66,7 @@ fn is_work(text: &str) -> bool {
 }
 
 /// Writes what a new lesson begins with, and says which two lines make it part of the course.
-fn new(context: &Context, slug: &str, out: &mut Output) -> Result<bool, Error> {
+fn new(context: &Context, slug: &str, out: &mut Printer) -> Result<bool, Error> {
     let parts = slug.split_once('_').and_then(|(n, name)| Some((n.parse::<usize>().ok()?, name)));
     let Some((number, name)) = parts.filter(|(_, name)| is_identifier(name)) else {
         return Err(Error::usage(format!("\"{slug}\" is not a name for a module"))

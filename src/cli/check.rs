@@ -2,36 +2,42 @@
 
 use super::arguments::{CheckArguments, CheckFormat};
 use super::context::Context;
-use super::output::Output;
-use crate::curriculum::Module;
+use super::meter::Meter;
+use super::printer::Printer;
+use super::records::Records;
+use crate::curriculum::{Course, Module};
 use crate::error::Error;
-use crate::framework::links;
+use crate::framework::{Engine, links};
 use crate::lab::Lab;
-use crate::progress::Store;
+use crate::report::figures::figure;
 use crate::report::{ModuleReport, Outcome, human, json, junit};
-use crate::runner::event::{Frame, RunKind};
-use crate::runner::{Cancel, Explorable, ModuleSources, Request, Runner};
+use crate::runner::event::{Frame, RunEvent, RunKind};
+use crate::runner::{Cancel, Explorable, ModuleSource, ModuleSources, Request, Runner};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tinytorch::explore::Settings;
 
 /// Returns whether everything passes.
-pub fn run(context: &Context, arguments: &CheckArguments, out: &mut Output) -> Result<bool, Error> {
+pub fn run(
+    context: &Context,
+    arguments: &CheckArguments,
+    out: &mut Printer,
+) -> Result<bool, Error> {
     let modules = context.modules(&arguments.modules)?;
-    let mut bench = Bench::open(context, arguments.solution)?;
+    let mut session = CheckSession::open(context, arguments.solution)?;
     let mut reports: Vec<(String, ModuleReport)> = vec![];
     let mut passed = true;
     for module in modules {
         if out.is_closed() {
             return Ok(false);
         }
-        match bench.check(module)? {
+        match session.check(module)? {
             Ok(report) => {
                 passed &= report.outcome() == Outcome::Passed;
                 match arguments.format {
                     CheckFormat::Human => {
-                        out.text(&human::check(&report, context.course(), out.colour()));
+                        session.show(&report, out);
                     }
                     CheckFormat::Json => out.line(json::check(&report, &module.slug())),
                     CheckFormat::Junit => reports.push((module.slug(), report)),
@@ -50,15 +56,15 @@ pub fn run(context: &Context, arguments: &CheckArguments, out: &mut Output) -> R
     Ok(passed)
 }
 
-/// An end for what has no result because somebody stopped it.
+/// Ends a command whose run was cancelled, so that a partial result is not taken for one.
 ///
 /// # Errors
-/// When somebody did.
+/// When it was cancelled.
 pub fn stopped(cancel: &Cancel) -> Result<(), Error> {
     if cancel.is_cancelled() { Err(Error::unmet("stopped")) } else { Ok(()) }
 }
 
-fn say_problem(format: CheckFormat, module: &Module, problem: &str, out: &mut Output) {
+pub fn say_problem(format: CheckFormat, module: &Module, problem: &str, out: &mut Printer) {
     #[derive(Serialize)]
     struct Problem<'a> {
         name: String,
@@ -79,34 +85,38 @@ fn say_problem(format: CheckFormat, module: &Module, problem: &str, out: &mut Ou
 }
 
 /// Everything that a check of one module after the other needs.
-pub struct Bench {
+pub struct CheckSession {
     runner: Runner,
     cancel: Cancel,
     source: Source,
-    links: ModuleSources,
+    meter: Meter,
+    course: &'static Course,
+    verbose: bool,
 }
 
 enum Source {
     Reference,
-    Learner { lab: Lab, store: Box<Store> },
+    Learner { lab: Lab, engine: Engine, records: Box<Records> },
 }
 
-impl Bench {
+impl CheckSession {
     /// For the reference's or the learner's files.
     pub fn open(context: &Context, solution: bool) -> Result<Self, Error> {
-        let (runner, cancel) = (context.runner()?, context.cancel.clone());
-        if solution {
-            return Ok(Self {
-                runner,
-                cancel,
-                source: Source::Reference,
-                links: ModuleSources::default(),
-            });
-        }
-        let lab = context.lab()?;
-        let store = context.store(&lab)?;
-        let links = links(&lab, context.engine())?;
-        Ok(Self { runner, cancel, source: Source::Learner { lab, store: Box::new(store) }, links })
+        let source = if solution {
+            Source::Reference
+        } else {
+            let lab = context.lab()?;
+            let records = Box::new(Records::open(&lab)?);
+            Source::Learner { lab, engine: context.engine(), records }
+        };
+        Ok(Self {
+            runner: context.runner()?,
+            cancel: context.cancel.clone(),
+            source,
+            meter: Meter::stderr(context.course()),
+            course: context.course(),
+            verbose: context.verbose,
+        })
     }
 
     /// The text to compile and the name to show, or why it cannot be read.
@@ -128,14 +138,14 @@ impl Bench {
 
     /// Checks one module, and remembers it when the file is the learner's. The inner error says why
     /// the file cannot be read.
-    fn check(&mut self, module: &Module) -> Result<Result<ModuleReport, String>, Error> {
+    pub fn check(&mut self, module: &Module) -> Result<Result<ModuleReport, String>, Error> {
         let (file, text) = match self.text(module) {
             Ok(source) => source,
             Err(problem) => return Ok(Err(problem)),
         };
         let report = self.report(module, RunKind::Check, vec![], file, &text, &mut |_| {})?;
-        if let Source::Learner { store, .. } = &mut self.source {
-            store.record_check(&report, &text)?;
+        if let Source::Learner { records, .. } = &mut self.source {
+            records.keep(|store| store.record_check(&report, &text));
         }
         Ok(Ok(report))
     }
@@ -148,29 +158,63 @@ impl Bench {
         (file, text): (PathBuf, String),
         settings: &Settings,
     ) -> Result<Option<Frame>, Error> {
-        let (module, kind, links) = (module.id, RunKind::Analysis, self.links);
+        let (module, kind, links) = (module.id, RunKind::Analysis, self.links()?);
         let request = Request { module, kind, only: vec![], file, text, links };
         Explorable::new(Arc::new(self.runner), name, request, self.cancel).frame(settings)
     }
 
     /// Runs one request and folds what happens.
     pub fn report(
-        &self,
+        &mut self,
         module: &Module,
         kind: RunKind,
         only: Vec<String>,
         file: PathBuf,
         text: &str,
-        events: &mut dyn FnMut(&crate::runner::event::RunEvent),
+        events: &mut dyn FnMut(&RunEvent),
     ) -> Result<ModuleReport, Error> {
-        let links = self.links.clone();
+        let links = self.links()?;
         let request = Request { module: module.id, kind, only, file, text: text.to_owned(), links };
         let mut report = ModuleReport::new(module.id);
-        self.runner.run(&request, &self.cancel, &mut |event| {
+        let Self { runner, cancel, meter, .. } = self;
+        let ran = runner.run(&request, cancel, &mut |event| {
+            meter.show(&event);
             report.apply(&event);
             events(&event);
-        })?;
-        stopped(&self.cancel)?;
+        });
+        meter.clear();
+        ran?;
+        stopped(cancel)?;
         Ok(report)
+    }
+
+    /// Whose code the modules below are. Read for each run: another terminal may complete one.
+    fn links(&self) -> Result<ModuleSources, Error> {
+        match &self.source {
+            Source::Reference => Ok(ModuleSources::default()),
+            Source::Learner { lab, engine, .. } => links(lab, *engine),
+        }
+    }
+
+    /// Prints a check for people.
+    pub fn show(&self, report: &ModuleReport, out: &mut Printer) {
+        out.text(&human::check(report, self.course, out.colour()));
+        if self.verbose {
+            self.show_details(report, out);
+        }
+    }
+
+    /// Whose code the module ran on, and the time of each test.
+    fn show_details(&self, report: &ModuleReport, out: &mut Printer) {
+        let links = self.links().unwrap_or_default();
+        let below = self.course.modules().iter().filter(|module| module.id < report.module);
+        for module in below {
+            let mine = matches!(links.0.get(&module.id), Some(ModuleSource::Learner { .. }));
+            let whose = if mine { "yours" } else { "the reference" };
+            out.line(format!("  ran on {}: {whose}", module.slug()));
+        }
+        for result in report.tests.iter().filter_map(|test| test.result.as_ref()) {
+            out.line(format!("  {}: {}", result.name, figure(result.took.as_secs_f64(), "s")));
+        }
     }
 }

@@ -1,9 +1,11 @@
-//! `complete`: the learner's file becomes the link that later modules run on. `export`: the whole
-//! framework as a package.
+//! `complete`: adds the learner's file to their engine, on which later modules run, or takes it back. `export`: the
+//! whole engine as a package.
 
 use super::arguments::{CompleteArguments, ExportArguments, Format};
 use super::context::Context;
-use super::output::Output;
+use super::meter::Meter;
+use super::printer::Printer;
+use super::records::Records;
 use crate::curriculum::{Course, Module};
 use crate::error::Error;
 use crate::framework::{self, Completed, Step};
@@ -13,11 +15,11 @@ use crate::report::{human, json};
 use serde::Serialize;
 use std::path::PathBuf;
 
-/// Succeeds when every named module is the learner's link now, and stands.
+/// Succeeds when every named module is in the learner's engine, and later modules pass on it.
 pub fn run(
     context: &Context,
     arguments: &CompleteArguments,
-    out: &mut Output,
+    out: &mut Printer,
 ) -> Result<bool, Error> {
     let modules = context.modules(&arguments.modules)?;
     let lab = context.lab()?;
@@ -25,23 +27,30 @@ pub fn run(
         return undo(&lab, &modules, arguments.format, out);
     }
     let runner = context.runner()?;
-    let mut store = context.store(&lab)?;
+    let mut records = Records::open(&lab)?;
+    let mut meter = Meter::stderr(context.course());
     let mut all = true;
     for module in modules {
         let json = arguments.format == Format::Json;
-        let mut kept = Ok(());
         let completed = framework::complete(&runner, &lab, module, &context.cancel, &mut |step| {
-            if let Step::Checked { report, text } = &step {
-                kept = store.record_check(report, text);
+            match &step {
+                Step::Check(event) => meter.show(event),
+                Step::Checked { report, text } => {
+                    records.keep(|store| store.record_check(report, text));
+                }
+                _ => meter.clear(),
             }
             if !json {
-                tell(&step, context.course(), out);
+                describe(&step, context.course(), out);
             }
         })?;
-        kept?;
+        meter.clear();
         all &= completed == Completed::Yes;
         if json {
-            out.line(json::to_line(&Ended { module: module.slug(), completed: &completed }));
+            out.line(json::to_line(&CompletionLine {
+                module: module.slug(),
+                completed: &completed,
+            }));
         } else {
             conclude(module, context.course(), &completed, out);
         }
@@ -53,42 +62,44 @@ pub fn run(
 }
 
 #[derive(Serialize)]
-struct Ended<'a> {
+struct CompletionLine<'a> {
     module: String,
     #[serde(flatten)]
     completed: &'a Completed,
 }
 
-fn tell(step: &Step, course: &Course, out: &mut Output) {
+fn describe(step: &Step, course: &Course, out: &mut Printer) {
     let slug = |id| course.slug(id);
     match step {
         Step::Rebuilt { module, took } => {
             let took = figure(took.as_secs_f64(), "s");
-            out.line(format!("  {} is ready again ({took})", slug(*module)));
+            out.line(format!("  {} rebuilt ({took})", slug(*module)));
         }
-        Step::Proving { module } => out.line(format!("  {} is checked on it", slug(*module))),
+        Step::Proving { module } => {
+            out.line(format!("  testing {} against your code", slug(*module)))
+        }
         Step::Check(_) | Step::Checked { .. } | Step::Swapped => {}
     }
 }
 
-fn conclude(module: &Module, course: &Course, completed: &Completed, out: &mut Output) {
+fn conclude(module: &Module, course: &Course, completed: &Completed, out: &mut Printer) {
     let slug = module.slug();
     match completed {
-        Completed::Yes => out.line(format!("{slug}: later modules run on your code now")),
+        Completed::Yes => out.line(format!("{slug}: part of your engine; later modules run on your code now")),
         Completed::StandsIn { reason } => out.line(format!(
-            "{slug}: your code passes its own tests, but the reference stands in for it: {reason}\n  \
-             Mend it and complete it again."
+            "{slug}: your code passes its own tests, but the reference is used instead: {reason}\n  \
+             Fix it and complete it again."
         )),
         Completed::NotYet(report) => {
             out.text(&human::check(report, course, out.colour()));
-            out.line(format!("{slug}: not completed; your engine is as it was"));
+            out.line(format!("{slug}: not completed; your engine is unchanged"));
         }
-        Completed::Cancelled => out.line(format!("{slug}: stopped; your engine is as it was")),
+        Completed::Cancelled => out.line(format!("{slug}: stopped; your engine is unchanged")),
     }
 }
 
-/// Succeeds when every named module was completed.
-fn undo(lab: &Lab, modules: &[&Module], format: Format, out: &mut Output) -> Result<bool, Error> {
+/// Succeeds when every named module was in the engine.
+fn undo(lab: &Lab, modules: &[&Module], format: Format, out: &mut Printer) -> Result<bool, Error> {
     #[derive(Serialize)]
     struct UndoneLine {
         module: String,
@@ -119,7 +130,7 @@ fn undo(lab: &Lab, modules: &[&Module], format: Format, out: &mut Output) -> Res
 pub fn export(
     context: &Context,
     arguments: &ExportArguments,
-    out: &mut Output,
+    out: &mut Printer,
 ) -> Result<bool, Error> {
     framework::export(&context.lab()?, &arguments.folder)?;
     out.line(format!(

@@ -5,7 +5,6 @@ use crate::curriculum::{Course, Module};
 use crate::error::Error;
 use crate::framework::Engine;
 use crate::lab::Lab;
-use crate::progress::Store;
 use crate::runner::{Cancel, Runner};
 use std::path::PathBuf;
 
@@ -17,6 +16,8 @@ pub struct Context {
     cache: Option<PathBuf>,
     /// Whose framework was asked for; `None` when nobody said.
     pub engine: Option<Engine>,
+    /// Whether to say whose code runs and how long each step takes.
+    pub verbose: bool,
     /// Ends what the command runs.
     pub cancel: Cancel,
 }
@@ -30,6 +31,7 @@ impl Context {
             lab: arguments.lab.clone(),
             cache: arguments.cache.clone(),
             engine: arguments.engine.map(Engine::from),
+            verbose: arguments.verbose,
             cancel: Cancel::default(),
         }
     }
@@ -74,23 +76,6 @@ impl Context {
     /// When the toolchain or the cache cannot be used.
     pub fn runner(&self) -> Result<Runner, Error> {
         Runner::new(self.cache()?, self.course)
-    }
-
-    /// The lab's store, with a warning on standard error when it had to be set aside.
-    ///
-    /// # Errors
-    /// When it cannot be opened.
-    #[expect(clippy::print_stderr, reason = "a warning beside the output of a command")]
-    pub fn store(&self, lab: &Lab) -> Result<Store, Error> {
-        let (store, set_aside) = Store::open(&lab.store())?;
-        if let Some(aside) = set_aside {
-            eprintln!(
-                "warning: the progress store was damaged ({}); it is kept as \"{}\", and a new one was begun",
-                aside.reason,
-                aside.kept_as.display()
-            );
-        }
-        Ok(store)
     }
 
     /// The course.

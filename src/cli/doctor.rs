@@ -2,10 +2,11 @@
 
 use super::arguments::{Format, FormatArguments};
 use super::context::Context;
-use super::output::Output;
+use super::printer::Printer;
 use crate::curriculum::ModuleId;
 use crate::editor::Editor;
 use crate::error::Error;
+use crate::progress::Store;
 use crate::report::figures::figure;
 use crate::report::json;
 use crate::runner::{Cancel, ModuleSources};
@@ -37,7 +38,7 @@ impl Finding {
 pub fn run(
     context: &Context,
     arguments: &FormatArguments,
-    out: &mut Output,
+    out: &mut Printer,
 ) -> Result<bool, Error> {
     let findings = [
         toolchain(context),
@@ -150,7 +151,7 @@ fn lab(context: &Context) -> Finding {
 }
 
 fn store(context: &Context) -> Finding {
-    match context.lab().and_then(|lab| context.store(&lab).map(|_| lab.store())) {
+    match context.lab().and_then(|lab| Store::open(&lab.store()).map(|_| lab.store())) {
         Ok(path) => Finding::well("progress", path.display().to_string()),
         Err(error) => Finding::lacking("progress", error),
     }

@@ -1,9 +1,9 @@
 //! `explore`: one frame of an explorable, for given settings of its controls; or the list of all explorables.
 
 use super::arguments::{ExploreArguments, Format};
-use super::check::{Bench, stopped};
+use super::check::{CheckSession, stopped};
 use super::context::Context;
-use super::output::Output;
+use super::printer::Printer;
 use crate::curriculum::cells::Explorable;
 use crate::curriculum::{Course, Module};
 use crate::error::Error;
@@ -17,16 +17,16 @@ use tinytorch::explore::Settings;
 pub fn run(
     context: &Context,
     arguments: &ExploreArguments,
-    out: &mut Output,
+    out: &mut Printer,
 ) -> Result<bool, Error> {
     let Some(name) = &arguments.name else {
         return Ok(list(context.course(), arguments.format, out));
     };
     let (module, figure) = named(context.course(), name)?;
     let settings: Settings = arguments.set.iter().cloned().collect();
-    let bench = Bench::open(context, arguments.solution)?;
-    let (file, text) = bench.text(module).map_err(Error::unmet)?;
-    let frame = bench.explore(module, &figure.name, (file, text), &settings)?;
+    let session = CheckSession::open(context, arguments.solution)?;
+    let (file, text) = session.text(module).map_err(Error::unmet)?;
+    let frame = session.explore(module, &figure.name, (file, text), &settings)?;
     let Some(frame) = frame else { return stopped(&context.cancel).map(|()| false) };
     known(&figure.name, &frame, &settings)?;
     match arguments.format {
@@ -72,7 +72,7 @@ fn named<'a>(course: &'a Course, word: &str) -> Result<(&'a Module, Explorable),
     })
 }
 
-fn list(course: &Course, format: Format, out: &mut Output) -> bool {
+fn list(course: &Course, format: Format, out: &mut Printer) -> bool {
     #[derive(Serialize)]
     struct Row {
         name: String,

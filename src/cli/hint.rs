@@ -2,7 +2,8 @@
 
 use super::arguments::{CellArguments, Format};
 use super::context::Context;
-use super::output::Output;
+use super::printer::Printer;
+use super::records::Records;
 use crate::curriculum::cells::{self, CellKind};
 use crate::curriculum::lesson::Lesson;
 use crate::curriculum::{Module, lesson};
@@ -19,10 +20,10 @@ struct Hint<'a> {
 }
 
 /// Succeeds when there was a hint to show.
-pub fn run(context: &Context, arguments: &CellArguments, out: &mut Output) -> Result<bool, Error> {
+pub fn run(context: &Context, arguments: &CellArguments, out: &mut Printer) -> Result<bool, Error> {
     let module = context.course().named(&arguments.module)?;
     let lab = context.lab()?;
-    let mut store = context.store(&lab)?;
+    let mut records = Records::open(&lab)?;
     let lesson = lab.read_lesson(module);
     let cell = match &arguments.cell {
         Some(cell) => known(module, &lesson, cell)?,
@@ -32,9 +33,9 @@ pub fn run(context: &Context, arguments: &CellArguments, out: &mut Output) -> Re
     if hints.is_empty() {
         return Err(Error::unmet(format!("there are no hints for \"{cell}\"")));
     }
-    // Behind the last hint stands the last hint again.
-    let shown = (store.hints_shown(module.id, &cell)? + 1).min(hints.len());
-    store.record_hint(module.id, &cell, shown)?;
+    // After the last hint, the last one is shown again.
+    let shown = (records.hints_shown(module.id, &cell)? + 1).min(hints.len());
+    records.keep(|store| store.record_hint(module.id, &cell, shown));
     let hint = &hints[shown - 1];
     match arguments.format {
         Format::Json => {

@@ -2,13 +2,13 @@
 
 use super::arguments::InitArguments;
 use super::context::Context;
-use super::output::Output;
+use super::printer::Printer;
 use crate::error::{Error, count};
 use crate::lab::{Created, Filled, create};
 use std::path::{Path, PathBuf};
 
 /// Succeeds when the folder is a complete lab.
-pub fn run(context: &Context, arguments: &InitArguments, out: &mut Output) -> Result<bool, Error> {
+pub fn run(context: &Context, arguments: &InitArguments, out: &mut Printer) -> Result<bool, Error> {
     let filled = if arguments.solved { Filled::Solutions } else { Filled::Starters };
     let (lab, created) = create(&arguments.folder, context.course(), filled)?;
     let root = lab.root().display();

@@ -1,8 +1,9 @@
-//! `list`: the modules, what they stand on, and how they stand.
+//! `list`: the modules with their status.
 
 use super::arguments::{Format, ListArguments};
 use super::context::Context;
-use super::output::Output;
+use super::printer::Printer;
+use super::records::Records;
 use crate::curriculum::{Module, cells};
 use crate::error::Error;
 use crate::framework::{Engine, Owner, edited_since, owners};
@@ -12,7 +13,7 @@ use crate::report::json;
 use serde::Serialize;
 
 #[derive(Serialize)]
-struct Row {
+struct ModuleRow {
     number: u8,
     name: String,
     title: &'static str,
@@ -22,20 +23,20 @@ struct Row {
     passed: usize,
     tests: usize,
     completed: bool,
-    /// Whether the exercise says something else by now than what was completed.
+    /// Whether the exercise was edited after it was completed.
     edited_since: bool,
     #[serde(flatten)]
     owner: Owner,
 }
 
-/// Always succeeds: a module that is not done is no failure of the list.
-pub fn run(context: &Context, arguments: &ListArguments, out: &mut Output) -> Result<bool, Error> {
+/// Always succeeds: a list of unfinished modules is a list.
+pub fn run(context: &Context, arguments: &ListArguments, out: &mut Printer) -> Result<bool, Error> {
     let lab = context.lab()?;
-    let store = context.store(&lab)?;
+    let records = Records::open(&lab)?;
     let owners = owners(&lab, Engine::Mine)?;
     for module in lab.course().modules() {
         let owner = owners.get(&module.id).cloned().unwrap_or(Owner::Reference);
-        let row = row(module, &lab, &store, owner)?;
+        let row = row(module, &lab, &records, owner)?;
         match arguments.format {
             Format::Json => out.line(json::to_line(&row)),
             Format::Human => out.line(human(&row)),
@@ -44,7 +45,12 @@ pub fn run(context: &Context, arguments: &ListArguments, out: &mut Output) -> Re
     Ok(true)
 }
 
-fn row(module: &'static Module, lab: &Lab, store: &Store, owner: Owner) -> Result<Row, Error> {
+fn row(
+    module: &'static Module,
+    lab: &Lab,
+    store: &Store,
+    owner: Owner,
+) -> Result<ModuleRow, Error> {
     let exercise = lab.read_exercise(module);
     let edited = exercise.as_ref().is_ok_and(|text| edited_since(lab, module, text));
     let (state, passed) = match exercise {
@@ -56,7 +62,7 @@ fn row(module: &'static Module, lab: &Lab, store: &Store, owner: Owner) -> Resul
             Some(last_check) => (last_check.outcome, last_check.passed),
         },
     };
-    Ok(Row {
+    Ok(ModuleRow {
         number: module.id.0,
         name: module.slug(),
         title: &module.title,
@@ -71,7 +77,7 @@ fn row(module: &'static Module, lab: &Lab, store: &Store, owner: Owner) -> Resul
     })
 }
 
-fn human(row: &Row) -> String {
+fn human(row: &ModuleRow) -> String {
     let state = match row.state.as_str() {
         "passed" => "passes".to_owned(),
         "unfinished" => format!("{} of {} tests pass", row.passed, row.tests),
@@ -81,13 +87,15 @@ fn human(row: &Row) -> String {
     };
     let mine = match &row.owner {
         Owner::Reference => String::new(),
-        Owner::Learner if row.edited_since => ", in your engine as you completed it".to_owned(),
+        Owner::Learner if row.edited_since => {
+            ", in your engine as it was when you completed it".to_owned()
+        }
         Owner::Learner => ", in your engine".to_owned(),
-        Owner::StandsIn { reason } => format!(", the reference stands in: {reason}"),
+        Owner::StandsIn { reason } => format!(", the reference is used instead: {reason}"),
     };
-    let stands_on = match row.prerequisites.as_slice() {
+    let needs = match row.prerequisites.as_slice() {
         [] => String::new(),
-        before => format!("  stands on {}", before.join(", ")),
+        before => format!("  needs {}", before.join(", ")),
     };
-    format!("{:<16} {:>3} points  {state}{mine}{stands_on}", row.name, row.points)
+    format!("{:<16} {:>3} points  {state}{mine}{needs}", row.name, row.points)
 }

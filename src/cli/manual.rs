@@ -2,7 +2,7 @@
 //! arguments.
 
 use super::Arguments;
-use super::output::Output;
+use super::printer::Printer;
 use crate::error::Error;
 use clap::CommandFactory;
 use clap_complete::{Shell, generate};
@@ -11,7 +11,7 @@ use std::io;
 use std::path::Path;
 
 /// Prints a completion script.
-pub fn completions(shell: Shell, out: &mut Output) -> Result<bool, Error> {
+pub fn completions(shell: Shell, out: &mut Printer) -> Result<bool, Error> {
     let mut command = Arguments::command();
     let name = command.get_name().to_owned();
     let mut script = vec![];
@@ -21,7 +21,7 @@ pub fn completions(shell: Shell, out: &mut Output) -> Result<bool, Error> {
 }
 
 /// Prints the program's own page, or writes that and one for each command into `folder`.
-pub fn pages(folder: Option<&Path>, out: &mut Output) -> Result<bool, Error> {
+pub fn pages(folder: Option<&Path>, out: &mut Printer) -> Result<bool, Error> {
     let Some(folder) = folder else {
         let mut page = vec![];
         let rendered = Man::new(Arguments::command()).render(&mut page);

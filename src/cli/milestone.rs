@@ -4,17 +4,19 @@ use super::analyze::conclude;
 use super::arguments::{Format, FormatArguments, MilestoneCommand};
 use super::check::stopped;
 use super::context::Context;
-use super::output::Output;
+use super::meter::Meter;
+use super::printer::Printer;
+use super::records::Records;
 use crate::curriculum::{Course, Milestone};
 use crate::error::Error;
 use crate::framework::{Engine, Trial, trial};
-use crate::report::{ModuleReport, Ran, human, json, milestone};
+use crate::report::{MilestoneOutcome, ModuleReport, Ran, human, json, milestone};
 use crate::runner::event::RunEvent;
 use serde::Serialize;
 use tinytorch::report::Item;
 
 /// Returns whether the measured figures pass.
-pub fn run(context: &Context, command: MilestoneCommand, out: &mut Output) -> Result<bool, Error> {
+pub fn run(context: &Context, command: MilestoneCommand, out: &mut Printer) -> Result<bool, Error> {
     match command {
         MilestoneCommand::List(arguments) => list(context, &arguments, out),
         MilestoneCommand::Info { milestone } => {
@@ -47,32 +49,38 @@ fn needs(course: &Course, milestone: &Milestone) -> Vec<String> {
     milestone.prerequisites.iter().map(|id| course.slug(*id)).collect()
 }
 
-fn list(context: &Context, arguments: &FormatArguments, out: &mut Output) -> Result<bool, Error> {
+fn list(context: &Context, arguments: &FormatArguments, out: &mut Printer) -> Result<bool, Error> {
     #[derive(Serialize)]
-    struct Row {
+    struct MilestoneRow {
         id: &'static str,
         year: u16,
         title: &'static str,
         needs: Vec<String>,
         /// `None`: never run on the engine as it is now.
-        achieved: Option<bool>,
+        outcome: Option<MilestoneOutcome>,
+        achieved: bool,
     }
     let lab = context.lab()?;
-    let store = context.store(&lab)?;
+    let records = Records::open(&lab)?;
     let engine = context.engine();
     for milestone in lab.course().milestones() {
         let Milestone { id, year, title, .. } = *milestone;
         let now = trial(&lab, milestone, engine)?.fingerprint;
-        let ran = store.milestone(id, engine.word())?.filter(|(of, _)| *of == now);
-        let achieved = ran.map(|(_, ran)| ran.achieved);
+        let ran = records.milestone(id, engine.word())?.filter(|(of, _)| *of == now);
+        let outcome = ran.map(|(_, ran)| ran.outcome(milestone));
+        let achieved = outcome == Some(MilestoneOutcome::Achieved);
         let needs = needs(lab.course(), milestone);
         match arguments.format {
-            Format::Json => out.line(json::to_line(&Row { id, year, title, needs, achieved })),
+            Format::Json => {
+                let row = MilestoneRow { id, year, title, needs, outcome, achieved };
+                out.line(json::to_line(&row));
+            }
             Format::Human => {
-                let state = match achieved {
+                let state = match outcome {
                     None => "not run",
-                    Some(true) => "achieved",
-                    Some(false) => "not reached",
+                    Some(MilestoneOutcome::Achieved) => "achieved",
+                    Some(MilestoneOutcome::Preview) => "preview",
+                    Some(MilestoneOutcome::NotReached) => "not reached",
                 };
                 let needs = needs.join(", ");
                 out.line(format!("{id:<17} {title:<22} {state:<12} needs {needs}"));
@@ -82,10 +90,10 @@ fn list(context: &Context, arguments: &FormatArguments, out: &mut Output) -> Res
     Ok(true)
 }
 
-fn info(course: &Course, milestone: &Milestone, out: &mut Output) -> bool {
+fn info(course: &Course, milestone: &Milestone, out: &mut Printer) -> bool {
     out.line(format!("{}: {}\n\n{}\n", milestone.year, milestone.title, milestone.story));
     out.line(format!("It runs on {}.", needs(course, milestone).join(", ")));
-    out.line("It is achieved when each of these is measured and meets its target:");
+    out.line("It is achieved when all of that is your code and each of these meets its target:");
     milestone.achieved_when.iter().for_each(|name| out.line(format!("  {name}")));
     true
 }
@@ -95,7 +103,7 @@ fn train(
     milestone: &'static Milestone,
     format: Format,
     compare: bool,
-    out: &mut Output,
+    out: &mut Printer,
 ) -> Result<bool, Error> {
     let json = format == Format::Json;
     let engine = context.engine();
@@ -108,22 +116,44 @@ fn train(
             out.line(human::item(&Item::Table(milestone::side_by_side(&mine, &reference))));
         }
     }
-    let Ran { achieved, seconds, .. } = mine;
+    let outcome = mine.outcome(milestone);
     if json {
-        out.line(json::to_line(&Ended { milestone: milestone.id, engine, achieved, seconds }));
+        out.line(json::to_line(&MilestoneResult {
+            milestone: milestone.id,
+            engine,
+            outcome,
+            achieved: outcome == MilestoneOutcome::Achieved,
+            seconds: mine.seconds,
+        }));
     } else {
-        let word = if achieved { "achieved" } else { "not achieved" };
-        out.line(format!("{}: {word}", milestone.id));
+        out.line(format!("{}: {}", milestone.id, verdict(context, milestone, &mine)));
     }
-    Ok(achieved)
+    Ok(mine.met)
 }
 
 #[derive(Serialize)]
-struct Ended {
+struct MilestoneResult {
     milestone: &'static str,
     engine: Engine,
+    outcome: MilestoneOutcome,
     achieved: bool,
     seconds: Option<f64>,
+}
+
+fn verdict(context: &Context, milestone: &Milestone, ran: &Ran) -> String {
+    match ran.outcome(milestone) {
+        MilestoneOutcome::Achieved => "achieved".to_owned(),
+        MilestoneOutcome::NotReached => "not reached".to_owned(),
+        MilestoneOutcome::Preview => {
+            let modules = ran.on_reference(milestone).into_iter();
+            let slugs: Vec<_> = modules.map(|id| context.course().slug(id)).collect();
+            format!(
+                "a preview, every target is met. It is achieved when it runs on your code, and these ran on the \
+                 reference's: {}",
+                slugs.join(", ")
+            )
+        }
+    }
 }
 
 /// Runs it on one engine, says whose code runs, and remembers what came of it.
@@ -132,13 +162,15 @@ fn train_on(
     milestone: &'static Milestone,
     engine: Engine,
     json: bool,
-    out: &mut Output,
+    out: &mut Printer,
 ) -> Result<Ran, Error> {
     let lab = context.lab()?;
-    let mut store = context.store(&lab)?;
+    let mut records = Records::open(&lab)?;
+    let mut meter = Meter::stderr(context.course());
     let Trial { request, links, fingerprint } = trial(&lab, milestone, engine)?;
     let mut report = ModuleReport::new(request.module);
-    context.runner()?.run(&request, &context.cancel, &mut |event| {
+    let ran = context.runner()?.run(&request, &context.cancel, &mut |event| {
+        meter.show(&event);
         report.apply(&event);
         if let RunEvent::Reported { item, .. } = &event
             && json
@@ -146,15 +178,34 @@ fn train_on(
         {
             out.line(json::item(milestone.id, item));
         }
-    })?;
+    });
+    meter.clear();
+    ran?;
     stopped(&context.cancel)?;
     let ran = Ran::of(milestone, &report, links, context.course());
-    for link in &ran.links {
-        out.line(if json { json::to_line(link) } else { link.sentence(context.course()) });
+    if json {
+        ran.links.iter().for_each(|link| out.line(json::to_line(link)));
+    } else {
+        whose_code(&ran, context.course(), out);
     }
     conclude(&report, context.course(), json, out);
-    store.record_milestone(milestone.id, engine.word(), &fingerprint, &ran)?;
+    records.keep(|store| store.record_milestone(milestone.id, engine.word(), &fingerprint, &ran));
     Ok(ran)
+}
+
+/// Whose code ran: one line for each owner, and one for each module of the learner's that could not be used.
+fn whose_code(ran: &Ran, course: &Course, out: &mut Printer) {
+    let plain = |mine: bool| {
+        let links = ran.links.iter().filter(|link| link.reason.is_none() && link.mine == mine);
+        links.map(|link| course.slug(link.module)).collect::<Vec<_>>().join(", ")
+    };
+    for (owner, modules) in [("your code", plain(true)), ("the reference", plain(false))] {
+        if !modules.is_empty() {
+            out.line(format!("Runs on {owner}: {modules}"));
+        }
+    }
+    let replaced = ran.links.iter().filter(|link| link.reason.is_some());
+    replaced.for_each(|link| out.line(link.sentence(course)));
 }
 
 #[cfg(test)]

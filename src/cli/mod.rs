@@ -14,17 +14,20 @@ mod hint;
 mod init;
 mod list;
 mod manual;
+mod meter;
 mod milestone;
 mod mutants;
-mod output;
+mod printer;
+mod records;
 mod reset;
 mod restore;
 mod signals;
 mod solution;
+mod watch;
 
-pub use arguments::{Arguments, Command};
+pub use arguments::{Arguments, Command, WatchArguments};
 pub use context::Context;
-pub use output::Output;
+pub use printer::Printer;
 
 use crate::error::Error;
 use signals::Interruption;
@@ -35,7 +38,7 @@ use std::process::ExitCode;
 /// # Errors
 /// When the command was not understood, or this machine lacks something.
 pub fn run(context: &Context, command: Command) -> Result<ExitCode, Error> {
-    let mut out = Output::stdout();
+    let mut out = Printer::stdout();
     // Before signals are caught: Ctrl-C at a question ends the program.
     if let Command::Reset(arguments) = &command
         && !reset::is_confirmed(context, arguments)?
@@ -53,7 +56,7 @@ pub fn run(context: &Context, command: Command) -> Result<ExitCode, Error> {
     Ok(ExitCode::from(u8::from(!done)))
 }
 
-fn dispatch(context: &Context, command: Command, out: &mut Output) -> Result<bool, Error> {
+fn dispatch(context: &Context, command: Command, out: &mut Printer) -> Result<bool, Error> {
     match command {
         Command::List(arguments) => list::run(context, &arguments, out),
         Command::Check(arguments) => check::run(context, &arguments, out),
@@ -72,6 +75,7 @@ fn dispatch(context: &Context, command: Command, out: &mut Output) -> Result<boo
         Command::Author(arguments) => author::run(context, arguments, out),
         Command::Completions { shell } => manual::completions(shell, out),
         Command::Man { folder } => manual::pages(folder.as_deref(), out),
+        Command::Watch(arguments) => watch::run(context, &arguments, out),
         // These open the screen, which is main's to do: this room knows none.
         Command::Start { .. } | Command::Resume => Ok(true),
     }

@@ -3,7 +3,7 @@
 
 use super::check::stopped;
 use super::context::Context;
-use super::output::Output;
+use super::printer::Printer;
 use crate::curriculum::Module;
 use crate::curriculum::mutants::{self, Mutant, Mutants};
 use crate::error::{Error, count};
@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// Returns whether every wrong solution fails its cell's own test, with its idea named.
-pub fn run(context: &Context, words: &[String], out: &mut Output) -> Result<bool, Error> {
+pub fn run(context: &Context, words: &[String], out: &mut Printer) -> Result<bool, Error> {
     let runner = context.runner()?;
     let mut all = true;
     for module in context.modules(words)? {

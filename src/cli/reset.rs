@@ -2,7 +2,7 @@
 
 use super::arguments::{Format, ResetArguments};
 use super::context::Context;
-use super::output::Output;
+use super::printer::Printer;
 use crate::curriculum::Module;
 use crate::error::Error;
 use crate::lab;
@@ -46,7 +46,11 @@ pub fn is_confirmed(context: &Context, arguments: &ResetArguments) -> Result<boo
 }
 
 /// Succeeds when every exercise is a starter now.
-pub fn run(context: &Context, arguments: &ResetArguments, out: &mut Output) -> Result<bool, Error> {
+pub fn run(
+    context: &Context,
+    arguments: &ResetArguments,
+    out: &mut Printer,
+) -> Result<bool, Error> {
     let modules = context.modules(&arguments.modules)?;
     let lab = context.lab()?;
     for module in modules {
@@ -60,7 +64,7 @@ pub fn run(context: &Context, arguments: &ResetArguments, out: &mut Output) -> R
     Ok(true)
 }
 
-fn describe(reset: &Reset, out: &mut Output) {
+fn describe(reset: &Reset, out: &mut Printer) {
     let Reset { module, backup, left_engine } = reset;
     match backup {
         None => out.line(format!("{module}: it is the starter already")),

@@ -2,7 +2,7 @@
 
 use super::arguments::{Format, RestoreArguments};
 use super::context::Context;
-use super::output::Output;
+use super::printer::Printer;
 use crate::curriculum::Module;
 use crate::error::{Error, count};
 use crate::lab::{Lab, Numbered};
@@ -32,7 +32,7 @@ struct Restored {
 pub fn run(
     context: &Context,
     arguments: &RestoreArguments,
-    out: &mut Output,
+    out: &mut Printer,
 ) -> Result<bool, Error> {
     let module = context.course().named(&arguments.module)?;
     let lab = context.lab()?;
@@ -61,7 +61,7 @@ fn chosen<'a>(
     })
 }
 
-fn list(module: &Module, backups: &[Numbered], format: Format, out: &mut Output) {
+fn list(module: &Module, backups: &[Numbered], format: Format, out: &mut Printer) {
     if backups.is_empty() && format == Format::Human {
         out.line(format!("{} has no backups.", module.slug()));
     }
@@ -89,7 +89,7 @@ fn restore(
     module: &Module,
     from: &Numbered,
     format: Format,
-    out: &mut Output,
+    out: &mut Printer,
 ) -> Result<bool, Error> {
     let restored =
         Restored { module: module.slug(), number: from.number, backup: lab.restore(module, from)? };

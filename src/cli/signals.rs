@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread;
 
+const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+
 /// The signal that came, if one did.
 #[derive(Debug, Clone, Default)]
 pub struct Interruption(Arc<AtomicI32>);
@@ -40,8 +42,24 @@ impl Interruption {
     }
 }
 
+/// Calls `stop` at the first signal.
+///
+/// # Errors
+/// When the system refuses.
+pub fn on_signal(stop: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+    let wait = || -> io::Result<()> {
+        let mut signals = Signals::new(ENDING)?;
+        thread::Builder::new().name("signals".into()).spawn(move || {
+            if signals.forever().next().is_some() {
+                stop();
+            }
+        })?;
+        Ok(())
+    };
+    wait().map_err(|error| Error::environment(format!("failed to listen for signals: {error}")))
+}
+
 fn listen(cancel: Cancel, came: Arc<AtomicI32>) -> io::Result<()> {
-    const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
     let second = Arc::new(AtomicBool::new(false));
     for signal in ENDING {
         // Looked at before it is set: only the second signal finds it true.

@@ -2,7 +2,7 @@
 
 use super::arguments::{CellArguments, Format};
 use super::context::Context;
-use super::output::Output;
+use super::printer::Printer;
 use crate::curriculum::cells::{self, CellKind};
 use crate::curriculum::lesson;
 use crate::error::Error;
@@ -16,7 +16,7 @@ struct Solution<'a> {
 }
 
 /// Always succeeds for a cell that exists.
-pub fn run(context: &Context, arguments: &CellArguments, out: &mut Output) -> Result<bool, Error> {
+pub fn run(context: &Context, arguments: &CellArguments, out: &mut Printer) -> Result<bool, Error> {
     let module = context.course().named(&arguments.module)?;
     let wanted = match &arguments.cell {
         Some(cell) => Some(super::hint::known(module, &lesson::parse(module.lesson()), cell)?),

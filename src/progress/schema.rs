@@ -71,6 +71,8 @@ const MIGRATIONS: &[&str] = &[
 pub struct Store {
     pub(super) connection: Connection,
     pub(super) path: PathBuf,
+    /// Where a temporary copy lies; removed with it.
+    _folder: Option<tempfile::TempDir>,
 }
 
 /// A store that could not be used and was put out of the way, whole.
@@ -118,6 +120,37 @@ impl Store {
         }
     }
 
+    /// A copy of the store at `path`, forgotten when it is dropped: for a lab that cannot be written. Empty where
+    /// it cannot be copied.
+    ///
+    /// # Errors
+    /// When there is no memory left.
+    pub fn temporary_copy(path: &Path) -> Result<Self, Error> {
+        Self::copy_of(path).or_else(|_| Self::in_memory())
+    }
+
+    fn copy_of(path: &Path) -> Result<Self, Error> {
+        let failed = |error: std::io::Error| Error::io("copy", path, &error);
+        let folder = tempfile::tempdir().map_err(failed)?;
+        let copy = folder.path().join("progress.db");
+        std::fs::copy(path, &copy).map_err(failed)?;
+        // The part that is not in the main file yet, where there is one.
+        let _ = std::fs::copy(path.with_extension("db-wal"), copy.with_extension("db-wal"));
+        let (store, _) = Self::open(&copy)?;
+        Ok(Self { _folder: Some(folder), ..store })
+    }
+
+    fn in_memory() -> Result<Self, Error> {
+        let path = Path::new(":memory:");
+        let opened = Connection::open_in_memory();
+        let mut connection = opened.map_err(|error| failure(path, "open", &error))?;
+        match migrate(&mut connection, path) {
+            Ok(()) => Ok(Self { connection, path: path.to_owned(), _folder: None }),
+            Err(Trouble::Failed(error)) => Err(error),
+            Err(Trouble::Damaged(reason)) => Err(Error::environment(reason)),
+        }
+    }
+
     fn try_open(path: &Path, door: &StoreLock) -> Result<Self, Trouble> {
         // SQLite takes an empty file for a new database, and so for no progress.
         if door.made && path.metadata().is_ok_and(|store| store.len() == 0) {
@@ -141,7 +174,7 @@ impl Store {
             .map_err(troubled("open"))?;
         migrate(&mut connection, path)?;
         door.mark_made().map_err(Trouble::Failed)?;
-        Ok(Self { connection, path: path.to_owned() })
+        Ok(Self { connection, path: path.to_owned(), _folder: None })
     }
 
     pub(super) fn failed(&self, what: &str) -> impl Fn(rusqlite::Error) -> Error + use<> {

@@ -181,7 +181,7 @@ fn the_last_run_of_a_milestone_is_remembered_for_each_engine() {
     let mut store = lab.open();
     let link = RanLink { module: TENSOR, mine: true, reason: None };
     let items = vec![Item::Insight(Insight { text: "it learns".into() })];
-    let mine = Ran { achieved: true, seconds: Some(0.5), links: vec![link], items };
+    let mine = Ran { met: true, seconds: Some(0.5), links: vec![link], items };
     let slower = Ran { seconds: Some(0.7), ..mine.clone() };
     store.record_milestone("1986_mlp", "mine", "a", &slower).unwrap();
     store.record_milestone("1986_mlp", "mine", "b", &mine).unwrap();

@@ -7,7 +7,9 @@ use crate::curriculum::{Course, ModuleId};
 use crate::error::count;
 use crate::runner::event::{Diagnostic, Level, Notice, Output, TestResult, Verdict};
 use std::fmt::Write;
-use tinytorch::report::{Chart, ChartKind, Item, Metric, Picture, Table};
+use tinytorch::report::{
+    Chart, ChartKind, Column, Item, Metric, Picture, Point, Series, Table, Value,
+};
 use unicode_width::UnicodeWidthStr;
 
 /// Whether lines may carry colours.
@@ -219,8 +221,13 @@ fn printed(output: &Output, colour: Colour) -> String {
 #[must_use]
 pub fn analysis(analysis: &AnalysisState, colour: Colour) -> String {
     let mut text = format!("{}\n", colour.paint(BOLD, &analysis.name));
-    for item in &analysis.items {
-        text.push_str(&self::item(item));
+    let items: Vec<_> =
+        analysis.items.iter().filter(|item| !matches!(item, Item::Progress(_))).collect();
+    for group in items.chunk_by(|a, b| belong_together(a, b)) {
+        match pictures(group) {
+            Some(pictures) => text.push_str(&pictures),
+            None => group.iter().for_each(|item| text.push_str(&self::item(item))),
+        }
         text.push('\n');
     }
     if let Some(TestResult { verdict: ended, output, .. }) = &analysis.ended
@@ -233,14 +240,14 @@ pub fn analysis(analysis: &AnalysisState, colour: Colour) -> String {
     text
 }
 
-/// One reported item as text. A chart becomes its table of points, which a screen reader can read.
+/// One reported item as text. A chart becomes a table, which a screen reader can read.
 #[must_use]
 pub fn item(item: &Item) -> String {
     match item {
         Item::Table(table) => self::table(table),
-        Item::Chart(chart) => self::table(&points(chart)),
+        Item::Chart(chart) => self::chart(chart),
         Item::Metric(metric) => self::metric(metric) + "\n",
-        Item::Picture(picture) => self::picture(picture),
+        Item::Picture(_) => pictures(&[item]).unwrap_or_default(),
         Item::Insight(insight) => format!("=> {}\n", insight.text),
         Item::Progress(progress) => {
             format!("{}: {} of {}\n", progress.label, progress.done, progress.total)
@@ -285,9 +292,50 @@ fn table(table: &Table) -> String {
     text
 }
 
+/// The most points of a chart that are listed one by one.
+const FEW_POINTS: usize = 12;
+
+fn chart(chart: &Chart) -> String {
+    let number: usize = chart.series.iter().map(|series| series.points.len()).sum();
+    if number <= FEW_POINTS {
+        return table(&points(chart));
+    }
+    format!("{}  {number} points; --format json has them all\n", table(&summary_of_series(chart)))
+}
+
+/// Where each series of a chart begins, ends and has its extremes: one row per series.
+fn summary_of_series(chart: &Chart) -> Table {
+    let x = |point: &Point| match &point.label {
+        Some(label) => label.clone(),
+        None => figures::figure(point.x, &chart.x.unit),
+    };
+    let at = |point: Option<&Point>| {
+        let text = point
+            .map(|point| format!("{} at {}", figures::figure(point.y, &chart.y.unit), x(point)));
+        Value::Text(text.unwrap_or_default())
+    };
+    let row = |series: &Series| {
+        let points = &series.points;
+        let finite = || points.iter().filter(|point| point.y.is_finite());
+        let by_height = |a: &&Point, b: &&Point| a.y.total_cmp(&b.y);
+        vec![
+            Value::Text(series.name.clone()),
+            at(points.first()),
+            at(points.last()),
+            at(finite().min_by(by_height)),
+            at(finite().max_by(by_height)),
+        ]
+    };
+    Table {
+        title: format!("{}: {} by {}", chart.title, chart.y.label, chart.x.label),
+        columns: ["series", "first", "last", "lowest", "highest"].map(Column::plain).into(),
+        rows: chart.series.iter().map(row).collect(),
+        origin: chart.origin.clone(),
+    }
+}
+
 /// The points of a chart as a table: one row per point.
 fn points(chart: &Chart) -> Table {
-    use tinytorch::report::{Column, Value};
     let rows = chart.series.iter().flat_map(|series| {
         series.points.iter().map(move |point| {
             let x = match (&point.label, chart.kind) {
@@ -313,12 +361,40 @@ fn points(chart: &Chart) -> Table {
     }
 }
 
-fn picture(picture: &Picture) -> String {
-    let mut text = format!("{}\n", picture.title);
-    for row in shades(picture) {
-        line(&mut text, &format!("  {row}"));
+/// Whether there is no blank line between two items.
+fn belong_together(a: &Item, b: &Item) -> bool {
+    matches!((a, b), (Item::Metric(_), Item::Metric(_)) | (Item::Picture(_), Item::Picture(_)))
+}
+
+/// Pictures side by side; `None` when an item is no picture.
+fn pictures(items: &[&Item]) -> Option<String> {
+    let picture = |item: &&Item| match item {
+        Item::Picture(picture) => Some(picture.clone()),
+        _ => None,
+    };
+    let pictures: Vec<Picture> = items.iter().map(picture).collect::<Option<_>>()?;
+    let titles: Vec<&str> = pictures.iter().map(|picture| picture.title.as_str()).collect();
+    let drawn: Vec<Vec<String>> = pictures.iter().map(small).collect();
+    let mut text = format!("{}\n", titles.join(" | "));
+    for number in 0..drawn.iter().map(Vec::len).max().unwrap_or(0) {
+        let row = |rows: &Vec<String>| {
+            let width = rows.first().map_or(0, |first| first.width());
+            format!("{:width$}", rows.get(number).map_or("", String::as_str))
+        };
+        let rows: Vec<String> = drawn.iter().map(row).collect();
+        line(&mut text, format!("  {}", rows.join(" | ")).trim_end());
     }
-    text
+    Some(text)
+}
+
+/// A picture as rows; a large one with every other row and column.
+fn small(picture: &Picture) -> Vec<String> {
+    const LARGE: usize = 12;
+    let rows = shades(picture);
+    if rows.len() <= LARGE {
+        return rows;
+    }
+    rows.iter().step_by(2).map(|row| row.chars().step_by(2).collect()).collect()
 }
 
 /// A picture as rows of shaded characters, two per pixel so that pixels look square.
@@ -356,7 +432,7 @@ impl Colour {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tinytorch::report::{Axis, Column, Origin, Point, Series, Target, Value};
+    use tinytorch::report::{Axis, Origin, Target};
 
     #[test]
     fn many_changed_cells_share_a_sentence() {
@@ -407,6 +483,51 @@ mod tests {
             text.contains("this machine") && text.contains("ReLU") && text.contains("500 ms"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_long_curve_is_summed_up_in_one_row() {
+        let y = |x: f64| if x == 7.0 { f64::NAN } else { (x - 30.0).abs() };
+        let points = (0..100).map(f64::from).map(|x| Point { x, y: y(x), ..Point::default() });
+        let series = Series { name: "loss".into(), points: points.collect() };
+        let chart = Chart {
+            title: "Training".into(),
+            kind: ChartKind::Line,
+            x: Axis::linear("step", ""),
+            y: Axis::linear("loss", ""),
+            series: vec![series],
+            origin: Origin::Measured,
+        };
+        let text = item(&Item::Chart(chart));
+        assert_eq!(text.lines().count(), 4, "{text}");
+        for cell in ["30 at 0", "69 at 99", "0 at 30", "100 points"] {
+            assert!(text.contains(cell), "{cell}: {text}");
+        }
+    }
+
+    #[test]
+    fn pictures_are_side_by_side_and_metrics_have_no_blank_line_between_them() {
+        let picture = |title: &str| {
+            Item::Picture(Picture {
+                title: title.into(),
+                width: 2,
+                pixels: vec![0.0, 1.0, 1.0, 0.0],
+            })
+        };
+        let metric = |name: &str| {
+            Item::Metric(Metric {
+                name: name.into(),
+                value: 1.0,
+                unit: String::new(),
+                target: None,
+                origin: Origin::Measured,
+            })
+        };
+        let items = vec![picture("a"), picture("b"), metric("c"), metric("d")];
+        let state = AnalysisState { name: "n".into(), items, ended: None, old: false };
+        let text = analysis(&state, Colour::Off);
+        assert!(text.starts_with("n\na | b\n    @@ |   @@\n  @@   | @@\n\nc: 1"), "{text:?}");
+        assert!(text.contains("(measured)\nd: 1"), "{text:?}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! `runner::event`, `report` and `tinytorch::report`, written by serde; nothing is renamed here.
 
 use super::module_report::{ModuleReport, Outcome};
+use crate::error::Error;
 use crate::runner::event::Frame;
 use serde::Serialize;
 use tinytorch::report::Item;
@@ -44,6 +45,16 @@ pub fn frame(name: &str, frame: &Frame) -> String {
         frame: &'a Frame,
     }
     to_line(&Explored { explorable: name, frame })
+}
+
+/// Why a command failed, as one line on standard error.
+#[must_use]
+pub fn error(error: &Error) -> String {
+    #[derive(Serialize)]
+    struct Failed<'a> {
+        error: &'a Error,
+    }
+    to_line(&Failed { error })
 }
 
 /// Any value as one line.

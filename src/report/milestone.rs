@@ -34,11 +34,25 @@ impl RanLink {
     }
 }
 
+/// What a run says about its milestone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MilestoneOutcome {
+    /// The learner's code met every target.
+    Achieved,
+    /// Every target was met, but some of the code that the milestone needs was the reference's.
+    Preview,
+    /// A target was missed, or the program did not end well.
+    NotReached,
+}
+
 /// What came of a run that ended by itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ran {
-    /// Whether each figure that decides was measured and met its target.
-    pub achieved: bool,
+    /// Whether each figure that decides was measured and met its target. Earlier versions called it `achieved`, on
+    /// whatever engine it ran.
+    #[serde(alias = "achieved")]
+    pub met: bool,
     /// How long the program ran: training and judging, not building. `None` when it did not run.
     pub seconds: Option<f64>,
     /// Whose code ran, link by link.
@@ -60,7 +74,7 @@ impl Ran {
         let ended = report.analyses.first().and_then(|program| program.ended.as_ref());
         let items = report.analyses.iter().flat_map(|program| &program.items);
         Self {
-            achieved: achieved(milestone, report),
+            met: met(milestone, report),
             seconds: ended.map(|ended| ended.took.as_secs_f64()),
             links: links
                 .into_iter()
@@ -68,6 +82,23 @@ impl Ran {
                 .collect(),
             items: items.filter(|item| !matches!(item, Item::Progress(_))).cloned().collect(),
         }
+    }
+
+    /// What the run says about the milestone: only the learner's own code achieves one.
+    #[must_use]
+    pub fn outcome(&self, milestone: &Milestone) -> MilestoneOutcome {
+        match self.met {
+            false => MilestoneOutcome::NotReached,
+            true if self.on_reference(milestone).is_empty() => MilestoneOutcome::Achieved,
+            true => MilestoneOutcome::Preview,
+        }
+    }
+
+    /// The modules that the milestone needs and of which the reference ran.
+    #[must_use]
+    pub fn on_reference(&self, milestone: &Milestone) -> Vec<ModuleId> {
+        let mine = |id: &&ModuleId| self.links.iter().any(|link| link.module == **id && link.mine);
+        milestone.prerequisites.iter().filter(|id| !mine(id)).copied().collect()
     }
 
     fn metrics(&self) -> impl Iterator<Item = &Metric> {
@@ -79,11 +110,11 @@ impl Ran {
 }
 
 /// The program ended well, and each figure that decides was measured and met its target.
-fn achieved(milestone: &Milestone, report: &ModuleReport) -> bool {
-    let met = |name: &&str| {
+fn met(milestone: &Milestone, report: &ModuleReport) -> bool {
+    let is_met = |name: &&str| {
         report.metrics().any(|metric| metric.name == **name && metric.is_met() == Some(true))
     };
-    report.measured_well() && milestone.achieved_when.iter().all(met)
+    report.measured_well() && milestone.achieved_when.iter().all(is_met)
 }
 
 fn fallen_back(link: RanLink, notices: &[Notice], course: &Course) -> RanLink {
@@ -196,13 +227,37 @@ mod tests {
     #[test]
     fn only_a_figure_that_meets_its_target_in_a_run_that_ends_well_counts() {
         let target = Some(Target::AtLeast(90.0));
-        assert!(ran(95.0, target, Verdict::Passed, false).achieved);
-        assert!(!ran(80.0, target, Verdict::Passed, false).achieved);
-        assert!(!ran(95.0, None, Verdict::Passed, false).achieved, "no target decides nothing");
-        assert!(!ran(95.0, target, Verdict::ExitedEarly { code: None }, false).achieved);
+        assert!(ran(95.0, target, Verdict::Passed, false).met);
+        assert!(!ran(80.0, target, Verdict::Passed, false).met);
+        assert!(!ran(95.0, None, Verdict::Passed, false).met, "no target decides nothing");
+        assert!(!ran(95.0, target, Verdict::ExitedEarly { code: None }, false).met);
         let nothing = Ran::of(mlp(), &ModuleReport::new(ModuleId(8)), vec![], Course::tinytorch());
-        assert!(!nothing.achieved, "nothing was measured");
+        assert!(!nothing.met, "nothing was measured");
         assert_eq!(nothing.seconds, None);
+    }
+
+    #[test]
+    fn only_the_learners_own_code_achieves_a_milestone() {
+        let links = |references: &[ModuleId]| {
+            let link = |id: &ModuleId| RanLink {
+                module: *id,
+                mine: !references.contains(id),
+                reason: None,
+            };
+            mlp().prerequisites.iter().map(link).collect::<Vec<_>>()
+        };
+        let outcome = |met, links| Ran { met, seconds: None, links, items: vec![] }.outcome(mlp());
+        assert_eq!(outcome(true, links(&[])), MilestoneOutcome::Achieved);
+        assert_eq!(outcome(true, links(&[ModuleId(4)])), MilestoneOutcome::Preview);
+        assert_eq!(outcome(true, vec![]), MilestoneOutcome::Preview);
+        assert_eq!(outcome(false, links(&[])), MilestoneOutcome::NotReached);
+    }
+
+    #[test]
+    fn a_tick_of_an_earlier_version_counts_by_whose_code_it_was() {
+        let stored = r#"{"achieved": true, "seconds": 1.0, "links": [], "items": []}"#;
+        let ran: Ran = serde_json::from_str(stored).unwrap();
+        assert_eq!(ran.outcome(mlp()), MilestoneOutcome::Preview);
     }
 
     #[test]

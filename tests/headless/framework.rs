@@ -35,10 +35,19 @@ fn a_milestone_runs_on_the_learners_code_and_a_sign_error_in_it_shows() {
     assert_eq!(code(&right), 0, "{}", said(&right));
     assert_eq!(links(&lines(&right)), [true; 7], "{}", said(&right));
     assert!(accuracy(&lines(&right)) >= 95.0);
+    assert_eq!(lines(&right).pop().unwrap()["outcome"], "achieved");
+    assert_eq!(
+        lines(&desk.at_lab(&["milestone", "list", "--format", "json"]))[0]["achieved"],
+        true
+    );
 
     // The module's own tests would not let it pass: here it is what the engine holds.
     let autograd = Course::tinytorch().named("autograd").unwrap();
-    let wrong = autograd.reference().replacen("Op::Neg => -seed,", "Op::Neg => seed.clone(),", 1);
+    let wrong = autograd.reference().replacen(
+        "Op::Neg => -grad_output,",
+        "Op::Neg => grad_output.clone(),",
+        1,
+    );
     assert_ne!(wrong, autograd.reference(), "the reference has that line");
     lab.complete(autograd, &wrong).unwrap();
     let wrong = run();
@@ -49,6 +58,18 @@ fn a_milestone_runs_on_the_learners_code_and_a_sign_error_in_it_shows() {
     assert_eq!(ended["achieved"], false, "{ended}");
     let reference = desk.at_lab(&["--engine", "reference", "milestone", "run", "1957"]);
     assert_eq!(code(&reference), 0, "{}", said(&reference));
+    assert!(out(&reference).contains("1957_perceptron: a preview"), "{}", said(&reference));
+}
+
+#[test]
+fn without_the_learners_code_a_milestone_is_a_preview_and_gets_no_tick() {
+    let desk = Desk::new();
+    let ran = desk.at_lab(&["milestone", "run", "1957"]);
+    assert_eq!(code(&ran), 0, "{}", said(&ran));
+    let last = out(&ran).lines().last().unwrap().to_owned();
+    assert!(last.contains("preview") && last.contains("01_tensor, 02_activations"), "{last}");
+    let row = lines(&desk.at_lab(&["milestone", "list", "--format", "json"])).remove(0);
+    assert_eq!((&row["achieved"], &row["outcome"]), (&false.into(), &"preview".into()));
 }
 
 #[test]

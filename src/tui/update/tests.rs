@@ -562,7 +562,7 @@ fn a_milestone_of_an_earlier_session_is_shown_but_not_over_one_of_this() {
     let earlier = |seconds| Remembered {
         milestone: PERCEPTRON,
         engine: Engine::Mine,
-        ran: Ran { achieved: true, seconds: Some(seconds), links: vec![], items: vec![] },
+        ran: Ran { met: true, seconds: Some(seconds), links: vec![], items: vec![] },
         fingerprint: "mine".into(),
         old: true,
     };

@@ -5,7 +5,7 @@ use super::block::{self, framed, head, say};
 use super::{analysis, table};
 use crate::curriculum::{Course, Milestone};
 use crate::report::milestone::side_by_side;
-use crate::report::{AnalysisState, Phase, Ran, human};
+use crate::report::{AnalysisState, MilestoneOutcome, Phase, Ran, human};
 use crate::runner::event::Verdict;
 use crate::tui::keymap::{self, Action};
 use crate::tui::model::{Engine, Model, Run, Trained};
@@ -133,7 +133,10 @@ pub fn state(model: &Model, milestone: &Milestone) -> (&'static str, &'static st
         return ("○", "stopped before its end", Role::Wait);
     }
     match &trained.ran {
-        Some(ran) if ran.achieved => ("✓", "achieved", Role::Good),
+        Some(ran) if ran.met => match ran.outcome(milestone) {
+            MilestoneOutcome::Preview => ("○", "preview, on the reference", Role::Wait),
+            _ => ("✓", "achieved", Role::Good),
+        },
         _ if trained.report.compiles == Some(false) => ("✗", "does not compile", Role::Bad),
         Some(_) if trained.report.analyses.iter().all(is_whole) => ("✗", "not reached", Role::Bad),
         _ => ("✗", "did not finish", Role::Bad),

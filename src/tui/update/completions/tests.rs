@@ -115,8 +115,10 @@ fn the_results_tell_each_link_and_how_it_ended() {
 }
 
 fn remembered(engine: Engine, seconds: f64, old: bool) -> Remembered {
-    let links = vec![RanLink { module: TENSOR, mine: engine == Engine::Mine, reason: None }];
-    let ran = Ran { achieved: true, seconds: Some(seconds), links, items: vec![] };
+    let link =
+        |number| RanLink { module: ModuleId(number), mine: engine == Engine::Mine, reason: None };
+    let links = (0..=6).map(link).collect();
+    let ran = Ran { met: true, seconds: Some(seconds), links, items: vec![] };
     Remembered { milestone: PERCEPTRON, engine, ran, fingerprint: "now".into(), old }
 }
 

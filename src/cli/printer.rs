@@ -5,17 +5,18 @@ use crate::report::human::Colour;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 /// Where lines go.
-pub struct Output {
+pub struct Printer {
     writer: Box<dyn Write>,
     colour: Colour,
     error: Option<io::Error>,
 }
 
-impl Output {
-    /// Standard output. Coloured on a terminal, unless `NO_COLOR` is set.
+impl Printer {
+    /// Standard output. Coloured on a terminal, unless `NO_COLOR` is set or the terminal is a simple one.
     #[must_use]
     pub fn stdout() -> Self {
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let plain = set("NO_COLOR").is_some() || set("TERM").is_some_and(|term| term == "dumb");
         let coloured = io::stdout().is_terminal() && !plain;
         let colour = if coloured { Colour::On } else { Colour::Off };
         Self { writer: Box::new(io::stdout()), colour, error: None }

@@ -1,0 +1,63 @@
+//! The store as commands use it. Where it cannot be opened or written, as in a lab that is read-only or on a full
+//! disk, progress is not kept: that is said once, on standard error, and the command goes on.
+
+use crate::error::Error;
+use crate::lab::Lab;
+use crate::progress::{SetAside, Store};
+use std::ops::Deref;
+
+/// An open store.
+pub struct Records {
+    store: Store,
+    warned: bool,
+}
+
+impl Records {
+    /// The lab's store, or a copy of it that is forgotten when the command ends.
+    ///
+    /// # Errors
+    /// When not even that can be had.
+    pub fn open(lab: &Lab) -> Result<Self, Error> {
+        match Store::open(&lab.store()) {
+            Ok((store, set_aside)) => {
+                set_aside.iter().for_each(warn_set_aside);
+                Ok(Self { store, warned: false })
+            }
+            Err(error) => {
+                warn(&error);
+                Ok(Self { store: Store::temporary_copy(&lab.store())?, warned: true })
+            }
+        }
+    }
+
+    /// Writes something.
+    pub fn keep(&mut self, write: impl FnOnce(&mut Store) -> Result<(), Error>) {
+        if let Err(error) = write(&mut self.store)
+            && !std::mem::replace(&mut self.warned, true)
+        {
+            warn(&error);
+        }
+    }
+}
+
+impl Deref for Records {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a warning beside the output of a command")]
+fn warn(error: &Error) {
+    eprintln!("warning: progress is not kept: {error}");
+}
+
+#[expect(clippy::print_stderr, reason = "a warning beside the output of a command")]
+fn warn_set_aside(aside: &SetAside) {
+    eprintln!(
+        "warning: the progress store was damaged ({}); it is kept as \"{}\", and a new one was made",
+        aside.reason,
+        aside.kept_as.display()
+    );
+}
