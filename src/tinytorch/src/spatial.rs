@@ -33,7 +33,7 @@ use tinytorch::random::Rng;
 use tinytorch::report::{Axis, Chart, ChartKind, Column, Origin, Picture};
 use tinytorch::report::{Reporter, Series, Table, Value};
 use tinytorch::tensor::{Tensor, shape_text, values};
-use tinytorch::testing::time;
+use tinytorch::testing::{Ratio, compare, time};
 use tinytorch::training::Trainer;
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "spatial-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1311,29 +1311,26 @@ pub fn analyze_convolution_cost(out: &mut Reporter) {
         series: curves,
         origin: Origin::Measured,
     });
-    let ratio = reordering_gain(&mut rng);
-    out.measured("naive loops / reordered loops, 32x32 image, 3x3 kernel", ratio, "x");
+    let Some(ratio) = reordering_gain(&mut rng) else { return };
+    out.measured("naive loops / reordered loops, 32x32 image, 3x3 kernel", ratio.median, "x");
     out.insight(format!(
-        "Both orders do the same multiplications; the naive one took {ratio:.1} times as long. Its \
-         innermost loop has three steps and computes an index for each product, where the reordered \
-         one runs over whole rows of memory."
+        "{} Both do the same multiplications. The innermost naive loop has three steps and computes an \
+         index for each product; the reordered one runs over whole rows of memory.",
+        ratio.took("The naive order", "the reordered one")
     ));
 }
 
 /// How many times as long the same convolution takes with the naive loops.
-fn reordering_gain(rng: &mut Rng) -> f64 {
-    let Some(grid) = Grid::new(34, 3) else { return f64::NAN };
+fn reordering_gain(rng: &mut Rng) -> Option<Ratio> {
+    let grid = Grid::new(34, 3)?;
     let image = Tensor::rand(&[8, 34, 34], rng).to_vec();
     let kernels = Tensor::rand(&[16, 72], rng).to_vec();
-    let timed = |convolve: fn(&Grid, &[f32], &[f32], &mut [f32])| {
-        let work = || {
-            let mut result = vec![0.0; 16 * grid.output.area()];
-            convolve(&grid, &image, &kernels, &mut result);
-            result
-        };
-        time(5, work).median
+    let run = |convolve: fn(&Grid, &[f32], &[f32], &mut [f32])| {
+        let mut result = vec![0.0; 16 * grid.output.area()];
+        convolve(&grid, &image, &kernels, &mut result);
+        result
     };
-    timed(Grid::convolve_naive) / timed(Grid::convolve)
+    Some(compare(7, || run(Grid::convolve_naive), || run(Grid::convolve)).ratio)
 }
 
 // %% nbgrader={"grade": false, "grade_id": "spatial-analyze-feature-maps", "locked": true, "schema_version": 3, "solution": false, "task": false}
