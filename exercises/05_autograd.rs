@@ -109,21 +109,29 @@ pub fn numeric_gradient(
 /// 🔬 The measured derivative agrees with one that is easily worked out by hand.
 #[test]
 fn test_unit_numeric_gradient() {
-    use tinytorch::testing::assert_close;
+    use tinytorch::testing::{expect_close, expect_eq};
     let x = Tensor::new(&[3.0, -1.0, 0.5], &[3]);
     let squares = numeric_gradient(|x| x * x, &x, &Tensor::ones(&[3]));
-    assert_eq!(squares.shape(), [3]);
-    assert_close(&squares.to_vec(), &[6.0, -2.0, 1.0], 1e-4);
+    expect_eq("x of shape (3)", squares.shape(), &[3], "the gradient has the shape of x");
+    let idea =
+        "change one number at a time, on both sides, and divide by the distance between the two";
+    expect_close("x * x at [3, -1, 0.5]", &squares.to_vec(), &[6.0, -2.0, 1.0], 1e-4, idea);
 
-    // Each number has its own derivative, and each output its own weight.
     let weighted = numeric_gradient(|x| x * x, &x, &Tensor::new(&[1.0, 0.0, 10.0], &[3]));
-    assert_close(&weighted.to_vec(), &[6.0, 0.0, 10.0], 1e-3);
+    let input = "the same with the weights [1, 0, 10]";
+    expect_close(input, &weighted.to_vec(), &[6.0, 0.0, 10.0], 1e-3, "each output has its weight");
 
-    // One number can reach several outputs: the derivatives add up.
     let matrix = Tensor::new(&[1.0, 2.0, 3.0, 4.0], &[2, 2]);
     let row = Tensor::new(&[0.5, -0.5], &[2]);
     let spread = numeric_gradient(|row| &matrix * row, &row, &Tensor::ones(&[2, 2]));
-    assert_close(&spread.to_vec(), &[4.0, 6.0], 1e-3);
+    let idea = "a number that reaches several outputs has the sum of their derivatives";
+    expect_close("a row times [[1, 2], [3, 4]]", &spread.to_vec(), &[4.0, 6.0], 1e-3, idea);
+
+    // Far from zero the two numbers are rounded, here the upper one: their distance is not 2 * STEP.
+    let far = Tensor::new(&[131_072.0], &[1]);
+    let one = numeric_gradient(Tensor::clone, &far, &Tensor::ones(&[1]));
+    let idea = "take the distance from the two numbers as they were rounded to f32";
+    expect_close("x itself at 131,072", &one.to_vec(), &[1.0], 1e-3, idea);
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "autograd-broadcast", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -157,14 +165,23 @@ pub fn reduce_to_shape(gradient: &Tensor, shape: &[usize]) -> Tensor {
 /// 🔬 Every kind of broadcasting is undone, with the right sums.
 #[test]
 fn test_unit_reduce_to_shape() {
+    use tinytorch::testing::{expect_close, expect_eq};
     let count: Vec<f32> = (0..6).map(|i| i as f32).collect();
     let grid = Tensor::new(&count, &[2, 3]);
-    assert_eq!(reduce_to_shape(&grid, &[2, 3]).to_vec(), count);
-    assert_eq!(reduce_to_shape(&grid, &[3]).to_vec(), [3.0, 5.0, 7.0]);
-    assert_eq!(reduce_to_shape(&grid, &[2, 1]).to_vec(), [3.0, 12.0]);
-    assert_eq!(reduce_to_shape(&grid, &[1, 3]).to_vec(), [3.0, 5.0, 7.0]);
-    assert_eq!(reduce_to_shape(&grid, &[]).to_vec(), [15.0]);
-    assert_eq!(reduce_to_shape(&grid, &[1, 1]).to_vec(), [15.0]);
+    let sum = "sum over what was repeated: axes in front are removed, axes of size 1 are kept";
+    for (shape, wanted) in [
+        (&[2, 3][..], &count[..]),
+        (&[3], &[3.0, 5.0, 7.0]),
+        (&[2, 1], &[3.0, 12.0]),
+        (&[1, 3], &[3.0, 5.0, 7.0]),
+        (&[], &[15.0]),
+        (&[1, 1], &[15.0]),
+    ] {
+        let reduced = reduce_to_shape(&grid, shape);
+        let input = format!("[[0, 1, 2], [3, 4, 5]] reduced to {shape:?}");
+        expect_eq(&input, reduced.shape(), shape, sum);
+        expect_close(&input, &reduced.to_vec(), wanted, 0.0, sum);
+    }
 
     let ones = Tensor::ones(&[4, 2, 5, 3]);
     for shape in [
@@ -180,9 +197,11 @@ fn test_unit_reduce_to_shape() {
         &[4, 1, 5, 1],
     ] {
         let reduced = reduce_to_shape(&ones, shape);
-        assert_eq!(reduced.shape(), shape);
+        let input = format!("ones of shape [4, 2, 5, 3] reduced to {shape:?}");
+        expect_eq(&input, reduced.shape(), shape, sum);
         let repeats = 120 / shape.iter().product::<usize>();
-        assert!(reduced.to_vec().iter().all(|&x| x == repeats as f32), "{shape:?}");
+        let wanted = vec![repeats as f32; reduced.numel()];
+        expect_close(&input, &reduced.to_vec(), &wanted, 0.0, sum);
     }
 }
 
@@ -222,22 +241,29 @@ pub fn add_rule(grad_output: &Tensor, inputs: &[Tensor], sign: f32) -> InputGrad
 /// 🔬 A sum passes the upstream gradient on, a difference negates it for `b`, and data gets none.
 #[test]
 fn test_unit_add_rule() {
+    use tinytorch::testing::{expect_close, expect_eq};
     let a = Tensor::zeros(&[2, 3]).tracked();
     let b = Tensor::zeros(&[3]).tracked();
     let grad_output = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3]);
 
+    let pass = "a sum passes the upstream gradient on to both inputs";
+    let reduce = "reduce each gradient to the shape of its input";
+    let negate = "in a - b the gradient of b is negated";
+    let values = |grad: &Option<Tensor>| grad.as_ref().map(Tensor::to_vec).unwrap_or_default();
     let grads = add_rule(&grad_output, &[a.clone(), b.clone()], 1.0);
-    assert_eq!(grads[0].as_ref().unwrap().to_vec(), grad_output.to_vec());
-    assert_eq!(grads[1].as_ref().unwrap().shape(), [3]);
-    assert_eq!(grads[1].as_ref().unwrap().to_vec(), [5.0, 7.0, 9.0]);
+    expect_eq("the number of gradients", grads.len(), 2, "one gradient for each input");
+    expect_close("a in a + b", &values(&grads[0]), &grad_output.to_vec(), 0.0, pass);
+    expect_close("b of shape (3) in a + b", &values(&grads[1]), &[5.0, 7.0, 9.0], 0.0, reduce);
 
     let grads = add_rule(&grad_output, &[b, a], -1.0);
-    assert_eq!(grads[0].as_ref().unwrap().to_vec(), [5.0, 7.0, 9.0]);
-    assert_eq!(grads[1].as_ref().unwrap().to_vec(), [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0]);
+    expect_close("a of shape (3) in a - b", &values(&grads[0]), &[5.0, 7.0, 9.0], 0.0, reduce);
+    let negated = [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0];
+    expect_close("b in a - b", &values(&grads[1]), &negated, 0.0, negate);
 
     let data = Tensor::zeros(&[2, 3]);
     let grads = add_rule(&grad_output, &[data.clone(), data.tracked()], 1.0);
-    assert!(grads[0].is_none() && grads[1].is_some());
+    assert!(grads[0].is_none(), "what is not tracked gets no gradient");
+    assert!(grads[1].is_some(), "what is tracked gets a gradient");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-mul", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -264,11 +290,13 @@ pub fn mul_rule(grad_output: &Tensor, inputs: &[Tensor]) -> InputGradients {
 /// 🔬 The gradient of each factor is the upstream gradient times the other factor.
 #[test]
 fn test_unit_mul_rule() {
-    use tinytorch::testing::assert_close;
+    use tinytorch::testing::{expect_close, expect_eq, memory};
     let one = |value: f32| Tensor::new(&[value], &[1]);
+    let values = |grad: &Option<Tensor>| grad.as_ref().map(Tensor::to_vec).unwrap_or_default();
+    let other = "the gradient of a factor is the upstream gradient times the other factor";
     let grads = mul_rule(&one(10.0), &[one(2.0).tracked(), one(5.0).tracked()]);
-    assert_eq!(grads[0].as_ref().unwrap().to_vec(), [50.0]);
-    assert_eq!(grads[1].as_ref().unwrap().to_vec(), [20.0]);
+    expect_close("a in 2 * 5, upstream 10", &values(&grads[0]), &[50.0], 0.0, other);
+    expect_close("b in 2 * 5, upstream 10", &values(&grads[1]), &[20.0], 0.0, other);
 
     let mut rng = Rng::seeded(1);
     let a = Tensor::randn(&[4, 1, 3], &mut rng);
@@ -276,16 +304,19 @@ fn test_unit_mul_rule() {
     let grad_output = Tensor::randn(&[4, 2, 3], &mut rng);
     let grads = mul_rule(&grad_output, &[a.clone().tracked(), b.clone().tracked()]);
     let (for_a, for_b) = (grads[0].as_ref().unwrap(), grads[1].as_ref().unwrap());
-    assert_eq!((for_a.shape(), for_b.shape()), (a.shape(), b.shape()));
+    let reduce = "multiply first, then reduce each gradient to the shape of its input";
+    expect_eq("a of shape (4, 1, 3)", for_a.shape(), a.shape(), reduce);
+    expect_eq("b of shape (2, 1)", for_b.shape(), b.shape(), reduce);
     let measured = numeric_gradient(|a| a * &b, &a, &grad_output);
-    assert_close(&for_a.to_vec(), &measured.to_vec(), 1e-3);
+    expect_close("a of shape (4, 1, 3)", &for_a.to_vec(), &measured.to_vec(), 1e-3, reduce);
     let measured = numeric_gradient(|b| &a * b, &b, &grad_output);
-    assert_close(&for_b.to_vec(), &measured.to_vec(), 1e-3);
+    expect_close("b of shape (2, 1)", &for_b.to_vec(), &measured.to_vec(), 1e-3, reduce);
 
-    let grads = mul_rule(&grad_output, &[a.clone(), b.clone().tracked()]);
-    assert!(grads[0].is_none() && grads[1].is_some(), "only what is tracked gets a gradient");
-    let grads = mul_rule(&grad_output, &[a.tracked(), b]);
-    assert!(grads[0].is_some() && grads[1].is_none(), "only what is tracked gets a gradient");
+    let big = Tensor::ones(&[100, 100]);
+    let (none, used) = memory(|| mul_rule(&big, &[big.clone(), big.clone()]));
+    assert!(none.iter().all(Option::is_none), "what is not tracked gets no gradient");
+    let idle = used.is_none_or(|used| used.peak < 4096);
+    assert!(idle, "compute inside grad_for: nothing is needed for an input that is not tracked");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-div", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -312,27 +343,35 @@ pub fn div_rule(grad_output: &Tensor, inputs: &[Tensor], output: &Tensor) -> Inp
 /// 🔬 Numerator and denominator, broadcast both ways.
 #[test]
 fn test_unit_div_rule() {
-    use tinytorch::testing::assert_close;
+    use tinytorch::testing::{expect_close, expect_eq, memory};
     let mut rng = Rng::seeded(2);
     let a = Tensor::randn(&[3], &mut rng);
     let b = Tensor::rand(&[2, 3], &mut rng) + 1.0;
     let grad_output = Tensor::randn(&[2, 3], &mut rng);
+    let reduce = "reduce each gradient to the shape of its input";
     for (a, b) in [(&a, &b), (&b, &(&a.mul(&a) + 1.0))] {
         let grads = div_rule(&grad_output, &[a.clone().tracked(), b.clone().tracked()], &(a / b));
         let (for_a, for_b) = (grads[0].as_ref().unwrap(), grads[1].as_ref().unwrap());
-        assert_eq!((for_a.shape(), for_b.shape()), (a.shape(), b.shape()));
+        expect_eq("a in a / b", for_a.shape(), a.shape(), reduce);
+        expect_eq("b in a / b", for_b.shape(), b.shape(), reduce);
         let measured = numeric_gradient(|a| a / b, a, &grad_output);
-        assert_close(&for_a.to_vec(), &measured.to_vec(), 1e-3);
+        let idea = "the derivative with respect to a is 1 / b";
+        expect_close("a in a / b", &for_a.to_vec(), &measured.to_vec(), 1e-3, idea);
         let measured = numeric_gradient(|b| a / b, b, &grad_output);
-        assert_close(&for_b.to_vec(), &measured.to_vec(), 1e-3);
-
-        let grads = div_rule(&grad_output, &[a.clone(), b.clone()], &(a / b));
-        assert!(grads.iter().all(Option::is_none), "what is not tracked gets no gradient");
+        let idea = "the derivative with respect to b is -output / b";
+        expect_close("b in a / b", &for_b.to_vec(), &measured.to_vec(), 1e-3, idea);
     }
-    // b * b would be infinite in f32, and the gradient 0.
     let (a, b) = (Tensor::scalar(1e30), Tensor::scalar(1e20));
     let grads = div_rule(&Tensor::scalar(1e10), &[a.clone(), b.clone().tracked()], &(&a / &b));
-    assert_close(&[grads[1].as_ref().unwrap().item()], &[-1.0], 1e-5);
+    let got = [grads[1].as_ref().unwrap().item()];
+    let idea = "b * b is infinite in f32: use output / b";
+    expect_close("b = 1e20 in 1e30 / b, upstream 1e10", &got, &[-1.0], 1e-5, idea);
+
+    let big = Tensor::ones(&[100, 100]);
+    let (none, used) = memory(|| div_rule(&big, &[big.clone(), big.clone()], &big));
+    assert!(none.iter().all(Option::is_none), "what is not tracked gets no gradient");
+    let idle = used.is_none_or(|used| used.peak < 4096);
+    assert!(idle, "compute inside grad_for: nothing is needed for an input that is not tracked");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-matmul", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -372,13 +411,17 @@ pub fn matmul_rule(grad_output: &Tensor, inputs: &[Tensor]) -> InputGradients {
 /// 🔬 Two matrices by hand, then stacks of them, broadcast on either side.
 #[test]
 fn test_unit_matmul_rule() {
-    use tinytorch::testing::assert_close;
+    use tinytorch::testing::{expect_close, expect_eq, memory};
     let (a, b) = (Tensor::new(&[1.0, 2.0], &[1, 2]), Tensor::new(&[3.0, 4.0], &[2, 1]));
     let grads = matmul_rule(&Tensor::ones(&[1, 1]), &[a.tracked(), b.tracked()]);
-    assert_eq!(grads[0].as_ref().unwrap().to_vec(), [3.0, 4.0]);
-    assert_eq!(grads[1].as_ref().unwrap().to_vec(), [1.0, 2.0]);
+    let values = |grad: &Option<Tensor>| grad.as_ref().map(Tensor::to_vec).unwrap_or_default();
+    let for_a_is = "a gets the upstream gradient times b transposed";
+    let for_b_is = "b gets a transposed times the upstream gradient";
+    expect_close("a in [[1, 2]] @ [[3], [4]]", &values(&grads[0]), &[3.0, 4.0], 0.0, for_a_is);
+    expect_close("b in [[1, 2]] @ [[3], [4]]", &values(&grads[1]), &[1.0, 2.0], 0.0, for_b_is);
 
     let mut rng = Rng::seeded(3);
+    let reduce = "sum over the leading axes that were broadcast: reduce to the shape of the input";
     for (a, b) in [
         (&[2, 3][..], &[3, 4][..]),
         (&[5, 2, 3], &[3, 4]),
@@ -391,14 +434,20 @@ fn test_unit_matmul_rule() {
         let grad_output = Tensor::randn(a.matmul(&b).shape(), &mut rng);
         let grads = matmul_rule(&grad_output, &[a.clone().tracked(), b.clone().tracked()]);
         let (for_a, for_b) = (grads[0].as_ref().unwrap(), grads[1].as_ref().unwrap());
-        assert_eq!((for_a.shape(), for_b.shape()), (a.shape(), b.shape()));
-        let measured = numeric_gradient(|a| a.matmul(&b), &a, &grad_output);
-        assert_close(&for_a.to_vec(), &measured.to_vec(), 2e-3);
-        let measured = numeric_gradient(|b| a.matmul(b), &b, &grad_output);
-        assert_close(&for_b.to_vec(), &measured.to_vec(), 2e-3);
-        let grads = matmul_rule(&grad_output, &[a, b]);
-        assert!(grads.iter().all(Option::is_none), "what is not tracked gets no gradient");
+        let input = format!("{} @ {}", shape_text(a.shape()), shape_text(b.shape()));
+        expect_eq(format!("a in {input}"), for_a.shape(), a.shape(), reduce);
+        expect_eq(format!("b in {input}"), for_b.shape(), b.shape(), reduce);
+        let measured = numeric_gradient(|a| a.matmul(&b), &a, &grad_output).to_vec();
+        expect_close(format!("a in {input}"), &for_a.to_vec(), &measured, 2e-3, for_a_is);
+        let measured = numeric_gradient(|b| a.matmul(b), &b, &grad_output).to_vec();
+        expect_close(format!("b in {input}"), &for_b.to_vec(), &measured, 2e-3, for_b_is);
     }
+
+    let big = Tensor::ones(&[100, 100]);
+    let (none, used) = memory(|| matmul_rule(&big, &[big.clone(), big.clone()]));
+    assert!(none.iter().all(Option::is_none), "what is not tracked gets no gradient");
+    let idle = used.is_none_or(|used| used.peak < 4096);
+    assert!(idle, "compute inside grad_for: nothing is needed for an input that is not tracked");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-rearrange", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -431,25 +480,30 @@ pub fn rearrange_rule(op: &Op, grad_output: &Tensor, inputs: &[Tensor]) -> Input
 /// 🔬 The gradient is rearranged back to the order of the input.
 #[test]
 fn test_unit_rearrange_rule() {
+    use tinytorch::testing::{expect_close, expect_eq};
     let x = Tensor::zeros(&[2, 3]).tracked();
-    let first = |grads: InputGradients| grads.into_iter().next().flatten().unwrap();
+    let back = |op: Op, grad_output: &Tensor, x: &Tensor| {
+        let grads = rearrange_rule(&op, grad_output, std::slice::from_ref(x));
+        grads.into_iter().next().flatten().expect("what is tracked gets a gradient")
+    };
     let flat = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[6]);
 
-    let back = first(rearrange_rule(&Op::Reshape, &flat, std::slice::from_ref(&x)));
-    assert_eq!((back.shape(), back.to_vec()), (&[2, 3][..], flat.to_vec()));
+    let grad = back(Op::Reshape, &flat, &x);
+    expect_eq("reshape (2, 3) to (6)", grad.shape(), &[2, 3], "reshape back to the input's shape");
+    expect_close("reshape", &grad.to_vec(), &flat.to_vec(), 0.0, "the numbers keep their order");
 
-    let turned = flat.reshape(&[3, 2]);
-    let back = first(rearrange_rule(&Op::Transpose(0, 1), &turned, std::slice::from_ref(&x)));
-    assert_eq!(back.shape(), [2, 3]);
-    assert_eq!(back.to_vec(), [1.0, 3.0, 5.0, 2.0, 4.0, 6.0]);
-
+    let swap = "swap the same two axes again";
+    let grad = back(Op::Transpose(0, 1), &flat.reshape(&[3, 2]), &x);
+    expect_eq("transpose of (2, 3)", grad.shape(), &[2, 3], swap);
+    let wanted = [1.0, 3.0, 5.0, 2.0, 4.0, 6.0];
+    expect_close("transpose of (2, 3)", &grad.to_vec(), &wanted, 0.0, swap);
     let cube = Tensor::zeros(&[2, 3, 4]).tracked();
-    let grad_output = Tensor::zeros(&[4, 3, 2]);
-    let back = first(rearrange_rule(&Op::Transpose(0, 2), &grad_output, &[cube]));
-    assert_eq!(back.shape(), [2, 3, 4]);
+    let grad = back(Op::Transpose(0, 2), &Tensor::zeros(&[4, 3, 2]), &cube);
+    expect_eq("transpose(0, 2) of (2, 3, 4)", grad.shape(), &[2, 3, 4], swap);
 
-    let back = first(rearrange_rule(&Op::Neg, &flat.reshape(&[2, 3]), &[x]));
-    assert_eq!(back.to_vec(), [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0]);
+    let grad = back(Op::Neg, &flat.reshape(&[2, 3]), &x).to_vec();
+    let wanted = [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0];
+    expect_close("-x", &grad, &wanted, 0.0, "the derivative of -x is -1");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-sum", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -478,15 +532,25 @@ pub fn sum_rule(grad_output: &Tensor, inputs: &[Tensor]) -> InputGradients {
 /// 🔬 Every term of a sum gets the upstream gradient of that sum.
 #[test]
 fn test_unit_sum_rule() {
+    use tinytorch::testing::{expect_close, expect_eq, memory};
     let x = [Tensor::zeros(&[2, 3]).tracked()];
-    let first = |grad_output: &Tensor| sum_rule(grad_output, &x)[0].clone().unwrap();
-    let all = first(&Tensor::scalar(7.0));
-    assert_eq!((all.shape(), all.to_vec()), (&[2, 3][..], vec![7.0; 6]));
-    let rows = first(&Tensor::new(&[10.0, 20.0], &[2, 1]));
-    assert_eq!(rows.to_vec(), [10.0, 10.0, 10.0, 20.0, 20.0, 20.0]);
-    let columns = first(&Tensor::new(&[1.0, 2.0, 3.0], &[1, 3]));
-    assert_eq!(columns.to_vec(), [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]);
-    assert!(sum_rule(&Tensor::scalar(1.0), &[Tensor::zeros(&[2])])[0].is_none());
+    let check = |input: &str, grad_output: Tensor, wanted: [f32; 6]| {
+        let grad = sum_rule(&grad_output, &x)[0].clone().expect("what is tracked gets a gradient");
+        expect_eq(input, grad.shape(), &[2, 3], "the gradient has the shape of the input");
+        let idea = "each term gets the upstream gradient of its own sum";
+        expect_close(input, &grad.to_vec(), &wanted, 0.0, idea);
+    };
+    check("the sum of all", Tensor::scalar(7.0), [7.0; 6]);
+    let rows = Tensor::new(&[10.0, 20.0], &[2, 1]);
+    check("the sums of rows", rows, [10.0, 10.0, 10.0, 20.0, 20.0, 20.0]);
+    let columns = Tensor::new(&[1.0, 2.0, 3.0], &[1, 3]);
+    check("the sums of columns", columns, [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]);
+
+    let big = Tensor::ones(&[100, 100]);
+    let (none, used) = memory(|| sum_rule(&Tensor::scalar(1.0), &[big.clone()]));
+    assert!(none.iter().all(Option::is_none), "what is not tracked gets no gradient");
+    let idle = used.is_none_or(|used| used.peak < 4096);
+    assert!(idle, "compute inside grad_for: nothing is needed for an input that is not tracked");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-max", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -518,19 +582,29 @@ pub fn max_rule(grad_output: &Tensor, inputs: &[Tensor], output: &Tensor) -> Inp
 /// 🔬 The maximum gets the whole upstream gradient; equal maxima split it.
 #[test]
 fn test_unit_max_rule() {
-    let first = |grad_output: &Tensor, x: &Tensor, output: &Tensor| {
-        max_rule(grad_output, &[x.clone().tracked()], output)[0].clone().unwrap().to_vec()
-    };
+    use tinytorch::testing::{expect_close, memory};
     let x = Tensor::new(&[1.0, 5.0, 5.0, 4.0, 2.0, 3.0], &[2, 3]);
-    assert_eq!(first(&Tensor::scalar(1.0), &x, &x.max()), [0.0, 0.5, 0.5, 0.0, 0.0, 0.0]);
-    let grad_output = Tensor::new(&[10.0, 20.0], &[2, 1]);
-    let rows = x.max_axis(1, true);
-    assert_eq!(first(&grad_output, &x, &rows), [0.0, 5.0, 5.0, 20.0, 0.0, 0.0]);
-    let grad_output = Tensor::new(&[1.0, 2.0, 3.0], &[1, 3]);
-    let columns = x.max_axis(0, true);
-    assert_eq!(first(&grad_output, &x, &columns), [0.0, 2.0, 3.0, 1.0, 0.0, 0.0]);
-    let grads = max_rule(&grad_output, std::slice::from_ref(&x), &columns);
-    assert!(grads[0].is_none(), "what is not tracked gets no gradient");
+    let check = |input: &str, grad_output: Tensor, output: Tensor, wanted: [f32; 6], idea: &str| {
+        let grad = max_rule(&grad_output, &[x.clone().tracked()], &output)[0].clone();
+        let grad = grad.expect("what is tracked gets a gradient").to_vec();
+        expect_close(input, &grad, &wanted, 0.0, idea);
+    };
+    let split = "equal maxima split the upstream gradient";
+    let one = Tensor::scalar(1.0);
+    check("[[1, 5, 5], [4, 2, 3]]", one, x.max(), [0.0, 0.5, 0.5, 0.0, 0.0, 0.0], split);
+    let rows = Tensor::new(&[10.0, 20.0], &[2, 1]);
+    let wanted = [0.0, 5.0, 5.0, 20.0, 0.0, 0.0];
+    check("its rows", rows, x.max_axis(1, true), wanted, "count the winners of each maximum");
+    let columns = Tensor::new(&[1.0, 2.0, 3.0], &[1, 3]);
+    let wanted = [0.0, 2.0, 3.0, 1.0, 0.0, 0.0];
+    check("its columns", columns, x.max_axis(0, true), wanted, "only the maximum gets a gradient");
+
+    let big = Tensor::ones(&[100, 100]);
+    let (none, used) =
+        memory(|| max_rule(&Tensor::scalar(1.0), &[big.clone()], &Tensor::scalar(1.0)));
+    assert!(none.iter().all(Option::is_none), "what is not tracked gets no gradient");
+    let idle = used.is_none_or(|used| used.peak < 4096);
+    assert!(idle, "compute inside grad_for: nothing is needed for an input that is not tracked");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-slice", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -565,14 +639,25 @@ pub fn slice_rule(
 /// 🔬 The gradient is written where the numbers were taken from, and is 0 elsewhere.
 #[test]
 fn test_unit_slice_rule() {
-    let x = [Tensor::zeros(&[4]).tracked()];
-    let grads = slice_rule(&Tensor::new(&[10.0, 20.0], &[2]), &x, &[1..3]);
-    assert_eq!(grads[0].as_ref().unwrap().to_vec(), [0.0, 10.0, 20.0, 0.0]);
-    let x = [Tensor::zeros(&[2, 3]).tracked()];
-    let grads = slice_rule(&Tensor::new(&[10.0, 20.0], &[2, 1]), &x, &[0..2, 2..3]);
-    assert_eq!(grads[0].as_ref().unwrap().to_vec(), [0.0, 0.0, 10.0, 0.0, 0.0, 20.0]);
-    let grads = slice_rule(&Tensor::ones(&[2]), &[Tensor::zeros(&[4])], &[1..3]);
-    assert!(grads[0].is_none(), "what is not tracked gets no gradient");
+    use tinytorch::testing::{expect_eq, memory};
+    let check = |shape: &[usize], grad_output: Tensor, ranges: &[Range<usize>], wanted: &[f32]| {
+        let x = [Tensor::zeros(shape).tracked()];
+        let grad = slice_rule(&grad_output, &x, ranges)[0].clone();
+        let grad = grad.expect("what is tracked gets a gradient");
+        let input = format!("x of shape {shape:?}, sliced by {ranges:?}");
+        let idea = "zeros in the input's shape, the upstream gradient inside the ranges";
+        expect_eq(&input, grad.shape(), shape, idea);
+        expect_eq(&input, grad.to_vec(), wanted.to_vec(), idea);
+    };
+    let two = |shape: &[usize]| Tensor::new(&[10.0, 20.0], shape);
+    check(&[4], two(&[2]), std::slice::from_ref(&(1..3)), &[0.0, 10.0, 20.0, 0.0]);
+    check(&[2, 3], two(&[2, 1]), &[0..2, 2..3], &[0.0, 0.0, 10.0, 0.0, 0.0, 20.0]);
+
+    let big = Tensor::ones(&[100, 100]);
+    let (none, used) = memory(|| slice_rule(&Tensor::ones(&[1, 1]), &[big.clone()], &[0..1, 0..1]));
+    assert!(none.iter().all(Option::is_none), "what is not tracked gets no gradient");
+    let idle = used.is_none_or(|used| used.peak < 4096);
+    assert!(idle, "compute inside grad_for: nothing is needed for an input that is not tracked");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-derivative", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -626,7 +711,7 @@ pub fn map_rule(
 /// 🔬 Seven derivatives against central differences, on both sides of zero and far from it.
 #[test]
 fn test_unit_map_rule() {
-    use tinytorch::testing::panic_message;
+    use tinytorch::testing::{memory, panic_message};
     type Function<'a> = (&'static str, &'a dyn Fn(f32) -> f32, &'a [f32]);
     let sigmoid = |x: f32| 1.0 / (1.0 + (-x).exp());
     let gelu = move |x: f32| x * sigmoid(1.702 * x);
@@ -650,7 +735,10 @@ fn test_unit_map_rule() {
             numeric_gradient(|x| x.map(name, function), &x, &Tensor::full(x.shape(), 2.0));
         for ((got, want), x) in got(name, &x, &y, 2.0).iter().zip(measured.to_vec()).zip(places) {
             let close = (got - want).abs() <= 1e-3 * want.abs().max(1.0);
-            assert!(close, "{name} at {x}: {got}, measured {want}");
+            assert!(
+                close,
+                "the derivative of {name} at {x}: got {got}, central differences give {want}"
+            );
         }
     }
     let zero = Tensor::scalar(0.0);
@@ -661,8 +749,11 @@ fn test_unit_map_rule() {
     );
     let text = panic_message(|| got("sinc", &zero, &zero, 1.0));
     assert!(text.contains("`sinc`"), "an unknown name must end in unknown(): {text}");
-    let grads = map_rule("exp", &zero, std::slice::from_ref(&zero), &Tensor::scalar(1.0));
-    assert!(grads[0].is_none(), "what is not tracked gets no gradient");
+    let big = Tensor::ones(&[100, 100]);
+    let (none, used) = memory(|| map_rule("exp", &big, &[big.clone()], &big));
+    assert!(none.iter().all(Option::is_none), "what is not tracked gets no gradient");
+    let idle = used.is_none_or(|used| used.peak < 4096);
+    assert!(idle, "compute inside grad_for: nothing is needed for an input that is not tracked");
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "autograd-order", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -699,12 +790,12 @@ fn test_unit_accumulate() {
     let mut total = Tensor::new(&[1.0, 2.0], &[2]);
     let before = total.array().as_ptr();
     accumulate(&mut total, &Tensor::new(&[10.0, 20.0], &[2]));
-    assert_eq!(total.to_vec(), [11.0, 22.0]);
+    assert_eq!(total.to_vec(), [11.0, 22.0], "the sum of [1, 2] and [10, 20]");
     assert!(total.array().as_ptr() == before, "add in place: the sum was written to new memory");
 
     let clone = total.clone();
     accumulate(&mut total, &Tensor::ones(&[2]));
-    assert_eq!(total.to_vec(), [12.0, 23.0]);
+    assert_eq!(total.to_vec(), [12.0, 23.0], "the sum of [11, 22] and [1, 1]");
     assert_eq!(clone.to_vec(), [11.0, 22.0], "a clone keeps its numbers");
 }
 
@@ -763,10 +854,16 @@ fn test_unit_initial_gradient() {
     use tinytorch::testing::panic_message;
     let loss = Tensor::scalar(3.0).tracked();
     let grid = Tensor::zeros(&[2, 3]).tracked();
-    assert_eq!(initial_gradient(&loss, None).to_vec(), [1.0]);
-    assert_eq!(initial_gradient(&Tensor::zeros(&[1, 1]).tracked(), None).shape(), [1, 1]);
+    let one = "the derivative of the loss with respect to itself is 1";
+    assert_eq!(initial_gradient(&loss, None).to_vec(), [1.0], "{one}");
+    let start = initial_gradient(&Tensor::zeros(&[1, 1]).tracked(), None);
+    assert_eq!(start.shape(), [1, 1], "the gradient has the shape of the result");
     let grad_output = Tensor::full(&[2, 3], 5.0);
-    assert_eq!(initial_gradient(&grid, Some(&grad_output)).to_vec(), [5.0; 6]);
+    let start = initial_gradient(&grid, Some(&grad_output)).to_vec();
+    assert_eq!(start, [5.0; 6], "a gradient that is given is the one to start from");
+    let tracked = grad_output.clone().tracked();
+    let start = initial_gradient(&grid, Some(&tracked));
+    assert!(!start.is_tracked(), "detach the gradient that is given: its history is not needed");
 
     let untracked = Tensor::zeros(&[2, 3]);
     for given in [None, Some(&grad_output)] {
@@ -831,7 +928,8 @@ fn test_unit_backpropagate() {
     // x reaches z on two paths of different length: the rule of y must wait for both.
     let y = &x * 2.0;
     let z = &y * &(&y + 1.0);
-    assert_eq!(derivative(&z), Some(26.0), "z = 2x (2x + 1), so its derivative is 8x + 2");
+    let wait = "z = 2x (2x + 1): the rule of y must wait until both of its gradients have arrived";
+    assert_eq!(derivative(&z), Some(26.0), "{wait}");
 
     // Only leaves are reported, and only those that took part.
     let other = Tensor::scalar(1.0).tracked();
@@ -866,7 +964,7 @@ fn test_unit_backpropagate() {
     for _ in 0..100_000 {
         chain = chain + 1.0;
     }
-    assert_eq!(derivative(&chain), Some(1.0));
+    assert_eq!(derivative(&chain), Some(1.0), "a chain of 100,000 additions");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-backward", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -899,8 +997,9 @@ pub fn no_grad<T>(work: impl FnOnce() -> T) -> T {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-track", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Makes leaves of the parameters: from now on, what is computed from them has a history. Panics for a
-/// parameter that was itself computed from a tracked tensor, and for two that share their numbers.
+/// Makes leaves of the parameters: from now on, what is computed from them has a history. Panics
+/// for a parameter that was itself computed from a tracked tensor, and for two that share their
+/// numbers.
 ///
 /// TODO: Track each parameter that is not tracked yet.
 ///
@@ -924,8 +1023,9 @@ pub fn track(parameters: Vec<&mut Tensor>) {
 fn test_unit_track() {
     let (mut w, mut b) = (Tensor::new(&[1.0, 2.0], &[2]), Tensor::scalar(3.0));
     track(vec![&mut w, &mut b]);
-    assert!(w.is_tracked() && b.is_tracked() && w.id() != b.id());
-    assert_eq!((w.to_vec(), b.item()), (vec![1.0, 2.0], 3.0));
+    assert!(w.is_tracked() && b.is_tracked(), "track every parameter");
+    assert!(w.id() != b.id(), "each parameter has an id of its own");
+    assert_eq!((w.to_vec(), b.item()), (vec![1.0, 2.0], 3.0), "tracking changes no number");
     let ids = (w.id(), b.id());
     track(vec![&mut w, &mut b]);
     assert_eq!((w.id(), b.id()), ids, "a tracked parameter keeps its id");
@@ -1303,14 +1403,16 @@ impl Gradients {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-parameters", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// Whether a tensor is tracked and was not computed from others: only such a tensor gets a gradient.
+/// Whether a tensor is tracked and was not computed from others: only such a tensor gets a
+/// gradient.
 #[must_use]
 pub fn is_leaf(tensor: &Tensor) -> bool {
     tensor.history().is_some_and(|history| matches!(history.op(), Op::Leaf))
 }
 
 /// Panics for a parameter that would silently not be trained: one that was computed from a tracked
-/// tensor, or one that shares its numbers with another as if they were tied, but would be trained apart.
+/// tensor, or one that shares its numbers with another as if they were tied, but would be trained
+/// apart.
 fn check_parameters(parameters: &[&mut Tensor]) {
     for (index, parameter) in parameters.iter().enumerate() {
         let shape = shape_text(parameter.shape());
