@@ -547,7 +547,7 @@ fn test_unit_sum_rule() {
     check("the sums of columns", columns, [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]);
 
     let big = Tensor::ones(&[100, 100]);
-    let (none, used) = memory(|| sum_rule(&Tensor::scalar(1.0), &[big.clone()]));
+    let (none, used) = memory(|| sum_rule(&Tensor::scalar(1.0), std::slice::from_ref(&big)));
     assert!(none.iter().all(Option::is_none), "what is not tracked gets no gradient");
     let idle = used.is_none_or(|used| used.peak < 4096);
     assert!(idle, "compute inside grad_for: nothing is needed for an input that is not tracked");
@@ -601,7 +601,7 @@ fn test_unit_max_rule() {
 
     let big = Tensor::ones(&[100, 100]);
     let (none, used) =
-        memory(|| max_rule(&Tensor::scalar(1.0), &[big.clone()], &Tensor::scalar(1.0)));
+        memory(|| max_rule(&Tensor::scalar(1.0), std::slice::from_ref(&big), &Tensor::scalar(1.0)));
     assert!(none.iter().all(Option::is_none), "what is not tracked gets no gradient");
     let idle = used.is_none_or(|used| used.peak < 4096);
     assert!(idle, "compute inside grad_for: nothing is needed for an input that is not tracked");
@@ -654,7 +654,8 @@ fn test_unit_slice_rule() {
     check(&[2, 3], two(&[2, 1]), &[0..2, 2..3], &[0.0, 0.0, 10.0, 0.0, 0.0, 20.0]);
 
     let big = Tensor::ones(&[100, 100]);
-    let (none, used) = memory(|| slice_rule(&Tensor::ones(&[1, 1]), &[big.clone()], &[0..1, 0..1]));
+    let (none, used) =
+        memory(|| slice_rule(&Tensor::ones(&[1, 1]), std::slice::from_ref(&big), &[0..1, 0..1]));
     assert!(none.iter().all(Option::is_none), "what is not tracked gets no gradient");
     let idle = used.is_none_or(|used| used.peak < 4096);
     assert!(idle, "compute inside grad_for: nothing is needed for an input that is not tracked");
@@ -750,7 +751,7 @@ fn test_unit_map_rule() {
     let text = panic_message(|| got("sinc", &zero, &zero, 1.0));
     assert!(text.contains("`sinc`"), "an unknown name must end in unknown(): {text}");
     let big = Tensor::ones(&[100, 100]);
-    let (none, used) = memory(|| map_rule("exp", &big, &[big.clone()], &big));
+    let (none, used) = memory(|| map_rule("exp", &big, std::slice::from_ref(&big), &big));
     assert!(none.iter().all(Option::is_none), "what is not tracked gets no gradient");
     let idle = used.is_none_or(|used| used.peak < 4096);
     assert!(idle, "compute inside grad_for: nothing is needed for an input that is not tracked");
