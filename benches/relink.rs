@@ -6,7 +6,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 use tinytorch_tutor::curriculum::{Course, ModuleId};
-use tinytorch_tutor::framework::{Completed, Engine, Step, complete, links};
+use tinytorch_tutor::framework::{Completion, Engine, Step, complete, links};
 use tinytorch_tutor::lab::{Filled, create};
 use tinytorch_tutor::runner::{Cancel, Runner};
 
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             Step::Check(_) | Step::Checked { .. } | Step::Proving { .. } | Step::Swapped => {}
         })?;
-        assert_eq!(done, Completed::Yes);
+        assert_eq!(done, Completion::Yes);
         assert_eq!(
             links.len(),
             Course::tinytorch().modules().len() - 1,

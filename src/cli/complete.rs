@@ -8,7 +8,7 @@ use super::printer::Printer;
 use super::records::Records;
 use crate::curriculum::{Course, Module};
 use crate::error::Error;
-use crate::framework::{self, Completed, Step};
+use crate::framework::{self, Completion, Step};
 use crate::lab::{Lab, Undone};
 use crate::report::figures::figure;
 use crate::report::{human, json};
@@ -45,7 +45,7 @@ pub fn run(
             }
         })?;
         meter.clear();
-        all &= completed == Completed::Yes;
+        all &= completed == Completion::Yes;
         if json {
             out.line(json::to_line(&CompletionLine {
                 module: module.slug(),
@@ -54,7 +54,7 @@ pub fn run(
         } else {
             conclude(module, context.course(), &completed, out);
         }
-        if completed == Completed::Cancelled {
+        if completed == Completion::Cancelled {
             break;
         }
     }
@@ -65,7 +65,7 @@ pub fn run(
 struct CompletionLine<'a> {
     module: String,
     #[serde(flatten)]
-    completed: &'a Completed,
+    completed: &'a Completion,
 }
 
 fn describe(step: &Step, course: &Course, out: &mut Printer) {
@@ -82,19 +82,19 @@ fn describe(step: &Step, course: &Course, out: &mut Printer) {
     }
 }
 
-fn conclude(module: &Module, course: &Course, completed: &Completed, out: &mut Printer) {
+fn conclude(module: &Module, course: &Course, completed: &Completion, out: &mut Printer) {
     let slug = module.slug();
     match completed {
-        Completed::Yes => out.line(format!("{slug}: part of your engine; later modules run on your code now")),
-        Completed::StandsIn { reason } => out.line(format!(
+        Completion::Yes => out.line(format!("{slug}: part of your engine; later modules run on your code now")),
+        Completion::Rejected { reason } => out.line(format!(
             "{slug}: your code passes its own tests, but the reference is used instead: {reason}\n  \
              Fix it and complete it again."
         )),
-        Completed::NotYet(report) => {
+        Completion::NotYet(report) => {
             out.text(&human::check(report, course, out.colour()));
             out.line(format!("{slug}: not completed; your engine is unchanged"));
         }
-        Completed::Cancelled => out.line(format!("{slug}: stopped; your engine is unchanged")),
+        Completion::Cancelled => out.line(format!("{slug}: stopped; your engine is unchanged")),
     }
 }
 

@@ -91,7 +91,7 @@ fn human(row: &ModuleRow) -> String {
             ", in your engine as it was when you completed it".to_owned()
         }
         Owner::Learner => ", in your engine".to_owned(),
-        Owner::StandsIn { reason } => format!(", the reference is used instead: {reason}"),
+        Owner::Rejected { reason } => format!(", the reference is used instead: {reason}"),
     };
     let needs = match row.prerequisites.as_slice() {
         [] => String::new(),

@@ -46,12 +46,12 @@ pub enum Step {
 /// How it ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "completed", rename_all = "snake_case")]
-pub enum Completed {
+pub enum Completion {
     /// The learner's text is the link.
     Yes,
     /// The learner's text passes its own tests, but a later module cannot stand on it, so the reference
     /// stands in.
-    StandsIn {
+    Rejected {
         /// The later module, and what it says.
         reason: String,
     },
@@ -71,45 +71,45 @@ pub fn complete(
     module: &Module,
     cancel: &Cancel,
     steps: &mut dyn FnMut(Step),
-) -> Result<Completed, Error> {
+) -> Result<Completion, Error> {
     let text = lab.read_exercise(module).map_err(|problem| {
         Error::unmet(format!("\"{}\": {problem}", lab.exercise(module).display()))
     })?;
     let before = links(lab, Engine::Mine)?;
-    let bench = Bench { runner, cancel };
+    let checker = Checker { runner, cancel };
     let file = lab.exercise(module);
-    let report = bench.check(module, file, &text, &before, &mut |event| {
+    let report = checker.check(module, file, &text, &before, &mut |event| {
         steps(Step::Check(event));
     })?;
     if cancel.is_cancelled() {
-        return Ok(Completed::Cancelled);
+        return Ok(Completion::Cancelled);
     }
     steps(Step::Checked { report: Box::new(report.clone()), text: text.clone() });
     if report.outcome() != Outcome::Passed {
-        return Ok(Completed::NotYet(Box::new(report)));
+        return Ok(Completion::NotYet(Box::new(report)));
     }
     // What goes into the chain is what was checked: the learner's cells with the locked ones restored.
     let text = swapped_in(module, &text);
-    let objection = Proof::new(&bench, module, &text, before, lab).objection(steps)?;
+    let objection = Proof::new(&checker, module, &text, before, lab).objection(steps)?;
     if cancel.is_cancelled() {
-        return Ok(Completed::Cancelled);
+        return Ok(Completion::Cancelled);
     }
     if let Some(reason) = objection {
         lab.refuse(module, &text, &reason)?;
-        return Ok(Completed::StandsIn { reason });
+        return Ok(Completion::Rejected { reason });
     }
     lab.complete(module, &text)?;
     steps(Step::Swapped);
-    Ok(Completed::Yes)
+    Ok(Completion::Yes)
 }
 
 /// Where texts are checked.
-struct Bench<'a> {
+struct Checker<'a> {
     runner: &'a Runner,
     cancel: &'a Cancel,
 }
 
-impl Bench<'_> {
+impl Checker<'_> {
     fn check(
         &self,
         module: &Module,
@@ -137,7 +137,7 @@ impl Bench<'_> {
 
 /// The proof that later modules stand on a new text of `module`.
 struct Proof<'a> {
-    bench: &'a Bench<'a>,
+    checker: &'a Checker<'a>,
     module: &'a Module,
     course: &'a Course,
     /// The engine as it is.
@@ -148,7 +148,7 @@ struct Proof<'a> {
 
 impl<'a> Proof<'a> {
     fn new(
-        bench: &'a Bench<'a>,
+        checker: &'a Checker<'a>,
         module: &'a Module,
         text: &str,
         before: ModuleSources,
@@ -156,7 +156,7 @@ impl<'a> Proof<'a> {
     ) -> Self {
         let mut after = before.clone();
         after.0.insert(module.id, learners(lab, module, text.to_owned()));
-        Self { bench, module, course: lab.course(), before, after }
+        Self { checker, module, course: lab.course(), before, after }
     }
 
     /// Rebuilds the chain above the new link and checks every later module on it. Returns what the
@@ -164,7 +164,7 @@ impl<'a> Proof<'a> {
     fn objection(&self, steps: &mut dyn FnMut(Step)) -> Result<Option<String>, Error> {
         self.rebuild(steps)?;
         for later in self.course.modules().iter().filter(|later| later.id > self.module.id) {
-            if self.bench.cancel.is_cancelled() {
+            if self.checker.cancel.is_cancelled() {
                 return Ok(None);
             }
             steps(Step::Proving { module: later.id });
@@ -181,7 +181,7 @@ impl<'a> Proof<'a> {
 
     /// Makes what is missing of the chain anew.
     fn rebuild(&self, steps: &mut dyn FnMut(Step)) -> Result<(), Error> {
-        let Bench { runner, cancel } = self.bench;
+        let Checker { runner, cancel } = self.checker;
         let mut making: Option<(ModuleId, Instant)> = None;
         let mut ended = |earlier: Option<(ModuleId, Instant)>| {
             if let Some((module, since)) = earlier {
@@ -208,7 +208,7 @@ impl<'a> Proof<'a> {
             Some(ModuleSource::Learner { file, text }) => (file.clone(), text.as_str()),
             _ => (format!("src/tinytorch/src/{}.rs", later.name).into(), later.reference()),
         };
-        self.bench.check(later, file, text, links, &mut |_| {})
+        self.checker.check(later, file, text, links, &mut |_| {})
     }
 }
 

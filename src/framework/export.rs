@@ -45,7 +45,7 @@ fn readme(lab: &Lab) -> Result<String, Error> {
         let whose = match owners.get(&module.id) {
             None | Some(Owner::Reference) => "the reference's".to_owned(),
             Some(Owner::Learner) => "mine".to_owned(),
-            Some(Owner::StandsIn { reason }) => format!("mine; a later module objects: {reason}"),
+            Some(Owner::Rejected { reason }) => format!("mine; a later module objects: {reason}"),
         };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "| {} | {whose} |", module.slug());

@@ -36,7 +36,7 @@ pub fn trial(lab: &Lab, milestone: &Milestone, engine: Engine) -> Result<Trial, 
         module,
         mine: owner == Owner::Learner,
         reason: match owner {
-            Owner::StandsIn { reason } => Some(reason),
+            Owner::Rejected { reason } => Some(reason),
             Owner::Learner | Owner::Reference => None,
         },
     };

@@ -6,7 +6,7 @@ mod complete;
 mod export;
 mod milestone;
 
-pub use complete::{Completed, Step, complete};
+pub use complete::{Completion, Step, complete};
 pub use export::export;
 pub use milestone::{Trial, trial};
 
@@ -48,7 +48,7 @@ pub enum Owner {
     /// The reference's: the module is not completed.
     Reference,
     /// The reference's, although the module is completed; why.
-    StandsIn {
+    Rejected {
         /// What went wrong with the learner's.
         reason: String,
     },
@@ -86,7 +86,7 @@ pub fn owners(lab: &Lab, engine: Engine) -> Result<BTreeMap<ModuleId, Owner>, Er
     };
     let owner = |module: &Module| match (completed.get(&module.id), lab.refused(module.id)) {
         (None, _) => Owner::Reference,
-        (Some(_), Some(reason)) => Owner::StandsIn { reason },
+        (Some(_), Some(reason)) => Owner::Rejected { reason },
         (Some(_), None) => Owner::Learner,
     };
     Ok(lab.course().modules().iter().map(|module| (module.id, owner(module))).collect())
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(owners[&ModuleId(0)], Owner::Reference);
         assert_eq!(owners[&ModuleId(1)], Owner::Learner);
         let reason = "03_layers does not compile".to_owned();
-        assert_eq!(owners[&ModuleId(2)], Owner::StandsIn { reason });
+        assert_eq!(owners[&ModuleId(2)], Owner::Rejected { reason });
         lab.complete(&lab.course().modules()[2], "better").unwrap();
         assert!(links(&lab, Engine::Mine).unwrap().0.contains_key(&ModuleId(2)), "a new chance");
     }

@@ -84,7 +84,7 @@ pub struct SetAside {
     pub reason: String,
 }
 
-enum Trouble {
+enum OpenError {
     /// The file is not a store of ours, or broken: it is set aside.
     Damaged(String),
     /// Anything else is the caller's to hear.
@@ -103,17 +103,17 @@ impl Store {
                 .map_err(|error| Error::io("make the folder", folder, &error))?;
         }
         // Of two tutors that find the damage one sets it aside, and the other finds a new store.
-        let door = StoreLock::open(path)?;
-        let damage = match Self::try_open(path, &door) {
+        let lock = StoreLock::open(path)?;
+        let damage = match Self::try_open(path, &lock) {
             Ok(store) => return Ok((store, None)),
-            Err(Trouble::Failed(error)) => return Err(error),
-            Err(Trouble::Damaged(reason)) => reason,
+            Err(OpenError::Failed(error)) => return Err(error),
+            Err(OpenError::Damaged(reason)) => reason,
         };
         let aside = set_aside(path, damage)?;
-        match Self::try_open(path, &StoreLock { made: false, ..door }) {
+        match Self::try_open(path, &StoreLock { made: false, ..lock }) {
             Ok(store) => Ok((store, Some(aside))),
-            Err(Trouble::Failed(error)) => Err(error),
-            Err(Trouble::Damaged(reason)) => Err(Error::environment(format!(
+            Err(OpenError::Failed(error)) => Err(error),
+            Err(OpenError::Damaged(reason)) => Err(Error::environment(format!(
                 "failed to make a new progress store \"{}\": {reason}",
                 path.display()
             ))),
@@ -146,34 +146,34 @@ impl Store {
         let mut connection = opened.map_err(|error| failure(path, "open", &error))?;
         match migrate(&mut connection, path) {
             Ok(()) => Ok(Self { connection, path: path.to_owned(), _folder: None }),
-            Err(Trouble::Failed(error)) => Err(error),
-            Err(Trouble::Damaged(reason)) => Err(Error::environment(reason)),
+            Err(OpenError::Failed(error)) => Err(error),
+            Err(OpenError::Damaged(reason)) => Err(Error::environment(reason)),
         }
     }
 
-    fn try_open(path: &Path, door: &StoreLock) -> Result<Self, Trouble> {
+    fn try_open(path: &Path, lock: &StoreLock) -> Result<Self, OpenError> {
         // SQLite takes an empty file for a new database, and so for no progress.
-        if door.made && path.metadata().is_ok_and(|store| store.len() == 0) {
-            return Err(Trouble::Damaged("it is empty".into()));
+        if lock.made && path.metadata().is_ok_and(|store| store.len() == 0) {
+            return Err(OpenError::Damaged("it is empty".into()));
         }
-        let troubled = |what| move |error: rusqlite::Error| trouble(path, what, &error);
+        let failed = |what| move |error: rusqlite::Error| open_error(path, what, &error);
         let flags = OpenFlags::default();
-        let mut connection = Connection::open_with_flags(path, flags).map_err(troubled("open"))?;
-        connection.busy_timeout(Duration::from_secs(5)).map_err(troubled("open"))?;
+        let mut connection = Connection::open_with_flags(path, flags).map_err(failed("open"))?;
+        connection.busy_timeout(Duration::from_secs(5)).map_err(failed("open"))?;
         let check: String = connection
             .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-            .map_err(troubled("read"))?;
+            .map_err(failed("read"))?;
         if check != "ok" {
-            return Err(Trouble::Damaged(check));
+            return Err(OpenError::Damaged(check));
         }
         // WAL lets a second tutor read while one writes; FULL has each commit on the disk.
         connection
             .execute_batch(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
             )
-            .map_err(troubled("open"))?;
+            .map_err(failed("open"))?;
         migrate(&mut connection, path)?;
-        door.mark_made().map_err(Trouble::Failed)?;
+        lock.mark_made().map_err(OpenError::Failed)?;
         Ok(Self { connection, path: path.to_owned(), _folder: None })
     }
 
@@ -213,36 +213,36 @@ impl StoreLock {
     }
 }
 
-fn trouble(path: &Path, what: &str, error: &rusqlite::Error) -> Trouble {
+fn open_error(path: &Path, what: &str, error: &rusqlite::Error) -> OpenError {
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-            Trouble::Damaged(error.to_string())
+            OpenError::Damaged(error.to_string())
         }
-        _ => Trouble::Failed(failure(path, what, error)),
+        _ => OpenError::Failed(failure(path, what, error)),
     }
 }
 
 /// Brings the tables up to date in one transaction, so that of two tutors that start at once one
 /// does it and the other finds it done.
-fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Trouble> {
-    let troubled = |error: rusqlite::Error| trouble(path, "update", &error);
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let failed = |error: rusqlite::Error| open_error(path, "update", &error);
     let transaction = connection
         .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
-        .map_err(troubled)?;
+        .map_err(failed)?;
     let pragma = |name: &str| -> rusqlite::Result<i32> {
         transaction.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))
     };
-    let version = pragma("user_version").map_err(troubled)?;
-    let application = pragma("application_id").map_err(troubled)?;
+    let version = pragma("user_version").map_err(failed)?;
+    let application = pragma("application_id").map_err(failed)?;
     let tables: i32 = transaction
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-        .map_err(troubled)?;
+        .map_err(failed)?;
     if application != APPLICATION && tables > 0 {
-        return Err(Trouble::Damaged("it is a database of another program".into()));
+        return Err(OpenError::Damaged("it is a database of another program".into()));
     }
     let version = usize::try_from(version).unwrap_or(0);
     if version > MIGRATIONS.len() {
-        return Err(Trouble::Failed(
+        return Err(OpenError::Failed(
             Error::environment(format!(
                 "the progress store \"{}\" was made by a newer tinytorch-tutor (format {version}, this one knows {})",
                 path.display(),
@@ -252,16 +252,16 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Trouble> {
         ));
     }
     for step in &MIGRATIONS[version..] {
-        transaction.execute_batch(step).map_err(troubled)?;
+        transaction.execute_batch(step).map_err(failed)?;
     }
     if version < MIGRATIONS.len() {
         let marks = format!(
             "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {};",
             MIGRATIONS.len()
         );
-        transaction.execute_batch(&marks).map_err(troubled)?;
+        transaction.execute_batch(&marks).map_err(failed)?;
     }
-    transaction.commit().map_err(troubled)
+    transaction.commit().map_err(failed)
 }
 
 /// Renames the store to the first free name, its journal first: after a kill in between the store is

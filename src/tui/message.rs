@@ -5,7 +5,7 @@ use super::model::{CellInfo, Engine, HighlightedCode, Measured, ModuleStatus, Re
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Lesson;
 use crate::error::Error;
-use crate::framework::{Completed, Step};
+use crate::framework::{Completion, Step};
 use crate::report::{ModuleReport, Ran, RanLink};
 use crate::runner::RunMessage;
 use crate::runner::event::RunKind;
@@ -118,7 +118,7 @@ pub enum Completing {
     /// It goes on.
     Step(Step),
     /// It is over.
-    Ended(Completed),
+    Ended(Completion),
     /// This machine lacks something.
     Failed(Error),
 }

@@ -56,7 +56,7 @@ pub struct Model {
     /// The modules that are being completed: the first goes on, the others wait.
     pub completing: Vec<Completing>,
     /// The last one whose completion ended.
-    pub completed: Option<Completed>,
+    pub completed: Option<Completion>,
     /// What came of milestones, by id, on each engine that they ran on.
     pub milestones: BTreeMap<(&'static str, Engine), Trained>,
     /// The milestone to bring into view once its lesson is open.
@@ -154,7 +154,7 @@ pub struct Completing {
 
 /// How a completion ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Completed {
+pub struct Completion {
     /// The module.
     pub module: ModuleId,
     /// The links that were ready again, with the time that each took.

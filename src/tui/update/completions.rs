@@ -4,7 +4,7 @@
 use super::{runs, say};
 use crate::curriculum::ModuleId;
 use crate::error::count;
-use crate::framework::{Completed, Step};
+use crate::framework::{Completion, Step};
 use crate::report::figures::figure;
 use crate::report::{ModuleReport, Outcome};
 use crate::runner::event::RunKind;
@@ -82,29 +82,29 @@ fn step(model: &mut Model, module: ModuleId, step: Step) -> Vec<Effect> {
     vec![]
 }
 
-fn over(model: &mut Model, module: ModuleId, ended: &Completed) -> Vec<Effect> {
+fn over(model: &mut Model, module: ModuleId, ended: &Completion) -> Vec<Effect> {
     let Some(known) = model.completing.iter().find(|known| known.module == module) else {
         return vec![];
     };
     let slug = model.course.slug(module);
     match ended {
-        Completed::Yes => {
+        Completion::Yes => {
             let seconds: f64 = known.rebuilt.iter().map(|(_, took)| took.as_secs_f64()).sum();
             let (links, seconds) = (count(known.rebuilt.len(), "link"), figure(seconds, "s"));
             let text = format!("{slug} is part of your engine: {links} ready in {seconds}");
             close(model, module, text, true);
         }
-        Completed::StandsIn { reason } => {
+        Completion::Rejected { reason } => {
             let text = format!("{slug}: the reference stands in for it: {reason}");
             close(model, module, text, false);
         }
-        Completed::NotYet(report) => {
+        Completion::NotYet(report) => {
             let why = why_not(report);
             let text = format!("{slug} is not completed: {why}; your engine is as it was");
             close(model, module, text, false);
             return vec![];
         }
-        Completed::Cancelled => {
+        Completion::Cancelled => {
             close(model, module, format!("completing {slug} was stopped"), false);
             return vec![];
         }
@@ -122,7 +122,7 @@ fn close(model: &mut Model, module: ModuleId, text: String, good: bool) {
     let index = model.completing.iter().position(|known| known.module == module);
     let rebuilt = index.map(|index| model.completing.remove(index).rebuilt).unwrap_or_default();
     model.note = Some((Note { text: text.clone(), bad: !good }, model.now));
-    model.completed = Some(model::Completed { module, rebuilt, text, good });
+    model.completed = Some(model::Completion { module, rebuilt, text, good });
 }
 
 fn why_not(report: &ModuleReport) -> String {

@@ -4,7 +4,7 @@ use super::update;
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Block;
 use crate::error::Error;
-use crate::framework::{Completed, Step};
+use crate::framework::{Completion, Step};
 use crate::report::{ModuleReport, Outcome, Ran, RanLink};
 use crate::runner::RunMessage;
 use crate::runner::event::{RunEvent, RunKind, Verdict};
@@ -373,7 +373,7 @@ fn step(session: &mut Session, module: ModuleId, step: Step) -> Vec<Effect> {
     session.send(Message::Completing(module, Completing::Step(step)))
 }
 
-fn ended(session: &mut Session, module: ModuleId, ended: Completed) -> Vec<Effect> {
+fn ended(session: &mut Session, module: ModuleId, ended: Completion) -> Vec<Effect> {
     session.send(Message::Completing(module, Completing::Ended(ended)))
 }
 
@@ -397,7 +397,7 @@ fn a_module_joins_the_engine_step_by_step_while_saves_are_checked() {
     step(&mut session, TENSOR, Step::Proving { module: ModuleId(2) });
     assert_eq!(session.model.completing[0].stage, Stage::Proving(ModuleId(2)));
     assert_eq!(step(&mut session, TENSOR, Step::Swapped), [Effect::Stand]);
-    assert_eq!(ended(&mut session, TENSOR, Completed::Yes), [Effect::Stand]);
+    assert_eq!(ended(&mut session, TENSOR, Completion::Yes), [Effect::Stand]);
     let (text, bad) = note(&session);
     assert!(text.contains("1 link ready in 600 ms") && !bad, "{text}");
     assert!(session.model.completing.is_empty());
@@ -406,8 +406,8 @@ fn a_module_joins_the_engine_step_by_step_while_saves_are_checked() {
 #[test]
 fn what_cannot_join_says_why_and_stays_until_a_key() {
     let mut session = session();
-    let refused = Completed::StandsIn { reason: "02_activations fails on it".into() };
-    let not_yet = Completed::NotYet(Box::new(ModuleReport::new(TENSOR)));
+    let refused = Completion::Rejected { reason: "02_activations fails on it".into() };
+    let not_yet = Completion::NotYet(Box::new(ModuleReport::new(TENSOR)));
     for (outcome, words) in [(refused, "02_activations fails"), (not_yet, "not completed")] {
         session.press("c");
         ended(&mut session, TENSOR, outcome);
@@ -434,7 +434,7 @@ fn an_interrupt_ends_the_run_then_the_completion_then_the_tutor() {
     session.press("c");
     assert_eq!(session.press("<C-c>"), [Effect::Cancel]);
     assert_eq!(session.press("<C-c>"), [Effect::StopCompleting, Effect::Stand]);
-    assert_eq!(ended(&mut session, TENSOR, Completed::Yes), [], "it was on its way already");
+    assert_eq!(ended(&mut session, TENSOR, Completion::Yes), [], "it was on its way already");
     assert_eq!(leave(&mut session, "<C-c>"), [Effect::Cancel, Effect::Quit]);
 }
 
@@ -444,7 +444,7 @@ fn a_module_above_one_that_joined_is_checked_on_it() {
     session.check([waits(), waits(), waits()]);
     session.press("c");
     session.model.completing[0].module = ModuleId(0);
-    let effects = ended(&mut session, ModuleId(0), Completed::Yes);
+    let effects = ended(&mut session, ModuleId(0), Completion::Yes);
     assert!(run_of(&effects).is_some(), "{effects:?}");
     assert_eq!(session.model.run.as_ref().unwrap().cause, Cause::Engine);
 }

@@ -30,7 +30,7 @@ pub fn banner(model: &Model, module_state: &ModuleState, width: usize) -> Vec<Li
     if let Some(cause) = alert::cause(module_state) {
         news.extend(say(&cause, Role::Bad, width));
     }
-    if let Some(Owner::StandsIn { reason }) = model.status().map(|status| &status.owner) {
+    if let Some(Owner::Rejected { reason }) = model.status().map(|status| &status.owner) {
         let text = format!(
             "! this module passes its own tests, but the reference stands in for it: {reason}"
         );

@@ -52,7 +52,7 @@ fn goal(model: &Model, milestone: &Milestone, width: usize) -> Line<'static> {
 fn link(status: &ModuleStatus) -> (&'static str, Role) {
     match &status.owner {
         Owner::Reference => ("", Role::Dim),
-        Owner::StandsIn { .. } => ("unused ", Role::Bad),
+        Owner::Rejected { .. } => ("unused ", Role::Bad),
         Owner::Learner if status.fails_now() => ("fails ", Role::Bad),
         Owner::Learner if status.edited => ("edited ", Role::Wait),
         Owner::Learner => ("mine ", Role::Dim),

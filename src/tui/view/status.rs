@@ -167,7 +167,7 @@ fn link(module_state: &ModuleState, status: &ModuleStatus) -> Option<String> {
         _ if status.fails_now() => "completed, but fails now".to_owned(),
         Owner::Reference if passes => format!("{complete} puts it into your engine"),
         Owner::Reference => return None,
-        Owner::StandsIn { .. } => "but the reference stands in for it".to_owned(),
+        Owner::Rejected { .. } => "but the reference stands in for it".to_owned(),
         Owner::Learner if passes && status.edited => {
             format!("edited since; {complete} completes it again")
         }

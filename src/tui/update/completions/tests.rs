@@ -1,7 +1,7 @@
 //! The learner's engine as the screen shows it: what is completed, what fails, what milestones came to.
 
 use crate::curriculum::ModuleId;
-use crate::framework::{Completed, Engine, Owner, Step};
+use crate::framework::{Completion, Engine, Owner, Step};
 use crate::report::{Ran, RanLink};
 use crate::runner::event::Verdict;
 use crate::tui::fixture::{Session, TENSOR, failed, waits};
@@ -41,7 +41,10 @@ fn a_completed_module_whose_file_fails_shows_so_on_status_lesson_and_list() {
     session.check([PASSED, failed(), PASSED]);
     session.press("g");
     let screen = session.screen();
-    assert!(screen.contains("2 of 3 tests pass: test_unit_add failed  completed, but fails now"), "{screen}");
+    assert!(
+        screen.contains("2 of 3 tests pass: test_unit_add failed  completed, but fails now"),
+        "{screen}"
+    );
     assert!(screen.contains("later modules run on the completed"), "{screen}");
     session.press("l");
     let screen = session.screen();
@@ -107,7 +110,7 @@ fn the_results_tell_each_link_and_how_it_ended() {
     let screen = session.screen();
     assert!(screen.contains("✓ 03_layers is ready again, 410 ms"), "{screen}");
     assert!(screen.contains("completing 01_tensor: checking 04_losses"), "{screen}");
-    session.send(Message::Completing(TENSOR, Completing::Ended(Completed::Yes)));
+    session.send(Message::Completing(TENSOR, Completing::Ended(Completion::Yes)));
     session.wait(60);
     let screen = session.screen();
     assert!(screen.contains("✓ 03_layers is ready again, 410 ms"), "{screen}");
