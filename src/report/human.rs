@@ -172,10 +172,11 @@ pub fn diagnostic(diagnostic: &Diagnostic, colour: Colour) -> String {
         line(&mut text, &format!("      = {note}"));
     }
     for suggestion in &diagnostic.suggestions {
-        line(
-            &mut text,
-            &format!("      help: {}: `{}`", suggestion.message, suggestion.replacement),
-        );
+        line(&mut text, &format!("      help: {}", suggestion.message));
+        for (row, corrected) in suggestion.corrected.lines().enumerate() {
+            let gutter = format!("{:>5} | ", suggestion.at.line + row);
+            line(&mut text, &format!("{}{corrected}", colour.paint(BLUE, &gutter)));
+        }
     }
     text
 }

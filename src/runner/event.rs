@@ -198,7 +198,7 @@ pub struct Diagnostic {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
-    /// Nothing runs until it is mended.
+    /// Nothing runs until it is fixed.
     Error,
     /// Worth a look.
     Warning,
@@ -228,6 +228,8 @@ pub struct Suggestion {
     pub at: Place,
     /// The text to put there.
     pub replacement: String,
+    /// The source lines as they are with it.
+    pub corrected: String,
 }
 
 /// Something the learner should know that is no error.

@@ -280,7 +280,8 @@ pub fn mismatched(line: usize) -> Diagnostic {
         suggestions: vec![Suggestion {
             message: "you can convert it".into(),
             at,
-            replacement: "        a.len() as f32".into(),
+            replacement: " as f32".into(),
+            corrected: "        a.len() as f32".into(),
         }],
     }
 }

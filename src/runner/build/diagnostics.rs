@@ -114,6 +114,7 @@ fn lines(span: &RawSpan, first: usize, label: &str, primary: bool) -> Vec<Span> 
 
 fn add_child(found: &mut Diagnostic, child: &Message, source_map: &SourceMap) {
     let message = harmless(&child.message);
+    let mut parts: Vec<(Place, Vec<&RawSpan>)> = vec![];
     let mut said = false;
     for span in &child.spans {
         let Some((span, at)) = own(span, source_map).filter(|(_, place)| is_beside(found, place))
@@ -121,16 +122,62 @@ fn add_child(found: &mut Diagnostic, child: &Message, source_map: &SourceMap) {
             continue;
         };
         said = true;
-        if let Some(replacement) = &span.suggested_replacement {
-            let (message, replacement) = (message.clone(), harmless(replacement));
-            found.suggestions.push(Suggestion { message, at, replacement });
-        } else {
-            found.spans.extend(lines(span, at.line, &message, false));
+        match (&span.suggested_replacement, parts.last_mut()) {
+            (None, _) => found.spans.extend(lines(span, at.line, &message, false)),
+            (_, Some((_, spans))) if spans.iter().all(|other| is_one_with(other, span)) => {
+                spans.push(span);
+            }
+            _ => parts.push((at, vec![span])),
         }
+    }
+    for (at, spans) in parts {
+        let texts = spans.iter().filter_map(|span| span.suggested_replacement.as_deref());
+        let replacement = harmless(&texts.collect::<Vec<_>>().join(" "));
+        let (message, corrected) = (message.clone(), harmless(&corrected(&spans)));
+        found.suggestions.push(Suggestion { message, at, replacement, corrected });
     }
     if !said {
         found.notes.push(message);
     }
+}
+
+/// Whether two replacements are parts of one suggestion, such as two brackets around a value: both in
+/// one line. Those at the same place are alternatives.
+fn is_one_with(one: &RawSpan, other: &RawSpan) -> bool {
+    let is_short = |span: &RawSpan| span.text.len() == 1;
+    one.line_start == other.line_start
+        && one.column_start != other.column_start
+        && is_short(one)
+        && is_short(other)
+}
+
+/// The lines of source with all of the replacements in them.
+fn corrected(spans: &[&RawSpan]) -> String {
+    let Some((first, last)) =
+        spans.first().and_then(|span| span.text.first().zip(span.text.last()))
+    else {
+        return String::new();
+    };
+    let mut line: Vec<char> = first.text.chars().collect();
+    let tail: String = last.text.chars().skip(last.highlight_end.saturating_sub(1)).collect();
+    let mut spans = spans.to_vec();
+    // From the right: what was put in moves nothing that is still to be done.
+    spans.sort_by_key(|span| std::cmp::Reverse(span.column_start));
+    if let [span] = spans[..] {
+        let head: String = line.iter().take(first.highlight_start.saturating_sub(1)).collect();
+        let replacement = span.suggested_replacement.as_deref().unwrap_or_default();
+        return format!("{head}{replacement}{tail}");
+    }
+    for span in spans {
+        let (Some(text), Some(replacement)) = (span.text.first(), &span.suggested_replacement)
+        else {
+            continue;
+        };
+        let end = text.highlight_end.saturating_sub(1).min(line.len());
+        let start = text.highlight_start.saturating_sub(1).min(end);
+        line.splice(start..end, replacement.chars());
+    }
+    line.into_iter().collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A message of the compiler: its words, the lines of source it speaks of in colour with carets under
 //! them, rustc's own suggestion. Comes in: a diagnostic. Goes out: lines.
 
-use super::text::{clip, wrap};
+use super::text::{clip, fold, wrap};
 use crate::runner::event::{Diagnostic, Level, Span as Pointed, Suggestion};
 use crate::tui::model::HighlightedCode;
 use crate::tui::theme::{self, Role, style};
@@ -29,7 +29,9 @@ pub fn lines(
         let place = format!("{}:{}:{}", at.file.display(), at.line, at.column);
         lines.push(clip(&[Span::styled(format!("  {place}"), style(Role::Dim))], width));
     }
-    let digits = diagnostic.spans.iter().map(|span| span.line.to_string().len()).max().unwrap_or(1);
+    let suggested_lines = diagnostic.suggestions.iter().map(|suggestion| suggestion.at.line);
+    let numbers = diagnostic.spans.iter().map(|span| span.line).chain(suggested_lines);
+    let digits = numbers.max().unwrap_or(0).to_string().len();
     let mut above = None;
     for span in &diagnostic.spans {
         let mut shown = pointed(span, digits, role, highlighted, width);
@@ -44,7 +46,7 @@ pub fn lines(
         lines.extend(labelled("note  ", note, Role::Dim, width));
     }
     for suggestion in &diagnostic.suggestions {
-        lines.extend(suggested(suggestion, width));
+        lines.extend(suggested(suggestion, digits, width));
     }
     lines
 }
@@ -118,12 +120,15 @@ fn skip(spans: &[Span<'static>], mut columns: usize) -> Vec<Span<'static>> {
     kept
 }
 
-fn suggested(suggestion: &Suggestion, width: usize) -> Vec<Line<'static>> {
+/// A suggestion as the lines it leads to.
+fn suggested(suggestion: &Suggestion, digits: usize, width: usize) -> Vec<Line<'static>> {
     let mut lines = labelled("help  ", &suggestion.message, Role::Good, width);
-    for line in suggestion.replacement.lines().filter(|line| !line.trim().is_empty()) {
-        let gutter = format!("{} │ ", suggestion.at.line);
+    for (row, line) in suggestion.corrected.lines().enumerate() {
+        let number = suggestion.at.line + row;
+        let gutter = Span::styled(format!("{number:>digits$} │ "), style(Role::Dim));
+        let under = Span::styled(format!("{:>digits$} │ ", ""), style(Role::Dim));
         let code = Span::styled(line.to_owned(), style(Role::Good));
-        lines.push(clip(&[Span::styled(gutter, style(Role::Dim)), code], width));
+        lines.extend(fold(&[code], width, &[gutter], &[under]));
     }
     lines
 }
@@ -164,6 +169,7 @@ mod tests {
                 message: "try a number".into(),
                 at,
                 replacement: "1.0".into(),
+                corrected: "    let x: f32 = 1.0;".into(),
             }],
         }
     }
@@ -183,7 +189,7 @@ mod tests {
                 "  │                  ^^^ expected `f32`, found `&str`",
                 "note  a note",
                 "help  try a number",
-                "7 │ 1.0",
+                "7 │     let x: f32 = 1.0;",
             ]
         );
     }
@@ -197,7 +203,7 @@ mod tests {
         second.label = "expected due to this".into();
         diagnostic.spans.push(second);
         let lines = text(&diagnostic, 70);
-        assert_eq!(lines.iter().filter(|line| line.contains("let x")).count(), 1, "{lines:?}");
+        assert_eq!(lines[..5].iter().filter(|line| line.contains("let x")).count(), 1, "{lines:?}");
         assert_eq!(lines[4], "  │        --- expected due to this");
     }
 

@@ -45,6 +45,43 @@ fn a_type_error_has_place_code_labels_notes_and_a_proposal() {
     );
     let [proposal] = &mismatch.suggestions[..] else { panic!("{mismatch:#?}") };
     assert_eq!((&proposal.at, &*proposal.replacement), (&at(7, 9), ".to_string()"));
+    assert_eq!(proposal.corrected, "    name.to_string()");
+}
+
+/// What rustc writes of a suggestion, in the lines of `text`: line, columns, replacement.
+fn suggestion(text: &str, parts: &[(usize, usize, usize, &str)]) -> Vec<Suggestion> {
+    let span = |(line, start, end, replacement): &(usize, usize, usize, &str)| {
+        let source = text.lines().nth(line - 1).unwrap();
+        serde_json::json!({
+            "file_name": "exercise.rs", "line_start": line, "column_start": start,
+            "is_primary": true, "label": null, "suggested_replacement": replacement, "expansion": null,
+            "text": [{ "text": source, "highlight_start": start, "highlight_end": end }],
+        })
+    };
+    let spans: Vec<_> = parts.iter().map(span).collect();
+    let child = serde_json::json!({
+        "message": "consider this", "code": null, "level": "help", "spans": spans, "children": [],
+    });
+    let message = serde_json::json!({
+        "message": "wrong", "code": null, "level": "error", "spans": [], "children": [child],
+    });
+    read(&message.to_string()).remove(0).suggestions
+}
+
+#[test]
+fn a_suggestion_shows_the_line_as_it_is_with_all_its_parts() {
+    let text = "let sum = a + b;\nadd(x);";
+    let [both] = &suggestion(text, &[(1, 11, 11, "("), (1, 16, 16, ")")])[..] else { panic!() };
+    assert_eq!(both.corrected, "let sum = (a + b);");
+    let [borrow] = &suggestion(text, &[(2, 5, 5, "&")])[..] else { panic!() };
+    assert_eq!(borrow.corrected, "add(&x);");
+}
+
+#[test]
+fn replacements_at_one_place_are_alternatives() {
+    let found = suggestion("add(x);", &[(1, 1, 4, "sub"), (1, 1, 4, "mul")]);
+    let corrected: Vec<_> = found.iter().map(|one| one.corrected.as_str()).collect();
+    assert_eq!(corrected, ["sub(x);", "mul(x);"]);
 }
 
 #[test]
