@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use std::process::ExitCode;
-use tinytorch_tutor::cli::{Arguments, Command, Context, WatchArguments, run};
+use tinytorch_tutor::cli::{Arguments, Command, Context, ThemeName, WatchArguments, run};
 use tinytorch_tutor::error::Error;
 use tinytorch_tutor::report::json;
 use tinytorch_tutor::tui;
@@ -13,10 +13,11 @@ fn main() -> ExitCode {
     let context = Context::new(&arguments);
     let is_json = arguments.command.as_ref().is_some_and(Command::is_json);
     let simple = arguments.plain || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let wishes = (!simple).then(|| wishes(&arguments));
     let done = match arguments.command {
-        None => open(&context, arguments.module, simple),
-        Some(Command::Start { module }) => open(&context, Some(module), simple),
-        Some(Command::Resume) => open(&context, None, simple),
+        None => open(&context, arguments.module, wishes),
+        Some(Command::Start { module }) => open(&context, Some(module), wishes),
+        Some(Command::Resume) => open(&context, None, wishes),
         Some(command) => run(&context, command),
     };
     done.unwrap_or_else(|error| {
@@ -29,13 +30,17 @@ fn main() -> ExitCode {
     })
 }
 
-/// Opens the tutor at the module that was named, or where the learner left it. Where a screen cannot be drawn, or is
-/// not wanted, it prints lines.
-fn open(context: &Context, module: Option<String>, simple: bool) -> Result<ExitCode, Error> {
-    if simple {
+/// Opens the tutor at the module that was named, or where the learner left it. Without wishes for a screen, because it
+/// cannot be drawn or is not wanted, the tutor prints lines.
+fn open(
+    context: &Context,
+    module: Option<String>,
+    wishes: Option<tui::Wishes>,
+) -> Result<ExitCode, Error> {
+    let Some(wishes) = wishes else {
         let modules = module.into_iter().collect();
         return run(context, Command::Watch(WatchArguments { modules }));
-    }
+    };
     let module =
         module.map(|word| context.course().named(&word)).transpose()?.map(|module| module.id);
     tui::run(tui::Options {
@@ -43,5 +48,17 @@ fn open(context: &Context, module: Option<String>, simple: bool) -> Result<ExitC
         cache: context.cache()?,
         module,
         engine: context.engine,
+        wishes,
     })
+}
+
+/// How the screen is to look.
+fn wishes(arguments: &Arguments) -> tui::Wishes {
+    let theme = match arguments.theme {
+        ThemeName::Auto => None,
+        ThemeName::Dark => Some(tui::Theme::Dark),
+        ThemeName::Light => Some(tui::Theme::Light),
+        ThemeName::HighContrast => Some(tui::Theme::HighContrast),
+    };
+    tui::Wishes { theme, ascii: arguments.ascii }
 }

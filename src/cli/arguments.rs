@@ -26,6 +26,20 @@ impl From<EngineName> for Engine {
     }
 }
 
+/// The colours of the screen. `NO_COLOR` turns them off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ThemeName {
+    /// By the terminal's background, as the terminal says it.
+    #[default]
+    Auto,
+    /// For a dark background.
+    Dark,
+    /// For a light background.
+    Light,
+    /// Bright colours on black.
+    HighContrast,
+}
+
 /// Learn how machine-learning systems work by building one.
 ///
 /// Without a command: opens the tutor in the lab of this folder.
@@ -59,6 +73,14 @@ pub struct Arguments {
     /// Open the tutor at this module.
     #[arg(long, value_name = "MODULE")]
     pub module: Option<String>,
+
+    /// The colours of the screen.
+    #[arg(long, global = true, value_name = "THEME", default_value = "auto")]
+    pub theme: ThemeName,
+
+    /// Only ASCII characters on the screen, whatever the locale says.
+    #[arg(long, global = true)]
+    pub ascii: bool,
 }
 
 /// What to do without a screen.

@@ -25,7 +25,7 @@ mod signals;
 mod solution;
 mod watch;
 
-pub use arguments::{Arguments, Command, WatchArguments};
+pub use arguments::{Arguments, Command, ThemeName, WatchArguments};
 pub use context::Context;
 pub use printer::Printer;
 

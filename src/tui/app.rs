@@ -2,10 +2,11 @@
 //! unless a message came; a clock ticks only while something runs. Comes in: a lab. Goes out: an exit
 //! code. Not here: what a message means.
 
+use super::capabilities::{Wishes, background, capabilities};
 use super::effects::{Effects, Next, last_module};
 use super::message::{Effect, Message};
 use super::model::Model;
-use super::terminal::{self, Screen};
+use super::terminal::Screen;
 use super::update::update;
 use super::view::{self, Cache};
 use crate::curriculum::{Module, ModuleId};
@@ -17,7 +18,7 @@ use crate::watch::{self, Change};
 use crossterm::event::{self, Event, KeyEventKind, MouseButton, MouseEventKind};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::Signals;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -40,6 +41,8 @@ pub struct Options {
     pub module: Option<ModuleId>,
     /// Whose framework to use; the one chosen last, if none is named.
     pub engine: Option<Engine>,
+    /// How the screen is to look.
+    pub wishes: Wishes,
 }
 
 /// Opens the screen and stays until the learner quits.
@@ -47,7 +50,7 @@ pub struct Options {
 /// # Errors
 /// When the terminal or a thread cannot be had.
 pub fn run(options: Options) -> Result<ExitCode, Error> {
-    let Options { lab, cache, module, engine } = options;
+    let Options { lab, cache, module, engine, wishes } = options;
     let module =
         module.or_else(|| last_module(&lab)).or(lab.course().modules().first().map(|m| m.id));
     let Some(module) = module else {
@@ -57,10 +60,16 @@ pub fn run(options: Options) -> Result<ExitCode, Error> {
         Error::environment(format!("failed to use the terminal: {error}"))
             .hint("`tinytorch-tutor check` and `analyze` work without one.")
     };
+    let variable = |name: &str| std::env::var(name).ok();
+    if !io::stdout().is_terminal() {
+        return Err(Error::environment("standard output is not a terminal").hint(
+            "`tinytorch-tutor --plain` writes line by line; `check` and `analyze` run once.",
+        ));
+    }
+    let capabilities = capabilities(wishes, variable, background);
     let (sender, messages) = channel();
     let mut screen = Screen::enter().map_err(failed)?;
     let size = screen.size().map_err(failed)?;
-    let capabilities = terminal::capabilities(|name| std::env::var(name).ok());
     let effects = Effects::start(lab.clone(), cache, engine, sender.clone())?;
     let permits = read_input(sender.clone()).map_err(failed)?;
     listen(sender.clone()).map_err(failed)?;

@@ -83,7 +83,7 @@ impl Session {
 
     /// The same with a lesson of the caller's.
     pub fn with(size: (u16, u16), text: &str) -> Self {
-        let capabilities = Capabilities { ascii: false, color: true };
+        let capabilities = Capabilities { ascii: false, color: true, ..Capabilities::default() };
         let mut session = Self {
             model: Model::new(course(), capabilities, size, TENSOR),
             cache: Cache::default(),

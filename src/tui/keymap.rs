@@ -60,6 +60,10 @@ pub enum Action {
     ResultsDown,
     /// Results one line up.
     ResultsUp,
+    /// Wide diagrams to the left.
+    PanLeft,
+    /// Wide diagrams to the right.
+    PanRight,
     /// Use the learner's engine or the reference.
     Engine,
     /// Make the learner's file part of the engine.
@@ -190,6 +194,8 @@ pub const KEYMAP: &[Group] = &[
             bind(&[letter('z'), letter('+')], Action::Zoom, "results on all of the screen"),
             bind(&[letter('J')], Action::ResultsDown, "results: line down"),
             bind(&[letter('K')], Action::ResultsUp, "results: line up"),
+            bind(&[letter('>')], Action::PanRight, "see the right of a wide diagram"),
+            bind(&[letter('<')], Action::PanLeft, "see the left of a wide diagram"),
         ],
     },
     Group {

@@ -1,7 +1,8 @@
-//! The screen: model, messages, update, view, as in the Elm architecture. Comes in: a lab. Goes out:
-//! frames, and effects that other rooms do. Not here: what a result means.
+//! The screen: model, messages, update, view, as in the Elm architecture. Must not know what a result
+//! means.
 
 mod app;
+mod capabilities;
 mod effects;
 #[cfg(test)]
 mod fixture;
@@ -11,9 +12,12 @@ mod layout;
 mod message;
 mod model;
 mod module_state;
+mod palette;
 mod terminal;
 mod theme;
 mod update;
 mod view;
 
 pub use app::{Options, run};
+pub use capabilities::Wishes;
+pub use palette::Theme;

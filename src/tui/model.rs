@@ -7,6 +7,7 @@ pub use super::module_state::{
 pub use crate::framework::{Engine, Owner};
 
 use super::layout::Results;
+use super::palette::Theme;
 use super::theme::TokenKind;
 use crate::curriculum::lesson::Block;
 use crate::curriculum::{Course, ModuleId};
@@ -20,12 +21,14 @@ use std::time::Duration;
 pub type HighlightedCode = HashMap<String, Vec<Vec<(TokenKind, String)>>>;
 
 /// What the terminal can show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Capabilities {
     /// Only ASCII.
     pub ascii: bool,
     /// Colours.
     pub color: bool,
+    /// Which colours.
+    pub theme: Theme,
 }
 
 /// Everything that the screen knows.
@@ -67,6 +70,8 @@ pub struct Model {
     pub results: Results,
     /// First line of the results shown.
     pub results_top: usize,
+    /// Columns of wide diagrams that are out of view at the left.
+    pub pan: usize,
     /// What lies over the screen.
     pub overlay: Option<Overlay>,
     /// The search in the lesson.
@@ -102,6 +107,8 @@ pub struct Measured {
     pub results: (usize, usize),
     /// Lines of the help, and how many are in view.
     pub help: (usize, usize),
+    /// Columns by which the widest diagram is wider than its place.
+    pub hidden_columns: usize,
 }
 
 /// How a module stands, as far as is known without opening it.
@@ -281,6 +288,7 @@ impl Model {
             noticing: None,
             results: Results::default(),
             results_top: 0,
+            pan: 0,
             overlay: None,
             search: Search::default(),
             note: None,

@@ -1,7 +1,7 @@
 //! The terminal: taken over, and always given back, on leaving, on a panic, for an editor, for a
 //! suspension. Comes in: a page to draw. Goes out: one bracketed frame. Not here: what is drawn.
 
-use super::model::{Capabilities, Model};
+use super::model::Model;
 use super::view::{self, Page};
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
@@ -111,18 +111,6 @@ fn restore_on_panic() {
     });
 }
 
-/// What the terminal can show, by the environment: `NO_COLOR`, and the locale's UTF-8.
-pub fn capabilities(variable: impl Fn(&str) -> Option<String>) -> Capabilities {
-    let set = |name: &str| variable(name).filter(|value| !value.is_empty());
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
-    let locale = locale.to_ascii_lowercase();
-    let console = set("TERM").is_some_and(|term| term == "linux");
-    Capabilities {
-        ascii: console || !(locale.contains("utf-8") || locale.contains("utf8")),
-        color: set("NO_COLOR").is_none(),
-    }
-}
-
 #[cfg(test)]
 #[path = "../../tests/pty/terminal.rs"]
 #[expect(dead_code, clippy::expect_used, reason = "a helper that other tests use more of")]
@@ -155,30 +143,5 @@ mod tests {
         let told = place("the words of the panic");
         assert!(taken.is_some() && taken < left && left < told, "{written}");
         assert_eq!(terminal.modes(), terminal.modes_before);
-    }
-
-    fn with(variables: &[(&str, &str)]) -> Capabilities {
-        let find = |name: &str| variables.iter().find(|(known, _)| *known == name);
-        capabilities(|name| find(name).map(|(_, value)| (*value).to_owned()))
-    }
-
-    #[test]
-    fn the_locale_decides_about_symbols() {
-        for (variables, ascii) in [
-            (&[("LANG", "en_US.UTF-8")][..], false),
-            (&[("LANG", "de_DE.utf8")], false),
-            (&[("LANG", "en_US.UTF-8"), ("LC_ALL", "C")], true),
-            (&[("LC_ALL", ""), ("LC_CTYPE", "C.UTF-8")], false),
-            (&[], true),
-            (&[("LANG", "C.UTF-8"), ("TERM", "linux")], true),
-        ] {
-            assert_eq!(with(variables).ascii, ascii, "{variables:?}");
-        }
-    }
-
-    #[test]
-    fn an_empty_no_color_means_nothing() {
-        assert!(with(&[("NO_COLOR", "")]).color);
-        assert!(!with(&[("NO_COLOR", "1")]).color);
     }
 }

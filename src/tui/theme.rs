@@ -1,10 +1,10 @@
-//! How things look: the 16 ANSI colours on the terminal's own background, by the role of a text. Goes
-//! in: a role. Comes out: a style. Every state is also a glyph and a word, so that nothing is lost
-//! without colour; [`finish`] takes colours and non-ASCII symbols off a frame that is ready.
-//! Not here: where anything stands.
+//! The style of each role of a text, in the 16 ANSI colours. Every state is also a glyph and a word, so
+//! that nothing is lost without colour; [`finish`] puts a frame that is ready into a theme's colours,
+//! or takes colours and non-ASCII symbols off it. Must not know where on the screen anything is.
 
 use crate::tui::model::Capabilities;
-use ratatui::buffer::Buffer;
+use crate::tui::palette::Theme;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
@@ -107,13 +107,13 @@ pub const fn token(token: TokenKind) -> Style {
     }
 }
 
-/// Takes off a finished frame what the terminal cannot or should not show.
+/// Puts a finished frame into the theme's colours, or takes off what the terminal cannot or should not
+/// show.
 pub fn finish(buffer: &mut Buffer, capabilities: Capabilities) {
-    if capabilities.color && !capabilities.ascii {
-        return;
-    }
     for cell in &mut buffer.content {
-        if !capabilities.color {
+        if capabilities.color {
+            color(cell, capabilities.theme);
+        } else {
             let kept = cell.modifier;
             cell.set_style(Style::reset()).modifier = kept;
         }
@@ -124,6 +124,21 @@ pub fn finish(buffer: &mut Buffer, capabilities: Capabilities) {
     }
     if capabilities.ascii {
         widen(buffer);
+    }
+}
+
+/// A cell in the theme's colours.
+fn color(cell: &mut Cell, theme: Theme) {
+    cell.fg = theme.color(cell.fg);
+    cell.bg = theme.color(cell.bg);
+    if let Some(dim) = theme.dim().filter(|_| cell.modifier.contains(Modifier::DIM)) {
+        // How far a terminal dims is not known.
+        cell.modifier.remove(Modifier::DIM);
+        cell.fg = if cell.fg == Color::Reset { dim } else { cell.fg };
+    }
+    if let Some((text, paper)) = theme.paper() {
+        cell.fg = if cell.fg == Color::Reset { text } else { cell.fg };
+        cell.bg = if cell.bg == Color::Reset { paper } else { cell.bg };
     }
 }
 
@@ -140,28 +155,37 @@ fn widen(buffer: &mut Buffer) {
 fn ascii(symbol: &str) -> char {
     let Some(first) = symbol.chars().next() else { return ' ' };
     match first {
-        '─' | '━' | '╌' | '┄' | '═' | '–' | '—' | '‐' | '−' | '╴' | '╶' => {
-            '-'
-        }
-        '│' | '┃' | '║' | '▎' | '▌' | '▏' | '┆' | '╎' | '▕' => '|',
+        '\u{a0}' => ' ',
+        '─' | '╌' | '┄' | '–' | '—' | '‐' | '−' | '╴' | '╶' => '-',
+        '━' | '═' => '=',
+        '│' | '┃' | '║' | '▎' | '▏' | '┆' | '╎' | '▕' => '|',
         '┌' | '┐' | '└' | '┘' | '├' | '┤' | '┬' | '┴' | '┼' | '╭' | '╮' | '╯' | '╰' | '╔' | '╗'
         | '╚' | '╝' | '╠' | '╣' | '╦' | '╩' | '╬' => '+',
         '╱' => '/',
         '╲' => '\\',
+        // The marks of a chart, all different.
+        '●' => '*',
+        '▲' => '^',
+        '■' => '#',
+        '◆' => 'o',
+        '▼' => 'v',
+        '✚' => '+',
+        '✖' => 'x',
+        '◈' => '&',
         '→' | '▶' | '▸' | '►' | '›' | '»' => '>',
         '←' | '◀' | '◂' | '◄' | '‹' | '«' => '<',
-        '↑' | '▲' | '▴' => '^',
-        '↓' | '▼' | '▾' => 'v',
+        '↑' | '▴' => '^',
+        '↓' | '▾' => 'v',
         '↔' | '⇒' | '≈' => '=',
         '✓' | '✔' => '+',
         '✗' | '✘' | '×' | '⨯' => 'x',
-        '●' | '•' | '·' | '∙' => '*',
+        '•' | '·' | '∙' => '*',
         '○' | '◌' | '◯' => 'o',
         '◐' | '◓' | '◑' | '◒' => '@',
         '…' | '⋯' | '⋮' => '~',
         '“' | '”' => '"',
         '‘' | '’' => '\'',
-        '█' | '▇' | '▆' | '▓' | '■' | '▉' | '▊' | '▋' => '#',
+        '█' | '▇' | '▆' | '▓' | '▉' | '▊' | '▋' | '▌' => '#',
         '▅' | '▄' | '▀' | '▒' | '▐' => '=',
         '▃' | '▂' | '▁' | '░' | '▍' | '□' => '-',
         '🔬' | '🧪' => 'T',
@@ -206,16 +230,51 @@ mod tests {
     #[test]
     fn ascii_keeps_every_column_in_its_place() {
         let mut buffer = frame("🔬 ✓ ─│ ⡇x");
-        finish(&mut buffer, Capabilities { ascii: true, color: true });
+        finish(&mut buffer, Capabilities { ascii: true, color: true, ..Capabilities::default() });
         assert_eq!(text(&buffer), "T  + -| :x  ");
         assert_eq!(buffer[(3, 0)].fg, Color::Green);
+    }
+
+    #[test]
+    fn in_ascii_what_means_different_things_looks_different() {
+        let plain =
+            |text: &str| text.chars().map(|symbol| ascii(&symbol.to_string())).collect::<String>();
+        for pair in ["━─", "█░", "▌▏", "✓✗", "●○"] {
+            let pair = plain(pair);
+            assert_ne!(pair.chars().next(), pair.chars().last(), "{pair}");
+        }
+        let mut marks: Vec<char> = plain("●▲■◆▼✚✖◈").chars().collect();
+        assert!(!marks.contains(&'?'), "{marks:?}");
+        marks.sort_unstable();
+        marks.dedup();
+        assert_eq!(marks.len(), 8);
+        assert_eq!(plain("\u{a0}"), " ");
+    }
+
+    #[test]
+    fn a_theme_gives_every_colour_its_shade_and_dim_text_a_grey() {
+        let mut buffer = frame("ab");
+        buffer[(1, 0)].set_style(Style::reset().patch(style(Role::Dim)));
+        let dark = Capabilities { color: true, theme: Theme::Dark, ..Capabilities::default() };
+        finish(&mut buffer, dark);
+        assert_eq!(buffer[(0, 0)].fg, Theme::Dark.color(Color::Green));
+        assert_eq!(
+            (Some(buffer[(1, 0)].fg), buffer[(1, 0)].modifier),
+            (Theme::Dark.dim(), Modifier::empty())
+        );
+        let mut buffer = frame("a");
+        finish(&mut buffer, Capabilities { theme: Theme::HighContrast, ..dark });
+        assert!(
+            buffer.content.iter().all(|cell| cell.bg == Color::Indexed(16)),
+            "all of it is painted"
+        );
     }
 
     #[test]
     fn without_colour_only_modifiers_stay() {
         let mut buffer = frame("old");
         buffer[(0, 0)].set_style(style(Role::Selected));
-        finish(&mut buffer, Capabilities { ascii: false, color: false });
+        finish(&mut buffer, Capabilities { ascii: false, color: false, ..Capabilities::default() });
         assert_eq!(
             (buffer[(0, 0)].fg, buffer[(0, 0)].modifier),
             (Color::Reset, Modifier::REVERSED)

@@ -48,7 +48,10 @@ impl Terminal {
         let mut command = CommandBuilder::new(program);
         command.args(arguments);
         command.cwd(folder);
-        for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8")] {
+        // With COLORFGBG the tutor does not ask for the background: this terminal would not answer.
+        for (name, value) in
+            [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("COLORFGBG", "15;default")]
+        {
             command.env(name, value);
         }
         command.env_remove("NO_COLOR");

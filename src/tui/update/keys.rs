@@ -74,6 +74,8 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Action::ResultsDown => scroll_results(model, 1),
         Action::ResultsUp => scroll_results(model, -1),
+        Action::PanRight => model.pan = (model.pan + PAN).min(model.measured.hidden_columns),
+        Action::PanLeft => model.pan = model.pan.saturating_sub(PAN),
         Action::Engine => return switch_engine(model),
         Action::Complete => return completions::ask(model),
         Action::Reset => model.overlay = Some(Overlay::Reset),
@@ -85,6 +87,9 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     }
     vec![]
 }
+
+/// Columns that wide diagrams move at once.
+const PAN: usize = 12;
 
 /// Moves the lesson, or the results while they have the whole screen.
 fn scroll(model: &mut Model, lines: isize) {

@@ -111,6 +111,7 @@ pub(super) fn go_to_line(model: &mut Model, line: usize) {
 pub(super) fn laid_out(model: &mut Model, measured: Measured) {
     let old = std::mem::replace(&mut model.measured, measured);
     let measured = model.measured.clone();
+    model.pan = model.pan.min(measured.hidden_columns);
     model.results_top =
         model.results_top.min(measured.results.0.saturating_sub(measured.results.1));
     if let Some(super::super::model::Overlay::Help(top)) = &mut model.overlay {

@@ -62,18 +62,27 @@ fn current(state: &AnalysisState) -> Vec<Item> {
     state.items.iter().filter(is_shown).cloned().collect()
 }
 
-/// Reported items, one below the other; figures and sentences stand close, tables and charts apart.
+/// Reported items, one below the other; figures and sentences stand close, tables and charts apart,
+/// pictures beside each other.
 #[must_use]
 pub fn items(items: &[Item], width: usize, capabilities: Capabilities) -> Vec<Line<'static>> {
-    let small = |item: &Item| matches!(item, Item::Metric(_) | Item::Insight(_));
+    let is_small = |item: &Item| matches!(item, Item::Metric(_) | Item::Insight(_));
+    let is_picture = |item: &Item| matches!(item, Item::Picture(_));
     let mut lines = vec![];
     let mut before = false;
-    for item in items {
-        if !(before && small(item)) {
+    for group in items.chunk_by(|one, next| is_picture(one) && is_picture(next)) {
+        let Some(first) = group.first() else { continue };
+        if !(before && is_small(first)) {
             lines.push(Line::default());
         }
-        before = small(item);
-        lines.extend(self::item(item, width, capabilities));
+        before = is_small(first);
+        let pictures = group.iter().filter_map(|item| match item {
+            Item::Picture(picture) => Some(picture),
+            _ => None,
+        });
+        let pictures: Vec<_> = pictures.collect();
+        lines.extend(picture::side_by_side(&pictures, width, capabilities));
+        lines.extend(self::item(first, width));
     }
     lines
 }
@@ -90,12 +99,13 @@ pub fn broken(state: &AnalysisState, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
-fn item(item: &Item, width: usize, capabilities: Capabilities) -> Vec<Line<'static>> {
+/// An item that has its place alone.
+fn item(item: &Item, width: usize) -> Vec<Line<'static>> {
     match item {
         Item::Table(table) => table::report(table, width),
         Item::Chart(chart) => chart::lines(chart, width),
         Item::Metric(metric) => self::metric(metric, width),
-        Item::Picture(picture) => picture::lines(picture, width, capabilities),
+        Item::Picture(_) => vec![],
         Item::Insight(insight) => {
             let arrow = [Span::styled("→ ", style(Role::Key))];
             wrap(

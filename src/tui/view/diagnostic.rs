@@ -1,7 +1,7 @@
 //! A message of the compiler: its words, the lines of source it speaks of in colour with carets under
 //! them, rustc's own suggestion. Comes in: a diagnostic. Goes out: lines.
 
-use super::text::{clip, fold, wrap};
+use super::text::{clip, fold, skip, wrap};
 use crate::runner::event::{Diagnostic, Level, Span as Pointed, Suggestion};
 use crate::tui::model::HighlightedCode;
 use crate::tui::theme::{self, Role, style};
@@ -100,24 +100,6 @@ fn coloured(text: &str, highlighted: &HighlightedCode) -> Vec<Span<'static>> {
             .collect(),
         None => vec![Span::raw(text.to_owned())],
     }
-}
-
-/// The spans without their first columns.
-fn skip(spans: &[Span<'static>], mut columns: usize) -> Vec<Span<'static>> {
-    let mut kept = vec![];
-    for span in spans {
-        let mut text = String::new();
-        for letter in span.content.replace('\t', "    ").chars() {
-            let width = letter.to_string().width();
-            if columns >= width && columns > 0 {
-                columns -= width;
-            } else {
-                text.push(letter);
-            }
-        }
-        kept.push(Span::styled(text, span.style));
-    }
-    kept
 }
 
 /// A suggestion as the lines it leads to.

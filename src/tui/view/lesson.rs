@@ -1,8 +1,7 @@
-//! The lesson as pieces of lines: the banner, then each block. Comes in: a model. Goes out: lines for
-//! each piece. Not here: which of them are in view.
+//! The lesson as pieces of lines: the banner, then each block. Must not know which of them are in view.
 
 use super::block::{self, framed, head, say};
-use super::text::{clip, wrap};
+use super::text::{clip, skip, wrap};
 use super::{alert, analysis, diagnostic, exercise, explorable, markdown, milestone, question};
 use crate::curriculum::lesson::Block;
 use crate::report::human;
@@ -109,7 +108,7 @@ pub fn piece(
                 &model.highlighted,
             )
         }
-        Block::Diagram { title, text } => diagram(title, text, width),
+        Block::Diagram { title, text } => diagram(title, text, model.pan, width),
         Block::Exercise { cell, hints } => exercise::lines(
             module_state,
             (piece, cell),
@@ -135,22 +134,40 @@ pub fn piece(
     }
 }
 
-/// A picture in text; where it is too wide, what is cut is said.
-fn diagram(title: &str, text: &str, width: usize) -> Vec<Line<'static>> {
-    let widest = text.lines().map(|line| Span::raw(line).width()).max().unwrap_or(0);
+/// A picture in text. Where it is wider than its place, keys move it, and signs at its sides show that
+/// there is more.
+fn diagram(title: &str, text: &str, pan: usize, width: usize) -> Vec<Line<'static>> {
+    let widest = diagram_width(text);
+    let hidden = widest.saturating_sub(width);
+    let pan = pan.min(hidden);
     let mut caption = title.to_owned();
-    if widest > width {
-        caption.push_str(&format!(" (cut: {} columns more needed)", widest - width));
+    if hidden > 0 {
+        let [left, right] = [Action::PanLeft, Action::PanRight].map(keymap::key);
+        let (first, last) = (pan + 1, pan + width);
+        caption
+            .push_str(&format!(" ({left} {right} move it: columns {first} to {last} of {widest})"));
     }
     let caption = Span::styled(caption, style(Role::Emphasis).patch(style(Role::Dim)));
     // A picture that needs every column gets it.
     let indent = [Span::raw(" ".repeat(width.saturating_sub(widest).min(2)))];
     let mut lines = wrap(&[caption], width, &indent, &indent);
     lines.push(Line::default());
-    lines.extend(
-        text.lines().map(|line| clip(&[indent[0].clone(), Span::raw(line.to_owned())], width)),
-    );
+    lines.extend(text.lines().map(|line| {
+        let rest = skip(&[Span::raw(line.to_owned())], pan);
+        let mut line = clip(&[indent.to_vec(), rest].concat(), width);
+        if pan > 0 && line.width() > 0 {
+            let without_first = skip(&line.spans, 1);
+            line.spans = [vec![Span::styled("…", style(Role::Dim))], without_first].concat();
+        }
+        line
+    }));
     lines
+}
+
+/// Columns of the longest line of a diagram.
+#[must_use]
+pub fn diagram_width(text: &str) -> usize {
+    text.lines().map(|line| Span::raw(line).width()).max().unwrap_or(0)
 }
 
 /// A block that the tutor does not know, shown as it stands in the file.

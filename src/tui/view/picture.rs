@@ -1,7 +1,7 @@
 //! Grey-level pictures: half blocks, two pixels in one cell, in sixteen-colour greys; shaded letters
 //! where there is no colour or no UTF-8. Comes in: a picture. Goes out: lines.
 
-use super::text::clip;
+use super::text::{clip, wrap};
 use crate::report::human;
 use crate::tui::model::Capabilities;
 use crate::tui::theme::{Role, style};
@@ -12,11 +12,60 @@ use tinytorch::report::Picture;
 /// The greys that every terminal has, dark to light.
 const GREYS: [Color; 4] = [Color::Black, Color::DarkGray, Color::Gray, Color::White];
 
-/// A picture under its title.
+/// The narrowest column of a picture: its title has to be read.
+const NARROWEST: usize = 16;
+/// Columns between pictures.
+const GAP: usize = 3;
+
+/// Pictures beside each other, as many in a row as the width holds.
 #[must_use]
-pub fn lines(picture: &Picture, width: usize, capabilities: Capabilities) -> Vec<Line<'static>> {
+pub fn side_by_side(
+    pictures: &[&Picture],
+    width: usize,
+    capabilities: Capabilities,
+) -> Vec<Line<'static>> {
+    let mut lines = vec![];
+    let mut row: Vec<(Vec<Line<'static>>, usize)> = vec![];
+    let mut used = 0;
+    for picture in pictures {
+        let one = one(picture, width, capabilities);
+        let columns = one.iter().map(Line::width).max().unwrap_or(0);
+        if !row.is_empty() && used + GAP + columns > width {
+            lines.extend(joined(&std::mem::take(&mut row)));
+            lines.push(Line::default());
+            used = 0;
+        }
+        used += columns + if row.is_empty() { 0 } else { GAP };
+        row.push((one, columns));
+    }
+    lines.extend(joined(&row));
+    lines
+}
+
+/// A row of blocks, each with its columns.
+fn joined(row: &[(Vec<Line<'static>>, usize)]) -> Vec<Line<'static>> {
+    let height = row.iter().map(|(lines, _)| lines.len()).max().unwrap_or(0);
+    let line = |number: usize| {
+        let mut line = Line::default();
+        let mut start = 0;
+        for (lines, columns) in row {
+            if let Some(part) = lines.get(number).filter(|part| part.width() > 0) {
+                line.spans.push(Span::raw(" ".repeat(start - line.width())));
+                line.spans.extend(part.spans.clone());
+            }
+            start += columns + GAP;
+        }
+        line
+    };
+    (0..height).map(line).collect()
+}
+
+/// A picture under its title.
+fn one(picture: &Picture, width: usize, capabilities: Capabilities) -> Vec<Line<'static>> {
     let title = Span::styled(picture.title.clone(), style(Role::Strong));
-    let mut lines = vec![clip(&[title], width)];
+    let pixel = if capabilities.color && !capabilities.ascii { 1 } else { 2 };
+    let column = (pixel * picture.width).max(NARROWEST).min(width);
+    let mut lines = wrap(&[title], column, &[], &[]);
     if capabilities.color && !capabilities.ascii {
         lines.extend(half_blocks(picture, width));
     } else {
@@ -64,15 +113,35 @@ mod tests {
 
     #[test]
     fn two_rows_of_pixels_share_a_line() {
-        let lines = lines(&picture(), 20, Capabilities { ascii: false, color: true });
+        let lines = one(
+            &picture(),
+            20,
+            Capabilities { ascii: false, color: true, ..Capabilities::default() },
+        );
         assert_eq!(lines.len(), 1 + 2);
         let first = &lines[1].spans[0];
         assert_eq!((first.style.fg, first.style.bg), (Some(Color::Black), Some(Color::White)));
     }
 
     #[test]
+    fn pictures_stand_beside_each_other_and_wrap() {
+        let wide = Picture { title: "a map of features".into(), width: 4, pixels: vec![0.5; 16] };
+        let plain = Capabilities::default();
+        let rows = side_by_side(&[&wide, &picture(), &wide], 20, plain);
+        let text: Vec<String> = rows.iter().map(ToString::to_string).collect();
+        assert_eq!(text[0], "a map of   edge");
+        assert_eq!(text[1], "features     @@");
+        assert_eq!(text.iter().filter(|line| line.contains("a map of")).count(), 2);
+        assert!(rows.iter().all(|line| line.width() <= 20), "{text:#?}");
+    }
+
+    #[test]
     fn without_colour_letters_shade() {
-        let lines = lines(&picture(), 20, Capabilities { ascii: true, color: false });
+        let lines = one(
+            &picture(),
+            20,
+            Capabilities { ascii: true, color: false, ..Capabilities::default() },
+        );
         assert_eq!(lines[1].to_string(), "  @@");
     }
 }

@@ -1,5 +1,5 @@
-//! The whole screen. Comes in: a model, and a cache of laid-out prose. Goes out: a page (what there
-//! is to show, measured), then a frame. Same model, same frame.
+//! The whole screen: from a model and a cache of laid-out prose to a page (what there is to show,
+//! measured), then to a frame. The same model gives the same frame. Must not know what a key does.
 
 use super::alert::{self, Alert};
 use super::{block, help, lesson, modules, results, status, too_small};
@@ -18,11 +18,12 @@ use std::rc::Rc;
 /// Empty columns at both sides of the text.
 const MARGIN: u16 = 2;
 
-/// Prose that was laid out before. It changes with the width, the capabilities, and the colours of code.
+/// Prose that was laid out before.
 #[derive(Debug, Default)]
 pub struct Cache {
-    width: usize,
-    highlighted: usize,
+    /// What it depends on: the width, the columns of diagrams out of view, and how many pieces of code
+    /// have colours.
+    key: (usize, usize, usize),
     pieces: HashMap<(ModuleId, usize), Lines>,
 }
 
@@ -54,6 +55,7 @@ pub fn lay_out(model: &Model, cache: &mut Cache) -> Page {
     if let Some(module_state) = model.module_state() {
         page.pieces = pieces(model, module_state, width, cache);
         page.measured = measure(model, &page.pieces);
+        page.measured.hidden_columns = hidden_columns(module_state, width.min(block::PROSE));
         if let Some(area) = regions.results {
             page.results =
                 results::lines(model, module_state, text_width(area).clamp(1, block::PROSE));
@@ -99,8 +101,9 @@ fn pieces(
     width: usize,
     cache: &mut Cache,
 ) -> Vec<Lines> {
-    if cache.width != width || cache.highlighted != model.highlighted.len() {
-        *cache = Cache { width, highlighted: model.highlighted.len(), pieces: HashMap::new() };
+    let key = (width, model.pan, model.highlighted.len());
+    if cache.key != key {
+        *cache = Cache { key, pieces: HashMap::new() };
     }
     let mut pieces = vec![Rc::new(lesson::banner(model, module_state, width))];
     for (index, block) in module_state.lesson.blocks.iter().enumerate() {
@@ -119,6 +122,15 @@ fn pieces(
         });
     }
     pieces
+}
+
+/// By how much the widest diagram is wider than its place.
+fn hidden_columns(module_state: &ModuleState, width: usize) -> usize {
+    let widths = module_state.lesson.blocks.iter().map(|block| match block {
+        Block::Diagram { text, .. } => lesson::diagram_width(text),
+        _ => 0,
+    });
+    widths.max().unwrap_or(0).saturating_sub(width)
 }
 
 fn measure(model: &Model, pieces: &[Lines]) -> Measured {

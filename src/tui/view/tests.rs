@@ -144,6 +144,29 @@ fn an_editor_is_promised_only_where_there_is_one() {
 }
 
 #[test]
+fn a_diagram_that_is_too_wide_is_moved_by_keys() {
+    let wide = format!("```diagram Wide\n{}END\nshort\n```\n", "0123456789".repeat(7));
+    let mut session = Session::with((60, 20), &wide);
+    assert!(
+        session.screen().contains("(< > move it: columns 1 to 56 of 73)"),
+        "{}",
+        session.screen()
+    );
+    assert!(!session.screen().contains("END"));
+    session.press(">>>>>");
+    let screen = session.screen();
+    assert!(screen.contains("columns 18 to 73 of 73") && screen.contains("…890123"), "{screen}");
+    assert!(screen.contains("789END"), "{screen}");
+    session.press("<<<");
+    session.press(">");
+    assert!(
+        session.screen().contains("…34567") && session.screen().contains("6…"),
+        "{}",
+        session.screen()
+    );
+}
+
+#[test]
 fn why_a_check_could_not_run_is_shown_in_full_wherever_the_learner_reads() {
     for size in [(60, 20), (80, 24), (109, 40)] {
         let mut session = failing(size);
@@ -226,7 +249,8 @@ fn a_missing_file_is_said_at_60x20() {
 #[test]
 fn plain_letters_where_there_is_no_utf_8() {
     let mut session = failing((90, 30));
-    session.model.capabilities = Capabilities { ascii: true, color: false };
+    session.model.capabilities =
+        Capabilities { ascii: true, color: false, ..Capabilities::default() };
     session.press("l");
     let picture = session.screen();
     assert!(picture.is_ascii(), "{picture}");
@@ -269,11 +293,11 @@ fn the_same_model_gives_the_same_frame() {
 fn no_picture_of_a_lesson_is_cut_at_80_columns() {
     for module in crate::curriculum::Course::tinytorch().modules() {
         let mut session = Session::with((80, 24), module.lesson());
-        session.press("/columns more needed<Enter>");
+        session.press("/move it: columns<Enter>");
         assert_eq!(session.model.measured.matches, [0usize; 0], "{}", module.slug());
     }
     let wide = format!("```diagram Wide\n{}\n```\n", "x".repeat(77));
     let mut session = Session::with((80, 24), &wide);
-    session.press("/columns more needed<Enter>");
+    session.press("/move it: columns<Enter>");
     assert_eq!(session.model.measured.matches.len(), 1, "77 columns are too many");
 }

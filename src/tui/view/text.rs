@@ -73,6 +73,25 @@ pub fn clip(spans: &[Span<'_>], width: usize) -> Line<'static> {
     line
 }
 
+/// The spans without their first columns.
+#[must_use]
+pub fn skip(spans: &[Span<'static>], mut columns: usize) -> Vec<Span<'static>> {
+    let mut kept = vec![];
+    for span in spans {
+        let mut text = String::new();
+        for letter in span.content.replace('\t', "    ").chars() {
+            let width = letter.to_string().width();
+            if columns >= width && columns > 0 {
+                columns -= width;
+            } else {
+                text.push(letter);
+            }
+        }
+        kept.push(Span::styled(text, span.style));
+    }
+    kept
+}
+
 /// `left`, then spaces, then `right` at the right edge. `left` is cut where both do not fit.
 #[must_use]
 pub fn both_ends(
