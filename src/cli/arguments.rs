@@ -1,4 +1,4 @@
-//! What can be typed. Pure: parsing touches nothing.
+//! The arguments. Pure: parsing reads and writes nothing.
 
 use crate::framework::Engine;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -50,16 +50,16 @@ pub struct Arguments {
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// The lab, instead of the one that this folder is in.
+    /// Use this lab instead of the one that contains the current folder.
     #[arg(long, global = true, value_name = "DIR")]
     pub lab: Option<PathBuf>,
 
-    /// Where compiled modules are kept, instead of the user's cache folder.
+    /// Keep compiled modules here instead of in the user's cache folder.
     #[arg(long, global = true, value_name = "DIR", env = "TINYTORCH_CACHE")]
     pub cache: Option<PathBuf>,
 
-    /// Whose framework later modules run on.
-    #[arg(long, global = true, value_name = "WHOSE")]
+    /// Run later modules on your engine or on the reference.
+    #[arg(long, global = true, value_name = "ENGINE")]
     pub engine: Option<EngineName>,
 
     /// Print lines instead of drawing a screen: for screen readers and simple terminals. The same as `watch`.
@@ -86,13 +86,13 @@ pub struct Arguments {
 /// What to do without a screen.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show the modules, what they stand on, and how they stand.
+    /// List the modules with their status.
     List(ListArguments),
     /// Compile exercises and run their tests. Exit code 0: all pass.
     Check(CheckArguments),
     /// Check an exercise whenever it is saved, and print the results as lines.
     Watch(WatchArguments),
-    /// Measure: run the analyses of a module, optimised.
+    /// Run the analyses of a module, compiled with optimization, and print what they measure.
     Analyze(AnalyzeArguments),
     /// Show one frame of an interactive figure.
     Explore(ExploreArguments),
@@ -104,7 +104,7 @@ pub enum Command {
     Reset(ResetArguments),
     /// List the backups of an exercise, or restore one.
     Restore(RestoreArguments),
-    /// Make a lab. Needs no network.
+    /// Make a lab, or adopt the exercises in a folder. Needs no network.
     Init(InitArguments),
     /// Open the tutor at a module.
     Start {
@@ -113,16 +113,16 @@ pub enum Command {
     },
     /// Open the tutor where you left it.
     Resume,
-    /// Make your file of a module the one that later modules run on.
+    /// Add modules to your engine, so that later modules run on your code.
     Complete(CompleteArguments),
-    /// Write your framework as an ordinary Cargo package.
+    /// Write your engine as an ordinary Cargo package.
     Export(ExportArguments),
-    /// The milestones: networks of history, trained by your framework.
+    /// Milestones: networks from the history of the field, trained by your engine.
     #[command(subcommand)]
     Milestone(MilestoneCommand),
     /// Check every module against the ten patterns.
     Audit(FormatArguments),
-    /// Show what this machine has and lacks, and the mend.
+    /// Show what is missing on this machine and how to fix it.
     Doctor(FormatArguments),
     /// For authors of lessons.
     #[command(subcommand)]

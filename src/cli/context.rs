@@ -14,9 +14,9 @@ pub struct Context {
     course: &'static Course,
     lab: Option<PathBuf>,
     cache: Option<PathBuf>,
-    /// Whose framework was asked for; `None` when nobody said.
+    /// The engine that was asked for, if one was.
     pub engine: Option<Engine>,
-    /// Whether to say whose code runs and how long each step takes.
+    /// Whether to print whose code runs and how long each step takes.
     pub verbose: bool,
     /// Ends what the command runs.
     pub cancel: Cancel,
@@ -55,7 +55,7 @@ impl Context {
     /// Where compiled modules are kept: the option, else `XDG_CACHE_HOME`, else `~/.cache`.
     ///
     /// # Errors
-    /// When no folder can be told.
+    /// When there is no such folder.
     pub fn cache(&self) -> Result<PathBuf, Error> {
         if let Some(cache) = &self.cache {
             return std::path::absolute(cache).map_err(|e| Error::io("find", cache, &e));
@@ -95,7 +95,7 @@ impl Context {
         words.iter().map(|word| self.course.named(word)).collect()
     }
 
-    /// The engine that was asked for; the learner's own when nobody said.
+    /// The engine that was asked for, by default the learner's own.
     #[must_use]
     pub fn engine(&self) -> Engine {
         self.engine.unwrap_or_default()

@@ -1,4 +1,4 @@
-//! `doctor`: what this machine has and lacks, each with its mend.
+//! `doctor`: what is missing on this machine, and how to fix it.
 
 use super::arguments::{Format, FormatArguments};
 use super::context::Context;
@@ -19,22 +19,22 @@ use std::time::Duration;
 #[derive(Serialize)]
 struct Finding {
     what: &'static str,
-    well: bool,
+    ok: bool,
     found: String,
-    mend: Vec<String>,
+    fix: Vec<String>,
 }
 
 impl Finding {
-    fn well(what: &'static str, found: impl Into<String>) -> Self {
-        Self { what, well: true, found: found.into(), mend: vec![] }
+    fn ok(what: &'static str, found: impl Into<String>) -> Self {
+        Self { what, ok: true, found: found.into(), fix: vec![] }
     }
 
-    fn lacking(what: &'static str, error: Error) -> Self {
-        Self { what, well: false, found: error.message, mend: error.hints }
+    fn missing(what: &'static str, error: Error) -> Self {
+        Self { what, ok: false, found: error.message, fix: error.hints }
     }
 }
 
-/// Returns whether nothing is lacking.
+/// Returns whether nothing is missing.
 pub fn run(
     context: &Context,
     arguments: &FormatArguments,
@@ -56,19 +56,19 @@ pub fn run(
         match arguments.format {
             Format::Json => out.line(json::to_line(finding)),
             Format::Human => {
-                let word = if finding.well { "ok     " } else { "lacking" };
+                let word = if finding.ok { "ok     " } else { "missing" };
                 out.line(format!("{word} {}: {}", finding.what, finding.found));
-                finding.mend.iter().for_each(|mend| out.line(format!("        {mend}")));
+                finding.fix.iter().for_each(|fix| out.line(format!("        {fix}")));
             }
         }
     }
-    Ok(findings.iter().all(|finding| finding.well))
+    Ok(findings.iter().all(|finding| finding.ok))
 }
 
 fn toolchain(context: &Context) -> Finding {
     match context.runner() {
-        Ok(runner) => Finding::well("compiler", runner.toolchain()),
-        Err(error) => Finding::lacking("compiler", error),
+        Ok(runner) => Finding::ok("compiler", runner.toolchain()),
+        Err(error) => Finding::missing("compiler", error),
     }
 }
 
@@ -77,44 +77,44 @@ fn linker() -> Finding {
     let asked = std::process::Command::new("cc").arg("--version").output();
     match asked {
         Ok(output) if output.status.success() => {
-            let said = String::from_utf8_lossy(&output.stdout);
-            Finding::well("linker", said.lines().next().unwrap_or("cc").to_owned())
+            let version = String::from_utf8_lossy(&output.stdout);
+            Finding::ok("linker", version.lines().next().unwrap_or("cc").to_owned())
         }
-        _ => Finding::lacking(
+        _ => Finding::missing(
             "linker",
             Error::environment("`cc` cannot be run, and rustc links with it").hint(
-                "Install a C compiler: `sudo apt install build-essential`, `xcode-select --install`, or alike.",
+                "Install a C compiler: `sudo apt install build-essential`, `xcode-select --install`, or similar.",
             ),
         ),
     }
 }
 
-/// What the compiled engine and the chain take, with room to spare.
-const ROOM: u64 = 1 << 30;
+/// What compiled modules and third-party crates take, and some more.
+const SPACE: u64 = 1 << 30;
 
 fn disk(context: &Context) -> Finding {
     let what = "disk";
     let free = context.cache().and_then(|cache| {
-        // The cache may not be there yet; the disk it will lie on is.
+        // The cache may not exist yet, but its disk does.
         let folder = cache.ancestors().find(|folder| folder.is_dir()).unwrap_or(&cache);
         let failed = |e: rustix::io::Errno| Error::io("look at the disk of", folder, &e.into());
-        let room = rustix::fs::statvfs(folder).map_err(failed)?;
-        Ok(room.f_bavail * room.f_frsize)
+        let disk = rustix::fs::statvfs(folder).map_err(failed)?;
+        Ok(disk.f_bavail * disk.f_frsize)
     });
     match free {
-        Ok(free) if free >= ROOM => {
-            Finding::well(what, format!("{} free", figure(free as f64, "B")))
+        Ok(free) if free >= SPACE => {
+            Finding::ok(what, format!("{} free", figure(free as f64, "B")))
         }
-        Ok(free) => Finding::lacking(
+        Ok(free) => Finding::missing(
             what,
             Error::environment(format!("only {} free for the cache", figure(free as f64, "B")))
                 .hint("Free some space, or name another disk with --cache DIR."),
         ),
-        Err(error) => Finding::lacking(what, error),
+        Err(error) => Finding::missing(what, error),
     }
 }
 
-/// Whether the terminal was told to show more than ASCII. Without it the tutor draws in ASCII.
+/// Whether the locale is UTF-8. Without it the tutor draws in ASCII.
 fn locale(get: impl Fn(&str) -> Option<String>) -> Finding {
     let set = |name: &&str| get(name).filter(|value| !value.is_empty());
     let chosen = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(set);
@@ -127,37 +127,37 @@ fn locale(get: impl Fn(&str) -> Option<String>) -> Finding {
             "none set, so the tutor draws in ASCII (`export LANG=C.UTF-8` changes that)".to_owned()
         }
     };
-    Finding::well("locale", found)
+    Finding::ok("locale", found)
 }
 
-/// Builds what every lesson stands on: crates, linker, disk and cache are tried for real.
+/// Builds what every lesson needs: this tries crates, linker, disk and cache for real.
 fn build(context: &Context) -> Finding {
     let built = context.runner().and_then(|runner| {
         runner.prepare(ModuleId(1), &ModuleSources::default(), &Cancel::default(), &mut |_| {})
     });
     match built.and_then(|()| context.cache()) {
         Ok(cache) => {
-            Finding::well("engine", format!("builds, without network, in {}", cache.display()))
+            Finding::ok("engine", format!("builds, without network, in {}", cache.display()))
         }
-        Err(error) => Finding::lacking("engine", error),
+        Err(error) => Finding::missing("engine", error),
     }
 }
 
 fn lab(context: &Context) -> Finding {
     match context.lab() {
-        Ok(lab) => Finding::well("lab", lab.root().display().to_string()),
-        Err(error) => Finding::lacking("lab", error),
+        Ok(lab) => Finding::ok("lab", lab.root().display().to_string()),
+        Err(error) => Finding::missing("lab", error),
     }
 }
 
 fn store(context: &Context) -> Finding {
     match context.lab().and_then(|lab| Store::open(&lab.store()).map(|_| lab.store())) {
-        Ok(path) => Finding::well("progress", path.display().to_string()),
-        Err(error) => Finding::lacking("progress", error),
+        Ok(path) => Finding::ok("progress", path.display().to_string()),
+        Err(error) => Finding::missing("progress", error),
     }
 }
 
-/// Writes a file in a folder of its own and waits for the news of it.
+/// Writes a file in a folder of its own and waits for the event.
 fn saves() -> Finding {
     let what = "saves";
     let noticing = || -> Result<WatchMode, Error> {
@@ -169,41 +169,41 @@ fn saves() -> Finding {
         let _watch = watch::start(vec![file], move |change| drop(sink.send(change)))?;
         match changes.recv_timeout(Duration::from_secs(5)) {
             Ok(Change::Mode(kind)) => Ok(kind),
-            _ => Err(Error::environment("the watcher gave no sign")),
+            _ => Err(Error::environment("the file watcher did not respond")),
         }
     };
     match noticing() {
-        Ok(WatchMode::Native) => Finding::well(what, "the system tells of them"),
+        Ok(WatchMode::Native) => Finding::ok(what, "the system reports them"),
         Ok(WatchMode::Polling(reason)) => {
-            Finding::well(what, format!("files are looked at twice a second: {reason}"))
+            Finding::ok(what, format!("files are read twice a second: {reason}"))
         }
-        Err(error) => Finding::lacking(what, error),
+        Err(error) => Finding::missing(what, error),
     }
 }
 
 /// What `e` would open.
 fn editor(found: Result<Editor, Error>) -> Finding {
     match found {
-        Ok(editor) => Finding::well("editor", format!("{} ({})", editor.program, editor.source)),
-        Err(error) => Finding::lacking("editor", error),
+        Ok(editor) => Finding::ok("editor", format!("{} ({})", editor.program, editor.source)),
+        Err(error) => Finding::missing("editor", error),
     }
 }
 
 fn terminal() -> Finding {
     let what = "terminal";
     if !std::io::stdout().is_terminal() {
-        return Finding::well(what, "none here; every command works without one");
+        return Finding::ok(what, "none; every command works without one");
     }
     match crossterm::terminal::size() {
         Ok((columns, rows)) if columns >= 60 && rows >= 20 => {
-            Finding::well(what, format!("{columns}x{rows}"))
+            Finding::ok(what, format!("{columns}x{rows}"))
         }
-        Ok((columns, rows)) => Finding::lacking(
+        Ok((columns, rows)) => Finding::missing(
             what,
             Error::environment(format!("{columns}x{rows} is small"))
                 .hint("The tutor needs 60x20: make the window larger."),
         ),
-        Err(error) => Finding::lacking(what, Error::environment(error.to_string())),
+        Err(error) => Finding::missing(what, Error::environment(error.to_string())),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Headless: everything that the screen shows can be had without it. One file per command. Comes in:
-//! arguments. Goes out: lines and an exit code. Not here: the screen.
+//! Headless commands: everything that the screen shows, without a screen. One file per command. Arguments become
+//! lines and an exit code. Not here: the screen.
 
 mod analyze;
 mod arguments;
@@ -36,7 +36,7 @@ use std::process::ExitCode;
 /// Carries out a command.
 ///
 /// # Errors
-/// When the command was not understood, or this machine lacks something.
+/// When the command was not understood, or something is missing on this machine.
 pub fn run(context: &Context, command: Command) -> Result<ExitCode, Error> {
     let mut out = Printer::stdout();
     // Before signals are caught: Ctrl-C at a question ends the program.
@@ -48,7 +48,7 @@ pub fn run(context: &Context, command: Command) -> Result<ExitCode, Error> {
     let interruption = Interruption::listen(context.cancel.clone())?;
     let done = dispatch(context, command, &mut out);
     if let Some(code) = interruption.exit_code() {
-        // What is left to say would be about a run that nobody waits for.
+        // A message about a run that was interrupted is of no use.
         return Ok(ExitCode::from(code));
     }
     let done = done?;
@@ -76,7 +76,7 @@ fn dispatch(context: &Context, command: Command, out: &mut Printer) -> Result<bo
         Command::Completions { shell } => manual::completions(shell, out),
         Command::Man { folder } => manual::pages(folder.as_deref(), out),
         Command::Watch(arguments) => watch::run(context, &arguments, out),
-        // These open the screen, which is main's to do: this room knows none.
+        // `main` opens the screen: this component does not know it.
         Command::Start { .. } | Command::Resume => Ok(true),
     }
 }

@@ -21,7 +21,7 @@ struct Reset {
 /// Asks, unless the answer was given as `--yes`.
 ///
 /// # Errors
-/// When there is nobody to ask, or a module is unknown.
+/// When there is no terminal to ask at, or a module is unknown.
 #[expect(clippy::print_stderr, reason = "a question is no output")]
 pub fn is_confirmed(context: &Context, arguments: &ResetArguments) -> Result<bool, Error> {
     let modules = context.modules(&arguments.modules)?;
@@ -30,8 +30,10 @@ pub fn is_confirmed(context: &Context, arguments: &ResetArguments) -> Result<boo
         return Ok(true);
     }
     if !stdin().is_terminal() {
-        return Err(Error::usage("`reset` replaces your exercise and cannot ask here")
-            .hint("Pass --yes to replace it; a backup is kept."));
+        return Err(Error::usage(
+            "`reset` replaces your exercise, and there is no terminal to ask at",
+        )
+        .hint("Pass --yes to replace it; a backup is kept."));
     }
     let slugs: Vec<_> = modules.into_iter().map(Module::slug).collect();
     eprint!("Replace your {} by the starter? A backup is kept. [y/N] ", slugs.join(", "));

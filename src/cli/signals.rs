@@ -1,6 +1,5 @@
 //! Ctrl-C and what the system asks: the first signal ends what runs, with every process that it started; a
-//! second one ends the program at once. Comes in: signals. Goes out: a cancelled run, and the signal's
-//! number. Not here: the screen's signals (`tui`).
+//! second one ends the program at once. Not here: the screen's signals (`tui`).
 
 use crate::error::Error;
 use crate::runner::Cancel;

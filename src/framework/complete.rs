@@ -1,7 +1,6 @@
-//! Completing a module: its tests pass, every later module shows that it stands on the new text, and then
-//! one write makes it the link. Until then the earlier engine is in use, so a kill at any moment leaves
-//! that one or the new one. A text on which a later module cannot stand is kept, but the reference
-//! stands in.
+//! Completing a module: its tests pass, every later module builds and passes on the new text, and then one write
+//! adds it to the learner's engine. Until then the earlier engine is in use, so a kill at any moment leaves that one
+//! or the new one. A text on which a later module fails is kept, but the reference is used instead.
 
 use super::{Engine, learners, links, swapped_in};
 use crate::curriculum::{Course, Module, ModuleId};
@@ -17,29 +16,29 @@ use std::time::{Duration, Instant};
 /// What happens while a module is completed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// The check of the learner's file goes on.
+    /// Something happened in the check of the learner's file.
     Check(RunEvent),
-    /// It is over.
+    /// The check has ended.
     Checked {
         /// What it found.
         report: Box<ModuleReport>,
         /// The text that it is about.
         text: String,
     },
-    /// A link is ready again: the next one is begun on it, or none is missing.
+    /// A module was rebuilt on the new text.
     Rebuilt {
-        /// The link's module.
+        /// The module.
         module: ModuleId,
-        /// How long after the one before. Machine code is still made while the next link is begun; what is
-        /// left of that is in the last one's time.
+        /// How long after the one before. The next module is compiled while machine code for this one is still
+        /// generated; what is left of that is in the last one's time.
         took: Duration,
     },
-    /// A later module is checked on the new link.
+    /// A later module is tested against the new text.
     Proving {
         /// The later module.
         module: ModuleId,
     },
-    /// The learner's text is the link from now on.
+    /// The learner's text is part of the engine from now on.
     Swapped,
 }
 
@@ -47,24 +46,24 @@ pub enum Step {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "completed", rename_all = "snake_case")]
 pub enum Completion {
-    /// The learner's text is the link.
+    /// The learner's text is part of the engine.
     Yes,
-    /// The learner's text passes its own tests, but a later module cannot stand on it, so the reference
-    /// stands in.
+    /// The learner's text passes its own tests, but a later module fails on it, so the reference
+    /// is used instead.
     Rejected {
-        /// The later module, and what it says.
+        /// The later module, and how it fails.
         reason: String,
     },
     /// Its own tests do not pass; nothing was changed.
     NotYet(Box<ModuleReport>),
-    /// Somebody stopped it; nothing was changed.
+    /// It was cancelled; nothing was changed.
     Cancelled,
 }
 
-/// Checks the learner's file, proves every later module on it, and makes it the module's link.
+/// Checks the learner's file, tests every later module against it, and adds it to the engine.
 ///
 /// # Errors
-/// When the file cannot be read, the lab cannot be written, or this machine lacks something.
+/// When the file cannot be read, the lab cannot be written, or something is missing on this machine.
 pub fn complete(
     runner: &Runner,
     lab: &Lab,
@@ -88,7 +87,7 @@ pub fn complete(
     if report.outcome() != Outcome::Passed {
         return Ok(Completion::NotYet(Box::new(report)));
     }
-    // What goes into the chain is what was checked: the learner's cells with the locked ones restored.
+    // What is compiled is what was checked: the learner's cells with the locked ones restored.
     let text = swapped_in(module, &text);
     let objection = Proof::new(&checker, module, &text, before, lab).objection(steps)?;
     if cancel.is_cancelled() {
@@ -135,7 +134,7 @@ impl Checker<'_> {
     }
 }
 
-/// The proof that later modules stand on a new text of `module`.
+/// The proof that later modules build and pass on a new text of `module`.
 struct Proof<'a> {
     checker: &'a Checker<'a>,
     module: &'a Module,
@@ -159,8 +158,8 @@ impl<'a> Proof<'a> {
         Self { checker, module, course: lab.course(), before, after }
     }
 
-    /// Rebuilds the chain above the new link and checks every later module on it. Returns what the
-    /// first one that fails has to say.
+    /// Rebuilds the modules above the new text and tests each of them against it. Returns how the first one fails,
+    /// if one does.
     fn objection(&self, steps: &mut dyn FnMut(Step)) -> Result<Option<String>, Error> {
         self.rebuild(steps)?;
         for later in self.course.modules().iter().filter(|later| later.id > self.module.id) {
@@ -170,7 +169,7 @@ impl<'a> Proof<'a> {
             steps(Step::Proving { module: later.id });
             let report = self.check(later, &self.after)?;
             let Some(reason) = objection(&report, self.module, self.course) else { continue };
-            // A module that fails on the engine as it is says nothing about the new link.
+            // A module that fails on the engine as it is says nothing about the new text.
             let is_news = self.check(later, &self.before)?.outcome() == Outcome::Passed;
             if is_news {
                 return Ok(Some(reason));
@@ -179,7 +178,7 @@ impl<'a> Proof<'a> {
         Ok(None)
     }
 
-    /// Makes what is missing of the chain anew.
+    /// Builds the modules that are missing above the new text.
     fn rebuild(&self, steps: &mut dyn FnMut(Step)) -> Result<(), Error> {
         let Checker { runner, cancel } = self.checker;
         let mut making: Option<(ModuleId, Instant)> = None;
@@ -202,7 +201,7 @@ impl<'a> Proof<'a> {
         Ok(())
     }
 
-    /// Checks a later module: the learner's text where that is its link, else the reference.
+    /// Checks a later module: the learner's text where that is in the engine, else the reference.
     fn check(&self, later: &Module, links: &ModuleSources) -> Result<ModuleReport, Error> {
         let (file, text) = match links.0.get(&later.id) {
             Some(ModuleSource::Learner { file, text }) => (file.clone(), text.as_str()),
@@ -212,7 +211,7 @@ impl<'a> Proof<'a> {
     }
 }
 
-/// What a later module has to say against the link of `module`; `None` when it stands.
+/// How a later module fails on the new text of `module`; `None` when it does not.
 fn objection(report: &ModuleReport, module: &Module, course: &Course) -> Option<String> {
     let fell_back = report.notices.iter().find_map(|notice| match notice {
         Notice::FellBack { module: link, at, reason } if *link == module.id => {

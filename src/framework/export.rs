@@ -1,4 +1,4 @@
-//! The learner's framework as an ordinary Cargo package, to keep and publish.
+//! The learner's engine as an ordinary Cargo package, to keep and publish.
 
 use super::{Engine, Owner, owners};
 use crate::curriculum::Module;

@@ -1,6 +1,5 @@
-//! The learner's own framework: which links of the chain are theirs, how a module becomes one, and the
-//! proof that later modules still stand on it. Comes in: a lab and a runner. Goes out: links and
-//! [`Step`]s. Not here: screen, store.
+//! The learner's own engine: which of its modules are theirs, how a module becomes one of them, and the proof that
+//! later modules still pass on it. Not here: screen, store.
 
 mod complete;
 mod export;
@@ -17,7 +16,7 @@ use crate::runner::{ModuleSource, ModuleSources};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Whose framework a module runs on.
+/// The engine that a module runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Engine {
@@ -39,7 +38,7 @@ impl Engine {
     }
 }
 
-/// Whose code a link is.
+/// Whose code a module of the engine is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "owner", rename_all = "snake_case")]
 pub enum Owner {
@@ -47,9 +46,9 @@ pub enum Owner {
     Learner,
     /// The reference's: the module is not completed.
     Reference,
-    /// The reference's, although the module is completed; why.
+    /// The reference's, although the module is completed.
     Rejected {
-        /// What went wrong with the learner's.
+        /// How a later module fails on the learner's.
         reason: String,
     },
 }

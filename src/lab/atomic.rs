@@ -1,4 +1,4 @@
-//! Writing a file whole or not at all: into a draft in the same folder, onto the disk, then renamed.
+//! Atomic writes: into a temporary file in the same folder, synced to the disk, then renamed.
 
 use crate::error::Error;
 use std::fs::{self, File};

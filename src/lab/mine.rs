@@ -102,7 +102,7 @@ impl Lab {
         Ok(Undone { backup, restored: false })
     }
 
-    /// Why later modules cannot stand on the module's completed text; `None` when they can.
+    /// Why later modules do not build or pass on the module's completed text; `None` when they do.
     #[must_use]
     pub fn refused(&self, id: ModuleId) -> Option<String> {
         let module = self.course().module(id)?;

@@ -1,5 +1,5 @@
 //! The engine as an ordinary Cargo package: for rust-analyzer in a lab, and for a learner's exported
-//! framework. Comes in: each module's text. Goes out: files by their path. Pure.
+//! engine. Pure: the text of each module becomes files by their path.
 
 use crate::curriculum::{Course, Module};
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
 //! The store: what was tried, what passed, what was measured, in an SQLite database in the lab.
-//! Comes in: reports and the text they are about. Goes out: plain rows. Two tutors may share it;
+//! Two tutors may share it;
 //! what is written is on the disk when the call returns. Not here: processes, screen.
 
 mod query;

@@ -143,7 +143,7 @@ impl Store {
 }
 
 /// A choice as the store at `path` has it, for what is drawn before the store is open. Nothing is made
-/// or mended here: whatever is wrong with the store is said by who opens it.
+/// or repaired here: opening the store reports what is wrong with it.
 #[must_use]
 pub fn remembered(path: &Path, name: &str) -> Option<String> {
     let store = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;

@@ -145,7 +145,7 @@ impl Store {
     }
 }
 
-/// Seconds since 1970; 0 on a machine whose clock stands before that. The order of rows never
+/// Seconds since 1970; 0 on a machine whose clock is set before that. The order of rows never
 /// depends on it.
 fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);

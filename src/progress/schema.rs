@@ -1,5 +1,5 @@
 //! The tables, and the opening of a store: a new one is made, an older one is brought up to date,
-//! a damaged or foreign one is set aside under another name and said.
+//! a damaged or foreign one is set aside under another name.
 
 use super::failure;
 use crate::error::Error;
@@ -87,7 +87,7 @@ pub struct SetAside {
 enum OpenError {
     /// The file is not a store of ours, or broken: it is set aside.
     Damaged(String),
-    /// Anything else is the caller's to hear.
+    /// Any other error.
     Failed(Error),
 }
 

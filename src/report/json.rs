@@ -1,5 +1,18 @@
-//! Reports for programs: JSON, one value per line. The shapes are those of the types in
-//! `runner::event`, `report` and `tinytorch::report`, written by serde; nothing is renamed here.
+//! Reports for programs: JSON, one value per line. The shapes are those of the types in `runner::event`, `report` and
+//! `tinytorch::report`, written by serde; nothing is renamed here. Programs rely on the names of these fields: one may
+//! be added, none is renamed or removed without a word in `CHANGELOG.md`. A test keeps them.
+//!
+//! | command | one line for each | fields |
+//! |---|---|---|
+//! | `check` | module | `name`, `module`, `outcome`, `passed`, `expected`, `compiles`, `diagnostics`, `notices`, `tests` |
+//! | `analyze` | item reported | `analysis`, `type` (`table`, `chart`, `metric`, `picture`, `insight`) and its own |
+//! | `list` | module | `number`, `name`, `title`, `prerequisites`, `points`, `state`, `passed`, `tests`, `completed`, `owner`, `edited_since` |
+//! | `milestone list` | milestone | `id`, `year`, `title`, `needs`, `outcome`, `achieved` |
+//! | `milestone run` | item, module, at last the result | items as above; `module`, `mine`, `reason`; `milestone`, `engine`, `outcome`, `achieved`, `seconds` |
+//! | `complete` | module | `module`, `completed` (`yes`, `rejected`, `not_yet`, `cancelled`), `reason` |
+//! | `hint` | hint | `cell`, `number`, `of`, `hint` |
+//! | `restore --list` | backup | `number`, `file`, `age`, `lines` |
+//! | any, on standard error | error | `error` with `kind` (`unmet`, `usage`, `environment`), `message`, `hints` |
 
 use super::module_report::{ModuleReport, Outcome};
 use crate::error::Error;

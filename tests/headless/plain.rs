@@ -160,3 +160,30 @@ fn an_error_is_json_where_the_output_is() {
     assert!(error["error"]["message"].as_str().unwrap().contains("tensr"), "{error}");
     assert!(error["error"]["hints"][0].as_str().unwrap().contains("01_tensor"), "{error}");
 }
+
+/// Programs rely on these names: `report::json` documents them.
+#[test]
+fn the_fields_that_programs_rely_on_are_there() {
+    let desk = Desk::new();
+    let has = |arguments: &[&str], fields: &[&str]| {
+        let arguments = [arguments, &["--format", "json"]].concat();
+        let line = lines(&desk.at_lab(&arguments)).remove(0);
+        for field in fields {
+            assert!(line.get(field).is_some(), "{arguments:?} has no {field}: {line}");
+        }
+    };
+    let check = ["name", "module", "outcome", "passed", "expected", "compiles", "diagnostics"];
+    has(&["check", "00"], &check);
+    has(&["check", "00"], &["notices", "tests"]);
+    let list = ["number", "name", "title", "prerequisites", "points", "state", "passed", "tests"];
+    has(&["list"], &list);
+    has(&["list"], &["completed", "owner", "edited_since"]);
+    has(&["milestone", "list"], &["id", "year", "title", "needs", "outcome", "achieved"]);
+    has(&["hint", "00"], &["cell", "number", "of", "hint"]);
+    has(&["reset", "00", "--yes"], &["module", "backup", "left_engine"]);
+    std::fs::write(desk.exercise("00_setup"), "work").unwrap();
+    desk.at_lab(&["reset", "00", "--yes"]);
+    has(&["restore", "00", "--list"], &["number", "file", "age", "lines"]);
+    has(&["restore", "00"], &["module", "number", "backup"]);
+    has(&["doctor"], &["what", "ok", "found", "fix"]);
+}
