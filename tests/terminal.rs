@@ -217,19 +217,19 @@ fn any_size_from_60_by_20_works_and_a_smaller_one_says_so() {
     desk.line(&["not started"]);
     for size in [(60, 20), (200, 60), (80, 24)] {
         desk.terminal.resize(size);
-        desk.line(&["? help", "q quit"]);
+        desk.line(&["q quit"]);
     }
     desk.terminal.resize((40, 10));
     desk.line(&["60"]);
     desk.terminal.resize((80, 24));
-    desk.line(&["? help", "q quit"]);
+    desk.line(&["q quit"]);
 }
 
 /// Typing and resizing at once: crossterm forgets a resize that comes together with keys.
 #[test]
 fn a_resize_while_keys_come_in_is_not_lost() {
     let mut desk = Desk::open(first(), (80, 24));
-    desk.line(&["? help"]);
+    desk.line(&["q quit"]);
     for round in 0..40 {
         let columns = if round % 2 == 0 { 100 } else { 80 };
         desk.terminal.send(&"j".repeat(300));
@@ -267,7 +267,7 @@ fn the_terminal_is_given_back_on_leaving_and_by_signals() {
         [&quit, &signal(Signal::TERM), &signal(Signal::HUP), &signal(Signal::INT)];
     for end in ends {
         let mut desk = Desk::open(first(), (80, 24));
-        desk.line(&["? help"]);
+        desk.line(&["q quit"]);
         let before = desk.terminal.modes_before.clone();
         assert_ne!(desk.terminal.modes(), before, "raw while the tutor has it");
         end(&mut desk);
@@ -286,7 +286,7 @@ fn a_shell_stops_tutor_and_editor_together_and_continues_both() {
     let mut desk = Desk::start(first(), (100, 30), &[("VISUAL", &visual)], "/bin/sh");
     desk.terminal.wait_for_text("shell>");
     desk.terminal.send("\"$TUTOR\" start 00\r");
-    desk.line(&["? help"]);
+    desk.line(&["q quit"]);
     desk.terminal.send("e");
     desk.line(&["editing -n", "exercises/00_setup.rs"]);
     for (stops, word) in [(1, "one"), (2, "two")] {
@@ -299,14 +299,14 @@ fn a_shell_stops_tutor_and_editor_together_and_continues_both() {
         desk.line(&["typed", word]);
     }
     desk.terminal.send("quit\r");
-    desk.line(&["? help"]);
+    desk.line(&["q quit"]);
     // The tutor alone stops as well, and reads keys again when it is back.
     desk.terminal.send("\x1a");
     desk.stopped(3);
     desk.terminal.send("fg\r");
-    desk.line(&["? help"]);
+    desk.line(&["q quit"]);
     desk.terminal.send("q");
-    desk.terminal.wait_for("the shell", |screen| !screen.contains("? help"));
+    desk.terminal.wait_for("the shell", |screen| !screen.contains("q quit"));
     desk.terminal.send("exit\r");
     desk.terminal.wait_for_end();
 }
@@ -317,14 +317,14 @@ fn an_editor_in_a_terminal_without_a_shell_is_never_left_stopped() {
     let editor = editor(tools.path(), "edit");
     let visual = editor.to_str().unwrap();
     let mut desk = Desk::start(first(), (100, 30), &[("VISUAL", visual)], TUTOR);
-    desk.line(&["? help"]);
+    desk.line(&["q quit"]);
     desk.terminal.send("e");
     desk.line(&["editing"]);
     desk.terminal.send("\x1a");
     desk.terminal.send("still here\r");
     desk.line(&["typed still here"]);
     desk.terminal.send("quit\r");
-    desk.line(&["? help"]);
+    desk.line(&["q quit"]);
 }
 
 #[test]
@@ -361,7 +361,7 @@ fn without_a_variable_an_editor_that_is_installed_is_opened() {
     desk.terminal.send("e");
     desk.line(&["editing +", "exercises/00_setup.rs"]);
     desk.terminal.send("quit\r");
-    desk.line(&["? help"]);
+    desk.line(&["q quit"]);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Figures as people read them: `0.00123 s` becomes `1.23 ms`. One rule for tables, charts, metrics,
-//! screen and pipe.
+//! Figures as people read them: `0.00123 s` becomes `1.23 ms`. One rule for tables, charts and metrics,
+//! on screen and in headless output. Must not know where a figure is shown.
 
 use tinytorch::report::{Origin, Table, Target, Value};
 

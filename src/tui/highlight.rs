@@ -1,6 +1,5 @@
 //! Colours of program text, found by syntect on a thread of its own, so that the first frame does not
-//! wait for the grammars. Comes in: texts with their languages. Goes out: a message with the token of
-//! each piece. Not here: what colour an token is.
+//! wait for the grammars. Must not know what colour a token has.
 
 use super::message::Message;
 use super::model::HighlightedCode;

@@ -1,5 +1,5 @@
 //! The block of an analysis: what it reported, as tables, charts, figures, pictures and sentences.
-//! Also the block that collects the learner's own figures. Comes in: reported items. Goes out: lines.
+//! Also the block that collects the learner's own figures. Must not know where an item came from.
 
 use super::block::{self, framed, head, say};
 use super::text::wrap;
@@ -12,7 +12,7 @@ use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 use tinytorch::report::{Item, Metric, Progress};
 
-/// Lines of what an analysis that broke off had printed.
+/// Lines of the output of an analysis that failed.
 const PRINTED: usize = 12;
 
 /// The block of an analysis.
@@ -56,7 +56,7 @@ fn when(width: usize) -> Vec<Line<'static>> {
     say(&text, Role::Dim, width)
 }
 
-/// What there is to show of an analysis: a bar says nothing any more once it ended.
+/// What there is to show of an analysis: a progress bar only while it runs.
 fn current(state: &AnalysisState) -> Vec<Item> {
     let is_shown = |item: &&Item| state.ended.is_none() || !matches!(item, Item::Progress(_));
     state.items.iter().filter(is_shown).cloned().collect()
@@ -87,7 +87,7 @@ pub fn items(items: &[Item], width: usize, capabilities: Capabilities) -> Vec<Li
     lines
 }
 
-/// Why an analysis did not come to its end.
+/// Why an analysis failed.
 #[must_use]
 pub fn broken(state: &AnalysisState, width: usize) -> Vec<Line<'static>> {
     let Some(end) = state.ended.as_ref().filter(|end| end.verdict != Verdict::Passed) else {

@@ -1,5 +1,5 @@
 //! What live blocks have in common: a bar at the left in the colour of their state, a head line, and
-//! a word with a glyph for every state. Not here: what is in a block.
+//! a word with a glyph for every state. Must not know what is in a block.
 
 use super::text::{both_ends, wrap};
 use crate::report::figures;

@@ -1,5 +1,5 @@
-//! A message of the compiler: its words, the lines of source it speaks of in colour with carets under
-//! them, rustc's own suggestion. Comes in: a diagnostic. Goes out: lines.
+//! A message of the compiler: its text, the source lines it points at, in colour and with carets under
+//! them, and what rustc suggests. Must not know which block it belongs to.
 
 use super::text::{clip, fold, skip, wrap};
 use crate::runner::event::{Diagnostic, Level, Span as Pointed, Suggestion};
@@ -35,7 +35,7 @@ pub fn lines(
     let mut above = None;
     for span in &diagnostic.spans {
         let mut shown = pointed(span, digits, role, highlighted, width);
-        // Two spans of one line stand under one copy of it.
+        // Two spans of one line share one copy of it.
         if above == Some(span.line) && shown.first().is_some_and(|line| lines.contains(line)) {
             shown.remove(0);
         }
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn carets_stand_under_what_they_mean() {
+    fn carets_are_under_what_they_point_at() {
         assert_eq!(
             text(&diagnostic("    let x: f32 = \"é\";", (18, 21)), 70),
             [
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn two_spans_of_one_line_stand_under_one_copy_of_it() {
+    fn two_spans_of_one_line_share_one_copy_of_it() {
         let mut diagnostic = diagnostic("let x: f32 = \"\";", (14, 16));
         let mut second = diagnostic.spans[0].clone();
         second.columns = (8, 11);
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn positions_outside_of_the_line_do_no_harm() {
+    fn positions_outside_of_the_line_do_not_panic() {
         for columns in [(0, 0), (900, 20), (3, 900)] {
             for width in 0..12 {
                 let _ = text(&diagnostic("\tab", columns), width);

@@ -72,8 +72,8 @@ pub fn lines(
 /// What is to be done, and what the finished code gives.
 fn task(cell: &CellInfo, width: usize) -> Vec<Line<'static>> {
     let parts = [("task   ", &cell.task), ("example", &cell.example)];
-    let said = parts.into_iter().filter(|(_, text)| !text.is_empty());
-    said.flat_map(|(label, text)| markdown::labelled(label, Role::Dim, text, width)).collect()
+    let parts = parts.into_iter().filter(|(_, text)| !text.is_empty());
+    parts.flat_map(|(label, text)| markdown::labelled(label, Role::Dim, text, width)).collect()
 }
 
 /// Where the cell is, and what keys do about it.

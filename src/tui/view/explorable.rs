@@ -1,5 +1,5 @@
-//! An interactive figure: its sliders, and what the engine computes for where they stand. Comes in:
-//! its state. Goes out: lines. Not here: how a slider moves.
+//! An interactive figure: its sliders, and what the engine computes for their values. Must not know how
+//! a slider moves.
 
 use super::analysis;
 use super::block::{self, framed, head, say};

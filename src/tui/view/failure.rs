@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn elsewhere_nobody_knows_which_side_is_wanted() {
+    fn elsewhere_left_and_right_keep_their_names() {
         let session = Session::opened((90, 30));
         let module_state = &session.model.module_states[&TENSOR];
         for at in [Some(at(14)), None] {

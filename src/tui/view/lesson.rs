@@ -13,7 +13,7 @@ use ratatui::text::{Line, Span};
 /// Compiler errors outside of every cell that the banner shows; the results have all.
 const ERRORS: usize = 3;
 
-/// What stands above the first block: the title, and what is wrong with file, cells or lesson.
+/// What is above the first block: the title, and what is wrong with file, cells or lesson.
 #[must_use]
 pub fn banner(model: &Model, module_state: &ModuleState, width: usize) -> Vec<Line<'static>> {
     let width = width.min(block::PROSE);
@@ -31,7 +31,7 @@ pub fn banner(model: &Model, module_state: &ModuleState, width: usize) -> Vec<Li
     }
     if let Some(Owner::Rejected { reason }) = model.status().map(|status| &status.owner) {
         let text = format!(
-            "! this module passes its own tests, but the reference stands in for it: {reason}"
+            "! this module passes its own tests, but the reference is used in its place: {reason}"
         );
         news.extend(say(&text, Role::Wait, width));
     }
@@ -41,7 +41,7 @@ pub fn banner(model: &Model, module_state: &ModuleState, width: usize) -> Vec<Li
         let text = format!("! {runs}; {key} completes it again once it passes");
         news.extend(say(&text, Role::Wait, width));
     }
-    // What was said of a text that cannot be read any more helps nobody.
+    // Errors of a text that can no longer be read are of no use.
     let readable = !matches!(module_state.exercise, Exercise::Missing(_));
     for notice in
         human::notices(&module_state.report.notices, model.course).iter().filter(|_| readable)
@@ -170,7 +170,7 @@ pub fn diagram_width(text: &str) -> usize {
     text.lines().map(|line| Span::raw(line).width()).max().unwrap_or(0)
 }
 
-/// A block that the tutor does not know, shown as it stands in the file.
+/// A block that the tutor does not know, shown as it is in the file.
 fn unknown(
     line: usize,
     word: &str,

@@ -1,5 +1,5 @@
-//! Prose as lines: CommonMark laid out to a width. Comes in: the text and what is known of the
-//! colours of its code. Goes out: lines, none wider than the width. Not here: live blocks.
+//! Prose as lines: CommonMark laid out to a width, its code in colour where the colours are known. No
+//! line is wider than the width. Must not know live blocks.
 
 use super::table::{self, Cell};
 use super::text::{clip, fold, wrap};
@@ -351,8 +351,10 @@ mod tests {
 
     #[test]
     fn paragraphs_lists_and_quotes_keep_their_shape() {
-        let lines =
-            text("# Top\n\nOne two\nthree.\n\n- first item\n- second\n  - inner\n\n> said\n", 12);
+        let lines = text(
+            "# Top\n\nOne two\nthree.\n\n- first item\n- second\n  - inner\n\n> a quote\n",
+            12,
+        );
         assert_eq!(
             lines,
             [
@@ -366,7 +368,7 @@ mod tests {
                 "• second",
                 "  • inner",
                 "",
-                "▎ said"
+                "▎ a quote"
             ]
         );
     }

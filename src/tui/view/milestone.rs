@@ -1,5 +1,5 @@
 //! A milestone: its story, what its program reported on the engine in use, whose code that was, and
-//! the reference beside it. Not here: whether it is achieved (`report`).
+//! the reference beside it. Must not know when it is achieved.
 
 use super::block::{self, framed, head, say};
 use super::{analysis, table};
@@ -37,7 +37,7 @@ pub fn lines(model: &Model, id: &str, (width, focused): (usize, bool)) -> Vec<Li
         (Some(_), Some(ran)) if !live => lines.extend(whose(ran, model.course, inner)),
         _ => {}
     }
-    // What it came to stands above the curves that led there.
+    // The result is above the curves that led to it.
     if let (Engine::Mine, Some(beside)) = (model.engine, at(Engine::Reference)) {
         lines.extend(self::beside(model, ran.filter(|_| !live), (beside, run), inner));
     }
@@ -57,7 +57,7 @@ fn offer(engine: Engine, width: usize) -> Vec<Line<'static>> {
     say(&text, Role::Dim, width)
 }
 
-/// What a run of this session says: everything while it goes on, then only what went wrong.
+/// What a run of this session reports: everything while it runs, then only its errors.
 fn report(model: &Model, trained: &Trained, live: bool, width: usize) -> Vec<Line<'static>> {
     let mut lines = vec![];
     for notice in &trained.report.notices {
@@ -120,7 +120,7 @@ fn run_of<'a>(model: &'a Model, milestone: &Milestone) -> Option<&'a Run> {
     model.run.as_ref().filter(|run| run.milestone == Some(milestone.id))
 }
 
-/// Glyph, word and role of how a milestone stands on the engine in use.
+/// Glyph, word and role of a milestone's state on the engine in use.
 #[must_use]
 pub fn state(model: &Model, milestone: &Milestone) -> (&'static str, &'static str, Role) {
     if run_of(model, milestone).is_some() {
@@ -130,7 +130,7 @@ pub fn state(model: &Model, milestone: &Milestone) -> (&'static str, &'static st
         return ("○", "not run yet", Role::Wait);
     };
     if trained.ran.is_none() && trained.report.phase != Phase::Done {
-        return ("○", "stopped before its end", Role::Wait);
+        return ("○", "stopped early", Role::Wait);
     }
     match &trained.ran {
         Some(ran) if ran.met => match ran.outcome(milestone) {

@@ -1,4 +1,4 @@
-//! The list of modules with how each stands, and below it the milestones.
+//! The list of modules with the state of each, and below it the milestones.
 
 use super::milestone;
 use super::text::both_ends;
@@ -8,8 +8,8 @@ use crate::tui::model::{Model, ModuleStatus, Owner};
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 
-/// One line for each module, a heading, one for each milestone; the module on screen is marked, the
-/// one under the cursor stands out.
+/// One line for each module, a heading, one for each milestone; the module on screen and the
+/// one under the cursor are marked.
 #[must_use]
 pub fn lines(model: &Model, cursor: Option<usize>, width: usize) -> Vec<Line<'static>> {
     let chosen = |(index, line): (usize, Line<'static>)| {

@@ -1,5 +1,5 @@
 //! Grey-level pictures: half blocks, two pixels in one cell, in sixteen-colour greys; shaded letters
-//! where there is no colour or no UTF-8. Comes in: a picture. Goes out: lines.
+//! where there is no colour or no UTF-8. Must not know what a picture shows.
 
 use super::text::{clip, wrap};
 use crate::report::human;

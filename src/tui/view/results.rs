@@ -1,5 +1,5 @@
-//! All results of the module on screen, one after another: how its completion goes or went, what the
-//! compiler said, every test, what it printed. Comes in: a model. Goes out: lines.
+//! All results of the module on screen: its completion, the compiler's errors, every test with what it
+//! printed. Must not know how many of the lines are in view.
 
 use super::block::{say, time};
 use super::exercise::{self, Most};
@@ -31,7 +31,7 @@ pub fn lines(model: &Model, module_state: &ModuleState, width: usize) -> Vec<Lin
         }
     }
     if lines.is_empty() {
-        lines = say("nothing was run yet", Role::Dim, width);
+        lines = say("nothing has run yet", Role::Dim, width);
     }
     lines
 }

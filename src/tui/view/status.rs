@@ -1,4 +1,5 @@
-//! The lines around the lesson: title, what goes on, keys, questions to the learner.
+//! The lines around the lesson: title, state, keys, questions to the learner. Must not know what a key
+//! does.
 
 use super::alert;
 use super::text::{both_ends, clip};
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 /// A run shows its time from here on: shorter ones would only flicker.
 const SHOW_TIME: Duration = Duration::from_millis(500);
-/// From this width on the status line has room for what is as it should be.
+/// From this width on the status line has room for what needs no attention.
 const ROOMY: u16 = 90;
 
 /// From this width on there is room for two sentences.
@@ -39,7 +40,7 @@ pub fn title(model: &Model) -> Line<'static> {
         model.module_state().map(ModuleState::last_passed).filter(|(_, tests, _)| *tests > 0)
     {
         let done = passed * 10 / tests;
-        // While a run goes on its results replace the old ones one by one.
+        // During a run its results replace the old ones one by one.
         let old = if old && model.run_here().is_none() { ", old" } else { "" };
         right = vec![
             Span::styled(
@@ -53,7 +54,7 @@ pub fn title(model: &Model) -> Line<'static> {
     both_ends(left, right, width)
 }
 
-/// The line above the keys: what goes on and why, or what came of it; the engine, the watcher.
+/// The line above the keys: what runs and why, or its result; the engine, the watcher.
 #[must_use]
 pub fn line(model: &Model) -> Line<'static> {
     let width = usize::from(model.size.0);
@@ -86,7 +87,7 @@ fn state(model: &Model) -> Vec<Span<'static>> {
     }
 }
 
-/// A module on its way into the learner's engine.
+/// A completion that runs.
 pub(super) fn completing(
     first: &Completing,
     waiting: usize,
@@ -94,15 +95,15 @@ pub(super) fn completing(
 ) -> Vec<Span<'static>> {
     let slug = |id: ModuleId| course.slug(id);
     let what = match (first.stage, first.rebuilt.last()) {
-        (Stage::Waiting, _) => "waits for its turn".to_owned(),
-        (Stage::Checking, _) => "its tests run".to_owned(),
-        (Stage::Rebuilding, None) => "building on it".to_owned(),
+        (Stage::Waiting, _) => "waiting for its turn".to_owned(),
+        (Stage::Checking, _) => "running its tests".to_owned(),
+        (Stage::Rebuilding, None) => "building the modules above it".to_owned(),
         (Stage::Rebuilding, Some((link, took))) => {
             format!("{} ready, {}", slug(*link), figure(took.as_secs_f64(), "s"))
         }
         (Stage::Proving(later), _) => format!("checking {}", slug(later)),
     };
-    let more = if waiting == 0 { String::new() } else { format!("  {waiting} more wait") };
+    let more = if waiting == 0 { String::new() } else { format!("  {waiting} more waiting") };
     vec![
         Span::styled("◐ ", style(Role::Busy)),
         Span::raw(format!("completing {}: {what}", slug(first.module))),
@@ -167,7 +168,7 @@ fn link(module_state: &ModuleState, status: &ModuleStatus) -> Option<String> {
         _ if status.fails_now() => "completed, but fails now".to_owned(),
         Owner::Reference if passes => format!("{complete} puts it into your engine"),
         Owner::Reference => return None,
-        Owner::Rejected { .. } => "but the reference stands in for it".to_owned(),
+        Owner::Rejected { .. } => "but the reference is used instead".to_owned(),
         Owner::Learner if passes && status.edited => {
             format!("edited since; {complete} completes it again")
         }
@@ -315,14 +316,14 @@ pub fn rule(name: &str, width: usize) -> Line<'static> {
     clip(&[Span::styled(line.chars().take(width).collect::<String>(), style(Role::Dim))], width)
 }
 
-/// Whether to reset.
+/// The question before a reset.
 #[must_use]
 pub fn reset(model: &Model) -> Vec<Line<'static>> {
     let file =
         model.module_state().map_or_else(String::new, |module_state| module_state.file.clone());
     let key = |name: &'static str| Span::styled(name, style(Role::Key));
     vec![
-        Line::raw(format!(" Put {file} back to its start?")),
+        Line::raw(format!(" Replace {file} by its starter?")),
         Line::styled(" A backup of your file is kept.", style(Role::Dim)),
         Line::default(),
         Line::from(vec![key(" y"), Span::raw(" reset   "), key("n"), Span::raw(" keep my work")]),

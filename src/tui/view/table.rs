@@ -1,6 +1,5 @@
-//! Tables: of the prose and of the analyses. Comes in: cells. Goes out: lines within a width; columns
-//! that do not fit are narrowed, the widest first, and their cells wrap. Not here: how a figure is
-//! written.
+//! Tables, of the prose and of the analyses, within a width: columns that do not fit are narrowed, the
+//! widest first, and their cells wrap. Must not know how a figure is written.
 
 use super::text::wrap;
 use crate::report::figures;
@@ -26,7 +25,7 @@ impl Cell {
 
 const GAP: usize = 2;
 
-/// Lays out a table of any origin. `right` says which columns stand at their right edge.
+/// Lays out a table of any origin. `right` tells which columns are aligned to the right.
 #[must_use]
 pub fn lay_out(
     head: &[Cell],
@@ -127,13 +126,13 @@ mod tests {
     }
 
     #[test]
-    fn the_widest_column_gives_way() {
+    fn the_widest_column_is_narrowed_first() {
         let lines = lay_out(&cells(&["a", "what"]), &[cells(&["1", "one two three"])], &[], 11);
         assert_eq!(text(&lines), ["a  what", "───────────", "1  one two", "   three"]);
     }
 
     #[test]
-    fn figures_stand_at_the_right_with_one_unit_each() {
+    fn figures_are_aligned_to_the_right_with_one_unit_each() {
         let table = Table {
             title: "Times".into(),
             columns: vec![Column::plain("order"), Column::with_unit("time", "s")],
@@ -156,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn more_columns_than_columns_on_screen_do_no_harm() {
+    fn a_table_with_more_columns_than_the_screen_does_not_panic() {
         let many = cells(&["a"; 30]);
         assert!(!lay_out(&many, std::slice::from_ref(&many), &[], 5).is_empty());
     }

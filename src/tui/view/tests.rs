@@ -1,4 +1,4 @@
-//! Whole screens as pictures, and every size.
+//! Whole screens as snapshots, and every size.
 
 use crate::error::Error;
 use crate::runner::RunMessage;
@@ -17,7 +17,7 @@ fn failing(size: (u16, u16)) -> Session {
 }
 
 #[test]
-fn a_changed_test_is_said_where_it_failed_instead_of_showing_what_did_not_run() {
+fn a_changed_test_is_named_where_it_failed_instead_of_a_line_that_did_not_run() {
     let mut session = failing((90, 30));
     assert!(session.screen().contains("line 22 │ assert_close"));
     let grade_id = "test-tensor-add".to_owned();
@@ -90,7 +90,7 @@ fn measured_figures_at_90x30() {
 }
 
 #[test]
-fn a_bar_goes_once_its_analysis_ended() {
+fn a_progress_bar_disappears_once_its_analysis_ended() {
     let mut session = Session::opened((90, 45));
     session.check([Verdict::Passed, Verdict::Passed, Verdict::Passed]);
     let progress = Progress { label: "epochs".into(), done: 3, total: 60 };
@@ -113,7 +113,7 @@ fn questions_figures_and_an_unknown_block_at_90x45() {
 }
 
 #[test]
-fn hints_stand_in_their_block_at_90x30() {
+fn hints_are_in_their_block_at_90x30() {
     let mut session = failing((90, 30));
     session.press("h");
     insta::assert_snapshot!(session.screen());
@@ -239,7 +239,7 @@ fn the_help_says_how_much_of_it_is_out_of_view() {
 }
 
 #[test]
-fn a_missing_file_is_said_at_60x20() {
+fn a_missing_file_is_reported_at_60x20() {
     let mut session = failing((60, 20));
     session.send(Message::Gone(TENSOR));
     session.press("g");
@@ -258,7 +258,7 @@ fn plain_letters_where_there_is_no_utf_8() {
 }
 
 #[test]
-fn below_the_smallest_size_one_line_says_what_is_needed() {
+fn below_the_smallest_size_one_line_names_the_size_needed() {
     let mut session = Session::opened((40, 5));
     assert_eq!(session.screen().trim_end(), "needs 60x20, is 40x5");
 }
@@ -290,7 +290,7 @@ fn the_same_model_gives_the_same_frame() {
 }
 
 #[test]
-fn no_picture_of_a_lesson_is_cut_at_80_columns() {
+fn no_diagram_of_a_lesson_is_cut_at_80_columns() {
     for module in crate::curriculum::Course::tinytorch().modules() {
         let mut session = Session::with((80, 24), module.lesson());
         session.press("/move it: columns<Enter>");

@@ -1,5 +1,4 @@
-//! Styled text broken into lines of a width. Comes in: spans. Goes out: lines, none wider than the
-//! width. Not here: what the text means.
+//! Styled text broken into lines, none wider than a width. Must not know what the text means.
 
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -52,7 +51,7 @@ pub fn fold(
     lines.done()
 }
 
-/// Cuts preformatted text at the width; a `…` says so.
+/// Cuts preformatted text at the width; a `…` shows it.
 #[must_use]
 pub fn clip(spans: &[Span<'_>], width: usize) -> Line<'static> {
     let whole: usize = spans.iter().map(|span| span.content.width()).sum();
@@ -218,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn clipping_says_so() {
+    fn clipping_leaves_a_sign() {
         assert_eq!(clip(&["abcdef".into()], 4).to_string(), "abc…");
         assert_eq!(clip(&["abcd".into()], 4).to_string(), "abcd");
         assert_eq!(clip(&["a".into()], 0).to_string(), "");

@@ -1,4 +1,4 @@
-//! What is said when the terminal is too small for the screen.
+//! The message of a terminal that is too small for the screen.
 
 use crate::tui::layout::SMALLEST;
 use ratatui::Frame;
