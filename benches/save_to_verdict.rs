@@ -67,7 +67,9 @@ fn main() -> Outcome<()> {
         let settle = begun.elapsed().as_secs_f64();
         let (file, text) = (exercise.clone(), std::fs::read_to_string(&exercise)?);
         let (module, kind, only, links) = (module.id, RunKind::Check, vec![], links.clone());
-        queue.submit(round.into(), Request { module, kind, only, file, text, links });
+        let separate_tests = false;
+        let request = Request { module, kind, only, file, text, links, separate_tests };
+        queue.submit(round.into(), request);
         let passed = passed(&messages)?;
         let save = begun.elapsed().as_secs_f64();
         assert!(passed > 0, "no test was run");

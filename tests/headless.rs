@@ -207,7 +207,8 @@ fn a_reader_that_leaves_early_is_no_error() {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "nothing is said");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "nothing is printed");
+    assert_eq!(output.status.code(), Some(0));
 }
 
 /// An exercise whose first test connects to a socket, starts a process that holds the connection too, and

@@ -7,10 +7,12 @@ use tinytorch::report::Item;
 use tinytorch_tutor::curriculum::{Course, Module, ModuleId};
 use tinytorch_tutor::error::Error;
 use tinytorch_tutor::runner::event::{
-    Diagnostic, Level, Notice, Place, RunEvent, RunKind, TestResult, Verdict,
+    Diagnostic, Expected, Level, Notice, Place, RunEvent, RunKind, TestResult, Verdict,
 };
 use tinytorch_tutor::runner::{Cancel, Limits, ModuleSource, ModuleSources, Request, Runner};
 
+#[path = "runner/apart.rs"]
+mod apart;
 #[path = "runner/course.rs"]
 mod course;
 #[path = "runner/explorables.rs"]
@@ -21,6 +23,8 @@ mod faults;
 mod hostile;
 #[path = "runner/links.rs"]
 mod links;
+#[path = "runner/own.rs"]
+mod own;
 
 const ALPHA: ModuleId = ModuleId(0);
 const BETA: ModuleId = ModuleId(1);
@@ -103,7 +107,8 @@ fn runner() -> Runner {
 
 fn request(module: ModuleId, kind: RunKind, text: &str) -> Request {
     let (file, text) = ("exercises/it.rs".into(), text.into());
-    Request { module, kind, only: vec![], file, text, links: ModuleSources::default() }
+    let links = ModuleSources::default();
+    Request { module, kind, only: vec![], file, text, links, separate_tests: false }
 }
 
 fn events(runner: &Runner, request: &Request) -> Vec<RunEvent> {
@@ -175,7 +180,13 @@ fn place(line: usize, column: usize) -> Place {
 #[test]
 fn a_right_answer_passes_and_what_a_test_prints_is_kept() {
     let events = check(ALPHA_TEXT);
-    let expected = vec!["test_unit_double".to_owned(), "test_module".to_owned()];
+    let graded = |name: &str, grade_id: &str| Expected {
+        grade_id: Some(grade_id.into()),
+        points: 5,
+        ..Expected::new(name)
+    };
+    let expected =
+        vec![graded("test_unit_double", "test-double"), graded("test_module", "test-module")];
     let started = RunEvent::Started { module: ALPHA, kind: RunKind::Check, expected };
     assert_eq!(events[0], started);
     assert_eq!(diagnostics(&events), Vec::<&Diagnostic>::new());

@@ -209,6 +209,9 @@ pub struct CheckArguments {
     /// Check the reference solutions instead of your files.
     #[arg(long)]
     pub solution: bool,
+    /// Compile the tests as a crate of their own, so that nothing in a file can change what they test.
+    #[arg(long)]
+    pub separate_tests: bool,
     /// How to write it.
     #[arg(long, value_enum, default_value_t)]
     pub format: CheckFormat,

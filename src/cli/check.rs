@@ -26,6 +26,7 @@ pub fn run(
 ) -> Result<bool, Error> {
     let modules = context.modules(&arguments.modules)?;
     let mut session = CheckSession::open(context, arguments.solution)?;
+    session.separate_tests = arguments.separate_tests;
     let mut reports: Vec<(String, ModuleReport)> = vec![];
     let mut passed = true;
     for module in modules {
@@ -92,6 +93,7 @@ pub struct CheckSession {
     meter: Meter,
     course: &'static Course,
     verbose: bool,
+    separate_tests: bool,
 }
 
 enum Source {
@@ -116,6 +118,7 @@ impl CheckSession {
             meter: Meter::stderr(context.course()),
             course: context.course(),
             verbose: context.verbose,
+            separate_tests: false,
         })
     }
 
@@ -159,7 +162,8 @@ impl CheckSession {
         settings: &Settings,
     ) -> Result<Option<Frame>, Error> {
         let (module, kind, links) = (module.id, RunKind::Analysis, self.links()?);
-        let request = Request { module, kind, only: vec![], file, text, links };
+        let (only, separate_tests) = (vec![], false);
+        let request = Request { module, kind, only, file, text, links, separate_tests };
         Explorable::new(Arc::new(self.runner), name, request, self.cancel).frame(settings)
     }
 
@@ -174,7 +178,15 @@ impl CheckSession {
         events: &mut dyn FnMut(&RunEvent),
     ) -> Result<ModuleReport, Error> {
         let links = self.links()?;
-        let request = Request { module: module.id, kind, only, file, text: text.to_owned(), links };
+        let request = Request {
+            module: module.id,
+            kind,
+            only,
+            file,
+            text: text.to_owned(),
+            links,
+            separate_tests: self.separate_tests,
+        };
         let mut report = ModuleReport::new(module.id);
         let Self { runner, cancel, meter, .. } = self;
         let ran = runner.run(&request, cancel, &mut |event| {

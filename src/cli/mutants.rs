@@ -102,6 +102,7 @@ fn defect(
         file: format!("src/tinytorch/src/{}.rs", module.name).into(),
         text,
         links: ModuleSources::default(),
+        separate_tests: false,
     };
     let mut report = ModuleReport::new(module.id);
     runner.run(&request, &context.cancel, &mut |event| report.apply(&event))?;

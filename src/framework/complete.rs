@@ -124,6 +124,7 @@ impl Checker<'_> {
             file,
             text: text.to_owned(),
             links: links.clone(),
+            separate_tests: false,
         };
         let mut report = ModuleReport::new(module.id);
         self.runner.run(&request, self.cancel, &mut |event| {

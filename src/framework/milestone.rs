@@ -56,6 +56,7 @@ pub fn trial(lab: &Lab, milestone: &Milestone, engine: Engine) -> Result<Trial, 
             file: PathBuf::from(format!("src/tinytorch/milestones/{}.rs", milestone.id)),
             text: milestone.source().to_owned(),
             links,
+            separate_tests: false,
         },
     })
 }

@@ -34,7 +34,7 @@ impl Store {
             .map_err(&failed)?;
         let attempt = transaction.last_insert_rowid();
         for result in
-            report.tests.iter().filter(|test| !test.old).filter_map(|test| test.result.as_ref())
+            report.graded().filter(|test| !test.old).filter_map(|test| test.result.as_ref())
         {
             transaction
                 .execute(

@@ -3,7 +3,7 @@
 use super::*;
 use crate::curriculum::ModuleId;
 use crate::report::{ModuleReport, Ran, RanLink};
-use crate::runner::event::{Output, RunEvent, RunKind, TestResult, Verdict};
+use crate::runner::event::{Expected, Output, RunEvent, RunKind, TestResult, Verdict};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -20,7 +20,7 @@ fn passed_check() -> ModuleReport {
         output: Output::default(),
         took: Duration::from_millis(3),
     };
-    let expected = vec![result.name.clone()];
+    let expected = vec![Expected::new(&result.name)];
     report.apply(&RunEvent::Started { module: TENSOR, kind: RunKind::Check, expected });
     report.apply(&RunEvent::Built { success: true, took: Duration::ZERO });
     report.apply(&RunEvent::Test(result));

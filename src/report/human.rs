@@ -40,8 +40,12 @@ pub fn check(report: &ModuleReport, course: &Course, colour: Colour) -> String {
         text.push_str(&self::diagnostic(diagnostic, colour));
         text.push('\n');
     }
-    for test in report.tests.iter().filter(|_| report.compiles == Some(true)) {
-        text.push_str(&self::test(test, colour));
+    if report.compiles == Some(true) {
+        report.graded().for_each(|test| text.push_str(&self::test(test, colour)));
+        if report.own_tests().next().is_some() {
+            line(&mut text, "  yours, not graded:");
+        }
+        report.own_tests().for_each(|test| text.push_str(&self::test(test, colour)));
     }
     line(&mut text, &summary(report, &name, colour));
     text
@@ -77,7 +81,14 @@ pub fn verdict(verdict: &Verdict) -> (&'static str, String) {
         }
         Verdict::Crashed { signal } => ("crashed", signal.clone()),
         Verdict::TimedOut { after } => {
-            ("timed out", format!("killed after {}", figures::figure(after.as_secs_f64(), "s")))
+            let after = figures::figure(after.as_secs_f64(), "s");
+            (
+                "timed out",
+                format!(
+                    "stopped after {after}: is there an endless loop, a recursion without an end, \
+                     or an algorithm that is too slow?"
+                ),
+            )
         }
         Verdict::ExitedEarly { code } => (
             "no verdict",
@@ -89,6 +100,9 @@ pub fn verdict(verdict: &Verdict) -> (&'static str, String) {
             },
         ),
         Verdict::Missing => ("missing", "the exercise has no such test".to_owned()),
+        Verdict::RunnerError { message } => {
+            ("not run", format!("the tutor could not run it, check again: {message}"))
+        }
     }
 }
 
@@ -128,8 +142,11 @@ pub fn notice(notice: &Notice, course: &Course) -> String {
             fell_back(*module, *at, reason, course)
         ),
         Notice::DamagedMarker { line } => {
+            format!("The cell marker at line {line} is damaged: undo that change.")
+        }
+        Notice::CodeOutsideCells { line } => {
             format!(
-                "The cell marker at line {line} could not be read; the cell counts as your own code."
+                "Line {line} is outside the cells for your code: move it to your own cell, the last of the file."
             )
         }
     }
@@ -433,6 +450,8 @@ impl Colour {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runner::event::{Expected, Owner, RunEvent, RunKind};
+    use std::time::Duration;
     use tinytorch::report::{Axis, Origin, Target};
 
     #[test]
@@ -447,6 +466,36 @@ mod tests {
             "4 locked cells were changed; their originals were used."
         );
         assert_eq!(notices(&many, Course::tinytorch()).len(), 2);
+    }
+
+    #[test]
+    fn a_timeout_names_its_likely_causes() {
+        let after = Duration::from_secs(10);
+        let (_, more) = verdict(&Verdict::TimedOut { after });
+        let causes = ["10 s", "endless loop", "recursion", "too slow"];
+        assert!(causes.iter().all(|cause| more.contains(cause)), "{more}");
+    }
+
+    #[test]
+    fn the_learners_own_tests_stand_below_the_graded_ones_and_outside_the_sum() {
+        let expected = |name: &str, owner| Expected { owner, ..Expected::new(name) };
+        let mut report = ModuleReport::new(ModuleId(1));
+        let names = [("test_a", Owner::Course), ("own::test_b", Owner::Learner)];
+        let expected = names.map(|(name, owner)| expected(name, owner)).into();
+        report.apply(&RunEvent::Started { module: report.module, kind: RunKind::Check, expected });
+        report.apply(&RunEvent::Built { success: true, took: Duration::ZERO });
+        for (name, verdict) in [
+            ("test_a", Verdict::Passed),
+            ("own::test_b", Verdict::Failed { message: "mine".into(), at: None }),
+        ] {
+            let (output, took) = (Output::default(), Duration::ZERO);
+            report.apply(&RunEvent::Test(TestResult { name: name.into(), verdict, output, took }));
+        }
+        assert_eq!(
+            check(&report, Course::tinytorch(), Colour::Off),
+            "  passed      test_a\n  yours, not graded:\n  failed      own::test_b\n      mine\n\
+             01_tensor: all 1 test pass\n"
+        );
     }
 
     #[test]

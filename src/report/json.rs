@@ -20,7 +20,8 @@ use crate::runner::event::Frame;
 use serde::Serialize;
 use tinytorch::report::Item;
 
-/// A check of one module as one line.
+/// A check of one module as one line. `passed` and `expected` count the course's tests; `tests` has the
+/// learner's own too, with `"owner": "learner"` and no points.
 #[must_use]
 pub fn check(report: &ModuleReport, name: &str) -> String {
     #[derive(Serialize)]
@@ -81,7 +82,8 @@ pub fn to_line(value: &impl Serialize) -> String {
 mod tests {
     use super::*;
     use crate::curriculum::ModuleId;
-    use serde_json::Value;
+    use crate::runner::event::{Expected, Owner, RunEvent, RunKind};
+    use serde_json::{Value, json};
 
     #[test]
     fn a_check_is_one_line_that_says_its_outcome() {
@@ -90,6 +92,28 @@ mod tests {
         assert_eq!(value["outcome"], "unknown");
         assert_eq!(value["module"], 1);
         assert!(!line.contains('\n'));
+    }
+
+    #[test]
+    fn each_test_of_a_check_has_its_cell_its_points_and_its_owner() {
+        let mut report = ModuleReport::new(ModuleId(1));
+        let graded = Expected {
+            grade_id: Some("test-tensor-add".into()),
+            points: 5,
+            ..Expected::new("test_unit_add")
+        };
+        let own = Expected { owner: Owner::Learner, ..Expected::new("own::test_mine") };
+        let expected = vec![graded, own];
+        report.apply(&RunEvent::Started { module: report.module, kind: RunKind::Check, expected });
+        let value: Value = serde_json::from_str(&check(&report, "01_tensor")).unwrap();
+        assert_eq!(value["expected"], 1, "the learner's own do not count");
+        let tests = json!([
+            {"name": "test_unit_add", "grade_id": "test-tensor-add", "points": 5,
+             "owner": "course", "result": null, "old": true},
+            {"name": "own::test_mine", "grade_id": null, "points": 0,
+             "owner": "learner", "result": null, "old": true},
+        ]);
+        assert_eq!(value["tests"], tests);
     }
 
     #[test]

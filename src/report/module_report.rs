@@ -3,7 +3,9 @@
 //! old, until new ones replace them.
 
 use crate::curriculum::ModuleId;
-use crate::runner::event::{Diagnostic, Level, Notice, RunEvent, RunKind, TestResult, Verdict};
+use crate::runner::event::{
+    Diagnostic, Expected, Level, Notice, Owner, RunEvent, RunKind, TestResult, Verdict,
+};
 use serde::Serialize;
 use tinytorch::report::{Item, Metric};
 
@@ -20,7 +22,7 @@ pub struct ModuleReport {
     pub compiles: Option<bool>,
     /// What else the learner should know.
     pub notices: Vec<Notice>,
-    /// Every expected test, in file order.
+    /// Every expected test, in file order; the learner's own come last and count for nothing.
     pub tests: Vec<TestState>,
     /// Every analysis that was run, in file order.
     pub analyses: Vec<AnalysisState>,
@@ -56,6 +58,12 @@ pub enum Phase {
 pub struct TestState {
     /// Its function's name.
     pub name: String,
+    /// The id of its cell, if it has one.
+    pub grade_id: Option<String>,
+    /// What it is worth.
+    pub points: u32,
+    /// Whose it is.
+    pub owner: Owner,
     /// The last verdict; `None` before the first.
     pub result: Option<TestResult>,
     /// Whether the verdict is of an earlier text of the exercise.
@@ -143,33 +151,33 @@ impl ModuleReport {
         self.analyses.iter_mut().for_each(|analysis| analysis.old = true);
     }
 
-    fn start(&mut self, kind: RunKind, expected: &[String]) {
+    fn start(&mut self, kind: RunKind, expected: &[Expected]) {
         self.phase = Phase::Compiling;
         self.diagnostics.clear();
         self.notices.clear();
         if kind == RunKind::Check {
             let mut known = std::mem::take(&mut self.tests);
-            self.tests = expected
-                .iter()
-                .map(|name| {
-                    let earlier = known.iter_mut().find(|test| test.name == *name);
-                    let result = earlier.and_then(|test| test.result.take());
-                    TestState { name: name.clone(), result, old: true }
-                })
-                .collect();
+            let state = |expected: &Expected| {
+                let earlier = known.iter_mut().find(|test| test.name == expected.name);
+                let result = earlier.and_then(|test| test.result.take());
+                TestState { result, ..TestState::new(expected) }
+            };
+            self.tests = expected.iter().map(state).collect();
         } else {
-            let renewed = self.analyses.iter_mut().filter(|a| expected.contains(&a.name));
+            let is_renewed = |analysis: &&mut AnalysisState| {
+                expected.iter().any(|expected| expected.name == analysis.name)
+            };
+            let renewed = self.analyses.iter_mut().filter(is_renewed);
             renewed.for_each(|analysis| analysis.old = true);
         }
     }
 
+    /// A result of a test that was not expected is no one's: it is left out.
     fn record(&mut self, result: &TestResult) {
         self.phase = Phase::Testing;
-        let fresh =
-            TestState { name: result.name.clone(), result: Some(result.clone()), old: false };
-        match self.tests.iter_mut().find(|test| test.name == result.name) {
-            Some(test) => *test = fresh,
-            None => self.tests.push(fresh),
+        if let Some(test) = self.tests.iter_mut().find(|test| test.name == result.name) {
+            test.result = Some(result.clone());
+            test.old = false;
         }
     }
 
@@ -194,12 +202,14 @@ impl ModuleReport {
             return Outcome::DoesNotCompile;
         }
         let verdicts: Option<Vec<&Verdict>> = self
-            .tests
-            .iter()
+            .graded()
             .map(|test| test.result.as_ref().filter(|_| !test.old).map(|result| &result.verdict))
             .collect();
+        let could_not_run = |verdict: &&Verdict| matches!(verdict, Verdict::RunnerError { .. });
         match verdicts {
             None => Outcome::Unknown,
+            // An error of the tutor says nothing about the code.
+            Some(all) if all.iter().any(could_not_run) => Outcome::Unknown,
             Some(all) if all.is_empty() && self.phase != Phase::Done => Outcome::Unknown,
             Some(all) if all.is_empty() => Outcome::Unfinished,
             Some(all) if all.iter().all(|v| **v == Verdict::Passed) => Outcome::Passed,
@@ -213,8 +223,18 @@ impl ModuleReport {
     /// Tests that pass now, old verdicts left out, and all tests.
     #[must_use]
     pub fn passed(&self) -> (usize, usize) {
-        let passed = self.tests.iter().filter(|test| test.passes()).count();
-        (passed, self.tests.len())
+        let passed = self.graded().filter(|test| test.passes()).count();
+        (passed, self.graded().count())
+    }
+
+    /// The tests that count.
+    pub fn graded(&self) -> impl Iterator<Item = &TestState> {
+        self.tests.iter().filter(|test| test.owner == Owner::Course)
+    }
+
+    /// The learner's own tests, which do not count.
+    pub fn own_tests(&self) -> impl Iterator<Item = &TestState> {
+        self.tests.iter().filter(|test| test.owner == Owner::Learner)
     }
 
     /// The compiler's errors.
@@ -243,6 +263,13 @@ impl ModuleReport {
 }
 
 impl TestState {
+    /// A test without a verdict.
+    #[must_use]
+    pub fn new(expected: &Expected) -> Self {
+        let Expected { name, grade_id, points, owner } = expected.clone();
+        Self { name, grade_id, points, owner, result: None, old: true }
+    }
+
     /// Whether it passes now.
     #[must_use]
     pub fn passes(&self) -> bool {

@@ -1,4 +1,4 @@
-//! The wall between running and showing: plain values, in the order in which they happen. The screen,
+//! The interface between running and showing: plain values, in the order in which they happen. The screen,
 //! the headless commands, JUnit and grading consume the same stream. Not here: text for people.
 
 use crate::curriculum::ModuleId;
@@ -19,8 +19,9 @@ pub enum RunEvent {
         module: ModuleId,
         /// What is being done.
         kind: RunKind,
-        /// The tests (for a check) or analyses that must each give a verdict, in file order.
-        expected: Vec<String>,
+        /// The tests (for a check) or analyses that must each give a verdict, in file order; the learner's
+        /// own tests come last.
+        expected: Vec<Expected>,
     },
     /// Something that the build stands on is being made: third-party crates, links of the chain.
     Preparing {
@@ -56,6 +57,37 @@ pub enum RunEvent {
     AnalysisEnded(TestResult),
     /// The run is over.
     Finished,
+}
+
+/// A test or an analysis that must give a verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Expected {
+    /// The function's name. `own::test_sum` for a test of the learner's own.
+    pub name: String,
+    /// The id of its cell; none for what is in no cell of the course.
+    pub grade_id: Option<String>,
+    /// What it is worth.
+    pub points: u32,
+    /// Whose it is.
+    pub owner: Owner,
+}
+
+impl Expected {
+    /// A test or an analysis of the course's that is in no cell.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), grade_id: None, points: 0, owner: Owner::Course }
+    }
+}
+
+/// Whose a test is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Owner {
+    /// The course's: it counts.
+    Course,
+    /// The learner's own: it is run and shown, and never counts.
+    Learner,
 }
 
 /// What a run does.
@@ -131,8 +163,13 @@ pub enum Verdict {
         /// The exit code, if it had one.
         code: Option<i32>,
     },
-    /// The exercise has no such test any more.
+    /// The exercise no longer has such a test.
     Missing,
+    /// The tutor itself could not run it: an error of this machine, not of the learner's code.
+    RunnerError {
+        /// What failed, and why.
+        message: String,
+    },
 }
 
 /// One frame of an explorable.
@@ -192,6 +229,17 @@ pub struct Diagnostic {
     pub notes: Vec<String>,
     /// Replacements that rustc proposes.
     pub suggestions: Vec<Suggestion>,
+}
+
+impl Diagnostic {
+    /// Bytes of text in it.
+    pub(super) fn bytes(&self) -> usize {
+        let spans = self.spans.iter().map(|span| span.text.len() + span.label.len());
+        let notes = self.notes.iter().map(String::len);
+        let of = |it: &Suggestion| it.message.len() + it.replacement.len() + it.corrected.len();
+        let suggestions = self.suggestions.iter().map(of);
+        self.message.len() + spans.chain(notes).chain(suggestions).sum::<usize>()
+    }
 }
 
 /// How bad a diagnostic is.
@@ -257,9 +305,14 @@ pub enum Notice {
         /// The first error, in rustc's words, and the code that it is about.
         reason: String,
     },
-    /// A cell's marker could not be read; the cell is taken as the learner's own code.
+    /// A cell's marker could not be read.
     DamagedMarker {
         /// Where.
+        line: usize,
+    },
+    /// Code of the learner's is in none of the cells for it.
+    CodeOutsideCells {
+        /// Where it begins.
         line: usize,
     },
 }

@@ -11,7 +11,7 @@ use crate::error::Error;
 use std::sync::Arc;
 use tinytorch::explore::Settings;
 
-/// An explorable that is open. Dropping it ends its process group.
+/// An explorable that is open. Dropping it kills its processes.
 pub struct Explorable {
     runner: Arc<Runner>,
     name: String,
@@ -88,5 +88,12 @@ impl Explorable {
             Error::environment(format!("the reference {file} does not compile: {message}"))
         };
         Ok(Ok(built.map_err(broken)?))
+    }
+}
+
+impl Drop for Explorable {
+    fn drop(&mut self) {
+        self.figure = None;
+        self.cancel.kill_strays();
     }
 }

@@ -12,6 +12,7 @@ mod run;
 #[expect(clippy::module_inception, reason = "the component's main type, in a file of its own")]
 mod runner;
 mod source_map;
+mod strays;
 
 pub use explorable::Explorable;
 pub use process::Cancel;

@@ -1,12 +1,15 @@
-//! A child as a value: its own process group, nothing on standard input, an empty environment, its
-//! output read with a cap. Comes in: a command. Goes out: [`Next`]s, then its [`End`]. Whoever drops
-//! it kills the group. Not here: what the child means.
+//! A child process as a value: its own process group, no standard input, an empty environment, bounded
+//! output, bounded waits. Input: a command. Output: [`Next`] values, then an [`End`]. Dropping it kills
+//! the group. Not here: what the child is for.
 
 use super::event::Output;
 use super::output::{Capped, for_each_line};
+use super::strays;
 use crate::error::Error;
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
+};
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::{self, BufReader, PipeReader, Read, pipe};
@@ -14,23 +17,32 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a reader may go on after the process and its group are dead: only a descendant that left
+/// How long readers may go on after the process and its group are dead: only a descendant that left
 /// the group can still hold the other end.
-const GRACE: Duration = Duration::from_millis(200);
-/// Lines that wait to be taken; then the child waits.
-const WAITING_LINES: usize = 256;
+const READER_GRACE: Duration = Duration::from_millis(200);
+/// How long a killed process may take to exit: one that waits for a dead disk or network never does.
+const KILL_GRACE: Duration = Duration::from_secs(5);
+/// Lines in the queue; when it is full, the child waits.
+const QUEUED_LINES: usize = 16;
 /// The longest line that is passed on, in bytes; the rest of a longer one is dropped.
 const LONGEST_LINE: usize = 4 << 20;
+/// What a compiler may use however small the machine is: less stops it on ordinary code.
+pub(super) const COMPILER_MEMORY: u64 = 4 << 30;
 
-/// Ends a run from another thread: kills the groups of all its processes, and those that it would
-/// start later.
+/// Cancels a run from another thread: kills all its processes, and each that it would start later.
 #[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<Mutex<Groups>>);
+pub struct Cancel(Arc<Run>);
+
+#[derive(Debug, Default)]
+struct Run {
+    groups: Mutex<Groups>,
+    marker: strays::Marker,
+}
 
 #[derive(Debug, Default)]
 struct Groups {
@@ -39,7 +51,7 @@ struct Groups {
 }
 
 impl Cancel {
-    /// Ends the run. Can be called more than once.
+    /// Cancels the run. Can be called more than once.
     pub fn cancel(&self) {
         self.with(|groups| {
             groups.cancelled = true;
@@ -47,13 +59,18 @@ impl Cancel {
         });
     }
 
-    /// Whether the run was ended.
+    /// Whether the run was cancelled.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.with(|groups| groups.cancelled)
     }
 
-    fn enter(&self, group: Pid) {
+    /// Kills what a process of the run left behind outside its group.
+    pub(super) fn kill_strays(&self) {
+        strays::kill(&self.0.marker);
+    }
+
+    fn add(&self, group: Pid) {
         self.with(|groups| {
             groups.alive.insert(group);
             if groups.cancelled {
@@ -62,21 +79,21 @@ impl Cancel {
         });
     }
 
-    fn leave(&self, group: Pid) {
+    fn remove(&self, group: Pid) {
         self.with(|groups| groups.alive.remove(&group));
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Groups) -> T) -> T {
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut self.0.groups.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Why a run ended before its end.
+/// Why a run stopped early.
 #[derive(Debug)]
 pub(super) enum Stop {
-    /// Somebody wanted it.
+    /// It was cancelled.
     Cancelled,
-    /// This machine lacks something.
+    /// Something on this machine is missing or broken.
     Failed(Error),
 }
 
@@ -86,9 +103,11 @@ impl From<Error> for Stop {
     }
 }
 
+/// Kills a group and the process that began it, which may have joined another group since.
 fn kill(group: Pid) {
-    // The group may be gone already: that is what was wanted.
+    // Either may be gone already, which is the aim.
     let _ = kill_process_group(group, Signal::KILL);
+    let _ = kill_process(group, Signal::KILL);
 }
 
 /// Which of the child's streams is read line by line; the others are collected as its output.
@@ -102,12 +121,12 @@ pub(super) enum Lines {
     Stderr,
 }
 
-/// What comes next from a child.
+/// What a child does next.
 #[derive(Debug)]
 pub(super) enum Next {
     /// A line of the stream that is read line by line, or of the socket; without its end.
     Line(Vec<u8>),
-    /// Nothing more.
+    /// It exited.
     Ended,
 }
 
@@ -122,7 +141,8 @@ pub(super) struct End {
     pub(super) output: Output,
 }
 
-enum Happened {
+/// From the threads that watch a child.
+enum Event {
     Line(Vec<u8>),
     Closed,
     Exited,
@@ -133,11 +153,11 @@ pub(super) struct Process {
     child: Child,
     group: Pid,
     cancel: Cancel,
-    happened: Receiver<Happened>,
-    tell: SyncSender<Happened>,
+    events: Receiver<Event>,
+    sender: SyncSender<Event>,
     output: Arc<Mutex<Capped>>,
     socket: Option<PathBuf>,
-    open: usize,
+    open_streams: usize,
     deadline: Option<Instant>,
     timed_out: bool,
     exited: bool,
@@ -173,36 +193,38 @@ impl Process {
             Lines::Stdout => command.stdout(other()?).stderr(writer),
             Lines::Stderr => command.stderr(other()?).stdout(writer),
         };
+        command.env(strays::VARIABLE, cancel.0.marker.value());
         let child = command.stdin(Stdio::null()).process_group(0).spawn()?;
         // The parent's copies of the writing ends must close, or the readers would never see an end.
         drop(command);
         let group = Pid::from_child(&child);
-        cancel.enter(group);
-        let (tell, happened) = sync_channel(WAITING_LINES);
+        cancel.add(group);
+        let (sender, events) = sync_channel(QUEUED_LINES);
         let mut process = Self {
             child,
             group,
             cancel: cancel.clone(),
-            happened,
-            tell,
+            events,
+            sender,
             output: Arc::default(),
             socket: None,
-            open: 0,
+            open_streams: 0,
             deadline: Instant::now().checked_add(limit),
             timed_out: false,
             exited: false,
         };
+        process.watch_exit()?;
         process.collect(collected)?;
         if let Some(reader) = watched {
             process.read(move || Ok(reader))?;
         }
-        process.watch_exit()?;
         Ok(process)
     }
 
-    /// Gives the child at most half of the machine's memory and no core file: a loop that never stops
-    /// allocating ends itself, not the machine. Where the system cannot say or do that, nothing changes.
-    pub(super) fn confine(&self) {
+    /// Gives the child at most half of the machine's memory, but not less than `least` bytes, and no
+    /// core file: a loop that never stops allocating stops itself, not the machine. On a system without
+    /// `prlimit`, such as macOS, nothing is limited.
+    pub(super) fn limit_memory(&self, least: u64) {
         #[cfg(target_os = "linux")]
         {
             use rustix::process::{Resource, Rlimit, prlimit};
@@ -211,9 +233,11 @@ impl Process {
             let total =
                 std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| memory(&text));
             if let Some(total) = total {
-                let _ = prlimit(Some(self.group), Resource::As, at_most(total / 2));
+                let _ = prlimit(Some(self.group), Resource::As, at_most(least.max(total / 2)));
             }
         }
+        #[cfg(not(target_os = "linux"))]
+        let _ = least;
     }
 
     /// Reads lines from the first connection to `listener` too; there is no second one. Once the child has
@@ -239,59 +263,64 @@ impl Process {
         self.deadline = Instant::now().checked_add(limit);
     }
 
-    /// Waits for the next line or the end.
+    /// Waits for the next line or the exit, at most until the time limit and two graces have passed.
     pub(super) fn next(&mut self) -> Next {
-        while !(self.exited && self.open == 0) {
-            let happened = match self.deadline {
-                Some(at) => {
-                    self.happened.recv_timeout(at.saturating_duration_since(Instant::now()))
-                }
-                None => self.happened.recv().map_err(RecvTimeoutError::from),
-            };
-            match happened {
-                Ok(Happened::Line(line)) => return Next::Line(line),
-                Ok(Happened::Closed) => self.open -= 1,
-                Ok(Happened::Exited) => self.tidy(),
-                Err(_) if self.exited => self.open = 0,
-                Err(_) => {
+        while !(self.exited && self.open_streams == 0) {
+            match self.event() {
+                Some(Event::Line(line)) => return Next::Line(line),
+                Some(Event::Closed) => self.open_streams -= 1,
+                Some(Event::Exited) => self.kill_rest(),
+                None if self.exited || self.timed_out => break,
+                None => {
                     self.timed_out = true;
-                    self.deadline = None;
                     kill(self.group);
+                    self.deadline = Instant::now().checked_add(KILL_GRACE);
                 }
             }
         }
         Next::Ended
     }
 
-    /// Waits for the end, passing over lines.
+    /// The next event; none once the deadline has passed, even if a flood of lines goes on.
+    fn event(&self) -> Option<Event> {
+        let Some(deadline) = self.deadline else { return self.events.recv().ok() };
+        let left = deadline.checked_duration_since(Instant::now())?;
+        self.events.recv_timeout(left).ok()
+    }
+
+    /// Waits for the exit, passing over lines. An error means that the process could not be killed.
     pub(super) fn end(mut self) -> io::Result<End> {
         while let Next::Line(_) = self.next() {}
+        if !self.exited {
+            let message = "the process was killed and does not exit";
+            return Err(io::Error::new(io::ErrorKind::TimedOut, message));
+        }
         let output = self.output.lock().unwrap_or_else(PoisonError::into_inner).output();
-        self.cancel.leave(self.group);
+        self.cancel.remove(self.group);
         Ok(End { status: self.child.wait()?, timed_out: self.timed_out, output })
     }
 
-    /// The process is dead but not yet buried, so its group's number is still its own: whoever it
-    /// left behind goes too.
-    fn tidy(&mut self) {
+    /// The process has exited and is not yet reaped, so its group's number is still its own: the rest
+    /// of the group is killed too.
+    fn kill_rest(&mut self) {
         self.exited = true;
         kill(self.group);
         if let Some(path) = self.socket.take() {
             // Wakes a reader that still waits for the child to connect.
             drop(UnixStream::connect(path));
         }
-        self.deadline = Instant::now().checked_add(GRACE);
+        self.deadline = Instant::now().checked_add(READER_GRACE);
     }
 
     fn collect(&mut self, mut reader: PipeReader) -> io::Result<()> {
-        self.open += 1;
-        let (tell, output) = (self.tell.clone(), Arc::clone(&self.output));
+        self.open_streams += 1;
+        let (sender, output) = (self.sender.clone(), Arc::clone(&self.output));
         start(move || {
             let mut buffer = [0; 16 << 10];
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
                 output.lock().unwrap_or_else(PoisonError::into_inner).push(&buffer[..count]);
             }
-            tell.send(Happened::Closed)
+            sender.send(Event::Closed)
         })
     }
 
@@ -299,24 +328,24 @@ impl Process {
         &mut self,
         open: impl FnOnce() -> io::Result<R> + Send + 'static,
     ) -> io::Result<()> {
-        self.open += 1;
-        let tell = self.tell.clone();
+        self.open_streams += 1;
+        let sender = self.sender.clone();
         start(move || {
             if let Ok(stream) = open() {
                 for_each_line(BufReader::new(stream), LONGEST_LINE, |line| {
-                    tell.send(Happened::Line(line)).is_ok()
+                    sender.send(Event::Line(line)).is_ok()
                 });
             }
-            tell.send(Happened::Closed)
+            sender.send(Event::Closed)
         })
     }
 
     fn watch_exit(&self) -> io::Result<()> {
-        let (tell, pid) = (self.tell.clone(), self.group);
+        let (sender, pid) = (self.sender.clone(), self.group);
         start(move || {
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
             while matches!(waitid(WaitId::Pid(pid), options), Err(Errno::INTR)) {}
-            tell.send(Happened::Exited)
+            sender.send(Event::Exited)
         })
     }
 }
@@ -336,7 +365,7 @@ fn memory(text: &str) -> Option<u64> {
     kibibytes.checked_mul(1024)
 }
 
-/// Starts a thread that nobody waits for: it ends with its stream, or with the child.
+/// Starts a thread that is never joined: it ends with its stream, or with the child.
 fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<()> {
     thread::Builder::new().name("child".into()).spawn(work).map(drop)
 }
@@ -345,10 +374,13 @@ impl Drop for Process {
     fn drop(&mut self) {
         if !self.exited {
             kill(self.group);
+            self.timed_out = true;
+            self.deadline = Instant::now().checked_add(KILL_GRACE);
+            while !self.exited && matches!(self.next(), Next::Line(_)) {}
         }
-        self.cancel.leave(self.group);
-        // Killed or ended: this does not block.
-        let _ = self.child.wait();
+        self.cancel.remove(self.group);
+        // Reaps it, if it has exited, without waiting.
+        let _ = self.child.try_wait();
     }
 }
 

@@ -144,6 +144,7 @@ mod tests {
             file: "x.rs".into(),
             text: text.into(),
             links: super::super::ModuleSources::default(),
+            separate_tests: false,
         }
     }
 

@@ -1,18 +1,24 @@
-//! One run from request to end: what it stands on, the prepared_source, the compiler, the tests or analyses.
+//! One run from request to end: the prepared source, the chain below it, the compiler, then the tests or
+//! analyses.
 
 use super::build::cache::Cache;
 use super::build::chain::{BuiltChain, Chain};
-use super::build::prepared_source::{ENTRY, PreparedSource, prepare};
-use super::build::rustc::{Build, Dependencies, RustcMessage};
+use super::build::exercise::{EXERCISE, Exercise, TESTS};
+use super::build::module_crate::Tools;
+use super::build::prepared_source::{PreparedSource, prepare, prepare_separately};
+use super::build::rustc::Dependencies;
 use super::build::third_party;
 use super::build::toolchain::Toolchain;
 use super::build::work_dir::WorkDir;
-use super::event::{Diagnostic, Level, Output, RunEvent, RunKind, TestResult, Verdict};
+use super::event::{
+    Diagnostic, Expected, Level, Output, Owner, RunEvent, RunKind, TestResult, Verdict,
+};
 use super::run::explorable::Figure;
 use super::run::program::Program;
 use super::source_map::SourceMap;
 use super::{Cancel, ModuleSources, Request, Stop};
-use crate::curriculum::{Course, Module, ModuleId, cells};
+use crate::curriculum::cells::{self, Cell};
+use crate::curriculum::{Course, Module, ModuleId};
 use crate::error::Error;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -77,18 +83,19 @@ impl Runner {
     }
 
     /// Compiles `request.text` and runs its tests, its analyses, or its milestone, until done or
-    /// cancelled. An error means that this machine lacks something; everything that is the
-    /// learner's comes as an event.
+    /// cancelled. An error is about this machine; whatever is about the learner's code is an event.
     pub fn run(
         &self,
         request: &Request,
         cancel: &Cancel,
         events: &mut dyn FnMut(RunEvent),
     ) -> Result<(), Error> {
-        finish(Run { runner: self, request, cancel }.steps(events))
+        let result = Run { runner: self, request, cancel }.steps(events);
+        cancel.kill_strays();
+        finish(result)
     }
 
-    /// Builds what the exercise of `module` stands on: third-party crates and the links below it.
+    /// Builds what the exercise of `module` depends on: third-party crates and the modules below it.
     pub fn prepare(
         &self,
         module: ModuleId,
@@ -105,7 +112,7 @@ impl Runner {
         &self.toolchain.rustc
     }
 
-    /// The arguments with which any rustc call sees what the exercise of `module` stands on; none
+    /// The arguments with which any rustc call finds what the exercise of `module` depends on; none
     /// when cancelled.
     pub fn stands_on(
         &self,
@@ -130,20 +137,19 @@ impl Runner {
         let module = self.course.module(request.module);
         let mut chain = self.chain(request.module.0, &request.links, cancel, &mut |_| ())?;
         let made = prepare(&request.text, module.map_or("", Module::reference));
-        chain.source_map.add("exercise.rs", &request.file, made.lines.clone());
+        chain.source_map.add(EXERCISE, &request.file, made.lines.clone());
         let slug = self.course.slug(request.module);
         let work_dir = WorkDir::open(self.cache.root(), &slug, "explorable")?;
-        work_dir.write("entry.rs", ENTRY)?;
-        work_dir.write("exercise.rs", &made.with_explorables(&[name.to_owned()]))?;
-        let mut first = None;
+        let mut first_error = None;
         let run = Run { runner: self, request, cancel };
-        let success = run.compile(&work_dir, &chain, &mut |event| {
+        let text = made.with_explorables(&[name.to_owned()]);
+        let success = run.exercise(&work_dir, &chain).as_one_crate(&text, &mut |event| {
             if let RunEvent::Diagnostic(Diagnostic { level: Level::Error, message, .. }) = event {
-                first.get_or_insert(message);
+                first_error.get_or_insert(message);
             }
         })?;
         let built = Built { work_dir, source_map: chain.source_map };
-        Ok(if success { Ok(built) } else { Err(first.unwrap_or_default()) })
+        Ok(if success { Ok(built) } else { Err(first_error.unwrap_or_default()) })
     }
 
     /// Starts the process of an explorable that was compiled.
@@ -178,8 +184,9 @@ impl Runner {
             search: vec![folder],
             key: third_party::key(&self.toolchain)?,
         };
-        let (cache, toolchain, course) = (&self.cache, &self.toolchain, self.course);
-        let chain = Chain { cache, toolchain, course, base, limit: self.limits.compile, cancel };
+        let (cache, toolchain, limit) = (&self.cache, &self.toolchain, self.limits.compile);
+        let tools = Tools { cache, toolchain, limit, cancel };
+        let chain = Chain { tools, course: self.course, base };
         chain.build(end, links, events)
     }
 }
@@ -198,109 +205,135 @@ struct Run<'a> {
     cancel: &'a Cancel,
 }
 
+/// The texts to compile, and what must give a verdict.
+struct Prepared {
+    exercise: PreparedSource,
+    /// The tests, when they are a crate of their own.
+    tests: Option<PreparedSource>,
+    expected: Vec<Expected>,
+}
+
 impl Run<'_> {
     fn steps(&self, events: &mut dyn FnMut(RunEvent)) -> Result<(), Stop> {
-        let Self { runner, request, cancel } = *self;
-        let (module, kind) = (request.module, request.kind);
-        let source = runner.course.module(module);
-        let original = match source {
-            Some(source) if kind != RunKind::Milestone => source.reference(),
-            _ => "",
-        };
-        let expected =
-            expected(request, if original.is_empty() { &request.text } else { original });
-        events(RunEvent::Started { module, kind, expected: expected.clone() });
-        let end = if kind == RunKind::Milestone { module.0 + 1 } else { module.0 };
-        let mut chain = runner.chain(end, &request.links, cancel, events)?;
-        let made = prepare(&request.text, original);
-        made.notices.iter().cloned().for_each(|notice| events(RunEvent::Notice(notice)));
-        chain.source_map.add("exercise.rs", &request.file, made.lines.clone());
-
-        let slug = runner.course.slug(module);
-        let work_dir = WorkDir::open(runner.cache.root(), &slug, kind.word())?;
-        let (there, missing) = self.split(&made, expected);
-        work_dir.write("entry.rs", ENTRY)?;
-        work_dir.write("exercise.rs", &table(&made, kind, &there))?;
-        if self.compile(&work_dir, &chain, events)? {
-            missing.into_iter().for_each(|name| events(self.missing(name)));
-            self.execute(&work_dir, &chain, &there, events)?;
+        let (module, kind) = (self.request.module, self.request.kind);
+        let prepared = self.prepare();
+        events(RunEvent::Started { module, kind, expected: prepared.expected.clone() });
+        let notices = prepared.exercise.notices.iter().cloned();
+        notices.for_each(|notice| events(RunEvent::Notice(notice)));
+        if let Err((chain, stop)) = self.attempt(&prepared, events)? {
+            if chain.exist() {
+                return Err(stop);
+            }
+            // The cache was removed meanwhile: what is missing is rebuilt, once.
+            self.attempt(&prepared, events)?.map_err(|(_, stop)| stop)?;
         }
         events(RunEvent::Finished);
         Ok(())
     }
 
-    /// The names that the text has, and the others.
-    fn split(&self, made: &PreparedSource, names: Vec<String>) -> (Vec<String>, Vec<String>) {
-        let analyses = cells::analyses(&made.text);
-        names.into_iter().partition(|name| match self.request.kind {
-            RunKind::Check => made.has_test(name),
-            RunKind::Analysis => analyses.contains(name),
+    /// The reference of the module; empty for a milestone, which has none.
+    fn original(&self) -> &str {
+        match self.runner.course.module(self.request.module) {
+            Some(source) if self.request.kind != RunKind::Milestone => source.reference(),
+            _ => "",
+        }
+    }
+
+    fn prepare(&self) -> Prepared {
+        let (text, original) = (&self.request.text, self.original());
+        let (exercise, tests) = if self.request.separate_tests {
+            let (exercise, tests) = prepare_separately(text, original);
+            (exercise, Some(tests))
+        } else {
+            (prepare(text, original), None)
+        };
+        let expected = expected(self.request, original, &exercise);
+        Prepared { exercise, tests, expected }
+    }
+
+    /// Builds and runs once. An error after the chain was built comes with the chain.
+    fn attempt(
+        &self,
+        prepared: &Prepared,
+        events: &mut dyn FnMut(RunEvent),
+    ) -> Result<Result<(), (Dependencies, Stop)>, Stop> {
+        let Self { runner, request, cancel } = *self;
+        let above = u8::from(request.kind == RunKind::Milestone);
+        let mut chain = runner.chain(request.module.0 + above, &request.links, cancel, events)?;
+        let lines = prepared.exercise.lines.clone();
+        chain.source_map.add(EXERCISE, &request.file, lines);
+        if let Some(tests) = &prepared.tests {
+            chain.source_map.add(TESTS, &request.file, tests.lines.clone());
+        }
+        Ok(self.build_and_execute(prepared, &chain, events).map_err(|stop| (chain.top, stop)))
+    }
+
+    fn build_and_execute(
+        &self,
+        prepared: &Prepared,
+        chain: &BuiltChain,
+        events: &mut dyn FnMut(RunEvent),
+    ) -> Result<(), Stop> {
+        let Self { runner, request, .. } = *self;
+        let slug = runner.course.slug(request.module);
+        let work_dir = WorkDir::open(runner.cache.root(), &slug, request.kind.word())?;
+        let exercise = self.exercise(&work_dir, chain);
+        let (found, missing) = self.split(prepared);
+        let names: Vec<String> = found.iter().map(|expected| expected.name.clone()).collect();
+        let source = &prepared.exercise;
+        let built = match &prepared.tests {
+            Some(tests) => {
+                exercise.as_two_crates(&source.text, &tests.with_tests(&names), events)?
+            }
+            None if request.kind == RunKind::Check => {
+                exercise.as_one_crate(&source.with_tests(&names), events)?
+            }
+            None => exercise.as_one_crate(&source.with_reporters(&names), events)?,
+        };
+        if built {
+            missing.into_iter().for_each(|expected| events(self.missing(expected)));
+            self.execute(&work_dir, chain, &found, events)?;
+        }
+        Ok(())
+    }
+
+    fn exercise<'a>(&'a self, work_dir: &'a WorkDir, chain: &'a BuiltChain) -> Exercise<'a> {
+        Exercise {
+            toolchain: &self.runner.toolchain,
+            work_dir,
+            below: &chain.top,
+            source_map: &chain.source_map,
+            kind: self.request.kind,
+            limit: self.runner.limits.compile,
+            cancel: self.cancel,
+        }
+    }
+
+    /// What the text has of the expected, and the rest.
+    fn split<'a>(&self, prepared: &'a Prepared) -> (Vec<&'a Expected>, Vec<&'a Expected>) {
+        let analyses = cells::analyses(&prepared.exercise.text);
+        let tests = prepared.tests.as_ref().unwrap_or(&prepared.exercise);
+        prepared.expected.iter().partition(|expected| match self.request.kind {
+            RunKind::Check => tests.has_test(&expected.name),
+            RunKind::Analysis => analyses.contains(&expected.name),
             RunKind::Milestone => true,
         })
     }
 
-    fn missing(&self, name: String) -> RunEvent {
+    fn missing(&self, expected: &Expected) -> RunEvent {
         let (verdict, output, took) = (Verdict::Missing, Output::default(), Duration::ZERO);
-        let result = TestResult { name, verdict, output, took };
+        let result = TestResult { name: expected.name.clone(), verdict, output, took };
         match self.request.kind {
             RunKind::Check => RunEvent::Test(result),
             _ => RunEvent::AnalysisEnded(result),
         }
     }
 
-    fn compile(
-        &self,
-        work_dir: &WorkDir,
-        chain: &BuiltChain,
-        events: &mut dyn FnMut(RunEvent),
-    ) -> Result<bool, Stop> {
-        let build = Build {
-            toolchain: &self.runner.toolchain,
-            folder: work_dir.folder(),
-            source: "entry.rs",
-            below: &chain.top,
-            flags: self.flags(work_dir),
-            limit: self.runner.limits.compile,
-        };
-        let mut said: Vec<Diagnostic> = vec![];
-        let hear = |said: &mut Vec<_>| {
-            build.run(&chain.source_map, self.cancel, &mut |more| match more {
-                RustcMessage::Diagnostic(words) => said.push(words),
-                RustcMessage::MetadataReady => {}
-            })
-        };
-        let mut built = hear(&mut said)?;
-        // An error about nothing in the learner's file may come from what rustc remembers.
-        let about_nothing = said.iter().all(|words| words.at.is_none());
-        if !built.success && about_nothing && work_dir.forget() {
-            said.clear();
-            built = hear(&mut said)?;
-        }
-        said.into_iter().for_each(|words| events(RunEvent::Diagnostic(words)));
-        events(RunEvent::Built { success: built.success, took: built.took });
-        Ok(built.success)
-    }
-
-    /// Tests want a fast build. Figures want the code that the compiler makes when it sees all of it,
-    /// as in the chain.
-    fn flags(&self, work_dir: &WorkDir) -> Vec<OsString> {
-        let common = ["--crate-name=entry", "--crate-type=bin", "-Cstrip=debuginfo"];
-        let mut flags: Vec<OsString> = common.map(Into::into).into();
-        if self.request.kind == RunKind::Check {
-            let mut incremental = OsString::from("-Cincremental=");
-            incremental.push(work_dir.memory());
-            flags.extend(["-Copt-level=0".into(), incremental]);
-        } else {
-            flags.extend(["-Copt-level=3", "-Ccodegen-units=1"].map(Into::into));
-        }
-        flags
-    }
-
     fn execute(
         &self,
         work_dir: &WorkDir,
         chain: &BuiltChain,
-        names: &[String],
+        expected: &[&Expected],
         events: &mut dyn FnMut(RunEvent),
     ) -> Result<(), Stop> {
         let sockets = sockets()?;
@@ -317,10 +350,16 @@ impl Run<'_> {
             },
             cancel: self.cancel,
         };
-        match self.request.kind {
-            RunKind::Check => program.tests(names, events),
-            _ => names.iter().try_for_each(|name| program.reporter(name, events)),
+        let names = |owner: Owner| -> Vec<&str> {
+            let owned = expected.iter().filter(|expected| expected.owner == owner);
+            owned.map(|expected| expected.name.as_str()).collect()
+        };
+        if self.request.kind == RunKind::Check {
+            // The learner's own come last: the verdict does not wait for them.
+            program.tests(&names(Owner::Course), events)?;
+            return program.tests(&names(Owner::Learner), events);
         }
+        names(Owner::Course).into_iter().try_for_each(|name| program.reporter(name, events))
     }
 }
 
@@ -331,27 +370,39 @@ fn finish(result: Result<(), Stop>) -> Result<(), Error> {
     }
 }
 
-/// The names that must each give a verdict.
-fn expected(request: &Request, original: &str) -> Vec<String> {
-    let all = match request.kind {
-        RunKind::Check => cells::tests(original),
-        RunKind::Analysis => cells::analyses(original),
-        RunKind::Milestone => vec!["milestone".to_owned()],
+/// What must give a verdict. A name that was asked for and that does not exist will be missing.
+fn expected(request: &Request, original: &str, exercise: &PreparedSource) -> Vec<Expected> {
+    let cells = cells::parse(if original.is_empty() { &request.text } else { original });
+    let in_cell = |name: &str, cell: &Cell<'_>| Expected {
+        grade_id: cell.grade_id.clone(),
+        points: cell.points,
+        ..Expected::new(name)
+    };
+    let of_course = cells.iter().flat_map(|cell| {
+        let names = match request.kind {
+            RunKind::Check => cell.tests(),
+            RunKind::Analysis => cell.analyses(),
+            RunKind::Milestone => vec![],
+        };
+        names.into_iter().map(move |name| in_cell(name, cell))
+    });
+    let own = |name| Expected { owner: Owner::Learner, ..Expected::new(name) };
+    let all: Vec<Expected> = match request.kind {
+        RunKind::Check => of_course.chain(exercise.own_tests().map(own)).collect(),
+        RunKind::Analysis => of_course.collect(),
+        RunKind::Milestone => vec![Expected::new("milestone")],
     };
     if request.only.is_empty() {
         return all;
     }
-    let mut only = vec![];
+    let mut only: Vec<Expected> = vec![];
     for name in &request.only {
-        if !only.contains(name) {
-            only.push(name.clone());
+        if !only.iter().any(|expected| expected.name == *name) {
+            let known = all.iter().find(|expected| expected.name == *name);
+            only.push(known.cloned().unwrap_or_else(|| Expected::new(name)));
         }
     }
     only
-}
-
-fn table(made: &PreparedSource, kind: RunKind, names: &[String]) -> String {
-    if kind == RunKind::Check { made.with_tests(names) } else { made.with_reporters(names) }
 }
 
 /// A folder whose path is short enough for the address of a socket, which has 100 bytes.

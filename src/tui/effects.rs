@@ -212,6 +212,7 @@ impl Effects {
             file,
             text,
             links,
+            separate_tests: false,
         });
         self.submit(generation, request);
     }

@@ -8,7 +8,8 @@ use super::view::{Cache, Page, draw, lay_out};
 use crate::curriculum::{Course, Milestone, Module, ModuleId, lesson};
 use crate::runner::RunMessage;
 use crate::runner::event::{
-    Diagnostic, Level, Output, Place, RunEvent, RunKind, Span, Suggestion, TestResult, Verdict,
+    Diagnostic, Expected, Level, Output, Place, RunEvent, RunKind, Span, Suggestion, TestResult,
+    Verdict,
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
@@ -179,7 +180,7 @@ impl Session {
     }
 
     fn start(&mut self, names: &[&str]) {
-        let expected = names.iter().map(|name| (*name).to_owned()).collect();
+        let expected = names.iter().map(|name| Expected::new(name)).collect();
         self.event(RunEvent::Started { module: TENSOR, kind: RunKind::Check, expected });
     }
 

@@ -71,6 +71,20 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_an_editor_has_emptied_and_not_yet_written_is_in_flight() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.rs");
+        let mut contents = Contents::default();
+        std::fs::write(&file, "one").unwrap();
+        contents.look(&file);
+        assert!(!contents.in_flight(&file));
+        std::fs::write(&file, "").unwrap();
+        assert!(contents.in_flight(&file));
+        std::fs::write(&file, "two").unwrap();
+        assert!(!contents.in_flight(&file));
+    }
+
+    #[test]
     fn a_folder_in_the_place_of_a_file_is_gone_and_not_read() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.rs");

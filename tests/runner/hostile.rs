@@ -114,6 +114,86 @@ fn what_a_test_starts_and_leaves_behind_is_killed() {
 }
 
 #[test]
+fn what_left_its_process_group_is_killed_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
+    // A new session, and a parent that exits at once: neither its group nor its parent leads to it.
+    let body = r#"
+        use std::process::{Command, Stdio};
+        let script = "setsid sh -c 'exec 9>FIFO; echo held; exec sleep 1000' &";
+        let child = Command::new("sh").args(["-c", script]).stdout(Stdio::piped()).spawn().unwrap();
+        std::io::Read::read(&mut child.stdout.unwrap(), &mut [0]).unwrap();
+        x * 2"#
+        .replace("FIFO", fifo.to_str().unwrap());
+    let reader = std::thread::spawn(move || std::fs::read(fifo).unwrap());
+    assert_eq!(double(&body).verdict, Verdict::Passed);
+    assert_eq!(reader.join().unwrap(), b"", "an end of file: no process holds it any more");
+}
+
+#[test]
+fn an_answer_that_joins_another_group_still_runs_out_of_time() {
+    let body = "unsafe extern \"C\" { fn setpgid(pid: i32, group: i32) -> i32; fn getppid() -> i32; \
+        fn getpgid(pid: i32) -> i32; } \
+        assert_eq!(unsafe { setpgid(0, getpgid(getppid())) }, 0); loop {}";
+    let limit = Duration::from_secs(2);
+    assert_eq!(run(&with_body(body), limit).verdict, Verdict::TimedOut { after: limit });
+}
+
+#[test]
+fn a_panic_in_a_destructor_loses_neither_message() {
+    let text = with_body(
+        "struct Bomb; impl Drop for Bomb { fn drop(&mut self) { panic!(\"second\") } } \
+         let _bomb = Bomb; panic!(\"first\")",
+    );
+    let at = Some(place(line_of(&text, "struct Bomb"), 99));
+    let message = "first\nwhile unwinding, a destructor panicked: second".into();
+    assert_eq!(run(&text, Duration::from_secs(10)).verdict, Verdict::Failed { message, at });
+}
+
+#[test]
+fn a_panic_in_a_function_that_cannot_unwind_is_a_failure_with_its_message() {
+    let text = with_body("extern \"C\" fn f() { panic!(\"in C\") } f(); x");
+    let Verdict::Failed { message, at } = run(&text, Duration::from_secs(10)).verdict else {
+        panic!("a failure")
+    };
+    assert_eq!((message.as_str(), at.is_some()), ("in C", true));
+}
+
+#[test]
+fn destructors_of_thread_locals_have_no_turn_after_the_verdict() {
+    let body = "struct Bomb; impl Drop for Bomb { fn drop(&mut self) { std::process::abort() } } \
+        thread_local! { static BOMB: Bomb = const { Bomb }; } BOMB.with(|_| ()); x * 2";
+    assert_eq!(double(body).verdict, Verdict::Passed);
+}
+
+#[test]
+fn a_place_in_a_foreign_file_of_the_same_name_is_not_shown_as_the_learners() {
+    let folder = tempfile::tempdir().unwrap();
+    let foreign = folder.path().join("exercise.rs");
+    std::fs::write(&foreign, "pub fn foreign() -> i32 {\n    panic!(\"elsewhere\")\n}\n").unwrap();
+    let include = format!("include!({foreign:?});\npub fn double");
+    let text = with_body("foreign()").replacen("pub fn double", &include, 1);
+    let failed = Verdict::Failed { message: "elsewhere".into(), at: None };
+    assert_eq!(run(&text, Duration::from_secs(10)).verdict, failed);
+
+    std::fs::write(&foreign, "pub fn foreign() -> i32 {\n    \"text\"\n}\n").unwrap();
+    let events = check(&text);
+    assert!(!built(&events));
+    let places: Vec<_> = diagnostics(&events).iter().map(|it| it.at.clone()).collect();
+    assert!(places.iter().flatten().all(|at| at.line == line_of(&text, "include!")), "{places:?}");
+}
+
+#[test]
+fn a_flood_of_compiler_errors_is_cut() {
+    let line = format!("let _: () = \"{}\"; ", "x".repeat(2000)).repeat(400);
+    let events = check(&with_body(&(line + "x")));
+    assert!(!built(&events));
+    let bytes = format!("{:?}", diagnostics(&events)).len();
+    assert!(bytes < 1 << 20, "{bytes} bytes");
+}
+
+#[test]
 fn a_deleted_test_is_restored_and_an_edited_one_does_not_count() {
     let start = ALPHA_TEXT.find("// %% nbgrader={\"grade\": true").unwrap();
     let end = start

@@ -8,7 +8,7 @@ use tinytorch::report::{Axis, Chart, ChartKind, Origin, Series};
 const TENSOR: ModuleId = ModuleId(1);
 
 fn started(names: &[&str]) -> RunEvent {
-    let expected = names.iter().map(|name| (*name).to_owned()).collect();
+    let expected = names.iter().map(|name| Expected::new(name)).collect();
     RunEvent::Started { module: TENSOR, kind: RunKind::Check, expected }
 }
 
@@ -89,6 +89,53 @@ fn earlier_verdicts_stay_visible_as_old_but_do_not_count() {
     report.apply(&built(false));
     assert!(report.tests[0].result.is_some());
     assert_eq!(report.outcome(), Outcome::DoesNotCompile);
+}
+
+#[test]
+fn old_passes_do_not_make_a_module_pass() {
+    let mut report = after(&[started(&["a", "b"]), built(true)]);
+    for name in ["a", "b"] {
+        report.apply(&test(name, Verdict::Passed));
+    }
+    report.apply(&RunEvent::Finished);
+    assert_eq!(report.outcome(), Outcome::Passed);
+    report.mark_old();
+    assert_eq!((report.outcome(), report.passed()), (Outcome::Unknown, (0, 2)), "a new save");
+    report.apply(&started(&["a", "b"]));
+    report.apply(&built(true));
+    report.apply(&test("a", Verdict::Passed));
+    report.apply(&RunEvent::Finished);
+    assert_eq!((report.outcome(), report.passed()), (Outcome::Unknown, (1, 2)), "b is of before");
+}
+
+#[test]
+fn an_error_of_the_tutor_is_neither_a_pass_nor_a_failure() {
+    let events = [started(&["a", "b"]), built(true), test("a", Verdict::Passed)];
+    let mut report = after(&events);
+    report.apply(&test("b", Verdict::RunnerError { message: "no more processes".into() }));
+    report.apply(&RunEvent::Finished);
+    assert_eq!(report.outcome(), Outcome::Unknown);
+}
+
+#[test]
+fn the_learners_own_tests_are_shown_and_never_count() {
+    let own = Expected { owner: Owner::Learner, ..Expected::new("own::test_a") };
+    let graded = Expected { grade_id: Some("test-a".into()), points: 5, ..Expected::new("a") };
+    let expected = vec![graded, own];
+    let failed = Verdict::Failed { message: String::new(), at: None };
+    let mut report = after(&[
+        RunEvent::Started { module: TENSOR, kind: RunKind::Check, expected },
+        built(true),
+        test("a", Verdict::Passed),
+    ]);
+    assert_eq!((report.outcome(), report.passed()), (Outcome::Passed, (1, 1)));
+    report.apply(&test("own::test_a", failed.clone()));
+    report.apply(&RunEvent::Finished);
+    assert_eq!((report.outcome(), report.passed()), (Outcome::Passed, (1, 1)));
+    let [graded] = report.graded().collect::<Vec<_>>()[..] else { panic!("{report:?}") };
+    assert_eq!((graded.grade_id.as_deref(), graded.points), (Some("test-a"), 5));
+    let [own] = report.own_tests().collect::<Vec<_>>()[..] else { panic!("{report:?}") };
+    assert_eq!(own.result.as_ref().map(|result| &result.verdict), Some(&failed));
 }
 
 fn curve(last: f64) -> RunEvent {

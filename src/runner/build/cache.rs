@@ -29,10 +29,7 @@ pub(in crate::runner) struct Cache {
 impl Cache {
     /// Opens the cache and makes its root if it is missing.
     pub(in crate::runner) fn open(root: PathBuf) -> Result<Self, Error> {
-        fs::create_dir_all(&root).map_err(|error| {
-            Error::io("make the cache folder", &root, &error)
-                .hint("Name another one with --cache DIR or the variable TINYTORCH_CACHE.")
-        })?;
+        make_root(&root)?;
         let root = root.canonicalize().map_err(|e| Error::io("open", &root, &e))?;
         sweep(&root);
         Ok(Self { root, whole: Mutex::default() })
@@ -41,6 +38,11 @@ impl Cache {
     /// The cache's folder.
     pub(in crate::runner) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Makes the cache's folder again, if it was removed meanwhile.
+    pub(in crate::runner) fn make_root(&self) -> Result<(), Error> {
+        make_root(&self.root)
     }
 
     /// The folder of that name, if it is whole. Its files are hashed the first time, and looked at
@@ -103,6 +105,13 @@ impl Cache {
     fn known(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
         self.whole.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn make_root(root: &Path) -> Result<(), Error> {
+    fs::create_dir_all(root).map_err(|error| {
+        Error::io("make the cache folder", root, &error)
+            .hint("Name another one with --cache DIR or the variable TINYTORCH_CACHE.")
+    })
 }
 
 /// A folder whose name tells who made it.

@@ -1,5 +1,5 @@
-//! rustc's JSON as diagnostics about the learner's file. Comes in: one line of rustc's standard error,
-//! and what leads source_map back. Goes out: a diagnostic, or nothing when the line is none. Pure.
+//! rustc's JSON as diagnostics about the learner's file. Input: one line of rustc's standard error, and
+//! the source map. Output: a diagnostic, or nothing when the line is not one. Pure.
 
 use crate::runner::event::{Diagnostic, Level, Place, Span, Suggestion};
 use crate::runner::output::harmless;
@@ -8,6 +8,10 @@ use serde::Deserialize;
 
 /// Lines shown of one span: an unclosed brace can span a whole file.
 const LINES_OF_A_SPAN: usize = 8;
+/// Spans, notes and suggestions kept of one diagnostic, of each kind.
+const MOST_PARTS: usize = 16;
+/// Bytes kept of each text: a type's name or a line of source can have millions.
+const LONGEST_TEXT: usize = 4 << 10;
 
 #[derive(Deserialize)]
 struct Message {
@@ -63,7 +67,7 @@ pub(in crate::runner) fn diagnostic(line: &[u8], source_map: &SourceMap) -> Opti
     }
     let mut found = Diagnostic {
         level,
-        message: harmless(&message.message),
+        message: text(&message.message),
         code: message.code.map(|code| code.code),
         at: None,
         spans: vec![],
@@ -83,7 +87,18 @@ pub(in crate::runner) fn diagnostic(line: &[u8], source_map: &SourceMap) -> Opti
         found.at.get_or_insert(place);
     }
     message.children.iter().for_each(|child| add_child(&mut found, child, source_map));
+    found.spans.truncate(MOST_PARTS);
+    found.notes.truncate(MOST_PARTS);
+    found.suggestions.truncate(MOST_PARTS);
     Some(found)
+}
+
+/// A text that is safe to show, cut after a few thousand bytes.
+fn text(text: &str) -> String {
+    match text.char_indices().find(|(index, _)| *index >= LONGEST_TEXT) {
+        Some((end, _)) => harmless(&text[..end]) + "...",
+        None => harmless(text),
+    }
 }
 
 /// The span in the learner's file that this one is, or from whose macro it comes.
@@ -100,28 +115,29 @@ fn is_beside(found: &Diagnostic, place: &Place) -> bool {
 }
 
 fn lines(span: &RawSpan, first: usize, label: &str, primary: bool) -> Vec<Span> {
-    let text = span.text.iter().take(LINES_OF_A_SPAN).enumerate();
-    text.map(|(index, line)| Span {
-        line: first + index,
-        text: harmless(&line.text),
-        columns: (line.highlight_start, line.highlight_end),
-        // The words stand at the first line; the others only show how far the span goes.
-        label: if index == 0 { harmless(label) } else { String::new() },
-        primary,
-    })
-    .collect()
+    let lines = span.text.iter().take(LINES_OF_A_SPAN).enumerate();
+    lines
+        .map(|(index, line)| Span {
+            line: first + index,
+            text: text(&line.text),
+            columns: (line.highlight_start, line.highlight_end),
+            // The label belongs to the first line; the others only show how far the span goes.
+            label: if index == 0 { text(label) } else { String::new() },
+            primary,
+        })
+        .collect()
 }
 
 fn add_child(found: &mut Diagnostic, child: &Message, source_map: &SourceMap) {
-    let message = harmless(&child.message);
+    let message = text(&child.message);
     let mut parts: Vec<(Place, Vec<&RawSpan>)> = vec![];
-    let mut said = false;
+    let mut has_span = false;
     for span in &child.spans {
         let Some((span, at)) = own(span, source_map).filter(|(_, place)| is_beside(found, place))
         else {
             continue;
         };
-        said = true;
+        has_span = true;
         match (&span.suggested_replacement, parts.last_mut()) {
             (None, _) => found.spans.extend(lines(span, at.line, &message, false)),
             (_, Some((_, spans))) if spans.iter().all(|other| is_one_with(other, span)) => {
@@ -132,11 +148,11 @@ fn add_child(found: &mut Diagnostic, child: &Message, source_map: &SourceMap) {
     }
     for (at, spans) in parts {
         let texts = spans.iter().filter_map(|span| span.suggested_replacement.as_deref());
-        let replacement = harmless(&texts.collect::<Vec<_>>().join(" "));
-        let (message, corrected) = (message.clone(), harmless(&corrected(&spans)));
+        let replacement = text(&texts.collect::<Vec<_>>().join(" "));
+        let (message, corrected) = (message.clone(), text(&corrected(&spans)));
         found.suggestions.push(Suggestion { message, at, replacement, corrected });
     }
-    if !said {
+    if !has_span {
         found.notes.push(message);
     }
 }

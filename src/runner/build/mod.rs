@@ -4,7 +4,8 @@
 pub(super) mod cache;
 pub(super) mod chain;
 mod diagnostics;
-mod module_crate;
+pub(super) mod exercise;
+pub(super) mod module_crate;
 pub(super) mod prepared_source;
 pub(super) mod rustc;
 pub(super) mod third_party;

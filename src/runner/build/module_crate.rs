@@ -1,22 +1,30 @@
-//! One link of the chain: a module compiled as a crate, and the facade through which what stands on it
-//! sees it. Comes in: a text and what it stands on. Goes out: a folder of compiled crates, or why there
-//! is none. Not here: which texts, in which order (`chain`).
+//! One module compiled as a crate, with the facade through which the modules above see it. Input: a text and
+//! its dependencies. Output: a folder of compiled crates, or an error. Not here: which texts, in which order
+//! (`chain`).
 
-use super::chain::Chain;
+use super::cache::Cache;
 use super::prepared_source::link;
 use super::rustc::{Build, Dependencies, RustcMessage};
-use crate::curriculum::Module;
-use crate::curriculum::ModuleId;
+use super::toolchain::Toolchain;
+use crate::curriculum::{Module, ModuleId};
 use crate::error::Error;
-use crate::runner::ModuleSource;
-use crate::runner::Stop;
 use crate::runner::event::{Diagnostic, Level};
 use crate::runner::source_map::SourceMap;
+use crate::runner::{Cancel, ModuleSource, Stop};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-const LINK: &[&str] = &[
+/// What every compilation of a module needs.
+pub(in crate::runner) struct Tools<'a> {
+    pub(in crate::runner) cache: &'a Cache,
+    pub(in crate::runner) toolchain: &'a Toolchain,
+    pub(in crate::runner) limit: Duration,
+    pub(in crate::runner) cancel: &'a Cancel,
+}
+
+const MODULE: &[&str] = &[
     "-Copt-level=3",
     "-Ccodegen-units=1",
     "-Cembed-bitcode=no",
@@ -27,7 +35,7 @@ const LINK: &[&str] = &[
 const FACADE: &[&str] = &["-Copt-level=0", "-Cembed-bitcode=no", "--crate-type=rlib"];
 const PROBE: &[&str] = &["--crate-type=rlib", "--emit=metadata"];
 
-/// Why a link is not there.
+/// Why a module has no crate.
 pub(in crate::runner) enum CrateError {
     /// It does not compile; the first error.
     Error(String),
@@ -46,10 +54,10 @@ pub(in crate::runner) fn file_name(source: &Module) -> String {
     format!("{}.rs", source.slug())
 }
 
-/// One link.
+/// One module on its way to a crate.
 #[derive(Clone)]
 pub(in crate::runner) struct ModuleCrate<'a> {
-    chain: &'a Chain<'a>,
+    tools: &'a Tools<'a>,
     source: &'a Module,
     below: Dependencies,
     text: String,
@@ -59,7 +67,7 @@ pub(in crate::runner) struct ModuleCrate<'a> {
 
 impl<'a> ModuleCrate<'a> {
     pub(in crate::runner) fn new(
-        chain: &'a Chain<'a>,
+        tools: &'a Tools<'a>,
         source: &'a Module,
         choice: Option<&ModuleSource>,
         below: &Dependencies,
@@ -73,11 +81,11 @@ impl<'a> ModuleCrate<'a> {
         let slug = source.slug();
         source_map.add(&file_name(source), Path::new(&slug), made.lines);
         let mut hasher = blake3::Hasher::new();
-        for part in [slug.as_str(), &made.text, &below.key, &LINK.join(" ")] {
+        for part in [slug.as_str(), &made.text, &below.key, &MODULE.join(" ")] {
             hasher.update(part.as_bytes()).update(&[0]);
         }
         let key = hasher.finalize().to_hex()[..24].to_owned();
-        Self { chain, source, below: below.clone(), text: made.text, source_map, key }
+        Self { tools, source, below: below.clone(), text: made.text, source_map, key }
     }
 
     pub(in crate::runner) fn id(&self) -> ModuleId {
@@ -89,7 +97,7 @@ impl<'a> ModuleCrate<'a> {
         format!("links/{}", self.key)
     }
 
-    /// What stands on it, once it lies in `folder`.
+    /// The dependencies of the module above, once this one is in `folder`.
     pub(in crate::runner) fn above(&self, below: &Dependencies, folder: &Path) -> Dependencies {
         let mut search = below.search.clone();
         search.push(folder.to_owned());
@@ -97,11 +105,11 @@ impl<'a> ModuleCrate<'a> {
         Dependencies { facade, search, key: self.key.clone() }
     }
 
-    /// Compiles it into `folder`. `interface` is called as soon as what stands on it can be compiled.
+    /// Compiles it into `folder`. `metadata_ready` is called as soon as the module above can be compiled.
     pub(in crate::runner) fn make(
         &self,
         folder: &Path,
-        interface: &mut dyn FnMut(),
+        metadata_ready: &mut dyn FnMut(),
     ) -> Result<(), CrateError> {
         let name = &self.source.name;
         let file = file_name(self.source);
@@ -109,14 +117,14 @@ impl<'a> ModuleCrate<'a> {
         let facade = format!("pub use tinytorch::*;\npub use {} as {name};\n", self.krate());
         write(folder, "facade.rs", &facade)?;
         let mut facade = None;
-        self.compile(folder, &file, &self.krate(), LINK, &mut || {
+        self.compile(folder, &file, &self.krate(), MODULE, &mut || {
             let made = self.make_facade(folder);
             if made.is_ok() {
-                interface();
+                metadata_ready();
             }
             facade = Some(made);
         })?;
-        facade.unwrap_or_else(|| Err(no_interface().into()))
+        facade.unwrap_or_else(|| Err(no_metadata().into()))
     }
 
     fn make_facade(&self, folder: &Path) -> Result<(), CrateError> {
@@ -125,16 +133,16 @@ impl<'a> ModuleCrate<'a> {
         self.compile(folder, "facade.rs", &self.facade(), &flags, &mut || ())
     }
 
-    /// Puts the compiled link into the cache.
+    /// Puts the compiled module into the cache.
     pub(in crate::runner) fn put(&self, folder: &Path) -> Result<PathBuf, Error> {
-        // The crate beside it has it too.
+        // The crate beside it contains it too.
         let _ = fs::remove_file(folder.join(format!("lib{}.rmeta", self.krate())));
-        self.chain.cache.put(folder, &self.entry())
+        self.tools.cache.put(folder, &self.entry())
     }
 
     /// Whether the source compiles here, tests and all; remembered in the cache.
     pub(in crate::runner) fn probe(&self) -> Result<(), CrateError> {
-        let (cache, entry) = (self.chain.cache, format!("probes/{}", self.key));
+        let (cache, entry) = (self.tools.cache, format!("probes/{}", self.key));
         if cache.get(&entry).is_some() {
             return Ok(());
         }
@@ -161,44 +169,44 @@ impl<'a> ModuleCrate<'a> {
         source: &str,
         krate: &str,
         flags: &[&str],
-        interface: &mut dyn FnMut(),
+        metadata_ready: &mut dyn FnMut(),
     ) -> Result<(), CrateError> {
         let mut all: Vec<OsString> =
             vec!["--crate-name".into(), krate.into(), "--cap-lints=allow".into()];
         all.push(format!("-Cmetadata={}", self.key).into());
-        // What is compiled is the same wherever it is compiled: links of two tutors, or one that was
-        // made again after damage, fit those above and below.
+        // A crate is the same wherever it is compiled: those of two tutors, or one that was rebuilt after
+        // damage, fit those above and below.
         let mut remap = OsString::from("--remap-path-prefix=");
         remap.push(folder);
         remap.push("=/tinytorch");
         all.push(remap);
         all.extend(flags.iter().map(Into::into));
-        let Chain { toolchain, limit, cancel, .. } = self.chain;
+        let Tools { toolchain, limit, cancel, .. } = self.tools;
         let build =
             Build { toolchain, folder, source, below: &self.below, flags: all, limit: *limit };
-        let mut first = None;
-        let built = build.run(&self.source_map, cancel, &mut |said| match said {
-            RustcMessage::Diagnostic(words) if words.level == Level::Error => {
-                first = first.take().or(Some(words))
+        let mut first_error = None;
+        let built = build.run(&self.source_map, cancel, &mut |message| match message {
+            RustcMessage::Diagnostic(diagnostic) if diagnostic.level == Level::Error => {
+                first_error.get_or_insert(diagnostic);
             }
             RustcMessage::Diagnostic(_) => {}
-            RustcMessage::MetadataReady => interface(),
+            RustcMessage::MetadataReady => metadata_ready(),
         })?;
         if built.success {
             Ok(())
         } else {
-            Err(CrateError::Error(first.map(words).unwrap_or_default()))
+            Err(CrateError::Error(first_error.map(summary).unwrap_or_default()))
         }
     }
 }
 
-fn no_interface() -> Error {
-    Error::environment("the compiler told of no metadata")
+fn no_metadata() -> Error {
+    Error::environment("the compiler wrote no metadata")
         .hint("Run `tinytorch-tutor doctor`: it looks at each part of the toolchain.")
 }
 
 /// An error in rustc's words, with the code that it is about.
-fn words(error: Diagnostic) -> String {
+fn summary(error: Diagnostic) -> String {
     let Some(span) = error.spans.iter().find(|span| span.primary) else { return error.message };
     let label = if span.label.is_empty() { String::new() } else { format!(": {}", span.label) };
     format!("{}{label}, in `{}`", error.message, span.text.trim())

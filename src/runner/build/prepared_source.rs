@@ -1,9 +1,11 @@
-//! What is compiled in place of the learner's file: locked cells in their original form, `#[test]`
-//! blanked, a table of tests and analyses at the end, and a map that leads every line back. Pure.
+//! The text that is compiled in place of the learner's file: locked cells in their original form, test
+//! attributes blanked, a table of tests and analyses at the end, and a map from its lines to the learner's.
+//! Pure.
 
 use crate::curriculum::cells::{self, Cell, CellKind};
 use crate::runner::event::Notice;
 use crate::runner::source_map::LineMap;
+use std::collections::HashSet;
 
 /// A text made from a learner's file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -14,57 +16,91 @@ pub(in crate::runner) struct PreparedSource {
     pub(in crate::runner) lines: LineMap,
     /// What the learner should know.
     pub(in crate::runner) notices: Vec<Notice>,
-    /// Rust expressions that name the tests that can be called, with their names.
+    /// The graded tests that can be called, each with a Rust expression for its function.
     tests: Vec<(String, String)>,
+    /// The learner's own tests, in the same form.
+    own_tests: Vec<(String, String)>,
 }
 
-/// Makes the prepared_source of `text`, whose original is `reference`. A text without an original (a
-/// milestone's program) stays as it is.
+/// The crate that the learner's file is when the tests are a crate of their own.
+pub(in crate::runner) const SUBJECT: &str = "subject";
+/// What the names of the learner's own tests begin with, so that none is the name of a graded test.
+const OWN: &str = "own::";
+
+/// Prepares `text`, whose original is `reference`. A text without an original (a milestone's program)
+/// stays as it is.
 pub(in crate::runner) fn prepare(text: &str, reference: &str) -> PreparedSource {
-    let mut maker = Maker::default();
+    build(text, reference, Builder::default())
+}
+
+/// Prepares `text` without its tests, whose lines stay empty, and the original tests of `reference` to be
+/// compiled as a crate of their own that imports from it.
+pub(in crate::runner) fn prepare_separately(
+    text: &str,
+    reference: &str,
+) -> (PreparedSource, PreparedSource) {
+    let without_tests = Builder { without_tests: true, ..Builder::default() };
+    let subject = build(text, reference, without_tests);
+    let learners = cells::parse(text);
+    let mut tests = PreparedSource::default();
+    for cell in cells::parse(reference) {
+        let same = |own: &&Cell<'_>| {
+            own.grade_id == cell.grade_id && own.fingerprint() == cell.fingerprint()
+        };
+        let first_line = learners.iter().find(same).map(|own| own.first_line);
+        let lines = cell.text.lines().enumerate().map(|(index, _)| Some(first_line? + index));
+        tests.lines.0.extend(lines);
+        if cell.kind == CellKind::Test {
+            let names = cell.tests().into_iter().map(|name| (name.to_owned(), name.to_owned()));
+            tests.tests.extend(names);
+        }
+    }
+    tests.text = blank(&cells::tests_crate(reference));
+    (subject, tests)
+}
+
+fn build(text: &str, reference: &str, mut builder: Builder) -> PreparedSource {
     let originals = cells::parse(reference);
     let learners = cells::parse(text);
-    let mut used = vec![];
-    let mut first = missing_until(&originals, 0, &learners, text);
-    for (index, cell) in learners.iter().enumerate() {
+    let matched = matched(&learners, &originals);
+    let kept: Vec<&Cell<'_>> =
+        matched.iter().filter(|cell| cell.is_kept()).map(|cell| cell.cell).collect();
+    let missing = Missing { originals: &originals, matched: &matched, kept: &kept };
+
+    builder.taken = functions(&kept);
+    let mut before = missing.from(0);
+    for (index, learners) in matched.iter().enumerate() {
+        let cell = learners.cell;
         if index > 0 || cell.kind != CellKind::Head {
-            // Not before the head: what is said there holds for the whole file, and must stand first.
-            maker.insert_all(&std::mem::take(&mut first));
+            // Not before the head: its inner attributes hold for the whole file and must come first.
+            builder.insert_all(&std::mem::take(&mut before));
         }
         if cell.damaged {
-            maker.made.notices.push(Notice::DamagedMarker { line: cell.first_line });
+            builder.made.notices.push(Notice::DamagedMarker { line: cell.first_line });
         }
-        let id = cell.grade_id.as_deref().filter(|id| !used.contains(id));
-        let found = id.and_then(|id| {
-            originals.iter().position(|original| original.grade_id.as_deref() == Some(id))
-        });
-        used.extend(id);
-        let Some(position) = found else {
-            maker.keep(cell.text, cell.first_line);
-            continue;
-        };
-        maker.restore(cell, &originals[position]);
-        let next = missing_until(&originals, position + 1, &learners, text);
-        maker.insert_all(&next);
+        match learners.original {
+            Some(position) if !learners.is_kept() => builder.restore(cell, &originals[position]),
+            _ => builder.keep(cell),
+        }
+        if let Some(position) = learners.original {
+            builder.insert_all(&missing.from(position + 1));
+        }
     }
-    maker.insert_all(&first);
-    maker.made.notices.splice(0..0, gone(&originals, &learners));
-    maker.made
-}
-
-/// The learner's own cells that the file lacks: nobody can put back what was in them, so it is told.
-fn gone(originals: &[Cell<'_>], learners: &[Cell<'_>]) -> Vec<Notice> {
-    let has = |id: &String| learners.iter().any(|cell| cell.grade_id.as_ref() == Some(id));
-    let cells = originals.iter().filter(|cell| cell.kind == CellKind::Solution);
-    let ids = cells.filter_map(|cell| cell.grade_id.clone()).filter(|id| !has(id));
-    ids.map(|grade_id| Notice::CellGone { grade_id }).collect()
+    builder.insert_all(&before);
+    let mut made = builder.made;
+    made.notices.splice(0..0, missing.solutions());
+    if !originals.iter().all(|cell| cell.grade_id.is_none()) {
+        let stray = cells::stray_code(text, reference).into_iter();
+        made.notices.extend(stray.map(|line| Notice::CodeOutsideCells { line }));
+    }
+    made
 }
 
 /// How the functions of a module begin that no later module calls.
 const UNUSED_ABOVE: [&str; 3] = ["analyze_", "explore_", "main("];
 
-/// Makes what is compiled of a module that others stand on: its analyses, its explorables and its `main` are
-/// private, so that no machine code is made of them. Lines and columns stay.
+/// Prepares a module that others depend on: its analyses, its explorables and its `main` are private, so that
+/// no machine code is made of them. Lines and columns stay.
 pub(in crate::runner) fn link(text: &str, reference: &str) -> PreparedSource {
     let mut made = prepare(text, reference);
     let private = |line: &str| match line.strip_prefix("pub fn ") {
@@ -77,20 +113,119 @@ pub(in crate::runner) fn link(text: &str, reference: &str) -> PreparedSource {
     made
 }
 
-/// The locked cells from `start` on that the learner's file lacks, up to the first that it has.
-fn missing_until<'a>(
+/// A cell of the learner's file with the original that it is, by position.
+struct Matched<'a> {
+    cell: &'a Cell<'a>,
+    original: Option<usize>,
+    /// Whether it is locked and its original must be used.
+    restored: bool,
+}
+
+impl Matched<'_> {
+    fn is_kept(&self) -> bool {
+        !self.restored
+    }
+}
+
+/// Finds the original of each cell by its id. A second cell of the same id has none. An id that can still
+/// be read in a damaged marker counts.
+fn matched<'a>(learners: &'a [Cell<'a>], originals: &[Cell<'_>]) -> Vec<Matched<'a>> {
+    let mut used = HashSet::new();
+    let find = |cell: &'a Cell<'a>| {
+        let marker = cell.text.lines().next().unwrap_or_default();
+        let is_original = |original: &Cell<'_>| match (&original.grade_id, &cell.grade_id) {
+            (Some(id), None) => cell.damaged && marker.contains(&format!("\"{id}\"")),
+            (id, own) => id.is_some() && id == own,
+        };
+        let position = originals.iter().position(is_original).filter(|found| used.insert(*found));
+        let locked = position.map(|position| &originals[position]).filter(|it| it.is_locked());
+        let restored = locked.is_some_and(|original| !has_only_additions(cell, original));
+        Matched { cell, original: position, restored }
+    };
+    learners.iter().map(find).collect()
+}
+
+/// Whether a given cell is the original with whole items of the learner's between its own: `use` lines,
+/// functions. They are kept, since the learner's code may need them.
+fn has_only_additions(cell: &Cell<'_>, original: &Cell<'_>) -> bool {
+    if original.kind != CellKind::Given || cell.fingerprint() == original.fingerprint() {
+        return false;
+    }
+    let mut rest =
+        body(original).lines().map(str::trim_end).filter(|line| !line.is_empty()).peekable();
+    let mut added: Vec<Vec<&str>> = vec![vec![]];
+    for line in body(cell).lines().map(str::trim_end).filter(|line| !line.is_empty()) {
+        if rest.peek() == Some(&line) {
+            rest.next();
+            added.push(vec![]);
+        } else if let Some(block) = added.last_mut() {
+            block.push(line);
+        }
+    }
+    rest.next().is_none() && added.iter().filter(|block| !block.is_empty()).all(|it| is_whole(it))
+}
+
+/// Whether the lines are items by themselves, as far as their form shows: they begin at the first column,
+/// end an item, leave nothing open, and comment nothing out.
+fn is_whole(block: &[&str]) -> bool {
+    let text = block.join("\n");
+    let is_balanced =
+        |open: char, close: char| text.matches(open).count() == text.matches(close).count();
+    let begins = block.first().is_some_and(|line| !line.starts_with([' ', '\t', '}', ')']));
+    let ends =
+        block.last().is_some_and(|line| line.ends_with([';', '}']) || line.starts_with("//"));
+    let comments = text.contains("/*") || text.contains("*/");
+    begins && ends && !comments && is_balanced('{', '}') && is_balanced('(', ')')
+}
+
+/// The functions that begin in the cells.
+fn functions(cells: &[&Cell<'_>]) -> HashSet<String> {
+    let items = cells.iter().flat_map(|cell| cells::items(cell.text));
+    items.filter(|item| item.keyword == "fn").map(|item| item.name.to_owned()).collect()
+}
+
+/// What the learner's file lacks of the original.
+struct Missing<'a> {
     originals: &'a [Cell<'a>],
-    start: usize,
-    learners: &[Cell<'_>],
-    text: &str,
-) -> Vec<&'a Cell<'a>> {
-    let has = |original: &Cell<'_>| learners.iter().any(|cell| cell.grade_id == original.grade_id);
-    let rest = originals[start..].iter().filter(|cell| cell.grade_id.is_some());
-    let missing = rest.take_while(|cell| !has(cell)).filter(|cell| cell.is_locked());
-    // A given cell that only lost its marker still does its work; a second one would clash.
-    missing
-        .filter(|cell| cell.kind == CellKind::Test || !text.contains(body(cell).trim()))
-        .collect()
+    matched: &'a [Matched<'a>],
+    kept: &'a [&'a Cell<'a>],
+}
+
+impl<'a> Missing<'a> {
+    fn has(&self, position: usize) -> bool {
+        self.matched.iter().any(|cell| cell.original == Some(position))
+    }
+
+    /// The locked cells from `start` on that are missing, up to the first cell that is not.
+    fn from(&self, start: usize) -> Vec<&'a Cell<'a>> {
+        let rest = self.originals.iter().enumerate().skip(start);
+        let rest = rest.filter(|(_, original)| original.grade_id.is_some());
+        let missing = rest.take_while(|(position, _)| !self.has(*position)).map(|(_, cell)| cell);
+        // A given cell that only lost its marker still does its work; a second one would clash.
+        missing
+            .filter(|cell| cell.is_locked())
+            .filter(|cell| cell.kind == CellKind::Test || !self.is_kept(cell))
+            .collect()
+    }
+
+    /// Whether the lines of a cell are part of another one that is kept.
+    fn is_kept(&self, original: &Cell<'_>) -> bool {
+        let wanted: Vec<&str> = body(original).trim().lines().collect();
+        self.kept.iter().any(|cell| {
+            let lines: Vec<&str> = cell.text.lines().collect();
+            lines.windows(wanted.len().max(1)).any(|window| window == wanted)
+        })
+    }
+
+    /// Notices of the solution cells that are missing: what was in them cannot be restored.
+    fn solutions(&self) -> Vec<Notice> {
+        let cells = self.originals.iter().enumerate();
+        let gone = cells
+            .filter(|(position, cell)| cell.kind == CellKind::Solution && !self.has(*position));
+        gone.filter_map(|(_, cell)| cell.grade_id.clone())
+            .map(|grade_id| Notice::CellGone { grade_id })
+            .collect()
+    }
 }
 
 fn body<'a>(cell: &Cell<'a>) -> &'a str {
@@ -98,55 +233,89 @@ fn body<'a>(cell: &Cell<'a>) -> &'a str {
 }
 
 #[derive(Default)]
-struct Maker {
+struct Builder {
     made: PreparedSource,
+    /// The learner's functions: a graded test of one of these names gets a module of its own.
+    taken: HashSet<String>,
+    /// Whether lines of tests, graded and own, are left empty.
+    without_tests: bool,
 }
 
-impl Maker {
-    fn keep(&mut self, text: &str, first_line: usize) {
-        self.push(text, |index| Some(first_line + index));
+impl Builder {
+    /// The cell as the learner has it, with its own tests made callable.
+    fn keep(&mut self, cell: &Cell<'_>) {
+        let mut lines: Vec<&str> = cell.text.split_inclusive('\n').collect();
+        let mut blanked = String::new();
+        for index in 0..lines.len() {
+            // With its attribute the compiler leaves a test out.
+            if self.without_tests || lines[index].trim_end() != "#[test]" {
+                continue;
+            }
+            let name = lines[index + 1..].iter().find_map(|line| test_name(line));
+            let Some(name) = name.map(|name| format!("{OWN}{name}")) else { continue };
+            if self.made.own_tests.iter().any(|(known, _)| *known == name) {
+                // Two functions of one name do not compile.
+                continue;
+            }
+            let function = &name[OWN.len()..];
+            let call = format!(
+                "|| assert!(::std::process::Termination::report({function}()) == \
+                 ::std::process::ExitCode::SUCCESS, \"the test returned an error\")"
+            );
+            self.made.own_tests.push((name.clone(), call));
+            lines[index] = if lines[index].ends_with('\n') { "       \n" } else { "       " };
+        }
+        blanked.extend(lines);
+        self.push(&blanked, |index| Some(cell.first_line + index));
     }
 
     fn restore(&mut self, cell: &Cell<'_>, original: &Cell<'_>) {
-        if !original.is_locked() {
-            return self.keep(cell.text, cell.first_line);
-        }
-        let callable = original.tests().into_iter().map(|name| (name.to_owned(), name.to_owned()));
-        self.made.tests.extend(callable);
+        let first_line = cell.first_line;
         if cell.fingerprint() == original.fingerprint() {
-            return self.keep(&blank(cell.text), cell.first_line);
+            let text = self.callable(cell, original);
+            return self.push(&text, |index| Some(first_line + index));
         }
         let grade_id = original.grade_id.clone().unwrap_or_default();
-        let notice = Notice::LockedCellChanged { grade_id, line: Some(cell.first_line) };
+        let notice = Notice::LockedCellChanged { grade_id, line: Some(first_line) };
         self.made.notices.push(notice);
         let last = cell.text.lines().count().saturating_sub(1);
-        let first_line = cell.first_line;
-        self.push(&blank(original.text), |index| Some(first_line + index.min(last)));
+        let text = self.callable(original, original);
+        self.push(&text, |index| Some(first_line + index.min(last)));
     }
 
     fn insert_all(&mut self, missing: &[&Cell<'_>]) {
         for cell in missing {
             let grade_id = cell.grade_id.clone().unwrap_or_default();
             self.made.notices.push(Notice::LockedCellChanged { grade_id, line: None });
-            if cell.kind == CellKind::Test {
-                self.insert_test(cell);
-            } else {
-                self.push(cell.text, |_| None);
-            }
+            // What is left of a test in the learner's file may have its name.
+            self.taken.extend(cell.tests().into_iter().map(str::to_owned));
+            let text = self.callable(cell, cell);
+            self.push(&text, |_| None);
         }
     }
 
-    /// A test gets a module of its own: what is left of it in the learner's file may bear its name.
-    fn insert_test(&mut self, cell: &Cell<'_>) {
-        let number = self.made.lines.0.len();
-        let mut text = format!("mod restored_{number} {{\nuse super::*;\n{}", blank(cell.text));
-        for (index, name) in cell.tests().into_iter().enumerate() {
-            text.push_str(&format!("\npub(in crate::runner) const TEST_{index}: fn() = {name};"));
-            let path = format!("restored_{number}::TEST_{index}");
-            self.made.tests.push((name.to_owned(), path));
+    /// The cell's text with its tests made callable: in place, or, when a function of the learner's has
+    /// the same name, in a module of their own that begins on the line of the marker.
+    fn callable(&mut self, cell: &Cell<'_>, original: &Cell<'_>) -> String {
+        if self.without_tests && original.kind == CellKind::Test {
+            return "\n".repeat(cell.text.lines().count());
         }
-        text.push_str("\n}\n");
-        self.push(&text, |_| None);
+        let tests: Vec<String> = original.tests().into_iter().map(str::to_owned).collect();
+        let text = blank(cell.text);
+        if !tests.iter().any(|name| self.taken.contains(name)) {
+            self.made.tests.extend(tests.into_iter().map(|name| (name.clone(), name)));
+            return text;
+        }
+        let module = format!("graded_{}", self.made.lines.0.len());
+        let (_, body) = text.split_once('\n').unwrap_or_default();
+        let constant = |(index, name): (usize, &String)| {
+            format!("pub(super) const TEST_{index}: fn() = {name}; ")
+        };
+        let constants: String = tests.iter().enumerate().map(constant).collect();
+        for (index, name) in tests.into_iter().enumerate() {
+            self.made.tests.push((name, format!("{module}::TEST_{index}")));
+        }
+        format!("mod {module} {{ use super::*; {constants}\n{}\n}}\n", body.trim_end())
     }
 
     fn push(&mut self, text: &str, line: impl Fn(usize) -> Option<usize>) {
@@ -156,6 +325,13 @@ impl Maker {
         self.made.text.push_str(text);
         self.made.lines.0.extend((0..text.lines().count()).map(line));
     }
+}
+
+/// The name of a test function without arguments that begins on the line.
+fn test_name(line: &str) -> Option<&str> {
+    let line = line.strip_prefix("pub ").unwrap_or(line);
+    let (name, _) = line.strip_prefix("fn ")?.split_once("()")?;
+    name.chars().all(|c| c.is_alphanumeric() || c == '_').then_some(name)
 }
 
 /// The text with each `#[test]` line made of spaces: the functions become ordinary ones, and every
@@ -169,10 +345,11 @@ fn blank(text: &str) -> String {
 }
 
 impl PreparedSource {
-    /// The text with the table that the entry crate hands to the harness. `names` are the tests or
-    /// analyses to put in; those that the text does not have are left out.
+    /// The text with the table that the entry crate hands to the harness. `names` are the tests to put
+    /// in; those that the text does not have are left out.
     pub(in crate::runner) fn with_tests(&self, names: &[String]) -> String {
-        let known = self.tests.iter().filter(|(name, _)| names.contains(name));
+        let all = self.tests.iter().chain(&self.own_tests);
+        let known = all.filter(|(name, _)| names.contains(name));
         let rows: String = known.map(|(name, path)| format!("(\"{name}\", {path}), ")).collect();
         self.with_tables(&rows, "", "")
     }
@@ -187,9 +364,14 @@ impl PreparedSource {
         self.with_tables("", "", &rows(names))
     }
 
-    /// Whether the table of tests has a function of that name.
+    /// Whether a test of that name can be called.
     pub(in crate::runner) fn has_test(&self, name: &str) -> bool {
-        self.tests.iter().any(|(known, _)| known == name)
+        self.tests.iter().chain(&self.own_tests).any(|(known, _)| known == name)
+    }
+
+    /// The names of the learner's own tests, in file order.
+    pub(in crate::runner) fn own_tests(&self) -> impl Iterator<Item = &str> {
+        self.own_tests.iter().map(|(name, _)| name.as_str())
     }
 
     fn with_tables(&self, tests: &str, reporters: &str, explorables: &str) -> String {
@@ -208,11 +390,11 @@ fn rows(names: &[String]) -> String {
     names.iter().map(|name| format!("(\"{name}\", {name}), ")).collect()
 }
 
-/// The root of the program made from an exercise, which is its module `exercise`.
+/// The root of a program made from an exercise: `FILE` is the one with the table.
 pub(in crate::runner) const ENTRY: &str = "\
 #[global_allocator]
 static ALLOCATOR: tinytorch::testing::CountingAllocator = tinytorch::testing::CountingAllocator;
-#[path = \"exercise.rs\"]
+#[path = \"FILE\"]
 mod exercise;
 fn main() {
     tinytorch::harness::run(

@@ -1,12 +1,12 @@
-//! One call of rustc. Comes in: a source file and what it stands on. Goes out: diagnostics while it
-//! works, then whether there is a program.
+//! One call of rustc. Input: a source file and its dependencies. Output: diagnostics while rustc works,
+//! then whether there is a program.
 
 use super::diagnostics::diagnostic;
 use super::toolchain::Toolchain;
 use crate::error::Error;
 use crate::runner::event::{Diagnostic, Level};
 use crate::runner::output::Capped;
-use crate::runner::process::{End, Lines, Next, Process, command, signal};
+use crate::runner::process::{COMPILER_MEMORY, End, Lines, Next, Process, command, signal};
 use crate::runner::source_map::SourceMap;
 use crate::runner::{Cancel, Stop};
 use serde::Deserialize;
@@ -15,23 +15,30 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Diagnostics passed on of one call: more is noise.
-const MOST: usize = 100;
+const MOST_DIAGNOSTICS: usize = 100;
+/// Bytes of text in the diagnostics of one call; the first is passed on whatever its size.
+const MOST_BYTES: usize = 256 << 10;
 /// rustc's code for a crate that another rustc compiled.
 const OTHER_COMPILER: &str = "E0514";
 
-/// What a source stands on: the facade through which it sees the engine, and where crates lie.
+/// The dependencies of a source: the facade through which it sees the engine, and where crates are.
 #[derive(Debug, Clone)]
 pub(in crate::runner) struct Dependencies {
     /// `libtinytorch.rlib` or a facade above it.
     pub(in crate::runner) facade: PathBuf,
     /// Folders of compiled crates.
     pub(in crate::runner) search: Vec<PathBuf>,
-    /// The hash of all that.
+    /// The hash of all of them.
     pub(in crate::runner) key: String,
 }
 
 impl Dependencies {
-    /// The arguments with which rustc sees it.
+    /// Whether all folders are there.
+    pub(in crate::runner) fn exist(&self) -> bool {
+        self.search.iter().all(|folder| folder.is_dir())
+    }
+
+    /// The arguments with which rustc finds them.
     pub(in crate::runner) fn arguments(&self) -> Vec<OsString> {
         let with = |start: &str, path: &Path| {
             let mut argument = OsString::from(start);
@@ -52,9 +59,9 @@ pub(in crate::runner) struct Build<'a> {
     pub(in crate::runner) folder: &'a Path,
     /// The source's file name.
     pub(in crate::runner) source: &'a str,
-    /// What it stands on.
+    /// Its dependencies.
     pub(in crate::runner) below: &'a Dependencies,
-    /// What is made of it, and how.
+    /// What to make of it, and how.
     pub(in crate::runner) flags: Vec<OsString>,
     /// How long it may take.
     pub(in crate::runner) limit: Duration,
@@ -63,13 +70,15 @@ pub(in crate::runner) struct Build<'a> {
 /// How it went.
 #[derive(Debug)]
 pub(in crate::runner) struct Built {
-    /// Whether rustc was content.
+    /// Whether compilation succeeded.
     pub(in crate::runner) success: bool,
+    /// Whether a signal or the time limit ended it.
+    pub(in crate::runner) killed: bool,
     /// How long it took.
     pub(in crate::runner) took: Duration,
 }
 
-/// What rustc says while it works.
+/// A message of rustc while it works.
 pub(in crate::runner) enum RustcMessage {
     /// A diagnostic about a file that the source map knows.
     Diagnostic(Diagnostic),
@@ -78,23 +87,24 @@ pub(in crate::runner) enum RustcMessage {
 }
 
 impl Build<'_> {
-    /// Calls rustc and hands out what it says.
+    /// Calls rustc and hands out its messages.
     pub(in crate::runner) fn run(
         &self,
         source_map: &SourceMap,
         cancel: &Cancel,
-        say: &mut dyn FnMut(RustcMessage),
+        send: &mut dyn FnMut(RustcMessage),
     ) -> Result<Built, Stop> {
         let begun = Instant::now();
         let failed = |error| Error::io("run", &self.toolchain.rustc, &error);
         let mut process =
             Process::spawn(self.command(), Lines::Stderr, self.limit, cancel).map_err(failed)?;
-        let (mut said, mut an_error) = (0, false);
-        // What rustc says when it falls over is no JSON.
+        process.limit_memory(COMPILER_MEMORY);
+        let (mut count, mut bytes, mut has_error) = (0, 0, false);
+        // What rustc prints when it crashes is not JSON.
         let mut raw = Capped::default();
         while let Next::Line(line) = process.next() {
-            if is_interface(&line) {
-                say(RustcMessage::MetadataReady);
+            if is_metadata_ready(&line) {
+                send(RustcMessage::MetadataReady);
                 continue;
             }
             let Some(diagnostic) = diagnostic(&line, source_map) else {
@@ -111,33 +121,39 @@ impl Build<'_> {
                 return Err(error.into());
             }
             if diagnostic.level == Level::Warning && diagnostic.at.is_none() {
-                // About rustc's own files: nothing that a learner could mend.
+                // About rustc's own files: nothing that a learner could fix.
                 continue;
             }
-            an_error |= diagnostic.level == Level::Error;
-            said += 1;
-            if said <= MOST {
-                say(RustcMessage::Diagnostic(diagnostic));
+            has_error |= diagnostic.level == Level::Error;
+            bytes += diagnostic.bytes();
+            if count == 0 || (count < MOST_DIAGNOSTICS && bytes <= MOST_BYTES) {
+                send(RustcMessage::Diagnostic(diagnostic));
             }
+            count += 1;
         }
         let end = process.end().map_err(failed)?;
         if cancel.is_cancelled() {
             return Err(Stop::Cancelled);
         }
-        let success = end.status.success();
-        if !success && (!an_error || end.timed_out) {
-            if let Some(error) = of_this_machine(&raw.output().text) {
+        let is_cached = self.below.exist() && self.folder.is_dir();
+        if !end.status.success() && !is_cached {
+            return Err(cache_removed(self.folder).into());
+        }
+        let (success, printed) = (end.status.success(), raw.output().text);
+        let killed = end.timed_out || signal(end.status).is_some();
+        if !success && (!has_error || killed) {
+            if let Some(error) = of_this_machine(&printed) {
                 return Err(error.into());
             }
-            say(RustcMessage::Diagnostic(gave_up(&end, self.limit)));
+            send(RustcMessage::Diagnostic(gave_up(&end, &printed, self.limit)));
         }
-        Ok(Built { success, took: begun.elapsed() })
+        Ok(Built { success, killed, took: begun.elapsed() })
     }
 
     fn command(&self) -> std::process::Command {
         let mut rustc = command(&self.toolchain.rustc, self.folder);
         rustc.args([self.source, "--edition=2024", "--error-format=json"]);
-        // Half-written code has much that is unused; that this was expected is no news then.
+        // Half-written code has much that is unused, so that this was expected is not worth a warning.
         rustc.args(["-Aunused", "-Aunfulfilled_lint_expectations"]);
         rustc.args(self.below.arguments());
         rustc.args(&self.flags);
@@ -145,8 +161,8 @@ impl Build<'_> {
     }
 }
 
-/// Whether rustc tells that it has written the metadata.
-fn is_interface(line: &[u8]) -> bool {
+/// Whether the line says that rustc has written the metadata.
+fn is_metadata_ready(line: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Artifact {
         emit: String,
@@ -154,41 +170,57 @@ fn is_interface(line: &[u8]) -> bool {
     serde_json::from_slice::<Artifact>(line).is_ok_and(|artifact| artifact.emit == "metadata")
 }
 
-/// rustc ended without naming an error: a signal, or our time limit.
-fn gave_up(end: &End, limit: Duration) -> Diagnostic {
+/// The diagnostic for a rustc that was killed by a signal or the time limit, or that named no error.
+fn gave_up(end: &End, printed: &str, limit: Duration) -> Diagnostic {
     let message = match signal(end.status) {
-        _ if end.timed_out => format!("the compiler took longer than {} s", limit.as_secs_f64()),
-        Some(signal) => {
-            format!("the compiler was ended by {signal}: is something nested very deeply?")
-        }
-        None => format!("the compiler ended without a message ({})", end.status),
+        _ if end.timed_out => format!(
+            "the compiler was stopped after {} s: does a macro, a constant or a type grow without end?",
+            limit.as_secs_f64()
+        ),
+        Some(signal) if printed.contains("memory allocation of ") => format!(
+            "the compiler ran out of memory ({signal}): does a macro, a constant or a type grow without end?"
+        ),
+        Some(signal) if signal == "SIGKILL" => format!(
+            "the compiler was killed from outside ({signal}): the machine may have run out of memory"
+        ),
+        Some(signal) => format!(
+            "the compiler crashed ({signal}): is an expression or a type nested very deeply?"
+        ),
+        None => format!("the compiler exited without naming an error ({})", end.status),
     };
     let (spans, notes, suggestions) = (vec![], vec![], vec![]);
     Diagnostic { level: Level::Error, message, code: None, at: None, spans, notes, suggestions }
 }
 
+/// Folders of the cache are gone.
+fn cache_removed(folder: &Path) -> Error {
+    let folder = folder.display();
+    Error::environment(format!("the cache was removed while \"{folder}\" was compiled"))
+        .hint("Check again: what is missing is rebuilt.")
+}
+
 /// The compiler is not the one that was found at the start.
 fn updated() -> Error {
     Error::environment("the compiler was updated while the tutor was running")
-        .hint("Start the tutor again: what it stands on is then built for the new compiler.")
+        .hint("Restart the tutor: it rebuilds the engine for the new compiler.")
 }
 
-/// The failure behind words of the compiler that are not about anybody's code.
-fn of_this_machine(said: &str) -> Option<Error> {
-    if said.contains("No space left on device") {
+/// The error in a message of the compiler that is not about code.
+fn of_this_machine(message: &str) -> Option<Error> {
+    if message.contains("No space left on device") {
         return Some(
             Error::environment("the disk is full: the compiler could not write")
                 .hint("Make room, or name another cache folder with --cache DIR."),
         );
     }
-    no_linker(said)
+    no_linker(message)
 }
 
-/// The failure that a missing linker is.
-pub(in crate::runner) fn no_linker(said: &str) -> Option<Error> {
-    let missing = said.contains("linker `") && said.contains("not found");
+/// The error of a missing linker.
+pub(in crate::runner) fn no_linker(message: &str) -> Option<Error> {
+    let missing = message.contains("linker `") && message.contains("not found");
     missing.then(|| {
-        Error::environment("the linker \"cc\" is not on this machine")
+        Error::environment("the linker \"cc\" is not installed")
             .hint("Debian, Ubuntu: apt install gcc. Fedora: dnf install gcc. macOS: xcode-select --install.")
     })
 }
@@ -204,20 +236,26 @@ mod tests {
     }
 
     #[test]
-    fn a_compiler_that_gives_up_says_why() {
+    fn a_compiler_that_gives_up_names_the_cause() {
         let limit = Duration::from_secs(60);
-        let message = |end| gave_up(&end, limit).message;
-        assert!(message(ended(11, false)).contains("SIGSEGV"));
-        assert_eq!(message(ended(9, true)), "the compiler took longer than 60 s");
-        assert!(message(ended(101 << 8, false)).contains("101"));
+        let message = |end, printed| gave_up(&end, printed, limit).message;
+        let nested = message(ended(11, false), "");
+        assert!(nested.contains("SIGSEGV") && nested.contains("nested"), "{nested}");
+        let memory = message(ended(6, false), "memory allocation of 805306368 bytes failed");
+        assert!(memory.contains("memory") && !memory.contains("nested"), "{memory}");
+        let outside = message(ended(9, false), "");
+        assert!(outside.contains("memory") && !outside.contains("nested"), "{outside}");
+        assert!(message(ended(9, true), "").starts_with("the compiler was stopped after 60 s"));
+        assert!(message(ended(101 << 8, false), "").contains("101"));
     }
 
-    /// A build with a program that behaves like a compiler that says `line`.
-    fn build_with(line: &str) -> Result<Built, Stop> {
+    /// A build with a program that behaves like a compiler that prints `lines`, and how many bytes of
+    /// diagnostics were passed on.
+    fn build_with(lines: &str) -> (Result<Built, Stop>, usize) {
         let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("lines"), lines).unwrap();
         // The shell takes the source for its script.
-        let script = format!("cat >&2 <<'END'\n{line}\nEND\nexit 1\n");
-        std::fs::write(folder.path().join("script"), script).unwrap();
+        std::fs::write(folder.path().join("script"), "cat lines >&2; exit 1").unwrap();
         let (cargo, version, host) = (PathBuf::new(), String::new(), String::new());
         let build = Build {
             toolchain: &Toolchain { rustc: "/bin/sh".into(), cargo, version, host },
@@ -227,21 +265,62 @@ mod tests {
             flags: vec![],
             limit: Duration::from_secs(60),
         };
-        build.run(&SourceMap::default(), &Cancel::default(), &mut |_| ())
+        let mut bytes = 0;
+        let built = build.run(&SourceMap::default(), &Cancel::default(), &mut |message| {
+            if let RustcMessage::Diagnostic(diagnostic) = message {
+                bytes += diagnostic.bytes();
+            }
+        });
+        (built, bytes)
     }
 
     #[test]
     fn a_compiler_that_was_updated_meanwhile_is_named() {
-        let said = |code: &str| {
+        let line = |code: &str| {
             format!(r#"{{"message":"m","code":{{"code":"{code}"}},"level":"error","spans":[]}}"#)
         };
-        let Err(Stop::Failed(error)) = build_with(&said("E0514")) else { panic!("a failure") };
+        let (Err(Stop::Failed(error)), _) = build_with(&line("E0514")) else { panic!("an error") };
         assert!(error.message.contains("updated"), "{error}");
-        assert!(!build_with(&said("E0308")).unwrap().success);
+        assert!(!build_with(&line("E0308")).0.unwrap().success);
     }
 
     #[test]
-    fn what_this_machine_lacks_is_no_diagnostic() {
+    fn a_cache_that_is_removed_during_a_build_is_named_with_the_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("script"), "exit 1").unwrap();
+        let (cargo, version, host) = (PathBuf::new(), String::new(), String::new());
+        let search = vec![folder.path().join("links/gone")];
+        let build = Build {
+            toolchain: &Toolchain { rustc: "/bin/sh".into(), cargo, version, host },
+            folder: folder.path(),
+            source: "script",
+            below: &Dependencies { facade: PathBuf::new(), search, key: String::new() },
+            flags: vec![],
+            limit: Duration::from_secs(60),
+        };
+        match build.run(&SourceMap::default(), &Cancel::default(), &mut |_| ()) {
+            Err(Stop::Failed(error)) => {
+                assert!(error.message.contains("the cache was removed"), "{error}");
+                assert!(error.hints[0].contains("Check again"), "{error}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_flood_of_diagnostics_is_cut_by_number_and_by_bytes() {
+        let line = |length: usize| {
+            let long = "x".repeat(length);
+            format!(r#"{{"message":"{long}","level":"error","spans":[]}}"#) + "\n"
+        };
+        let (_, bytes) = build_with(&line(10).repeat(MOST_DIAGNOSTICS + 50));
+        assert_eq!(bytes, 10 * MOST_DIAGNOSTICS);
+        let (_, bytes) = build_with(&line(1 << 20).repeat(90));
+        assert!(bytes > 0 && bytes <= MOST_BYTES, "{bytes}");
+    }
+
+    #[test]
+    fn an_error_of_this_machine_is_not_a_diagnostic() {
         assert_eq!(of_this_machine("mismatched types"), None);
         assert!(of_this_machine("linker `cc` not found").unwrap().message.contains("linker"));
         let panicked = "thread 'rustc' panicked: No space left on device (os error 28)";

@@ -37,6 +37,7 @@ pub(in crate::runner) fn build(
     if let Some(folder) = cache.get(&name) {
         return Ok(folder);
     }
+    cache.make_root()?;
     let _lock = lock(&cache.root().join("base.lock"), cancel)?;
     if let Some(folder) = cache.get(&name) {
         return Ok(folder);
@@ -304,6 +305,23 @@ mod tests {
         assert!(waiting.join().unwrap());
         drop(held);
         assert!(lock(&path, &Cancel::default()).is_ok());
+    }
+
+    #[test]
+    fn a_cache_that_was_removed_while_the_tutor_runs_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path().join("cache")).unwrap();
+        fs::remove_dir_all(cache.root()).unwrap();
+        let (version, host) = (String::new(), String::new());
+        let nowhere = PathBuf::from("/nowhere/cargo");
+        let toolchain = Toolchain { rustc: PathBuf::new(), cargo: nowhere, version, host };
+        // It gets as far as cargo, which is not there.
+        match build(&cache, &toolchain, &Cancel::default(), &mut |_| ()) {
+            Err(Stop::Failed(error)) => {
+                assert!(error.message.contains("/nowhere/cargo"), "{error}")
+            }
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! The folder in which one file is compiled and run: it keeps what rustc remembers between two builds.
-//! Each belongs to one run at a time; a second tutor on the same cache gets the next one.
+//! The folder in which one file is compiled and run: it keeps rustc's incremental state between builds. Each
+//! belongs to one run at a time; a second tutor on the same cache gets the next one.
 
 use crate::error::Error;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-/// A folder that nobody else uses until this value is dropped.
+/// A folder that no other run uses until this value is dropped.
 #[derive(Debug)]
 pub(in crate::runner) struct WorkDir {
     folder: PathBuf,
@@ -36,14 +36,14 @@ impl WorkDir {
         &self.folder
     }
 
-    /// Where rustc keeps what it remembers.
-    pub(in crate::runner) fn memory(&self) -> PathBuf {
+    /// Where rustc keeps its incremental state.
+    pub(in crate::runner) fn incremental(&self) -> PathBuf {
         self.folder.join("incremental")
     }
 
-    /// Makes rustc forget; false when there was nothing to forget.
+    /// Removes the incremental state; false when there was none.
     pub(in crate::runner) fn forget(&self) -> bool {
-        fs::remove_dir_all(self.memory()).is_ok()
+        fs::remove_dir_all(self.incremental()).is_ok()
     }
 
     /// Writes a source file.

@@ -72,12 +72,12 @@ fn cancel_and_drop_kill_grandchildren() {
     let cancel = Cancel::default();
     let (process, mut held) = with_grandchild(GRANDCHILD, &cancel);
     cancel.cancel();
-    assert_eq!(held.read(&mut [0]).unwrap(), 0, "nobody holds the pipe any more");
+    assert_eq!(held.read(&mut [0]).unwrap(), 0, "no process holds the pipe any more");
     drop(process);
 
     let (process, mut held) = with_grandchild(GRANDCHILD, &Cancel::default());
     drop(process);
-    assert_eq!(held.read(&mut [0]).unwrap(), 0, "nobody holds the pipe any more");
+    assert_eq!(held.read(&mut [0]).unwrap(), 0, "no process holds the pipe any more");
 }
 
 #[test]
@@ -85,17 +85,31 @@ fn what_a_child_leaves_behind_is_killed_when_it_ends() {
     let cancel = Cancel::default();
     let (process, mut held) = with_grandchild("exec 9>$HELD; sleep 1000 & echo >&9", &cancel);
     assert_eq!(process.end().unwrap().status.code(), Some(0));
-    assert_eq!(held.read(&mut [0]).unwrap(), 0, "nobody holds the pipe any more");
+    assert_eq!(held.read(&mut [0]).unwrap(), 0, "no process holds the pipe any more");
 }
 
 #[test]
-fn a_descendant_that_left_the_group_does_not_hold_the_end_back() {
-    // `setsid` leaves the group and keeps standard output open.
-    let script = "setsid sleep 1000 & echo $!";
-    let end = end(script, LONG);
-    assert!(!end.timed_out);
-    let escaped = Pid::from_raw(end.output.text.trim().parse().unwrap()).unwrap();
-    rustix::process::kill_process(escaped, Signal::KILL).unwrap();
+fn a_descendant_that_left_the_group_does_not_hold_the_end_back_and_is_killed_with_the_run() {
+    // `setsid` leaves the group; its standard error stays open. The first byte comes after that.
+    let cancel = Cancel::default();
+    let script = "exec 9>$HELD; { setsid sh -c 'echo; exec sleep 1000' & } | read line; echo >&9";
+    let (process, mut held) = with_grandchild(script, &cancel);
+    assert!(!process.end().unwrap().timed_out);
+    Cancel::default().kill_strays();
+    let strays = || strays::processes_with(&cancel.0.marker);
+    assert_eq!(strays().len(), 1, "another run leaves it alone");
+    cancel.kill_strays();
+    assert_eq!(held.read(&mut [0]).unwrap(), 0, "it no longer holds the pipe");
+    assert_eq!(strays(), []);
+}
+
+#[test]
+fn a_flood_of_lines_does_not_outlast_the_limit() {
+    let command = shell("while :; do echo line; done");
+    let limit = Duration::from_millis(50);
+    let mut process = Process::spawn(command, Lines::Stdout, limit, &Cancel::default()).unwrap();
+    while let Next::Line(_) = process.next() {}
+    assert!(process.end().unwrap().timed_out);
 }
 
 #[test]
@@ -107,7 +121,7 @@ fn nothing_starts_to_live_under_a_cancelled_run() {
 }
 
 #[test]
-fn only_the_first_connection_is_read_and_a_child_that_never_connects_ends_all_the_same() {
+fn a_child_that_never_connects_ends_all_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s");
     let listener = UnixListener::bind(&path).unwrap();
@@ -115,6 +129,28 @@ fn only_the_first_connection_is_read_and_a_child_that_never_connects_ends_all_th
         Process::spawn(shell("exit 0"), Lines::Neither, LONG, &Cancel::default()).unwrap();
     process.listen(listener, path).unwrap();
     assert!(matches!(process.next(), Next::Ended));
+}
+
+#[test]
+fn only_the_first_connection_is_read() {
+    use std::io::Write;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s");
+    let listener = UnixListener::bind(&path).unwrap();
+    let mut process =
+        Process::spawn(shell("sleep 1000"), Lines::Neither, LONG, &Cancel::default()).unwrap();
+    let mut first = UnixStream::connect(&path).unwrap();
+    let mut second = UnixStream::connect(&path).unwrap();
+    process.listen(listener, path).unwrap();
+    // The second writes before the first does: it is not read at all, not merely later.
+    let _ = second.write_all(b"second\n");
+    drop(second);
+    first.write_all(b"first\n").unwrap();
+    let Next::Line(line) = process.next() else { panic!("a line") };
+    assert_eq!(line, b"first");
+    drop(first);
+    process.cancel.cancel();
+    assert_eq!(lines(&mut process), Vec::<String>::new());
 }
 
 #[test]

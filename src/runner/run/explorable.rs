@@ -54,7 +54,7 @@ impl Figure {
         let mut start = command(binary, binary.parent().unwrap_or(Path::new(".")));
         start.arg(&socket).arg(name);
         let mut process = Process::spawn(start, Lines::Neither, limit, cancel).map_err(failed)?;
-        process.confine();
+        process.limit_memory(0);
         let connected = process.listen(listener, socket).map_err(failed)?;
         match connected.recv_timeout(limit) {
             Ok(settings) => Ok(Self { process, settings, limit, _sockets: sockets }),

@@ -1,14 +1,14 @@
-//! Runs tests and analyses, one process each. Comes in: a program made from an exercise, and names.
-//! Goes out: a verdict for each name. Only the harness's own record can say that a test passed.
+//! Runs tests and analyses, one process each. Input: a program made from an exercise, and names.
+//! Output: a verdict for each name. Only the harness's own record can say that a test passed.
 
-use crate::error::Error;
-use crate::runner::event::{Place, RunEvent, TestResult, Verdict};
+use crate::runner::event::{Output, Place, RunEvent, TestResult, Verdict};
 use crate::runner::output::harmless;
 use crate::runner::process::{End, Lines, Next, Process, command, signal};
 use crate::runner::source_map::SourceMap;
 use crate::runner::{Cancel, Stop};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::io;
 use std::num::NonZero;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -26,19 +26,22 @@ pub(in crate::runner) struct Program<'a> {
     pub(in crate::runner) folder: &'a Path,
     /// A folder with a short path, for sockets.
     pub(in crate::runner) sockets: &'a Path,
-    /// What leads source_map back.
+    /// Leads places back to the learner's files.
     pub(in crate::runner) source_map: &'a SourceMap,
     /// How long one test or analysis may take.
     pub(in crate::runner) limit: Duration,
-    /// Ends it.
+    /// Cancels it.
     pub(in crate::runner) cancel: &'a Cancel,
 }
+
+/// A number for each socket: a test's name could be longer than an address can be.
+static SOCKETS: AtomicUsize = AtomicUsize::new(0);
 
 impl Program<'_> {
     /// Runs the tests, as many at a time as there are cores. Verdicts come as they are known.
     pub(in crate::runner) fn tests(
         &self,
-        names: &[String],
+        names: &[&str],
         events: &mut dyn FnMut(RunEvent),
     ) -> Result<(), Stop> {
         let workers = std::thread::available_parallelism().map_or(1, NonZero::get).min(names.len());
@@ -56,7 +59,7 @@ impl Program<'_> {
                 });
             }
             drop(send);
-            // The receiver goes at the first failure, and the workers with it.
+            // When the run is cancelled the receiver is dropped, and the workers stop.
             results.into_iter().try_for_each(|result| {
                 events(RunEvent::Test(result?));
                 Ok(())
@@ -77,40 +80,45 @@ impl Program<'_> {
         Ok(())
     }
 
+    /// Runs one test or analysis. What fails on the tutor's side is the verdict on this one alone.
     fn one(&self, name: &str, report: &mut dyn FnMut(Item)) -> Result<TestResult, Stop> {
         if self.cancel.is_cancelled() {
             return Err(Stop::Cancelled);
         }
-        let socket = self.sockets.join(name);
-        let listener = UnixListener::bind(&socket)
-            .map_err(|error| Error::io("listen on the socket", &socket, &error))?;
-        let mut start = command(self.binary, self.folder);
-        start.arg(&socket).arg(name);
         let begun = Instant::now();
-        let failed = |error| Error::io("run", self.binary, &error);
-        let mut process =
-            Process::spawn(start, Lines::Neither, self.limit, self.cancel).map_err(failed)?;
-        process.confine();
-        process.listen(listener, socket).map_err(failed)?;
-        let mut verdict = None;
-        while let Next::Line(line) = process.next() {
-            match serde_json::from_slice(&line) {
-                Ok(Record::Item { item }) => report(clean(item)),
-                Ok(record) => verdict = verdict.or(Some(record)),
-                Err(_) => {}
-            }
-        }
-        let end = process.end().map_err(failed)?;
+        let (verdict, output) = self.process(name, report).unwrap_or_else(|error| {
+            let message = format!("\"{}\": {error}", harmless(&self.binary.to_string_lossy()));
+            (Verdict::RunnerError { message }, Output::default())
+        });
         if self.cancel.is_cancelled() {
             return Err(Stop::Cancelled);
         }
-        let took = begun.elapsed();
-        let verdict = judge(verdict, &end, self.limit, self.source_map);
-        Ok(TestResult { name: name.to_owned(), verdict, output: end.output, took })
+        Ok(TestResult { name: name.to_owned(), verdict, output, took: begun.elapsed() })
+    }
+
+    fn process(&self, name: &str, report: &mut dyn FnMut(Item)) -> io::Result<(Verdict, Output)> {
+        let socket = self.sockets.join(SOCKETS.fetch_add(1, Ordering::Relaxed).to_string());
+        let listener = UnixListener::bind(&socket)?;
+        let mut start = command(self.binary, self.folder);
+        start.arg(&socket).arg(name);
+        let mut process = Process::spawn(start, Lines::Neither, self.limit, self.cancel)?;
+        process.limit_memory(0);
+        process.listen(listener, socket)?;
+        let mut record = None;
+        while let Next::Line(line) = process.next() {
+            match serde_json::from_slice(&line) {
+                Ok(Record::Item { item }) => report(clean(item)),
+                Ok(verdict) => record = record.or(Some(verdict)),
+                Err(_) => {}
+            }
+        }
+        let end = process.end()?;
+        Ok((judge(record, &end, self.limit, self.source_map), end.output))
     }
 }
 
-/// What a record and an end together mean. No record, no pass; and a pass needs a quiet end too.
+/// The verdict that follows from the record and the exit. No record, no pass; and a pass needs a clean
+/// exit too.
 pub(super) fn judge(
     record: Option<Record>,
     end: &End,
@@ -118,7 +126,7 @@ pub(super) fn judge(
     source_map: &SourceMap,
 ) -> Verdict {
     match record {
-        Some(record @ (Record::Unwritten { .. } | Record::Panicked { .. })) => {
+        Some(record @ (Record::Todo { .. } | Record::Panicked { .. })) => {
             verdict(record, source_map)
         }
         _ if end.timed_out => Verdict::TimedOut { after: limit },
@@ -130,10 +138,10 @@ pub(super) fn judge(
     }
 }
 
-/// What a record that ends a body says about it.
+/// The verdict in a record that ends a body.
 pub(super) fn verdict(record: Record, source_map: &SourceMap) -> Verdict {
     match record {
-        Record::Unwritten { what } => Verdict::NotStarted { waits_for: harmless(&what) },
+        Record::Todo { message } => Verdict::NotStarted { waits_for: harmless(&message) },
         Record::Panicked { message, file, line, column } => {
             let at: Option<Place> = source_map.find(&file, line as usize, column as usize);
             Verdict::Failed { message: harmless(&message), at }
@@ -142,7 +150,7 @@ pub(super) fn verdict(record: Record, source_map: &SourceMap) -> Verdict {
     }
 }
 
-/// Why a process aborted, by the words of Rust's runtime.
+/// Why a process aborted, by the messages of Rust's runtime.
 fn reason(printed: &str) -> &'static str {
     if printed.contains("has overflowed its stack") {
         " (stack overflow)"
@@ -153,7 +161,7 @@ fn reason(printed: &str) -> &'static str {
     }
 }
 
-/// An item, or what else a process sent, with harmless words.
+/// An item, or what else a process sent, with control characters as symbols.
 pub(super) fn clean<T: Serialize + DeserializeOwned>(sent: T) -> T {
     let cleaned = serde_json::to_value(&sent).map(clean_value).and_then(serde_json::from_value);
     cleaned.unwrap_or(sent)
@@ -185,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_needs_a_record_and_a_quiet_end() {
+    fn a_pass_needs_a_record_and_a_clean_exit() {
         let crashed = |signal: &str| Verdict::Crashed { signal: signal.into() };
         assert_eq!(judged(Some(Record::Returned), 0, false, ""), Verdict::Passed);
         assert_eq!(judged(None, 0, false, "ok"), Verdict::ExitedEarly { code: Some(0) });
@@ -199,8 +207,38 @@ mod tests {
         assert_eq!(judged(None, 6, false, memory), crashed("SIGABRT (out of memory)"));
     }
 
+    /// The verdicts of two tests of a program, with sockets in `sockets`.
+    fn verdicts(binary: &Path, sockets: &Path) -> Vec<Verdict> {
+        let program = Program {
+            binary,
+            folder: Path::new("/"),
+            sockets,
+            source_map: &SourceMap::default(),
+            limit: Duration::from_secs(10),
+            cancel: &Cancel::default(),
+        };
+        let mut verdicts = vec![];
+        program
+            .tests(&["a", "b"], &mut |event| match event {
+                RunEvent::Test(result) => verdicts.push(result.verdict),
+                other => panic!("{other:?}"),
+            })
+            .unwrap();
+        verdicts
+    }
+
     #[test]
-    fn words_that_steer_a_terminal_are_taken_out_of_reports() {
+    fn what_the_tutor_cannot_start_is_the_outcome_of_each_test_and_not_the_end_of_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let is_error = |verdict: &Verdict| matches!(verdict, Verdict::RunnerError { message } if message.contains("No such file"));
+        let no_program = verdicts(Path::new("/nowhere/entry"), folder.path());
+        assert!(no_program.len() == 2 && no_program.iter().all(is_error), "{no_program:?}");
+        let no_sockets = verdicts(Path::new("/bin/true"), &folder.path().join("gone"));
+        assert!(no_sockets.len() == 2 && no_sockets.iter().all(is_error), "{no_sockets:?}");
+    }
+
+    #[test]
+    fn what_controls_a_terminal_is_taken_out_of_reports() {
         let item = |text: &str| Item::Insight(Insight { text: text.into() });
         assert_eq!(clean(item("\x1b[2Jx")), item("␛[2Jx"));
     }

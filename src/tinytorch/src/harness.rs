@@ -1,11 +1,11 @@
 //! Runs one test or one analysis of an exercise in a process of its own, or computes the frames of one
 //! explorable, and reports the result. Input: the exercise's tables, and on the command line a Unix socket and a
 //! name; for an explorable also one line of [`Settings`] per frame. Output: one [`Record`] a line over that
-//! socket. Not here: what the tutor makes of a record, and of its absence.
+//! socket. Not here: what the tutor makes of a record, or of none.
 //!
 //! The harness connects before it runs anything, and the tutor accepts one connection only, so no
 //! other record can take its place; the verdict is sent after the body has returned, and then the
-//! process ends at once. When the tutor is gone, so is the connection, and this process ends too.
+//! process exits at once. When the tutor is gone, the connection closes, and this process exits too.
 
 use crate::explore::{Control, Explorer, Settings};
 use crate::report::{Item, Reporter};
@@ -15,8 +15,8 @@ use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
-use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// One line on the socket.
@@ -35,10 +35,10 @@ pub enum Record {
     },
     /// The body returned.
     Returned,
-    /// A `todo!` was reached, even if somebody caught it.
-    Unwritten {
-        /// What the `todo!` said.
-        what: String,
+    /// A `todo!` was reached, even if its panic was caught.
+    Todo {
+        /// The message of the `todo!`.
+        message: String,
     },
     /// The body panicked.
     Panicked {
@@ -65,13 +65,16 @@ const STACK: usize = 8 << 20;
 const LONGEST_MESSAGE: usize = 16 << 10;
 
 thread_local! {
-    /// The last panic of this thread.
-    static LAST: RefCell<Option<Record>> = const { RefCell::new(None) };
+    /// The last two panics of this thread, the newer one second: a destructor can panic while an
+    /// earlier panic unwinds.
+    static PANICS: RefCell<[Option<Record>; 2]> = const { RefCell::new([None, None]) };
 }
 /// The last panic of any thread: says more than "a scoped thread panicked".
 static LAST_ANYWHERE: Mutex<Option<Record>> = Mutex::new(None);
-/// The first `todo!` that was reached, in any thread.
-static UNWRITTEN: Mutex<Option<String>> = Mutex::new(None);
+/// The message of the first `todo!` that was reached, in any thread.
+static TODO: Mutex<Option<String>> = Mutex::new(None);
+/// Where the verdict goes: from the body's thread, or from the hook of a panic that cannot unwind.
+static VERDICT: Mutex<Option<Sender<Record>>> = Mutex::new(None);
 
 /// The `main` of every program made from an exercise: `PROGRAM SOCKET NAME` runs the test, analysis
 /// or explorable of that name. Ends the process.
@@ -83,7 +86,7 @@ pub fn run(tests: &[(&str, fn())], analyses: &[Analysis<'_>], explorables: &[Exp
         leave(2);
     };
     let Ok((stream, lifeline)) = connect(socket) else {
-        eprintln!("nobody listens on \"{socket}\"");
+        eprintln!("no tutor listens on \"{socket}\"");
         leave(2);
     };
     if let Some((_, figure)) = explorables.iter().find(|(known, _)| known == name) {
@@ -95,11 +98,11 @@ pub fn run(tests: &[(&str, fn())], analyses: &[Analysis<'_>], explorables: &[Exp
     thread::spawn(move || end_with(lifeline));
     if let Some((_, test)) = tests.iter().find(|(known, _)| known == name) {
         let test = *test;
-        conclude(stream, move |_| test());
+        run_body(stream, move |_| test());
     } else if let Some((_, analysis)) = analyses.iter().find(|(known, _)| known == name) {
         let analysis = *analysis;
-        conclude(stream, move |stream| {
-            analysis(&mut Reporter::new(move |item| send(&stream, &Record::Item { item })))
+        run_body(stream, move |stream| {
+            analysis(&mut Reporter::new(move |item| send_record(&stream, &Record::Item { item })))
         });
     }
     eprintln!("there is no test, analysis or explorable \"{name}\"");
@@ -118,23 +121,41 @@ fn end_with(mut lifeline: UnixStream) {
     leave(3);
 }
 
-/// Runs the body on a thread with a known stack, sends what became of it, and ends the process from
-/// that very thread: nothing of the body gets another turn, no destructor of a thread-local either.
-fn conclude(stream: UnixStream, body: impl FnOnce(UnixStream) + Send + 'static) -> ! {
-    let work = move || {
-        let verdict = match stream.try_clone() {
-            Ok(own) => judge(|| body(own)),
-            Err(error) => panicked(format!("the harness lost its socket: {error}"), None),
-        };
-        send(&stream, &verdict);
-        leave(0);
+/// Runs the body on a thread with a known stack, sends its verdict, and exits. The body's thread never
+/// ends, so no destructor of its thread-locals gets a turn between the verdict and the exit.
+fn run_body(stream: UnixStream, body: impl FnOnce(UnixStream) + Send + 'static) -> ! {
+    let (send, verdict) = channel();
+    *lock(&VERDICT) = Some(send);
+    let work = {
+        let stream = stream.try_clone();
+        move || match stream {
+            Ok(own) => hand_over(judge(|| body(own))),
+            Err(error) => {
+                hand_over(panicked(format!("the harness lost its socket: {error}"), None))
+            }
+        }
     };
-    // Joining returns only if the thread could not be started: otherwise the process ends in it.
-    drop(thread::Builder::new().stack_size(STACK).spawn(work).map(thread::JoinHandle::join));
+    let started = thread::Builder::new().stack_size(STACK).spawn(work);
+    if started.is_ok()
+        && let Ok(verdict) = verdict.recv()
+    {
+        send_record(&stream, &verdict);
+        leave(0);
+    }
     leave(4);
 }
 
-/// Hands on each line of settings. When the tutor is gone, so is this process, even in the middle of a frame.
+/// Hands over the verdict, once, and waits for the exit. An explorable, whose process goes on, has no one
+/// verdict to hand over.
+fn hand_over(verdict: Record) {
+    let Some(send) = lock(&VERDICT).take() else { return };
+    drop(send.send(verdict));
+    loop {
+        thread::park();
+    }
+}
+
+/// Hands on each line of settings. When the tutor is gone, this process exits, even in the middle of a frame.
 fn receive(lifeline: UnixStream, settings: &Sender<Settings>) {
     for line in BufReader::new(lifeline).lines().map_while(Result::ok) {
         match serde_json::from_str(&line) {
@@ -151,11 +172,11 @@ fn explore(stream: UnixStream, settings: Receiver<Settings>, figure: fn(&mut Exp
     let work = move || {
         for settings in settings {
             let Ok(own) = stream.try_clone() else { leave(3) };
-            let reporter = Reporter::new(move |item| send(&own, &Record::Item { item }));
+            let reporter = Reporter::new(move |item| send_record(&own, &Record::Item { item }));
             let mut explorer = Explorer::new(settings, reporter);
             let verdict = judge(|| figure(&mut explorer));
-            send(&stream, &Record::Controls { controls: explorer.controls().to_vec() });
-            send(&stream, &verdict);
+            send_record(&stream, &Record::Controls { controls: explorer.controls().to_vec() });
+            send_record(&stream, &verdict);
         }
         leave(0);
     };
@@ -163,24 +184,24 @@ fn explore(stream: UnixStream, settings: Receiver<Settings>, figure: fn(&mut Exp
     leave(4);
 }
 
-/// Runs the body and says what became of it.
+/// Runs the body and says how it ended.
 fn judge(body: impl FnOnce()) -> Record {
     std::panic::set_hook(Box::new(note));
-    // Of an earlier frame there may be a panic left that its body caught.
-    LAST.take();
-    take(&LAST_ANYWHERE);
-    take(&UNWRITTEN);
+    // An earlier frame may have left a panic that its body caught.
+    PANICS.take();
+    lock(&LAST_ANYWHERE).take();
+    lock(&TODO).take();
     let returned = catch_unwind(AssertUnwindSafe(body));
-    if let Some(what) = take(&UNWRITTEN) {
-        return Record::Unwritten { what };
+    if let Some(message) = lock(&TODO).take() {
+        return Record::Todo { message };
     }
     match returned {
         Ok(()) => Record::Returned,
         Err(payload) => {
             // The payload is the learner's: its destructor could do anything.
             std::mem::forget(payload);
-            let own = LAST.take();
-            let elsewhere = take(&LAST_ANYWHERE);
+            let [_, own] = PANICS.take();
+            let elsewhere = lock(&LAST_ANYWHERE).take();
             match own {
                 Some(own) if !is_an_echo(&own) => own,
                 own => elsewhere.or(own).unwrap_or_else(|| panicked(String::new(), None)),
@@ -198,20 +219,44 @@ fn is_an_echo(record: &Record) -> bool {
 /// The panic hook: keeps the message and the place. The tutor shows them; nothing is printed.
 fn note(panic: &PanicHookInfo<'_>) {
     let message = message(panic.payload());
-    if let Some(what) = message.strip_prefix("not yet implemented") {
-        let what = what.trim_start_matches(": ").to_owned();
-        UNWRITTEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(what);
+    if message == IN_DESTRUCTOR || message == IN_FOREIGN_FUNCTION {
+        hand_over(aborting(&message));
+    }
+    if let Some(message) = message.strip_prefix("not yet implemented") {
+        let message = message.trim_start_matches(": ").to_owned();
+        lock(&TODO).get_or_insert(message);
     }
     let record = panicked(message, panic.location());
-    LAST.set(Some(record.clone()));
-    let mut last = LAST_ANYWHERE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    PANICS.with_borrow_mut(|[earlier, last]| *earlier = last.replace(record.clone()));
     if !is_an_echo(&record) {
-        *last = Some(record);
+        *lock(&LAST_ANYWHERE) = Some(record);
     }
 }
 
-fn take<T>(from: &Mutex<Option<T>>) -> Option<T> {
-    from.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+/// The standard library's messages before it aborts: after them nothing more could be reported.
+const IN_DESTRUCTOR: &str = "panic in a destructor during cleanup";
+const IN_FOREIGN_FUNCTION: &str = "panic in a function that cannot unwind";
+
+/// The verdict of a body whose panic cannot unwind. When a destructor panicked while an earlier panic
+/// unwound, it has both messages, and the place of the earlier panic, which is the cause.
+fn aborting(why: &str) -> Record {
+    if let Some(message) = lock(&TODO).take() {
+        return Record::Todo { message };
+    }
+    match PANICS.take() {
+        [
+            Some(Record::Panicked { message, file, line, column }),
+            Some(Record::Panicked { message: second, .. }),
+        ] if why == IN_DESTRUCTOR => {
+            let message = format!("{message}\nwhile unwinding, a destructor panicked: {second}");
+            Record::Panicked { message, file, line, column }
+        }
+        [_, last] => last.unwrap_or_else(|| panicked(why.to_owned(), None)),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn panicked(message: String, at: Option<&std::panic::Location<'_>>) -> Record {
@@ -228,7 +273,7 @@ fn message(payload: &(dyn Any + Send)) -> String {
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a panic whose payload is no text");
+        .unwrap_or("a panic whose payload is not text");
     if text.len() <= LONGEST_MESSAGE {
         return text.to_owned();
     }
@@ -236,14 +281,14 @@ fn message(payload: &(dyn Any + Send)) -> String {
     format!("{}...", &text[..end.unwrap_or(0)])
 }
 
-fn send(mut stream: &UnixStream, record: &Record) {
+fn send_record(mut stream: &UnixStream, record: &Record) {
     let line = serde_json::to_string(record).map(|line| line + "\n");
     if line.is_err() || stream.write_all(line.unwrap_or_default().as_bytes()).is_err() {
         leave(3);
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "ending at once, without destructors, is the point")]
+#[expect(clippy::disallowed_methods, reason = "to exit at once, without destructors, is the point")]
 fn leave(code: i32) -> ! {
     std::process::exit(code)
 }
@@ -252,7 +297,7 @@ fn leave(code: i32) -> ! {
 mod tests {
     use super::*;
 
-    /// The hook and its notes belong to the process, so its cases stand in one test.
+    /// The hook and what it keeps belong to the process, so all cases are in one test.
     #[test]
     fn a_body_is_judged_by_how_it_ends_and_by_every_todo_it_reached() {
         let before = std::panic::take_hook();
@@ -276,17 +321,17 @@ mod tests {
         let Record::Panicked { message, file, line, column } = failed else { panic!("{failed:?}") };
         assert_eq!(message, "assertion `left == right` failed: sum\n  left: 2\n right: 3");
         assert!(file.ends_with("harness.rs") && line > 200 && column > 1, "{file}:{line}:{column}");
-        let waits = |what: &str| Record::Unwritten { what: what.to_owned() };
+        let waits = |message: &str| Record::Todo { message: message.to_owned() };
         assert_eq!(unwritten, waits("tensor-add"));
         assert_eq!(swallowed, waits("tensor-mul"), "a caught todo is still a todo");
         assert_eq!(nameless, waits(""));
-        let said = |record: &Record| match record {
+        let message = |record: &Record| match record {
             Record::Panicked { message, .. } => message.clone(),
             other => panic!("{other:?}"),
         };
-        assert_eq!(said(&threaded), "inside");
-        assert_eq!(said(&joined), "joined");
-        assert_eq!(said(&odd), "a panic whose payload is no text");
-        assert_eq!(said(&long).len(), LONGEST_MESSAGE + 3);
+        assert_eq!(message(&threaded), "inside");
+        assert_eq!(message(&joined), "joined");
+        assert_eq!(message(&odd), "a panic whose payload is not text");
+        assert_eq!(message(&long).len(), LONGEST_MESSAGE + 3);
     }
 }

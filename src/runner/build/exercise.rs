@@ -1,0 +1,179 @@
+//! An exercise as a program: one crate in which the tests are part of the learner's file, or two, in which
+//! the original tests are a crate of their own. Input: prepared texts and the chain below. Output:
+//! diagnostics, and whether there is a program. Not here: running it.
+
+use super::prepared_source::{ENTRY, SUBJECT};
+use super::rustc::{Build, Built, Dependencies, RustcMessage};
+use super::toolchain::Toolchain;
+use super::work_dir::WorkDir;
+use crate::runner::event::{Diagnostic, RunEvent, RunKind};
+use crate::runner::source_map::SourceMap;
+use crate::runner::{Cancel, Stop};
+use std::ffi::OsString;
+use std::time::Duration;
+
+/// The learner's file in the work folder.
+pub(in crate::runner) const EXERCISE: &str = "exercise.rs";
+/// The original tests in the work folder, when they are a crate of their own.
+pub(in crate::runner) const TESTS: &str = "tests.rs";
+
+/// One compilation of an exercise.
+pub(in crate::runner) struct Exercise<'a> {
+    /// Which compiler.
+    pub(in crate::runner) toolchain: &'a Toolchain,
+    /// Where it is compiled.
+    pub(in crate::runner) work_dir: &'a WorkDir,
+    /// The chain below it.
+    pub(in crate::runner) below: &'a Dependencies,
+    /// Leads places back to the learner's files.
+    pub(in crate::runner) source_map: &'a SourceMap,
+    /// Decides how it is optimised.
+    pub(in crate::runner) kind: RunKind,
+    /// How long one call of the compiler may take.
+    pub(in crate::runner) limit: Duration,
+    /// Cancels it.
+    pub(in crate::runner) cancel: &'a Cancel,
+}
+
+impl Exercise<'_> {
+    /// Compiles a text that ends in the table of its tests or analyses.
+    pub(in crate::runner) fn as_one_crate(
+        &self,
+        text: &str,
+        events: &mut dyn FnMut(RunEvent),
+    ) -> Result<bool, Stop> {
+        self.work_dir.write("entry.rs", &ENTRY.replace("FILE", EXERCISE))?;
+        self.work_dir.write(EXERCISE, text)?;
+        let built = self.compile("entry.rs", &PROGRAM.map(Into::into), events)?;
+        Ok(tell(built, events))
+    }
+
+    /// Compiles the learner's text, without its tests, as a library, and then the tests, with their table,
+    /// as a program that imports from it.
+    pub(in crate::runner) fn as_two_crates(
+        &self,
+        text: &str,
+        tests: &str,
+        events: &mut dyn FnMut(RunEvent),
+    ) -> Result<bool, Stop> {
+        self.work_dir.write("entry.rs", &ENTRY.replace("FILE", TESTS))?;
+        self.work_dir.write(EXERCISE, text)?;
+        self.work_dir.write(TESTS, tests)?;
+        let library = [format!("--crate-name={SUBJECT}"), "--crate-type=rlib".to_owned()];
+        let mut built = self.compile(EXERCISE, &library.map(Into::into), events)?;
+        if built.success {
+            let subject = format!("--extern={SUBJECT}=lib{SUBJECT}.rlib");
+            let flags = [PROGRAM.map(OsString::from).as_slice(), &[subject.into()]].concat();
+            let program = self.compile("entry.rs", &flags, events)?;
+            built = Built { took: built.took + program.took, ..program };
+        }
+        Ok(tell(built, events))
+    }
+
+    fn compile(
+        &self,
+        source: &str,
+        flags: &[OsString],
+        events: &mut dyn FnMut(RunEvent),
+    ) -> Result<Built, Stop> {
+        let build = Build {
+            toolchain: self.toolchain,
+            folder: self.work_dir.folder(),
+            source,
+            below: self.below,
+            flags: [flags, &self.optimisation()].concat(),
+            limit: self.limit,
+        };
+        let compile = || {
+            let mut diagnostics: Vec<Diagnostic> = vec![];
+            let built = build.run(self.source_map, self.cancel, &mut |message| match message {
+                RustcMessage::Diagnostic(diagnostic) => diagnostics.push(diagnostic),
+                RustcMessage::MetadataReady => {}
+            });
+            built.map(|built| (built, diagnostics))
+        };
+        let (mut built, mut diagnostics) = compile()?;
+        // An error without a place in the learner's file may come from damaged incremental state.
+        let without_place = diagnostics.iter().all(|diagnostic| diagnostic.at.is_none());
+        let failed = !built.success && without_place;
+        if failed && self.work_dir.forget() && !is_slow_to_fail(&built) {
+            (built, diagnostics) = compile()?;
+        }
+        diagnostics.into_iter().for_each(|diagnostic| events(RunEvent::Diagnostic(diagnostic)));
+        Ok(built)
+    }
+
+    /// Tests need a fast build. Measurements need the code that the compiler makes when it sees all of it,
+    /// as in the chain.
+    fn optimisation(&self) -> Vec<OsString> {
+        if self.kind != RunKind::Check {
+            return ["-Copt-level=3", "-Ccodegen-units=1"].map(Into::into).into();
+        }
+        let mut incremental = OsString::from("-Cincremental=");
+        incremental.push(self.work_dir.incremental());
+        vec!["-Copt-level=0".into(), incremental]
+    }
+}
+
+/// A compiler that reads damaged state crashes at once.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+/// Whether a compiler was killed, by the time limit or for its memory, after it had worked for a while: a
+/// second build would only take as long again.
+fn is_slow_to_fail(built: &Built) -> bool {
+    built.killed && built.took > AT_ONCE
+}
+
+const PROGRAM: [&str; 3] = ["--crate-name=entry", "--crate-type=bin", "-Cstrip=debuginfo"];
+
+fn tell(built: Built, events: &mut dyn FnMut(RunEvent)) -> bool {
+    events(RunEvent::Built { success: built.success, took: built.took });
+    built.success
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
+
+    /// How often a compiler that ends with `script` is called.
+    fn calls(script: &str) -> usize {
+        let folder = tempfile::tempdir().unwrap();
+        let rustc = folder.path().join("rustc");
+        fs::write(&rustc, format!("#!/bin/sh\necho >> calls\n{script}\n")).unwrap();
+        fs::set_permissions(&rustc, fs::Permissions::from_mode(0o700)).unwrap();
+        let work_dir = WorkDir::open(folder.path(), "00_it", "check").unwrap();
+        fs::create_dir(work_dir.incremental()).unwrap();
+        let (cargo, version, host) = (PathBuf::new(), String::new(), String::new());
+        let exercise = Exercise {
+            toolchain: &Toolchain { rustc, cargo, version, host },
+            work_dir: &work_dir,
+            below: &Dependencies { facade: PathBuf::new(), search: vec![], key: String::new() },
+            source_map: &SourceMap::default(),
+            kind: RunKind::Check,
+            limit: Duration::from_secs(60),
+            cancel: &Cancel::default(),
+        };
+        assert!(!exercise.as_one_crate("", &mut |_| ()).unwrap());
+        assert!(!work_dir.incremental().exists(), "the state is not used again");
+        fs::read_to_string(work_dir.folder().join("calls")).unwrap().lines().count()
+    }
+
+    #[test]
+    fn a_compiler_that_fails_without_a_place_is_called_again_without_its_state() {
+        assert_eq!(calls("exit 101"), 2);
+        assert_eq!(calls("kill -SEGV $$"), 2);
+    }
+
+    #[test]
+    fn a_compiler_that_was_killed_after_a_while_is_not_called_again() {
+        let slow = |killed, seconds| {
+            let took = Duration::from_secs(seconds);
+            is_slow_to_fail(&Built { success: false, killed, took })
+        };
+        assert!(slow(true, 60) && slow(true, 8));
+        assert!(!slow(true, 0) && !slow(false, 60));
+    }
+}

@@ -1,0 +1,99 @@
+//! Tests as a crate of their own: what they say cannot be changed from inside the learner's file.
+
+use super::*;
+use tinytorch_tutor::curriculum::Course;
+
+fn apart(text: &str) -> Vec<RunEvent> {
+    let request = Request { separate_tests: true, ..request(ALPHA, RunKind::Check, text) };
+    events(&runner(), &request)
+}
+
+#[test]
+fn every_reference_passes_with_its_tests_apart() {
+    let runner = Runner::new(cache(), Course::tinytorch()).unwrap();
+    for module in Course::tinytorch().modules() {
+        let request = request(module.id, RunKind::Check, module.reference());
+        let found = events(&runner, &Request { separate_tests: true, ..request });
+        assert_eq!(diagnostics(&found), Vec::<&Diagnostic>::new(), "{}", module.slug());
+        assert!(!results(&found).is_empty());
+        for result in results(&found) {
+            assert_eq!(result.verdict, Verdict::Passed, "{} {}", module.slug(), result.name);
+        }
+    }
+}
+
+#[test]
+fn right_and_wrong_answers_have_their_verdicts_and_places() {
+    let text = with_body("x * 3");
+    let events = apart(&text);
+    let at = Some(place(line_of(&text, "assert_eq!(double(4)"), 5));
+    let message = "assertion `left == right` failed: twice four\n  left: 12\n right: 8".into();
+    assert_eq!(verdict(&events, "test_unit_double"), &Verdict::Failed { message, at });
+    let text = with_body("panic!(\"inside\")");
+    let at = Some(place(line_of(&text, "panic!"), 5));
+    let failed = Verdict::Failed { message: "inside".into(), at };
+    assert_eq!(verdict(&apart(&text), "test_unit_double"), &failed);
+    let starter = tinytorch_tutor::curriculum::cells::starter(ALPHA_TEXT);
+    let waits = Verdict::NotStarted { waits_for: "double".into() };
+    assert_eq!(verdict(&apart(&starter), "test_unit_double"), &waits);
+}
+
+/// No test of a file passes.
+fn no_pass(text: &str) {
+    let events = apart(text);
+    let passed = results(&events).into_iter().any(|result| result.verdict == Verdict::Passed);
+    assert!(!passed, "{events:#?}");
+    assert!(!results(&events).is_empty() || !built(&events), "{events:#?}");
+}
+
+const IGNORES: &str = "{ ($($any:tt)*) => {}; }";
+
+#[test]
+fn a_macro_of_the_answers_own_does_not_reach_the_tests() {
+    let wrong = with_body("x * 3");
+    let before = |code: &str| wrong.replacen("pub fn double", &format!("{code}\npub fn double"), 1);
+    let shadow = before(&format!("macro_rules! assert_eq {IGNORES}"));
+    let events = check(&shadow);
+    assert_eq!(verdict(&events, "test_unit_double"), &Verdict::Passed, "in one crate it does");
+    no_pass(&shadow);
+    no_pass(&before(&format!("#[macro_export]\nmacro_rules! assert_eq {IGNORES}")));
+    no_pass(&before(&format!(
+        "#[macro_export]\nmacro_rules! assert_eq {IGNORES}\n#[macro_export]\nmacro_rules! assert {IGNORES}"
+    )));
+    no_pass(&before("pub mod std { pub mod prelude { pub mod rust_2024 {} } }\npub mod core {}"));
+    no_pass(&format!("#![no_implicit_prelude]\n{wrong}"));
+}
+
+#[test]
+fn tests_that_are_removed_or_switched_off_run_all_the_same() {
+    let wrong = with_body("x * 3");
+    no_pass(&wrong.replace("#[test]", "#[cfg(any())]\n#[test]"));
+    no_pass(&wrong.replace("assert_eq!(double(4), 8, \"twice four\");", ""));
+    let (before, after) = wrong.split_once("// %% nbgrader={\"grade\": true").unwrap();
+    no_pass(&format!("{before}/*\n// %% nbgrader={{\"grade\": true{after}*/\n"));
+    no_pass(before);
+}
+
+#[test]
+fn an_answer_that_is_equal_to_everything_does_not_pass() {
+    let liar = "#[derive(Debug)]
+pub struct Liar;
+impl PartialEq<i32> for Liar {
+    fn eq(&self, _: &i32) -> bool {
+        true
+    }
+}
+pub fn double(_: impl std::fmt::Debug) -> Liar {";
+    let text = with_body("Liar").replace("pub fn double(x: i32) -> i32 {", liar);
+    no_pass(&text);
+    let text = with_body("Liar")
+        .replace("pub fn double(x: i32) -> i32 {", &liar.replace("impl std::fmt::Debug", "i32"));
+    no_pass(&text);
+}
+
+#[test]
+fn an_item_that_the_tests_need_and_the_file_lacks_is_named() {
+    let events = apart(&ALPHA_TEXT.replace("pub fn double", "fn double"));
+    assert!(!built(&events));
+    assert!(diagnostics(&events)[0].message.contains("double"), "{:#?}", diagnostics(&events));
+}
