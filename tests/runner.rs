@@ -334,3 +334,10 @@ fn a_milestone_stands_on_everything_up_to_its_module() {
     let failed = Verdict::Failed { message: "end".into(), at: Some(place(3, 1)) };
     assert_eq!(ended, Some(&failed));
 }
+
+/// A pipe with a name. Not `mkfifoat`, which macOS does not have.
+fn fifo(folder: &tempfile::TempDir) -> PathBuf {
+    let fifo = folder.path().join("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    fifo
+}

@@ -126,25 +126,19 @@ fn holding(fifo: &Path, then: &str) -> String {
     ))
 }
 
-fn fifo(folder: &tempfile::TempDir) -> PathBuf {
-    let fifo = folder.path().join("fifo");
-    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
-    fifo
-}
-
 #[test]
 fn closing_a_figure_ends_its_process_and_what_that_started() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = fifo(&folder);
     let mut figure = open_with(&holding(&fifo, "spawn()"), Limits::default());
     let drawn = frame(&mut figure, &[]);
-    let process = PathBuf::from("/proc").join(text(&drawn)[1]);
-    assert!(process.exists());
+    let process = rustix::process::Pid::from_raw(text(&drawn)[1].parse().unwrap()).unwrap();
+    assert!(rustix::process::test_kill_process(process).is_ok());
     let mut held = std::fs::File::open(&fifo).unwrap();
     std::io::Read::read_exact(&mut held, &mut [0]).unwrap();
     drop(figure);
     assert_eq!(std::io::Read::read(&mut held, &mut [0]).unwrap(), 0, "the grandchild is gone");
-    assert!(!process.exists());
+    assert!(rustix::process::test_kill_process(process).is_err());
 }
 
 #[test]

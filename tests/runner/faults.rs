@@ -49,8 +49,7 @@ fn hanging(fifo: &Path) -> String {
 #[test]
 fn of_many_saves_only_the_newest_speaks_and_no_process_is_left() {
     let folder = tempfile::tempdir().unwrap();
-    let fifo = folder.path().join("fifo");
-    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
+    let fifo = fifo(&folder);
     let limits = Limits { test: Duration::from_secs(600), ..Limits::default() };
     let runner = Arc::new(runner().with_limits(limits));
     let (sent, messages) = channel();
@@ -89,8 +88,7 @@ fn of_many_saves_only_the_newest_speaks_and_no_process_is_left() {
 #[test]
 fn dropping_the_queue_ends_what_runs() {
     let folder = tempfile::tempdir().unwrap();
-    let fifo = folder.path().join("fifo");
-    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
+    let fifo = fifo(&folder);
     let limits = Limits { test: Duration::from_secs(600), ..Limits::default() };
     let queue = Queue::new(Arc::new(runner().with_limits(limits)), |_, _| ());
     let mut hanging = request(ALPHA, RunKind::Check, &hanging(&fifo));

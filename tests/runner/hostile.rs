@@ -98,8 +98,7 @@ fn a_flood_is_cut_and_escape_sequences_become_symbols() {
 #[test]
 fn what_a_test_starts_and_leaves_behind_is_killed() {
     let folder = tempfile::tempdir().unwrap();
-    let fifo = folder.path().join("fifo");
-    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
+    let fifo = fifo(&folder);
     // The answer returns once its child holds the fifo and says so.
     let body = r#"
         use std::process::{Command, Stdio};

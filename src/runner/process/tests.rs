@@ -1,6 +1,7 @@
 //! Children of every bad kind. No test sleeps: each waits for an end of file or an event.
 
 use super::*;
+use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -47,22 +48,18 @@ fn a_child_that_takes_too_long_is_killed_with_its_children() {
     assert_eq!(end.status.signal(), Some(9));
 }
 
-/// Starts a child whose grandchild holds the writing end of a pipe; returns the reading end once the
-/// grandchild is there.
-fn with_grandchild(script: &str, cancel: &Cancel) -> (Process, PipeReader) {
-    let (mut reader, writer) = pipe().unwrap();
+/// Starts a child whose grandchild holds a pipe with a name; returns its reading end once the grandchild is there.
+fn with_grandchild(script: &str, cancel: &Cancel) -> (Process, File) {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    // Not `mkfifoat`, which macOS does not have.
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     let mut command = shell(script);
-    // Standard output and error are taken: the pipe goes in as the descriptor of a file in /proc.
-    command.env("HELD", format!("/proc/{}/fd/{}", std::process::id(), fd(&writer)));
+    command.env("HELD", &fifo);
     let process = Process::spawn(command, Lines::Neither, LONG, cancel).unwrap();
+    let mut reader = File::open(&fifo).unwrap();
     reader.read_exact(&mut [0]).unwrap();
-    drop(writer);
     (process, reader)
-}
-
-fn fd(writer: &io::PipeWriter) -> i32 {
-    use std::os::fd::AsRawFd;
-    writer.as_raw_fd()
 }
 
 const GRANDCHILD: &str = "exec 9>$HELD; sleep 1000 & echo >&9; wait";
