@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::create_dir(&lab)?;
     run(&["init", ".", "--solved"])?;
     run(&["check", "00", "01", "02"])?;
-    run(&["reset", "03", "04", "05", "06", "07", "08", "09"])?;
+    run(&["reset", "--yes", "03", "04", "05", "06", "07", "08", "09"])?;
     let mut terminal = Terminal::start(&tutor, &["--module", "01"], &lab, SIZE, &[]);
     terminal.wait_for("every verdict and figure", |screen| {
         screen.contains("tests pass") && !screen.contains("measuring")

@@ -109,7 +109,7 @@ impl<'a> Compared<'a> {
         let rest = message.strip_prefix("assertion `left == right` failed")?;
         let (reason, values) = rest.split_once("\n  left: ")?;
         let (left, right) = values.split_once("\n right: ")?;
-        let reason = reason.strip_prefix(": ").unwrap_or("the two differ");
+        let reason = reason.strip_prefix(": ").unwrap_or("the values differ");
         Some(Self { reason, left, right })
     }
 }
