@@ -1283,25 +1283,25 @@ impl ops::Neg for Tensor {
 
 /// Functions of one element at a time.
 impl Tensor {
-    /// Applies `f` to every element; by `name`, lesson 05 finds the derivative of `f`.
-    pub fn map(&self, name: &'static str, f: impl Fn(f32) -> f32) -> Tensor {
+    /// Applies `f`, the function that `function` names, to every element; lesson 05 has its derivative.
+    pub fn map(&self, function: Elementwise, f: impl Fn(f32) -> f32) -> Tensor {
         let elements = self.data().iter().map(|&x| f(x)).collect();
-        Tensor::made_by(Op::Map(name), values(elements, self.shape()), &[self])
+        Tensor::made_by(Op::Map(function), values(elements, self.shape()), &[self])
     }
 
     /// e to the power of every element.
     pub fn exp(&self) -> Tensor {
-        self.map("exp", f32::exp)
+        self.map(Elementwise::Exp, f32::exp)
     }
 
     /// The natural logarithm of every element: `-inf` for 0, `NaN` below.
     pub fn log(&self) -> Tensor {
-        self.map("log", f32::ln)
+        self.map(Elementwise::Log, f32::ln)
     }
 
     /// The square root of every element: `NaN` below 0.
     pub fn sqrt(&self) -> Tensor {
-        self.map("sqrt", f32::sqrt)
+        self.map(Elementwise::Sqrt, f32::sqrt)
     }
 }
 
@@ -1458,8 +1458,8 @@ pub enum Op {
     Transpose(usize, usize),
     /// A part: one range for every axis of the input.
     Slice(Vec<Range<usize>>),
-    /// A function of one element at a time, by name.
-    Map(&'static str),
+    /// A function of one element at a time.
+    Map(Elementwise),
     /// An operation of a later lesson, with a rule of its own. A rule keeps detached tensors, so that a
     /// long chain of them is not dropped recursively.
     Custom {
@@ -1468,6 +1468,28 @@ pub enum Op {
         /// How lesson 05 computes its gradients.
         rule: Arc<dyn std::any::Any + Send + Sync>,
     },
+}
+
+/// A function of one element at a time. The list is closed: the compiler refuses a name that is misspelled, and a
+/// function whose derivative lesson 05 lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Elementwise {
+    /// `e^x`.
+    Exp,
+    /// The natural logarithm.
+    Log,
+    /// The square root.
+    Sqrt,
+    /// `max(0, x)`.
+    ReLU,
+    /// `1 / (1 + e^-x)`.
+    Sigmoid,
+    /// The hyperbolic tangent.
+    Tanh,
+    /// `x` times the normal distribution's cumulative distribution function at `x`.
+    Gelu,
+    /// `x` times the sigmoid of `1.702 x`.
+    QuickGelu,
 }
 
 /// How a tensor came about: the operation and its inputs.

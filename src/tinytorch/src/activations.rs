@@ -19,14 +19,14 @@
 
 use tinytorch::random::Rng;
 use tinytorch::report::{Axis, Chart, ChartKind, Column, Origin, Point, Reporter, Series, Table};
-use tinytorch::tensor::Tensor;
+use tinytorch::tensor::{Elementwise, Tensor};
 use tinytorch::testing::time;
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "activations-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Activations
 //
-// You build: ReLU, sigmoid, tanh, GELU and softmax. Each is a struct with one method, `forward`. The
-// first four are elementwise functions: `Tensor::map(name, f)` applies `f`, which you write, to every element.
+// You build: ReLU, sigmoid, tanh, GELU in two forms, and softmax. Each is a struct with one method, `forward`.
+// All but softmax are elementwise: `Tensor::map(function, f)` applies `f`, which you write, to every element.
 
 // %% nbgrader={"grade": false, "grade_id": "activations-relu", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// The rectified linear unit: negative numbers become 0, the others stay (Nair and Hinton, 2010).
@@ -39,7 +39,7 @@ impl ReLU {
     /// TODO: replace each element below 0 with 0, and keep the others.
     ///
     /// APPROACH:
-    /// 1. `x.map("relu", ...)` applies a closure to each element.
+    /// 1. `x.map(Elementwise::ReLU, ...)` applies a closure to each element.
     /// 2. In the closure: what is below 0 becomes 0, everything else stays, NaN too.
     ///
     /// EXAMPLE: `[-2, 0, 3]` becomes `[0, 0, 3]`.
@@ -48,7 +48,7 @@ impl ReLU {
     /// a mistake made elsewhere: compare with 0 instead.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         // BEGIN SOLUTION
-        x.map("relu", |value| if value < 0.0 { 0.0 } else { value })
+        x.map(Elementwise::ReLU, |value| if value < 0.0 { 0.0 } else { value })
         // END SOLUTION
     }
 }
@@ -70,7 +70,8 @@ fn test_unit_relu() {
     assert!(ReLU.forward(&Tensor::scalar(f32::NAN)).item().is_nan(), "a NaN is not hidden");
     let tracked = ReLU.forward(&Tensor::ones(&[1]).tracked());
     let op = tracked.history().map(History::op);
-    assert!(matches!(op, Some(Op::Map("relu"))), "lesson 05 needs the name \"relu\", got {op:?}");
+    let named = matches!(op, Some(Op::Map(Elementwise::ReLU)));
+    assert!(named, "lesson 05 finds the derivative of ReLU by `Elementwise::ReLU`, got {op:?}");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "activations-sigmoid", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -103,7 +104,7 @@ pub fn sigmoid(x: f32) -> f32 {
 impl Sigmoid {
     /// [`sigmoid`] of each element. Any shape in, the same shape out.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.map("sigmoid", sigmoid)
+        x.map(Elementwise::Sigmoid, sigmoid)
     }
 }
 
@@ -140,14 +141,14 @@ impl Tanh {
     ///
     /// APPROACH:
     /// 1. The standard library has `f32::tanh`, which is safe for large numbers.
-    /// 2. Give the map the name "tanh".
+    /// 2. Its name for `map` is `Elementwise::Tanh`.
     ///
     /// EXAMPLE: `[0, 100]` becomes `[0, 1]`.
     ///
     /// HINTS: a method can be passed where a closure is expected.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         // BEGIN SOLUTION
-        x.map("tanh", f32::tanh)
+        x.map(Elementwise::Tanh, f32::tanh)
         // END SOLUTION
     }
 }
@@ -169,60 +170,90 @@ fn test_unit_tanh() {
     }
     let tracked = Tanh.forward(&Tensor::ones(&[1]).tracked());
     let op = tracked.history().map(History::op);
-    assert!(matches!(op, Some(Op::Map("tanh"))), "lesson 05 needs the name \"tanh\", got {op:?}");
+    let named = matches!(op, Some(Op::Map(Elementwise::Tanh)));
+    assert!(named, "lesson 05 finds the derivative of tanh by `Elementwise::Tanh`, got {op:?}");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "activations-gelu", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// The Gaussian error linear unit in its sigmoid form, `x * sigmoid(1.702 x)` (Hendrycks and Gimpel,
-/// 2016). PyTorch's default form uses the error function: values differ by less than 0.021, slopes by less
-/// than 0.03.
+/// The Gaussian error linear unit, `x` times the probability that a standard normal number is below `x` (Hendrycks
+/// and Gimpel, 2016). PyTorch's default form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gelu;
 
-impl Gelu {
-    /// The steepness at which the sigmoid is closest to the Gaussian's cumulative distribution.
+/// The approximation of GELU with a sigmoid, `x * sigmoid(1.702 x)`: no error function. Its values differ from GELU's
+/// by less than 0.021, its slopes by less than 0.03.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuickGelu;
+
+impl QuickGelu {
+    /// The steepness at which the sigmoid is closest to the normal distribution's cumulative distribution function.
     pub const STEEPNESS: f32 = 1.702;
 }
 
 impl Gelu {
-    /// `x * sigmoid(1.702 x)` for each element. Any shape in, the same shape out.
+    /// `x * normal_cdf(x)` for each element. Any shape in, the same shape out.
     ///
-    /// TODO: multiply each element by its gate, a sigmoid.
+    /// TODO: write both forms of GELU: each multiplies an element by its gate.
     ///
     /// APPROACH:
-    /// 1. The gate is the `sigmoid` of the value times `STEEPNESS`.
-    /// 2. Multiply the value by its gate.
-    /// 3. Give the map the name "gelu".
+    /// 1. The gate of `Gelu` is `normal_cdf` of the value, given at the end of the file.
+    /// 2. The gate of `QuickGelu` is the `sigmoid` of the value times `STEEPNESS`.
+    /// 3. Their names for `map` are `Elementwise::Gelu` and `Elementwise::QuickGelu`.
     ///
-    /// EXAMPLE: `1` becomes `0.8458`, `-1` becomes `-0.1542`.
+    /// EXAMPLE: `1` becomes `0.8413`, and with `QuickGelu` `0.8458`; `-1` becomes `-0.1587` and `-0.1542`.
     ///
     /// HINTS: `sigmoid` is the function you wrote above.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         // BEGIN SOLUTION
-        x.map("gelu", |value| value * sigmoid(Self::STEEPNESS * value))
+        x.map(Elementwise::Gelu, |value| value * normal_cdf(value))
+        // END SOLUTION
+    }
+}
+
+impl QuickGelu {
+    /// `x * sigmoid(1.702 x)` for each element. Any shape in, the same shape out.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        // BEGIN SOLUTION
+        x.map(Elementwise::QuickGelu, |value| value * sigmoid(Self::STEEPNESS * value))
         // END SOLUTION
     }
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-activations-gelu", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Known values, the dip below zero, smoothness, far ends.
+/// 🔬 Known values, the dip below zero, smoothness, far ends, and how far the two forms differ.
 #[test]
 fn test_unit_gelu() {
     use tinytorch::tensor::{History, Op};
-    use tinytorch::testing::assert_close;
+    use tinytorch::testing::expect_close;
 
-    let gelu = |x: f32| Gelu.forward(&Tensor::scalar(x)).item();
-    assert_eq!(gelu(0.0), 0.0);
-    assert_close(&[gelu(1.0), gelu(-1.0)], &[0.845_795_8, -0.154_204_23], 1e-6);
-    assert!(gelu(-1.0) > -0.2 && gelu(-1.0) < 0.0, "slightly negative at -1");
-    assert_close(&[gelu(50.0), gelu(-50.0)], &[50.0, 0.0], 1e-6);
-    for step in -100..100 {
-        let x = step as f32 / 100.0;
-        assert!((gelu(x + 0.01) - gelu(x)).abs() < 0.02, "no jump at {x}");
-    }
-    let tracked = Gelu.forward(&Tensor::ones(&[1]).tracked());
-    let op = tracked.history().map(History::op);
-    assert!(matches!(op, Some(Op::Map("gelu"))), "lesson 05 needs the name \"gelu\", got {op:?}");
+    let x = Tensor::new(&[-50.0, -3.0, -1.0, 0.0, 1.0, 3.0, 50.0], &[7]);
+    let text = "x = [-50, -3, -1, 0, 1, 3, 50]";
+    // PyTorch: torch.nn.functional.gelu(x), and x * torch.sigmoid(1.702 * x).
+    let wanted = [0.0, -0.004_049_7, -0.158_655_26, 0.0, 0.841_344_7, 2.995_950_2, 50.0];
+    let gate =
+        "the gate of Gelu is the normal distribution's cumulative distribution function at x";
+    expect_close(text, &Gelu.forward(&x).to_vec(), &wanted, 1e-6, gate);
+    let wanted = [0.0, -0.018_071_31, -0.154_204_23, 0.0, 0.845_795_8, 2.981_928_8, 50.0];
+    let gate = "the gate of QuickGelu is the sigmoid of 1.702 x, and it multiplies x";
+    expect_close(text, &QuickGelu.forward(&x).to_vec(), &wanted, 1e-6, gate);
+
+    let x = Tensor::new(&(-600..600).map(|i| i as f32 / 100.0).collect::<Vec<_>>(), &[1200]);
+    let difference = (Gelu.forward(&x) - QuickGelu.forward(&x)).to_vec();
+    let largest = difference.iter().fold(0.0_f32, |largest, d| largest.max(d.abs()));
+    assert!(
+        (0.02..0.021).contains(&largest),
+        "the two forms differ by up to 0.0203, not {largest}"
+    );
+
+    let tracked = Tensor::ones(&[1]).tracked();
+    let (gelu, quick) = (Gelu.forward(&tracked), QuickGelu.forward(&tracked));
+    let op = |y: &Tensor| y.history().map(|history| format!("{:?}", History::op(history)));
+    let names = [op(&gelu), op(&quick)];
+    assert!(
+        matches!(gelu.history().map(History::op), Some(Op::Map(Elementwise::Gelu)))
+            && matches!(quick.history().map(History::op), Some(Op::Map(Elementwise::QuickGelu))),
+        "lesson 05 finds the derivatives by `Elementwise::Gelu` and `QuickGelu`, got {names:?}"
+    );
 }
 
 // %% nbgrader={"grade": false, "grade_id": "activations-softmax", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -433,6 +464,18 @@ fn test_module() {
     assert_eq!(hidden.to_vec(), [0.0, 2.0], "ReLU of (-2, 2)");
     let probabilities = Softmax::LAST.forward(&hidden.matmul(&Tensor::ones(&[2, 2])));
     assert_close(&probabilities.to_vec(), &[0.5, 0.5], 1e-7);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "activations-normal", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// The cumulative distribution function of the standard normal distribution: the probability that a number drawn
+/// from it is below `x`. The complementary error function keeps the digits of small probabilities.
+pub fn normal_cdf(x: f32) -> f32 {
+    0.5 * tinytorch::libm::erfcf(-x * std::f32::consts::FRAC_1_SQRT_2)
+}
+
+/// The density of the standard normal distribution: the derivative of [`normal_cdf`].
+pub fn normal_density(x: f32) -> f32 {
+    (-0.5 * x * x).exp() / (2.0 * std::f32::consts::PI).sqrt()
 }
 
 // %% nbgrader={"grade": false, "grade_id": "activations-softmax-axis", "locked": true, "schema_version": 3, "solution": false, "task": false}

@@ -6,6 +6,7 @@
 extern crate self as tinytorch;
 
 pub use flate2;
+pub use libm;
 pub use ndarray;
 
 // The modules of the course, in teaching order: each is declared here, and offered as text by `sources`.

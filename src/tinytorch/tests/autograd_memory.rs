@@ -1,6 +1,7 @@
 //! What a backward pass keeps in memory, counted. One test alone in its binary: the counters see
 //! every allocation of the process.
 
+use tinytorch::activations::Tanh;
 use tinytorch::autograd::{Backward, no_grad};
 use tinytorch::tensor::Tensor;
 use tinytorch::testing::{CountingAllocator, memory};
@@ -13,7 +14,7 @@ const BYTES: usize = 4 * NUMBERS;
 
 /// A chain of `steps` results of [`NUMBERS`] each.
 fn chain(x: &Tensor, steps: usize) -> Tensor {
-    (0..steps).fold(x.clone(), |h, _| h.map("tanh", f32::tanh)).sum()
+    (0..steps).fold(x.clone(), |h, _| Tanh.forward(&h)).sum()
 }
 
 #[test]

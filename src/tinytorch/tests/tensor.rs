@@ -161,7 +161,7 @@ fn every_operation_says_what_it_was() {
     assert_eq!(made(x.reshape(&[-1])), "Reshape");
     assert_eq!(made(x.t()), "Transpose(0, 1)");
     assert_eq!(made(x.slice(&[0..1])), "Slice([0..1, 0..3])");
-    assert_eq!(made(x.exp()), "Map(\"exp\")");
+    assert_eq!(made(x.exp()), "Map(Exp)");
     assert_eq!(made(x.matmul(&Tensor::ones(&[3]))), "Reshape", "a vector goes in as a matrix");
 }
 
