@@ -4,7 +4,6 @@ pub mod cli;
 pub mod curriculum;
 pub mod editor;
 pub mod error;
-pub mod explore;
 pub mod framework;
 pub mod lab;
 pub mod progress;

@@ -4,6 +4,7 @@
 
 mod completions;
 mod editor;
+mod explorables;
 mod memory;
 mod runs;
 
@@ -21,6 +22,7 @@ use crate::runner::event::RunKind;
 use crate::runner::{Request, RunMessage};
 use completions::Completions;
 use editor::OpenEditor;
+use explorables::Explorables;
 use memory::Memory;
 pub use memory::last_module;
 use runs::Runs;
@@ -44,6 +46,7 @@ pub struct Effects {
     messages: Sender<Message>,
     runs: Runs,
     completions: Completions,
+    explorables: Explorables,
     memory: Memory,
     highlighter: Sender<Vec<(String, String)>>,
     /// The editor that has the terminal.
@@ -61,9 +64,12 @@ impl Effects {
         let threads = |error: std::io::Error| {
             Error::environment(format!("failed to start a thread: {error}"))
         };
+        let figures_cache = cache.clone();
         Ok(Self {
             runs: Runs::start(cache.clone(), lab.course(), messages.clone()).map_err(threads)?,
             completions: Completions::start(lab.clone(), cache, messages.clone())
+                .map_err(threads)?,
+            explorables: Explorables::start(lab.clone(), figures_cache, messages.clone())
                 .map_err(threads)?,
             memory: Memory::start(lab.clone(), engine, messages.clone()).map_err(threads)?,
             highlighter: highlight::start(messages.clone()).map_err(threads)?,
@@ -97,6 +103,8 @@ impl Effects {
                 }
             }
             Effect::StopCompleting => self.completions.stop(),
+            Effect::Explore(explore) => self.explorables.show(explore),
+            Effect::CloseExplorable => self.explorables.close(),
             Effect::Stand => self.memory.stand(),
             Effect::Highlight(texts) => {
                 // Without its thread, code stays plain.

@@ -28,6 +28,14 @@ pub const TENSOR: ModuleId = ModuleId(1);
 const LESSON: &str = include_str!("fixture/lesson.md");
 const EXERCISE: &str = include_str!("fixture/exercise.rs");
 
+/// The only given cell of the course: an interactive figure.
+const FIGURE: &str = r#"// %% nbgrader={"grade": false, "grade_id": "figure", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Learning rate.
+///
+/// Find a good one.
+pub fn explore_rate(figure: &mut Explorer) {}
+"#;
+
 /// A course of five modules and two milestones.
 pub fn course() -> &'static Course {
     static COURSE: LazyLock<Course> = LazyLock::new(|| {
@@ -36,7 +44,8 @@ pub fn course() -> &'static Course {
                 "+++\nmodule = \"{number:02}_{name}\"\ntitle = \"{title}\"\nsubtitle = \"s\"\n\
                  time = \"1 hour\"\ndifficulty = 1\nprerequisites = []\n+++\n"
             );
-            Module::new(ModuleId(number), name, lesson, "")
+            let reference = if name == "tensor" { FIGURE } else { "" };
+            Module::new(ModuleId(number), name, lesson, reference)
         };
         let modules = [
             module(0, "setup", "Setup"),
@@ -230,6 +239,9 @@ fn code(name: &str) -> KeyCode {
         "Esc" => KeyCode::Esc,
         "Left" => KeyCode::Left,
         "Right" => KeyCode::Right,
+        "Up" => KeyCode::Up,
+        "Down" => KeyCode::Down,
+        "Tab" => KeyCode::Tab,
         "Backspace" => KeyCode::Backspace,
         "C-c" => KeyCode::Char('c'),
         "C-z" => KeyCode::Char('z'),

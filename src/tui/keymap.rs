@@ -46,12 +46,10 @@ pub enum Action {
     Hint,
     /// What the block in focus offers.
     Open,
-    /// The slider to a smaller value.
+    /// The control of a figure to a smaller value.
     Less,
-    /// The slider to a larger value.
+    /// The control of a figure to a larger value.
     More,
-    /// To the next slider.
-    Slider,
     /// Show or hide the results.
     Results,
     /// The results on all of the screen.
@@ -145,10 +143,9 @@ pub const KEYMAP: &[Group] = &[
             shown(&[letter('h')], Action::Hint, "hint", "the next hint of the cell to do"),
             shown(&[letter('r')], Action::Run, "run", "check the exercise now"),
             bind(&[letter('a')], Action::Analyse, "run the analyses now"),
-            bind(&[plain(KeyCode::Enter)], Action::Open, "show or hide an answer; use a figure"),
-            bind(&[plain(KeyCode::Left)], Action::Less, "move a slider down"),
-            bind(&[plain(KeyCode::Right)], Action::More, "move a slider up"),
-            bind(&[letter('s')], Action::Slider, "choose the next slider"),
+            bind(&[plain(KeyCode::Enter)], Action::Open, "show or hide an answer; open a figure"),
+            bind(&[plain(KeyCode::Left)], Action::Less, "figure: less (↑ ↓ choose a control)"),
+            bind(&[plain(KeyCode::Right)], Action::More, "figure: more (Space plays, Esc ends)"),
             bind(&[letter('m')], Action::Engine, "use your engine or the reference"),
             bind(&[letter('c')], Action::Complete, "complete: it joins your engine"),
             bind(&[letter('x')], Action::Reset, "reset (asks; keeps a backup)"),

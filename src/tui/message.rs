@@ -8,10 +8,12 @@ use crate::error::Error;
 use crate::framework::{Completion, Step};
 use crate::report::{ModuleReport, Ran, RanLink};
 use crate::runner::RunMessage;
-use crate::runner::event::RunKind;
+use crate::runner::event::{Frame, RunKind};
 use crate::watch;
 use crossterm::event::KeyEvent;
 use std::collections::BTreeMap;
+use std::time::Duration;
+use tinytorch::explore::Settings;
 use tinytorch::report::Item;
 
 /// Something happened.
@@ -90,6 +92,8 @@ pub enum Message {
     Watching(watch::WatchMode),
     /// A run has something to say.
     Run(u64, RunMessage),
+    /// A frame of the figure with that number, or what kept it from being computed.
+    Frame(u64, Box<Result<Frame, Error>>),
     /// Colours of code are known.
     Highlighted(HighlightedCode),
     /// How modules stand, as remembered.
@@ -188,6 +192,10 @@ pub enum Effect {
     Complete(ModuleId),
     /// End what is being completed; what was swapped in stays.
     StopCompleting,
+    /// Show a figure, or a figure that is open with other settings.
+    Explore(Explore),
+    /// End the figure that is open, with its process.
+    CloseExplorable,
     /// Find out anew how every module stands.
     Stand,
     /// Find the colours of code: language and text.
@@ -198,6 +206,23 @@ pub enum Effect {
     Suspend,
     /// End the program.
     Quit,
+}
+
+/// What the figure that is open is to show.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explore {
+    /// Which opening of a figure it is: a new number compiles the figure again.
+    pub number: u64,
+    /// The module.
+    pub module: ModuleId,
+    /// The figure's name.
+    pub name: String,
+    /// On whose framework.
+    pub engine: Engine,
+    /// What the controls are set to.
+    pub settings: Settings,
+    /// How long after the last frame this one is due, at least.
+    pub pace: Duration,
 }
 
 /// Something to remember beyond this session.

@@ -4,6 +4,7 @@
 mod app;
 mod capabilities;
 mod effects;
+mod explorable;
 #[cfg(test)]
 mod fixture;
 mod highlight;

@@ -1,8 +1,9 @@
 //! Everything that the screen knows. Plain values; only `update` changes them. Not here: how a value
 //! looks, where it came from.
 
+pub use super::explorable::{Explorable, OpenFigure};
 pub use super::module_state::{
-    CellInfo, CellPlace, CellState, Exercise, Explorable, ModuleState, ReadingPlace, Trained,
+    CellInfo, CellPlace, CellState, Exercise, ModuleState, ReadingPlace, Trained,
 };
 pub use crate::framework::{Engine, Owner};
 
@@ -50,6 +51,10 @@ pub struct Model {
     pub module_states: BTreeMap<ModuleId, ModuleState>,
     /// How each module stands.
     pub statuses: BTreeMap<ModuleId, ModuleStatus>,
+    /// The interactive figure that is open.
+    pub figure: Option<OpenFigure>,
+    /// How many were opened so far.
+    pub figures: u64,
     /// The number of the newest run.
     pub generation: u64,
     /// The run that goes on.
@@ -278,6 +283,8 @@ impl Model {
                 .iter()
                 .map(|module| (module.id, ModuleStatus::default()))
                 .collect(),
+            figure: None,
+            figures: 0,
             generation: 0,
             run: None,
             engine: Engine::default(),

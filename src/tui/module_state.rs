@@ -1,13 +1,13 @@
 //! What is known of one module: its lesson, the learner's file and its cells, what runs found, what
 //! was shown of hints and answers. Plain values and questions about them. Not here: the screen.
 
+use super::explorable::Explorable;
 use crate::curriculum::ModuleId;
 use crate::curriculum::cells::{self, CellKind};
 use crate::curriculum::lesson::{Block, Lesson};
 use crate::report::{ModuleReport, Ran, RanLink};
 use crate::runner::event::{Diagnostic, Notice, TestResult, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
-use tinytorch::report::Item;
 
 /// What is known of one module.
 #[derive(Debug, Clone)]
@@ -116,17 +116,6 @@ pub enum CellState {
     NotStarted,
     /// A test did not pass.
     Failed,
-}
-
-/// The state of an interactive figure.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Explorable {
-    /// The values of its sliders.
-    pub values: Vec<f64>,
-    /// The slider that keys move.
-    pub slider: usize,
-    /// The figure for these values.
-    pub items: Vec<Item>,
 }
 
 impl ModuleState {

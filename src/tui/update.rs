@@ -3,6 +3,7 @@
 //! place in the lesson: each has a file.
 
 mod completions;
+mod explorables;
 mod keys;
 mod mouse;
 mod runs;
@@ -12,9 +13,8 @@ mod search;
 use super::message::{Effect, Fact, Message, Opened};
 use super::model::{Exercise, Explorable, Model, ModuleState, Note, ReadingPlace};
 use super::view::markdown;
-use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Block;
-use crate::explore;
+use crate::curriculum::{Module, ModuleId};
 use crate::report::Outcome;
 use crate::runner::event::RunEvent;
 use crate::tui::model::Cause;
@@ -33,6 +33,9 @@ pub fn update(model: &mut Model, now: Duration, message: Message) -> Vec<Effect>
     let mut effects = take(model, now, message);
     let leaves =
         |effect: &Effect| matches!(effect, Effect::Edit { .. } | Effect::Suspend | Effect::Quit);
+    if model.figure.as_ref().is_some_and(|open| open.module != model.module) {
+        effects.extend(explorables::close(model));
+    }
     let left = match effects.iter().any(leaves) {
         true => place(model),
         false => before.filter(|(module, _)| *module != model.module),
@@ -102,6 +105,7 @@ fn take(model: &mut Model, now: Duration, message: Message) -> Vec<Effect> {
             vec![]
         }
         Message::Run(generation, message) => runs::message(model, generation, message),
+        Message::Frame(number, frame) => explorables::frame(model, number, *frame),
         Message::Highlighted(highlighted) => {
             model.highlighted.extend(highlighted);
             vec![]
@@ -155,15 +159,9 @@ fn opened(model: &mut Model, opened: Opened) -> Vec<Effect> {
         ..ModuleState::new(module, opened.lesson.clone(), opened.file.clone())
     });
     module_state.lesson = opened.lesson;
-    for block in &module_state.lesson.blocks {
-        if let Block::Explorable { name } = block
-            && let Some(explorable) = explore::find(name)
-        {
-            let values = explorable.defaults();
-            let items = explorable.figure(&values);
-            let state = Explorable { values, slider: 0, items };
-            module_state.explorables.entry(name.clone()).or_insert(state);
-        }
+    for described in model.course.module(module).map_or_else(Vec::new, Module::explorables) {
+        let name = described.name.clone();
+        module_state.explorables.entry(name).or_insert_with(|| Explorable::new(described));
     }
     model.module = module;
     scroll::go_to_goal(model);
@@ -225,7 +223,11 @@ fn saved(model: &mut Model, module: ModuleId) -> Vec<Effect> {
     let last = model.saved.replace((module, model.now));
     if module == model.module {
         return match model.module_state() {
-            Some(_) => vec![runs::check(model, Cause::Saved)],
+            Some(_) => {
+                let mut effects = vec![runs::check(model, Cause::Saved)];
+                effects.extend(explorables::restart(model));
+                effects
+            }
             None => vec![],
         };
     }

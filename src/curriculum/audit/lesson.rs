@@ -1,7 +1,7 @@
 //! What the patterns ask of a lesson's text.
 
-use super::{COURSE, Found, Texts, earlier, in_lesson, line_of};
-use crate::curriculum::cells::CellKind;
+use super::{COURSE, Found, Texts, earlier, in_lesson, in_source, line_of};
+use crate::curriculum::cells::{self, CellKind};
 use crate::curriculum::lesson::Block;
 use unicode_width::UnicodeWidthStr;
 
@@ -144,6 +144,32 @@ pub(super) fn analyses(texts: &Texts) -> Vec<Found> {
         }
     }
     found
+}
+
+/// Each explorable has its place in the lesson and its description in the source, and the other way round.
+pub(super) fn explorables(texts: &Texts) -> Vec<Found> {
+    let there = cells::explorables(texts.source);
+    let blocks = texts.parsed.blocks.iter().filter_map(|block| match block {
+        Block::Explorable { name } => Some(name.as_str()),
+        _ => None,
+    });
+    let placed: Vec<&str> = blocks.collect();
+    let unknown = placed.iter().filter(|name| !there.iter().any(|known| known.name == **name));
+    let unknown = unknown.map(|name| {
+        let line = line_of(texts.lesson, &format!("```explorable {name}"));
+        in_lesson(line, format!("there is no explorable \"{name}\": it is a given `pub fn {name}`"))
+    });
+    let faulty = there.iter().filter_map(|known| {
+        let reason = if !placed.contains(&known.name.as_str()) {
+            format!("{}: no block of the lesson places it", known.name)
+        } else if known.title.is_empty() || known.about.is_empty() {
+            format!("{}: its comment is a title, an empty line, and what to try", known.name)
+        } else {
+            return None;
+        };
+        Some(in_source(known.line, reason))
+    });
+    unknown.chain(faulty).collect()
 }
 
 pub(super) fn diagrams(texts: &Texts) -> Vec<Found> {

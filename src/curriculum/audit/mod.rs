@@ -21,7 +21,7 @@ pub enum Pattern {
     Scaffolding,
     /// A unit test directly after each solution cell, that names only what another crate can see.
     UnitTests,
-    /// Two or three measured analyses, each with a full doc comment.
+    /// Two or three measured analyses, each with a full doc comment, and explorables that the lesson places.
     Analyses,
     /// Four to six clean diagrams.
     Diagrams,
@@ -157,7 +157,9 @@ impl Texts<'_> {
             Pattern::Introduction => lesson::introduction(self),
             Pattern::Scaffolding => [source::scaffolding(self), lesson::hints(self)].concat(),
             Pattern::UnitTests => source::unit_tests(self),
-            Pattern::Analyses => [source::analyses(self), lesson::analyses(self)].concat(),
+            Pattern::Analyses => {
+                [source::analyses(self), lesson::analyses(self), lesson::explorables(self)].concat()
+            }
             Pattern::Diagrams => lesson::diagrams(self),
             Pattern::FinalFour => [source::final_cells(self), lesson::final_parts(self)].concat(),
             Pattern::Emoji => [source::emoji(self), foreign_emoji(self)].concat(),

@@ -17,6 +17,7 @@ const SOURCE: &str = r##"// ---
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-header", "locked": true, "schema_version": 3, "solution": false, "task": false}
 //! Doubling.
+use tinytorch::explore::Explorer;
 use tinytorch::report::Reporter;
 use tinytorch::setup::median;
 
@@ -60,6 +61,15 @@ pub fn analyze_two(out: &mut Reporter) {
 #[test]
 fn test_module() {
     assert_eq!(double(double(1.0)), 4.0);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "t-explore", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Twice.
+///
+/// Double a number.
+pub fn explore_twice(figure: &mut Explorer) {
+    let x = figure.number("x", 1.0, 0.0..=9.0, 1.0);
+    figure.insight(format!("{}", double(x as f32)));
 }
 
 // %% nbgrader={"grade": false, "grade_id": "t-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -123,6 +133,9 @@ hint: `x + x`.
 
 ```analysis analyze_one
 Look at the one.
+```
+
+```explorable explore_twice
 ```
 
 ```analysis analyze_two
@@ -284,6 +297,28 @@ fn the_scaffolding_is_checked() {
     breaks(true, "hint: A nudge.\n", "", Scaffolding, "1 hints");
     breaks(true, "exercise t-double", "exercise t-other", Scaffolding, "no exercise block");
     breaks(true, "exercise t-double", "exercise t-other", Scaffolding, "there is no cell");
+}
+
+#[test]
+fn explorables_and_their_places_are_checked() {
+    use Pattern::Analyses;
+    let other = "```explorable explore_thrice";
+    breaks(
+        true,
+        "```explorable explore_twice",
+        other,
+        Analyses,
+        "no explorable \"explore_thrice\"",
+    );
+    breaks(
+        true,
+        "```explorable explore_twice",
+        "```text",
+        Analyses,
+        "no block of the lesson places",
+    );
+    breaks(false, "/// Double a number.\n", "", Analyses, "explore_twice: its comment");
+    breaks(false, "pub fn explore_twice", "fn explore_twice", Analyses, "there is no explorable");
 }
 
 #[test]

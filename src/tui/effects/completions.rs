@@ -72,7 +72,7 @@ impl Drop for Completions {
 
 /// The learner's saves go first. On Linux a thread, and what it starts, can be less urgent by itself;
 /// elsewhere that would slow the whole tutor down.
-fn give_way() {
+pub(super) fn give_way() {
     #[cfg(target_os = "linux")]
     // Where the system refuses, it is as urgent as everything else.
     let _ = rustix::process::nice(5);

@@ -1,17 +1,14 @@
 //! Keys. Comes in: a press. Goes out: a changed model and effects. Not here: which key means what
 //! (`keymap`), the mouse, the letters of a search.
 
-use super::{completions, runs, say, scroll, search};
+use super::{completions, explorables, runs, say, scroll, search};
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Block;
-use crate::explore;
 use crate::runner::event::{RunKind, Verdict};
 use crate::tui::keymap::{self, Action};
 use crate::tui::layout::Results;
 use crate::tui::message::{Effect, Fact};
-use crate::tui::model::{
-    Cause, CellState, Engine, Exercise, Explorable, Model, ModuleState, Overlay, Search,
-};
+use crate::tui::model::{Cause, CellState, Engine, Exercise, Model, ModuleState, Overlay, Search};
 use crossterm::event::{KeyCode, KeyEvent};
 
 pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
@@ -28,7 +25,8 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
         Some(Overlay::Reset) => confirm(model, key),
         Some(Overlay::Help(top)) => help(model, top, action),
         Some(Overlay::Modules(line)) => choose_module(model, line, key, action),
-        None => action.map_or_else(Vec::new, |action| act(model, action)),
+        None => explorables::press(model, key)
+            .unwrap_or_else(|| action.map_or_else(Vec::new, |action| act(model, action))),
     }
 }
 
@@ -57,9 +55,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Edit => return edit(model),
         Action::Hint => return hint(model),
         Action::Open => return open(model),
-        Action::Less => move_slider(model, -1),
-        Action::More => move_slider(model, 1),
-        Action::Slider => next_slider(model),
+        Action::Less | Action::More => return open_figure(model),
         Action::Results => {
             model.results = match model.results {
                 Results::Closed => Results::Open,
@@ -313,6 +309,7 @@ fn switch_engine(model: &mut Model) -> Vec<Effect> {
     if model.module_state().is_some() {
         effects.push(runs::check(model, Cause::Engine));
     }
+    effects.extend(explorables::restart(model));
     effects
 }
 
@@ -398,11 +395,22 @@ fn open(model: &mut Model) -> Vec<Effect> {
                 vec![runs::milestone(model, milestone, model.engine, Cause::Asked)]
             })
         }
+        (_, Some(Block::Explorable { .. })) => open_figure(model),
         _ => {
-            say(model, "Enter answers a question or runs a milestone: n goes to the next block");
+            say(
+                model,
+                "Enter answers a question, runs a milestone or opens a figure: n goes to the next block",
+            );
             vec![]
         }
     }
+}
+
+fn open_figure(model: &mut Model) -> Vec<Effect> {
+    explorables::open(model).unwrap_or_else(|| {
+        say(model, "there is no interactive figure in view");
+        vec![]
+    })
 }
 
 pub(super) fn reveal(model: &mut Model, question: String) -> Vec<Effect> {
@@ -416,45 +424,4 @@ pub(super) fn reveal(model: &mut Model, question: String) -> Vec<Effect> {
         return vec![Effect::Remember(Fact::Answer { module, question })];
     }
     vec![]
-}
-
-/// The interactive figure in focus, else the first in view.
-fn figure_in_view(model: &Model) -> Option<(usize, String)> {
-    let module_state = model.module_state()?;
-    let figure = |piece: usize| match module_state.block(piece) {
-        Some(Block::Explorable { name }) => Some((piece, name.clone())),
-        _ => None,
-    };
-    let in_view = (0..model.measured.starts.len()).filter(|piece| model.in_view(*piece));
-    model.focus().and_then(figure).or_else(|| in_view.into_iter().find_map(figure))
-}
-
-/// What keys do to the interactive figure at hand.
-fn explore(model: &mut Model, act: impl FnOnce(&'static explore::Explorable, &mut Explorable)) {
-    let Some((piece, name)) = figure_in_view(model) else {
-        return say(model, "there is no interactive figure in view");
-    };
-    scroll::go_to_piece(model, piece);
-    model.scrolled = Some(model.now);
-    let known = explore::find(&name);
-    let state = model.sheet_mut().and_then(|module_state| module_state.explorables.get_mut(&name));
-    if let (Some(explorable), Some(state)) = (known, state) {
-        act(explorable, state);
-    }
-}
-
-fn move_slider(model: &mut Model, steps: i32) {
-    explore(model, |explorable, state| {
-        let slider = explorable.sliders.get(state.slider);
-        if let (Some(slider), Some(value)) = (slider, state.values.get_mut(state.slider)) {
-            *value = slider.moved(*value, steps);
-            state.items = explorable.figure(&state.values);
-        }
-    });
-}
-
-fn next_slider(model: &mut Model) {
-    explore(model, |explorable, state| {
-        state.slider = (state.slider + 1) % explorable.sliders.len().max(1);
-    });
 }

@@ -240,19 +240,6 @@ fn a_completion_shows_while_something_is_searched() {
 }
 
 #[test]
-fn a_slider_moves_though_another_block_is_in_view_above_it() {
-    let lesson = "```question q\nWhy?\n---\nSo.\n```\n\n```explorable learning-rate\n```\n";
-    let mut session = Session::with((100, 40), lesson);
-    assert!(session.in_focus().contains("Why?"), "{}", session.in_focus());
-    let values = |session: &Session| {
-        session.model.module_state().unwrap().explorables["learning-rate"].values.clone()
-    };
-    let before = values(&session);
-    session.press("<Right>");
-    assert_ne!(values(&session), before);
-}
-
-#[test]
 fn after_a_save_the_view_goes_to_what_became_worse_first() {
     let mut session = session();
     session.check([PASSED, waits(), waits()]);
@@ -475,24 +462,6 @@ fn answers_are_hidden_until_asked_for_and_remembered_once() {
     assert_eq!(effects, [Effect::Remember(Fact::Answer { module: TENSOR, question })]);
     assert!(session.model.module_state().unwrap().revealed.contains("cache-lines"));
     assert_eq!(session.press("<Enter><Enter>"), []);
-}
-
-#[test]
-fn a_slider_moves_and_its_figure_with_it() {
-    let mut session = Session::with((100, 30), "```explorable learning-rate\n```\n");
-    session.focus_on("learning-rate");
-    let state = |session: &Session| {
-        session.model.module_state().unwrap().explorables["learning-rate"].clone()
-    };
-    let before = state(&session);
-    assert_eq!(session.press("<Right>"), []);
-    let after = state(&session);
-    assert!(after.values[0] > before.values[0] && after.values[1..] == before.values[1..]);
-    assert_ne!(after.items, before.items);
-    session.press("<Left>");
-    assert_eq!(state(&session), before);
-    session.press("s");
-    assert_eq!(state(&session).slider, 1);
 }
 
 const PERCEPTRON: &str = "1957_perceptron";

@@ -1,63 +1,173 @@
-//! An interactive figure: its sliders, and what the engine computes for their values. Must not know how
-//! a slider moves.
+//! An interactive figure: its controls, whose code computed it, and its last frame. Must not know how a control
+//! changes.
 
 use super::analysis;
 use super::block::{self, framed, head, say};
 use super::text::clip;
-use crate::explore::{self, Slider};
-use crate::report::figures;
+use crate::report::{explorable, human};
+use crate::runner::event::Verdict;
 use crate::tui::keymap::{self, Action};
-use crate::tui::model::{Capabilities, ModuleState};
+use crate::tui::model::{Explorable, Model, ModuleState};
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
+use tinytorch::explore::Control;
 
-/// Cells of a slider's track.
+/// Cells of the track of a slider.
 const TRACK: usize = 24;
 
 /// The block of an explorable.
 #[must_use]
 pub fn lines(
+    model: &Model,
     module_state: &ModuleState,
     name: &str,
-    capabilities: Capabilities,
     (width, focused): (usize, bool),
 ) -> Vec<Line<'static>> {
     let inner = width.saturating_sub(block::BAR);
-    let Some((known, state)) = explore::find(name).zip(module_state.explorables.get(name)) else {
+    let Some(state) = module_state.explorables.get(name) else {
         let word = vec![Span::styled("! no such figure", style(Role::Wait))];
         return framed(vec![head("explorable", name, word, inner)], Role::Wait, focused);
     };
-    let mut keys = vec![];
-    for (action, word) in
-        [(Action::Less, ""), (Action::More, " move  "), (Action::Slider, " next slider")]
-    {
-        keys.push(Span::styled(keymap::key(action), style(Role::Key)));
-        keys.push(Span::styled(word, style(Role::Dim)));
+    let open =
+        model.figure.as_ref().filter(|open| open.module == model.module && open.name == name);
+    if open.is_none() {
+        let mut lines = vec![head("figure", &state.title, opens(), inner)];
+        lines.extend(say(&state.about, Role::Text, inner));
+        return framed(lines, Role::Dim, focused);
     }
-    let mut lines = vec![head("", known.title, keys, inner)];
-    lines.extend(say(known.about, Role::Text, inner));
-    lines.push(Line::default());
-    let names = known.sliders.iter().map(|slider| slider.name.chars().count()).max().unwrap_or(0);
-    for (index, (slider, value)) in known.sliders.iter().zip(&state.values).enumerate() {
-        lines.push(clip(&self::slider(slider, *value, names, index == state.slider), inner));
-    }
-    lines.extend(analysis::items(&state.items, inner, capabilities));
+    let mut lines = vec![head("figure", &state.title, keys(state), inner)];
+    lines.extend(say(&state.about, Role::Dim, inner));
+    lines.extend(whose(model, state, inner));
+    lines.extend(controls(state, inner));
+    lines.extend(analysis::items(&state.items, inner, model.capabilities));
+    lines.extend(broken(state, inner));
     framed(lines, Role::Live, focused)
 }
 
-fn slider(slider: &Slider, value: f64, names: usize, chosen: bool) -> Vec<Span<'static>> {
-    let share = ((value - slider.min) / (slider.max - slider.min)).clamp(0.0, 1.0);
-    let at = (share * (TRACK - 1) as f64).round() as usize;
-    let role = if chosen { Role::Key } else { Role::Dim };
+/// The figure that is open, for the whole screen.
+#[must_use]
+pub fn zoomed(
+    model: &Model,
+    module_state: &ModuleState,
+    width: usize,
+) -> Option<Vec<Line<'static>>> {
+    let open = model.figure.as_ref()?;
+    Some(lines(model, module_state, &open.name, (width, true)))
+}
+
+fn opens() -> Vec<Span<'static>> {
     vec![
-        Span::styled(if chosen { "▸ " } else { "  " }, style(Role::Key)),
-        Span::raw(format!("{:<names$}  ", slider.name)),
-        Span::styled("━".repeat(at), style(role)),
-        Span::styled("●", style(role)),
-        Span::styled("─".repeat(TRACK - 1 - at), style(Role::Dim)),
-        Span::styled(
-            format!("  {}", figures::figure(value, slider.unit)),
-            style(if chosen { Role::Strong } else { Role::Text }),
-        ),
+        Span::styled(keymap::key(Action::Open), style(Role::Key)),
+        Span::styled(" opens it", style(Role::Dim)),
     ]
+}
+
+/// The keys that work now, as far as they are not plain to see.
+fn keys(state: &Explorable) -> Vec<Span<'static>> {
+    let has_text = state.controls.iter().any(|control| matches!(control, Control::Text { .. }));
+    let known = [
+        (state.controls.len() > 1, "↑↓", "choose"),
+        (!state.controls.is_empty(), "←→", "change"),
+        (has_text, "Enter", "type"),
+        (state.player().is_some(), "Space", if state.playing { "pause" } else { "play" }),
+        (true, "Esc", "close"),
+    ];
+    let shown = known.into_iter().filter(|(is_shown, ..)| *is_shown);
+    let spans = shown.flat_map(|(_, key, word)| {
+        [Span::styled(key, style(Role::Key)), Span::styled(format!(" {word}  "), style(Role::Dim))]
+    });
+    spans.collect()
+}
+
+/// Whose code computes the figure, where that is not the learner's, and whether it is being compiled.
+fn whose(model: &Model, state: &Explorable, width: usize) -> Vec<Line<'static>> {
+    let slug = model.course.slug(model.module);
+    if let Some(error) = &state.error {
+        return say(&format!("✗ {error}"), Role::Bad, width);
+    }
+    if state.compiling {
+        return say(&format!("◐ compiling {slug}"), Role::Busy, width);
+    }
+    let unfinished = state.unfinished.as_ref();
+    let words = unfinished.map(|unfinished| explorable::unfinished(unfinished, &slug));
+    words.map_or_else(Vec::new, |words| say(&format!("! {words}"), Role::Wait, width))
+}
+
+fn controls(state: &Explorable, width: usize) -> Vec<Line<'static>> {
+    let length = |control: &Control| Span::raw(control.name().to_owned()).width();
+    let names = state.controls.iter().map(length).max().unwrap_or(0);
+    let line = |(index, control): (usize, &Control)| {
+        let chosen = index == state.chosen;
+        let pad = " ".repeat(names - length(control) + 2);
+        let mut spans = vec![
+            Span::styled(if chosen { "▸ " } else { "  " }, style(Role::Key)),
+            Span::raw(format!("{}{pad}", control.name())),
+        ];
+        spans.extend(setting(control, state, chosen));
+        clip(&spans, width)
+    };
+    let mut lines = vec![Line::default()];
+    lines.extend(state.controls.iter().enumerate().map(line));
+    lines
+}
+
+/// What a control is set to, among what it could be.
+fn setting(control: &Control, state: &Explorable, chosen: bool) -> Vec<Span<'static>> {
+    let strong = style(if chosen { Role::Strong } else { Role::Text });
+    let dim = style(Role::Dim);
+    match control {
+        Control::Number { value, low, high, .. } => {
+            let mut spans = track((value - low) / (high - low), chosen);
+            spans.push(Span::styled(format!("  {}", control.setting()), strong));
+            spans.push(Span::styled(format!("  {low} to {high}"), dim));
+            spans
+        }
+        Control::Choice { value, options, .. } => {
+            let option = |option: &String| match option == value {
+                true => Span::styled(format!("[{option}] "), style(Role::Strong)),
+                false => Span::styled(format!(" {option}  "), dim),
+            };
+            options.iter().map(option).collect()
+        }
+        Control::Text { value, .. } => {
+            let typed = Span::styled(value.clone(), strong);
+            let cursor = if chosen && state.typing { "█" } else { "" };
+            vec![
+                Span::styled("│", dim),
+                typed,
+                Span::styled(cursor, style(Role::Key)),
+                Span::styled("│", dim),
+            ]
+        }
+        Control::Play { value, frames, .. } => {
+            let last = frames.saturating_sub(1);
+            let mut spans = track(*value as f64 / last.max(1) as f64, chosen);
+            let glyph = if state.playing { "▶" } else { "⏸" };
+            spans.push(Span::styled(format!("  {glyph} {value}"), strong));
+            spans.push(Span::styled(format!(" of {last}"), dim));
+            spans
+        }
+    }
+}
+
+fn track(share: f64, chosen: bool) -> Vec<Span<'static>> {
+    let at = (share.clamp(0.0, 1.0) * (TRACK - 1) as f64).round() as usize;
+    let role = style(if chosen { Role::Key } else { Role::Dim });
+    vec![
+        Span::styled("━".repeat(at), role),
+        Span::styled("●", role),
+        Span::styled("─".repeat(TRACK - 1 - at), style(Role::Dim)),
+    ]
+}
+
+/// Why the last frame is not whole.
+fn broken(state: &Explorable, width: usize) -> Vec<Line<'static>> {
+    let Some(verdict) = state.verdict.as_ref().filter(|verdict| **verdict != Verdict::Passed)
+    else {
+        return vec![];
+    };
+    let (word, more) = human::verdict(verdict);
+    let mut lines = vec![Line::default()];
+    lines.extend(say(&format!("✗ {word}: {more}"), Role::Bad, width));
+    lines
 }

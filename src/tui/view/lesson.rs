@@ -127,7 +127,7 @@ pub fn piece(
         ),
         Block::Figures => analysis::figures_block(module_state, (width, focused)),
         Block::Explorable { name } => {
-            explorable::lines(module_state, name, model.capabilities, (width, focused))
+            explorable::lines(model, module_state, name, (width, focused))
         }
         Block::Milestone { name } => milestone::lines(model, name, (width, focused)),
         Block::Unknown { line, word, text } => unknown(*line, word, text, (width, focused)),

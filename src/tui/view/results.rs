@@ -3,8 +3,9 @@
 
 use super::block::{say, time};
 use super::exercise::{self, Most};
-use super::{diagnostic, status};
+use super::{diagnostic, explorable, status};
 use crate::curriculum::{Course, ModuleId};
+use crate::tui::layout::Results;
 use crate::tui::model::{Model, ModuleState};
 use crate::tui::theme::Role;
 use ratatui::text::Line;
@@ -13,9 +14,14 @@ use std::time::Duration;
 /// Everything; the runner cuts what is longer.
 const ALL: Most = Most { message: 2000, printed: 2000 };
 
-/// All results.
+/// All results; on the whole screen the figure that is open, while one is.
 #[must_use]
 pub fn lines(model: &Model, module_state: &ModuleState, width: usize) -> Vec<Line<'static>> {
+    if model.results == Results::Zoomed
+        && let Some(figure) = explorable::zoomed(model, module_state, width)
+    {
+        return figure;
+    }
     let mut lines = completion(model, width);
     for diagnostic in &module_state.report.diagnostics {
         lines.extend(diagnostic::lines(diagnostic, &model.highlighted, width));

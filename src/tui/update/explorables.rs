@@ -1,0 +1,191 @@
+//! Interactive figures: opening and closing them, the keys that change their controls, and their frames. Nothing is
+//! computed here: every change asks for a frame, and the answer is shown.
+
+use super::scroll;
+use crate::curriculum::lesson::Block;
+use crate::error::Error;
+use crate::runner::event::{Frame, Verdict};
+use crate::tui::layout::Results;
+use crate::tui::message::{Effect, Explore};
+use crate::tui::model::{Explorable, Model, OpenFigure};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use std::time::Duration;
+use tinytorch::explore::Control;
+
+/// Opens the figure in focus, else the first in view; `None` when there is none.
+pub(super) fn open(model: &mut Model) -> Option<Vec<Effect>> {
+    let (piece, name) = in_view(model)?;
+    let (module, number) = (model.module, model.figures + 1);
+    model.sheet_mut()?.explorables.get_mut(&name)?.compiling = true;
+    close(model);
+    model.figures = number;
+    model.figure = Some(OpenFigure { module, name, number });
+    scroll::go_to_piece(model, piece);
+    model.scrolled = Some(model.now);
+    Some(ask(model, Duration::ZERO))
+}
+
+fn in_view(model: &Model) -> Option<(usize, String)> {
+    let module_state = model.module_state()?;
+    let figure = |piece: usize| match module_state.block(piece) {
+        Some(Block::Explorable { name }) => Some((piece, name.clone())),
+        _ => None,
+    };
+    let in_view = (0..model.measured.starts.len()).filter(|piece| model.in_view(*piece));
+    model.focus().and_then(figure).or_else(|| in_view.into_iter().find_map(figure))
+}
+
+/// Compiles the figure that is open again, because what it runs on changed. What is shown stays until then.
+pub(super) fn restart(model: &mut Model) -> Vec<Effect> {
+    model.figures += 1;
+    let number = model.figures;
+    let Some(open) = &mut model.figure else { return vec![] };
+    open.number = number;
+    if let Some(state) = state(model) {
+        state.compiling = true;
+    }
+    ask(model, Duration::ZERO)
+}
+
+/// Closes the figure that is open. What its controls were set to is kept.
+pub(super) fn close(model: &mut Model) -> Vec<Effect> {
+    if let Some(state) = state(model) {
+        let (title, about, settings) = (&state.title, &state.about, &state.settings);
+        let (title, about, settings) = (title.clone(), about.clone(), settings.clone());
+        *state = Explorable { title, about, settings, ..Explorable::default() };
+    }
+    match model.figure.take() {
+        Some(_) => vec![Effect::CloseExplorable],
+        None => vec![],
+    }
+}
+
+/// What a key does to the figure that is open; `None` when the key is not the figure's.
+pub(super) fn press(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
+    if !has_key(model, key.code)
+        || key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
+    {
+        return None;
+    }
+    let is_zoomed = model.results == Results::Zoomed;
+    let state = state(model)?;
+    if state.typing && type_letter(state, key.code) {
+        return Some(ask(model, Duration::ZERO));
+    }
+    match key.code {
+        KeyCode::Left => state.chosen()?.shift(-1),
+        KeyCode::Right => state.chosen()?.shift(1),
+        KeyCode::Up | KeyCode::BackTab => return Some(choose(model, -1)),
+        KeyCode::Down | KeyCode::Tab => return Some(choose(model, 1)),
+        KeyCode::Enter if matches!(state.chosen(), Some(Control::Text { .. })) => {
+            state.typing = !state.typing;
+            return Some(vec![]);
+        }
+        KeyCode::Char(' ') => play(state)?,
+        KeyCode::Enter => return Some(vec![]),
+        KeyCode::Esc if state.typing => {
+            state.typing = false;
+            return Some(vec![]);
+        }
+        KeyCode::Esc if !is_zoomed => return Some(close(model)),
+        _ => return None,
+    }
+    Some(ask(model, Duration::ZERO))
+}
+
+/// Whether a key acts on the figure that is open: it has the whole screen or is in focus. The arrows to the sides,
+/// which mean nothing else, need it only in view.
+fn has_key(model: &Model, code: KeyCode) -> bool {
+    let Some(open) = model.figure.as_ref() else { return false };
+    let is_its = |block: &Block| matches!(block, Block::Explorable { name } if *name == open.name);
+    let is_at_hand = || in_view(model).is_some_and(|(_, name)| name == open.name);
+    model.results == Results::Zoomed
+        || model.focused().is_some_and(is_its)
+        || (matches!(code, KeyCode::Left | KeyCode::Right) && is_at_hand())
+}
+
+fn choose(model: &mut Model, steps: isize) -> Vec<Effect> {
+    if let Some(state) = state(model) {
+        state.choose(steps);
+    }
+    vec![]
+}
+
+/// Whether the key changed the text that is being typed.
+fn type_letter(state: &mut Explorable, code: KeyCode) -> bool {
+    let Some(Control::Text { value, .. }) = state.chosen() else { return false };
+    match code {
+        KeyCode::Char(letter) => value.push(letter),
+        KeyCode::Backspace => drop(value.pop()),
+        _ => return false,
+    }
+    true
+}
+
+/// Plays or pauses; from the beginning when the end was reached.
+fn play(state: &mut Explorable) -> Option<()> {
+    let Some(Control::Play { value, frames, .. }) = state.player_mut() else { return None };
+    if *value + 1 >= *frames {
+        *value = 0;
+    }
+    state.playing = !state.playing;
+    Some(())
+}
+
+/// Takes a frame into account, unless its figure was closed or opened again since. While a figure plays, the next
+/// frame follows.
+pub(super) fn frame(model: &mut Model, number: u64, computed: Result<Frame, Error>) -> Vec<Effect> {
+    if model.figure.as_ref().is_none_or(|open| open.number != number) {
+        return vec![];
+    }
+    let Some(state) = state(model) else { return vec![] };
+    match computed {
+        Ok(frame) => state.take(frame),
+        Err(error) => {
+            state.compiling = false;
+            state.playing = false;
+            state.error = Some(error.to_string());
+        }
+    }
+    state.playing &= state.verdict == Some(Verdict::Passed);
+    match advance(state) {
+        Some(pace) => ask(model, pace),
+        None => vec![],
+    }
+}
+
+/// The next frame of a figure that plays, and how long after the last one it is due.
+fn advance(state: &mut Explorable) -> Option<Duration> {
+    if !state.playing {
+        return None;
+    }
+    let Some(Control::Play { value, frames, per_second, .. }) = state.player_mut() else {
+        state.playing = false;
+        return None;
+    };
+    if *value + 1 >= *frames {
+        state.playing = false;
+        return None;
+    }
+    *value += 1;
+    Some(Duration::from_secs(1) / (*per_second).max(1))
+}
+
+/// Asks for a frame of the figure that is open, not sooner than `pace` after the last one.
+fn ask(model: &mut Model, pace: Duration) -> Vec<Effect> {
+    let engine = model.engine;
+    let Some(OpenFigure { module, name, number }) = model.figure.clone() else { return vec![] };
+    let Some(state) = state(model) else { return vec![] };
+    state.keep();
+    let settings = state.settings.clone();
+    vec![Effect::Explore(Explore { number, module, name, engine, settings, pace })]
+}
+
+/// The state of the figure that is open.
+fn state(model: &mut Model) -> Option<&mut Explorable> {
+    let open = model.figure.as_ref()?;
+    model.module_states.get_mut(&open.module)?.explorables.get_mut(&open.name)
+}
+
+#[cfg(test)]
+mod tests;
