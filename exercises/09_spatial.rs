@@ -26,6 +26,7 @@ use std::cell::RefCell;
 use tinytorch::activations::ReLU;
 use tinytorch::autograd::{GradientRule, InputGradients, custom, grad_for};
 use tinytorch::dataloader::{DataLoader, DigitShape, Split, digits};
+use tinytorch::explore::Explorer;
 use tinytorch::layers::{Layer, Linear, Sequential};
 use tinytorch::losses::CrossEntropyLoss;
 use tinytorch::optimizers::Adam;
@@ -1798,6 +1799,106 @@ impl Layer for SimpleCNN {
     fn set_training(&mut self, training: bool) {
         self.layers.set_training(training);
     }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "spatial-explore", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// A kernel slides over a digit.
+///
+/// Play it: at each position the patch is multiplied with the kernel, and the sum becomes one number of the feature
+/// map. Which strokes does each kernel find? What do stride and padding do to the size of the map? `convolve_naive`
+/// computes the map.
+pub fn explore_convolution(figure: &mut Explorer) {
+    let class = figure.number("digit", 3.0, 0.0..=9.0, 1.0) as f32;
+    let name = figure.choice("kernel", &["vertical edge", "horizontal edge", "blur", "sharpen"]);
+    let kernel: [f32; 9] = match name {
+        "vertical edge" => [1.0, 0.0, -1.0, 2.0, 0.0, -2.0, 1.0, 0.0, -1.0],
+        "horizontal edge" => [1.0, 2.0, 1.0, 0.0, 0.0, 0.0, -1.0, -2.0, -1.0],
+        "blur" => [0.0, 0.125, 0.0, 0.125, 0.5, 0.125, 0.0, 0.125, 0.0],
+        _ => [0.0, -1.0, 0.0, -1.0, 5.0, -1.0, 0.0, -1.0, 0.0],
+    };
+    let stride = figure.number("stride", 1.0, 1.0..=3.0, 1.0) as usize;
+    let padding = figure.number("padding", 0.0, 0.0..=2.0, 1.0) as usize;
+    let grid = Grid::new(8, Window::new(3).stride(stride).padding(padding));
+    let Some(grid) = grid.filter(|grid| grid.output.area() > 0) else {
+        return figure.insight("`output_size` says that a 3x3 window does not fit an 8x8 image.");
+    };
+    let Pair { rows, columns } = grid.output;
+    let at = figure.play("position", rows * columns, 4);
+
+    let image = grid.pad(&digit(class), 0.0);
+    let mut map = vec![0.0; rows * columns];
+    grid.convolve_naive(&image, &kernel, &mut map);
+    let corner = Pair::from((at / columns * stride, at % columns * stride));
+    let inside = |row: usize, column: usize| {
+        (corner.rows..corner.rows + 3).contains(&row)
+            && (corner.columns..corner.columns + 3).contains(&column)
+    };
+    let under = |index: usize| {
+        image[(corner.rows + index / 3) * grid.padded.columns + corner.columns + index % 3]
+    };
+    // Adding 0 turns a product of -0 into 0.
+    let products: Vec<f32> = (0..9).map(|index| under(index) * kernel[index] + 0.0).collect();
+    let cell =
+        |index: usize| format!("{} x {} = {}", under(index), kernel[index], products[index]).into();
+    figure.table(Table {
+        title: format!("Row {}, column {}: pixel x weight", at / columns, at % columns),
+        columns: ["left", "middle", "right"].map(Column::plain).into(),
+        rows: (0..3).map(|row| (3 * row..3 * row + 3).map(cell).collect()).collect(),
+        origin: Origin::Computed("the patch times the kernel".into()),
+    });
+    let (sum, written) = (products.iter().sum::<f32>(), map[at]);
+    figure.insight(if (sum - written).abs() < 1e-3 {
+        format!("The nine products add up to {sum}, which is what `convolve_naive` wrote here.")
+    } else {
+        format!("The nine products add up to {sum}, but `convolve_naive` wrote {written} here.")
+    });
+
+    let light = |row: usize, column: usize| {
+        let pixel = image[row * grid.padded.columns + column] / 16.0;
+        if inside(row, column) { 0.4 + 0.6 * pixel } else { 0.4 * pixel }
+    };
+    let (low, high) = map.iter().fold((f32::MAX, f32::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
+    let known = |row: usize, column: usize| match row * columns + column {
+        index if index > at => 0.0,
+        index => 0.2 + 0.8 * (map[index] - low) / (high - low).max(1e-6),
+    };
+    let title = format!(
+        "Left: the digit, {}x{} with its padding, the patch brighter. Right: the map so far, {rows}x{columns}",
+        grid.padded.rows, grid.padded.columns
+    );
+    side_by_side(figure, title, (grid.padded, &light), (grid.output, &known));
+}
+
+/// The first digit of a class in the test set: its 64 levels from 0 to 16.
+fn digit(class: f32) -> Vec<f32> {
+    let test = digits(DigitShape::Image).expect("the digits are built in").test;
+    let first = test.targets().data().iter().position(|target| *target == class).unwrap_or(0);
+    test.inputs().data()[64 * first..64 * first + 64].iter().map(|level| 16.0 * level).collect()
+}
+
+/// Two pictures as one, each pixel three wide and high, with a gap between them.
+fn side_by_side(
+    figure: &mut Explorer,
+    title: String,
+    (first, left): (Pair, &dyn Fn(usize, usize) -> f32),
+    (second, right): (Pair, &dyn Fn(usize, usize) -> f32),
+) {
+    const SCALE: usize = 3;
+    let (rows, gap) = (first.rows.max(second.rows), first.columns + 1);
+    let width = gap + second.columns;
+    let mut pixels = Vec::with_capacity(SCALE * SCALE * rows * width);
+    for row in (0..SCALE * rows).map(|row| row / SCALE) {
+        for column in (0..SCALE * width).map(|column| column / SCALE) {
+            pixels.push(if column < first.columns && row < first.rows {
+                left(row, column)
+            } else if column >= gap && row < second.rows {
+                right(row, column - gap)
+            } else {
+                0.0
+            });
+        }
+    }
+    figure.picture(Picture { title, width: SCALE * width, pixels });
 }
 
 // %% nbgrader={"grade": false, "grade_id": "spatial-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
