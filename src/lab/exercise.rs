@@ -18,6 +18,8 @@ pub enum Unreadable {
     NotAFile,
     /// It is larger than an exercise can be; its size in bytes.
     TooLarge(u64),
+    /// It is UTF-16.
+    Utf16,
     /// It is not UTF-8; the line where that shows.
     NotUtf8(usize),
     /// The system refuses; its reason.
@@ -50,6 +52,9 @@ fn read(path: &Path) -> Result<String, Unreadable> {
     let mut bytes = vec![];
     let file = std::fs::File::open(path).map_err(refused)?;
     file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(refused)?;
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(Unreadable::Utf16);
+    }
     String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         Unreadable::NotUtf8(1 + valid.iter().filter(|byte| **byte == b'\n').count())
@@ -66,6 +71,7 @@ impl fmt::Display for Unreadable {
             Self::TooLarge(size) => {
                 write!(f, "{size} bytes is more than an exercise can have ({LARGEST})")
             }
+            Self::Utf16 => f.write_str("the file is UTF-16: save it as UTF-8"),
             Self::NotUtf8(line) => write!(f, "line {line} is not UTF-8: save the file as UTF-8"),
             Self::Refused(reason) => write!(f, "the system refuses: {reason}"),
         }
@@ -87,6 +93,8 @@ mod tests {
         fs::remove_dir(&path).unwrap();
         fs::write(&path, b"fine\nna\xEFve").unwrap();
         assert_eq!(read(&path), Err(Unreadable::NotUtf8(2)));
+        fs::write(&path, b"\xff\xfef\0n\0").unwrap();
+        assert_eq!(read(&path), Err(Unreadable::Utf16));
         fs::write(&path, vec![b' '; 2 * 1024 * 1024]).unwrap();
         assert_eq!(read(&path), Err(Unreadable::TooLarge(2 * 1024 * 1024)));
         fs::write(&path, "fn main() {}").unwrap();
