@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Command;
 use terminal::Terminal;
 
-const SIZE: (u16, u16) = (124, 43);
+const SIZE: (u16, u16) = (124, 48);
 /// What the picture shows.
 const SHOWN: &str = "analyze_memory_layout";
 
@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     terminal.send(&format!("/{SHOWN}\r"));
     terminal.wait_for("the analysis", |screen| screen.contains("size of the matrix"));
     terminal.send("\x1b");
-    terminal.wait_for("a calm status line", |screen| !screen.contains("n next, N previous"));
+    terminal.wait_for("a calm status line", |screen| !screen.contains("N previous"));
     std::fs::write(Path::new(&target), terminal.look(svg))?;
     terminal.send("q");
     Ok(())
