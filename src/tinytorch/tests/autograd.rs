@@ -394,3 +394,36 @@ fn a_product_without_elements_has_gradients_of_zeros() {
         }
     }
 }
+
+#[test]
+fn writing_in_place_between_the_passes_does_not_change_a_gradient() {
+    let mut x = Tensor::scalar(3.0).tracked();
+    let y = &x * &x;
+    x.array_mut().fill(5.0);
+    let gradient = y.backward().get(&x).map(Tensor::item);
+    assert_eq!(gradient, Some(6.0), "y was computed at 3");
+}
+
+#[test]
+fn the_tape_and_tensors_find_the_same_gradients() {
+    use tinytorch::autograd::{ScalarOp, Tape};
+    let mut tape = Tape::default();
+    let mut number = |value| (tape.record(ScalarOp::Leaf(value)), Tensor::scalar(value).tracked());
+    let leaves: Vec<(usize, Tensor)> = [1.5, -2.0, 0.5].map(&mut number).into();
+    let mut all = leaves.clone();
+    for step in 0..12 {
+        let (a, b) = (all[step * 2 % all.len()].clone(), all[all.len() - 1].clone());
+        let made = if step % 3 == 0 {
+            (tape.record(ScalarOp::Mul(a.0, b.0)), &a.1 * &b.1)
+        } else {
+            (tape.record(ScalarOp::Add(a.0, b.0)), &a.1 + &b.1)
+        };
+        all.push(made);
+    }
+    let (place, result) = all.last().expect("numbers were made");
+    let (on_tape, of_tensors) = (tape.gradients(*place), result.backward());
+    for (place, leaf) in &leaves {
+        let wanted = of_tensors.get(leaf).map_or(0.0, Tensor::item);
+        assert_close(&[on_tape[*place]], &[wanted], 1e-3 * wanted.abs().max(1.0));
+    }
+}
