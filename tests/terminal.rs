@@ -401,3 +401,13 @@ fn a_typo_keeps_the_count_of_tests_that_passed() {
     desk.line(&["✗ does not compile"]);
     desk.line(&[" 2 of ", "tests, old"]);
 }
+
+#[test]
+fn what_another_terminal_does_shows_without_a_save() {
+    let desk = Desk::open(first(), TALL);
+    desk.line(&["not started"]);
+    desk.line(&["hint 0 of"]);
+    let other = Command::new(TUTOR).args(["hint", "00"]).current_dir(desk.lab()).output().unwrap();
+    assert!(other.status.success(), "{other:?}");
+    desk.line(&["hint 1 of"]);
+}

@@ -1,34 +1,34 @@
-//! What the screen asked for, done: files, runs, the store, the editor. Comes in: effects. Goes out:
-//! messages. Runs and the store have a thread each, so that no key waits for a disk or a compiler.
-//! Not here: when something is to be done (`update`).
+//! Performs what the screen asks for. Files, runs, completions and the store have a thread each, so that
+//! no key waits for a disk or a compiler; the editor and the terminal belong to the screen's thread.
+//! Must not know when something is to be done (`update`).
 
 mod completions;
 mod editor;
 mod explorables;
-mod memory;
+mod files;
 mod runs;
+mod store;
+mod worker;
 
 use super::highlight;
-use super::message::{Effect, Message, Opened};
-use super::model::{CellInfo, CellPlace};
+use super::message::{Effect, Message};
 use super::terminal::Screen;
-use crate::curriculum::cells::{self, Cell, CellKind};
-use crate::curriculum::{Module, ModuleId};
+use crate::curriculum::ModuleId;
 use crate::editor::Editor;
 use crate::error::Error;
-use crate::framework::{self, Engine};
+use crate::framework::Engine;
 use crate::lab::Lab;
-use crate::runner::event::RunKind;
-use crate::runner::{Request, RunMessage};
 use completions::Completions;
 use editor::OpenEditor;
 use explorables::Explorables;
-use memory::Memory;
-pub use memory::last_module;
-use runs::Runs;
+use files::{FileCommand, Files};
+use runs::RunCommand;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
+use store::StoreCommand;
+pub use store::last_module;
+use worker::Worker;
 
 /// Whether the program goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,14 +40,17 @@ pub enum Next {
     Quit,
 }
 
-/// Does what the screen asks for.
+/// Performs what the screen asks for.
 pub struct Effects {
     lab: Lab,
     messages: Sender<Message>,
-    runs: Runs,
+    /// Dropped first: it sends to the runner and the store.
+    files: Worker<FileCommand>,
+    /// Only kept: it is sent commands by `files`.
+    _runs: Worker<RunCommand>,
     completions: Completions,
     explorables: Explorables,
-    memory: Memory,
+    store: Worker<StoreCommand>,
     highlighter: Sender<Vec<(String, String)>>,
     /// The editor that has the terminal.
     editor: Option<OpenEditor>,
@@ -61,42 +64,51 @@ impl Effects {
         engine: Option<Engine>,
         messages: Sender<Message>,
     ) -> Result<Self, Error> {
-        let threads = |error: std::io::Error| {
+        let failed = |error: std::io::Error| {
             Error::environment(format!("failed to start a thread: {error}"))
         };
         let figures_cache = cache.clone();
+        let runs = runs::start(cache.clone(), lab.course(), messages.clone()).map_err(failed)?;
+        let store = store::start(lab.clone(), engine, messages.clone()).map_err(failed)?;
+        let files = Files {
+            lab: lab.clone(),
+            messages: messages.clone(),
+            runs: runs.sender(),
+            store: store.sender(),
+        };
         Ok(Self {
-            runs: Runs::start(cache.clone(), lab.course(), messages.clone()).map_err(threads)?,
+            files: files.start().map_err(failed)?,
+            _runs: runs,
             completions: Completions::start(lab.clone(), cache, messages.clone())
-                .map_err(threads)?,
+                .map_err(failed)?,
             explorables: Explorables::start(lab.clone(), figures_cache, messages.clone())
-                .map_err(threads)?,
-            memory: Memory::start(lab.clone(), engine, messages.clone()).map_err(threads)?,
-            highlighter: highlight::start(messages.clone()).map_err(threads)?,
+                .map_err(failed)?,
+            store,
+            highlighter: highlight::start(messages.clone()).map_err(failed)?,
             editor: None,
             lab,
             messages,
         })
     }
 
-    /// Does one thing.
+    /// Performs one effect.
     pub fn perform(&mut self, effect: Effect, screen: &mut Screen) -> Next {
         match effect {
-            Effect::Open(id) => self.with(id, |module| self.open(module)),
+            Effect::Open(id) => self.files.send(FileCommand::Open(id)),
             Effect::Run { generation, milestone: Some(id), engine, .. } => {
-                self.run_milestone(generation, id, engine);
+                self.files.send(FileCommand::RunMilestone(generation, id, engine));
             }
             Effect::Run { generation, module, kind, engine, milestone: None } => {
-                self.with(module, |module| self.run(generation, module, kind, engine));
+                self.files.send(FileCommand::Run { generation, module, kind, engine });
             }
-            Effect::Cancel => self.runs.cancel(),
+            Effect::Cancel => self.files.send(FileCommand::Cancel),
             Effect::Edit { module, line } => self.edit(module, line, screen),
             Effect::StopWithEditor(signal) => {
                 let stopped = self.editor.as_ref().map_or(Ok(()), |editor| editor.stopped(signal));
                 self.answer_io("stop with the editor", stopped);
             }
             Effect::CloseEditor => self.reclaim(screen),
-            Effect::Reset(id) => self.with(id, |module| self.reset(module)),
+            Effect::Reset(id) => self.files.send(FileCommand::Reset(id)),
             Effect::Complete(id) => {
                 if let Some(module) = self.lab.course().module(id) {
                     self.completions.submit(module);
@@ -105,12 +117,12 @@ impl Effects {
             Effect::StopCompleting => self.completions.stop(),
             Effect::Explore(explore) => self.explorables.show(explore),
             Effect::CloseExplorable => self.explorables.close(),
-            Effect::Stand => self.memory.stand(),
+            Effect::RefreshStatuses => self.store.send(StoreCommand::Refresh),
             Effect::Highlight(texts) => {
                 // Without its thread, code stays plain.
                 let _ = self.highlighter.send(texts);
             }
-            Effect::Remember(fact) => self.memory.keep(fact),
+            Effect::Keep(record) => self.store.send(StoreCommand::Keep(record)),
             Effect::Suspend => self.suspend(screen),
             Effect::Quit => return Next::Quit,
         }
@@ -164,12 +176,6 @@ impl Effects {
         self.answer(done.map(|()| None).map_err(failed));
     }
 
-    fn with(&self, id: ModuleId, act: impl FnOnce(&'static Module)) {
-        if let Some(module) = self.lab.course().module(id) {
-            act(module);
-        }
-    }
-
     /// The loop that receives messages owns the other end: it cannot be gone while effects are done.
     fn send(&self, message: Message) {
         let _ = self.messages.send(message);
@@ -181,151 +187,5 @@ impl Effects {
             Ok(Some(text)) => self.send(Message::Said(text)),
             Err(error) => self.send(Message::Failed(error.to_string())),
         }
-    }
-
-    fn shown(&self, module: &Module) -> String {
-        let path = self.lab.exercise(module);
-        path.strip_prefix(self.lab.root()).unwrap_or(&path).display().to_string()
-    }
-
-    fn open(&self, module: &'static Module) {
-        let lesson = self.lab.read_lesson(module);
-        let file = self.shown(module);
-        let place = memory::place(&self.lab, module);
-        self.send(Message::Opened(Box::new(Opened { module: module.id, lesson, file, place })));
-        let text = self.read(module);
-        self.memory.recall(module, text.unwrap_or_default());
-    }
-
-    /// Reads the exercise and says what it is; its text, if it has one.
-    fn read(&self, module: &'static Module) -> Option<String> {
-        let text = self.lab.read_exercise(module).map_err(|reason| reason.to_string());
-        let cells = cells_of(module.reference(), text.as_deref().unwrap_or_default());
-        let edited =
-            text.as_ref().is_ok_and(|text| framework::edited_since(&self.lab, module, text));
-        self.send(Message::Read { module: module.id, text: text.clone(), cells, edited });
-        text.ok()
-    }
-
-    fn run(&self, generation: u64, module: &'static Module, kind: RunKind, engine: Engine) {
-        let Some(text) = self.read(module) else {
-            self.runs.cancel();
-            return;
-        };
-        let file = PathBuf::from(self.shown(module));
-        let request = framework::links(&self.lab, engine).map(|links| Request {
-            module: module.id,
-            kind,
-            only: vec![],
-            file,
-            text,
-            links,
-            separate_tests: false,
-        });
-        self.submit(generation, request);
-    }
-
-    fn run_milestone(&self, generation: u64, id: &'static str, engine: Engine) {
-        let Some(milestone) = self.lab.course().milestone(id) else {
-            return;
-        };
-        let request = framework::trial(&self.lab, milestone, engine).map(|trial| {
-            let framework::Trial { request, links, fingerprint } = trial;
-            self.send(Message::Trial { milestone: id, engine, links, fingerprint });
-            request
-        });
-        self.submit(generation, request);
-    }
-
-    fn submit(&self, generation: u64, request: Result<Request, Error>) {
-        match request {
-            Ok(request) => self.runs.submit(generation, request),
-            Err(error) => self.send(Message::Run(generation, RunMessage::Failed(error))),
-        }
-    }
-
-    fn reset(&self, module: &'static Module) {
-        let reset = self.lab.reset(module);
-        if reset.as_ref().is_ok_and(|reset| reset.left_engine) {
-            self.memory.stand();
-        }
-        self.answer(reset.map(|reset| {
-            let left = if reset.left_engine { "; it left your engine" } else { "" };
-            Some(match reset.backup {
-                Some(backup) => {
-                    let path = backup.strip_prefix(self.lab.root()).unwrap_or(&backup);
-                    format!("reset; your file is kept as {}{left}", path.display())
-                }
-                None => format!("it is at its start{left}"),
-            })
-        }));
-    }
-}
-
-/// The cells that a lesson can name, by the original, with their places in the learner's text.
-fn cells_of(reference: &str, text: &str) -> Vec<CellInfo> {
-    let originals = cells::parse(reference);
-    let mine = cells::parse(text);
-    let named = originals.iter().filter_map(|cell| Some((cell, cell.grade_id.as_deref()?)));
-    named
-        .filter(|(cell, _)| matches!(cell.kind, CellKind::Solution | CellKind::Test))
-        .map(|(cell, id)| {
-            let test = find(&originals, &format!("test-{id}")).unwrap_or(cell);
-            let tests = test.tests().into_iter().map(str::to_owned).collect();
-            let part = |heading| cells::section(cell, heading).unwrap_or_default().join("\n");
-            let (task, example) = (part("TODO"), part("EXAMPLE"));
-            CellInfo { id: id.to_owned(), task, example, tests, place: place(&mine, id) }
-        })
-        .collect()
-}
-
-fn find<'a, 'b>(cells: &'a [Cell<'b>], id: &str) -> Option<&'a Cell<'b>> {
-    cells.iter().find(|cell| cell.grade_id.as_deref() == Some(id))
-}
-
-fn place(cells: &[Cell<'_>], id: &str) -> Option<CellPlace> {
-    let cell = find(cells, id)?;
-    let after = |cell: &Cell<'_>| cell.first_line + cell.text.lines().count();
-    let line = |is_it: fn(&str) -> bool| cell.text.lines().position(is_it);
-    // What the learner begins with, else the body of the function they wrote.
-    let work = line(|line| line.contains("todo!("))
-        .or_else(|| line(|line| line.contains("BEGIN SOLUTION")))
-        .or_else(|| Some(1 + line(|line| line.contains("fn ") && !line.contains("//"))?))
-        .unwrap_or(0);
-    let test = find(cells, &format!("test-{id}"));
-    Some(CellPlace {
-        first: cell.first_line,
-        work: cell.first_line + work,
-        test: test.map_or_else(|| after(cell), |test| test.first_line),
-        end: test.map_or_else(|| after(cell), after),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TEXT: &str = "// head\n// %% nbgrader={\"grade\": false, \"grade_id\": \"add\", \"locked\": false, \"schema_version\": 3, \"solution\": true, \"task\": false}\n/// TODO: add\n/// both.\n/// EXAMPLE: 1 + 1\nfn add() {\n    todo!(\"add\")\n}\n// %% nbgrader={\"grade\": true, \"grade_id\": \"test-add\", \"locked\": true, \"points\": 5, \"schema_version\": 3, \"solution\": false, \"task\": false}\n#[test]\nfn test_unit_add() {}\n";
-
-    #[test]
-    fn a_cell_knows_its_test_and_where_the_work_begins() {
-        let cells = cells_of(TEXT, TEXT);
-        let add = cells.iter().find(|cell| cell.id == "add").unwrap();
-        assert_eq!(add.tests, ["test_unit_add"]);
-        assert_eq!(add.place, Some(CellPlace { first: 2, work: 7, test: 9, end: 12 }));
-        assert_eq!((add.task.as_str(), add.example.as_str()), ("add\nboth.", "1 + 1"));
-    }
-
-    #[test]
-    fn the_work_on_a_cell_that_is_begun_is_in_its_body() {
-        let begun = TEXT.replace("todo!(\"add\")", "2");
-        let cells = cells_of(TEXT, &begun);
-        assert_eq!(cells[0].place.unwrap().work, 7);
-    }
-
-    #[test]
-    fn a_cell_that_the_learner_lost_has_no_place() {
-        let cells = cells_of(TEXT, "fn main() {}\n");
-        assert!(!cells.is_empty() && cells.iter().all(|cell| cell.place.is_none()));
     }
 }

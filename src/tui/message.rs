@@ -196,12 +196,12 @@ pub enum Effect {
     Explore(Explore),
     /// End the figure that is open, with its process.
     CloseExplorable,
-    /// Find out anew how every module stands.
-    Stand,
+    /// Find the status of every module again.
+    RefreshStatuses,
     /// Find the colours of code: language and text.
     Highlight(Vec<(String, String)>),
-    /// Remember something.
-    Remember(Fact),
+    /// Keep a record.
+    Keep(Record),
     /// Stop the whole program until the shell continues it.
     Suspend,
     /// End the program.
@@ -225,9 +225,9 @@ pub struct Explore {
     pub pace: Duration,
 }
 
-/// Something to remember beyond this session.
+/// Something to keep beyond this session.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Fact {
+pub enum Record {
     /// A finished check, or finished analyses, of a text.
     Run {
         /// Which of the two.

@@ -320,7 +320,7 @@ impl Model {
     }
 
     /// The same, to change.
-    pub fn sheet_mut(&mut self) -> Option<&mut ModuleState> {
+    pub fn module_state_mut(&mut self) -> Option<&mut ModuleState> {
         self.module_states.get_mut(&self.module)
     }
 

@@ -10,7 +10,7 @@ mod runs;
 mod scroll;
 mod search;
 
-use super::message::{Effect, Fact, Message, Opened};
+use super::message::{Effect, Message, Opened, Record};
 use super::model::{Exercise, Explorable, Model, ModuleState, Note, ReadingPlace};
 use super::view::markdown;
 use crate::curriculum::lesson::Block;
@@ -41,7 +41,7 @@ pub fn update(model: &mut Model, now: Duration, message: Message) -> Vec<Effect>
         false => before.filter(|(module, _)| *module != model.module),
     };
     if let Some((module, place)) = left {
-        effects.insert(0, Effect::Remember(Fact::Place { module, place }));
+        effects.insert(0, Effect::Keep(Record::Place { module, place }));
     }
     effects
 }
@@ -236,7 +236,7 @@ fn saved(model: &mut Model, module: ModuleId) -> Vec<Effect> {
         // The screen stays; a save of the module on screen that follows counts as the same change.
         model.saved = last.or(model.saved);
         // It is not checked now: what was known of it is of an earlier text.
-        return vec![Effect::Stand];
+        return vec![Effect::RefreshStatuses];
     }
     keys::go_to_module(model, module)
 }

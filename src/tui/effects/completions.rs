@@ -1,42 +1,39 @@
-//! The thread that completes modules: a check, then the chain above anew, then the proof of every later
-//! module. It has a runner of its own, so that saves are checked meanwhile, and leaves the processor to
-//! them. Comes in: modules. Goes out: messages. Dropping it ends what goes on and waits for its processes.
+//! The thread that completes modules: a check, then the modules above rebuilt, then every later module
+//! checked. It has a runner of its own, so that saves are checked meanwhile, and leaves the processor to
+//! them. Takes modules, sends messages. Must not know how a module is proved.
 
+use super::worker::Worker;
 use crate::curriculum::{Module, ModuleId};
 use crate::framework;
 use crate::lab::Lab;
 use crate::runner::{Cancel, Runner};
 use crate::tui::message::{Completing, Message};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{Builder, JoinHandle};
+use std::sync::mpsc::{Receiver, Sender};
 
-struct Order {
+struct Completion {
     module: &'static Module,
     cancel: Cancel,
 }
 
-/// Completes one module after the other.
+/// Completes one module after the other. Dropping it ends the current one and waits for its processes.
 pub struct Completions {
-    orders: Option<Sender<Order>>,
-    thread: Option<JoinHandle<()>>,
-    /// The last order of each module: what a newer one of the same module replaces.
+    /// Of each module the last that was asked for: a newer one of the same module replaces it.
     given: Vec<(ModuleId, Cancel)>,
+    worker: Worker<Completion>,
 }
 
 impl Completions {
     /// Starts the thread.
     pub fn start(lab: Lab, cache: PathBuf, messages: Sender<Message>) -> std::io::Result<Self> {
-        let (orders, inbox) = channel();
-        let work = move || {
-            give_way();
+        let worker = Worker::start("completions", move |inbox| {
+            lower_priority();
             work(&lab, &cache, &inbox, &messages);
-        };
-        let thread = Builder::new().name("completions".into()).spawn(work)?;
-        Ok(Self { orders: Some(orders), thread: Some(thread), given: vec![] })
+        })?;
+        Ok(Self { given: vec![], worker })
     }
 
-    /// Completes the module once those asked for before are done; an earlier order for the same module
+    /// Completes the module once those asked for before are done; an earlier request for the same module
     /// ends, for it is of an earlier text.
     pub fn submit(&mut self, module: &'static Module) {
         let cancel = Cancel::default();
@@ -48,13 +45,10 @@ impl Completions {
             !same
         });
         self.given.push((module.id, cancel.clone()));
-        if let Some(orders) = &self.orders {
-            // The thread lives as long as its sender.
-            let _ = orders.send(Order { module, cancel });
-        }
+        self.worker.send(Completion { module, cancel });
     }
 
-    /// Ends what goes on and forgets what waits.
+    /// Ends the current one and forgets those that wait.
     pub fn stop(&mut self) {
         self.given.drain(..).for_each(|(_, cancel)| cancel.cancel());
     }
@@ -63,26 +57,22 @@ impl Completions {
 impl Drop for Completions {
     fn drop(&mut self) {
         self.stop();
-        self.orders = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 
 /// The learner's saves go first. On Linux a thread, and what it starts, can be less urgent by itself;
 /// elsewhere that would slow the whole tutor down.
-pub(super) fn give_way() {
+pub(super) fn lower_priority() {
     #[cfg(target_os = "linux")]
     // Where the system refuses, it is as urgent as everything else.
     let _ = rustix::process::nice(5);
 }
 
-fn work(lab: &Lab, cache: &Path, inbox: &Receiver<Order>, messages: &Sender<Message>) {
+fn work(lab: &Lab, cache: &Path, inbox: &Receiver<Completion>, messages: &Sender<Message>) {
     let mut known = None;
-    while let Ok(Order { module, cancel }) = inbox.recv() {
+    while let Ok(Completion { module, cancel }) = inbox.recv() {
         let send = |what| {
-            // Who cancels an order knows, and may have given a newer one.
+            // Who cancelled it knows, and may have asked for a newer one.
             if !cancel.is_cancelled() {
                 let _ = messages.send(Message::Completing(module.id, what));
             }

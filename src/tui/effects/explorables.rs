@@ -1,7 +1,7 @@
 //! The thread that computes the frames of the figure that is open, by a process of its own. Input: what the figure is
 //! to show; the newest wins. Output: frames. At most 30 a second. Dropping it ends the process and waits for it.
 
-use super::completions::give_way;
+use super::completions::lower_priority;
 use crate::curriculum::Module;
 use crate::error::Error;
 use crate::framework;
@@ -36,7 +36,7 @@ impl Explorables {
     pub fn start(lab: Lab, cache: PathBuf, messages: Sender<Message>) -> std::io::Result<Self> {
         let (orders, inbox) = channel();
         let work = move || {
-            give_way();
+            lower_priority();
             Worker { lab, cache, runner: None, open: None }.work(&inbox, &messages);
         };
         let thread = Builder::new().name("explorables".into()).spawn(work)?;

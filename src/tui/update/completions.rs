@@ -8,7 +8,7 @@ use crate::framework::{Completion, Step};
 use crate::report::figures::figure;
 use crate::report::{ModuleReport, Outcome};
 use crate::runner::event::RunKind;
-use crate::tui::message::{self, Effect, Fact};
+use crate::tui::message::{self, Effect, Record};
 use crate::tui::model::{self, Cause, Completing, Engine, Exercise, Model, Note, Stage};
 
 /// Asks for the module on screen to be completed. Its tests decide, and they are run: what the screen
@@ -40,7 +40,7 @@ pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
 pub(super) fn stop(model: &mut Model) -> Vec<Effect> {
     model.completing.clear();
     say(model, "stopped; your engine is as it was");
-    vec![Effect::StopCompleting, Effect::Stand]
+    vec![Effect::StopCompleting, Effect::RefreshStatuses]
 }
 
 pub(super) fn message(
@@ -70,14 +70,14 @@ fn step(model: &mut Model, module: ModuleId, step: Step) -> Vec<Effect> {
     match step {
         Step::Check(_) => {}
         Step::Checked { report, text } => {
-            return vec![Effect::Remember(Fact::Run { kind: RunKind::Check, report, text })];
+            return vec![Effect::Keep(Record::Run { kind: RunKind::Check, report, text })];
         }
         Step::Rebuilt { module, took } => {
             known.stage = Stage::Rebuilding;
             known.rebuilt.push((module, took));
         }
         Step::Proving { module } => known.stage = Stage::Proving(module),
-        Step::Swapped => return vec![Effect::Stand],
+        Step::Swapped => return vec![Effect::RefreshStatuses],
     }
     vec![]
 }
@@ -109,7 +109,7 @@ fn over(model: &mut Model, module: ModuleId, ended: &Completion) -> Vec<Effect> 
             return vec![];
         }
     }
-    let mut effects = vec![Effect::Stand];
+    let mut effects = vec![Effect::RefreshStatuses];
     let stands_on_it = model.module > module && model.engine == Engine::Mine;
     if stands_on_it && model.run.is_none() && model.module_state().is_some() {
         effects.push(runs::check(model, Cause::Engine));

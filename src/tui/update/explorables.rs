@@ -16,7 +16,7 @@ use tinytorch::explore::Control;
 pub(super) fn open(model: &mut Model) -> Option<Vec<Effect>> {
     let (piece, name) = in_view(model)?;
     let (module, number) = (model.module, model.figures + 1);
-    model.sheet_mut()?.explorables.get_mut(&name)?.compiling = true;
+    model.module_state_mut()?.explorables.get_mut(&name)?.compiling = true;
     close(model);
     model.figures = number;
     model.figure = Some(OpenFigure { module, name, number });

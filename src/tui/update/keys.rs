@@ -7,7 +7,7 @@ use crate::curriculum::lesson::Block;
 use crate::runner::event::{RunKind, Verdict};
 use crate::tui::keymap::{self, Action};
 use crate::tui::layout::Results;
-use crate::tui::message::{Effect, Fact};
+use crate::tui::message::{Effect, Record};
 use crate::tui::model::{Cause, CellState, Engine, Exercise, Model, ModuleState, Overlay, Search};
 use crossterm::event::{KeyCode, KeyEvent};
 
@@ -305,7 +305,7 @@ fn switch_engine(model: &mut Model) -> Vec<Effect> {
         Engine::Mine => Engine::Reference,
         Engine::Reference => Engine::Mine,
     };
-    let mut effects = vec![Effect::Remember(Fact::Engine(model.engine))];
+    let mut effects = vec![Effect::Keep(Record::Engine(model.engine))];
     if model.module_state().is_some() {
         effects.push(runs::check(model, Cause::Engine));
     }
@@ -359,7 +359,7 @@ fn hint(model: &mut Model) -> Vec<Effect> {
         return vec![];
     };
     let module = model.module;
-    let Some(module_state) = model.sheet_mut() else { return vec![] };
+    let Some(module_state) = model.module_state_mut() else { return vec![] };
     let Some(Block::Exercise { hints, .. }) = module_state.block(piece) else { return vec![] };
     let all = hints.len();
     let shown = module_state.hints.entry(cell.clone()).or_insert(0);
@@ -369,7 +369,7 @@ fn hint(model: &mut Model) -> Vec<Effect> {
     scroll::keep_place(model);
     scroll::go_to_piece(model, piece);
     match (new, all) {
-        (true, _) => vec![Effect::Remember(Fact::Hint { module, cell, shown })],
+        (true, _) => vec![Effect::Keep(Record::Hint { module, cell, shown })],
         (false, 0) => {
             say(model, format!("\"{cell}\" has no hints"));
             vec![]
@@ -415,13 +415,13 @@ fn open_figure(model: &mut Model) -> Vec<Effect> {
 
 pub(super) fn reveal(model: &mut Model, question: String) -> Vec<Effect> {
     let module = model.module;
-    let Some(module_state) = model.sheet_mut() else { return vec![] };
+    let Some(module_state) = model.module_state_mut() else { return vec![] };
     if module_state.revealed.remove(&question) {
         return vec![];
     }
     module_state.revealed.insert(question.clone());
     if module_state.answered.insert(question.clone()) {
-        return vec![Effect::Remember(Fact::Answer { module, question })];
+        return vec![Effect::Keep(Record::Answer { module, question })];
     }
     vec![]
 }

@@ -48,7 +48,7 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
         Some(Block::Question { id, .. }) => Some(id.clone()),
         _ => None,
     };
-    if let Some(module_state) = model.sheet_mut() {
+    if let Some(module_state) = model.module_state_mut() {
         module_state.focus = Some(piece);
     }
     question.map_or_else(Vec::new, |question| reveal(model, question))

@@ -8,13 +8,13 @@ use crate::report::{ModuleReport, Outcome, Ran, RanLink};
 use crate::runner::RunMessage;
 use crate::runner::event::{RunEvent, RunKind};
 use crate::tui::keymap::{Action, key};
-use crate::tui::message::{Effect, Fact, Remembered};
+use crate::tui::message::{Effect, Record, Remembered};
 use crate::tui::model::{Cause, CellState, Engine, Exercise, Model, ModuleState, Run, Trained};
 use std::collections::btree_map::Entry;
 
 /// Checks the module on screen. Results stay in view as old ones.
 pub(super) fn check(model: &mut Model, cause: Cause) -> Effect {
-    if let Some(module_state) = model.sheet_mut() {
+    if let Some(module_state) = model.module_state_mut() {
         module_state.report.mark_old();
     }
     start(model, RunKind::Check, cause)
@@ -65,7 +65,7 @@ fn begin(
     if cause != Cause::Passed {
         drop_note(model);
     }
-    if let Some(module_state) = model.sheet_mut() {
+    if let Some(module_state) = model.module_state_mut() {
         module_state.trouble = None;
     }
     Effect::Run { generation: model.generation, module, kind, milestone, engine }
@@ -88,6 +88,7 @@ pub(super) fn trial(
 /// engine that has changed since.
 pub(super) fn remembered(model: &mut Model, milestones: Vec<Remembered>) {
     for Remembered { milestone, engine, ran, fingerprint, old } in milestones {
+        let busy = model.run.as_ref().is_some_and(|run| run.milestone == Some(milestone));
         match model.milestones.entry((milestone, engine)) {
             Entry::Vacant(entry) => {
                 let (report, links) = (ModuleReport::new(model.module), ran.links.clone());
@@ -95,6 +96,11 @@ pub(super) fn remembered(model: &mut Model, milestones: Vec<Remembered>) {
             }
             Entry::Occupied(mut entry) if entry.get().fingerprint == fingerprint => {
                 entry.get_mut().old = old;
+            }
+            // Another terminal ran it on another engine since; what ran here is newer.
+            Entry::Occupied(mut entry) if entry.get().report.analyses.is_empty() && !busy => {
+                let (report, links) = (ModuleReport::new(model.module), ran.links.clone());
+                entry.insert(Trained { report, links, fingerprint, ran: Some(ran), old });
             }
             Entry::Occupied(_) => {}
         }
@@ -139,8 +145,8 @@ fn finished(model: &mut Model, run: &Run) -> Vec<Effect> {
     let mut effects = vec![];
     if let Exercise::Text(text) = &module_state.exercise {
         let report = Box::new(report.clone());
-        let fact = Fact::Run { kind: run.kind, report, text: text.clone() };
-        effects.push(Effect::Remember(fact));
+        let record = Record::Run { kind: run.kind, report, text: text.clone() };
+        effects.push(Effect::Keep(record));
     }
     if run.kind != RunKind::Check {
         return effects;
@@ -169,8 +175,8 @@ fn trained(model: &mut Model, run: &Run, id: &'static str) -> Vec<Effect> {
     trained.old = false;
     let (engine, fingerprint) = (run.engine, trained.fingerprint.clone());
     let mine = ran.links.iter().any(|link| link.mine);
-    let fact = Fact::Milestone { milestone: id, engine, fingerprint, ran: Box::new(ran) };
-    let mut effects = vec![Effect::Remember(fact)];
+    let record = Record::Milestone { milestone: id, engine, fingerprint, ran: Box::new(ran) };
+    let mut effects = vec![Effect::Keep(record)];
     if mine && run.module == model.module {
         effects.push(self::milestone(model, milestone, Engine::Reference, Cause::Beside));
     }

@@ -48,7 +48,7 @@ pub(super) fn back(model: &mut Model) -> Vec<Effect> {
         }
         let effects = super::keys::show_module(model, module);
         model.scrolled = Some(model.now);
-        if let Some(module_state) = model.sheet_mut() {
+        if let Some(module_state) = model.module_state_mut() {
             module_state.restore = Some(place);
             (module_state.focus, module_state.bring) = (None, None);
         }
@@ -62,7 +62,7 @@ pub(super) fn back(model: &mut Model) -> Vec<Effect> {
 pub(super) fn scroll(model: &mut Model, lines: isize) {
     model.scrolled = Some(model.now);
     let last = last_top(&model.measured);
-    if let Some(module_state) = model.sheet_mut() {
+    if let Some(module_state) = model.module_state_mut() {
         module_state.focus = None;
         module_state.bring = None;
         module_state.top = module_state.top.saturating_add_signed(lines).min(last);
@@ -71,7 +71,7 @@ pub(super) fn scroll(model: &mut Model, lines: isize) {
 
 /// Chooses a piece and brings it into view.
 pub(super) fn go_to_piece(model: &mut Model, piece: usize) {
-    if let Some(module_state) = model.sheet_mut() {
+    if let Some(module_state) = model.module_state_mut() {
         module_state.focus = Some(piece);
         module_state.bring = Some(piece);
     }
@@ -99,7 +99,7 @@ pub(super) fn go_to_goal(model: &mut Model) {
 pub(super) fn go_to_line(model: &mut Model, line: usize) {
     let last = last_top(&model.measured);
     let context = model.measured.height / 4;
-    if let Some(module_state) = model.sheet_mut() {
+    if let Some(module_state) = model.module_state_mut() {
         module_state.focus = None;
         module_state.bring = None;
         module_state.top = line.saturating_sub(context).min(last);
@@ -117,7 +117,7 @@ pub(super) fn laid_out(model: &mut Model, measured: Measured) {
     if let Some(super::super::model::Overlay::Help(top)) = &mut model.overlay {
         *top = (*top).min(measured.help.0.saturating_sub(measured.help.1));
     }
-    let Some(module_state) = model.sheet_mut() else { return };
+    let Some(module_state) = model.module_state_mut() else { return };
     if old.module == measured.module && old.starts != measured.starts {
         module_state.top = same_place(module_state.top, &old, &measured);
     }

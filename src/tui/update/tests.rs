@@ -10,7 +10,7 @@ use crate::runner::RunMessage;
 use crate::runner::event::{RunEvent, RunKind, Verdict};
 use crate::tui::fixture::{Session, TENSOR, failed, waits};
 use crate::tui::layout::Results;
-use crate::tui::message::{Completing, Effect, Fact, Message, Opened, Remembered};
+use crate::tui::message::{Completing, Effect, Message, Opened, Record, Remembered};
 use crate::tui::model::{
     Cause, CellState, Engine, Exercise, ModuleStatus, Overlay, Owner, ReadingPlace, Stage, Trained,
 };
@@ -27,7 +27,7 @@ fn session() -> Session {
 /// Presses a key by which the lesson is left; what follows apart from its place being kept.
 fn leave(session: &mut Session, key: &str) -> Vec<Effect> {
     let mut effects = session.press(key);
-    assert!(matches!(effects.remove(0), Effect::Remember(Fact::Place { .. })), "{effects:?}");
+    assert!(matches!(effects.remove(0), Effect::Keep(Record::Place { .. })), "{effects:?}");
     effects
 }
 
@@ -170,7 +170,7 @@ fn the_reading_place_is_kept_on_leaving_and_restored_on_opening() {
     session.check([waits(), waits(), waits()]);
     session.press("jjjjjjj");
     let place = ReadingPlace { piece: 1, line: top(&session) - session.model.measured.starts[1] };
-    let kept = Effect::Remember(Fact::Place { module: TENSOR, place });
+    let kept = Effect::Keep(Record::Place { module: TENSOR, place });
     assert_eq!(session.press("q"), [kept.clone(), Effect::Cancel, Effect::Quit]);
     session.model.module_states.clear();
     let file = "exercises/01_tensor.rs".to_owned();
@@ -192,7 +192,7 @@ fn the_reading_place_is_kept_on_leaving_and_restored_on_opening() {
         file: String::new(),
         place: None,
     })));
-    assert_eq!(effects[0], Effect::Remember(Fact::Place { module: ModuleId(3), place }));
+    assert_eq!(effects[0], Effect::Keep(Record::Place { module: ModuleId(3), place }));
 }
 
 #[test]
@@ -292,7 +292,7 @@ fn results_stay_in_view_as_old_ones_until_new_ones_come() {
 fn a_check_is_remembered_and_all_green_starts_the_analyses() {
     let mut session = session();
     let effects = session.check([PASSED, PASSED, PASSED]);
-    let remembered = |kind: RunKind| move |effect: &Effect| matches!(effect, Effect::Remember(Fact::Run { kind: k, .. }) if *k == kind);
+    let remembered = |kind: RunKind| move |effect: &Effect| matches!(effect, Effect::Keep(Record::Run { kind: k, .. }) if *k == kind);
     assert!(effects.iter().any(remembered(RunKind::Check)));
     assert_eq!(run_of(&effects).unwrap().1, RunKind::Analysis);
     let generation = session.model.generation;
@@ -320,7 +320,7 @@ fn hints_come_one_by_one_for_the_cell_to_do() {
     session.check([waits(), waits(), waits()]);
     let hint = |shown| {
         let cell = "tensor-new".to_owned();
-        [Effect::Remember(Fact::Hint { module: TENSOR, cell, shown })]
+        [Effect::Keep(Record::Hint { module: TENSOR, cell, shown })]
     };
     assert_eq!(session.press("h"), hint(1));
     assert_eq!(session.press("h"), hint(2));
@@ -383,8 +383,8 @@ fn a_module_joins_the_engine_step_by_step_while_saves_are_checked() {
     session.measure();
     step(&mut session, TENSOR, Step::Proving { module: ModuleId(2) });
     assert_eq!(session.model.completing[0].stage, Stage::Proving(ModuleId(2)));
-    assert_eq!(step(&mut session, TENSOR, Step::Swapped), [Effect::Stand]);
-    assert_eq!(ended(&mut session, TENSOR, Completion::Yes), [Effect::Stand]);
+    assert_eq!(step(&mut session, TENSOR, Step::Swapped), [Effect::RefreshStatuses]);
+    assert_eq!(ended(&mut session, TENSOR, Completion::Yes), [Effect::RefreshStatuses]);
     let (text, bad) = note(&session);
     assert!(text.contains("1 link ready in 600 ms") && !bad, "{text}");
     assert!(session.model.completing.is_empty());
@@ -420,7 +420,7 @@ fn an_interrupt_ends_the_run_then_the_completion_then_the_tutor() {
     let mut session = session();
     session.press("c");
     assert_eq!(session.press("<C-c>"), [Effect::Cancel]);
-    assert_eq!(session.press("<C-c>"), [Effect::StopCompleting, Effect::Stand]);
+    assert_eq!(session.press("<C-c>"), [Effect::StopCompleting, Effect::RefreshStatuses]);
     assert_eq!(ended(&mut session, TENSOR, Completion::Yes), [], "it was on its way already");
     assert_eq!(leave(&mut session, "<C-c>"), [Effect::Cancel, Effect::Quit]);
 }
@@ -459,7 +459,7 @@ fn answers_are_hidden_until_asked_for_and_remembered_once() {
     session.focus_on("cache-lines");
     let question = "cache-lines".to_owned();
     let effects = session.press("<Enter>");
-    assert_eq!(effects, [Effect::Remember(Fact::Answer { module: TENSOR, question })]);
+    assert_eq!(effects, [Effect::Keep(Record::Answer { module: TENSOR, question })]);
     assert!(session.model.module_state().unwrap().revealed.contains("cache-lines"));
     assert_eq!(session.press("<Enter><Enter>"), []);
 }
@@ -499,7 +499,7 @@ fn a_milestone_reports_in_its_own_block_and_the_reference_follows() {
     let report = RunEvent::Reported { analysis: "milestone".into(), item: insight.clone() };
     session.event(report);
     let effects = session.event(RunEvent::Finished);
-    let Some(Effect::Remember(Fact::Milestone { engine, fingerprint, ran, .. })) = effects.first()
+    let Some(Effect::Keep(Record::Milestone { engine, fingerprint, ran, .. })) = effects.first()
     else {
         panic!("{effects:?}");
     };
@@ -651,7 +651,7 @@ fn many_saves_at_once_leave_the_module_on_the_screen() {
     session.send(Message::Saved(TENSOR));
     session.check([waits(), waits(), waits()]);
     for other in [0, 2, 3] {
-        assert_eq!(session.send(Message::Saved(ModuleId(other))), [Effect::Stand]);
+        assert_eq!(session.send(Message::Saved(ModuleId(other))), [Effect::RefreshStatuses]);
     }
 }
 
@@ -659,7 +659,7 @@ fn many_saves_at_once_leave_the_module_on_the_screen() {
 fn the_engine_is_switched_remembered_and_checked() {
     let mut session = session();
     let effects = session.press("m");
-    assert_eq!(effects[0], Effect::Remember(Fact::Engine(Engine::Reference)));
+    assert_eq!(effects[0], Effect::Keep(Record::Engine(Engine::Reference)));
     assert!(matches!(
         effects[1],
         Effect::Run { engine: Engine::Reference, kind: RunKind::Check, .. }
@@ -702,7 +702,7 @@ fn a_click_on_a_question_shows_its_answer_and_the_wheel_scrolls() {
     let row = session.model.measured.starts[piece] + 1 - module_state.top + 1;
     let row = u16::try_from(row).unwrap();
     let effects = session.send(Message::Click { column: 10, row });
-    assert!(matches!(effects[..], [Effect::Remember(Fact::Answer { .. })]));
+    assert!(matches!(effects[..], [Effect::Keep(Record::Answer { .. })]));
     session.send(Message::Wheel { column: 10, row: 5, down: false });
     assert!(session.model.scrolled.is_some());
 }
