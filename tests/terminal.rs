@@ -217,7 +217,13 @@ fn any_size_from_60_by_20_works_and_a_smaller_one_says_so() {
     desk.line(&["not started"]);
     for size in [(60, 20), (200, 60), (80, 24)] {
         desk.terminal.resize(size);
-        desk.line(&["q quit"]);
+        desk.terminal.wait_for(&format!("a whole screen of {size:?}"), |screen| {
+            let rows: Vec<&str> = screen.lines().map(str::trim_end).collect();
+            rows.len() == usize::from(size.1)
+                && rows[0].contains("Setup")
+                && rows[rows.len() - 2].contains("engine")
+                && rows[rows.len() - 1].ends_with("q quit")
+        });
     }
     desk.terminal.resize((40, 10));
     desk.line(&["60"]);
@@ -371,13 +377,12 @@ fn a_save_that_changes_nothing_leaves_the_page_and_a_jump_leads_back() {
     desk.line(&["not started"]);
     let steps = steps(module);
     desk.terminal.send("\x06\x06");
-    // The last line of the third page.
-    desk.line(&["j = 0   1   2       place"]);
-    let page = desk.page();
-    // The next session begins where this one ended; nobody has scrolled in it yet.
+    desk.terminal.wait_for("another page", |screen| !screen.contains("difficulty"));
+    // The next session begins where this one ended; nothing has scrolled in it yet.
     desk.resume((100, 30));
-    desk.line(&["not started"]);
-    desk.back_at(&page);
+    let screen = desk.terminal.wait_for_text("not started");
+    assert!(!screen.contains("difficulty"), "{screen}");
+    let page = desk.page();
     desk.save(&format!("{}\n", std::fs::read_to_string(&desk.exercise).unwrap()));
     desk.line(&["because the file was saved"]);
     desk.line(&["not started"]);
@@ -410,4 +415,28 @@ fn what_another_terminal_does_shows_without_a_save() {
     let other = Command::new(TUTOR).args(["hint", "00"]).current_dir(desk.lab()).output().unwrap();
     assert!(other.status.success(), "{other:?}");
     desk.line(&["hint 1 of"]);
+}
+
+#[test]
+fn the_first_start_in_a_lab_says_how_to_begin_and_later_ones_do_not() {
+    let mut desk = Desk::open(first(), (100, 30));
+    desk.line(&["Any key closes this card"]);
+    desk.terminal.send("\x0c");
+    desk.terminal.wait_for("no card", |screen| !screen.contains("closes this card"));
+    desk.resume((100, 30));
+    desk.line(&["not started"]);
+    assert!(!desk.terminal.look(|screen| screen.contents()).contains("closes this card"));
+}
+
+#[test]
+fn the_outline_leads_to_an_exercise() {
+    let mut desk = Desk::open(&Course::tinytorch().modules()[1], (100, 30));
+    desk.line(&["not started"]);
+    desk.terminal.send("o");
+    desk.line(&["outline: Enter goes there"]);
+    desk.line(&["tensor-new", "test_unit_new"]);
+    desk.terminal.send("G\r");
+    desk.terminal.wait_for("the end", |screen| {
+        !screen.contains("outline") && !screen.contains("difficulty")
+    });
 }

@@ -3,9 +3,9 @@
 //! code. Not here: what a message means.
 
 use super::capabilities::{Wishes, background, capabilities};
-use super::effects::{Effects, Next, last_module};
+use super::effects::{Effects, Next, is_welcomed, last_module};
 use super::message::{Effect, Message};
-use super::model::Model;
+use super::model::{Model, Overlay};
 use super::terminal::Screen;
 use super::update::update;
 use super::view::{self, Cache};
@@ -76,6 +76,7 @@ pub fn run(options: Options) -> Result<ExitCode, Error> {
     let _watch = watch_exercises(&lab, sender)?;
     let mut model = Model::new(lab.course(), capabilities, size, module);
     model.has_editor = Editor::from_environment().is_ok();
+    model.overlay = (!is_welcomed(&lab)).then_some(Overlay::Welcome);
     let mut app = App {
         model,
         started: Instant::now(),

@@ -27,7 +27,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use store::StoreCommand;
-pub use store::last_module;
+pub use store::{is_welcomed, last_module};
 use worker::Worker;
 
 /// Whether the program goes on.

@@ -40,11 +40,9 @@ pub fn explore_rate(figure: &mut Explorer) {}
 pub fn course() -> &'static Course {
     static COURSE: LazyLock<Course> = LazyLock::new(|| {
         let module = |number, name: &str, title: &str| {
-            let lesson = format!(
-                "+++\nmodule = \"{number:02}_{name}\"\ntitle = \"{title}\"\nsubtitle = \"s\"\n\
-                 time = \"1 hour\"\ndifficulty = 1\nprerequisites = []\n+++\n"
-            );
-            let reference = if name == "tensor" { FIGURE } else { "" };
+            let lesson = head(number, name, title);
+            let reference =
+                if name == "tensor" { format!("{REFERENCE}{FIGURE}") } else { String::new() };
             Module::new(ModuleId(number), name, lesson, reference)
         };
         let modules = [
@@ -78,6 +76,34 @@ const MILESTONES: &[Milestone] = &[
     },
 ];
 
+const REFERENCE: &str = r#"// %% nbgrader={"grade": false, "grade_id": "tensor-new", "locked": false, "schema_version": 3, "solution": true, "task": false}
+pub fn new() {
+    // BEGIN SOLUTION
+    let new = "the reference";
+    // END SOLUTION
+}
+"#;
+
+fn head(number: u8, name: &str, title: &str) -> String {
+    format!(
+        "+++\nmodule = \"{number:02}_{name}\"\ntitle = \"{title}\"\nsubtitle = \"s\"\n\
+         time = \"1 hour\"\ndifficulty = 1\nprerequisites = []\n+++\n"
+    )
+}
+
+/// A course as long as the whole one will be.
+fn long_course() -> &'static Course {
+    static COURSE: LazyLock<Course> = LazyLock::new(|| {
+        let module = |number: u8| {
+            let name = format!("lesson{number}");
+            let lesson = head(number, &name, &format!("Lesson {number}"));
+            Module::new(ModuleId(number), &name, lesson, "")
+        };
+        Course::new((0..=20).map(module).collect(), MILESTONES)
+    });
+    &COURSE
+}
+
 /// A screen, driven by messages.
 pub struct Session {
     pub model: Model,
@@ -89,6 +115,13 @@ impl Session {
     /// The lesson is open and its check runs.
     pub fn opened(size: (u16, u16)) -> Self {
         Self::with(size, LESSON)
+    }
+
+    /// The same in a course of twenty-one modules.
+    pub fn long(size: (u16, u16)) -> Self {
+        let mut session = Self::opened(size);
+        session.model = Model::new(long_course(), session.model.capabilities, size, TENSOR);
+        session
     }
 
     /// The same with a lesson of the caller's.

@@ -34,7 +34,13 @@ pub enum Action {
     PreviousModule,
     /// The list of modules.
     Modules,
-    /// Capabilities for text.
+    /// The headings and exercises of the lesson.
+    Outline,
+    /// The learner's cell beside the reference's.
+    Compare,
+    /// How to begin.
+    Welcome,
+    /// Search for text.
     Search,
     /// Check now.
     Run,
@@ -185,6 +191,8 @@ pub const KEYMAP: &[Group] = &[
         name: "See",
         bindings: &[
             shown(&[letter('l')], Action::Modules, "modules", "list of modules"),
+            bind(&[letter('o')], Action::Outline, "outline: headings and exercises"),
+            bind(&[letter('=')], Action::Compare, "the reference beside a passing cell"),
             bind(&[letter(']')], Action::NextModule, "next module"),
             bind(&[letter('[')], Action::PreviousModule, "previous module"),
             shown(&[letter('t')], Action::Results, "tests", "show or hide all results"),
@@ -199,6 +207,7 @@ pub const KEYMAP: &[Group] = &[
         name: "Leave",
         bindings: &[
             shown(&[letter('?'), plain(KeyCode::F(1))], Action::Help, "help", "this list"),
+            bind(&[letter('i')], Action::Welcome, "how to begin"),
             bind(&[plain(KeyCode::Esc)], Action::Close, "close what is open"),
             bind(&[control('z')], Action::Suspend, "suspend (fg brings it back)"),
             bind(&[control('c')], Action::Interrupt, "stop the run; without one, quit"),

@@ -17,6 +17,34 @@ pub fn entry(row: usize, course: &Course) -> Option<usize> {
     if row < heading { Some(row) } else { Some(row).filter(below).map(|row| row - 1) }
 }
 
+/// The row of an entry of that list.
+#[must_use]
+pub fn row(entry: usize, course: &Course) -> usize {
+    entry + usize::from(entry >= course.modules().len())
+}
+
+/// The first row to show of a list with `rows` rows, so that `row` is in view.
+#[must_use]
+pub fn first_row(row: usize, rows: usize, height: usize) -> usize {
+    row.saturating_sub(height / 2).min(rows.saturating_sub(height))
+}
+
+/// The rows of the list of modules on the screen: where, and the first that is shown.
+#[must_use]
+pub fn module_rows(regions: &Regions, course: &Course, chosen: usize) -> (Area, usize) {
+    let rows = course.modules().len() + 1 + course.milestones().len();
+    let area = match regions.modules {
+        // Below its heading.
+        Some(column) => Area { y: column.y + 1, height: column.height - 1, ..column },
+        None => {
+            let height = u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(2);
+            let window = regions.centred(44, height);
+            Area { y: window.y + 1, height: window.height.saturating_sub(2), ..window.inset(1) }
+        }
+    };
+    (area, first_row(row(chosen, course), rows, usize::from(area.height)))
+}
+
 /// A rectangle of cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Area {
@@ -75,6 +103,16 @@ pub struct Regions {
     pub status: Area,
     /// The last line: keys.
     pub keys: Area,
+}
+
+impl Regions {
+    /// A window in the middle, no larger than the screen.
+    #[must_use]
+    pub fn centred(&self, width: u16, height: u16) -> Area {
+        let (columns, rows) = (self.status.width, self.status.y);
+        let (width, height) = (width.min(columns), height.min(rows));
+        Area { x: (columns - width) / 2, y: (rows - height) / 2, width, height }
+    }
 }
 
 /// The parts of a screen of that size; `None` when it is too small.

@@ -260,6 +260,8 @@ pub enum Record {
         /// The place.
         place: ReadingPlace,
     },
+    /// The card that says how to begin was read.
+    Welcomed,
     /// An engine was chosen.
     Engine(Engine),
     /// A milestone's program ended.

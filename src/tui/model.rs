@@ -8,8 +8,10 @@ pub use super::module_state::{
 pub use crate::framework::{Engine, Owner};
 
 use super::layout::Results;
+use super::module_state::cell_text;
 use super::palette::Theme;
 use super::theme::TokenKind;
+use crate::curriculum::cells;
 use crate::curriculum::lesson::Block;
 use crate::curriculum::{Course, ModuleId};
 use crate::report::{ModuleReport, Outcome};
@@ -49,7 +51,9 @@ pub struct Model {
     pub module: ModuleId,
     /// What is known of each module that was opened.
     pub module_states: BTreeMap<ModuleId, ModuleState>,
-    /// How each module stands.
+    /// The number of tests of each module.
+    pub tests: BTreeMap<ModuleId, usize>,
+    /// The status of each module.
     pub statuses: BTreeMap<ModuleId, ModuleStatus>,
     /// The interactive figure that is open.
     pub figure: Option<OpenFigure>,
@@ -110,8 +114,10 @@ pub struct Measured {
     pub matches: Vec<usize>,
     /// Lines of the results, and how many are in view.
     pub results: (usize, usize),
-    /// Lines of the help, and how many are in view.
-    pub help: (usize, usize),
+    /// Lines of the open window that scrolls, and how many are in view.
+    pub window: (usize, usize),
+    /// The line of each entry of the outline, while it is open.
+    pub outline: Vec<usize>,
     /// Columns by which the widest diagram is wider than its place.
     pub hidden_columns: usize,
 }
@@ -237,6 +243,17 @@ pub enum Overlay {
     Modules(usize),
     /// Whether to reset the exercise.
     Reset,
+    /// The headings and exercises of the lesson; the line of the cursor.
+    Outline(usize),
+    /// A cell of the learner's beside the reference's.
+    Compare {
+        /// The cell.
+        cell: String,
+        /// The first line shown.
+        top: usize,
+    },
+    /// How to begin.
+    Welcome,
 }
 
 /// The search in the lesson.
@@ -278,6 +295,11 @@ impl Model {
             now: Duration::ZERO,
             module,
             module_states: BTreeMap::new(),
+            tests: course
+                .modules()
+                .iter()
+                .map(|module| (module.id, cells::tests(module.reference()).len()))
+                .collect(),
             statuses: course
                 .modules()
                 .iter()
@@ -328,6 +350,12 @@ impl Model {
     #[must_use]
     pub fn run_here(&self) -> Option<&Run> {
         self.run.as_ref().filter(|run| run.module == self.module)
+    }
+
+    /// The reference's text of a cell of the module on screen.
+    #[must_use]
+    pub fn reference_cell(&self, cell: &str) -> Option<String> {
+        cell_text(self.course.module(self.module)?.reference(), cell)
     }
 
     /// Whether there is a note that goes away by itself.

@@ -257,6 +257,13 @@ impl ModuleState {
         cells::parse(text).into_iter().take_while(|cell| cell.first_line <= line).last()
     }
 
+    /// The learner's text of a cell, without its marker line.
+    #[must_use]
+    pub fn own_cell(&self, id: &str) -> Option<String> {
+        let Exercise::Text(text) = &self.exercise else { return None };
+        cell_text(text, id)
+    }
+
     /// A line of the exercise, from 1.
     #[must_use]
     pub fn line(&self, number: usize) -> Option<&str> {
@@ -265,4 +272,16 @@ impl ModuleState {
             _ => None,
         }
     }
+}
+
+/// The text of a cell as a reader wants it: without the lines that only tools read.
+pub(super) fn cell_text(text: &str, id: &str) -> Option<String> {
+    let cells = cells::parse(text);
+    let cell = cells.iter().find(|cell| cell.grade_id.as_deref() == Some(id))?;
+    let is_marker = |line: &str| {
+        let line = line.trim_start();
+        ["// %%", "// BEGIN SOLUTION", "// END SOLUTION"].iter().any(|m| line.starts_with(m))
+    };
+    let lines: Vec<&str> = cell.text.lines().filter(|line| !is_marker(line)).collect();
+    Some(lines.join("\n").trim().to_owned())
 }

@@ -12,7 +12,7 @@ mod search;
 
 use super::message::{Effect, Message, Opened, Record};
 use super::model::{Exercise, Explorable, Model, ModuleState, Note, ReadingPlace};
-use super::view::markdown;
+use super::prose;
 use crate::curriculum::lesson::Block;
 use crate::curriculum::{Module, ModuleId};
 use crate::report::Outcome;
@@ -194,7 +194,7 @@ fn recalled(
 /// The code of a lesson, with its languages.
 fn code_of(blocks: &[Block]) -> Vec<(String, String)> {
     let code = |block: &Block| match block {
-        Block::Prose { text } => markdown::code_blocks(text),
+        Block::Prose { text } => prose::code_blocks(text),
         _ => vec![],
     };
     blocks.iter().flat_map(code).collect()

@@ -139,6 +139,12 @@ fn stamp(lab: &Lab, store: &Store) -> Result<Stamp, Error> {
 
 const ENGINE: &str = "engine";
 const MODULE: &str = "module";
+const WELCOMED: &str = "welcomed";
+
+/// Whether the card that says how to begin was read in this lab.
+pub fn is_welcomed(lab: &Lab) -> bool {
+    progress::remembered(&lab.store(), WELCOMED).is_some()
+}
 
 /// The module that was on screen last, if the lab remembers one.
 pub fn last_module(lab: &Lab) -> Option<ModuleId> {
@@ -171,6 +177,7 @@ fn keep(course: &Course, store: &mut Store, record: Record) -> Result<(), Error>
             }
             None => Ok(()),
         },
+        Record::Welcomed => store.set(WELCOMED, "yes"),
         Record::Engine(engine) => store.set(ENGINE, engine.word()),
         Record::Milestone { milestone, engine, fingerprint, ran } => {
             store.record_milestone(milestone, engine.word(), &fingerprint, &ran)

@@ -9,6 +9,7 @@ use crate::tui::keymap::{self, Action};
 use crate::tui::layout::Results;
 use crate::tui::message::{Effect, Record};
 use crate::tui::model::{Cause, CellState, Engine, Exercise, Model, ModuleState, Overlay, Search};
+use crate::tui::outline::{self, Entry, Kind};
 use crossterm::event::{KeyCode, KeyEvent};
 
 pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
@@ -23,7 +24,21 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     }
     match model.overlay.clone() {
         Some(Overlay::Reset) => confirm(model, key),
-        Some(Overlay::Help(top)) => help(model, top, action),
+        Some(Overlay::Help(top)) => window(model, top, action, Overlay::Help),
+        Some(Overlay::Compare { cell, top }) => {
+            window(model, top, action, |top| Overlay::Compare { cell, top })
+        }
+        Some(Overlay::Outline(line)) => {
+            choose_entry(model, line, key, action);
+            vec![]
+        }
+        // Any key dismisses it, and does what it does.
+        Some(Overlay::Welcome) => {
+            model.overlay = None;
+            let mut effects = vec![Effect::Keep(Record::Welcomed)];
+            effects.extend(press(model, key));
+            effects
+        }
         Some(Overlay::Modules(line)) => choose_module(model, line, key, action),
         None => explorables::press(model, key)
             .unwrap_or_else(|| action.map_or_else(Vec::new, |action| act(model, action))),
@@ -49,6 +64,9 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::NextModule => return beside(model, 1),
         Action::PreviousModule => return beside(model, -1),
         Action::Modules => model.overlay = Some(Overlay::Modules(usize::from(model.module.0))),
+        Action::Outline => model.overlay = model.module_state().map(|_| Overlay::Outline(0)),
+        Action::Compare => return compare(model),
+        Action::Welcome => model.overlay = Some(Overlay::Welcome),
         Action::Search => model.search = Search { typing: true, ..Search::default() },
         Action::Run => return run(model, RunKind::Check),
         Action::Analyse => return analyse(model),
@@ -149,23 +167,89 @@ fn confirm(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     }
 }
 
-fn help(model: &mut Model, top: usize, action: Option<Action>) -> Vec<Effect> {
-    let page = model.measured.help.1.saturating_sub(1);
+/// A key in a window that scrolls.
+fn window(
+    model: &mut Model,
+    top: usize,
+    action: Option<Action>,
+    at: impl FnOnce(usize) -> Overlay,
+) -> Vec<Effect> {
+    let page = model.measured.window.1.saturating_sub(1);
     let top = match action {
         Some(Action::Down) => top + 1,
         Some(Action::Up) => top.saturating_sub(1),
         Some(Action::PageDown) => top + page,
         Some(Action::PageUp) => top.saturating_sub(page),
+        Some(Action::HalfDown) => top + page / 2,
+        Some(Action::HalfUp) => top.saturating_sub(page / 2),
         Some(Action::Top) => 0,
-        Some(Action::Bottom) => model.measured.help.0,
-        Some(Action::Help | Action::Close | Action::Quit) => {
+        Some(Action::Bottom) => model.measured.window.0,
+        Some(Action::Help | Action::Compare | Action::Close | Action::Quit) => {
             model.overlay = None;
             return vec![];
         }
         _ => top,
     };
-    model.overlay = Some(Overlay::Help(top));
+    model.overlay = Some(at(top));
     vec![]
+}
+
+/// Where the cursor of a list goes.
+fn moved(line: usize, last: usize, action: Option<Action>) -> usize {
+    match action {
+        Some(Action::Down | Action::Next) => (line + 1).min(last),
+        Some(Action::Up | Action::Previous) => line.saturating_sub(1),
+        Some(Action::HalfDown | Action::PageDown) => (line + 10).min(last),
+        Some(Action::HalfUp | Action::PageUp) => line.saturating_sub(10),
+        Some(Action::Top) => 0,
+        Some(Action::Bottom) => last,
+        _ => line,
+    }
+}
+
+fn choose_entry(model: &mut Model, line: usize, key: KeyEvent, action: Option<Action>) {
+    let entries = model.module_state().map(outline::entries).unwrap_or_default();
+    match (key.code, action) {
+        (KeyCode::Enter, _) => {
+            model.overlay = None;
+            if let Some(entry) = entries.get(line) {
+                go_to_outline(model, line, entry);
+            }
+        }
+        (_, Some(Action::Close | Action::Outline | Action::Quit)) => model.overlay = None,
+        _ => {
+            let last = entries.len().saturating_sub(1);
+            model.overlay = Some(Overlay::Outline(moved(line, last, action)));
+        }
+    }
+}
+
+/// To an entry of the outline.
+pub(super) fn go_to_outline(model: &mut Model, index: usize, entry: &Entry) {
+    scroll::keep_place(model);
+    model.scrolled = Some(model.now);
+    match (&entry.kind, model.measured.outline.get(index).copied()) {
+        (Kind::Heading(..), Some(line)) => scroll::go_to_line(model, line),
+        _ => scroll::go_to_piece(model, entry.piece),
+    }
+}
+
+/// The reference beside the learner's cell, once that passes.
+fn compare(model: &mut Model) -> Vec<Effect> {
+    let Some(module_state) = model.module_state() else { return vec![] };
+    let Some(Block::Exercise { cell, .. }) = model.focused() else {
+        say(model, "go to an exercise that passes first: n goes to the next block");
+        return vec![];
+    };
+    let cell = cell.clone();
+    if module_state.state(&cell) != CellState::Passed || module_state.is_old(&cell) {
+        say(model, format!("\"{cell}\" does not pass yet: the reference is shown once it does"));
+        return vec![];
+    }
+    let texts = [module_state.own_cell(&cell), model.reference_cell(&cell)];
+    model.overlay = Some(Overlay::Compare { cell, top: 0 });
+    let texts = texts.into_iter().flatten().map(|text| ("rust".to_owned(), text)).collect();
+    vec![Effect::Highlight(texts)]
 }
 
 fn choose_module(
@@ -176,21 +260,18 @@ fn choose_module(
 ) -> Vec<Effect> {
     let (modules, milestones) = (model.course.modules(), model.course.milestones());
     let last = (modules.len() + milestones.len()).saturating_sub(1);
-    let line = match (key.code, action) {
+    match (key.code, action) {
         (KeyCode::Enter, _) => {
             model.overlay = None;
             return go_to_entry(model, line);
         }
-        (_, Some(Action::Down | Action::Next)) => (line + 1).min(last),
-        (_, Some(Action::Up | Action::Previous)) => line.saturating_sub(1),
-        (_, Some(Action::Top | Action::PageUp)) => 0,
-        (_, Some(Action::Bottom | Action::PageDown)) => last,
         (_, Some(Action::Close | Action::Modules | Action::Quit)) => {
             model.overlay = None;
             return vec![];
         }
-        _ => line,
-    };
+        _ => {}
+    }
+    let line = moved(line, last, action);
     model.overlay = Some(Overlay::Modules(line));
     vec![]
 }

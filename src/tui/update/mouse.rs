@@ -3,8 +3,8 @@
 use super::keys::{go_to_entry, piece_at, reveal, scroll_results};
 use super::scroll;
 use crate::curriculum::lesson::Block;
-use crate::tui::layout::{entry, regions};
-use crate::tui::message::Effect;
+use crate::tui::layout::{entry, module_rows, regions};
+use crate::tui::message::{Effect, Record};
 use crate::tui::model::{Model, Overlay};
 
 /// Lines for one turn of the wheel.
@@ -12,7 +12,7 @@ const WHEEL: isize = 3;
 
 pub(super) fn wheel(model: &mut Model, column: u16, row: u16, down: bool) -> Vec<Effect> {
     let lines = if down { WHEEL } else { -WHEEL };
-    if let Some(Overlay::Help(top)) = &mut model.overlay {
+    if let Some(Overlay::Help(top) | Overlay::Compare { top, .. }) = &mut model.overlay {
         *top = top.saturating_add_signed(lines);
         return vec![];
     }
@@ -26,15 +26,22 @@ pub(super) fn wheel(model: &mut Model, column: u16, row: u16, down: bool) -> Vec
 }
 
 pub(super) fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
-    if model.overlay.is_some() {
-        model.overlay = None;
-        return vec![];
-    }
     let Some(regions) = regions(model.size, model.results) else { return vec![] };
-    if let Some(list) = regions.modules.filter(|list| list.contains(column, row)) {
-        let entry =
-            usize::from(row - list.y).checked_sub(1).and_then(|row| entry(row, model.course));
+    let open = match model.overlay.take() {
+        Some(Overlay::Modules(chosen)) => Some(chosen),
+        Some(Overlay::Welcome) => return vec![Effect::Keep(Record::Welcomed)],
+        Some(_) => return vec![],
+        None => None,
+    };
+    let shown = regions.modules.is_some() || open.is_some();
+    let chosen = open.unwrap_or(usize::from(model.module.0));
+    let (list, top) = module_rows(&regions, model.course, chosen);
+    if shown && list.contains(column, row) {
+        let entry = entry(top + usize::from(row - list.y), model.course);
         return entry.map_or_else(Vec::new, |entry| go_to_entry(model, entry));
+    }
+    if open.is_some() {
+        return vec![];
     }
     if !regions.lesson.contains(column, row) {
         return vec![];

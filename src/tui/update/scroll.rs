@@ -3,7 +3,7 @@
 
 use crate::curriculum::lesson::Block;
 use crate::tui::message::Effect;
-use crate::tui::model::{Measured, Model, ReadingPlace};
+use crate::tui::model::{Measured, Model, Overlay, ReadingPlace};
 use std::time::Duration;
 
 /// For this long after the learner moved the view it does not move by itself.
@@ -114,8 +114,8 @@ pub(super) fn laid_out(model: &mut Model, measured: Measured) {
     model.pan = model.pan.min(measured.hidden_columns);
     model.results_top =
         model.results_top.min(measured.results.0.saturating_sub(measured.results.1));
-    if let Some(super::super::model::Overlay::Help(top)) = &mut model.overlay {
-        *top = (*top).min(measured.help.0.saturating_sub(measured.help.1));
+    if let Some(Overlay::Help(top) | Overlay::Compare { top, .. }) = &mut model.overlay {
+        *top = (*top).min(measured.window.0.saturating_sub(measured.window.1));
     }
     let Some(module_state) = model.module_state_mut() else { return };
     if old.module == measured.module && old.starts != measured.starts {

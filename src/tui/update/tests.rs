@@ -240,6 +240,145 @@ fn a_completion_shows_while_something_is_searched() {
 }
 
 #[test]
+fn the_outline_leads_to_headings_and_exercises() {
+    let mut session = session();
+    session.check([PASSED, failed(), waits()]);
+    session.press("g");
+    session.press("o");
+    let screen = session.screen();
+    for words in ["Adding", "✓ tensor-new  test_unit_new", "✗ tensor-add  test_unit_add"] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    session.press("jj<Enter>");
+    assert!(session.in_focus().contains("tensor-new"), "{}", session.in_focus());
+    session.press("ojjj<Enter>");
+    let at = session.model.module_state().unwrap().top + session.model.measured.height / 4;
+    let page = session.screen();
+    let row = page.lines().position(|line| line.trim() == "Adding").unwrap();
+    assert_eq!(row, 1 + session.model.measured.height / 4, "{at} {page}");
+    assert!(back(&mut session) > 0, "the exercise of the jump before");
+    assert_eq!(back(&mut session), 0);
+    session.press("o<Esc>");
+    assert_eq!(session.model.overlay, None);
+}
+
+#[test]
+fn a_click_in_the_list_chooses_the_module_under_it() {
+    for size in [(80, 24), (120, 24)] {
+        let mut session = Session::opened(size);
+        session.press("l");
+        let screen = session.screen();
+        let at = |screen: &str| {
+            let row = screen.lines().position(|line| line.contains("03 Layers")).unwrap();
+            let line = screen.lines().nth(row).unwrap();
+            let column = line[..line.find("03 Layers").unwrap()].chars().count();
+            (u16::try_from(column).unwrap(), u16::try_from(row).unwrap())
+        };
+        let (column, row) = at(&screen);
+        let effects = session.send(Message::Click { column, row });
+        assert_eq!(effects, [Effect::Open(ModuleId(3))], "{screen}");
+        session.press("l");
+        session.send(Message::Click { column: 70, row: 1 });
+        assert_eq!(session.model.overlay, None, "a click elsewhere closes it");
+    }
+}
+
+#[test]
+fn a_long_list_of_modules_keeps_its_cursor_in_view() {
+    for size in [(110, 24), (80, 24)] {
+        let mut session = Session::long(size);
+        session.press("l");
+        for number in 0..=20 {
+            let cursor = format!("{number:02} Lesson {number}");
+            session.model.overlay = Some(Overlay::Modules(number));
+            assert!(session.screen().contains(&cursor), "{number}: {}", session.screen());
+        }
+    }
+}
+
+#[test]
+fn the_first_card_goes_with_any_key_which_does_what_it_does() {
+    let mut session = session();
+    session.model.overlay = Some(Overlay::Welcome);
+    let screen = session.screen();
+    assert!(screen.contains("opens exercises/01_tensor.rs in your editor"), "{screen}");
+    let effects = session.press("e");
+    assert!(effects.contains(&Effect::Keep(Record::Welcomed)), "{effects:?}");
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Edit { .. })), "{effects:?}");
+    session.press("i");
+    assert_eq!(session.model.overlay, Some(Overlay::Welcome));
+}
+
+#[test]
+fn the_reference_is_shown_beside_a_cell_that_passes_and_no_other() {
+    for (size, beside) in [((140, 30), true), ((90, 30), false)] {
+        let mut session = Session::opened(size);
+        session.check([PASSED, failed(), waits()]);
+        session.focus_on("tensor-add");
+        session.press("=");
+        assert!(note(&session).0.contains("does not pass yet"));
+        session.focus_on("tensor-new");
+        session.press("=");
+        let screen = session.screen();
+        let line = screen.lines().find(|line| line.contains("todo!(\"tensor-new\")")).unwrap();
+        assert_eq!(line.contains("let new = \"the reference\";"), beside, "{screen}");
+        assert!(screen.contains("let new = \"the reference\";"), "{screen}");
+        assert!(!screen.contains("BEGIN SOLUTION"), "{screen}");
+        session.press("<Esc>");
+        assert_eq!(session.model.overlay, None);
+    }
+}
+
+#[test]
+fn a_check_off_screen_starts_no_analyses() {
+    let mut session = session();
+    session.model.module_states.get_mut(&TENSOR).unwrap();
+    session.press("]");
+    session.send(Message::Opened(Box::new(Opened {
+        module: ModuleId(2),
+        lesson: crate::curriculum::lesson::parse("# Other\n"),
+        file: "exercises/02_activations.rs".into(),
+        place: None,
+    })));
+    let generation = session.model.generation;
+    session.model.run.as_mut().unwrap().module = TENSOR;
+    assert_eq!(session.model.generation, generation);
+    let effects = session.check([PASSED, PASSED, PASSED]);
+    assert_eq!(run_of(&effects), None, "{effects:?}");
+}
+
+#[test]
+fn a_save_of_another_module_during_a_run_leaves_the_screen() {
+    let mut session = session();
+    session.wait(10);
+    assert!(session.model.run.is_some());
+    assert_eq!(session.send(Message::Saved(ModuleId(2))), [Effect::RefreshStatuses]);
+}
+
+#[test]
+fn an_interrupt_drops_what_the_run_still_reports() {
+    let mut session = session();
+    let stopped = session.model.generation;
+    session.press("<C-c>r");
+    assert_eq!(session.model.generation, stopped + 2, "the interrupt and the new run");
+    session.press("<C-c>");
+    assert_eq!(session.model.generation, stopped + 3);
+}
+
+#[test]
+fn a_slider_moves_though_another_block_is_in_view_above_it() {
+    let lesson = "```question q\nWhy?\n---\nSo.\n```\n\n```explorable learning-rate\n```\n";
+    let mut session = Session::with((100, 40), lesson);
+    assert!(session.in_focus().contains("Why?"), "{}", session.in_focus());
+    let values = |session: &Session| {
+        session.model.module_state().unwrap().explorables["learning-rate"].values.clone()
+    };
+    let before = values(&session);
+    session.press("<Right>");
+    assert_ne!(values(&session), before);
+}
+
+#[test]
 fn after_a_save_the_view_goes_to_what_became_worse_first() {
     let mut session = session();
     session.check([PASSED, waits(), waits()]);

@@ -4,6 +4,7 @@
 use super::table::{self, Cell};
 use super::text::{clip, fold, wrap};
 use crate::tui::model::HighlightedCode;
+use crate::tui::prose::first_word;
 use crate::tui::theme::{self, Role, style};
 use pulldown_cmark::{Alignment, CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use ratatui::style::Style;
@@ -33,31 +34,6 @@ pub fn labelled(label: &str, role: Role, text: &str, width: usize) -> Vec<Line<'
         line.spans.insert(0, Span::styled(label, style(role)));
     }
     lines
-}
-
-/// The code blocks of a piece of CommonMark that deserve colours, with their language.
-pub fn code_blocks(text: &str) -> Vec<(String, String)> {
-    let mut blocks = vec![];
-    let mut language = None;
-    let mut code = String::new();
-    for event in Parser::new(text) {
-        match event {
-            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
-                language = first_word(&info).map(str::to_owned);
-            }
-            Event::Text(part) if language.is_some() => code.push_str(&part),
-            Event::End(TagEnd::CodeBlock) => {
-                let code = std::mem::take(&mut code);
-                blocks.extend(language.take().map(|language| (language, code)));
-            }
-            _ => {}
-        }
-    }
-    blocks
-}
-
-fn first_word(info: &str) -> Option<&str> {
-    info.split([' ', ',']).next().filter(|word| !word.is_empty())
 }
 
 /// Program text in colour where its colours are known, in plain otherwise.
@@ -396,12 +372,6 @@ mod tests {
         let lines = lay_out("```rust\nlet a\n```", 20, &highlighted);
         assert_eq!(lines[0].to_string(), "│ let a");
         assert_eq!(lines[0].spans[1].style, theme::token(theme::TokenKind::Keyword));
-    }
-
-    #[test]
-    fn blocks_in_a_language_are_listed_for_colouring() {
-        let blocks = code_blocks("a\n\n```rust,no_run\nfn a() {}\n```\n\n    indented\n");
-        assert_eq!(blocks, [("rust".to_owned(), "fn a() {}\n".to_owned())]);
     }
 
     proptest! {

@@ -8,6 +8,7 @@ mod alert;
 mod analysis;
 mod block;
 mod chart;
+mod compare;
 mod diagnostic;
 mod exercise;
 mod explorable;
@@ -17,6 +18,7 @@ mod hint;
 mod lesson;
 mod milestone;
 mod modules;
+mod outline;
 mod picture;
 mod question;
 mod results;
@@ -24,6 +26,7 @@ mod status;
 mod table;
 mod text;
 mod too_small;
+mod welcome;
 
 pub use screen::{Cache, Page, draw, lay_out};
 

@@ -3,8 +3,8 @@
 use super::milestone;
 use super::text::both_ends;
 use crate::curriculum::{Milestone, Module};
-use crate::report::Outcome;
-use crate::tui::model::{Model, ModuleStatus, Owner};
+use crate::report::{MilestoneOutcome, Outcome};
+use crate::tui::model::{Engine, Model, ModuleStatus, Owner};
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 
@@ -19,8 +19,34 @@ pub fn lines(model: &Model, cursor: Option<usize>, width: usize) -> Vec<Line<'st
     let modules = course.modules().iter().map(|module| line(model, module, width));
     let milestones = course.milestones().iter().map(|milestone| goal(model, milestone, width));
     let mut lines: Vec<_> = modules.chain(milestones).enumerate().map(chosen).collect();
-    lines.insert(course.modules().len(), Line::styled(" MILESTONES", style(Role::Dim)));
+    lines.insert(course.modules().len(), self::milestones(model, width));
     lines
+}
+
+/// The heading, with the tests of the whole course that pass.
+#[must_use]
+pub fn heading(model: &Model, width: usize) -> Line<'static> {
+    let (mut passed, mut tests) = (0, 0);
+    for module in model.course.modules() {
+        passed += model.statuses.get(&module.id).map_or(0, |status| status.passed);
+        tests += model.tests.get(&module.id).copied().unwrap_or(0);
+    }
+    let count = if tests > 0 { format!("{passed}/{tests}") } else { String::new() };
+    let heading = |text: &'static str| vec![Span::styled(text, style(Role::Dim))];
+    both_ends(heading(" MODULES"), vec![Span::styled(count, style(Role::Dim))], width)
+}
+
+/// The heading of the milestones, with how many are achieved.
+fn milestones(model: &Model, width: usize) -> Line<'static> {
+    let all = model.course.milestones();
+    let achieved = |milestone: &&Milestone| {
+        let ran = model.milestones.get(&(milestone.id, Engine::Mine));
+        ran.and_then(|trained| trained.ran.as_ref())
+            .is_some_and(|ran| ran.outcome(milestone) == MilestoneOutcome::Achieved)
+    };
+    let count = format!("{}/{}", all.iter().filter(achieved).count(), all.len());
+    let name = vec![Span::styled(" MILESTONES", style(Role::Dim))];
+    both_ends(name, vec![Span::styled(count, style(Role::Dim))], width)
 }
 
 fn line(model: &Model, module: &Module, width: usize) -> Line<'static> {

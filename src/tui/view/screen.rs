@@ -2,11 +2,12 @@
 //! measured), then to a frame. The same model gives the same frame. Must not know what a key does.
 
 use super::alert::{self, Alert};
-use super::{block, help, lesson, modules, results, status, too_small};
+use super::{block, compare, help, lesson, modules, results, status, too_small, welcome};
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Block;
-use crate::tui::layout::{Area, Regions, regions};
+use crate::tui::layout::{Area, Regions, first_row, module_rows, regions};
 use crate::tui::model::{Measured, Model, ModuleState, Overlay};
+use crate::tui::outline;
 use crate::tui::theme::{self, Role, style};
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -36,8 +37,8 @@ pub struct Page {
     pieces: Vec<Lines>,
     /// All results.
     results: Vec<Line<'static>>,
-    /// The help.
-    help: Vec<Line<'static>>,
+    /// The window over the lesson.
+    window: Vec<Line<'static>>,
     /// What went wrong.
     alert: Option<Alert>,
     /// How long all of it is.
@@ -64,11 +65,23 @@ pub fn lay_out(model: &Model, cache: &mut Cache) -> Page {
         }
     }
     page.measured.height = usize::from(regions.lesson.height);
-    if matches!(model.overlay, Some(Overlay::Help(_))) {
-        page.help = help::lines(usize::from(model.size.0) - 2, usize::from(regions.status.y) - 2);
-        page.measured.help = (page.help.len(), usize::from(help_area(&page, &regions).height) - 2);
-    }
+    page.window = window_lines(model, &regions);
+    page.measured.window =
+        (page.window.len(), usize::from(window_area(model, &page, &regions).height) - 2);
     page
+}
+
+/// The lines of the open window, if one is open that scrolls.
+fn window_lines(model: &Model, regions: &Regions) -> Vec<Line<'static>> {
+    let (width, height) = (usize::from(model.size.0), usize::from(regions.status.y));
+    match (&model.overlay, model.module_state()) {
+        (Some(Overlay::Help(_)), _) => help::lines(width - 2, height - 2),
+        (Some(Overlay::Compare { cell, .. }), Some(module_state)) => {
+            compare::lines(model, module_state, cell, width - 4)
+        }
+        (Some(Overlay::Welcome), _) => welcome::lines(model, WELCOME),
+        _ => vec![],
+    }
 }
 
 /// The alert, no higher than half the screen.
@@ -149,7 +162,33 @@ fn measure(model: &Model, pieces: &[Lines]) -> Measured {
             .map(|(number, _)| number)
             .collect()
     };
-    Measured { module: Some(model.module), starts, total, matches, ..Measured::default() }
+    let outline = match (&model.overlay, model.module_state()) {
+        (Some(Overlay::Outline(_)), Some(module_state)) => {
+            outline_lines(&outline::entries(module_state), pieces, &starts)
+        }
+        _ => vec![],
+    };
+    Measured { module: Some(model.module), starts, total, matches, outline, ..Measured::default() }
+}
+
+/// The line of each entry: a heading's own, else the first of its piece.
+fn outline_lines(entries: &[outline::Entry], pieces: &[Lines], starts: &[usize]) -> Vec<usize> {
+    let mut after = 0;
+    let line = |entry: &outline::Entry| {
+        let start = starts.get(entry.piece).copied().unwrap_or(0);
+        after = after.max(start);
+        if let (outline::Kind::Heading(_, title), Some(piece)) =
+            (&entry.kind, pieces.get(entry.piece))
+        {
+            let mut rest = piece.iter().skip(after - start);
+            if let Some(at) = rest.position(|line| line.to_string().trim() == title) {
+                after += at + 1;
+                return after - 1;
+            }
+        }
+        start
+    };
+    entries.iter().map(line).collect()
 }
 
 /// Draws what was laid out.
@@ -168,9 +207,11 @@ fn parts(frame: &mut Frame<'_>, model: &Model, page: &Page, regions: &Regions) {
             Some(Overlay::Modules(line)) => Some(line),
             _ => None,
         };
-        let mut lines = vec![Line::styled(" MODULES", style(Role::Dim))];
-        lines.extend(modules::lines(model, cursor, usize::from(area.width) - 1));
-        put(frame, area, &lines);
+        put(frame, area, &[modules::heading(model, usize::from(area.width) - 1)]);
+        let chosen = cursor.unwrap_or(usize::from(model.module.0));
+        let (rows, top) = module_rows(regions, model.course, chosen);
+        let lines = modules::lines(model, cursor, usize::from(area.width) - 1);
+        put(frame, rows, lines.get(top..).unwrap_or_default());
     }
     match model.module_state() {
         Some(module_state) => {
@@ -273,25 +314,26 @@ fn bar(frame: &mut Frame<'_>, area: Area, top: usize, total: usize) {
 
 fn overlay(frame: &mut Frame<'_>, model: &Model, page: &Page, regions: &Regions) {
     match &model.overlay {
-        Some(Overlay::Help(top)) => {
-            let area = help_area(page, regions);
-            let height = usize::from(area.height.saturating_sub(2));
-            let lines: Vec<_> = page.help.iter().skip(*top).take(height).cloned().collect();
-            let below = page.help.len().saturating_sub(top + height);
-            window(frame, area, "keys", lines, hidden(*top, below));
+        Some(Overlay::Help(top)) => put_window(frame, model, page, regions, ("keys", *top)),
+        Some(Overlay::Compare { top, .. }) => {
+            put_window(frame, model, page, regions, ("your cell and the reference", *top));
         }
+        Some(Overlay::Welcome) => put_window(frame, model, page, regions, ("welcome", 0)),
+        Some(Overlay::Outline(line)) => put_outline(frame, model, regions, *line),
         Some(Overlay::Modules(line)) if regions.modules.is_none() => {
-            let mut lines = modules::lines(model, Some(*line), 40);
-            let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
-            let area = centred(regions, 44, height);
-            // The cursor stays in view; one line more for the heading above the milestones.
-            let height = usize::from(area.height.saturating_sub(2));
-            let top = (line + 2).saturating_sub(height);
-            let below = lines.len().saturating_sub(top + height);
+            let (rows, top) = module_rows(regions, model.course, *line);
+            let area = Area {
+                x: rows.x - 1,
+                y: rows.y - 1,
+                width: rows.width + 2,
+                height: rows.height + 2,
+            };
+            let mut lines = modules::lines(model, Some(*line), usize::from(rows.width) - 1);
+            let below = lines.len().saturating_sub(top + usize::from(rows.height));
             window(frame, area, "modules", lines.split_off(top), hidden(top, below));
         }
         Some(Overlay::Reset) => {
-            window(frame, centred(regions, 56, 6), "reset", status::reset(model), None);
+            window(frame, regions.centred(56, 6), "reset", status::reset(model), None);
         }
         Some(Overlay::Modules(_)) | None => {}
     }
@@ -307,17 +349,43 @@ fn hidden(above: usize, below: usize) -> Option<String> {
     }
 }
 
-fn help_area(page: &Page, regions: &Regions) -> Area {
+/// Columns of the text of the first card.
+const WELCOME: usize = 54;
+
+fn window_area(model: &Model, page: &Page, regions: &Regions) -> Area {
     let cells = |cells: usize| u16::try_from(cells).unwrap_or(u16::MAX).saturating_add(2);
-    let width = page.help.iter().map(Line::width).max().unwrap_or(0);
-    centred(regions, cells(width + 1), cells(page.help.len()))
+    let width = page.window.iter().map(Line::width).max().unwrap_or(0);
+    let width = match model.overlay {
+        Some(Overlay::Compare { .. }) => usize::from(model.size.0),
+        _ => width + 1,
+    };
+    regions.centred(cells(width), cells(page.window.len()))
 }
 
-/// A window in the middle, no larger than the screen.
-fn centred(regions: &Regions, width: u16, height: u16) -> Area {
-    let (columns, rows) = (regions.status.width, regions.status.y);
-    let (width, height) = (width.min(columns), height.min(rows));
-    Area { x: (columns - width) / 2, y: (rows - height) / 2, width, height }
+fn put_window(
+    frame: &mut Frame<'_>,
+    model: &Model,
+    page: &Page,
+    regions: &Regions,
+    (title, top): (&'static str, usize),
+) {
+    let area = window_area(model, page, regions);
+    let height = usize::from(area.height.saturating_sub(2));
+    let lines: Vec<_> = page.window.iter().skip(top).take(height).cloned().collect();
+    let below = page.window.len().saturating_sub(top + height);
+    window(frame, area, title, lines, hidden(top, below));
+}
+
+fn put_outline(frame: &mut Frame<'_>, model: &Model, regions: &Regions, cursor: usize) {
+    let Some(module_state) = model.module_state() else { return };
+    let entries = outline::entries(module_state);
+    let rows = u16::try_from(entries.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let area = regions.centred(78, rows);
+    let (width, height) = (usize::from(area.width) - 2, usize::from(area.height) - 2);
+    let top = first_row(cursor, entries.len(), height);
+    let mut lines = super::outline::lines(module_state, &entries, cursor, width);
+    let below = lines.len().saturating_sub(top + height);
+    window(frame, area, "outline: Enter goes there", lines.split_off(top), hidden(top, below));
 }
 
 /// A window with its title, and a sign for what of it is out of view.

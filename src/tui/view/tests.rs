@@ -287,6 +287,17 @@ fn the_same_model_gives_the_same_frame() {
     let first = session.screen();
     session.now += Duration::from_secs(100);
     assert_eq!(session.screen(), first);
+    // Another model and back again: nothing of it stays.
+    session.press("ojjt?");
+    assert_ne!(session.screen(), first);
+    session.press("<Esc>t<Esc>");
+    session.model.module_state_mut().unwrap().top = 0;
+    session.press("G");
+    session.send(Message::Resized(80, 24));
+    assert_ne!(session.screen(), first);
+    let model = failing((90, 30)).model;
+    session.model = model;
+    assert_eq!(session.screen(), first);
 }
 
 #[test]
