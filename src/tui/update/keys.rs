@@ -58,7 +58,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::HalfUp => scroll(model, -half),
         Action::Top => jump(model, isize::MIN),
         Action::Bottom => jump(model, isize::MAX),
-        Action::Back => return scroll::back(model),
+        Action::Back => return back(model),
         Action::Next => step(model, true),
         Action::Previous => step(model, false),
         Action::NextModule => return beside(model, 1),
@@ -111,6 +111,25 @@ fn scroll(model: &mut Model, lines: isize) {
         Results::Zoomed => scroll_results(model, lines),
         Results::Open | Results::Closed => scroll::scroll(model, lines),
     }
+}
+
+/// Back to where the view was before the last jump that led elsewhere.
+fn back(model: &mut Model) -> Vec<Effect> {
+    let current = scroll::here(model).map(|place| (model.module, place));
+    while let Some((module, place)) = model.jumps.pop() {
+        if current == Some((module, place)) {
+            continue;
+        }
+        let effects = show_module(model, module);
+        model.scrolled = Some(model.now);
+        if let Some(module_state) = model.module_state_mut() {
+            module_state.restore = Some(place);
+            (module_state.focus, module_state.bring) = (None, None);
+        }
+        return effects;
+    }
+    say(model, "there is no earlier place to go back to");
+    vec![]
 }
 
 /// To an end of the lesson.
@@ -317,7 +336,7 @@ pub(super) fn go_to_module(model: &mut Model, module: ModuleId) -> Vec<Effect> {
 }
 
 /// The same without keeping the place in view.
-pub(super) fn show_module(model: &mut Model, module: ModuleId) -> Vec<Effect> {
+fn show_module(model: &mut Model, module: ModuleId) -> Vec<Effect> {
     if module == model.module {
         return vec![];
     }

@@ -2,7 +2,6 @@
 //! measured. Not here: keys.
 
 use crate::curriculum::lesson::Block;
-use crate::tui::message::Effect;
 use crate::tui::model::{Measured, Model, Overlay, ReadingPlace};
 use std::time::Duration;
 
@@ -37,25 +36,6 @@ pub(super) fn keep_place(model: &mut Model) {
     if model.jumps.len() > JUMPS {
         model.jumps.remove(0);
     }
-}
-
-/// Back to where the view was before the last jump that led elsewhere.
-pub(super) fn back(model: &mut Model) -> Vec<Effect> {
-    let current = here(model).map(|place| (model.module, place));
-    while let Some((module, place)) = model.jumps.pop() {
-        if current == Some((module, place)) {
-            continue;
-        }
-        let effects = super::keys::show_module(model, module);
-        model.scrolled = Some(model.now);
-        if let Some(module_state) = model.module_state_mut() {
-            module_state.restore = Some(place);
-            (module_state.focus, module_state.bring) = (None, None);
-        }
-        return effects;
-    }
-    super::say(model, "there is no earlier place to go back to");
-    vec![]
 }
 
 /// Moves the view by lines.
