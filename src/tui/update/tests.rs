@@ -366,19 +366,6 @@ fn an_interrupt_drops_what_the_run_still_reports() {
 }
 
 #[test]
-fn a_slider_moves_though_another_block_is_in_view_above_it() {
-    let lesson = "```question q\nWhy?\n---\nSo.\n```\n\n```explorable learning-rate\n```\n";
-    let mut session = Session::with((100, 40), lesson);
-    assert!(session.in_focus().contains("Why?"), "{}", session.in_focus());
-    let values = |session: &Session| {
-        session.model.module_state().unwrap().explorables["learning-rate"].values.clone()
-    };
-    let before = values(&session);
-    session.press("<Right>");
-    assert_ne!(values(&session), before);
-}
-
-#[test]
 fn after_a_save_the_view_goes_to_what_became_worse_first() {
     let mut session = session();
     session.check([PASSED, waits(), waits()]);
