@@ -12,6 +12,8 @@ use std::process::{Command, Output, Stdio};
 mod terminal;
 use terminal::Terminal;
 
+#[path = "headless/explore.rs"]
+mod explore;
 #[path = "headless/framework.rs"]
 mod framework;
 #[path = "headless/lab.rs"]

@@ -1989,9 +1989,8 @@ impl Layer for SimpleCNN {
 // %% nbgrader={"grade": false, "grade_id": "spatial-explore", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// A kernel slides over a digit.
 ///
-/// Play it: at each position the patch is multiplied with the kernel, and the sum becomes one number of the feature
-/// map. Which strokes does each kernel find? What do stride and padding do to the size of the map? `convolve_naive`
-/// computes the map.
+/// Play it: the patch, its nine products with the kernel, and their sum, which is one number of the feature map.
+/// Which strokes does each kernel find? What do stride and padding do to the size? `convolve_naive` computes the map.
 pub fn explore_convolution(figure: &mut Explorer) {
     let class = figure.number("digit", 3.0, 0.0..=9.0, 1.0) as f32;
     let name = figure.choice("kernel", &["vertical edge", "horizontal edge", "blur", "sharpen"]);
@@ -2047,10 +2046,7 @@ pub fn explore_convolution(figure: &mut Explorer) {
         index if index > at => 0.0,
         index => 0.2 + 0.8 * (map[index] - low) / (high - low).max(1e-6),
     };
-    let title = format!(
-        "Left: the digit, {}x{} with its padding, the patch brighter. Right: the map so far, {rows}x{columns}",
-        grid.padded.rows, grid.padded.columns
-    );
+    let title = "The digit, the patch bright; the map so far";
     side_by_side(figure, title, (grid.padded, &light), (grid.output, &known));
 }
 
@@ -2064,7 +2060,7 @@ fn digit(class: f32) -> Vec<f32> {
 /// Two pictures as one, each pixel three wide and high, with a gap between them.
 fn side_by_side(
     figure: &mut Explorer,
-    title: String,
+    title: &str,
     (first, left): (Pair, &dyn Fn(usize, usize) -> f32),
     (second, right): (Pair, &dyn Fn(usize, usize) -> f32),
 ) {
@@ -2083,7 +2079,7 @@ fn side_by_side(
             });
         }
     }
-    figure.picture(Picture { title, width: SCALE * width, pixels });
+    figure.picture(Picture { title: title.into(), width: SCALE * width, pixels });
 }
 
 // %% nbgrader={"grade": false, "grade_id": "spatial-main", "locked": true, "schema_version": 3, "solution": false, "task": false}

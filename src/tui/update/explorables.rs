@@ -139,6 +139,7 @@ pub(super) fn frame(model: &mut Model, number: u64, computed: Result<Frame, Erro
         return vec![];
     }
     let Some(state) = state(model) else { return vec![] };
+    let is_first = state.controls.is_empty();
     match computed {
         Ok(frame) => state.take(frame),
         Err(error) => {
@@ -148,9 +149,20 @@ pub(super) fn frame(model: &mut Model, number: u64, computed: Result<Frame, Erro
         }
     }
     state.playing &= state.verdict == Some(Verdict::Passed);
-    match advance(state) {
-        Some(pace) => ask(model, pace),
-        None => vec![],
+    let pace = advance(state);
+    if is_first {
+        // It is taller now than it was when it was opened.
+        show(model);
+    }
+    pace.map_or_else(Vec::new, |pace| ask(model, pace))
+}
+
+/// Brings the figure that is open into view, unless the learner went on to another place.
+fn show(model: &mut Model) {
+    if let Some((piece, name)) = in_view(model)
+        && model.figure.as_ref().is_some_and(|open| open.name == name)
+    {
+        scroll::go_to_piece(model, piece);
     }
 }
 

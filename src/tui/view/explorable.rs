@@ -66,8 +66,8 @@ fn opens() -> Vec<Span<'static>> {
 fn keys(state: &Explorable) -> Vec<Span<'static>> {
     let has_text = state.controls.iter().any(|control| matches!(control, Control::Text { .. }));
     let known = [
-        (state.controls.len() > 1, "↑↓", "choose"),
-        (!state.controls.is_empty(), "←→", "change"),
+        (state.controls.len() > 1, "↑↓", "pick"),
+        (!state.controls.is_empty(), "←→", "set"),
         (has_text, "Enter", "type"),
         (state.player().is_some(), "Space", if state.playing { "pause" } else { "play" }),
         (true, "Esc", "close"),
