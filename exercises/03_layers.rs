@@ -19,7 +19,7 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
-use tinytorch::activations::{Gelu, ReLU, Sigmoid, Softmax, Tanh};
+use tinytorch::activations::{Gelu, QuickGelu, ReLU, Sigmoid, Softmax, Tanh};
 use tinytorch::random::Rng;
 use tinytorch::report::{Axis, Chart, ChartKind, Column, Origin, Reporter, Series, Table};
 use tinytorch::tensor::{Tensor, shape_text};
@@ -558,7 +558,7 @@ macro_rules! activation_layers {
     )*};
 }
 
-activation_layers!(ReLU, Sigmoid, Tanh, Gelu, Softmax);
+activation_layers!(ReLU, Sigmoid, Tanh, Gelu, QuickGelu, Softmax);
 
 // %% nbgrader={"grade": false, "grade_id": "layers-dropout-error", "locked": true, "schema_version": 3, "solution": false, "task": false}
 impl fmt::Display for InvalidProbability {

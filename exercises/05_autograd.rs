@@ -232,7 +232,6 @@ impl Tape {
     pub fn gradients(&self, result: usize) -> Vec<f32> {
         let mut gradients = vec![0.0; self.nodes.len()];
         todo!("autograd-walk")
-        gradients
     }
 }
 

@@ -266,8 +266,8 @@ impl Tape {
                 }
             }
         }
-        // END SOLUTION
         gradients
+        // END SOLUTION
     }
 }
 
