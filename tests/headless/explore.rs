@@ -36,7 +36,7 @@ fn a_frame_has_the_settings_it_was_given_and_says_whose_code_computed_it() {
 
     for (setting, answer) in [
         ("rate=1", "It has optimizer, learning rate, momentum."),
-        ("optimizer=Adagrad", "\"optimizer\" is one of SGD, Adam, AdamW"),
+        ("optimizer=Adagrad", "is one of SGD, Adam, AdamW"),
         ("optimizer", "CONTROL=VALUE"),
     ] {
         let refused = explore(&["--set", setting]);
