@@ -103,11 +103,10 @@ impl Worker {
                 Order::Show(explore, cancel) => {
                     begun = Some(Instant::now());
                     let number = explore.number;
-                    let frame = self.frame(explore, cancel).transpose();
-                    let sent =
-                        frame.map(|frame| messages.send(Message::Frame(number, Box::new(frame))));
-                    // The loop that receives messages outlives this thread.
-                    drop(sent);
+                    if let Some(frame) = self.frame(explore, cancel).transpose() {
+                        // The loop that receives messages outlives this thread.
+                        let _ = messages.send(Message::Frame(number, Box::new(frame)));
+                    }
                 }
             }
         }
