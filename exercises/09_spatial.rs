@@ -826,10 +826,10 @@ fn test_unit_max_with_indices() {
             expect_eq(input, panic_message(largest), panic_message(|| ()), idea);
             expect_eq(input, largest(), wanted.clone(), idea);
         };
-    let plane = [1.0, 5.0, 8.0, 6.0, 3.0, 2.0, 7.0, 0.0];
-    let idea = "the largest pixel of each patch and its index in the plane";
-    check("1 5 8 6 | 3 2 7 0, blocks of 2x2", grid, &plane, (vec![5.0, 8.0], vec![1, 2]), idea);
-    let idea = "what the buffers held before does not count, and -1 is larger than minus infinity";
+    let plane = [1.0, 5.0, 6.0, 8.0, 3.0, 2.0, 7.0, 0.0];
+    let idea = "the largest pixel of each patch and its index in the plane, whatever the buffers held before";
+    check("1 5 6 8 | 3 2 7 0, blocks of 2x2", grid, &plane, (vec![5.0, 8.0], vec![1, 3]), idea);
+    let idea = "-1 is larger than minus infinity, and of equal pixels, the first counts";
     check("eight times -1", grid, &[-1.0; 8], (vec![-1.0; 2], vec![0, 2]), idea);
     let idea = "of equal pixels, the first counts";
     let plane = [1.0, 5.0, 7.0, 7.0, 3.0, 2.0, 7.0, 0.0];
@@ -1199,7 +1199,7 @@ fn test_unit_batchnorm_forward() {
     );
     let tracked = norm.weight.clone().tracked();
     norm.weight = tracked.clone();
-    let reached = norm.forward(&one).sum().backward().get(&tracked).is_some();
+    let reached = norm.forward(&one.clone().tracked()).sum().backward().get(&tracked).is_some();
     expect_eq(
         "does the weight get a gradient",
         reached,
