@@ -32,6 +32,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     run(&["check", "00", "01", "02"])?;
     run(&["reset", "--yes", "03", "04", "05", "06", "07", "08", "09"])?;
     let mut terminal = Terminal::start(&tutor, &["--module", "01"], &lab, SIZE, &[]);
+    terminal.wait_for_text("any key closes it");
+    terminal.send("\x1b");
     terminal.wait_for("every verdict and figure", |screen| {
         screen.contains("tests pass") && !screen.contains("measuring")
     });

@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use tinytorch_tutor::curriculum::cells::{self, CellKind};
 use tinytorch_tutor::curriculum::{Course, Module};
 
@@ -26,7 +26,7 @@ struct Desk {
     terminal: Terminal,
 }
 
-/// What stands in for an editor: it says that it is open, repeats what is typed, and ends by `quit`.
+/// An editor for tests: it says that it is open, repeats what is typed, and ends by `quit`.
 const EDITOR: &str = r#"#!/bin/sh
 echo "$$" > "$(dirname "$0")/pid"
 echo "editing $*"
@@ -72,7 +72,7 @@ impl Desk {
         size: (u16, u16),
         variables: &[(&str, &str)],
     ) -> Terminal {
-        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+        let cache = cache();
         let own = [
             ("TINYTORCH_CACHE", cache.to_str().unwrap()),
             ("VISUAL", "/bin/true"),
@@ -85,6 +85,13 @@ impl Desk {
 
     fn lab(&self) -> &Path {
         self.exercise.ancestors().nth(2).unwrap()
+    }
+
+    /// Runs a command in another terminal of the same lab.
+    fn other(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(TUTOR);
+        command.args(arguments).current_dir(self.lab()).env("TINYTORCH_CACHE", cache());
+        command.output().unwrap()
     }
 
     /// Quits, and starts the tutor again in the same lab.
@@ -132,6 +139,11 @@ impl Desk {
         self.terminal
             .wait_for(&format!("a line with {words:?}"), |screen| screen.lines().any(holds))
     }
+}
+
+/// Where built things are kept from test to test.
+fn cache() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
 }
 
 /// The first and the last row of the lesson in view: the terminal draws from top to bottom.
@@ -213,7 +225,10 @@ fn a_file_that_goes_away_is_said_and_picked_up_when_it_is_back() {
 
 #[test]
 fn any_size_from_60_by_20_works_and_a_smaller_one_says_so() {
-    let desk = Desk::open(first(), (120, 40));
+    let mut desk = Desk::open(first(), (60, 20));
+    desk.line(&["any key closes it"]);
+    desk.line(&["shows this card again"]);
+    desk.terminal.send("\x0c");
     desk.line(&["not started"]);
     for size in [(60, 20), (200, 60), (80, 24)] {
         desk.terminal.resize(size);
@@ -248,7 +263,7 @@ fn a_resize_while_keys_come_in_is_not_lost() {
     }
 }
 
-/// What the terminal was told to leave: the alternate screen, mouse reports, a hidden cursor.
+/// What the terminal must be asked to leave: the alternate screen, mouse reports, a hidden cursor.
 const LEFT: [&str; 3] = ["\x1b[?1049l", "\x1b[?1000l", "\x1b[?25h"];
 const TAKEN: [&str; 3] = ["\x1b[?1049h", "\x1b[?1000h", "\x1b[?25l"];
 
@@ -412,20 +427,53 @@ fn what_another_terminal_does_shows_without_a_save() {
     let desk = Desk::open(first(), TALL);
     desk.line(&["not started"]);
     desk.line(&["hint 0 of"]);
-    let other = Command::new(TUTOR).args(["hint", "00"]).current_dir(desk.lab()).output().unwrap();
+    let other = desk.other(&["hint", "00"]);
     assert!(other.status.success(), "{other:?}");
     desk.line(&["hint 1 of"]);
 }
 
 #[test]
+fn a_module_completed_in_another_terminal_shows_in_an_open_screen() {
+    let module = first();
+    let mut desk = Desk::open(module, (140, 40));
+    desk.save(&steps(module).last().unwrap().1);
+    desk.line(&["every test passes"]);
+    let done = desk.other(&["complete", "00"]);
+    assert!(done.status.success(), "{done:?}");
+    desk.line(&["00 Setup", "mine 6/6"]);
+    desk.line(&["1 of 10 yours"]);
+    assert!(desk.other(&["complete", "00", "--undo"]).status.success());
+    desk.line(&["0 of 10 yours"]);
+    desk.terminal.send("q");
+    desk.terminal.wait_for_end();
+}
+
+#[test]
+fn a_milestone_run_in_another_terminal_shows_in_an_open_screen() {
+    let course = Course::tinytorch();
+    let milestone = &course.milestones()[0];
+    let module = course.module(*milestone.prerequisites.last().unwrap()).unwrap();
+    let mut desk = Desk::open(module, (140, 40));
+    desk.line(&["not started"]);
+    // Milestones come after the modules in the list.
+    desk.terminal.send("lG");
+    desk.terminal.send(&"k".repeat(course.milestones().len() - 1));
+    desk.terminal.send("\r");
+    desk.line(&["milestone", milestone.title, "not run"]);
+    let done = desk.other(&["milestone", "run", milestone.id]);
+    assert!(done.status.success(), "{done:?}");
+    desk.line(&["milestone", milestone.title, "preview"]);
+}
+
+#[test]
 fn the_first_start_in_a_lab_says_how_to_begin_and_later_ones_do_not() {
     let mut desk = Desk::open(first(), (100, 30));
-    desk.line(&["Any key closes this card"]);
+    desk.line(&["any key closes it"]);
     desk.terminal.send("\x0c");
-    desk.terminal.wait_for("no card", |screen| !screen.contains("closes this card"));
+    desk.terminal.wait_for("no card", |screen| !screen.contains("any key closes it"));
     desk.resume((100, 30));
     desk.line(&["not started"]);
-    assert!(!desk.terminal.look(|screen| screen.contents()).contains("closes this card"));
+    assert!(!desk.terminal.look(|screen| screen.contents()).contains("any key closes it"));
 }
 
 #[test]
@@ -433,10 +481,12 @@ fn the_outline_leads_to_an_exercise() {
     let mut desk = Desk::open(&Course::tinytorch().modules()[1], (100, 30));
     desk.line(&["not started"]);
     desk.terminal.send("o");
-    desk.line(&["outline: Enter goes there"]);
+    desk.line(&["outline: type to filter, Enter goes there"]);
     desk.line(&["tensor-new", "test_unit_new"]);
-    desk.terminal.send("G\r");
-    desk.terminal.wait_for("the end", |screen| {
-        !screen.contains("outline") && !screen.contains("difficulty")
+    desk.terminal.send("unit_tr");
+    desk.terminal.wait_for("one exercise", |screen| {
+        screen.contains("outline: unit_tr") && !screen.contains("test_unit_new")
     });
+    desk.terminal.send("\r");
+    desk.line(&["▌ exercise tensor-tr"]);
 }

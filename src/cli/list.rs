@@ -67,7 +67,7 @@ fn row(
         name: module.slug(),
         title: &module.title,
         prerequisites: module.prerequisites.iter().map(|id| lab.course().slug(*id)).collect(),
-        points: cells::parse(module.reference()).iter().map(|cell| cell.points).sum(),
+        points: cells::points(module.reference()),
         state,
         passed,
         tests: cells::tests(module.reference()).len(),

@@ -162,6 +162,12 @@ pub fn tests(text: &str) -> Vec<String> {
     parse(text).iter().flat_map(names).collect()
 }
 
+/// What all tests of a text are worth.
+#[must_use]
+pub fn points(text: &str) -> u32 {
+    parse(text).iter().map(|cell| cell.points).sum()
+}
+
 /// The names of all analyses of a text, in file order.
 #[must_use]
 pub fn analyses(text: &str) -> Vec<String> {

@@ -45,6 +45,23 @@ impl Store {
             .map_err(self.failed("read"))
     }
 
+    /// The tests that passed in the module's last check.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn passing(&self, module: ModuleId) -> Result<Vec<String>, Error> {
+        let failed = self.failed("read");
+        let mut statement = self
+            .connection
+            .prepare(
+                "SELECT test FROM verdicts WHERE result ->> '$.verdict.state' = 'passed' AND attempt =
+                 (SELECT max(id) FROM attempts WHERE module = ?1)",
+            )
+            .map_err(&failed)?;
+        let rows = statement.query_map([module.0], |row| row.get(0)).map_err(&failed)?;
+        rows.collect::<Result<_, _>>().map_err(&failed)
+    }
+
     /// How many checks of the module were recorded.
     ///
     /// # Errors

@@ -227,6 +227,12 @@ impl ModuleReport {
         (passed, self.graded().count())
     }
 
+    /// What the tests that pass now are worth.
+    #[must_use]
+    pub fn points(&self) -> u32 {
+        self.graded().filter(|test| test.passes()).map(|test| test.points).sum()
+    }
+
     /// The tests that count.
     pub fn graded(&self) -> impl Iterator<Item = &TestState> {
         self.tests.iter().filter(|test| test.owner == Owner::Course)

@@ -1,6 +1,5 @@
 //! The loop: wait for a message, update, do effects, draw. Nothing is drawn and no time is spent
-//! unless a message came; a clock ticks only while something runs. Comes in: a lab. Goes out: an exit
-//! code. Not here: what a message means.
+//! unless a message came; a clock ticks only while something runs. Must not know what a message means.
 
 use super::capabilities::{Wishes, background, capabilities};
 use super::effects::{Effects, Next, is_welcomed, last_module};
@@ -89,7 +88,7 @@ pub fn run(options: Options) -> Result<ExitCode, Error> {
     let ended = app.run(&mut screen, &messages);
     drop(screen);
     match ended {
-        // Nobody is left to read what we write.
+        // The terminal is gone, and with it the reader of what we write.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         Err(error) => Err(failed(error)),
         Ok(()) => Ok(ExitCode::SUCCESS),
@@ -187,8 +186,8 @@ impl App {
     }
 }
 
-/// Reads keys and the mouse on a thread of its own. After each it waits for a permit, so that nobody
-/// reads the terminal while an editor has it. The thread ends with the program: nothing can wake a
+/// Reads keys and the mouse on a thread of its own. After each it waits for a permit, so that it
+/// does not read the terminal while an editor has it. The thread ends with the program: nothing can wake a
 /// read from a terminal.
 fn read_input(messages: Sender<Message>) -> io::Result<Sender<()>> {
     let (permits, permitted) = channel();
@@ -234,7 +233,7 @@ fn listen(messages: Sender<Message>) -> io::Result<()> {
                 SIGTSTP => Message::Stopped,
                 SIGWINCH => match crossterm::terminal::size() {
                     Ok((width, height)) => Message::Resized(width, height),
-                    // Whatever happened to the terminal is told by who draws on it.
+                    // The next frame reports what happened to the terminal.
                     Err(_) => continue,
                 },
                 _ => Message::Ended,
@@ -262,7 +261,7 @@ fn watch_exercises(lab: &Lab, messages: Sender<Message>) -> Result<watch::Watch,
             Change::Mode(kind) => Some(Message::Watching(kind)),
         };
         if let Some(message) = message {
-            // The loop may have ended: then nobody minds.
+            // The loop may have ended: then the message has no meaning.
             let _ = messages.send(message);
         }
     })

@@ -2,7 +2,7 @@
 
 use super::keymap::{Action, key};
 use super::message::{Effect, Message, Opened};
-use super::model::{Capabilities, CellInfo, CellPlace, Model};
+use super::model::{Capabilities, CellInfo, CellPlace, Model, Totals};
 use super::update::update;
 use super::view::{Cache, Page, draw, lay_out};
 use crate::curriculum::{Course, Milestone, Module, ModuleId, lesson};
@@ -128,7 +128,10 @@ impl Session {
     pub fn with(size: (u16, u16), text: &str) -> Self {
         let capabilities = Capabilities { ascii: false, color: true, ..Capabilities::default() };
         let mut session = Self {
-            model: Model::new(course(), capabilities, size, TENSOR),
+            model: Model {
+                totals: [(TENSOR, Totals { tests: 3, points: 15 })].into(),
+                ..Model::new(course(), capabilities, size, TENSOR)
+            },
             cache: Cache::default(),
             now: Duration::ZERO,
         };
@@ -222,7 +225,8 @@ impl Session {
     }
 
     fn start(&mut self, names: &[&str]) {
-        let expected = names.iter().map(|name| Expected::new(name)).collect();
+        let expected =
+            names.iter().map(|name| Expected { points: 5, ..Expected::new(name) }).collect();
         self.event(RunEvent::Started { module: TENSOR, kind: RunKind::Check, expected });
     }
 
@@ -278,13 +282,17 @@ fn code(name: &str) -> KeyCode {
         "Backspace" => KeyCode::Backspace,
         "C-c" => KeyCode::Char('c'),
         "C-z" => KeyCode::Char('z'),
-        "C-o" => KeyCode::Char('o'),
+        "C-o" | "A-o" => KeyCode::Char('o'),
         other => panic!("no key {other} here; Help is {}", key(Action::Help)),
     }
 }
 
 fn modifiers(name: &str) -> KeyModifiers {
-    if name.starts_with("C-") { KeyModifiers::CONTROL } else { KeyModifiers::NONE }
+    match name.split_once('-') {
+        Some(("C", _)) => KeyModifiers::CONTROL,
+        Some(("A", _)) => KeyModifiers::ALT,
+        _ => KeyModifiers::NONE,
+    }
 }
 
 /// A verdict of a test that takes a millisecond and a bit.

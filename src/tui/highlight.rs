@@ -1,9 +1,8 @@
 //! Colours of program text, found by syntect on a thread of its own, so that the first frame does not
 //! wait for the grammars. Must not know what colour a token has.
 
+use super::highlighted::{HighlightedCode, TokenKind};
 use super::message::Message;
-use super::model::HighlightedCode;
-use super::theme::TokenKind;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Builder;
 use syntect::parsing::{ParseState, Scope, ScopeStack, SyntaxReference, SyntaxSet};

@@ -1,4 +1,4 @@
-//! The keys: one slice, from which the help, the footer and the meaning of a key are read. Not here:
+//! The keys: one slice, from which the help, the footer and the meaning of a key are read. Must not know
 //! what an action does.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -20,6 +20,8 @@ pub enum Action {
     HalfUp,
     /// To where the view was before it jumped.
     Back,
+    /// To where the view was before it went back.
+    Forward,
     /// To the beginning.
     Top,
     /// To the end.
@@ -90,7 +92,7 @@ pub enum Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
     code: KeyCode,
-    control: bool,
+    modifiers: KeyModifiers,
 }
 
 /// One line of the help.
@@ -102,7 +104,7 @@ pub struct Binding {
     pub action: Action,
     /// What that is, in words.
     pub help: &'static str,
-    /// The word in the footer, if it stands there.
+    /// The word in the footer, if the key is shown there.
     pub footer: Option<&'static str>,
 }
 
@@ -116,7 +118,7 @@ pub struct Group {
 }
 
 const fn plain(code: KeyCode) -> Key {
-    Key { code, control: false }
+    Key { code, modifiers: KeyModifiers::NONE }
 }
 
 const fn letter(letter: char) -> Key {
@@ -124,7 +126,11 @@ const fn letter(letter: char) -> Key {
 }
 
 const fn control(letter: char) -> Key {
-    Key { code: KeyCode::Char(letter), control: true }
+    Key { code: KeyCode::Char(letter), modifiers: KeyModifiers::CONTROL }
+}
+
+const fn alt(letter: char) -> Key {
+    Key { code: KeyCode::Char(letter), modifiers: KeyModifiers::ALT }
 }
 
 const fn bind(keys: &'static [Key], action: Action, help: &'static str) -> Binding {
@@ -182,6 +188,7 @@ pub const KEYMAP: &[Group] = &[
             bind(&[letter('d'), control('d')], Action::HalfDown, "half a page down"),
             bind(&[letter('u'), control('u')], Action::HalfUp, "half a page up"),
             bind(&[control('o')], Action::Back, "back to where you were"),
+            bind(&[alt('o')], Action::Forward, "forward again"),
             bind(&[letter('g'), plain(KeyCode::Home)], Action::Top, "beginning"),
             bind(&[letter('G'), plain(KeyCode::End)], Action::Bottom, "end"),
             bind(&[letter('/')], Action::Search, "search in the lesson"),
@@ -219,11 +226,9 @@ pub const KEYMAP: &[Group] = &[
 /// What a key asks for, if anything.
 #[must_use]
 pub fn action(event: KeyEvent) -> Option<Action> {
-    let control = event.modifiers.contains(KeyModifiers::CONTROL);
-    if event.modifiers.contains(KeyModifiers::ALT) {
-        return None;
-    }
-    let pressed = Key { code: event.code, control };
+    // A letter or a name says by itself whether Shift was held.
+    let modifiers = event.modifiers.intersection(KeyModifiers::CONTROL.union(KeyModifiers::ALT));
+    let pressed = Key { code: event.code, modifiers };
     bindings().find(|binding| binding.keys.contains(&pressed)).map(|binding| binding.action)
 }
 
@@ -245,7 +250,9 @@ impl Key {
     pub fn name(self) -> String {
         let name = match self.code {
             KeyCode::Char(' ') => "Space".to_owned(),
-            KeyCode::Char(letter) if self.control => letter.to_ascii_uppercase().to_string(),
+            KeyCode::Char(letter) if !self.modifiers.is_empty() => {
+                letter.to_ascii_uppercase().to_string()
+            }
             KeyCode::Char(letter) => letter.to_string(),
             KeyCode::F(number) => format!("F{number}"),
             KeyCode::Left => "←".to_owned(),
@@ -257,7 +264,11 @@ impl Key {
             KeyCode::BackTab => "Shift-Tab".to_owned(),
             other => format!("{other:?}"),
         };
-        if self.control { format!("Ctrl-{name}") } else { name }
+        match self.modifiers {
+            KeyModifiers::CONTROL => format!("Ctrl-{name}"),
+            KeyModifiers::ALT => format!("Alt-{name}"),
+            _ => name,
+        }
     }
 }
 
@@ -278,15 +289,16 @@ mod tests {
     fn every_key_finds_its_action() {
         for binding in bindings() {
             for key in binding.keys {
-                let modifiers =
-                    if key.control { KeyModifiers::CONTROL } else { KeyModifiers::NONE };
-                assert_eq!(action(KeyEvent::new(key.code, modifiers)), Some(binding.action));
+                let event = KeyEvent::new(key.code, key.modifiers | KeyModifiers::SHIFT);
+                assert_eq!(action(event), Some(binding.action));
             }
         }
     }
 
     #[test]
-    fn alt_is_nobodys_key() {
-        assert_eq!(action(KeyEvent::new(KeyCode::Char('q'), KeyModifiers::ALT)), None);
+    fn a_modifier_makes_another_key() {
+        for modifiers in [KeyModifiers::ALT, KeyModifiers::CONTROL] {
+            assert_eq!(action(KeyEvent::new(KeyCode::Char('q'), modifiers)), None);
+        }
     }
 }

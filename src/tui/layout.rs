@@ -1,5 +1,5 @@
-//! Where things stand on the screen: plain rectangles, from the size and what is open. Used by the
-//! view to draw and by update to know what a click meant. Not here: what is in them.
+//! Where things are on the screen: plain rectangles, from the size and what is open. The view draws by them, and
+//! update finds by them what was clicked. Must not know what is in them.
 
 use crate::curriculum::Course;
 
@@ -8,6 +8,8 @@ pub const SMALLEST: (u16, u16) = (60, 20);
 /// From this width on the list of modules has a column of its own.
 const WITH_MODULES: u16 = 110;
 const MODULES_WIDTH: u16 = 27;
+/// Lines above the list in that column.
+const HEADING: u16 = 2;
 
 /// The entry in a row of the list: modules from 0 on, then, below a heading, milestones.
 #[must_use]
@@ -34,8 +36,7 @@ pub fn first_row(row: usize, rows: usize, height: usize) -> usize {
 pub fn module_rows(regions: &Regions, course: &Course, chosen: usize) -> (Area, usize) {
     let rows = course.modules().len() + 1 + course.milestones().len();
     let area = match regions.modules {
-        // Below its heading.
-        Some(column) => Area { y: column.y + 1, height: column.height - 1, ..column },
+        Some(column) => Area { y: column.y + HEADING, height: column.height - HEADING, ..column },
         None => {
             let height = u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(2);
             let window = regions.centred(44, height);

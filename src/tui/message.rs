@@ -1,4 +1,4 @@
-//! What can happen to the screen, and what the screen can ask for: plain values both ways. Not here:
+//! What can happen to the screen, and what the screen can ask for: plain values both ways. Must not know
 //! what follows from them.
 
 use super::model::{CellInfo, Engine, HighlightedCode, Measured, ModuleStatus, ReadingPlace};
@@ -53,7 +53,7 @@ pub enum Message {
         text: Result<String, String>,
         /// Its cells, with their lines in that text.
         cells: Vec<CellInfo>,
-        /// Whether it is completed and the text says something else than its link.
+        /// Whether the text differs from what was completed.
         edited: bool,
     },
     /// What is remembered of a module.
@@ -75,9 +75,9 @@ pub enum Message {
         milestone: &'static str,
         /// On whose framework.
         engine: Engine,
-        /// Whose code each link is.
+        /// Whose code each module is.
         links: Vec<RanLink>,
-        /// Stands for the texts that it runs on.
+        /// Identifies the texts that it runs on.
         fingerprint: String,
     },
     /// A module that is being completed.
@@ -90,19 +90,19 @@ pub enum Message {
     Gone(ModuleId),
     /// How saves are noticed from now on.
     Watching(watch::WatchMode),
-    /// A run has something to say.
+    /// News of a run.
     Run(u64, RunMessage),
     /// A frame of the figure with that number, or what kept it from being computed.
     Frame(u64, Box<Result<Frame, Error>>),
     /// Colours of code are known.
     Highlighted(HighlightedCode),
-    /// How modules stand, as remembered.
+    /// The status of modules, as remembered.
     Statuses(BTreeMap<ModuleId, ModuleStatus>),
     /// Something to say in the status line.
     Said(String),
     /// Something went wrong outside of a run.
     Failed(String),
-    /// What the terminal said last was taken; its reader waits for a permit to read on.
+    /// The last event of the terminal was taken; its reader waits for a permit to read on.
     InputTaken,
     /// The editor was stopped by this signal.
     EditorStopped(i32),
@@ -114,12 +114,12 @@ pub enum Message {
     Ended,
 }
 
-/// What there is to say about a module that is being completed.
+/// News of a module that is being completed.
 #[derive(Debug, Clone)]
 pub enum Completing {
     /// Its turn has come.
     Begun,
-    /// It goes on.
+    /// It is one step further.
     Step(Step),
     /// It is over.
     Ended(Completion),
@@ -136,7 +136,7 @@ pub struct Remembered {
     pub engine: Engine,
     /// What came of it.
     pub ran: Ran,
-    /// Stands for the texts that it ran on.
+    /// Identifies the texts that it ran on.
     pub fingerprint: String,
     /// Whether the engine has changed since.
     pub old: bool,
@@ -186,11 +186,11 @@ pub enum Effect {
     StopWithEditor(i32),
     /// Take the terminal back from the editor.
     CloseEditor,
-    /// Put the exercise back to its first state; the lab keeps a backup.
+    /// Reset the exercise to the starter; the lab keeps a backup.
     Reset(ModuleId),
-    /// Make the learner's file the module's link, and prove every later module on it.
+    /// Make the learner's file part of their engine, once every later module passes on it.
     Complete(ModuleId),
-    /// End what is being completed; what was swapped in stays.
+    /// End what is being completed; modules that are in the engine already stay.
     StopCompleting,
     /// Show a figure, or a figure that is open with other settings.
     Explore(Explore),
@@ -270,7 +270,7 @@ pub enum Record {
         milestone: &'static str,
         /// On whose framework.
         engine: Engine,
-        /// Stands for the texts that it ran on.
+        /// Identifies the texts that it ran on.
         fingerprint: String,
         /// What came of it.
         ran: Box<Ran>,

@@ -8,6 +8,7 @@ mod explorable;
 #[cfg(test)]
 mod fixture;
 mod highlight;
+mod highlighted;
 mod keymap;
 mod layout;
 mod message;

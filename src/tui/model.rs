@@ -1,7 +1,8 @@
-//! Everything that the screen knows. Plain values; only `update` changes them. Not here: how a value
-//! looks, where it came from.
+//! Everything that the screen knows. Plain values; only `update` changes them. Must not know how a value
+//! looks, nor where it came from.
 
 pub use super::explorable::{Explorable, OpenFigure};
+pub use super::highlighted::HighlightedCode;
 pub use super::module_state::{
     CellInfo, CellPlace, CellState, Exercise, ModuleState, ReadingPlace, Trained,
 };
@@ -10,18 +11,14 @@ pub use crate::framework::{Engine, Owner};
 use super::layout::Results;
 use super::module_state::cell_text;
 use super::palette::Theme;
-use super::theme::TokenKind;
 use crate::curriculum::cells;
 use crate::curriculum::lesson::Block;
-use crate::curriculum::{Course, ModuleId};
+use crate::curriculum::{Course, Module, ModuleId};
 use crate::report::{ModuleReport, Outcome};
 use crate::runner::event::RunKind;
 use crate::watch;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
-
-/// Colours of program texts, by the text: a list of pieces for each line.
-pub type HighlightedCode = HashMap<String, Vec<Vec<(TokenKind, String)>>>;
 
 /// What the terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,8 +48,8 @@ pub struct Model {
     pub module: ModuleId,
     /// What is known of each module that was opened.
     pub module_states: BTreeMap<ModuleId, ModuleState>,
-    /// The number of tests of each module.
-    pub tests: BTreeMap<ModuleId, usize>,
+    /// What each module has to offer.
+    pub totals: BTreeMap<ModuleId, Totals>,
     /// The status of each module.
     pub statuses: BTreeMap<ModuleId, ModuleStatus>,
     /// The interactive figure that is open.
@@ -73,7 +70,7 @@ pub struct Model {
     pub milestones: BTreeMap<(&'static str, Engine), Trained>,
     /// The milestone to bring into view once its lesson is open.
     pub goal: Option<&'static str>,
-    /// How saves are noticed; `None` until the watcher said so.
+    /// How saves are noticed; `None` until the watcher reports it.
     pub noticing: Option<watch::WatchMode>,
     /// How much of the screen the results have.
     pub results: Results,
@@ -89,8 +86,8 @@ pub struct Model {
     pub note: Option<(Note, Duration)>,
     /// Colours of the code on screen.
     pub highlighted: HighlightedCode,
-    /// Where the view was before it jumped, the latest last.
-    pub jumps: Vec<(ModuleId, ReadingPlace)>,
+    /// Where the view was before it jumped.
+    pub jumps: Jumps,
     /// When the learner last moved the view.
     pub scrolled: Option<Duration>,
     /// When a file was last saved, and which.
@@ -122,7 +119,35 @@ pub struct Measured {
     pub hidden_columns: usize,
 }
 
-/// How a module stands, as far as is known without opening it.
+/// What there is to pass in a module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Its tests.
+    pub tests: usize,
+    /// What they are worth.
+    pub points: u32,
+}
+
+impl Totals {
+    fn of(module: &Module) -> Self {
+        let text = module.reference();
+        Self { tests: cells::tests(text).len(), points: cells::points(text) }
+    }
+}
+
+/// A place in a module.
+pub type Place = (ModuleId, ReadingPlace);
+
+/// Where the view was before it jumped.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Jumps {
+    /// Places to go back to, the latest last.
+    pub back: Vec<Place>,
+    /// Places that going back left, the latest last.
+    pub forward: Vec<Place>,
+}
+
+/// The status of a module, as far as is known without opening it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModuleStatus {
     /// What the last check found; `Unknown` when the file was edited since.
@@ -131,9 +156,11 @@ pub struct ModuleStatus {
     pub passed: usize,
     /// All tests; 0 when nothing was ever checked.
     pub tests: usize,
-    /// Whose the module's link is.
+    /// What the tests that passed are worth.
+    pub points: u32,
+    /// Whose code the engine has of it.
     pub owner: Owner,
-    /// Whether the file says something else than the learner's link.
+    /// Whether the file differs from what was completed.
     pub edited: bool,
 }
 
@@ -141,6 +168,7 @@ impl ModuleStatus {
     /// Takes a report of the file into account.
     pub fn checked(&mut self, report: &ModuleReport) {
         (self.passed, self.tests) = report.passed();
+        self.points = report.points();
         self.outcome = report.outcome();
     }
 
@@ -155,7 +183,7 @@ impl ModuleStatus {
 impl Default for ModuleStatus {
     fn default() -> Self {
         let (outcome, owner) = (Outcome::Unknown, Owner::Reference);
-        Self { outcome, passed: 0, tests: 0, owner, edited: false }
+        Self { outcome, passed: 0, tests: 0, points: 0, owner, edited: false }
     }
 }
 
@@ -166,7 +194,7 @@ pub struct Completing {
     pub module: ModuleId,
     /// How far it is.
     pub stage: Stage,
-    /// The links that are ready again, with the time that each took.
+    /// The module crates that were rebuilt, with the time that each took.
     pub rebuilt: Vec<(ModuleId, Duration)>,
 }
 
@@ -175,7 +203,7 @@ pub struct Completing {
 pub struct Completion {
     /// The module.
     pub module: ModuleId,
-    /// The links that were ready again, with the time that each took.
+    /// The module crates that were rebuilt, with the time that each took.
     pub rebuilt: Vec<(ModuleId, Duration)>,
     /// In words.
     pub text: String,
@@ -190,7 +218,7 @@ pub enum Stage {
     Waiting,
     /// Its own tests run.
     Checking,
-    /// The links above it are made anew.
+    /// The modules above it are rebuilt.
     Rebuilding,
     /// A later module is checked on it.
     Proving(ModuleId),
@@ -243,8 +271,13 @@ pub enum Overlay {
     Modules(usize),
     /// Whether to reset the exercise.
     Reset,
-    /// The headings and exercises of the lesson; the line of the cursor.
-    Outline(usize),
+    /// The headings and exercises of the lesson.
+    Outline {
+        /// Only entries with these letters are listed.
+        filter: String,
+        /// The line of the cursor.
+        line: usize,
+    },
     /// A cell of the learner's beside the reference's.
     Compare {
         /// The cell.
@@ -269,7 +302,7 @@ pub struct Search {
     pub at: Option<usize>,
 }
 
-/// Something to say: in the status line, or above it when it is trouble.
+/// Something to say: in the status line, or above it when it is an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     /// The words.
@@ -295,11 +328,7 @@ impl Model {
             now: Duration::ZERO,
             module,
             module_states: BTreeMap::new(),
-            tests: course
-                .modules()
-                .iter()
-                .map(|module| (module.id, cells::tests(module.reference()).len()))
-                .collect(),
+            totals: course.modules().iter().map(|module| (module.id, Totals::of(module))).collect(),
             statuses: course
                 .modules()
                 .iter()
@@ -322,7 +351,7 @@ impl Model {
             search: Search::default(),
             note: None,
             highlighted: HighlightedCode::new(),
-            jumps: vec![],
+            jumps: Jumps::default(),
             scrolled: None,
             saved: None,
             measured: Measured::default(),
@@ -335,7 +364,7 @@ impl Model {
         self.module_states.get(&self.module)
     }
 
-    /// How the module on screen stands.
+    /// The status of the module on screen.
     #[must_use]
     pub fn status(&self) -> Option<&ModuleStatus> {
         self.statuses.get(&self.module)

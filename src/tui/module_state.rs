@@ -1,5 +1,5 @@
 //! What is known of one module: its lesson, the learner's file and its cells, what runs found, what
-//! was shown of hints and answers. Plain values and questions about them. Not here: the screen.
+//! was shown of hints and answers. Plain values and questions about them. Must not know the screen.
 
 use super::explorable::Explorable;
 use crate::curriculum::ModuleId;
@@ -23,7 +23,7 @@ pub struct ModuleState {
     /// What checks and analyses found.
     pub report: ModuleReport,
     /// What kept the last run from giving a result.
-    pub trouble: Option<String>,
+    pub error: Option<String>,
     /// How many hints of each cell are shown.
     pub hints: BTreeMap<String, usize>,
     /// Questions whose answer was looked at, ever.
@@ -58,7 +58,7 @@ pub struct Trained {
     pub report: ModuleReport,
     /// Whose code it runs on.
     pub links: Vec<RanLink>,
-    /// Stands for the texts that it runs on.
+    /// Identifies the texts that it runs on.
     pub fingerprint: String,
     /// What came of it, once it ended.
     pub ran: Option<Ran>,
@@ -88,11 +88,11 @@ pub struct CellInfo {
     pub example: String,
     /// The tests that say whether it is right.
     pub tests: Vec<String>,
-    /// Where it stands in the learner's file, if it is there.
+    /// Where it is in the learner's file, if it is there.
     pub place: Option<CellPlace>,
 }
 
-/// Where a cell stands in the learner's file. Lines count from 1.
+/// Where a cell is in the learner's file. Lines count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CellPlace {
     /// Its first line.
@@ -105,7 +105,7 @@ pub struct CellPlace {
     pub end: usize,
 }
 
-/// How a cell stands.
+/// The state of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CellState {
     /// All its tests passed.
@@ -128,7 +128,7 @@ impl ModuleState {
             exercise: Exercise::Unread,
             cells: vec![],
             report: ModuleReport::new(module),
-            trouble: None,
+            error: None,
             hints: BTreeMap::new(),
             answered: BTreeSet::new(),
             revealed: BTreeSet::new(),
@@ -177,7 +177,7 @@ impl ModuleState {
         })
     }
 
-    /// How a cell stands, by its last results, old or not.
+    /// The state of a cell by its last results, old or not.
     #[must_use]
     pub fn state(&self, id: &str) -> CellState {
         let state = |result: Option<&TestResult>| match result.map(|result| &result.verdict) {
@@ -195,7 +195,7 @@ impl ModuleState {
         self.results(id).any(|(_, result, old)| old && result.is_some())
     }
 
-    /// How every cell of the lesson stands.
+    /// The state of every cell of the lesson.
     #[must_use]
     pub fn states(&self) -> BTreeMap<String, CellState> {
         self.exercises().map(|(_, cell)| (cell.to_owned(), self.state(cell))).collect()
@@ -244,7 +244,7 @@ impl ModuleState {
         })
     }
 
-    /// Whether a line belongs to a test that the course brings. These compare what the learner's code
+    /// Whether a line belongs to a test of the course. These compare what the learner's code
     /// gave, at the left, with what is wanted, at the right.
     #[must_use]
     pub fn is_given_test(&self, line: usize) -> bool {

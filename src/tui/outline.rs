@@ -7,6 +7,8 @@ use crate::curriculum::lesson::Block;
 /// One entry of the outline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
+    /// Its place among all entries.
+    pub index: usize,
     /// The piece of the lesson that it is in.
     pub piece: usize,
     /// What it is.
@@ -22,9 +24,18 @@ pub enum Kind {
     Exercise(String),
 }
 
-/// The entries of a lesson. Its title is on the first line of the screen.
+/// The entries of a lesson that contain `filter`, in capitals or not. The lesson's title is on the first line of
+/// the screen.
 #[must_use]
-pub fn entries(module_state: &ModuleState) -> Vec<Entry> {
+pub fn entries(module_state: &ModuleState, filter: &str) -> Vec<Entry> {
+    let filter = filter.to_lowercase();
+    let is_wanted = |kind: &Kind| match kind {
+        Kind::Heading(_, title) => title.to_lowercase().contains(&filter),
+        Kind::Exercise(cell) => {
+            cell.contains(&filter)
+                || module_state.results(cell).any(|(test, ..)| test.contains(&filter))
+        }
+    };
     let blocks = module_state.lesson.blocks.iter().zip(1..);
     blocks
         .flat_map(|(block, piece)| {
@@ -37,7 +48,10 @@ pub fn entries(module_state: &ModuleState) -> Vec<Entry> {
                 Block::Exercise { cell, .. } => vec![Kind::Exercise(cell.clone())],
                 _ => vec![],
             };
-            kinds.into_iter().map(move |kind| Entry { piece, kind })
+            kinds.into_iter().map(move |kind| (piece, kind))
         })
+        .enumerate()
+        .map(|(index, (piece, kind))| Entry { index, piece, kind })
+        .filter(|entry| is_wanted(&entry.kind))
         .collect()
 }

@@ -1,5 +1,5 @@
 //! The terminal: taken over, and always given back, on leaving, on a panic, for an editor, for a
-//! suspension. Comes in: a page to draw. Goes out: one bracketed frame. Not here: what is drawn.
+//! suspension. A page is drawn as one bracketed frame. Must not know what is drawn.
 
 use super::model::Model;
 use super::view::{self, Page};
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_told_on_a_terminal_that_was_given_back() {
+    fn a_panic_is_printed_on_a_terminal_that_was_given_back() {
         let program = std::env::current_exe().unwrap();
         let name = "tui::terminal::tests::panics_on_purpose";
         let arguments = ["--exact", name, "--ignored", "--nocapture"];
@@ -140,8 +140,8 @@ mod tests {
         let written = String::from_utf8_lossy(&written);
         let place = |words: &str| written.find(words);
         let (taken, left) = (place("\x1b[?1049h"), place("\x1b[?1049l"));
-        let told = place("the words of the panic");
-        assert!(taken.is_some() && taken < left && left < told, "{written}");
+        let message = place("the words of the panic");
+        assert!(taken.is_some() && taken < left && left < message, "{written}");
         assert_eq!(terminal.modes(), terminal.modes_before);
     }
 }

@@ -2,6 +2,7 @@
 //! that nothing is lost without colour; [`finish`] puts a frame that is ready into a theme's colours,
 //! or takes colours and non-ASCII symbols off it. Must not know where on the screen anything is.
 
+use crate::tui::highlighted::TokenKind;
 use crate::tui::model::Capabilities;
 use crate::tui::palette::Theme;
 use ratatui::buffer::{Buffer, Cell};
@@ -71,25 +72,6 @@ pub const fn series(index: usize) -> Color {
     const COLORS: [Color; 6] =
         [Color::Cyan, Color::Yellow, Color::Magenta, Color::Green, Color::Blue, Color::Red];
     COLORS[index % COLORS.len()]
-}
-
-/// What a piece of program text is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenKind {
-    /// Nothing special.
-    Plain,
-    /// A comment.
-    Comment,
-    /// A string or character.
-    Text,
-    /// A number or a constant.
-    Number,
-    /// A word of the language.
-    Keyword,
-    /// The name of a type.
-    Type,
-    /// The name of a function or macro.
-    Function,
 }
 
 /// The style of a piece of program text.

@@ -1,6 +1,6 @@
-//! What follows from a message: a changed model and effects to do. Pure: no IO, no clock (time comes
-//! in beside the message), and it cannot fail. Not here: keys and mouse, runs, the search, the
-//! place in the lesson: each has a file.
+//! What follows from a message: a changed model and effects to do. Pure: it cannot fail, and it must not
+//! know a disk or a clock (the time is an argument). Keys, mouse, runs, search, completions, figures and the
+//! place in the lesson have a file each.
 
 mod completions;
 mod explorables;
@@ -11,7 +11,7 @@ mod scroll;
 mod search;
 
 use super::message::{Effect, Message, Opened, Record};
-use super::model::{Exercise, Explorable, Model, ModuleState, Note, ReadingPlace};
+use super::model::{Exercise, Explorable, Model, ModuleState, Note, Overlay, ReadingPlace};
 use super::prose;
 use crate::curriculum::lesson::Block;
 use crate::curriculum::{Module, ModuleId};
@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tinytorch::report::Item;
 
-/// A note that tells of no trouble goes after this time.
+/// A note that is no error disappears after this time.
 const NOTE_STAYS: Duration = Duration::from_secs(6);
 /// Saves of other modules this soon after one of the module on screen do not change the screen.
 const ONE_CHANGE: Duration = Duration::from_secs(2);
@@ -217,9 +217,23 @@ fn read(
     };
 }
 
-/// The module on screen is checked; another one comes on the screen, unless the learner is busy with
-/// this one or many files changed at once.
 fn saved(model: &mut Model, module: ModuleId) -> Vec<Effect> {
+    let mut effects = begun(model);
+    effects.extend(show_saved(model, module));
+    effects
+}
+
+/// Who saves has begun: the first card does not hide the results.
+fn begun(model: &mut Model) -> Vec<Effect> {
+    match model.overlay.take_if(|overlay| *overlay == Overlay::Welcome) {
+        Some(_) => vec![Effect::Keep(Record::Welcomed)],
+        None => vec![],
+    }
+}
+
+/// The module on screen is checked; another one is brought on the screen, unless the learner is busy with
+/// this one or many files changed at once.
+fn show_saved(model: &mut Model, module: ModuleId) -> Vec<Effect> {
     let last = model.saved.replace((module, model.now));
     if module == model.module {
         return match model.module_state() {

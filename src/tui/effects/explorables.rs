@@ -1,7 +1,9 @@
-//! The thread that computes the frames of the figure that is open, by a process of its own. Input: what the figure is
-//! to show; the newest wins. Output: frames. At most 30 a second. Dropping it ends the process and waits for it.
+//! The thread that computes the frames of the figure that is open, by a process of its own: at most 30 a second,
+//! and of several requests the newest. Dropping it ends the process and waits for it. Must not know how a frame
+//! looks.
 
 use super::completions::lower_priority;
+use super::worker::Worker;
 use crate::curriculum::Module;
 use crate::error::Error;
 use crate::framework;
@@ -11,8 +13,7 @@ use crate::runner::{Cancel, Explorable, Request, Runner};
 use crate::tui::message::{Explore, Message};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::{Builder, JoinHandle};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 /// The shortest time from one frame to the next.
@@ -25,8 +26,7 @@ enum Order {
 
 /// Computes frames of one figure at a time.
 pub struct Explorables {
-    orders: Option<Sender<Order>>,
-    thread: Option<JoinHandle<()>>,
+    worker: Worker<Order>,
     /// The number of the figure that is open, and what ends it.
     open: Option<(u64, Cancel)>,
 }
@@ -34,13 +34,11 @@ pub struct Explorables {
 impl Explorables {
     /// Starts the thread.
     pub fn start(lab: Lab, cache: PathBuf, messages: Sender<Message>) -> std::io::Result<Self> {
-        let (orders, inbox) = channel();
-        let work = move || {
+        let worker = Worker::start("explorables", move |inbox| {
             lower_priority();
-            Worker { lab, cache, runner: None, open: None }.work(&inbox, &messages);
-        };
-        let thread = Builder::new().name("explorables".into()).spawn(work)?;
-        Ok(Self { orders: Some(orders), thread: Some(thread), open: None })
+            Figures { lab, cache, runner: None, open: None }.work(&inbox, &messages);
+        })?;
+        Ok(Self { worker, open: None })
     }
 
     /// Computes a frame; another figure than the one that is open replaces it.
@@ -54,13 +52,13 @@ impl Explorables {
             |(_, cancel)| cancel,
         );
         self.open = Some((explore.number, cancel.clone()));
-        self.order(Order::Show(explore, cancel));
+        self.worker.send(Order::Show(explore, cancel));
     }
 
     /// Ends the figure that is open.
     pub fn close(&mut self) {
         self.cancel();
-        self.order(Order::Close);
+        self.worker.send(Order::Close);
     }
 
     fn cancel(&mut self) {
@@ -68,33 +66,23 @@ impl Explorables {
             cancel.cancel();
         }
     }
-
-    fn order(&self, order: Order) {
-        if let Some(orders) = &self.orders {
-            // The thread lives as long as its sender.
-            let _ = orders.send(order);
-        }
-    }
 }
 
 impl Drop for Explorables {
     fn drop(&mut self) {
         self.cancel();
-        self.orders = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 
-struct Worker {
+/// What the thread owns.
+struct Figures {
     lab: Lab,
     cache: PathBuf,
     runner: Option<Arc<Runner>>,
     open: Option<(u64, Explorable)>,
 }
 
-impl Worker {
+impl Figures {
     fn work(&mut self, inbox: &Receiver<Order>, messages: &Sender<Message>) {
         let mut begun = None;
         while let Some(order) = newest(inbox, begun) {
@@ -178,6 +166,7 @@ mod tests {
     use super::*;
     use crate::curriculum::ModuleId;
     use crate::framework::Engine;
+    use std::sync::mpsc::channel;
     use tinytorch::explore::Settings;
 
     fn show(number: u64, pace: Duration) -> Order {
@@ -212,8 +201,11 @@ mod tests {
 
     #[test]
     fn another_figure_ends_the_one_that_is_open() {
-        let (orders, inbox) = channel();
-        let mut explorables = Explorables { orders: Some(orders), thread: None, open: None };
+        let (carried_out, inbox) = channel();
+        let worker = Worker::start("test", move |orders: Receiver<Order>| {
+            orders.iter().for_each(|order| carried_out.send(order).unwrap());
+        });
+        let mut explorables = Explorables { worker: worker.unwrap(), open: None };
         let explore = |number| match show(number, Duration::ZERO) {
             Order::Show(explore, _) => explore,
             Order::Close => unreachable!(),

@@ -5,7 +5,7 @@
 
 use super::worker::Worker;
 use crate::curriculum::lesson::Block;
-use crate::curriculum::{Course, Module, ModuleId};
+use crate::curriculum::{Course, Module, ModuleId, cells};
 use crate::error::Error;
 use crate::framework::{self, Engine};
 use crate::lab::Lab;
@@ -100,7 +100,7 @@ impl<'a> StoreThread<'a> {
         }
     }
 
-    /// Sends everything anew if another terminal changed it.
+    /// Sends everything again if another terminal changed it.
     fn look(&mut self) -> Result<(), Error> {
         // A store that cannot be read now reports that when it is used.
         let Ok(stamp) = stamp(self.lab, &self.store) else { return Ok(()) };
@@ -216,7 +216,14 @@ fn milestones(lab: &Lab, store: &Store) -> Result<Vec<Remembered>, Error> {
     Ok(all)
 }
 
-/// How every module stands, by its last check.
+/// What tests of a module are worth.
+fn points(module: &Module, tests: &[String]) -> u32 {
+    let passes = |test: &&str| tests.iter().any(|known| known == test);
+    let cells = cells::parse(module.reference());
+    cells.iter().filter(|cell| cell.tests().iter().any(passes)).map(|cell| cell.points).sum()
+}
+
+/// The status of every module, by its last check.
 fn statuses(lab: &Lab, store: &Store) -> Result<BTreeMap<ModuleId, ModuleStatus>, Error> {
     let mut statuses = BTreeMap::new();
     for (id, owner) in framework::owners(lab, Engine::Mine)? {
@@ -227,6 +234,7 @@ fn statuses(lab: &Lab, store: &Store) -> Result<BTreeMap<ModuleId, ModuleStatus>
         if let Some(last) = store.last_check(module.id, &text)? {
             status.passed = last.passed;
             status.tests = last.expected;
+            status.points = points(module, &store.passing(module.id)?);
             status.outcome = match last.outcome.as_str() {
                 _ if !last.current => Outcome::Unknown,
                 "passed" => Outcome::Passed,

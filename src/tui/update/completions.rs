@@ -1,5 +1,5 @@
-//! Modules on their way into the learner's engine: what is said of them, and what follows. Not here:
-//! the proof itself (`framework`).
+//! Modules on their way into the learner's engine: what is shown of them, and what follows. Must not know how a
+//! module is tested (`framework`).
 
 use super::{runs, say};
 use crate::curriculum::ModuleId;
@@ -24,11 +24,12 @@ pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
     // A newer text takes the place of the one that is on its way.
     let known = model.completing.len();
     model.completing.retain(|earlier| earlier.module != module);
-    let anew = model.completing.len() < known;
+    let restarts = model.completing.len() < known;
     match model.completing.first().map(|first| model.course.slug(first.module)) {
         Some(first) => say(model, format!("{} comes after {first}", model.course.slug(module))),
-        None if anew => {
-            say(model, format!("completing {} anew, as it is now", model.course.slug(module)))
+        None if restarts => {
+            let slug = model.course.slug(module);
+            say(model, format!("restarting the completion of {slug} with the current file"));
         }
         None => {}
     }
@@ -90,12 +91,12 @@ fn over(model: &mut Model, module: ModuleId, ended: &Completion) -> Vec<Effect> 
     match ended {
         Completion::Yes => {
             let seconds: f64 = known.rebuilt.iter().map(|(_, took)| took.as_secs_f64()).sum();
-            let (links, seconds) = (count(known.rebuilt.len(), "link"), figure(seconds, "s"));
-            let text = format!("{slug} is part of your engine: {links} ready in {seconds}");
+            let (modules, seconds) = (count(known.rebuilt.len(), "module"), figure(seconds, "s"));
+            let text = format!("{slug} is part of your engine: {modules} rebuilt in {seconds}");
             close(model, module, text, true);
         }
         Completion::Rejected { reason } => {
-            let text = format!("{slug}: the reference stands in for it: {reason}");
+            let text = format!("{slug}: the reference is used instead: {reason}");
             close(model, module, text, false);
         }
         Completion::NotYet(report) => {
@@ -117,7 +118,7 @@ fn over(model: &mut Model, module: ModuleId, ended: &Completion) -> Vec<Effect> 
     effects
 }
 
-/// It is over: said, and kept for who looks at the results.
+/// The completion has ended: a note says how, and the results keep it.
 fn close(model: &mut Model, module: ModuleId, text: String, good: bool) {
     let index = model.completing.iter().position(|known| known.module == module);
     let rebuilt = index.map(|index| model.completing.remove(index).rebuilt).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Keys. Comes in: a press. Goes out: a changed model and effects. Not here: which key means what
-//! (`keymap`), the mouse, the letters of a search.
+//! What each action of a key does to the model, and the effects that it asks for. Must not know which key an
+//! action has (`keymap`); the mouse and the letters of a search have files of their own.
 
 use super::{completions, explorables, runs, say, scroll, search};
 use crate::curriculum::ModuleId;
@@ -8,7 +8,9 @@ use crate::runner::event::{RunKind, Verdict};
 use crate::tui::keymap::{self, Action};
 use crate::tui::layout::Results;
 use crate::tui::message::{Effect, Record};
-use crate::tui::model::{Cause, CellState, Engine, Exercise, Model, ModuleState, Overlay, Search};
+use crate::tui::model::{
+    Cause, CellState, Engine, Exercise, Jumps, Model, ModuleState, Overlay, Place, Search,
+};
 use crate::tui::outline::{self, Entry, Kind};
 use crossterm::event::{KeyCode, KeyEvent};
 
@@ -28,8 +30,8 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
         Some(Overlay::Compare { cell, top }) => {
             window(model, top, action, |top| Overlay::Compare { cell, top })
         }
-        Some(Overlay::Outline(line)) => {
-            choose_entry(model, line, key, action);
+        Some(Overlay::Outline { filter, line }) => {
+            choose_entry(model, filter, line, key);
             vec![]
         }
         // Any key dismisses it, and does what it does.
@@ -58,13 +60,17 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::HalfUp => scroll(model, -half),
         Action::Top => jump(model, isize::MIN),
         Action::Bottom => jump(model, isize::MAX),
-        Action::Back => return back(model),
+        Action::Back => return travel(model, |jumps| (&mut jumps.back, &mut jumps.forward)),
+        Action::Forward => return travel(model, |jumps| (&mut jumps.forward, &mut jumps.back)),
         Action::Next => step(model, true),
         Action::Previous => step(model, false),
         Action::NextModule => return beside(model, 1),
         Action::PreviousModule => return beside(model, -1),
         Action::Modules => model.overlay = Some(Overlay::Modules(usize::from(model.module.0))),
-        Action::Outline => model.overlay = model.module_state().map(|_| Overlay::Outline(0)),
+        Action::Outline => {
+            let opened = Overlay::Outline { filter: String::new(), line: 0 };
+            model.overlay = model.module_state().map(|_| opened);
+        }
         Action::Compare => return compare(model),
         Action::Welcome => model.overlay = Some(Overlay::Welcome),
         Action::Search => model.search = Search { typing: true, ..Search::default() },
@@ -113,13 +119,18 @@ fn scroll(model: &mut Model, lines: isize) {
     }
 }
 
-/// Back to where the view was before the last jump that led elsewhere.
-fn back(model: &mut Model) -> Vec<Effect> {
+/// To the last place of one list of places that is not in view already; the place in view joins the other list.
+fn travel(
+    model: &mut Model,
+    lists: impl Fn(&mut Jumps) -> (&mut Vec<Place>, &mut Vec<Place>),
+) -> Vec<Effect> {
     let current = scroll::here(model).map(|place| (model.module, place));
-    while let Some((module, place)) = model.jumps.pop() {
+    let (from, to) = lists(&mut model.jumps);
+    while let Some((module, place)) = from.pop() {
         if current == Some((module, place)) {
             continue;
         }
+        to.extend(current);
         let effects = show_module(model, module);
         model.scrolled = Some(model.now);
         if let Some(module_state) = model.module_state_mut() {
@@ -128,7 +139,7 @@ fn back(model: &mut Model) -> Vec<Effect> {
         }
         return effects;
     }
-    say(model, "there is no earlier place to go back to");
+    say(model, "there is no further place in this direction");
     vec![]
 }
 
@@ -226,28 +237,40 @@ fn moved(line: usize, last: usize, action: Option<Action>) -> usize {
     }
 }
 
-fn choose_entry(model: &mut Model, line: usize, key: KeyEvent, action: Option<Action>) {
-    let entries = model.module_state().map(outline::entries).unwrap_or_default();
-    match (key.code, action) {
-        (KeyCode::Enter, _) => {
+/// A key in the outline: letters filter it.
+fn choose_entry(model: &mut Model, mut filter: String, line: usize, key: KeyEvent) {
+    let entries = model.module_state().map(|known| outline::entries(known, &filter));
+    let entries = entries.unwrap_or_default();
+    let line = match key.code {
+        KeyCode::Enter => {
             model.overlay = None;
             if let Some(entry) = entries.get(line) {
-                go_to_outline(model, line, entry);
+                go_to_outline(model, entry);
             }
+            return;
         }
-        (_, Some(Action::Close | Action::Outline | Action::Quit)) => model.overlay = None,
-        _ => {
-            let last = entries.len().saturating_sub(1);
-            model.overlay = Some(Overlay::Outline(moved(line, last, action)));
+        KeyCode::Esc => {
+            model.overlay = None;
+            return;
         }
-    }
+        KeyCode::Backspace => {
+            filter.pop();
+            0
+        }
+        KeyCode::Char(letter) if search::is_typed(key) => {
+            filter.push(letter);
+            0
+        }
+        _ => moved(line, entries.len().saturating_sub(1), keymap::action(key)),
+    };
+    model.overlay = Some(Overlay::Outline { filter, line });
 }
 
 /// To an entry of the outline.
-pub(super) fn go_to_outline(model: &mut Model, index: usize, entry: &Entry) {
+fn go_to_outline(model: &mut Model, entry: &Entry) {
     scroll::keep_place(model);
     model.scrolled = Some(model.now);
-    match (&entry.kind, model.measured.outline.get(index).copied()) {
+    match (&entry.kind, model.measured.outline.get(entry.index).copied()) {
         (Kind::Heading(..), Some(line)) => scroll::go_to_line(model, line),
         _ => scroll::go_to_piece(model, entry.piece),
     }

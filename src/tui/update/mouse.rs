@@ -1,4 +1,4 @@
-//! The mouse: the wheel scrolls what is under it, a click chooses. Not here: keys.
+//! The mouse: the wheel scrolls what is under it, a click chooses. Must not know keys.
 
 use super::keys::{go_to_entry, piece_at, reveal, scroll_results};
 use super::scroll;

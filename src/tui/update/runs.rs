@@ -1,4 +1,4 @@
-//! Runs: their start, what they say, and where the view goes when they end. Not here: what a verdict
+//! Runs: their start, their events, and where the view goes when they end. Must not know what a verdict
 //! means (`report`).
 
 use super::{drop_note, say, scroll};
@@ -41,7 +41,7 @@ pub(super) fn milestone(
             ran: None,
             old: false,
         });
-        // What came of it before stays until this run ends: somebody may stop it.
+        // What came of it before stays until this run ends, for it may be stopped.
         trained.report = ModuleReport::new(*last);
         trained.old = true;
     }
@@ -66,7 +66,7 @@ fn begin(
         drop_note(model);
     }
     if let Some(module_state) = model.module_state_mut() {
-        module_state.trouble = None;
+        module_state.error = None;
     }
     Effect::Run { generation: model.generation, module, kind, milestone, engine }
 }
@@ -127,7 +127,7 @@ pub(super) fn message(model: &mut Model, generation: u64, message: RunMessage) -
             }
         }
         RunMessage::Failed(error) => {
-            module_state.trouble = Some(error.to_string());
+            module_state.error = Some(error.to_string());
             model.run = None;
             vec![]
         }
@@ -164,8 +164,8 @@ fn finished(model: &mut Model, run: &Run) -> Vec<Effect> {
     effects
 }
 
-/// A milestone's program ended. After one on the learner's engine comes the reference, so that both
-/// stand side by side.
+/// A milestone's program ended. After one on the learner's engine comes the reference, so that
+/// the two are shown side by side.
 fn trained(model: &mut Model, run: &Run, id: &'static str) -> Vec<Effect> {
     let milestone = model.course.milestone(id);
     let trained = model.milestones.get_mut(&(id, run.engine));

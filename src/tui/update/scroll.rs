@@ -1,8 +1,8 @@
-//! The place in the lesson: what is in view, and when it moves by itself. Comes in: what the view
-//! measured. Not here: keys.
+//! The place in the lesson: what is in view, and when it moves by itself, from what the view measured. Must not
+//! know keys.
 
 use crate::curriculum::lesson::Block;
-use crate::tui::model::{Measured, Model, Overlay, ReadingPlace};
+use crate::tui::model::{Jumps, Measured, Model, Overlay, ReadingPlace};
 use std::time::Duration;
 
 /// For this long after the learner moved the view it does not move by itself.
@@ -13,7 +13,7 @@ pub(super) fn is_reading(model: &Model) -> bool {
     model.scrolled.is_some_and(|at| model.now < at + READING)
 }
 
-/// As many jumps are kept.
+/// How many jumps are kept.
 const JUMPS: usize = 100;
 
 /// The place at the top of the view; `None` before the lesson was laid out.
@@ -31,10 +31,12 @@ pub(super) fn here(model: &Model) -> Option<ReadingPlace> {
 pub(super) fn keep_place(model: &mut Model) {
     let Some(place) = here(model) else { return };
     let jump = (model.module, place);
-    model.jumps.retain(|known| *known != jump);
-    model.jumps.push(jump);
-    if model.jumps.len() > JUMPS {
-        model.jumps.remove(0);
+    let Jumps { back, forward } = &mut model.jumps;
+    forward.clear();
+    back.retain(|known| *known != jump);
+    back.push(jump);
+    if back.len() > JUMPS {
+        back.remove(0);
     }
 }
 

@@ -1,5 +1,5 @@
-//! The search in the lesson: its letters as they are typed, and the way from match to match. Not here:
-//! where the matches are (the view measures them).
+//! The search in the lesson: its letters as they are typed, and the way from match to match. Must not know
+//! how a lesson is laid out: the view measures where the matches are.
 
 use super::{say, scroll};
 use crate::tui::model::{Model, Search};
@@ -35,6 +35,11 @@ pub(super) fn measured(model: &mut Model) {
     }
 }
 
+/// Whether a key is a letter of a text.
+pub(super) fn is_typed(key: KeyEvent) -> bool {
+    !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
+}
+
 /// A key while the search is typed.
 pub(super) fn press(model: &mut Model, key: KeyEvent) {
     match key.code {
@@ -50,9 +55,7 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) {
         KeyCode::Backspace => {
             model.search.text.pop();
         }
-        KeyCode::Char(letter) if !key.modifiers.contains(KeyModifiers::CONTROL) => {
-            model.search.text.push(letter);
-        }
+        KeyCode::Char(letter) if is_typed(key) => model.search.text.push(letter),
         _ => {}
     }
 }

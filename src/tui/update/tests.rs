@@ -12,7 +12,8 @@ use crate::tui::fixture::{Session, TENSOR, failed, waits};
 use crate::tui::layout::Results;
 use crate::tui::message::{Completing, Effect, Message, Opened, Record, Remembered};
 use crate::tui::model::{
-    Cause, CellState, Engine, Exercise, ModuleStatus, Overlay, Owner, ReadingPlace, Stage, Trained,
+    Cause, CellState, Engine, Exercise, ModuleStatus, Overlay, Owner, ReadingPlace, Stage, Totals,
+    Trained,
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::time::Duration;
@@ -135,7 +136,29 @@ fn control_o_goes_back_through_every_jump() {
     assert_eq!(tops, [found, verdict, reading]);
     assert!(reading != verdict && verdict != found);
     assert_eq!(back(&mut session), reading);
-    assert!(note(&session).0.contains("no earlier place"));
+    assert!(note(&session).0.contains("no further place"));
+}
+
+#[test]
+fn alt_o_goes_forward_again_until_another_jump() {
+    let mut session = session();
+    session.check([waits(), waits(), waits()]);
+    session.press("/shape<Enter>");
+    let found = top(&session);
+    session.press("<Esc>G");
+    let end = top(&session);
+    let forward = |session: &mut Session| {
+        session.press("<A-o>");
+        top(session)
+    };
+    assert_eq!([back(&mut session), back(&mut session)], [found, 0]);
+    assert_eq!([forward(&mut session), forward(&mut session)], [found, end]);
+    assert_eq!(forward(&mut session), end);
+    assert!(note(&session).0.contains("no further place"));
+    assert_eq!([back(&mut session), back(&mut session)], [found, 0]);
+    session.press("G");
+    assert_eq!(forward(&mut session), end, "the jump to the end starts from here");
+    assert_eq!(back(&mut session), 0);
 }
 
 #[test]
@@ -249,9 +272,9 @@ fn the_outline_leads_to_headings_and_exercises() {
     for words in ["Adding", "✓ tensor-new  test_unit_new", "✗ tensor-add  test_unit_add"] {
         assert!(screen.contains(words), "{words}: {screen}");
     }
-    session.press("jj<Enter>");
+    session.press("<Down><Down><Enter>");
     assert!(session.in_focus().contains("tensor-new"), "{}", session.in_focus());
-    session.press("ojjj<Enter>");
+    session.press("o<Down><Down><Down><Enter>");
     let at = session.model.module_state().unwrap().top + session.model.measured.height / 4;
     let page = session.screen();
     let row = page.lines().position(|line| line.trim() == "Adding").unwrap();
@@ -260,6 +283,53 @@ fn the_outline_leads_to_headings_and_exercises() {
     assert_eq!(back(&mut session), 0);
     session.press("o<Esc>");
     assert_eq!(session.model.overlay, None);
+}
+
+#[test]
+fn letters_filter_the_outline() {
+    let mut session = session();
+    session.check([PASSED, failed(), waits()]);
+    session.press("oADD");
+    let screen = session.screen();
+    assert!(screen.contains("outline: ADD") && screen.contains("tensor-add"), "{screen}");
+    assert!(!screen.contains("tensor-new  test_unit_new"), "{screen}");
+    session.press("<Down><Enter>");
+    assert!(session.in_focus().contains("tensor-add"), "{}", session.in_focus());
+    session.press("ounit_new<Enter>");
+    assert!(session.in_focus().contains("tensor-new"), "{}", session.in_focus());
+    let before = top(&session);
+    session.press("onowhere<Enter>");
+    assert_eq!((session.model.overlay.clone(), top(&session)), (None, before));
+    session.press("oadx<Backspace>d<Enter>");
+    let heading = session.screen();
+    assert!(heading.contains("Adding"), "{heading}");
+}
+
+#[test]
+fn points_of_the_course_grow_with_its_tests() {
+    let mut session = Session::opened((120, 30));
+    session.check([PASSED, failed(), waits()]);
+    assert!(session.screen().contains("1/3 tests"), "{}", session.screen());
+    assert!(session.screen().contains("5/15 points"), "{}", session.screen());
+    session.model.totals.insert(ModuleId(3), Totals { tests: 4, points: 25 });
+    let status = ModuleStatus { passed: 2, tests: 2, points: 30, ..ModuleStatus::default() };
+    session.send(Message::Statuses([(ModuleId(3), status)].into()));
+    assert!(session.screen().contains("35/40 points"), "{}", session.screen());
+    session.send(Message::Resized(80, 24));
+    session.press("l");
+    assert!(session.screen().contains("35/40 points"), "{}", session.screen());
+}
+
+#[test]
+fn a_save_closes_the_first_card() {
+    let mut session = session();
+    session.model.overlay = Some(Overlay::Welcome);
+    let effects = session.send(Message::Saved(TENSOR));
+    assert!(effects.contains(&Effect::Keep(Record::Welcomed)), "{effects:?}");
+    assert_eq!(session.model.overlay, None);
+    session.press("?");
+    session.send(Message::Saved(TENSOR));
+    assert!(session.model.overlay.is_some(), "what the learner opened stays");
 }
 
 #[test]
@@ -512,7 +582,7 @@ fn a_module_joins_the_engine_step_by_step_while_saves_are_checked() {
     assert_eq!(step(&mut session, TENSOR, Step::Swapped), [Effect::RefreshStatuses]);
     assert_eq!(ended(&mut session, TENSOR, Completion::Yes), [Effect::RefreshStatuses]);
     let (text, bad) = note(&session);
-    assert!(text.contains("1 link ready in 600 ms") && !bad, "{text}");
+    assert!(text.contains("1 module rebuilt in 600 ms") && !bad, "{text}");
     assert!(session.model.completing.is_empty());
 }
 
@@ -752,13 +822,13 @@ fn a_file_that_cannot_be_read_ends_the_run() {
 }
 
 #[test]
-fn what_the_machine_lacks_is_said() {
+fn what_the_machine_lacks_is_an_error_of_the_module() {
     let mut session = session();
     let error = Error::environment("rustc is missing").hint("Install it.");
     let generation = session.model.generation;
     session.send(Message::Run(generation, RunMessage::Failed(error)));
     let module_state = session.model.module_state().unwrap();
-    assert_eq!(module_state.trouble.as_deref(), Some("rustc is missing\n  Install it."));
+    assert_eq!(module_state.error.as_deref(), Some("rustc is missing\n  Install it."));
 }
 
 #[test]
@@ -834,7 +904,7 @@ fn a_click_on_a_question_shows_its_answer_and_the_wheel_scrolls() {
 }
 
 #[test]
-fn notes_fade_but_troubles_stay_until_a_key() {
+fn notes_fade_but_errors_stay_until_a_key() {
     let mut session = session();
     session.send(Message::Said("done".into()));
     session.wait(7);

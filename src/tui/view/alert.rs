@@ -59,7 +59,7 @@ pub fn fits(note: &str, width: usize) -> bool {
 pub fn cause(module_state: &ModuleState) -> Option<String> {
     match &module_state.exercise {
         Exercise::Missing(reason) => Some(format!("✗ {}: {reason}", module_state.file)),
-        _ => module_state.trouble.clone(),
+        _ => module_state.error.clone(),
     }
 }
 

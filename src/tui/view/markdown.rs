@@ -3,7 +3,7 @@
 
 use super::table::{self, Cell};
 use super::text::{clip, fold, wrap};
-use crate::tui::model::HighlightedCode;
+use crate::tui::highlighted::{HighlightedCode, TokenKind};
 use crate::tui::prose::first_word;
 use crate::tui::theme::{self, Role, style};
 use pulldown_cmark::{Alignment, CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
@@ -48,7 +48,7 @@ pub fn code(
         Some(lines) => lines
             .iter()
             .map(|line| {
-                let span = |(token, text): &(theme::TokenKind, String)| {
+                let span = |(token, text): &(TokenKind, String)| {
                     Span::styled(text.clone(), theme::token(*token))
                 };
                 line.iter().map(span).collect()
@@ -364,14 +364,11 @@ mod tests {
     #[test]
     fn code_with_known_colours_keeps_its_text() {
         let mut highlighted = HighlightedCode::default();
-        let line = vec![
-            (theme::TokenKind::Keyword, "let".to_owned()),
-            (theme::TokenKind::Plain, " a".into()),
-        ];
+        let line = vec![(TokenKind::Keyword, "let".to_owned()), (TokenKind::Plain, " a".into())];
         highlighted.insert("let a\n".into(), vec![line]);
         let lines = lay_out("```rust\nlet a\n```", 20, &highlighted);
         assert_eq!(lines[0].to_string(), "│ let a");
-        assert_eq!(lines[0].spans[1].style, theme::token(theme::TokenKind::Keyword));
+        assert_eq!(lines[0].spans[1].style, theme::token(TokenKind::Keyword));
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use super::milestone;
 use super::text::both_ends;
 use crate::curriculum::{Milestone, Module};
 use crate::report::{MilestoneOutcome, Outcome};
-use crate::tui::model::{Engine, Model, ModuleStatus, Owner};
+use crate::tui::model::{Engine, Model, ModuleStatus, Owner, Totals};
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 
@@ -23,17 +23,37 @@ pub fn lines(model: &Model, cursor: Option<usize>, width: usize) -> Vec<Line<'st
     lines
 }
 
-/// The heading, with the tests of the whole course that pass.
-#[must_use]
-pub fn heading(model: &Model, width: usize) -> Line<'static> {
-    let (mut passed, mut tests) = (0, 0);
+/// The tests of the whole course that pass and the points that they are worth, each beside all there are.
+fn totals(model: &Model) -> [(String, &'static str); 2] {
+    let (mut passed, mut all) = (Totals::default(), Totals::default());
     for module in model.course.modules() {
-        passed += model.statuses.get(&module.id).map_or(0, |status| status.passed);
-        tests += model.tests.get(&module.id).copied().unwrap_or(0);
+        let status = model.statuses.get(&module.id);
+        let module = model.totals.get(&module.id).copied().unwrap_or_default();
+        passed.tests += status.map_or(0, |status| status.passed);
+        passed.points += status.map_or(0, |status| status.points);
+        all.tests += module.tests;
+        all.points += module.points;
     }
-    let count = if tests > 0 { format!("{passed}/{tests}") } else { String::new() };
-    let heading = |text: &'static str| vec![Span::styled(text, style(Role::Dim))];
-    both_ends(heading(" MODULES"), vec![Span::styled(count, style(Role::Dim))], width)
+    let of = |passed: u64, all: u64| format!("{passed}/{all}");
+    [
+        (of(passed.tests as u64, all.tests as u64), "tests"),
+        (of(passed.points.into(), all.points.into()), "points"),
+    ]
+}
+
+/// How far the learner is in the course, in one line.
+#[must_use]
+pub fn progress(model: &Model) -> String {
+    let [(tests, _), (points, _)] = totals(model);
+    format!("modules: {tests} tests, {points} points")
+}
+
+/// The heading, with how far the learner is in the course: two lines.
+#[must_use]
+pub fn heading(model: &Model, width: usize) -> Vec<Line<'static>> {
+    let dim = |text: String| vec![Span::styled(text, style(Role::Dim))];
+    let [tests, points] = totals(model).map(|(count, of)| dim(format!("{count} {of}")));
+    vec![both_ends(dim(" MODULES".into()), tests, width), both_ends(vec![], points, width)]
 }
 
 /// The heading of the milestones, with how many are achieved.

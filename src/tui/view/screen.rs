@@ -163,8 +163,8 @@ fn measure(model: &Model, pieces: &[Lines]) -> Measured {
             .collect()
     };
     let outline = match (&model.overlay, model.module_state()) {
-        (Some(Overlay::Outline(_)), Some(module_state)) => {
-            outline_lines(&outline::entries(module_state), pieces, &starts)
+        (Some(Overlay::Outline { .. }), Some(module_state)) => {
+            outline_lines(&outline::entries(module_state, ""), pieces, &starts)
         }
         _ => vec![],
     };
@@ -207,7 +207,7 @@ fn parts(frame: &mut Frame<'_>, model: &Model, page: &Page, regions: &Regions) {
             Some(Overlay::Modules(line)) => Some(line),
             _ => None,
         };
-        put(frame, area, &[modules::heading(model, usize::from(area.width) - 1)]);
+        put(frame, area, &modules::heading(model, usize::from(area.width) - 1));
         let chosen = cursor.unwrap_or(usize::from(model.module.0));
         let (rows, top) = module_rows(regions, model.course, chosen);
         let lines = modules::lines(model, cursor, usize::from(area.width) - 1);
@@ -318,8 +318,12 @@ fn overlay(frame: &mut Frame<'_>, model: &Model, page: &Page, regions: &Regions)
         Some(Overlay::Compare { top, .. }) => {
             put_window(frame, model, page, regions, ("your cell and the reference", *top));
         }
-        Some(Overlay::Welcome) => put_window(frame, model, page, regions, ("welcome", 0)),
-        Some(Overlay::Outline(line)) => put_outline(frame, model, regions, *line),
+        Some(Overlay::Welcome) => {
+            put_window(frame, model, page, regions, ("welcome: any key closes it", 0))
+        }
+        Some(Overlay::Outline { filter, line }) => {
+            put_outline(frame, model, regions, (filter, *line))
+        }
         Some(Overlay::Modules(line)) if regions.modules.is_none() => {
             let (rows, top) = module_rows(regions, model.course, *line);
             let area = Area {
@@ -330,7 +334,8 @@ fn overlay(frame: &mut Frame<'_>, model: &Model, page: &Page, regions: &Regions)
             };
             let mut lines = modules::lines(model, Some(*line), usize::from(rows.width) - 1);
             let below = lines.len().saturating_sub(top + usize::from(rows.height));
-            window(frame, area, "modules", lines.split_off(top), hidden(top, below));
+            let title = modules::progress(model);
+            window(frame, area, &title, lines.split_off(top), hidden(top, below));
         }
         Some(Overlay::Reset) => {
             window(frame, regions.centred(56, 6), "reset", status::reset(model), None);
@@ -376,23 +381,33 @@ fn put_window(
     window(frame, area, title, lines, hidden(top, below));
 }
 
-fn put_outline(frame: &mut Frame<'_>, model: &Model, regions: &Regions, cursor: usize) {
+/// As high as all entries need, so that a filter does not move it.
+fn put_outline(
+    frame: &mut Frame<'_>,
+    model: &Model,
+    regions: &Regions,
+    (filter, cursor): (&str, usize),
+) {
     let Some(module_state) = model.module_state() else { return };
-    let entries = outline::entries(module_state);
-    let rows = u16::try_from(entries.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let entries = outline::entries(module_state, filter);
+    let rows = u16::try_from(model.measured.outline.len()).unwrap_or(u16::MAX).saturating_add(2);
     let area = regions.centred(78, rows);
     let (width, height) = (usize::from(area.width) - 2, usize::from(area.height) - 2);
     let top = first_row(cursor, entries.len(), height);
     let mut lines = super::outline::lines(module_state, &entries, cursor, width);
     let below = lines.len().saturating_sub(top + height);
-    window(frame, area, "outline: Enter goes there", lines.split_off(top), hidden(top, below));
+    let title = match filter {
+        "" => "outline: type to filter, Enter goes there".to_owned(),
+        filter => format!("outline: {filter}"),
+    };
+    window(frame, area, &title, lines.split_off(top), hidden(top, below));
 }
 
 /// A window with its title, and a sign for what of it is out of view.
 fn window(
     frame: &mut Frame<'_>,
     area: Area,
-    title: &'static str,
+    title: &str,
     lines: Vec<Line<'static>>,
     hidden: Option<String>,
 ) {

@@ -180,7 +180,7 @@ fn outcome(model: &Model, module_state: &ModuleState) -> Span<'static> {
     if matches!(module_state.exercise, Exercise::Missing(_)) {
         return Span::styled("✗ the exercise cannot be read", style(Role::Bad));
     }
-    if module_state.trouble.is_some() {
+    if module_state.error.is_some() {
         return Span::styled("✗ the check could not run", style(Role::Bad));
     }
     let (passed, tests) = module_state.report.passed();

@@ -288,7 +288,7 @@ fn the_same_model_gives_the_same_frame() {
     session.now += Duration::from_secs(100);
     assert_eq!(session.screen(), first);
     // Another model and back again: nothing of it stays.
-    session.press("ojjt?");
+    session.press("o<Down><Down>");
     assert_ne!(session.screen(), first);
     session.press("<Esc>t<Esc>");
     session.model.module_state_mut().unwrap().top = 0;

@@ -28,8 +28,7 @@ pub fn lines(model: &Model, width: usize) -> Vec<Line<'static>> {
     }
     for text in [
         "After each save the tests run by themselves; look here for the results.",
-        "Live blocks, with a bar at the left, show your results inside the lesson: exercises, \
-         measurements, questions, figures.",
+        "Blocks with a bar at the left show your results inside the lesson.",
         "The engine is what later lessons run on: the reference until you complete a module, then \
          your code.",
     ] {
@@ -37,7 +36,7 @@ pub fn lines(model: &Model, width: usize) -> Vec<Line<'static>> {
         lines.extend(say(text, Role::Text, width));
     }
     lines.push(Line::default());
-    let again = format!("Any key closes this card; {} shows it again.", key(Action::Welcome));
+    let again = format!("{} shows this card again.", key(Action::Welcome));
     lines.extend(say(&again, Role::Dim, width));
     lines
 }

@@ -99,7 +99,7 @@ fn what_the_store_says_late_does_not_undo_a_check() {
 }
 
 #[test]
-fn the_results_tell_each_link_and_how_it_ended() {
+fn the_results_show_each_rebuilt_module_and_how_it_ended() {
     let mut session = green();
     session.press("ct");
     session.send(Message::Completing(TENSOR, Completing::Begun));
@@ -114,7 +114,7 @@ fn the_results_tell_each_link_and_how_it_ended() {
     session.wait(60);
     let screen = session.screen();
     assert!(screen.contains("✓ 03_layers is ready again, 410 ms"), "{screen}");
-    assert!(screen.contains("✓ 01_tensor is part of your engine: 1 link ready"), "{screen}");
+    assert!(screen.contains("✓ 01_tensor is part of your engine: 1 module rebuilt"), "{screen}");
 }
 
 fn remembered(engine: Engine, seconds: f64, old: bool) -> Remembered {
