@@ -5,6 +5,7 @@
 mod dependencies;
 mod explorables;
 mod items;
+mod signatures;
 mod stray;
 mod tests_crate;
 

@@ -74,21 +74,60 @@ fn tests_that_are_removed_or_switched_off_run_all_the_same() {
     no_pass(before);
 }
 
-#[test]
-fn an_answer_that_is_equal_to_everything_does_not_pass() {
-    let liar = "#[derive(Debug)]
+/// The exercise with another `double`, and items before it.
+fn with_double(items: &str, signature: &str, body: &str) -> String {
+    with_body(body).replace("pub fn double(x: i32) -> i32 {", &format!("{items}\n{signature}"))
+}
+
+/// It does not compile with the tests apart, and the compiler names the line of this signature.
+fn is_refused_at(text: &str, signature: &str) {
+    let events = apart(text);
+    assert!(!built(&events) && results(&events).is_empty(), "{events:#?}");
+    let places = diagnostics(&events).into_iter().filter_map(|it| it.at.clone());
+    let lines: Vec<usize> = places.map(|at| at.line).collect();
+    assert!(lines.contains(&line_of(text, signature)), "{lines:?} {events:#?}");
+}
+
+const LIAR: &str = "#[derive(Debug, Clone, Copy)]
 pub struct Liar;
-impl PartialEq<i32> for Liar {
-    fn eq(&self, _: &i32) -> bool {
+impl PartialEq<std::primitive::i32> for Liar {
+    fn eq(&self, _: &std::primitive::i32) -> bool {
         true
     }
 }
-pub fn double(_: impl std::fmt::Debug) -> Liar {";
-    let text = with_body("Liar").replace("pub fn double(x: i32) -> i32 {", liar);
-    no_pass(&text);
-    let text = with_body("Liar")
-        .replace("pub fn double(x: i32) -> i32 {", &liar.replace("impl std::fmt::Debug", "i32"));
-    no_pass(&text);
+impl std::fmt::Display for Liar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(stringify!(8))
+    }
+}
+pub trait Any: std::fmt::Debug {}
+impl<T: std::fmt::Debug> Any for T {}
+";
+
+#[test]
+fn an_answer_that_equals_everything_is_refused_at_its_function() {
+    let signature = "pub fn double(_: impl Any) -> Liar {";
+    let own_type = with_double(LIAR, signature, "Liar");
+    assert_eq!(verdict(&check(&own_type), "test_unit_double"), &Verdict::Passed, "in one crate");
+    is_refused_at(&own_type, signature);
+
+    let signature = "pub fn double(_: impl Any) -> i32 {";
+    let alias = format!("{LIAR}#[allow(non_camel_case_types)]\ntype i32 = Liar;");
+    let shadowed = with_double(&alias, signature, "Liar");
+    assert_eq!(verdict(&check(&shadowed), "test_unit_double"), &Verdict::Passed, "in one crate");
+    is_refused_at(&shadowed, signature);
+}
+
+#[test]
+fn a_function_whose_result_depends_on_its_caller_is_refused() {
+    let items = format!(
+        "{LIAR}pub trait Doubled {{ type Out; fn out(self) -> Self::Out; }}
+impl Doubled for i32 {{ type Out = i32; fn out(self) -> i32 {{ self * 2 }} }}
+impl Doubled for u8 {{ type Out = Liar; fn out(self) -> Liar {{ Liar }} }}
+"
+    );
+    let signature = "pub fn double<T: Doubled>(x: T) -> T::Out {";
+    is_refused_at(&with_double(&items, signature, "x.out()"), signature);
 }
 
 #[test]

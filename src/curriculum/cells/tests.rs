@@ -173,11 +173,14 @@ fn test_unit_used() {
 fn the_tests_crate_imports_what_its_tests_name_and_keeps_every_line_in_its_place() {
     let made = tests_crate(WITH_PRIVATE);
     let line = |text: &str, part: &str| text.lines().position(|line| line.contains(part));
-    assert_eq!(made.lines().next(), Some("use subject::{Double, used};"), "traits in any case");
+    let first = Some("use subject::{Double, used, unused};");
+    assert_eq!(made.lines().next(), first, "traits in any case, and each function");
+    let bound = "const _: fn() = { let _ = unused; unused };";
+    assert_eq!(line(&made, bound), line(WITH_PRIVATE, "pub fn unused() {}"));
     assert_eq!(made.lines().count(), WITH_PRIVATE.lines().count());
     assert_eq!(line(&made, "    fmt,"), line(WITH_PRIVATE, "    fmt,"));
     assert_eq!(line(&made, "    used();"), line(WITH_PRIVATE, "    used();"));
-    for part in ["Docs", "pub", "private", "t-types"] {
+    for part in ["Docs", "pub fn", "private", "t-types"] {
         assert_eq!(line(&made, part), None, "{part}: {made}");
     }
 }

@@ -2,11 +2,13 @@
 //! Pure: who compiles it hands it the module to be tested as the crate `subject`.
 
 use super::items::{items, names, use_lines};
+use super::signatures::signatures;
 use super::{Cell, CellKind, parse};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-/// The crate's text: the `use` lines of the header (the first given cell), the module's public items that the tests name, and the
-/// test cells as they are. Line N of it is line N of `reference`; every other line is empty.
+/// The crate's text: the `use` lines of the header (the first given cell), the module's public items that the tests name,
+/// the test cells as they are, and on the line of each public function a constant that holds it to its types. Line N of
+/// it is line N of `reference`; every other line is empty.
 ///
 /// Each item is imported by its own name, because a glob would let the macros of `subject` in. Traits
 /// come along in any case: a test that calls their methods need not name them.
@@ -14,18 +16,24 @@ use std::collections::HashSet;
 pub fn tests_crate(reference: &str) -> String {
     let cells = parse(reference);
     let header = cells.iter().position(|cell| cell.kind == CellKind::Given);
+    let signatures: BTreeMap<usize, String> = signatures(reference).into_iter().collect();
     let text = |(index, cell): (usize, &Cell<'_>)| match cell.kind {
         CellKind::Test => cell.text.to_owned(),
-        _ if Some(index) == header => head(cell.text, &imports(&cells)),
-        _ => cell.text.split_inclusive('\n').map(|_| "\n").collect(),
+        _ if Some(index) == header => head(cell.text, &imports(&cells, &signatures)),
+        _ => {
+            let lines = cell.text.split_inclusive('\n').enumerate();
+            let line = |(index, _)| signatures.get(&(cell.first_line - 1 + index));
+            lines.map(|at| line(at).cloned().unwrap_or_default() + "\n").collect()
+        }
     };
     cells.iter().enumerate().map(text).collect()
 }
 
-/// The public items that the tests need.
-fn imports<'a>(cells: &[Cell<'a>]) -> Vec<&'a str> {
-    let tests = cells.iter().filter(|cell| cell.kind == CellKind::Test);
-    let named: HashSet<&str> = tests.flat_map(|cell| names(cell.text)).collect();
+/// The public items that the tests and the signatures need.
+fn imports<'a>(cells: &[Cell<'a>], signatures: &BTreeMap<usize, String>) -> Vec<&'a str> {
+    let tests = cells.iter().filter(|cell| cell.kind == CellKind::Test).map(|cell| cell.text);
+    let code = tests.chain(signatures.values().map(String::as_str));
+    let named: HashSet<&str> = code.flat_map(names).collect();
     let module = cells.iter().filter(|cell| cell.kind != CellKind::Test);
     let items = module.flat_map(|cell| items(cell.text)).filter(|item| item.is_public);
     let needed = items.filter(|item| item.keyword == "trait" || named.contains(item.name));

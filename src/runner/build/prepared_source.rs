@@ -44,12 +44,13 @@ pub(in crate::runner) fn prepare_separately(
     let learners = cells::parse(text);
     let mut tests = PreparedSource::default();
     for cell in cells::parse(reference) {
-        let same = |own: &&Cell<'_>| {
-            own.grade_id == cell.grade_id && own.fingerprint() == cell.fingerprint()
+        let same = |own: &&Cell<'_>| cell.grade_id.is_some() && own.grade_id == cell.grade_id;
+        let own = learners.iter().find(same);
+        let line = |(index, line): (usize, &str)| match own? {
+            own if own.fingerprint() == cell.fingerprint() => Some(own.first_line + index),
+            own => line_of_function(own, line),
         };
-        let first_line = learners.iter().find(same).map(|own| own.first_line);
-        let lines = cell.text.lines().enumerate().map(|(index, _)| Some(first_line? + index));
-        tests.lines.0.extend(lines);
+        tests.lines.0.extend(cell.text.lines().enumerate().map(line));
         if cell.kind == CellKind::Test {
             let names = cell.tests().into_iter().map(|name| (name.to_owned(), name.to_owned()));
             tests.tests.extend(names);
@@ -57,6 +58,14 @@ pub(in crate::runner) fn prepare_separately(
     }
     tests.text = blank(&cells::tests_crate(reference));
     (subject, tests)
+}
+
+/// The line in a changed cell on which the function of this line of the original begins.
+fn line_of_function(changed: &Cell<'_>, original: &str) -> Option<usize> {
+    let (start, _) = original.split_once('(').filter(|(start, _)| start.contains("fn "))?;
+    let is_same =
+        |line: &str| line.strip_prefix(start).is_some_and(|rest| rest.starts_with(['(', '<']));
+    changed.text.lines().position(is_same).map(|index| changed.first_line + index)
 }
 
 fn build(text: &str, reference: &str, mut builder: Builder) -> PreparedSource {
