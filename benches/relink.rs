@@ -6,7 +6,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 use tinytorch_tutor::curriculum::{Course, ModuleId};
-use tinytorch_tutor::framework::{Completion, Engine, Step, complete, links};
+use tinytorch_tutor::framework::{Completion, Engine, Step, complete, sources};
 use tinytorch_tutor::lab::{Filled, create};
 use tinytorch_tutor::runner::{Cancel, Runner};
 
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let runner =
         Runner::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"), Course::tinytorch())?;
     let top = ModuleId(u8::try_from(Course::tinytorch().modules().len())?);
-    runner.prepare(top, &links(&lab, Engine::Mine)?, &Cancel::default(), &mut |_| ())?;
+    runner.prepare(top, &sources(&lab, Engine::Mine)?, &Cancel::default(), &mut |_| ())?;
 
     let tensor = &Course::tinytorch().modules()[1];
     let begun = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_nanos();

@@ -25,10 +25,10 @@ fn main() -> Outcome<()> {
     std::fs::write(&exercise, module.reference())?;
 
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
-    let links = ModuleSources::default();
+    let sources = ModuleSources::default();
     let ready = |cache: PathBuf| -> Outcome<Runner> {
         let runner = Runner::new(cache, Course::tinytorch())?;
-        runner.prepare(module.id, &links, &Cancel::default(), &mut |_| ())?;
+        runner.prepare(module.id, &sources, &Cancel::default(), &mut |_| ())?;
         Ok(runner)
     };
     ready(cache.clone())?;
@@ -40,7 +40,7 @@ fn main() -> Outcome<()> {
     );
     let bare = Bare {
         rustc: runner.rustc().to_owned(),
-        stands_on: runner.stands_on(module.id, &links, &Cancel::default())?,
+        stands_on: runner.stands_on(module.id, &sources, &Cancel::default())?,
         folder: tempfile::tempdir()?,
     };
 
@@ -66,9 +66,9 @@ fn main() -> Outcome<()> {
         while !matches!(changes.recv()?, Change::Saved(_)) {}
         let settle = begun.elapsed().as_secs_f64();
         let (file, text) = (exercise.clone(), std::fs::read_to_string(&exercise)?);
-        let (module, kind, only, links) = (module.id, RunKind::Check, vec![], links.clone());
+        let (module, kind, only, sources) = (module.id, RunKind::Check, vec![], sources.clone());
         let separate_tests = false;
-        let request = Request { module, kind, only, file, text, links, separate_tests };
+        let request = Request { module, kind, only, file, text, sources, separate_tests };
         queue.submit(round.into(), request);
         let passed = passed(&messages)?;
         let save = begun.elapsed().as_secs_f64();

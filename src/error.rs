@@ -1,8 +1,9 @@
 //! What went wrong: a kind, which decides the exit code; a message, which names the thing; hints, which say how to fix
-//! it. Not here: IO.
+//! it. Also what makes a text safe to show. Not here: IO.
 
 use serde::Serialize;
 use std::fmt;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// What kind of error it is, which decides the exit code.
@@ -45,8 +46,8 @@ impl Error {
     }
 
     /// A file could not be read, written, made ...: `failed to {what} "{path}": {error}`.
-    pub fn io(what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
-        Self::environment(format!("failed to {what} \"{}\": {error}", path.display()))
+    pub fn io(what: &str, path: &Path, error: &std::io::Error) -> Self {
+        Self::environment(format!("failed to {what} \"{}\": {error}", printable(path)))
     }
 
     /// The same error with one more hint.
@@ -81,6 +82,33 @@ pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
+/// The text with nothing in it that controls a terminal: control characters other than newline and tab, and the
+/// characters that change the direction of writing, are replaced by symbols.
+#[must_use]
+pub fn harmless(text: &str) -> String {
+    text.replace("\r\n", "\n").chars().map(symbol).collect()
+}
+
+fn symbol(c: char) -> char {
+    match c {
+        '\n' | '\t' => c,
+        // U+2400 and after are pictures of the control characters, in the same order.
+        '\0'..='\u{1f}' => char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}'),
+        '\u{7f}' => '\u{2421}',
+        '\u{80}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' => {
+            '\u{fffd}'
+        }
+        '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        _ => c,
+    }
+}
+
+/// A path as it can be shown, in one line.
+#[must_use]
+pub fn printable(path: &Path) -> String {
+    harmless(&path.to_string_lossy()).replace('\n', "\u{240a}").replace('\t', "\u{2409}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +117,17 @@ mod tests {
     fn hints_stand_below_the_message() {
         let error = Error::usage("unknown module \"tensr\"").hint("Did you mean \"tensor\"?");
         assert_eq!(error.to_string(), "unknown module \"tensr\"\n  Did you mean \"tensor\"?");
+    }
+
+    #[test]
+    fn what_controls_a_terminal_becomes_a_symbol() {
+        assert_eq!(
+            harmless("\x1b[2J\x07 a\r\nb\rc\td\u{9b}1m\u{202e}\x7f"),
+            "␛[2J␇ a\nb␍c\td\u{fffd}1m\u{fffd}␡"
+        );
+        let refused = std::io::Error::other("no");
+        let error = Error::io("read", Path::new("a\x1b[2J\nb"), &refused);
+        assert_eq!(error.to_string(), "failed to read \"a␛[2J␊b\": no");
     }
 
     #[test]

@@ -13,6 +13,8 @@ use tinytorch_tutor::runner::{Cancel, Limits, ModuleSource, ModuleSources, Reque
 
 #[path = "runner/apart.rs"]
 mod apart;
+#[path = "runner/chain.rs"]
+mod chain;
 #[path = "runner/course.rs"]
 mod course;
 #[path = "runner/explorables.rs"]
@@ -21,8 +23,6 @@ mod explorables;
 mod faults;
 #[path = "runner/hostile.rs"]
 mod hostile;
-#[path = "runner/links.rs"]
-mod links;
 #[path = "runner/own.rs"]
 mod own;
 
@@ -107,8 +107,8 @@ fn runner() -> Runner {
 
 fn request(module: ModuleId, kind: RunKind, text: &str) -> Request {
     let (file, text) = ("exercises/it.rs".into(), text.into());
-    let links = ModuleSources::default();
-    Request { module, kind, only: vec![], file, text, links, separate_tests: false }
+    let sources = ModuleSources::default();
+    Request { module, kind, only: vec![], file, text, sources, separate_tests: false }
 }
 
 fn events(runner: &Runner, request: &Request) -> Vec<RunEvent> {
@@ -201,7 +201,7 @@ fn a_starter_compiles_and_each_of_its_tests_says_what_it_waits_for() {
     let starter = starter.replace("pub fn double", "#[expect(unused)]\npub fn double");
     let events = check(&starter);
     assert!(built(&events));
-    assert_eq!(diagnostics(&events), Vec::<&Diagnostic>::new(), "unfinished is no news");
+    assert_eq!(diagnostics(&events), Vec::<&Diagnostic>::new(), "an unfinished cell is no warning");
     for result in results(&events) {
         assert_eq!(result.verdict, Verdict::NotStarted { waits_for: "double".into() });
     }
@@ -318,7 +318,7 @@ fn analyses_run_optimised_count_memory_and_come_in_order() {
 }
 
 #[test]
-fn a_milestone_stands_on_everything_up_to_its_module() {
+fn a_milestone_can_use_every_module_up_to_its_own() {
     let text = "pub fn milestone(out: &mut tinytorch::report::Reporter) {\n\
         out.insight(tinytorch::beta::four_times(3).to_string());\npanic!(\"end\");\n}\n";
     let events = events(&runner(), &request(BETA, RunKind::Milestone, text));
@@ -340,4 +340,13 @@ fn fifo(folder: &tempfile::TempDir) -> PathBuf {
     let fifo = folder.path().join("fifo");
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     fifo
+}
+
+/// The exercise with a `double` that never returns, and whose child holds `fifo`.
+fn hanging(fifo: &Path) -> String {
+    let body = r#"
+        let script = "exec 9>FIFO; echo >&9; sleep 1000";
+        std::process::Command::new("sh").args(["-c", script]).status().unwrap();
+        x"#;
+    with_body(&body.replace("FIFO", fifo.to_str().unwrap()))
 }

@@ -6,8 +6,8 @@ use super::meter::Meter;
 use super::printer::Printer;
 use super::records::Records;
 use crate::curriculum::{Course, Module};
-use crate::error::Error;
-use crate::framework::{Engine, links};
+use crate::error::{Error, printable};
+use crate::framework::{Engine, sources};
 use crate::lab::Lab;
 use crate::report::figures::figure;
 use crate::report::{ModuleReport, Outcome, human, json, junit};
@@ -133,7 +133,7 @@ impl CheckSession {
                 let file = lab.exercise(module);
                 match lab.read_exercise(module) {
                     Ok(text) => Ok((file, text)),
-                    Err(problem) => Err(format!("{}: {problem}", file.display())),
+                    Err(problem) => Err(format!("{}: {problem}", printable(&file))),
                 }
             }
         }
@@ -161,9 +161,9 @@ impl CheckSession {
         (file, text): (PathBuf, String),
         settings: &Settings,
     ) -> Result<Option<Frame>, Error> {
-        let (module, kind, links) = (module.id, RunKind::Analysis, self.links()?);
+        let (module, kind, sources) = (module.id, RunKind::Analysis, self.sources()?);
         let (only, separate_tests) = (vec![], false);
-        let request = Request { module, kind, only, file, text, links, separate_tests };
+        let request = Request { module, kind, only, file, text, sources, separate_tests };
         Explorable::new(Arc::new(self.runner), name, request, self.cancel).frame(settings)
     }
 
@@ -177,14 +177,14 @@ impl CheckSession {
         text: &str,
         events: &mut dyn FnMut(&RunEvent),
     ) -> Result<ModuleReport, Error> {
-        let links = self.links()?;
+        let sources = self.sources()?;
         let request = Request {
             module: module.id,
             kind,
             only,
             file,
             text: text.to_owned(),
-            links,
+            sources,
             separate_tests: self.separate_tests,
         };
         let mut report = ModuleReport::new(module.id);
@@ -201,10 +201,10 @@ impl CheckSession {
     }
 
     /// Whose code the modules below are. Read for each run: another terminal may complete one.
-    fn links(&self) -> Result<ModuleSources, Error> {
+    fn sources(&self) -> Result<ModuleSources, Error> {
         match &self.source {
             Source::Reference => Ok(ModuleSources::default()),
-            Source::Learner { lab, engine, .. } => links(lab, *engine),
+            Source::Learner { lab, engine, .. } => sources(lab, *engine),
         }
     }
 
@@ -218,10 +218,10 @@ impl CheckSession {
 
     /// Whose code the module ran on, and the time of each test.
     fn show_details(&self, report: &ModuleReport, out: &mut Printer) {
-        let links = self.links().unwrap_or_default();
+        let sources = self.sources().unwrap_or_default();
         let below = self.course.modules().iter().filter(|module| module.id < report.module);
         for module in below {
-            let mine = matches!(links.0.get(&module.id), Some(ModuleSource::Learner { .. }));
+            let mine = matches!(sources.0.get(&module.id), Some(ModuleSource::Learner { .. }));
             let whose = if mine { "yours" } else { "the reference" };
             out.line(format!("  ran on {}: {whose}", module.slug()));
         }

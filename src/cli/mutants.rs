@@ -101,7 +101,7 @@ fn defect(
         only: vec![test],
         file: format!("src/tinytorch/src/{}.rs", module.name).into(),
         text,
-        links: ModuleSources::default(),
+        sources: ModuleSources::default(),
         separate_tests: false,
     };
     let mut report = ModuleReport::new(module.id);

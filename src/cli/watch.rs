@@ -7,7 +7,7 @@ use super::context::Context;
 use super::printer::Printer;
 use super::signals::on_signal;
 use crate::curriculum::Module;
-use crate::error::{Error, count};
+use crate::error::{Error, count, printable};
 use crate::watch::{self, Change, WatchMode};
 use std::sync::mpsc::{Receiver, channel};
 
@@ -40,7 +40,7 @@ pub fn run(
                 check(&mut session, module, out)?;
             }
             if changes.contains(&Change::Gone(file.clone())) {
-                out.line(format!("{} is gone.", file.display()));
+                out.line(format!("{} is gone.", printable(file)));
             }
         }
         for change in changes {

@@ -2,7 +2,7 @@
 //! adds it to the learner's engine. Until then the earlier engine is in use, so a kill at any moment leaves that one
 //! or the new one. A text on which a later module fails is kept, but the reference is used instead.
 
-use super::{Engine, learners, links, swapped_in};
+use super::{Engine, learners, sources, swapped_in};
 use crate::curriculum::{Course, Module, ModuleId};
 use crate::error::Error;
 use crate::lab::Lab;
@@ -74,7 +74,7 @@ pub fn complete(
     let text = lab.read_exercise(module).map_err(|problem| {
         Error::unmet(format!("\"{}\": {problem}", lab.exercise(module).display()))
     })?;
-    let before = links(lab, Engine::Mine)?;
+    let before = sources(lab, Engine::Mine)?;
     let checker = Checker { runner, cancel };
     let file = lab.exercise(module);
     let report = checker.check(module, file, &text, &before, &mut |event| {
@@ -114,7 +114,7 @@ impl Checker<'_> {
         module: &Module,
         file: PathBuf,
         text: &str,
-        links: &ModuleSources,
+        sources: &ModuleSources,
         events: &mut dyn FnMut(RunEvent),
     ) -> Result<ModuleReport, Error> {
         let request = Request {
@@ -123,7 +123,7 @@ impl Checker<'_> {
             only: vec![],
             file,
             text: text.to_owned(),
-            links: links.clone(),
+            sources: sources.clone(),
             separate_tests: false,
         };
         let mut report = ModuleReport::new(module.id);
@@ -203,12 +203,12 @@ impl<'a> Proof<'a> {
     }
 
     /// Checks a later module: the learner's text where that is in the engine, else the reference.
-    fn check(&self, later: &Module, links: &ModuleSources) -> Result<ModuleReport, Error> {
-        let (file, text) = match links.0.get(&later.id) {
+    fn check(&self, later: &Module, sources: &ModuleSources) -> Result<ModuleReport, Error> {
+        let (file, text) = match sources.0.get(&later.id) {
             Some(ModuleSource::Learner { file, text }) => (file.clone(), text.as_str()),
             _ => (format!("src/tinytorch/src/{}.rs", later.name).into(), later.reference()),
         };
-        self.checker.check(later, file, text, links, &mut |_| {})
+        self.checker.check(later, file, text, sources, &mut |_| {})
     }
 }
 

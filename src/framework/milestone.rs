@@ -1,6 +1,6 @@
 //! A milestone on an engine: what is compiled, and whose code each link of it is.
 
-use super::{Engine, Owner, links, owners};
+use super::{Engine, Owner, owners, sources};
 use crate::curriculum::{Milestone, ModuleId};
 use crate::error::Error;
 use crate::lab::Lab;
@@ -29,8 +29,8 @@ pub fn trial(lab: &Lab, milestone: &Milestone, engine: Engine) -> Result<Trial, 
     let last = *milestone.prerequisites.iter().max().ok_or_else(|| {
         Error::environment(format!("{} stands on no module of this course", milestone.id))
     })?;
-    let mut links = links(lab, engine)?;
-    links.0.retain(|id, _| *id <= last);
+    let mut sources = sources(lab, engine)?;
+    sources.0.retain(|id, _| *id <= last);
     let owners = owners(lab, engine)?;
     let whose = |(module, owner): (ModuleId, Owner)| RanLink {
         module,
@@ -42,7 +42,7 @@ pub fn trial(lab: &Lab, milestone: &Milestone, engine: Engine) -> Result<Trial, 
     };
     let mut hasher = blake3::Hasher::new();
     hasher.update(milestone.source().as_bytes());
-    for (id, source) in &links.0 {
+    for (id, source) in &sources.0 {
         let ModuleSource::Learner { text, .. } = source else { continue };
         hasher.update(&[0, id.0]).update(text.as_bytes());
     }
@@ -55,7 +55,7 @@ pub fn trial(lab: &Lab, milestone: &Milestone, engine: Engine) -> Result<Trial, 
             only: vec![],
             file: PathBuf::from(format!("src/tinytorch/milestones/{}.rs", milestone.id)),
             text: milestone.source().to_owned(),
-            links,
+            sources,
             separate_tests: false,
         },
     })

@@ -57,7 +57,7 @@ pub enum Owner {
 ///
 /// # Errors
 /// When a completed module cannot be read.
-pub fn links(lab: &Lab, engine: Engine) -> Result<ModuleSources, Error> {
+pub fn sources(lab: &Lab, engine: Engine) -> Result<ModuleSources, Error> {
     if engine == Engine::Reference {
         return Ok(ModuleSources::default());
     }
@@ -118,16 +118,16 @@ mod tests {
             create(&folder.path().join("lab"), Course::tinytorch(), Filled::Solutions).unwrap().0;
         lab.complete(&lab.course().modules()[1], "text").unwrap();
         lab.refuse(&lab.course().modules()[2], "text", "03_layers does not compile").unwrap();
-        let ids: Vec<ModuleId> = links(&lab, Engine::Mine).unwrap().0.into_keys().collect();
+        let ids: Vec<ModuleId> = sources(&lab, Engine::Mine).unwrap().0.into_keys().collect();
         assert_eq!(ids, [ModuleId(1)]);
-        assert_eq!(links(&lab, Engine::Reference).unwrap(), ModuleSources::default());
+        assert_eq!(sources(&lab, Engine::Reference).unwrap(), ModuleSources::default());
         let owners = owners(&lab, Engine::Mine).unwrap();
         assert_eq!(owners[&ModuleId(0)], Owner::Reference);
         assert_eq!(owners[&ModuleId(1)], Owner::Learner);
         let reason = "03_layers does not compile".to_owned();
         assert_eq!(owners[&ModuleId(2)], Owner::Rejected { reason });
         lab.complete(&lab.course().modules()[2], "better").unwrap();
-        assert!(links(&lab, Engine::Mine).unwrap().0.contains_key(&ModuleId(2)), "a new chance");
+        assert!(sources(&lab, Engine::Mine).unwrap().0.contains_key(&ModuleId(2)), "a new chance");
     }
 
     #[test]

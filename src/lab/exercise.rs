@@ -1,9 +1,12 @@
-//! Reading an exercise once, whole, with a plain word for everything that can be in its place.
+//! Reading an exercise once, with a plain word for everything that can be in its place.
 
 use super::Lab;
 use crate::curriculum::Module;
+use crate::error::printable;
 use std::fmt;
+use std::fs::FileType;
 use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 /// Far more than any exercise, far less than what would hurt.
@@ -14,8 +17,10 @@ const LARGEST: u64 = 1024 * 1024;
 pub enum Unreadable {
     /// There is no such file.
     Missing,
-    /// Something else has its name: a folder, a pipe, a device.
-    NotAFile,
+    /// Something else has its name: `"a folder"`.
+    NotAFile(&'static str),
+    /// It is a symbolic link to this file, which cannot be read.
+    Link(String, Box<Self>),
     /// It is larger than an exercise can be; its size in bytes.
     TooLarge(u64),
     /// It is UTF-16.
@@ -36,7 +41,15 @@ impl Lab {
     }
 }
 
+/// A symbolic link is followed; when what it leads to cannot be read, it is named.
 fn read(path: &Path) -> Result<String, Unreadable> {
+    read_file(path).map_err(|problem| match std::fs::read_link(path) {
+        Ok(target) => Unreadable::Link(printable(&target), Box::new(problem)),
+        Err(_) => problem,
+    })
+}
+
+fn read_file(path: &Path) -> Result<String, Unreadable> {
     let refused = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => Unreadable::Missing,
         _ => Unreadable::Refused(error.to_string()),
@@ -44,7 +57,7 @@ fn read(path: &Path) -> Result<String, Unreadable> {
     // Looked at before it is opened: opening a pipe would wait for ever.
     let meta = std::fs::metadata(path).map_err(refused)?;
     if !meta.is_file() {
-        return Err(Unreadable::NotAFile);
+        return Err(Unreadable::NotAFile(word(meta.file_type())));
     }
     if meta.len() > LARGEST {
         return Err(Unreadable::TooLarge(meta.len()));
@@ -61,13 +74,26 @@ fn read(path: &Path) -> Result<String, Unreadable> {
     })
 }
 
+/// What has the name of a file, in a word.
+fn word(kind: FileType) -> &'static str {
+    match kind {
+        _ if kind.is_dir() => "a folder",
+        _ if kind.is_fifo() => "a FIFO (a named pipe)",
+        _ if kind.is_socket() => "a socket",
+        _ => "a device",
+    }
+}
+
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => {
                 f.write_str("the file is not there: put it back, or `reset` makes a fresh one")
             }
-            Self::NotAFile => f.write_str("something else has its name: a folder or a device"),
+            Self::NotAFile(what) => write!(f, "it is {what}, not a file: move it away"),
+            Self::Link(target, problem) => {
+                write!(f, "it is a symbolic link to \"{target}\": {problem}")
+            }
             Self::TooLarge(size) => {
                 write!(f, "{size} bytes is more than an exercise can have ({LARGEST})")
             }
@@ -89,8 +115,12 @@ mod tests {
         let path = folder.path().join("a.rs");
         assert_eq!(read(&path), Err(Unreadable::Missing));
         fs::create_dir(&path).unwrap();
-        assert_eq!(read(&path), Err(Unreadable::NotAFile));
+        assert_eq!(read(&path), Err(Unreadable::NotAFile("a folder")));
         fs::remove_dir(&path).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        assert_eq!(read(&path), Err(Unreadable::NotAFile("a FIFO (a named pipe)")));
+        fs::remove_file(&path).unwrap();
         fs::write(&path, b"fine\nna\xEFve").unwrap();
         assert_eq!(read(&path), Err(Unreadable::NotUtf8(2)));
         fs::write(&path, b"\xff\xfef\0n\0").unwrap();
@@ -98,6 +128,18 @@ mod tests {
         fs::write(&path, vec![b' '; 2 * 1024 * 1024]).unwrap();
         assert_eq!(read(&path), Err(Unreadable::TooLarge(2 * 1024 * 1024)));
         fs::write(&path, "fn main() {}").unwrap();
+        assert_eq!(read(&path).as_deref(), Ok("fn main() {}"));
+    }
+
+    #[test]
+    fn a_symbolic_link_is_followed_and_named_when_it_leads_to_nothing_that_can_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.rs");
+        std::os::unix::fs::symlink("else\x1bwhere.rs", &path).unwrap();
+        let message = read(&path).unwrap_err().to_string();
+        let start = "it is a symbolic link to \"else␛where.rs\": the file is not there";
+        assert!(message.starts_with(start), "{message}");
+        fs::write(folder.path().join("else\x1bwhere.rs"), "fn main() {}").unwrap();
         assert_eq!(read(&path).as_deref(), Ok("fn main() {}"));
     }
 }

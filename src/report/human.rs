@@ -41,11 +41,11 @@ pub fn check(report: &ModuleReport, course: &Course, colour: Colour) -> String {
         text.push('\n');
     }
     if report.compiles == Some(true) {
-        report.graded().for_each(|test| text.push_str(&self::test(test, colour)));
+        report.graded().for_each(|test| text.push_str(&self::test(test, report, colour)));
         if report.own_tests().next().is_some() {
             line(&mut text, "  yours, not graded:");
         }
-        report.own_tests().for_each(|test| text.push_str(&self::test(test, colour)));
+        report.own_tests().for_each(|test| text.push_str(&self::test(test, report, colour)));
     }
     line(&mut text, &summary(report, &name, colour));
     text
@@ -75,8 +75,7 @@ pub fn verdict(verdict: &Verdict) -> (&'static str, String) {
         Verdict::Passed => ("passed", String::new()),
         Verdict::NotStarted { waits_for } => ("not started", format!("waits for {waits_for}")),
         Verdict::Failed { message, at } => {
-            let place =
-                at.as_ref().map(|at| format!("{}:{}:{}\n", at.file.display(), at.line, at.column));
+            let place = at.as_ref().map(|at| format!("{at}\n"));
             ("failed", format!("{}{message}", place.unwrap_or_default()))
         }
         Verdict::Crashed { signal } => ("crashed", signal.clone()),
@@ -106,6 +105,12 @@ pub fn verdict(verdict: &Verdict) -> (&'static str, String) {
     }
 }
 
+/// That a failure follows from that of an earlier cell: `follows from tensor-zip-with, which fails: fix that first`.
+#[must_use]
+pub fn follows_from(cell: &str) -> String {
+    format!("follows from {cell}, which fails: fix that first")
+}
+
 /// All notices, in words. Locked cells and lost ones, when they are many, share a sentence.
 #[must_use]
 pub fn notices(notices: &[Notice], course: &Course) -> Vec<String> {
@@ -113,15 +118,15 @@ pub fn notices(notices: &[Notice], course: &Course) -> Vec<String> {
         notices.iter().partition(|notice| matches!(notice, Notice::LockedCellChanged { .. }));
     let (gone, rest): (Vec<_>, Vec<_>) =
         rest.into_iter().partition(|notice| matches!(notice, Notice::CellGone { .. }));
-    let told = |some: &[&Notice], all: &str| match some.len() {
+    let sentences = |some: &[&Notice], all: &str| match some.len() {
         0..=3 => some.iter().map(|one| notice(one, course)).collect(),
         many => vec![format!("{many} {all}")],
     };
-    let gone = told(
+    let gone = sentences(
         &gone,
         "cells for your code are gone, or their marker lines are: undo that, or reset the exercise (a backup is kept).",
     );
-    let locked = told(&locked, "locked cells were changed; their originals were used.");
+    let locked = sentences(&locked, "locked cells were changed; their originals were used.");
     gone.into_iter().chain(locked).chain(rest.into_iter().map(|one| notice(one, course))).collect()
 }
 
@@ -137,10 +142,13 @@ pub fn notice(notice: &Notice, course: &Course) -> String {
             "The cell \"{grade_id}\" is gone, or its marker line is: undo that, or reset the exercise (a backup is kept)."
         ),
         Notice::FellBack { module, at, reason } => format!(
-            "The reference stands in for your {} here: {}",
+            "The reference is used instead of your {} here: {}",
             course.slug(*module),
             fell_back(*module, *at, reason, course)
         ),
+        Notice::ItemsLeftOut { analysis, kept } => {
+            format!("{analysis} reports more than {kept} results: the others are not shown.")
+        }
         Notice::DamagedMarker { line } => {
             format!("The cell marker at line {line} is damaged: undo that change.")
         }
@@ -152,7 +160,7 @@ pub fn notice(notice: &Notice, course: &Course) -> String {
     }
 }
 
-/// Why a link fell back: `03_layers does not build on it: no method named "matmul" found`.
+/// Why the reference is used: `03_layers does not build on it: no method named "matmul" found`.
 #[must_use]
 pub fn fell_back(module: ModuleId, at: ModuleId, reason: &str, course: &Course) -> String {
     if module == at {
@@ -175,7 +183,7 @@ pub fn diagnostic(diagnostic: &Diagnostic, colour: Colour) -> String {
         colour.paint(BOLD, &diagnostic.message)
     );
     if let Some(at) = &diagnostic.at {
-        line(&mut text, &format!("  --> {}:{}:{}", at.file.display(), at.line, at.column));
+        line(&mut text, &format!("  --> {at}"));
     }
     for span in &diagnostic.spans {
         let (first, last) = span.columns;
@@ -198,7 +206,7 @@ pub fn diagnostic(diagnostic: &Diagnostic, colour: Colour) -> String {
     text
 }
 
-fn test(test: &TestState, colour: Colour) -> String {
+fn test(test: &TestState, report: &ModuleReport, colour: Colour) -> String {
     let Some(result) = &test.result else {
         return format!("  {} {}\n", colour.paint(DIM, "not run    "), test.name);
     };
@@ -211,6 +219,8 @@ fn test(test: &TestState, colour: Colour) -> String {
         _ => {
             text.push('\n');
             more.lines().for_each(|more| line(&mut text, &format!("      {more}")));
+            let blamed = report.blames(test).map(follows_from);
+            blamed.iter().for_each(|blamed| line(&mut text, &format!("      {blamed}")));
             text.push_str(&printed(&result.output, colour));
         }
     }
@@ -474,6 +484,31 @@ mod tests {
         let (_, more) = verdict(&Verdict::TimedOut { after });
         let causes = ["10 s", "endless loop", "recursion", "too slow"];
         assert!(causes.iter().all(|cause| more.contains(cause)), "{more}");
+    }
+
+    #[test]
+    fn a_failure_that_follows_from_an_earlier_cell_names_it() {
+        let mut report = ModuleReport::new(ModuleId(1));
+        let expected = [("a", vec![]), ("b", vec!["a".to_owned()])].map(|(name, needs)| Expected {
+            grade_id: Some(format!("test-{name}")),
+            needs,
+            ..Expected::new(name)
+        });
+        let (module, kind, expected) = (report.module, RunKind::Check, expected.into());
+        report.apply(&RunEvent::Started { module, kind, expected });
+        report.apply(&RunEvent::Built { success: true, took: Duration::ZERO });
+        for name in ["a", "b"] {
+            let verdict = Verdict::Failed { message: "wrong".into(), at: None };
+            let (output, took) = (Output::default(), Duration::ZERO);
+            let result = TestResult { name: name.into(), verdict, output, took };
+            report.apply(&RunEvent::Test(result));
+        }
+        let text = check(&report, Course::tinytorch(), Colour::Off);
+        let follows = "      wrong\n      follows from a, which fails: fix that first\n";
+        assert!(text.contains(follows) && text.matches("follows").count() == 1, "{text}");
+        let json: serde_json::Value =
+            serde_json::from_str(&crate::report::json::check(&report, "01_tensor")).unwrap();
+        assert_eq!(json["follows_from"], serde_json::json!({ "b": "a" }));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //!
 //! | command | one line for each | fields |
 //! |---|---|---|
-//! | `check` | module | `name`, `module`, `outcome`, `passed`, `expected`, `compiles`, `diagnostics`, `notices`, `tests` |
+//! | `check` | module | `name`, `module`, `outcome`, `passed`, `expected`, `compiles`, `diagnostics`, `notices`, `tests`, `follows_from` |
 //! | `analyze` | item reported | `analysis`, `type` (`table`, `chart`, `metric`, `picture`, `insight`) and its own |
 //! | `list` | module | `number`, `name`, `title`, `prerequisites`, `points`, `state`, `passed`, `tests`, `completed`, `owner`, `edited_since` |
 //! | `milestone list` | milestone | `id`, `year`, `title`, `needs`, `outcome`, `achieved` |
@@ -18,10 +18,12 @@ use super::module_report::{ModuleReport, Outcome};
 use crate::error::Error;
 use crate::runner::event::Frame;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use tinytorch::report::Item;
 
 /// A check of one module as one line. `passed` and `expected` count the course's tests; `tests` has the
-/// learner's own too, with `"owner": "learner"` and no points.
+/// learner's own too, with `"owner": "learner"` and no points. `follows_from` has, for each test that fails because an
+/// earlier cell fails, the id of that cell.
 #[must_use]
 pub fn check(report: &ModuleReport, name: &str) -> String {
     #[derive(Serialize)]
@@ -30,11 +32,14 @@ pub fn check(report: &ModuleReport, name: &str) -> String {
         outcome: Outcome,
         passed: usize,
         expected: usize,
+        follows_from: BTreeMap<&'a str, &'a str>,
         #[serde(flatten)]
         report: &'a ModuleReport,
     }
     let (passed, expected) = report.passed();
-    to_line(&Check { name, outcome: report.outcome(), passed, expected, report })
+    let blamed = report.graded().filter_map(|test| Some((&*test.name, report.blames(test)?)));
+    let (outcome, follows_from) = (report.outcome(), blamed.collect());
+    to_line(&Check { name, outcome, passed, expected, follows_from, report })
 }
 
 /// One reported item as one line, with the analysis it belongs to.
@@ -108,9 +113,9 @@ mod tests {
         let value: Value = serde_json::from_str(&check(&report, "01_tensor")).unwrap();
         assert_eq!(value["expected"], 1, "the learner's own do not count");
         let tests = json!([
-            {"name": "test_unit_add", "grade_id": "test-tensor-add", "points": 5,
+            {"name": "test_unit_add", "grade_id": "test-tensor-add", "points": 5, "needs": [],
              "owner": "course", "result": null, "old": true},
-            {"name": "own::test_mine", "grade_id": null, "points": 0,
+            {"name": "own::test_mine", "grade_id": null, "points": 0, "needs": [],
              "owner": "learner", "result": null, "old": true},
         ]);
         assert_eq!(value["tests"], tests);

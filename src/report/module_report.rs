@@ -1,10 +1,9 @@
-//! What we know about one module after the events so far. Events come in, in order; a value goes
-//! out that a screen or a file can show at any moment. Results of an earlier run stay, marked as
-//! old, until new ones replace them.
+//! What we know about one module after the events so far. Input: events, in order. Output: a value that a screen
+//! or a file can show at any moment. Results of an earlier run stay, marked as old, until new ones replace them.
 
 use crate::curriculum::ModuleId;
 use crate::runner::event::{
-    Diagnostic, Expected, Level, Notice, Owner, RunEvent, RunKind, TestResult, Verdict,
+    Diagnostic, Expected, Level, Notice, Owner, RunEvent, RunKind, TestResult, Verdict, key,
 };
 use serde::Serialize;
 use tinytorch::report::{Item, Metric};
@@ -64,6 +63,8 @@ pub struct TestState {
     pub points: u32,
     /// Whose it is.
     pub owner: Owner,
+    /// The ids of earlier solution cells that what it tests needs, directly or not, in file order.
+    pub needs: Vec<String>,
     /// The last verdict; `None` before the first.
     pub result: Option<TestResult>,
     /// Whether the verdict is of an earlier text of the exercise.
@@ -172,7 +173,7 @@ impl ModuleReport {
         }
     }
 
-    /// A result of a test that was not expected is no one's: it is left out.
+    /// A result of a test that was not expected is left out.
     fn record(&mut self, result: &TestResult) {
         self.phase = Phase::Testing;
         if let Some(test) = self.tests.iter_mut().find(|test| test.name == result.name) {
@@ -243,6 +244,16 @@ impl ModuleReport {
         self.tests.iter().filter(|test| test.owner == Owner::Learner)
     }
 
+    /// The first cell that a failing test needs and whose own test fails too: what to fix first.
+    #[must_use]
+    pub fn blames<'a>(&self, test: &'a TestState) -> Option<&'a str> {
+        let fails = |cell: &&str| {
+            let own = format!("test-{cell}");
+            self.graded().any(|test| test.grade_id.as_ref() == Some(&own) && test.fails())
+        };
+        test.needs.iter().map(String::as_str).filter(|_| test.fails()).find(fails)
+    }
+
     /// The compiler's errors.
     pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.level == Level::Error)
@@ -272,8 +283,24 @@ impl TestState {
     /// A test without a verdict.
     #[must_use]
     pub fn new(expected: &Expected) -> Self {
-        let Expected { name, grade_id, points, owner } = expected.clone();
-        Self { name, grade_id, points, owner, result: None, old: true }
+        let Expected { name, grade_id, points, owner, needs } = expected.clone();
+        Self { name, grade_id, points, owner, needs, result: None, old: true }
+    }
+
+    /// Whether it ran now and failed, in whatever way. One that waits for a `todo!` did not.
+    #[must_use]
+    pub fn fails(&self) -> bool {
+        let failed = |result: &TestResult| match result.verdict {
+            Verdict::Failed { .. }
+            | Verdict::Crashed { .. }
+            | Verdict::TimedOut { .. }
+            | Verdict::ExitedEarly { .. } => true,
+            Verdict::Passed
+            | Verdict::NotStarted { .. }
+            | Verdict::Missing
+            | Verdict::RunnerError { .. } => false,
+        };
+        !self.old && self.result.as_ref().is_some_and(failed)
     }
 
     /// Whether it passes now.
@@ -294,18 +321,6 @@ impl AnalysisState {
             Some(known) => *known = item,
             None => self.items.push(item),
         }
-    }
-}
-
-/// Items with the same key replace each other.
-fn key(item: &Item) -> (u8, &str) {
-    match item {
-        Item::Table(table) => (0, &table.title),
-        Item::Chart(chart) => (1, &chart.title),
-        Item::Metric(metric) => (2, &metric.name),
-        Item::Picture(picture) => (3, &picture.title),
-        Item::Insight(insight) => (4, &insight.text),
-        Item::Progress(_) => (5, ""),
     }
 }
 

@@ -2,8 +2,10 @@
 //! the headless commands, JUnit and grading consume the same stream. Not here: text for people.
 
 use crate::curriculum::ModuleId;
+use crate::error::printable;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tinytorch::explore::Control;
 use tinytorch::report::Item;
@@ -23,7 +25,7 @@ pub enum RunEvent {
         /// own tests come last.
         expected: Vec<Expected>,
     },
-    /// Something that the build stands on is being made: third-party crates, links of the chain.
+    /// Something that the build depends on is being made: third-party crates, the crates of earlier modules.
     Preparing {
         /// `"ndarray and friends"`, `"03_layers"`.
         what: String,
@@ -32,7 +34,7 @@ pub enum RunEvent {
         /// Parts in all.
         total: usize,
     },
-    /// Something the learner should know that is no error: a locked cell was changed, a link fell back.
+    /// Something the learner should know that is no error: a locked cell was changed, the reference was used.
     Notice(Notice),
     /// The compiler has something to say about the learner's file.
     Diagnostic(Diagnostic),
@@ -70,13 +72,16 @@ pub struct Expected {
     pub points: u32,
     /// Whose it is.
     pub owner: Owner,
+    /// The ids of earlier solution cells that what it tests needs, directly or not, in file order.
+    pub needs: Vec<String>,
 }
 
 impl Expected {
     /// A test or an analysis of the course's that is in no cell.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), grade_id: None, points: 0, owner: Owner::Course }
+        let (name, owner) = (name.to_owned(), Owner::Course);
+        Self { name, grade_id: None, points: 0, owner, needs: vec![] }
     }
 }
 
@@ -98,7 +103,7 @@ pub enum RunKind {
     Check,
     /// Optimised build and analyses.
     Analysis,
-    /// Optimised build of a program that stands on `module` and everything before it, and its one
+    /// Optimised build of a program that uses `module` and everything before it, and its one
     /// function `milestone`, which reports like an analysis.
     Milestone,
 }
@@ -204,12 +209,19 @@ pub enum Unfinished {
 /// A place in the learner's file. Lines and columns count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Place {
-    /// The file.
+    /// The file. It is shown by [`printable`](crate::error::printable), since its name can have any character.
+    #[serde(serialize_with = "lossy")]
     pub file: PathBuf,
     /// The line.
     pub line: usize,
     /// The column, in characters.
     pub column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", printable(&self.file), self.line, self.column)
+    }
 }
 
 /// One message of the compiler.
@@ -296,9 +308,9 @@ pub enum Notice {
         /// The cell's id.
         grade_id: String,
     },
-    /// The learner's link could not be used; the reference stands in for it.
+    /// The learner's module could not be used; the reference was used instead.
     FellBack {
-        /// The link's module.
+        /// The learner's module.
         module: ModuleId,
         /// The module that does not compile because of it: itself, or one above.
         at: ModuleId,
@@ -310,6 +322,13 @@ pub enum Notice {
         /// Where.
         line: usize,
     },
+    /// An analysis reported more than is passed on.
+    ItemsLeftOut {
+        /// The analysis.
+        analysis: String,
+        /// How many items were passed on.
+        kept: usize,
+    },
     /// Code of the learner's is in none of the cells for it.
     CodeOutsideCells {
         /// Where it begins.
@@ -320,10 +339,28 @@ pub enum Notice {
 /// What a process printed: standard output and error, in order of arrival.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Output {
-    /// The text; control characters other than newline and tab stand as symbols.
+    /// The text; control characters other than newline and tab are replaced by symbols.
     pub text: String,
     /// Bytes that were cut from the middle.
     pub cut: usize,
+}
+
+/// What an item is to those before it: items of the same key replace each other.
+#[must_use]
+pub fn key(item: &Item) -> (u8, &str) {
+    match item {
+        Item::Table(table) => (0, &table.title),
+        Item::Chart(chart) => (1, &chart.title),
+        Item::Metric(metric) => (2, &metric.name),
+        Item::Picture(picture) => (3, &picture.title),
+        Item::Insight(insight) => (4, &insight.text),
+        Item::Progress(_) => (5, ""),
+    }
+}
+
+/// JSON has no bytes that are not UTF-8.
+fn lossy<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
 }
 
 fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,6 +1,6 @@
-//! One slot: the newest request wins. Comes in: requests, each with a generation number. Goes out:
-//! messages with the number of the request that they belong to. A new request ends the running one,
-//! its processes included, and one that has not begun yet is forgotten.
+//! One slot: the newest request wins. Input: requests, each with a generation number. Output: messages, each with the
+//! number of its request. A new request cancels the running one, its processes included, and replaces one that has
+//! not begun yet. Not here: how a request is run.
 
 use super::event::RunEvent;
 use super::process::Cancel;
@@ -9,7 +9,7 @@ use crate::error::Error;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-/// What the queue tells its owner.
+/// What the queue sends to its owner.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RunMessage {
     /// Something happened in the run.
@@ -73,12 +73,12 @@ impl Queue {
         Self { shared, worker: Some(worker) }
     }
 
-    /// Ends the running request, if any, and starts this one.
+    /// Cancels the running request, if any, and starts this one.
     pub fn submit(&self, generation: u64, request: Request) {
         self.replace(|state| state.next = Some((generation, request)));
     }
 
-    /// Ends the running request, if any, and forgets the waiting one.
+    /// Cancels the running request, if any, and drops the waiting one.
     pub fn cancel(&self) {
         self.replace(|state| state.next = None);
     }
@@ -143,15 +143,15 @@ mod tests {
             only: vec![],
             file: "x.rs".into(),
             text: text.into(),
-            links: super::super::ModuleSources::default(),
+            sources: super::super::ModuleSources::default(),
             separate_tests: false,
         }
     }
 
-    /// A queue whose work says that it began, then waits until it may go on, then says that it ends.
+    /// A queue whose work reports that it began, waits until it may go on, and reports that it ends.
     struct Slow {
         queue: Queue,
-        has_begun: Receiver<String>,
+        has_begun: Receiver<(String, Cancel)>,
         go_on: Sender<()>,
         messages: Receiver<(u64, RunMessage)>,
     }
@@ -160,8 +160,8 @@ mod tests {
         let (began, has_begun) = channel();
         let (go_on, may_go_on) = channel::<()>();
         let (sent, messages) = channel();
-        let work = move |request: &Request, _: &Cancel, events: &mut dyn FnMut(RunEvent)| {
-            began.send(request.text.clone()).unwrap();
+        let work = move |request: &Request, cancel: &Cancel, events: &mut dyn FnMut(RunEvent)| {
+            began.send((request.text.clone(), cancel.clone())).unwrap();
             may_go_on.recv().unwrap();
             events(RunEvent::Notice(Notice::DamagedMarker { line: 1 }));
             Err(Error::environment(request.text.clone()))
@@ -173,14 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_request_wins_and_the_others_stay_silent() {
+    fn only_the_newest_request_sends_messages() {
         let Slow { queue, has_begun, go_on, messages } = slow();
         queue.submit(1, request("one"));
-        assert_eq!(has_begun.recv().unwrap(), "one");
+        assert_eq!(has_begun.recv().unwrap().0, "one");
         queue.submit(2, request("two"));
         queue.submit(3, request("three"));
         go_on.send(()).unwrap();
-        assert_eq!(has_begun.recv().unwrap(), "three");
+        assert_eq!(has_begun.recv().unwrap().0, "three");
         go_on.send(()).unwrap();
         let event = RunMessage::Event(RunEvent::Notice(Notice::DamagedMarker { line: 1 }));
         assert_eq!(messages.recv().unwrap(), (3, event));
@@ -191,15 +191,36 @@ mod tests {
     }
 
     #[test]
-    fn cancel_forgets_what_waits_and_silences_what_runs() {
+    fn a_cancel_drops_the_waiting_request_and_ends_the_messages_of_the_running_one() {
         let Slow { queue, has_begun, go_on, messages } = slow();
         queue.submit(1, request("one"));
-        assert_eq!(has_begun.recv().unwrap(), "one");
+        assert_eq!(has_begun.recv().unwrap().0, "one");
         queue.submit(2, request("two"));
         queue.cancel();
         go_on.send(()).unwrap();
         drop(queue);
         assert!(has_begun.recv().is_err(), "the second never began");
-        assert!(messages.recv().is_err(), "the first said nothing");
+        assert!(messages.recv().is_err(), "the first sent nothing");
+    }
+
+    #[test]
+    fn a_newer_request_and_an_interrupt_each_cancel_the_running_one_alone() {
+        let Slow { queue, has_begun, go_on, messages } = slow();
+        queue.submit(1, request("one"));
+        let (_, one) = has_begun.recv().unwrap();
+        assert!(!one.is_cancelled());
+        queue.submit(2, request("two"));
+        assert!(one.is_cancelled(), "its processes end at once");
+        go_on.send(()).unwrap();
+        let (_, two) = has_begun.recv().unwrap();
+        assert!(!two.is_cancelled());
+        queue.cancel();
+        assert!(two.is_cancelled());
+        go_on.send(()).unwrap();
+        queue.submit(3, request("three"));
+        let (text, three) = has_begun.recv().unwrap();
+        assert_eq!((text.as_str(), three.is_cancelled()), ("three", false), "after an interrupt");
+        go_on.send(()).unwrap();
+        assert_eq!(messages.recv().unwrap().0, 3);
     }
 }

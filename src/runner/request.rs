@@ -20,7 +20,7 @@ pub struct Request {
     /// The file's text.
     pub text: String,
     /// The modules below it.
-    pub links: ModuleSources,
+    pub sources: ModuleSources,
     /// Whether the original tests are compiled as a crate of their own, which nothing in the text can
     /// change. It takes longer, and leaves the learner's own tests out.
     pub separate_tests: bool,

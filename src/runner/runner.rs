@@ -99,11 +99,11 @@ impl Runner {
     pub fn prepare(
         &self,
         module: ModuleId,
-        links: &ModuleSources,
+        sources: &ModuleSources,
         cancel: &Cancel,
         events: &mut dyn FnMut(RunEvent),
     ) -> Result<(), Error> {
-        finish(self.chain(module.0, links, cancel, events).map(drop))
+        finish(self.chain(module.0, sources, cancel, events).map(drop))
     }
 
     /// The compiler that is used: never a shim.
@@ -117,10 +117,10 @@ impl Runner {
     pub fn stands_on(
         &self,
         module: ModuleId,
-        links: &ModuleSources,
+        sources: &ModuleSources,
         cancel: &Cancel,
     ) -> Result<Vec<OsString>, Error> {
-        match self.chain(module.0, links, cancel, &mut |_| ()) {
+        match self.chain(module.0, sources, cancel, &mut |_| ()) {
             Ok(chain) => Ok(chain.top.arguments()),
             Err(Stop::Cancelled) => Ok(vec![]),
             Err(Stop::Failed(error)) => Err(error),
@@ -135,7 +135,7 @@ impl Runner {
         cancel: &Cancel,
     ) -> Result<Result<Built, String>, Stop> {
         let module = self.course.module(request.module);
-        let mut chain = self.chain(request.module.0, &request.links, cancel, &mut |_| ())?;
+        let mut chain = self.chain(request.module.0, &request.sources, cancel, &mut |_| ())?;
         let made = prepare(&request.text, module.map_or("", Module::reference));
         chain.source_map.add(EXERCISE, &request.file, made.lines.clone());
         let slug = self.course.slug(request.module);
@@ -174,7 +174,7 @@ impl Runner {
     fn chain(
         &self,
         end: u8,
-        links: &ModuleSources,
+        sources: &ModuleSources,
         cancel: &Cancel,
         events: &mut dyn FnMut(RunEvent),
     ) -> Result<BuiltChain, Stop> {
@@ -187,7 +187,7 @@ impl Runner {
         let (cache, toolchain, limit) = (&self.cache, &self.toolchain, self.limits.compile);
         let tools = Tools { cache, toolchain, limit, cancel };
         let chain = Chain { tools, course: self.course, base };
-        chain.build(end, links, events)
+        chain.build(end, sources, events)
     }
 }
 
@@ -259,7 +259,7 @@ impl Run<'_> {
     ) -> Result<Result<(), (Dependencies, Stop)>, Stop> {
         let Self { runner, request, cancel } = *self;
         let above = u8::from(request.kind == RunKind::Milestone);
-        let mut chain = runner.chain(request.module.0 + above, &request.links, cancel, events)?;
+        let mut chain = runner.chain(request.module.0 + above, &request.sources, cancel, events)?;
         let lines = prepared.exercise.lines.clone();
         chain.source_map.add(EXERCISE, &request.file, lines);
         if let Some(tests) = &prepared.tests {
@@ -373,10 +373,12 @@ fn finish(result: Result<(), Stop>) -> Result<(), Error> {
 /// What must give a verdict. A name that was asked for and that does not exist will be missing.
 fn expected(request: &Request, original: &str, exercise: &PreparedSource) -> Vec<Expected> {
     let cells = cells::parse(if original.is_empty() { &request.text } else { original });
-    let in_cell = |name: &str, cell: &Cell<'_>| Expected {
-        grade_id: cell.grade_id.clone(),
-        points: cell.points,
-        ..Expected::new(name)
+    let dependencies = cells::dependencies(original);
+    let in_cell = |name: &str, cell: &Cell<'_>| {
+        let tested = cell.grade_id.as_deref().and_then(|id| id.strip_prefix("test-"));
+        let needs = tested.and_then(|id| dependencies.get(id)).cloned().unwrap_or_default();
+        let (grade_id, points) = (cell.grade_id.clone(), cell.points);
+        Expected { grade_id, points, needs, ..Expected::new(name) }
     };
     let of_course = cells.iter().flat_map(|cell| {
         let names = match request.kind {

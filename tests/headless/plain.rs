@@ -174,7 +174,7 @@ fn the_fields_that_programs_rely_on_are_there() {
     };
     let check = ["name", "module", "outcome", "passed", "expected", "compiles", "diagnostics"];
     has(&["check", "00"], &check);
-    has(&["check", "00"], &["notices", "tests"]);
+    has(&["check", "00"], &["notices", "tests", "follows_from"]);
     let list = ["number", "name", "title", "prerequisites", "points", "state", "passed", "tests"];
     has(&["list"], &list);
     has(&["list"], &["completed", "owner", "edited_since"]);

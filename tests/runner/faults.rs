@@ -7,7 +7,7 @@ use std::time::Duration;
 use tinytorch_tutor::runner::{Queue, RunMessage};
 
 #[test]
-fn what_rustc_remembers_can_be_damaged_and_nobody_notices() {
+fn damaged_incremental_state_of_rustc_changes_no_verdict() {
     // A name of its own, and so a work directory of its own.
     let damaged = Module::new(ALPHA, "damaged", "", ALPHA_TEXT);
     let runner = Runner::new(cache(), course(vec![damaged])).unwrap();
@@ -37,17 +37,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// A body whose grandchild holds `fifo` for ever once the test runs.
-fn hanging(fifo: &Path) -> String {
-    let body = r#"
-        let script = "exec 9>FIFO; echo >&9; sleep 1000";
-        std::process::Command::new("sh").args(["-c", script]).status().unwrap();
-        x"#;
-    with_body(&body.replace("FIFO", fifo.to_str().unwrap()))
-}
-
 #[test]
-fn of_many_saves_only_the_newest_speaks_and_no_process_is_left() {
+fn of_many_saves_only_the_newest_sends_events_and_no_process_is_left() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = fifo(&folder);
     let limits = Limits { test: Duration::from_secs(600), ..Limits::default() };

@@ -1,4 +1,4 @@
-//! Exercises that crash, hang, run away, forge, flood: each earns its state and spoils no other.
+//! Exercises that crash, hang, leave their process, forge a record, flood: each gets its own verdict and changes no other.
 
 use super::*;
 use std::time::Duration;
@@ -60,7 +60,7 @@ fn leaving_the_process_is_no_pass_whatever_is_printed() {
 }
 
 #[test]
-fn a_record_sent_by_the_answer_itself_is_not_heard() {
+fn a_record_sent_by_the_answer_itself_is_not_read() {
     let body = r#"
         use std::io::Write;
         let socket = std::env::args().nth(1).unwrap();
@@ -73,7 +73,7 @@ fn a_record_sent_by_the_answer_itself_is_not_heard() {
 }
 
 #[test]
-fn a_todo_that_somebody_catches_is_still_a_todo() {
+fn a_todo_whose_panic_is_caught_is_still_a_todo() {
     let body = "let _ = std::panic::catch_unwind(|| todo!(\"double\")); x * 2";
     assert_eq!(double(body).verdict, Verdict::NotStarted { waits_for: "double".into() });
 }
@@ -109,14 +109,13 @@ fn what_a_test_starts_and_leaves_behind_is_killed() {
         .replace("FIFO", fifo.to_str().unwrap());
     let reader = std::thread::spawn(move || std::fs::read(fifo).unwrap());
     assert_eq!(double(&body).verdict, Verdict::Passed);
-    assert_eq!(reader.join().unwrap(), b"", "an end of file: nobody holds it any more");
+    assert_eq!(reader.join().unwrap(), b"", "an end of file: no process holds it any more");
 }
 
 #[test]
 fn what_left_its_process_group_is_killed_too() {
     let folder = tempfile::tempdir().unwrap();
-    let fifo = folder.path().join("fifo");
-    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
+    let fifo = fifo(&folder);
     // A new session, and a parent that exits at once: neither its group nor its parent leads to it.
     let body = r#"
         use std::process::{Command, Stdio};
@@ -160,7 +159,7 @@ fn a_panic_in_a_function_that_cannot_unwind_is_a_failure_with_its_message() {
 }
 
 #[test]
-fn destructors_of_thread_locals_have_no_turn_after_the_verdict() {
+fn destructors_of_thread_locals_do_not_run_after_the_verdict() {
     let body = "struct Bomb; impl Drop for Bomb { fn drop(&mut self) { std::process::abort() } } \
         thread_local! { static BOMB: Bomb = const { Bomb }; } BOMB.with(|_| ()); x * 2";
     assert_eq!(double(body).verdict, Verdict::Passed);
@@ -229,20 +228,47 @@ fn a_compiler_that_crashes_is_a_diagnostic() {
 }
 
 #[test]
-fn a_cancelled_run_says_nothing_more_and_leaves_no_process() {
-    let runner =
-        runner().with_limits(Limits { test: Duration::from_secs(600), ..Limits::default() });
-    let (cancel, mut said) = (Cancel::default(), vec![]);
-    let body = "std::process::Command::new(\"sleep\").arg(\"1000\").status().unwrap(); x";
-    runner
-        .run(&request(ALPHA, RunKind::Check, &with_body(body)), &cancel, &mut |event| {
-            if matches!(event, RunEvent::Built { .. }) {
-                cancel.cancel();
-            }
-            said.push(event);
-        })
-        .unwrap();
-    assert!(matches!(said.last(), Some(RunEvent::Built { .. })), "{said:?}");
+fn a_cancelled_run_sends_no_more_events_and_leaves_no_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = fifo(&folder);
+    let limits = Limits { test: Duration::from_secs(600), ..Limits::default() };
+    let runner = runner().with_limits(limits);
+    let mut request = request(ALPHA, RunKind::Check, &hanging(&fifo));
+    request.only = vec!["test_unit_double".into()];
+    let cancel = Cancel::default();
+    let run = std::thread::spawn({
+        let cancel = cancel.clone();
+        move || {
+            let mut sent = vec![];
+            runner.run(&request, &cancel, &mut |event| sent.push(event)).unwrap();
+            sent
+        }
+    });
+    // Opening waits for the child of the test.
+    let mut held = std::fs::File::open(&fifo).unwrap();
+    std::io::Read::read_exact(&mut held, &mut [0]).unwrap();
+    cancel.cancel();
+    let sent = run.join().unwrap();
+    assert!(matches!(sent.last(), Some(RunEvent::Built { success: true, .. })), "{sent:?}");
+    assert_eq!(std::io::Read::read(&mut held, &mut [0]).unwrap(), 0, "no process holds it");
+}
+
+#[test]
+fn an_analysis_that_floods_is_cut_with_a_notice_and_its_live_figures_are_not() {
+    let flood = "for i in 0..1000 { out.insight(i.to_string()); }
+    for i in 0..1000 { out.measured(\"live\", f64::from(i), \"\"); }";
+    let text = ALPHA_TEXT
+        .replace("    out.insight(format!(\"{}\", double(21)));", &format!("    {flood}"))
+        .replace("    println!(\"printed\");\n", "");
+    let alpha = Module::new(ALPHA, "flood", "", text.clone());
+    let runner = Runner::new(cache(), course(vec![alpha])).unwrap();
+    let mut request = request(ALPHA, RunKind::Analysis, &text);
+    request.only = vec!["analyze_growth".into()];
+    let events = events(&runner, &request);
+    let left_out = Notice::ItemsLeftOut { analysis: "analyze_growth".into(), kept: 100 };
+    assert_eq!(notices(&events), [&left_out], "once");
+    let reported = events.iter().filter(|event| matches!(event, RunEvent::Reported { .. }));
+    assert_eq!(reported.count(), 100);
 }
 
 #[test]

@@ -138,6 +138,46 @@ fn the_learners_own_tests_are_shown_and_never_count() {
     assert_eq!(own.result.as_ref().map(|result| &result.verdict), Some(&failed));
 }
 
+/// Tests `a`, `b` and `c` of cells of these names; `b` needs `a`, and `c` needs both.
+fn three(verdicts: [Verdict; 3]) -> ModuleReport {
+    let cells = [("a", &[][..]), ("b", &["a"]), ("c", &["a", "b"])];
+    let expected = cells.map(|(name, needs)| Expected {
+        grade_id: Some(format!("test-{name}")),
+        needs: needs.iter().map(|&id| id.to_owned()).collect(),
+        ..Expected::new(name)
+    });
+    let (module, kind, expected) = (TENSOR, RunKind::Check, expected.into());
+    let mut report = after(&[RunEvent::Started { module, kind, expected }, built(true)]);
+    for ((name, _), verdict) in cells.into_iter().zip(verdicts) {
+        report.apply(&test(name, verdict));
+    }
+    report
+}
+
+fn blamed(report: &ModuleReport) -> Vec<Option<&str>> {
+    report.tests.iter().map(|test| report.blames(test)).collect()
+}
+
+#[test]
+fn a_failure_is_blamed_on_the_first_cell_that_it_needs_and_that_fails() {
+    let failed = || Verdict::Failed { message: String::new(), at: None };
+    let crashed = || Verdict::Crashed { signal: "SIGSEGV".into() };
+    let passed = || Verdict::Passed;
+    let blames = |verdicts| {
+        blamed(&three(verdicts)).iter().map(|id| id.map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let a = || Some("a".to_owned());
+    assert_eq!(blames([failed(), failed(), crashed()]), [None, a(), a()], "the first of two");
+    assert_eq!(blames([passed(), failed(), failed()]), [None, None, Some("b".to_owned())]);
+    assert_eq!(blames([crashed(), passed(), failed()]), [None, None, a()], "a pass has no cause");
+    assert_eq!(blames([waits(), failed(), waits()]), [None, None, None], "a todo names its cell");
+    let mut old = three([failed(), failed(), failed()]);
+    old.mark_old();
+    assert_eq!(blamed(&old), [None; 3], "after a save");
+    old.apply(&test("c", failed()));
+    assert_eq!(blamed(&old), [None; 3], "the others are of before");
+}
+
 fn curve(last: f64) -> RunEvent {
     let chart = Chart {
         title: "Loss".into(),

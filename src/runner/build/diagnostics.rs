@@ -1,8 +1,8 @@
 //! rustc's JSON as diagnostics about the learner's file. Input: one line of rustc's standard error, and
 //! the source map. Output: a diagnostic, or nothing when the line is not one. Pure.
 
+use crate::error::harmless;
 use crate::runner::event::{Diagnostic, Level, Place, Span, Suggestion};
-use crate::runner::output::harmless;
 use crate::runner::source_map::SourceMap;
 use serde::Deserialize;
 

@@ -2,7 +2,7 @@
 //! program with a table of explorables. Output: items, controls and a verdict per frame. Not here: which
 //! source it is compiled from.
 
-use super::program::{clean, judge, verdict};
+use super::program::{MOST_ITEMS, clean, judge, verdict};
 use crate::error::Error;
 use crate::runner::event::Verdict;
 use crate::runner::process::{Lines, Next, Process, command};
@@ -16,9 +16,6 @@ use tempfile::TempDir;
 use tinytorch::explore::{Control, Settings};
 use tinytorch::harness::Record;
 use tinytorch::report::Item;
-
-/// Items of one frame that are passed on: more cannot be looked at.
-const MOST_ITEMS: usize = 100;
 
 /// A running process.
 pub(in crate::runner) struct Figure {

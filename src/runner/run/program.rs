@@ -1,13 +1,14 @@
 //! Runs tests and analyses, one process each. Input: a program made from an exercise, and names.
 //! Output: a verdict for each name. Only the harness's own record can say that a test passed.
 
-use crate::runner::event::{Output, Place, RunEvent, TestResult, Verdict};
-use crate::runner::output::harmless;
+use crate::error::{harmless, printable};
+use crate::runner::event::{Notice, Output, Place, RunEvent, TestResult, Verdict, key};
 use crate::runner::process::{End, Lines, Next, Process, command, signal};
 use crate::runner::source_map::SourceMap;
 use crate::runner::{Cancel, Stop};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::HashSet;
 use std::io;
 use std::num::NonZero;
 use std::os::unix::net::UnixListener;
@@ -33,6 +34,10 @@ pub(in crate::runner) struct Program<'a> {
     /// Cancels it.
     pub(in crate::runner) cancel: &'a Cancel,
 }
+
+/// Items of one analysis, or of one frame, that are passed on: more cannot be looked at. Those that replace an earlier
+/// one do not count.
+pub(super) const MOST_ITEMS: usize = 100;
 
 /// A number for each socket: a test's name could be longer than an address can be.
 static SOCKETS: AtomicUsize = AtomicUsize::new(0);
@@ -67,14 +72,23 @@ impl Program<'_> {
         })
     }
 
-    /// Runs one function that reports; what it reports comes at once.
+    /// Runs one function that reports; each item is passed on at once, as long as they are not too many.
     pub(in crate::runner) fn reporter(
         &self,
         name: &str,
         events: &mut dyn FnMut(RunEvent),
     ) -> Result<(), Stop> {
+        let (mut kept, mut is_full) = (HashSet::new(), false);
         let result = self.one(name, &mut |item| {
-            events(RunEvent::Reported { analysis: name.to_owned(), item });
+            let (kind, title) = key(&item);
+            let key = (kind, title.to_owned());
+            let analysis = name.to_owned();
+            if kept.contains(&key) || kept.len() < MOST_ITEMS {
+                kept.insert(key);
+                events(RunEvent::Reported { analysis, item });
+            } else if !std::mem::replace(&mut is_full, true) {
+                events(RunEvent::Notice(Notice::ItemsLeftOut { analysis, kept: MOST_ITEMS }));
+            }
         })?;
         events(RunEvent::AnalysisEnded(result));
         Ok(())
@@ -87,7 +101,7 @@ impl Program<'_> {
         }
         let begun = Instant::now();
         let (verdict, output) = self.process(name, report).unwrap_or_else(|error| {
-            let message = format!("\"{}\": {error}", harmless(&self.binary.to_string_lossy()));
+            let message = format!("\"{}\": {error}", printable(self.binary));
             (Verdict::RunnerError { message }, Output::default())
         });
         if self.cancel.is_cancelled() {

@@ -4,7 +4,7 @@
 //! Must not know when an editor is opened, nor what a frame looks like.
 
 use crate::editor::Editor;
-use crate::error::Error;
+use crate::error::{Error, printable};
 use crate::tui::message::Message;
 use nix::sys::signal::{SigSet, Signal as Blocked};
 use rustix::io::Errno;
@@ -51,7 +51,7 @@ pub fn open(
         Error::environment(format!("failed to run the editor \"{}\": {error}", editor.program))
             .hint(format!(
                 "Set VISUAL or EDITOR to an editor that is installed, or open {}:{line}.",
-                file.display()
+                printable(file)
             ))
     })
 }

@@ -134,7 +134,7 @@ fn request(lab: &Lab, module: &Module, explore: &Explore) -> Result<Request, Err
         file,
         // What cannot be read does not compile: then the reference computes the figure.
         text: lab.read_exercise(module).unwrap_or_default(),
-        links: framework::links(lab, explore.engine)?,
+        sources: framework::sources(lab, explore.engine)?,
         separate_tests: false,
     })
 }

@@ -126,13 +126,13 @@ impl Files {
             return;
         };
         let file = PathBuf::from(self.shown(module));
-        let request = framework::links(&self.lab, engine).map(|links| Request {
+        let request = framework::sources(&self.lab, engine).map(|sources| Request {
             module: module.id,
             kind,
             only: vec![],
             file,
             text,
-            links,
+            sources,
             separate_tests: false,
         });
         self.submit(generation, request);

@@ -26,7 +26,7 @@ pub fn lines(
     ];
     let mut lines = wrap(&message, width, &[], &[Span::raw("  ")]);
     if let Some(at) = &diagnostic.at {
-        let place = format!("{}:{}:{}", at.file.display(), at.line, at.column);
+        let place = at.to_string();
         lines.push(clip(&[Span::styled(format!("  {place}"), style(Role::Dim))], width));
     }
     let suggested_lines = diagnostic.suggestions.iter().map(|suggestion| suggestion.at.line);

@@ -3,6 +3,7 @@
 
 use super::block::say;
 use super::text::{fold, wrap};
+use crate::error::printable;
 use crate::runner::event::Place;
 use crate::tui::model::ModuleState;
 use crate::tui::theme::{Role, style};
@@ -57,7 +58,7 @@ pub fn source(module_state: &ModuleState, at: &Place, width: usize) -> Vec<Line<
         return say(&text, Role::Wait, width);
     }
     if at.file != Path::new(&module_state.file) {
-        return say(&format!("  in {}, line {}", at.file.display(), at.line), Role::Dim, width);
+        return say(&format!("  in {}, line {}", printable(&at.file), at.line), Role::Dim, width);
     }
     let label = format!("  line {} │ ", at.line);
     let blank = format!("{:>1$}", "│ ", label.chars().count());

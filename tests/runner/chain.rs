@@ -1,4 +1,4 @@
-//! The chain: the learner's own files under later modules, what gives way, what is rebuilt.
+//! The chain: the learner's own files below later modules, when the reference is used instead, what is rebuilt.
 
 use super::*;
 
@@ -13,13 +13,13 @@ fn wide() -> String {
     with_body("x.into() * 2").replace("pub fn double(x: i32) -> i32 {", signature)
 }
 
-fn check_beta(links: ModuleSources) -> Vec<RunEvent> {
-    let request = Request { links, ..request(BETA, RunKind::Check, BETA_TEXT) };
+fn check_beta(sources: ModuleSources) -> Vec<RunEvent> {
+    let request = Request { sources, ..request(BETA, RunKind::Check, BETA_TEXT) };
     events(&runner(), &request)
 }
 
 #[test]
-fn a_later_module_runs_on_the_learners_own_link() {
+fn a_later_module_runs_on_the_learners_own_module() {
     let events = check_beta(with_alpha(&with_body("x + x")));
     assert_eq!(verdict(&events, "test_unit_four_times"), &Verdict::Passed);
 
@@ -32,7 +32,7 @@ fn a_later_module_runs_on_the_learners_own_link() {
 }
 
 #[test]
-fn a_link_that_does_not_compile_gives_way_to_the_reference() {
+fn a_module_that_does_not_compile_is_replaced_by_the_reference() {
     let events = check_beta(with_alpha(&with_body("no_such_thing")));
     let [Notice::FellBack { module: ALPHA, at: ALPHA, reason }] = notices(&events)[..] else {
         panic!("{events:#?}")
@@ -42,7 +42,7 @@ fn a_link_that_does_not_compile_gives_way_to_the_reference() {
 }
 
 #[test]
-fn a_link_under_which_the_next_module_does_not_compile_gives_way_too() {
+fn a_module_on_which_the_next_one_does_not_compile_is_replaced_too() {
     let events = check_beta(with_alpha(&wide()));
     let [Notice::FellBack { module: ALPHA, at: BETA, reason }] = notices(&events)[..] else {
         panic!("{events:#?}")
@@ -52,7 +52,7 @@ fn a_link_under_which_the_next_module_does_not_compile_gives_way_too() {
 }
 
 #[test]
-fn a_module_sees_none_after_it() {
+fn a_module_cannot_use_a_later_one() {
     let text = with_body("tinytorch::beta::four_times(x)");
     let events = check(&text);
     let [error] = diagnostics(&events)[..] else { panic!("{events:#?}") };
@@ -60,21 +60,21 @@ fn a_module_sees_none_after_it() {
 }
 
 #[test]
-fn a_warm_chain_prepares_nothing_and_a_damaged_link_is_made_again() {
+fn a_cached_chain_prepares_nothing_and_a_damaged_crate_is_rebuilt() {
     let cache = cache();
-    // A text of its own, so that no other test uses the link that is damaged here.
-    let links = with_alpha(&with_body("x + x // damaged soon"));
-    let prepared = |links: &ModuleSources| {
+    // A text of its own, so that no other test uses the crate that is damaged here.
+    let sources = with_alpha(&with_body("x + x // damaged soon"));
+    let prepared = |sources: &ModuleSources| {
         let mut what = vec![];
         let runner = Runner::new(cache.clone(), course(vec![alpha(), beta()])).unwrap();
         let keep = &mut |event| match event {
             RunEvent::Preparing { what: part, .. } => what.push(part),
             other => panic!("{other:?}"),
         };
-        runner.prepare(BETA, links, &Cancel::default(), keep).unwrap();
+        runner.prepare(BETA, sources, &Cancel::default(), keep).unwrap();
         what
     };
-    // Cached links of that text, of this run or an earlier one on another base.
+    // Cached crates of that text, of this run or an earlier one on another base.
     let folders = || -> Vec<PathBuf> {
         let entries = std::fs::read_dir(cache.join("links")).into_iter().flatten();
         let soon = |folder: &PathBuf| {
@@ -85,16 +85,16 @@ fn a_warm_chain_prepares_nothing_and_a_damaged_link_is_made_again() {
     };
     folders().iter().for_each(|folder| std::fs::remove_dir_all(folder).unwrap());
     prepared(&with_alpha(&with_body("x + x")));
-    prepared(&links);
-    assert_eq!(prepared(&links), Vec::<String>::new());
-    let [damaged] = &folders()[..] else { panic!("one link") };
+    prepared(&sources);
+    assert_eq!(prepared(&sources), Vec::<String>::new());
+    let [damaged] = &folders()[..] else { panic!("one crate") };
     std::fs::write(damaged.join("libtt_alpha.rlib"), "half a fi").unwrap();
-    assert_eq!(prepared(&links), ["00_alpha"]);
-    assert_eq!(prepared(&links), Vec::<String>::new());
+    assert_eq!(prepared(&sources), ["00_alpha"]);
+    assert_eq!(prepared(&sources), Vec::<String>::new());
 }
 
 #[test]
-fn a_cache_that_cannot_be_written_is_a_failure_with_a_mend() {
+fn a_cache_that_cannot_be_written_is_an_error_that_says_how_to_fix_it() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
@@ -115,16 +115,16 @@ fn test_unit_eight_times() {
 "##;
 
 #[test]
-fn of_two_links_only_the_guilty_one_gives_way() {
+fn of_two_modules_only_the_one_that_does_not_fit_is_replaced() {
     let gamma = ModuleId(2);
     let modules = vec![alpha(), beta(), Module::new(gamma, "gamma", "", GAMMA_TEXT)];
     let runner = Runner::new(cache(), course(modules)).unwrap();
 
     // The learner's beta does without alpha, so it compiles on any; gamma does not.
     let beta = BETA_TEXT.replace("double(double(x))", "println!(\"my beta\"); x * 4");
-    let mut links = with_alpha(&wide());
-    links.0.insert(BETA, ModuleSource::Learner { file: "01_beta.rs".into(), text: beta });
-    let request = Request { links, ..request(gamma, RunKind::Check, GAMMA_TEXT) };
+    let mut sources = with_alpha(&wide());
+    sources.0.insert(BETA, ModuleSource::Learner { file: "01_beta.rs".into(), text: beta });
+    let request = Request { sources, ..request(gamma, RunKind::Check, GAMMA_TEXT) };
     let events = events(&runner, &request);
     let [Notice::FellBack { module: ALPHA, .. }] = notices(&events)[..] else {
         panic!("{events:#?}")
@@ -134,21 +134,22 @@ fn of_two_links_only_the_guilty_one_gives_way() {
 }
 
 #[test]
-fn a_link_that_is_made_again_after_damage_fits_the_one_above_it() {
+fn a_crate_that_is_rebuilt_after_damage_fits_the_one_above_it() {
     let text = with_body("x + x /* to be damaged */");
     let milestone = "pub fn milestone(out: &mut tinytorch::report::Reporter) {\n    \
                      out.insight(tinytorch::beta::four_times(1).to_string());\n}\n";
     let request =
-        Request { links: with_alpha(&text), ..request(BETA, RunKind::Milestone, milestone) };
+        Request { sources: with_alpha(&text), ..request(BETA, RunKind::Milestone, milestone) };
     let well = |events: Vec<RunEvent>| built(&events) && notices(&events).is_empty();
     assert!(well(events(&runner(), &request)));
 
-    let links = std::fs::read_dir(cache().join("links")).unwrap().map(|link| link.unwrap().path());
-    let is_alpha = |link: &PathBuf| {
-        let source = std::fs::read_to_string(link.join("00_alpha.rs"));
+    let crates =
+        std::fs::read_dir(cache().join("links")).unwrap().map(|krate| krate.unwrap().path());
+    let is_alpha = |krate: &PathBuf| {
+        let source = std::fs::read_to_string(krate.join("00_alpha.rs"));
         source.is_ok_and(|source| source.contains("to be damaged"))
     };
-    let alpha = links.into_iter().find(is_alpha).unwrap();
+    let alpha = crates.into_iter().find(is_alpha).unwrap();
     std::fs::remove_file(alpha.join("libtt_alpha.rlib")).unwrap();
-    assert!(well(events(&runner(), &request)), "made again elsewhere, it is the same");
+    assert!(well(events(&runner(), &request)), "rebuilt elsewhere, it is the same");
 }
