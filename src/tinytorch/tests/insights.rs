@@ -53,3 +53,37 @@ mod autograd {
         assert!(noisy.contains("disagree") && !noisy.contains("1.75"), "{noisy}");
     }
 }
+
+mod optimizers {
+    use tinytorch::optimizers::{convergence_insight, optimizer_memory_insight, stability_insight};
+
+    #[test]
+    fn an_optimizer_is_called_earlier_only_if_it_settled_earlier() {
+        let said = |adam| convergence_insight(&[("SGD", Some(80)), ("Adam", adam)]);
+        assert!(said(Some(40)).contains("Adam settled 2.0 times as early (step 40)"));
+        assert!(said(Some(78)).contains("Adam made no clear difference (step 78)"));
+        assert!(said(Some(110)).contains("Adam settled later (step 110)"));
+        assert!(said(None).contains("Adam did not settle"));
+        assert!(convergence_insight(&[("SGD", None)]).contains("nothing to compare"));
+    }
+
+    #[test]
+    fn the_limit_of_stability_is_compared_with_what_was_seen() {
+        let seen = |ends: &[(f64, f64)]| stability_insight(ends, 57.0);
+        let expected = seen(&[(0.0395, 0.1), (0.0405, 1e5)]);
+        assert!(expected.contains("lies between them"), "{expected}");
+        let elsewhere = seen(&[(0.02, 0.1), (0.03, f64::NAN)]);
+        assert!(elsewhere.contains("0.02 the loss fell, with 0.03 it grew"), "{elsewhere}");
+        assert!(elsewhere.contains("does not"), "{elsewhere}");
+        assert!(seen(&[(0.01, 0.1)]).contains("every rate"));
+        assert!(seen(&[(0.01, 100.0)]).contains("none of the rates"));
+    }
+
+    #[test]
+    fn memory_is_compared_in_both_directions() {
+        assert!(optimizer_memory_insight(1.0, 2.0).contains("one buffer against two"));
+        assert!(optimizer_memory_insight(1.0, 2.0).contains("4.0 times the weights"));
+        assert!(optimizer_memory_insight(2.0, 2.0).contains("no clear difference"));
+        assert!(optimizer_memory_insight(2.0, 1.0).contains("the opposite"));
+    }
+}
