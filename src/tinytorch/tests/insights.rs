@@ -87,3 +87,48 @@ mod optimizers {
         assert!(optimizer_memory_insight(2.0, 1.0).contains("the opposite"));
     }
 }
+
+mod training {
+    use super::ratio;
+    use tinytorch::training::{
+        accumulation_insight, overfitting_insight, sample_error, schedule_insight, stopping_insight,
+    };
+
+    #[test]
+    fn overfitting_is_named_only_where_the_validation_loss_turned() {
+        let said = |train, validation, best| overfitting_insight(train, validation, best, 300);
+        assert!(said((0.4, 0.01), (0.5, 1.5), 40).contains("overfitting. What was learned"));
+        assert!(said((0.4, 0.3), (0.5, 0.5), 40).contains("no overfitting can be seen"));
+        assert!(said((0.4, 0.4), (0.5, 0.5), 300).contains("no overfitting can be seen"));
+        assert!(said((0.4, 0.9), (0.5, 1.5), 40).contains("both became worse"));
+    }
+
+    #[test]
+    fn stopping_early_is_compared_within_the_sample_error() {
+        assert!((sample_error(0.5, 2500) - 0.01).abs() < 1e-12);
+        let said = |early, last| stopping_insight((early, last), 2000, Some(60));
+        assert!(said(0.84, 0.70).contains("better than the last ones"));
+        assert!(said(0.84, 0.835).contains("not clearly different"));
+        assert!(said(0.70, 0.84).contains("worse than the last ones"));
+        assert!(said(0.70, 0.84).starts_with("Patience of 20 would have stopped at epoch 60."));
+        assert!(stopping_insight((0.8, 0.8), 2000, None).contains("would not have stopped"));
+    }
+
+    #[test]
+    fn a_schedule_is_praised_only_if_the_seeds_agree() {
+        assert!(schedule_insight(ratio(0.7, 0.8, 0.9)).ends_with("it helped here."));
+        assert!(schedule_insight(ratio(1.1, 1.2, 1.3)).ends_with("it did harm here."));
+        assert!(schedule_insight(ratio(0.9, 1.0, 1.1)).ends_with("no clear difference here."));
+        assert!(schedule_insight(ratio(0.5, 1.0, 1.5)).contains("disagree too much"));
+    }
+
+    #[test]
+    fn accumulation_has_words_for_both_directions() {
+        assert!(
+            accumulation_insight((4e6, 1e6), 1e-7).contains("needed 4.0 times the memory of the")
+        );
+        assert!(accumulation_insight((1e6, 1e6), 1e-7).contains("no clear difference"));
+        assert!(accumulation_insight((1e6, 2e6), 1e-7).starts_with("The smallest pieces needed"));
+        assert!(accumulation_insight((4e6, 1e6), 0.1).contains("the gradient is not the same"));
+    }
+}
