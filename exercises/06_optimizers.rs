@@ -850,7 +850,7 @@ fn descend_valley(optimizer: &mut dyn Optimizer, steps: usize) -> Vec<([f64; 2],
 }
 
 /// The losses of such a path.
-fn losses(path: Vec<([f64; 2], f64)>) -> Vec<f64> {
+fn losses_of(path: Vec<([f64; 2], f64)>) -> Vec<f64> {
     path.into_iter().map(|(_, loss)| loss).collect()
 }
 
@@ -865,7 +865,7 @@ fn search_rates(kind: usize) -> Vec<(f64, Option<usize>)> {
     let rates = (0..73).map(|power| 0.001 * 1.1_f64.powi(power));
     let settles = |rate: f64| {
         let (_, mut optimizer) = one_of_each([rate; 4]).swap_remove(kind);
-        let losses = losses(descend_valley(optimizer.as_mut(), STEPS));
+        let losses = losses_of(descend_valley(optimizer.as_mut(), STEPS));
         (rate, settled(&losses, GOAL * losses[0]))
     };
     rates.map(settles).collect()
@@ -890,7 +890,7 @@ pub fn analyze_optimizer_convergence(out: &mut Reporter) {
             continue;
         };
         let (_, mut optimizer) = one_of_each([rate; 4]).swap_remove(kind);
-        let losses = losses(descend_valley(optimizer.as_mut(), STEPS));
+        let losses = losses_of(descend_valley(optimizer.as_mut(), STEPS));
         rows.push(vec![name.into(), rate.into(), step.into(), losses[STEPS - 1].into()]);
         let curve = losses.into_iter().enumerate();
         runs.push(Series::new(name, curve.map(|(step, loss)| (step as f64, loss.max(1e-12)))));
@@ -1337,7 +1337,7 @@ pub fn explore_learning_rate(figure: &mut Explorer) {
     let loss = vec![Series::new("loss", curve)];
     figure.measured_chart("Loss by step", Axis::linear("step", ""), Axis::log("loss", ""), loss);
 
-    let arrived = settled(&losses(path.clone()), GOAL * path[0].1);
+    let arrived = settled(&losses_of(path.clone()), GOAL * path[0].1);
     figure.insight(match (left, arrived) {
         (Some(step), _) => format!("At step {step} it leaves the picture: each step overshoots by more."),
         (None, Some(step)) => format!("From step {step} on the loss stays below a thousandth of what it was."),

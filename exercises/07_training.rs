@@ -32,8 +32,8 @@ use tinytorch::layers::{Layer, Linear, Sequential};
 use tinytorch::losses::{CrossEntropyLoss, Loss};
 use tinytorch::optimizers::{Adam, Optimizer, OptimizerState, SGD, Slot};
 use tinytorch::random::Rng;
-use tinytorch::report::{Axis, Chart, ChartKind, Column, Metric, Origin, Reporter};
-use tinytorch::report::{Series, Table, Target, Value};
+use tinytorch::report::{Axis, Chart, ChartKind, Column, Origin, Reporter};
+use tinytorch::report::{Series, Table, Value};
 use tinytorch::tensor::Tensor;
 use tinytorch::testing::{MemoryUse, Ratio, Reading, memory, time};
 
@@ -974,74 +974,6 @@ fn two_layers(inputs: usize, hidden: usize, outputs: usize, rng: &mut Rng) -> Se
     ])
 }
 
-/// 📊 A training run, drawn while it happens.
-///
-/// Purpose: read a loss curve.
-/// Measured: training and validation loss of each of 60 epochs on two moons (8,192 training points,
-/// 1,024 others for validation, 1,024 for the test), the accuracy on the test set, and the time of a step.
-/// Key insight: how much of the decrease comes early; as long as both curves fall together, the model
-/// generalizes instead of memorizing its training points.
-/// Production context: this curve is the first thing to look at, and the cheapest bug detector.
-pub fn analyze_training_run(out: &mut Reporter) {
-    let mut rng = Rng::seeded(7);
-    let (x, y) = two_moons(8192, &mut rng);
-    let (validation, test) = ([two_moons(1024, &mut rng)], [two_moons(1024, &mut rng)]);
-    let batches: Vec<_> = (0..256)
-        .map(|i| 32 * i..32 * (i + 1))
-        .map(|rows| (x.slice(&[rows.clone(), 0..2]), y.slice(&[rows])))
-        .collect();
-    let schedule = CosineSchedule { max_rate: 0.0005, min_rate: 0.00001, epochs: 60 };
-    let mut trainer =
-        Trainer::new(two_layers(2, 256, 2, &mut rng), Adam::new(0.0005), CrossEntropyLoss)
-            .with_schedule(schedule)
-            .with_clipping(1.0);
-    if let Err(error) = trainer.fit(60, |_| &batches, &validation, Some(out)) {
-        return out.insight(format!("Training stopped: {error}."));
-    }
-    let rates = trainer.history.learning_rates.iter().enumerate();
-    out.chart(Chart {
-        title: "Learning rate".into(),
-        kind: ChartKind::Line,
-        x: Axis::linear("epoch", ""),
-        y: Axis::linear("learning rate", ""),
-        series: vec![Series::new("cosine", rates.map(|(e, &rate)| (e as f64, rate.into())))],
-        origin: Origin::Computed("min + (max - min) * (1 + cos(pi * epoch / epochs)) / 2".into()),
-    });
-    if let Ok((_, Some(accuracy))) = trainer.evaluate(&test) {
-        out.metric(Metric {
-            name: "accuracy on the test set".into(),
-            value: 100.0 * f64::from(accuracy),
-            unit: "%".into(),
-            target: Some(Target::AtLeast(95.0)),
-            origin: Origin::Measured,
-        });
-    }
-    let step = time(101, || {
-        let mut pending = Pending::default();
-        trainer.process_batch(&batches[0].0, &batches[0].1, &mut pending)?;
-        trainer.update(&mut pending)
-    });
-    out.measured("time per step of 32 points", step.median, "s");
-    out.insight(decrease_insight(&trainer.history.train_loss));
-}
-
-/// How early most of the decrease in loss was reached.
-pub fn decrease_insight(losses: &[f32]) -> String {
-    let [first, .., last] = losses[..] else {
-        return "One epoch has no course to read.".into();
-    };
-    if last.is_nan() || last >= first {
-        return format!("The loss did not fall: it went from {first:.3} to {last:.3}.");
-    }
-    let nearly = last + 0.1 * (first - last);
-    let epochs = losses.iter().take_while(|loss| **loss > nearly).count() + 1;
-    format!(
-        "After {epochs} of {} epochs nine tenths of the decrease in loss were reached; in all it fell \
-         from {first:.3} to {last:.4}.",
-        losses.len()
-    )
-}
-
 /// Two moons of which 15 % have the wrong class: what no model can predict, and every large one can learn
 /// by heart.
 fn noisy_moons(count: usize, rng: &mut Rng) -> (Tensor, Tensor) {
@@ -1085,6 +1017,10 @@ pub fn analyze_overfitting(out: &mut Reporter) {
         if let Err(error) = trainer.fit(epoch, |_| &train, &validation, None) {
             return out.insight(format!("Training stopped: {error}."));
         }
+        if epoch % 10 == 0 {
+            out.progress("epochs", epoch as u64, EPOCHS as u64);
+            out.chart(trainer.loss_curve());
+        }
         let loss = trainer.history.eval_loss.last().map_or(f32::NAN, |&(_, loss)| loss);
         match stopping.observe(loss) {
             Progress::Best if stop.is_none() => best = trainer.checkpoint(),
@@ -1092,7 +1028,6 @@ pub fn analyze_overfitting(out: &mut Reporter) {
             Progress::Best | Progress::Waiting | Progress::Stop => {}
         }
     }
-    out.chart(trainer.loss_curve());
     let history = trainer.history.clone();
     let judge = |trainer: &mut Trainer| {
         let (_, accuracy) = trainer.evaluate(&test).ok()?;
@@ -1379,79 +1314,6 @@ pub fn accumulation_insight(peaks: (f64, f64), difference: f32) -> String {
         "and the gradient is not the same: is each piece weighted by its samples?"
     };
     format!("{saved}; {same} (largest difference {difference:.1e}).")
-}
-
-// %% nbgrader={"grade": false, "grade_id": "analyze-training-memory", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// 📊 What the memory of training is used for.
-///
-/// Purpose: know in advance whether a model can be trained on your machine. Measured: bytes that
-/// stay in use after building the model, after one backward pass, and after the first step of Adam,
-/// for three widths; and the size of the checkpoint. Key insight: gradients are as large as the
-/// parameters, the moving averages of Adam twice as large: training needs four times the memory of
-/// the model, before any intermediate value. Production context: 7 billion parameters of 4 bytes
-/// are 28 GB to run and 112 GB to train with Adam.
-pub fn analyze_training_memory(out: &mut Reporter) {
-    let mut rng = Rng::seeded(13);
-    let x = Tensor::randn(&[32, 64], &mut rng);
-    let classes: Vec<f32> = (0..32).map(|i| (i % 10) as f32).collect();
-    let y = Tensor::new(&classes, &[32]);
-    let (mut rows, mut ratios) = (vec![], vec![]);
-    for hidden in [32, 256, 2048] {
-        let (model, model_use) = memory(|| two_layers(64, hidden, 10, &mut rng));
-        let parameters: usize = model.parameters().iter().map(|p| p.numel()).sum();
-        let mut trainer = Trainer::new(model, Adam::new(0.001), CrossEntropyLoss);
-        let mut pending = Pending::default();
-        let (loss, gradient_use) = memory(|| trainer.process_batch(&x, &y, &mut pending));
-        let (step, moment_use) = memory(|| {
-            let Pending { gradients, .. } = &pending;
-            trainer.optimizer.step(trainer.model.parameters_mut(), gradients);
-        });
-        if let Err(error) = loss {
-            return out.insight(format!("Training stopped: {error}."));
-        }
-        let () = step;
-        let all = [model_use, gradient_use, moment_use];
-        let total: Option<usize> = all.iter().map(|used| used.map(|used| used.kept)).sum();
-        let ratio = total.zip(model_use).map(|(total, model)| total as f64 / model.kept as f64);
-        ratios.extend(ratio);
-        let file = trainer.checkpoint().to_bytes().len();
-        rows.push(vec![
-            parameters.into(),
-            counted(model_use, |used| used.kept),
-            counted(gradient_use, |used| used.kept),
-            counted(moment_use, |used| used.kept),
-            ratio.map_or_else(|| "not counted".into(), Value::Float),
-            file.into(),
-        ]);
-    }
-    out.table(Table {
-        title: "Bytes that stay in use".into(),
-        columns: vec![
-            Column::plain("parameters"),
-            Column::with_unit("model", "B"),
-            Column::with_unit("gradients", "B"),
-            Column::with_unit("Adam's averages", "B"),
-            Column::with_unit("all / model", "x"),
-            Column::with_unit("checkpoint", "B"),
-        ],
-        rows,
-        origin: Origin::Measured,
-    });
-    if let [smallest, .., largest] = ratios[..] {
-        out.insight(training_memory_insight(smallest, largest));
-    }
-}
-
-/// What training keeps, as a multiple of the model: for the smallest model and for the largest.
-pub fn training_memory_insight(smallest: f64, largest: f64) -> String {
-    let seen = format!(
-        "All that stays is {smallest:.2} times the smallest model and {largest:.2} times the largest"
-    );
-    if (largest - 4.0).abs() < 0.2 {
-        format!("{seen}: near four, for parameters, gradients and two averages of Adam.")
-    } else {
-        format!("{seen}, where parameters, gradients and two averages of Adam would be four.")
-    }
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "training-module-test", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1890,10 +1752,8 @@ impl fmt::Display for TrainingError {
 pub fn main() {
     let mut out = Reporter::stdout();
     analyze_learning_rates(&mut out);
-    analyze_training_run(&mut out);
     analyze_overfitting(&mut out);
     analyze_accumulation(&mut out);
-    analyze_training_memory(&mut out);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "training-own", "locked": false, "schema_version": 3, "solution": false, "task": false}
