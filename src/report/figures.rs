@@ -63,29 +63,24 @@ pub fn is_binary(unit: &str) -> bool {
     prefixes(unit).is_some_and(|prefixes| prefixes.step == BINARY.step)
 }
 
-/// Figures that are read side by side, such as the ticks of an axis: all with one prefix and with the
-/// decimals that tell them apart. Where one prefix does not suit all, each has its own.
+/// The ticks of an axis: all with one prefix and with the decimals that tell them apart, and beside them
+/// the unit that they share. Where one prefix does not suit all, each has its own unit, and none is shared.
 #[must_use]
-pub fn together(values: &[f64], unit: &str) -> Vec<String> {
+pub fn ticks(values: &[f64], unit: &str) -> (Vec<String>, String) {
     let sizes = || values.iter().map(|value| value.abs()).filter(|size| *size > 0.0);
     let (smallest, largest) = (sizes().fold(f64::INFINITY, f64::min), sizes().fold(0.0, f64::max));
     let (size, name) = prefix(unit, largest);
     let scaled: Vec<f64> = values.iter().map(|value| without_noise(value / size)).collect();
     let wide = largest >= 1000.0 * smallest;
     let most_decimals = scaled.iter().map(|value| decimals(*value)).max().unwrap_or(0);
-    match (wide, prefixes(unit)) {
-        (true, Some(_)) => values.iter().map(|value| figure(*value, unit)).collect(),
-        _ if wide || !(1e-4..1e7).contains(&(largest / size)) => {
-            scaled.iter().map(|value| join(&shortest(*value), unit)).collect()
-        }
-        (_, Some(_)) if most_decimals > 2 => {
-            values.iter().map(|value| figure(*value, unit)).collect()
-        }
-        _ => {
-            let unit = format!("{name}{unit}");
-            scaled.iter().map(|value| join(&fixed(*value, most_decimals), &unit)).collect()
-        }
+    if prefixes(unit).is_some() && (wide || most_decimals > 2) {
+        return (values.iter().map(|value| figure(*value, unit)).collect(), String::new());
     }
+    let extreme = wide || !(1e-4..1e7).contains(&(largest / size));
+    let number = |value: &f64| {
+        if extreme { shortest(*value) } else { fixed(*value, most_decimals) }
+    };
+    (scaled.iter().map(number).collect(), format!("{name}{unit}"))
 }
 
 /// A number that misses one of few digits by the noise of floating point becomes that one.
@@ -183,11 +178,78 @@ fn significant(size: f64) -> usize {
 #[must_use]
 pub fn cells(table: &Table) -> Vec<Vec<String>> {
     let unit = |index: usize| table.columns.get(index).map_or("", |column| &column.unit);
-    table
-        .rows
-        .iter()
-        .map(|row| row.iter().enumerate().map(|(i, value)| cell(value, unit(i))).collect())
-        .collect()
+    let forms: Vec<Option<Form>> = (0..table.columns.len())
+        .map(|index| Form::of(table.rows.iter().filter_map(|row| row.get(index)), unit(index)))
+        .collect();
+    let text = |(index, value): (usize, &Value)| match forms.get(index) {
+        Some(Some(form)) => form.cell(value),
+        _ => cell(value, unit(index)),
+    };
+    table.rows.iter().map(|row| row.iter().enumerate().map(text).collect()).collect()
+}
+
+/// How the figures of a column are written so that they can be compared: in one unit, with the same decimals.
+struct Form {
+    size: f64,
+    unit: String,
+    decimals: usize,
+}
+
+impl Form {
+    /// `None` where the figures are too far apart for one form.
+    fn of<'a>(column: impl Iterator<Item = &'a Value>, unit: &str) -> Option<Self> {
+        let (values, halves): (Vec<f64>, Vec<f64>) =
+            column.filter_map(|value| Some((middle(value)?, half(value)))).unzip();
+        let values: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
+        let sizes = || values.iter().map(|value| value.abs()).filter(|size| *size > 0.0);
+        let (smallest, largest) =
+            (sizes().fold(f64::INFINITY, f64::min), sizes().fold(0.0, f64::max));
+        let (size, name) = prefix(unit, largest);
+        let shown = values.iter().chain(&halves).map(|value| decimals(without_noise(value / size)));
+        let exact = shown.max()?;
+        let near = largest < 100.0 * smallest;
+        let decimals = match largest / size {
+            0.0 => 0,
+            shown if !(1e-4..1e7).contains(&shown) => return None,
+            // Three digits of the smallest figure, unless that gives the largest five.
+            shown if near => exact.min(significant(smallest / size)).min(significant(shown) + 1),
+            _ if prefixes(unit).is_some() => return None,
+            shown if exact == 0 || exact < 4 && shown < 1000.0 => exact,
+            _ => return None,
+        };
+        Some(Self { size, unit: format!("{name}{unit}"), decimals })
+    }
+
+    fn cell(&self, value: &Value) -> String {
+        let Some(middle) = middle(value) else { return cell(value, "") };
+        let number = |value: f64| match value / self.size {
+            scaled if scaled.is_finite() => fixed(without_noise(scaled), self.decimals),
+            strange => number(strange),
+        };
+        let shown = join(&number(middle), &self.unit);
+        match value {
+            Value::Spread { .. } => format!("{shown} ±{}", number(half(value))),
+            _ => shown,
+        }
+    }
+}
+
+/// Half the distance of a spread's quartiles.
+fn half(value: &Value) -> f64 {
+    match value {
+        Value::Spread { low, high, .. } => (high - low) / 2.0,
+        _ => 0.0,
+    }
+}
+
+/// The number that a cell shows first, if it shows one.
+fn middle(value: &Value) -> Option<f64> {
+    match value {
+        Value::Text(_) => None,
+        Value::Int(whole) => Some(*whole as f64),
+        Value::Float(value) => Some(*value),
+        Value::Spread { median, .. } => Some(*median),
+    }
 }
 
 /// `measured`, or `computed: 4 B x elements`.
@@ -219,6 +281,7 @@ fn join(number: &str, unit: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tinytorch::report::Column;
 
     #[test]
     fn figures_take_the_prefix_that_fits() {
@@ -257,20 +320,51 @@ mod tests {
     }
 
     #[test]
-    fn figures_side_by_side_share_prefix_and_decimals() {
-        for (values, unit, expected) in [
-            (&[0.0, 0.25, 0.5][..], "", &["0.00", "0.25", "0.50"][..]),
-            (&[16.0, 64.0, 256.0, 1024.0], "", &["16", "64", "256", "1,024"]),
-            (&[0.0, 0.0005, 0.001, 0.0015], "s", &["0.0 ms", "0.5 ms", "1.0 ms", "1.5 ms"]),
-            (&[1e-6, 1e-5, 1e-4, 1e-3], "s", &["1 µs", "10 µs", "100 µs", "1 ms"]),
-            (&[1024.0, 1_048_576.0], "B", &["1 KiB", "1 MiB"]),
-            (&[32_768.0, 1_048_576.0], "B", &["32 KiB", "1 MiB"]),
-            (&[100.0, 1e4, 1e6], "", &["100", "10,000", "1,000,000"]),
-            (&[-2e7, 0.0, 2e7], "", &["-2e7", "0", "2e7"]),
-            (&[1e-7, 1.0], "", &["1e-7", "1"]),
-            (&[0.1 + 0.2, 0.6], "", &["0.3", "0.6"]),
+    fn ticks_share_a_unit_and_decimals() {
+        for (values, unit, labels, shared) in [
+            (&[0.0, 0.25, 0.5][..], "", &["0.00", "0.25", "0.50"][..], ""),
+            (&[16.0, 64.0, 256.0, 1024.0], "", &["16", "64", "256", "1,024"], ""),
+            (&[0.0, 0.0005, 0.001, 0.0015], "s", &["0.0", "0.5", "1.0", "1.5"], "ms"),
+            (&[0.0, 35e9, 70e9], "FLOP/s", &["0", "35", "70"], "GFLOP/s"),
+            (&[0.0, 50.0, 100.0], "%", &["0", "50", "100"], "%"),
+            (&[1e-6, 1e-5, 1e-4, 1e-3], "s", &["1 µs", "10 µs", "100 µs", "1 ms"], ""),
+            (&[1024.0, 1_048_576.0], "B", &["1 KiB", "1 MiB"], ""),
+            (&[32_768.0, 1_048_576.0], "B", &["32 KiB", "1 MiB"], ""),
+            (&[100.0, 1e4, 1e6], "", &["100", "10,000", "1,000,000"], ""),
+            (&[-2e7, 0.0, 2e7], "", &["-2e7", "0", "2e7"], ""),
+            (&[0.0, 2e25], "FLOP", &["0", "2e10"], "PFLOP"),
+            (&[1e-7, 1.0], "", &["1e-7", "1"], ""),
+            (&[0.1 + 0.2, 0.6], "", &["0.3", "0.6"], ""),
         ] {
-            assert_eq!(together(values, unit), expected, "{values:?}");
+            let (found, unit) = ticks(values, unit);
+            assert_eq!(found, labels, "{values:?}");
+            assert_eq!(unit, shared, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn figures_of_a_column_share_unit_and_decimals_unless_they_are_far_apart() {
+        for (values, unit, expected) in [
+            (&[0.03, 0.3][..], "", &["0.03", "0.30"][..]),
+            (&[0.0812, 0.3, 1.0], "", &["0.081", "0.300", "1.000"]),
+            (&[0.001, 0.1, 10.0], "", &["0.001", "0.100", "10.000"]),
+            (&[96.5, 97.25], "%", &["96.5 %", "97.2 %"]),
+            (&[0.0008, 0.0123], "s", &["0.8 ms", "12.3 ms"]),
+            (&[1e-6, 0.0123], "s", &["1 µs", "12.3 ms"]),
+            (&[1e9, 35e9], "FLOP/s", &["1 GFLOP/s", "35 GFLOP/s"]),
+            (&[1797.0, 64.0], "", &["1,797", "64"]),
+            (&[0.12345, 5000.5], "", &["0.123", "5,001"]),
+            (&[f64::NAN, 1.5, 0.0], "s", &["NaN s", "1.5 s", "0.0 s"]),
+            (&[0.0, 0.0], "s", &["0 s", "0 s"]),
+            (&[1e-9, 2e-9], "", &["1.00e-9", "2.00e-9"]),
+        ] {
+            let table = Table {
+                title: String::new(),
+                columns: vec![Column::with_unit("n", unit)],
+                rows: values.iter().map(|value| vec![Value::Float(*value)]).collect(),
+                origin: Origin::Measured,
+            };
+            assert_eq!(cells(&table).concat(), expected, "{values:?}");
         }
     }
 

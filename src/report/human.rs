@@ -546,7 +546,7 @@ mod tests {
         };
         assert_eq!(
             item(&Item::Table(table)),
-            "Sums (measured)\n  order            time\n  rows             1 ms\n  columns  12.3 ms ±0.3\n"
+            "Sums (measured)\n  order            time\n  rows           1.0 ms\n  columns  12.3 ms ±0.3\n"
         );
     }
 

@@ -148,7 +148,7 @@ mod tests {
                 "Times                           measured",
                 "order            time",
                 "─────────────────────",
-                "rows          1.20 ms",
+                "rows           1.2 ms",
                 "columns  12.3 ms ±0.3"
             ]
         );

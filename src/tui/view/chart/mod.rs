@@ -48,8 +48,9 @@ fn curves(chart: &Chart, width: usize) -> Vec<Line<'static>> {
             }
         }
     }
-    lines.insert(0, axis_name(&chart.y, "↑"));
-    let x_name = axis_name(&chart.x, "→");
+    let (x_unit, y_unit) = plot.units();
+    lines.insert(0, axis_name(&chart.y, y_unit, "↑"));
+    let x_name = axis_name(&chart.x, x_unit, "→");
     lines.push(both_ends(vec![], x_name.spans, width - room));
     let mut entries = if labels.is_some() { vec![] } else { legend(chart) };
     if plot.shares_cells() {
@@ -68,9 +69,12 @@ fn curves(chart: &Chart, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
-fn axis_name(axis: &Axis, arrow: &str) -> Line<'static> {
-    let scale = if axis.scale == Scale::Log { " (log)" } else { "" };
-    let text = format!("{arrow} {}{scale}", axis.label);
+/// `↑ time (ms, log)`: what an axis shows, the unit of its ticks, its scale.
+fn axis_name(axis: &Axis, unit: &str, arrow: &str) -> Line<'static> {
+    let scale = if axis.scale == Scale::Log { "log" } else { "" };
+    let notes: Vec<&str> = [unit, scale].into_iter().filter(|note| !note.is_empty()).collect();
+    let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) };
+    let text = format!("{arrow} {}{notes}", axis.label);
     Line::from(Span::styled(text, style(Role::Dim)))
 }
 
@@ -145,6 +149,15 @@ mod tests {
     fn a_logarithmic_axis_says_so() {
         let chart = chart(ChartKind::Line, Axis::log("cost", ""), &[(0.0, 1.0), (1.0, 100.0)]);
         assert!(text(&lines(&chart, 60)).concat().contains("↑ cost (log)"));
+    }
+
+    #[test]
+    fn the_unit_is_in_the_name_of_the_axis_and_not_at_each_tick() {
+        let points = [(0.0, 0.0), (1.0, 70e9)];
+        let text =
+            text(&lines(&chart(ChartKind::Line, Axis::linear("speed", "FLOP/s"), &points), 60));
+        assert!(text.contains(&"↑ speed (GFLOP/s)".to_owned()), "{text:#?}");
+        assert_eq!(text.concat().matches("FLOP/s").count(), 1, "{text:#?}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! merged dot by dot, so that none covers another, and measured points get the mark of their series.
 //! Must not know how a figure is written, nor what the series mean.
 
-use super::axis::{Ruler, Tick, place};
+use super::axis::{Ruler, Tick, Ticks, place};
 use crate::tui::theme::{self, Role, style};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -94,8 +94,8 @@ pub struct Plot {
     curves: Vec<Curve>,
     dots: Vec<(u8, Shows)>,
     marks: Vec<Shows>,
-    x_ticks: Vec<Tick>,
-    y_ticks: Vec<Tick>,
+    x_ticks: Ticks,
+    y_ticks: Ticks,
 }
 
 impl Plot {
@@ -109,7 +109,7 @@ impl Plot {
         let x = Ruler::over(&chart.x, places().map(|place| place.0))?;
         let y = Ruler::over(&chart.y, places().map(|place| place.1))?.rounded(rows.div_ceil(3));
         let y_ticks = y.ticks(&[], |ticks| rows_apart(ticks, rows));
-        let gutter = gutter(&y_ticks);
+        let gutter = gutter(&y_ticks.list);
         let columns = width.saturating_sub(gutter + 1).max(1);
         let points = chart.series.iter().flat_map(|series| &series.points);
         let measured: Vec<f64> = points.map(|point| point.x).collect();
@@ -145,14 +145,20 @@ impl Plot {
         self.curves.iter().map(last).collect()
     }
 
+    /// The units of both axes; empty where there is none, or where each tick has its own.
+    #[must_use]
+    pub fn units(&self) -> (&str, &str) {
+        (&self.x_ticks.unit, &self.y_ticks.unit)
+    }
+
     /// The finished lines, with the axes.
     #[must_use]
     pub fn lines(&self) -> Vec<Line<'static>> {
-        let gutter = gutter(&self.y_ticks);
+        let gutter = gutter(&self.y_ticks.list);
         let mut lines: Vec<Line<'static>> =
             (0..self.rows).map(|row| self.row(row, gutter)).collect();
         let mut rule = vec!["─"; self.columns];
-        for tick in &self.x_ticks {
+        for tick in &self.x_ticks.list {
             rule[column(tick.share, self.columns)] = "┬";
         }
         let rule = format!("{}└{}", " ".repeat(gutter), rule.concat());
@@ -162,7 +168,7 @@ impl Plot {
     }
 
     fn row(&self, row: usize, gutter: usize) -> Line<'static> {
-        let tick = self.y_ticks.iter().find(|tick| self.tick_row(tick) == row);
+        let tick = self.y_ticks.list.iter().find(|tick| self.tick_row(tick) == row);
         let label = tick.map_or("", |tick| &tick.label);
         let axis = if tick.is_some() { '┤' } else { '│' };
         let pad = " ".repeat(gutter - label.width());
@@ -200,7 +206,7 @@ impl Plot {
     fn labels(&self, left: usize) -> String {
         let mut line = String::new();
         for (tick, start) in
-            self.x_ticks.iter().zip(label_starts(&self.x_ticks, left, self.columns))
+            self.x_ticks.list.iter().zip(label_starts(&self.x_ticks.list, left, self.columns))
         {
             line.push_str(&" ".repeat(start.saturating_sub(line.width())));
             line.push_str(&tick.label);
