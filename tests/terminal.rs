@@ -14,6 +14,7 @@ use tinytorch_tutor::curriculum::{Course, Module};
 mod terminal;
 
 use terminal::Terminal;
+use vt100::Color;
 
 const TUTOR: &str = env!("CARGO_BIN_EXE_tinytorch-tutor");
 /// High enough for every block that one save can change.
@@ -96,9 +97,31 @@ impl Desk {
 
     /// Quits, and starts the tutor again in the same lab.
     fn resume(&mut self, size: (u16, u16)) {
+        self.restart(&["resume"], size, &[]);
+    }
+
+    fn restart(&mut self, arguments: &[&str], size: (u16, u16), variables: &[(&str, &str)]) {
         self.terminal.send("q");
         self.terminal.wait_for_end();
-        self.terminal = Self::terminal(TUTOR, &["resume"], self.lab(), size, &[]);
+        self.terminal = Self::terminal(TUTOR, arguments, self.lab(), size, variables);
+    }
+
+    /// The first whole frame.
+    fn frame(&self) -> String {
+        self.terminal.wait_for("a frame", |screen| {
+            screen.contains("00 Setup") && screen.trim_end().ends_with("q quit")
+        })
+    }
+
+    /// Waits until the lesson's name in the title has these colours, for text and background.
+    #[track_caller]
+    fn colored(&self, colors: [Color; 2]) {
+        let column = self.frame().lines().next().and_then(|title| title.find("00 Setup")).unwrap();
+        let column = u16::try_from(column).unwrap();
+        self.terminal.wait_until(&format!("a title in {colors:?}"), |screen| {
+            let cell = screen.cell(0, column);
+            cell.is_some_and(|cell| [cell.fgcolor(), cell.bgcolor()] == colors)
+        });
     }
 
     /// The page in view.
@@ -489,4 +512,33 @@ fn the_outline_leads_to_an_exercise() {
     });
     desk.terminal.send("\r");
     desk.line(&["▌ exercise tensor-tr"]);
+}
+
+/// The terminal of these tests answers that its background is black.
+#[test]
+fn the_theme_follows_the_background_and_what_is_asked_for() {
+    let mut desk = Desk::open(first(), (80, 24));
+    let [dark, light, bright, black] = [80, 23, 51, 16].map(Color::Idx);
+    desk.colored([dark, Color::Default]);
+    for (arguments, variables, colors) in [
+        (&["--theme", "auto"][..], &[("COLORFGBG", "0;15")][..], [light, Color::Default]),
+        (&["--theme", "light"], &[], [light, Color::Default]),
+        (&["--theme", "dark"], &[("COLORFGBG", "0;15")], [dark, Color::Default]),
+        (&["--theme", "high-contrast"], &[], [bright, black]),
+        (&["--theme", "high-contrast"], &[("NO_COLOR", "1")], [Color::Default; 2]),
+    ] {
+        desk.restart(&[&["--module", "00"], arguments].concat(), (80, 24), variables);
+        desk.colored(colors);
+    }
+}
+
+#[test]
+fn every_symbol_is_ascii_where_that_is_asked_for() {
+    let mut desk = Desk::open(first(), (80, 24));
+    assert!(!desk.frame().is_ascii());
+    for (arguments, variables) in [(&["--ascii"][..], &[][..]), (&[], &[("LC_ALL", "C")])] {
+        desk.restart(&[&["--module", "00"], arguments].concat(), (80, 24), variables);
+        let frame = desk.frame();
+        assert!(frame.is_ascii(), "{frame}");
+    }
 }

@@ -1,7 +1,7 @@
 //! The loop: wait for a message, update, do effects, draw. Nothing is drawn and no time is spent
 //! unless a message came; a clock ticks only while something runs. Must not know what a message means.
 
-use super::capabilities::{Wishes, background, capabilities};
+use super::capabilities::{LateAnswer, Wishes, background, capabilities};
 use super::effects::{Effects, Next, is_welcomed, last_module};
 use super::message::{Effect, Message};
 use super::model::{Model, Overlay};
@@ -192,8 +192,15 @@ impl App {
 fn read_input(messages: Sender<Message>) -> io::Result<Sender<()>> {
     let (permits, permitted) = channel();
     let read = move || {
+        let mut late = LateAnswer::default();
         loop {
-            let message = event::read().map_or(Some(Message::Ended), |event| input(&event));
+            let message = match event::read() {
+                Ok(event) => match late.take(&event) {
+                    Some(theme) => theme.map(Message::Background),
+                    None => input(&event),
+                },
+                Err(_) => Some(Message::Ended),
+            };
             let ended = matches!(message, Some(Message::Ended));
             let mut sent = message.into_iter().chain([Message::InputTaken]);
             let lost = sent.any(|message| messages.send(message).is_err());

@@ -3,12 +3,14 @@
 
 use super::model::Capabilities;
 use super::palette::Theme;
+use crossterm::event::{Event, KeyCode, KeyModifiers};
 use std::time::Duration;
-use terminal_colorsaurus::{QueryOptions, ThemeMode, theme_mode};
+use terminal_colorsaurus::{Color, QueryOptions, background_color};
 
-/// A terminal that answers at all answers within this time, also over a slow connection. One that does
-/// not know the question is recognised earlier, by its answer to a second one that all know.
-const ANSWER: Duration = Duration::from_millis(500);
+/// The first frame waits this long for a terminal that answers nothing. One that does not know the question
+/// is recognised earlier, by its answer to a second one that nearly all know (DA1). An answer that comes
+/// later, over a slow connection, is a [`LateAnswer`].
+const ANSWER: Duration = Duration::from_millis(80);
 
 /// What the learner asked for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -57,16 +59,66 @@ fn by_colors(colors: &str) -> Theme {
 pub fn background() -> Theme {
     let mut options = QueryOptions::default();
     options.timeout = ANSWER;
-    match theme_mode(options) {
-        Ok(ThemeMode::Dark) => Theme::Dark,
-        Ok(ThemeMode::Light) => Theme::Light,
-        Err(_) => Theme::Terminal,
+    background_color(options).map_or(Theme::Terminal, |color| by_background(&color))
+}
+
+fn by_background(color: &Color) -> Theme {
+    if color.perceived_lightness() > 0.5 { Theme::Light } else { Theme::Dark }
+}
+
+/// Recognises the answer to [`background`] that arrives when the screen is open: crossterm reads it as
+/// keys, Alt-] and the letters of `11;rgb:1e1e/1e1e/1e1e`, which would run and search.
+#[derive(Debug, Default)]
+pub struct LateAnswer {
+    /// What was read of it, while it is being read.
+    read: Option<String>,
+}
+
+impl LateAnswer {
+    /// `None` for an event that is no part of the answer, such as a key of the learner's; for its last
+    /// part, the theme that suits the background.
+    pub fn take(&mut self, event: &Event) -> Option<Option<Theme>> {
+        let Event::Key(key) = event else { return None };
+        let read = self.read.take();
+        match (key.code, key.modifiers, read) {
+            (KeyCode::Char(']'), KeyModifiers::ALT, _) => self.read = Some(String::new()),
+            (KeyCode::Char('g'), KeyModifiers::CONTROL, Some(read))
+            | (KeyCode::Char('\\'), KeyModifiers::ALT, Some(read)) => {
+                return Some(answered(&read).as_ref().map(by_background));
+            }
+            (KeyCode::Char(letter), _, Some(read)) if is_of_answer(read.len(), letter) => {
+                self.read = Some(read + letter.encode_utf8(&mut [0; 4]));
+            }
+            _ => return None,
+        }
+        Some(None)
     }
+}
+
+/// Whether an answer has this letter at this place.
+fn is_of_answer(place: usize, letter: char) -> bool {
+    match "11;rgb".chars().nth(place) {
+        Some(wanted) => letter == wanted,
+        None => letter.is_ascii_hexdigit() || matches!(letter, ':' | '/'),
+    }
+}
+
+/// The colour of `11;rgb:1e1e/2e2e/3e3e`; a channel has one to four digits.
+fn answered(answer: &str) -> Option<Color> {
+    let (_, channels) = answer.split_once(':')?;
+    let channel = |digits: &str| {
+        let most = 16u32.checked_pow(u32::try_from(digits.len()).ok()?)?.checked_sub(1)?;
+        let value = u32::from(u16::from_str_radix(digits, 16).ok()?);
+        u16::try_from(value * u32::from(u16::MAX) / most).ok()
+    };
+    let mut channels = channels.split('/').map(channel);
+    Some(Color::rgb(channels.next()??, channels.next()??, channels.next()??))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crossterm::event::KeyEvent;
 
     fn with(wishes: Wishes, variables: &[(&str, &str)]) -> Capabilities {
         let find = |name: &str| variables.iter().find(|(known, _)| *known == name);
@@ -91,6 +143,57 @@ mod tests {
         }
         let wishes = Wishes { ascii: true, ..Wishes::default() };
         assert!(with(wishes, &[("LANG", "en_US.UTF-8")]).ascii);
+    }
+
+    /// What is made of keys, as crossterm reads the answer.
+    fn taken(keys: &[(KeyModifiers, &str)]) -> Vec<Option<Option<Theme>>> {
+        let mut answer = LateAnswer::default();
+        let key = |modifiers, letter| Event::Key(KeyEvent::new(KeyCode::Char(letter), modifiers));
+        keys.iter()
+            .flat_map(|(modifiers, letters)| letters.chars().map(|letter| key(*modifiers, letter)))
+            .map(|event| answer.take(&event))
+            .collect()
+    }
+
+    #[test]
+    fn an_answer_that_comes_late_is_no_typing_and_still_names_the_background() {
+        const NONE: KeyModifiers = KeyModifiers::NONE;
+        const START: (KeyModifiers, &str) = (KeyModifiers::ALT, "]");
+        for (answer, end, theme) in [
+            ("11;rgb:1e1e/2E2E/1f1f", (KeyModifiers::CONTROL, "g"), Some(Theme::Dark)),
+            ("11;rgba:fdfd/f6f6/e3e3/ffff", (KeyModifiers::ALT, "\\"), Some(Theme::Light)),
+            ("11;rgb:f/f/f", (KeyModifiers::CONTROL, "g"), Some(Theme::Light)),
+            ("11;rgb:fffff/0/", (KeyModifiers::CONTROL, "g"), None),
+        ] {
+            let mut found = taken(&[START, (NONE, answer), end, (NONE, "e1r")]);
+            assert_eq!(found.split_off(answer.len() + 2), [None; 3], "{answer}");
+            assert_eq!(found.pop(), Some(Some(theme)), "{answer}");
+            assert!(found.iter().all(|taken| *taken == Some(None)), "{answer}: {found:?}");
+        }
+        assert_eq!(taken(&[(NONE, "11;rgb/")]), [None; 7]);
+        assert_eq!(taken(&[START, (NONE, "e1")]), [Some(None), None, None]);
+        assert_eq!(taken(&[(KeyModifiers::CONTROL, "g")]), [None]);
+    }
+
+    #[test]
+    fn the_terminal_is_asked_only_where_nothing_else_decides() {
+        let wishes = Wishes { theme: Some(Theme::Dark), ascii: false };
+        let asked = |wishes, variables: &[(&str, &str)]| {
+            let find = |name: &str| variables.iter().find(|(known, _)| *known == name);
+            let mut asked = false;
+            let variable = |name: &str| find(name).map(|(_, value)| (*value).to_owned());
+            capabilities(wishes, variable, || {
+                asked = true;
+                Theme::Dark
+            });
+            asked
+        };
+        const TERM: (&str, &str) = ("TERM", "xterm-256color");
+        assert!(asked(Wishes::default(), &[TERM]));
+        assert!(!asked(wishes, &[TERM]));
+        for other in [("NO_COLOR", "1"), ("COLORFGBG", "15;0"), ("TERM", "linux")] {
+            assert!(!asked(Wishes::default(), &[other, TERM]), "{other:?}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! what follows from them.
 
 use super::model::{CellInfo, Engine, HighlightedCode, Measured, ModuleStatus, ReadingPlace};
+use super::palette::Theme;
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Lesson;
 use crate::error::Error;
@@ -39,6 +40,8 @@ pub enum Message {
     },
     /// The terminal has another size.
     Resized(u16, u16),
+    /// The terminal named its background, and this theme suits it.
+    Background(Theme),
     /// Time went by while something runs.
     Tick,
     /// The view was laid out.

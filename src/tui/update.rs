@@ -64,6 +64,10 @@ fn take(model: &mut Model, now: Duration, message: Message) -> Vec<Effect> {
             model.size = (width, height);
             vec![]
         }
+        Message::Background(theme) => {
+            model.capabilities.theme = theme;
+            vec![]
+        }
         Message::Tick | Message::InputTaken => vec![],
         Message::LaidOut(measured) => {
             scroll::laid_out(model, measured);

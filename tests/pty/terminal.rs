@@ -15,7 +15,7 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 /// A program in a terminal of its own.
 pub struct Terminal {
     screen: Arc<Screen>,
-    writer: Box<dyn Write + Send>,
+    writer: Keyboard,
     master: Box<dyn MasterPty + Send>,
     /// The terminal's modes before the program had it.
     pub modes_before: String,
@@ -23,13 +23,16 @@ pub struct Terminal {
     pub child: Box<dyn Child + Send + Sync>,
 }
 
+/// What the program reads: keys, and the answers of the emulator.
+type Keyboard = Arc<Mutex<Box<dyn Write + Send>>>;
+
 struct Screen {
     state: Mutex<State>,
     changed: Condvar,
 }
 
 struct State {
-    parser: vt100::Parser,
+    parser: vt100::Parser<Answers>,
     raw: Vec<u8>,
     closed: bool,
 }
@@ -48,20 +51,24 @@ impl Terminal {
         let mut command = CommandBuilder::new(program);
         command.args(arguments);
         command.cwd(folder);
-        // With COLORFGBG the tutor does not ask for the background: this terminal would not answer.
-        for (name, value) in
-            [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("COLORFGBG", "15;default")]
-        {
+        for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8")] {
             command.env(name, value);
         }
-        command.env_remove("NO_COLOR");
+        for name in ["NO_COLOR", "COLORFGBG"] {
+            command.env_remove(name);
+        }
         variables.iter().for_each(|(name, value)| command.env(name, value));
         let modes_before = format!("{:?}", pair.master.get_termios());
         let child = pair.slave.spawn_command(command).expect("the program starts");
         drop(pair.slave);
         let screen = Arc::new(Screen {
             state: Mutex::new(State {
-                parser: vt100::Parser::new(cells(rows), cells(columns), 0),
+                parser: vt100::Parser::new_with_callbacks(
+                    cells(rows),
+                    cells(columns),
+                    0,
+                    Answers::default(),
+                ),
                 raw: vec![],
                 closed: false,
             }),
@@ -69,8 +76,9 @@ impl Terminal {
         });
         let reader = pair.master.try_clone_reader().expect("a reader");
         let behind = Arc::clone(&screen);
-        std::thread::spawn(move || behind.follow(reader));
-        let writer = pair.master.take_writer().expect("a writer");
+        let writer: Keyboard = Arc::new(Mutex::new(pair.master.take_writer().expect("a writer")));
+        let keyboard = Arc::clone(&writer);
+        std::thread::spawn(move || behind.follow(reader, &keyboard));
         Self { screen, writer, master: pair.master, modes_before, child }
     }
 
@@ -81,8 +89,7 @@ impl Terminal {
 
     /// Types.
     pub fn send(&mut self, keys: &str) {
-        self.writer.write_all(keys.as_bytes()).expect("the terminal takes keys");
-        self.writer.flush().expect("the terminal takes keys");
+        type_into(&self.writer, keys.as_bytes()).expect("the terminal takes keys");
     }
 
     /// Changes the size.
@@ -101,11 +108,17 @@ impl Terminal {
     /// Waits until the screen shows what `wanted` looks for; panics with the screen when it does not.
     #[track_caller]
     pub fn wait_for(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        self.wait_until(what, |screen| wanted(&screen.contents()))
+    }
+
+    /// The same for what is not in the text, such as colours.
+    #[track_caller]
+    pub fn wait_until(&self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) -> String {
         let end = Instant::now() + PATIENCE;
         let mut state = self.screen.state.lock().expect("a screen");
         loop {
             let text = state.parser.screen().contents();
-            if wanted(&text) {
+            if wanted(state.parser.screen()) {
                 return text;
             }
             let left = end.saturating_duration_since(Instant::now());
@@ -137,7 +150,7 @@ impl Terminal {
 }
 
 impl Screen {
-    fn follow(&self, mut reader: Box<dyn Read + Send>) {
+    fn follow(&self, mut reader: Box<dyn Read + Send>, keyboard: &Keyboard) {
         let mut bytes = [0; 8192];
         loop {
             // At the end of the program the terminal answers with an error on Linux.
@@ -146,12 +159,47 @@ impl Screen {
             state.parser.process(&bytes[..read]);
             state.raw.extend_from_slice(&bytes[..read]);
             state.closed = read == 0;
+            let answers = std::mem::take(&mut state.parser.callbacks_mut().0);
             self.changed.notify_all();
+            drop(state);
+            // The program may have ended meanwhile.
+            let _ = type_into(keyboard, &answers);
             if read == 0 {
                 return;
             }
         }
     }
+}
+
+/// What the emulator answers to a program: that its background is black, and that it is a VT220.
+#[derive(Default)]
+struct Answers(Vec<u8>);
+
+impl vt100::Callbacks for Answers {
+    fn unhandled_osc(&mut self, _: &mut vt100::Screen, question: &[&[u8]]) {
+        if question == [b"11", b"?".as_slice()] {
+            self.0.extend_from_slice(b"\x1b]11;rgb:0000/0000/0000\x07");
+        }
+    }
+
+    fn unhandled_csi(
+        &mut self,
+        _: &mut vt100::Screen,
+        first: Option<u8>,
+        _: Option<u8>,
+        _: &[&[u16]],
+        last: char,
+    ) {
+        if (first, last) == (None, 'c') {
+            self.0.extend_from_slice(b"\x1b[?62c");
+        }
+    }
+}
+
+fn type_into(keyboard: &Keyboard, bytes: &[u8]) -> std::io::Result<()> {
+    let mut keyboard = keyboard.lock().expect("a keyboard");
+    keyboard.write_all(bytes)?;
+    keyboard.flush()
 }
 
 fn cells(count: u16) -> NonZero<u16> {
