@@ -5,9 +5,10 @@ use super::explorable::Explorable;
 use crate::curriculum::ModuleId;
 use crate::curriculum::cells::{self, CellKind};
 use crate::curriculum::lesson::{Block, Lesson};
-use crate::report::{ModuleReport, Ran, RanLink};
-use crate::runner::event::{Diagnostic, Notice, TestResult, Verdict};
+use crate::report::{ModuleReport, Ran, RanLink, TestState};
+use crate::runner::event::{Diagnostic, Notice, Place, TestResult, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// What is known of one module.
 #[derive(Debug, Clone)]
@@ -22,7 +23,7 @@ pub struct ModuleState {
     pub cells: Vec<CellInfo>,
     /// What checks and analyses found.
     pub report: ModuleReport,
-    /// What kept the last run from giving a result.
+    /// Why the last run gave no result.
     pub error: Option<String>,
     /// How many hints of each cell are shown.
     pub hints: BTreeMap<String, usize>,
@@ -177,6 +178,19 @@ impl ModuleState {
         })
     }
 
+    /// The cell to fix first, where the failure of a test follows from that of another one.
+    #[must_use]
+    pub fn blames(&self, test: &str) -> Option<&str> {
+        let test = self.report.tests.iter().find(|known| known.name == test)?;
+        self.report.blames(test)
+    }
+
+    /// The learner's own tests, where the block of a cell shows them: that of the lesson's last cell.
+    pub fn own_tests(&self, id: &str) -> impl Iterator<Item = &TestState> {
+        let is_last = self.exercises().last().is_some_and(|(_, last)| last == id);
+        self.report.own_tests().filter(move |_| is_last)
+    }
+
     /// The state of a cell by its last results, old or not.
     #[must_use]
     pub fn state(&self, id: &str) -> CellState {
@@ -207,14 +221,13 @@ impl ModuleState {
         self.report.errors().next().map(|error| self.place(error).unwrap_or(0))
     }
 
-    /// Tests that passed by their last result, of all tests; whether some of that is of an earlier text.
+    /// Graded tests that passed by their last result, of all graded tests; whether some of that is of an earlier text.
     #[must_use]
     pub fn last_passed(&self) -> (usize, usize, bool) {
-        let tests = &self.report.tests;
-        let passed = |verdict: &Verdict| matches!(verdict, Verdict::Passed);
-        let results = tests.iter().filter_map(|test| test.result.as_ref());
-        let passed = results.filter(|result| passed(&result.verdict)).count();
-        (passed, tests.len(), tests.iter().any(|test| test.old && test.result.is_some()))
+        let tests = || self.report.graded();
+        let results = tests().filter_map(|test| test.result.as_ref());
+        let passed = results.filter(|result| result.verdict == Verdict::Passed).count();
+        (passed, tests().count(), tests().any(|test| test.old && test.result.is_some()))
     }
 
     /// The first cell that is not right yet, with its piece.
@@ -226,7 +239,7 @@ impl ModuleState {
     /// The cell whose lines a diagnostic points at, with its piece.
     #[must_use]
     pub fn place(&self, diagnostic: &Diagnostic) -> Option<usize> {
-        let line = diagnostic.at.as_ref()?.line;
+        let line = self.line_at(diagnostic.at.as_ref()?)?;
         let holds = |cell: &&CellInfo| {
             cell.place.is_some_and(|place| (place.first..place.end).contains(&line))
         };
@@ -234,25 +247,32 @@ impl ModuleState {
         self.exercises().find(|(_, id)| *id == cell.id).map(|(piece, _)| piece)
     }
 
-    /// Whether a line belongs to a locked cell in whose place the original was compiled.
+    /// The line of the exercise that a place names; `None` where it names another file.
     #[must_use]
-    pub fn restored(&self, line: usize) -> bool {
-        let Some(cell) = self.cell_at(line) else { return false };
+    pub fn line_at(&self, at: &Place) -> Option<usize> {
+        (at.file == Path::new(&self.file)).then_some(at.line)
+    }
+
+    /// Whether a place is in a locked cell that was changed, so that its original was compiled instead.
+    #[must_use]
+    pub fn is_restored(&self, at: &Place) -> bool {
+        let Some(cell) = self.cell_at(at) else { return false };
         self.report.notices.iter().any(|notice| match notice {
             Notice::LockedCellChanged { line, .. } => *line == Some(cell.first_line),
             _ => false,
         })
     }
 
-    /// Whether a line belongs to a test of the course. These compare what the learner's code
+    /// Whether a place is in a test of the course. These compare what the learner's code
     /// gave, at the left, with what is wanted, at the right.
     #[must_use]
-    pub fn is_given_test(&self, line: usize) -> bool {
-        self.cell_at(line).is_some_and(|cell| cell.kind == CellKind::Test)
+    pub fn is_given_test(&self, at: &Place) -> bool {
+        self.cell_at(at).is_some_and(|cell| cell.kind == CellKind::Test)
     }
 
-    /// The cell of the learner's file that has the line.
-    fn cell_at(&self, line: usize) -> Option<cells::Cell<'_>> {
+    /// The cell of the learner's file that a place is in.
+    fn cell_at(&self, at: &Place) -> Option<cells::Cell<'_>> {
+        let line = self.line_at(at)?;
         let Exercise::Text(text) = &self.exercise else { return None };
         cells::parse(text).into_iter().take_while(|cell| cell.first_line <= line).last()
     }

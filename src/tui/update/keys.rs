@@ -446,9 +446,10 @@ fn edit(model: &mut Model) -> Vec<Effect> {
         return vec![];
     }
     let cell = cell_at_hand(model).map(|(_, cell)| cell);
-    let error = module_state.report.errors().find_map(|error| error.at.as_ref());
+    let mut errors = module_state.report.errors().filter_map(|error| error.at.as_ref());
+    let error = errors.find_map(|at| module_state.line_at(at));
     let line = match (error, cell.as_deref()) {
-        (Some(at), _) => at.line,
+        (Some(line), _) => line,
         (None, Some(cell)) => line_in(module_state, cell),
         (None, None) => 1,
     };
@@ -459,7 +460,7 @@ fn edit(model: &mut Model) -> Vec<Effect> {
 fn line_in(module_state: &ModuleState, cell: &str) -> usize {
     let Some(place) = module_state.cell(cell).and_then(|cell| cell.place) else { return 1 };
     let failure = module_state.results(cell).find_map(|(_, result, _)| match &result?.verdict {
-        Verdict::Failed { at, .. } => at.as_ref().map(|at| at.line),
+        Verdict::Failed { at, .. } => at.as_ref().and_then(|at| module_state.line_at(at)),
         _ => None,
     });
     failure.filter(|line| (place.first..place.test).contains(line)).unwrap_or(place.work)

@@ -93,9 +93,13 @@ pub fn broken(state: &AnalysisState, width: usize) -> Vec<Line<'static>> {
     let Some(end) = state.ended.as_ref().filter(|end| end.verdict != Verdict::Passed) else {
         return vec![];
     };
-    let (word, more) = human::verdict(&end.verdict);
+    let (word, more) = match &end.verdict {
+        // A line of an earlier text may be another one by now.
+        Verdict::Failed { message, .. } if state.old => ("failed", message.clone()),
+        verdict => human::verdict(verdict),
+    };
     let mut lines = say(&format!("{word}: {more}"), Role::Bad, width);
-    lines.extend(exercise::printed(&end.output.text, PRINTED, width.min(block::PROSE)));
+    lines.extend(exercise::printed(&end.output, PRINTED, width.min(block::PROSE)));
     lines
 }
 

@@ -4,8 +4,8 @@
 use super::block::{self, cell_state, framed, head, say, test_state};
 use super::text::{clip, fold, wrap};
 use super::{diagnostic, failure, hint, markdown};
-use crate::report::human;
-use crate::runner::event::{TestResult, Verdict};
+use crate::report::{TestState, human};
+use crate::runner::event::{Output, TestResult, Verdict};
 use crate::tui::keymap::{self, Action};
 use crate::tui::model::{CellInfo, CellState, HighlightedCode, ModuleState};
 use crate::tui::theme::{Role, style};
@@ -57,6 +57,7 @@ pub fn lines(
         for (name, result, old) in module_state.results(cell) {
             lines.extend(test(module_state, (name, result, old), IN_BLOCK, inner));
         }
+        lines.extend(own_tests(module_state, module_state.own_tests(cell), IN_BLOCK, inner));
     }
     if state != CellState::Passed || !errors.is_empty() {
         let error = errors.first().and_then(|error| error.at.as_ref()).map(|at| at.line);
@@ -97,9 +98,34 @@ fn place(
     clip(&spans, width)
 }
 
-/// A test with why it failed and what it printed.
+/// The learner's own tests, named as such, so that they are not taken for graded ones.
 #[must_use]
-pub fn test(
+pub fn own_tests<'a>(
+    module_state: &ModuleState,
+    own: impl Iterator<Item = &'a TestState>,
+    most: Most,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let lines = tests(module_state, own, most, width);
+    if lines.is_empty() {
+        return lines;
+    }
+    [say("yours, not graded", Role::Dim, width), lines].concat()
+}
+
+/// Tests, each with why it failed and what it printed.
+#[must_use]
+pub fn tests<'a>(
+    module_state: &ModuleState,
+    tests: impl Iterator<Item = &'a TestState>,
+    most: Most,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let shown = |state: &'a TestState| (state.name.as_str(), state.result.as_ref(), state.old);
+    tests.flat_map(|state| test(module_state, shown(state), most, width)).collect()
+}
+
+fn test(
     module_state: &ModuleState,
     (name, result, old): (&str, Option<&TestResult>, bool),
     most: Most,
@@ -107,6 +133,8 @@ pub fn test(
 ) -> Vec<Line<'static>> {
     let mut lines = test_line(name, result, old, width);
     let Some(result) = result else { return lines };
+    let blamed = module_state.blames(name).map(human::follows_from);
+    lines.extend(blamed.iter().flat_map(|blamed| note(blamed, Role::Wait, width)));
     match &result.verdict {
         Verdict::Passed | Verdict::NotStarted { .. } => {}
         Verdict::Failed { message, at } => {
@@ -119,7 +147,7 @@ pub fn test(
         }
         other => lines.extend(say(&human::verdict(other).1, Role::Text, width)),
     }
-    lines.extend(printed(&result.output.text, most.printed, width));
+    lines.extend(printed(&result.output, most.printed, width));
     lines
 }
 
@@ -152,7 +180,8 @@ fn test_line(
 
 /// What a process printed, as far as there is room.
 #[must_use]
-pub fn printed(text: &str, most: usize, width: usize) -> Vec<Line<'static>> {
+pub fn printed(output: &Output, most: usize, width: usize) -> Vec<Line<'static>> {
+    let text = &output.text;
     if text.trim().is_empty() {
         return vec![];
     }
@@ -163,8 +192,17 @@ pub fn printed(text: &str, most: usize, width: usize) -> Vec<Line<'static>> {
         .flat_map(|line| fold(&[Span::raw(line.to_owned())], width, &gutter, &gutter))
         .collect();
     cut(&mut lines, most);
-    let head = wrap(&[Span::styled("printed", style(Role::Dim))], width, &[Span::raw("  ")], &[]);
-    head.into_iter().chain(lines).collect()
+    let cut = match output.cut {
+        0 => vec![],
+        bytes => note(&format!("{bytes} bytes were cut from the middle"), Role::Dim, width),
+    };
+    note("printed", Role::Dim, width).into_iter().chain(lines).chain(cut).collect()
+}
+
+/// A sentence below the line of a test.
+fn note(text: &str, role: Role, width: usize) -> Vec<Line<'static>> {
+    let indent = [Span::raw("  ")];
+    wrap(&[Span::styled(text.to_owned(), style(role))], width, &indent, &indent)
 }
 
 fn cut(lines: &mut Vec<Line<'static>>, most: usize) {

@@ -1,14 +1,12 @@
 //! Why a test failed: its message with the values compared, and the assertion that did not hold.
 //! Must not know which test it was.
 
-use super::block::say;
 use super::text::{fold, wrap};
 use crate::error::printable;
 use crate::runner::event::Place;
 use crate::tui::model::ModuleState;
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
-use std::path::Path;
 
 /// Lines of source that an assertion may take.
 const ASSERTION: usize = 8;
@@ -21,7 +19,7 @@ pub fn message(
     at: Option<&Place>,
     width: usize,
 ) -> Vec<Line<'static>> {
-    let given = at.is_some_and(|at| module_state.is_given_test(at.line));
+    let given = at.is_some_and(|at| module_state.is_given_test(at));
     let Some(compared) = Compared::read(message).filter(|_| given) else {
         return message.lines().flat_map(|line| indented(line, Role::Bad, width)).collect();
     };
@@ -53,17 +51,17 @@ pub fn message(
 /// The assertion at a place of the exercise, whole.
 #[must_use]
 pub fn source(module_state: &ModuleState, at: &Place, width: usize) -> Vec<Line<'static>> {
-    if module_state.restored(at.line) {
-        let text = format!("  ! line {}: this test was changed; its original was used", at.line);
-        return say(&text, Role::Wait, width);
+    let Some(number) = module_state.line_at(at) else {
+        return indented(&format!("in {}, line {}", printable(&at.file), at.line), Role::Dim, width);
+    };
+    if module_state.is_restored(at) {
+        let text = format!("! line {number}: this test was changed; its original was used");
+        return indented(&text, Role::Wait, width);
     }
-    if at.file != Path::new(&module_state.file) {
-        return say(&format!("  in {}, line {}", printable(&at.file), at.line), Role::Dim, width);
-    }
-    let label = format!("  line {} │ ", at.line);
+    let label = format!("  line {number} │ ");
     let blank = format!("{:>1$}", "│ ", label.chars().count());
     let [label, blank] = [label, blank].map(|text| [Span::styled(text, style(Role::Dim))]);
-    let statement = statement(module_state, at.line);
+    let statement = statement(module_state, number);
     let indent =
         statement.iter().map(|line| line.len() - line.trim_start().len()).min().unwrap_or(0);
     let mut lines = vec![];
@@ -120,6 +118,7 @@ mod tests {
     use super::*;
     use crate::curriculum::Course;
     use crate::curriculum::cells::{self, CellKind};
+    use crate::runner::event::Notice;
     use crate::tui::fixture::{Session, TENSOR};
     use crate::tui::message::Message;
 
@@ -176,11 +175,16 @@ mod tests {
 
     #[test]
     fn a_place_in_another_file_shows_no_line_of_this_one() {
-        let session = Session::opened((90, 30));
-        let module_state = &session.model.module_states[&TENSOR];
+        let mut session = Session::opened((90, 30));
+        let module_state = session.model.module_states.get_mut(&TENSOR).unwrap();
+        // The line of this file with that number is one of a test that was changed.
+        let changed = Notice::LockedCellChanged { grade_id: "a".into(), line: Some(17) };
+        module_state.report.notices.push(changed);
         let elsewhere = Place { file: "exercises/00_setup.rs".into(), line: 22, column: 5 };
         let shown = text(&source(module_state, &elsewhere, 60));
-        assert_eq!(shown, ["in exercises/00_setup.rs, line 22"]);
+        assert_eq!(shown, ["  in exercises/00_setup.rs, line 22"]);
+        let shown = text(&message(module_state, MESSAGE, Some(&elsewhere), 60));
+        assert_eq!(shown[1..], ["    left: [3]", "   right: [4]"]);
     }
 
     /// What makes it right to call the left value of a given test the learner's.

@@ -27,15 +27,9 @@ pub fn lines(model: &Model, module_state: &ModuleState, width: usize) -> Vec<Lin
         lines.extend(diagnostic::lines(diagnostic, &model.highlighted, width));
         lines.push(Line::default());
     }
-    for test in &module_state.report.tests {
-        let shown = (test.name.as_str(), test.result.as_ref(), test.old);
-        lines.extend(exercise::test(module_state, shown, ALL, width));
-        let Some(result) = &test.result else { continue };
-        if result.output.cut > 0 {
-            let text = format!("  {} bytes were cut from the middle", result.output.cut);
-            lines.extend(say(&text, Role::Dim, width));
-        }
-    }
+    let report = &module_state.report;
+    lines.extend(exercise::tests(module_state, report.graded(), ALL, width));
+    lines.extend(exercise::own_tests(module_state, report.own_tests(), ALL, width));
     if lines.is_empty() {
         lines = say("nothing has run yet", Role::Dim, width);
     }

@@ -148,9 +148,9 @@ fn running(model: &Model, run: &Run) -> Vec<Span<'static>> {
 }
 
 fn tested(report: Option<&ModuleReport>) -> String {
-    let fresh = |report: &ModuleReport| report.tests.iter().filter(|test| !test.old).count();
+    let fresh = |report: &ModuleReport| report.graded().filter(|test| !test.old).count();
     report.map_or_else(String::new, |report| {
-        format!("testing, {} of {}", fresh(report), report.tests.len())
+        format!("testing, {} of {}", fresh(report), report.graded().count())
     })
 }
 
@@ -205,9 +205,9 @@ fn outcome(model: &Model, module_state: &ModuleState) -> Span<'static> {
     Span::styled(text, style(role))
 }
 
-/// The first test that failed, by name, and how many more did.
+/// The first graded test that failed, by name, and how many more did.
 fn red(module_state: &ModuleState) -> Option<String> {
-    let failed = module_state.report.tests.iter().filter_map(|test| test.result.as_ref());
+    let failed = module_state.report.graded().filter_map(|test| test.result.as_ref());
     let mut failed = failed
         .filter(|result| !matches!(result.verdict, Verdict::Passed | Verdict::NotStarted { .. }));
     let first = failed.next()?;

@@ -2,9 +2,9 @@
 
 use crate::error::Error;
 use crate::runner::RunMessage;
-use crate::runner::event::{Notice, RunEvent, Verdict};
-use crate::tui::fixture::{Session, TENSOR, failed, result, waits};
-use crate::tui::message::Message;
+use crate::runner::event::{Expected, Notice, Owner, Place, RunEvent, RunKind, Verdict};
+use crate::tui::fixture::{Session, TENSOR, failed, mismatched, result, waits};
+use crate::tui::message::{Effect, Message};
 use crate::tui::model::{Capabilities, Note};
 use std::time::Duration;
 use tinytorch::report::{Item, Progress};
@@ -26,6 +26,103 @@ fn a_changed_test_is_named_where_it_failed_instead_of_a_line_that_did_not_run() 
     let screen = session.screen();
     assert!(screen.contains("! line 22: this test was changed; its original was used"), "{screen}");
     assert!(!screen.contains("assert_close"), "{screen}");
+}
+
+#[test]
+fn an_old_failure_shows_no_line_of_the_present_text() {
+    let mut session = failing((90, 60));
+    assert!(session.screen().contains("line 22 │ assert_close"));
+    session.send(Message::Saved(TENSOR));
+    let screen = session.screen();
+    assert!(screen.contains("value 1 is 3") && screen.contains("old"), "{screen}");
+    assert!(!screen.contains("line 22"), "{screen}");
+}
+
+#[test]
+fn an_old_failure_of_an_analysis_names_no_line() {
+    let mut session = Session::opened((90, 60));
+    session.check([Verdict::Passed, Verdict::Passed, Verdict::Passed]);
+    let ended = |place: Option<Place>| {
+        let verdict = Verdict::Failed { message: "no figures".into(), at: place };
+        RunEvent::AnalysisEnded(result("analyze_walk", verdict))
+    };
+    let at = Place { file: "exercises/01_tensor.rs".into(), line: 22, column: 5 };
+    session.event(ended(Some(at)));
+    session.event(RunEvent::Finished);
+    session.focus_on("analyze_walk");
+    assert!(session.screen().contains("01_tensor.rs:22"), "{}", session.screen());
+    session.send(Message::Saved(TENSOR));
+    let screen = session.screen();
+    assert!(screen.contains("failed: no figures"), "{screen}");
+    assert!(!screen.contains("01_tensor.rs:22"), "{screen}");
+}
+
+#[test]
+fn an_error_in_another_file_is_in_no_block_of_this_one() {
+    let mut session = failing((90, 60));
+    session.send(Message::Saved(TENSOR));
+    let mut error = mismatched(18);
+    error.at.as_mut().unwrap().file = "exercises/00_setup.rs".into();
+    session.event(RunEvent::Diagnostic(error));
+    session.press("g");
+    let screen = session.screen();
+    assert!(screen.contains("exercises/00_setup.rs:18"), "{screen}");
+    assert!(!screen.contains("✗ does not compile"), "{screen}");
+    let effects = session.press("e");
+    let is_here = |effect: &Effect| matches!(effect, Effect::Edit { line: 14, .. });
+    assert!(effects.iter().any(is_here), "{effects:?}");
+}
+
+#[test]
+fn a_failure_that_follows_from_another_says_what_to_fix_first() {
+    let mut session = Session::opened((90, 60));
+    let grade_id = Some("test-tensor-new".into());
+    let new = Expected { grade_id, ..Expected::new("test_unit_new") };
+    let add = Expected { needs: vec!["tensor-new".into()], ..Expected::new("test_unit_add") };
+    let expected = vec![new, add];
+    session.event(RunEvent::Started { module: TENSOR, kind: RunKind::Check, expected });
+    session.event(RunEvent::Built { success: true, took: Duration::from_millis(200) });
+    for name in ["test_unit_new", "test_unit_add"] {
+        session.event(RunEvent::Test(result(name, failed())));
+    }
+    session.event(RunEvent::Finished);
+    session.focus_on("tensor-add");
+    for keys in ["", "tz"] {
+        session.press(keys);
+        let screen = session.screen();
+        let follows = "follows from tensor-new, which fails: fix that first";
+        assert_eq!(screen.matches(follows).count(), 1, "{screen}");
+        let at = |words: &str| screen.find(words).unwrap();
+        assert!(at("✗ test_unit_add") < at(follows), "{screen}");
+    }
+}
+
+#[test]
+fn own_tests_are_shown_as_the_learners_and_never_counted() {
+    let mut session = Session::opened((90, 60));
+    let graded = ["test_unit_new", "test_unit_add", "test_module"];
+    let own = Expected { owner: Owner::Learner, ..Expected::new("own::test_mine") };
+    let expected = graded.map(Expected::new).into_iter().chain([own]).collect();
+    session.event(RunEvent::Started { module: TENSOR, kind: RunKind::Check, expected });
+    session.event(RunEvent::Built { success: true, took: Duration::from_millis(200) });
+    let verdicts = [Verdict::Passed, Verdict::Passed, Verdict::Passed, failed()];
+    for (name, verdict) in graded.into_iter().chain(["own::test_mine"]).zip(verdicts) {
+        session.event(RunEvent::Test(result(name, verdict)));
+    }
+    assert!(session.screen().contains("testing, 3 of 3"), "{}", session.screen());
+    session.event(RunEvent::Finished);
+    session.press("<C-c>G");
+    for keys in ["", "tz"] {
+        session.press(keys);
+        let screen = session.screen();
+        assert!(screen.contains("3 of 3 tests"), "{screen}");
+        let lines: Vec<&str> =
+            screen.lines().map(|line| line.trim_matches(['▏', '▌', '▕', ' '])).collect();
+        let heading = lines.iter().position(|line| *line == "yours, not graded");
+        let after = heading.and_then(|line| lines.get(line + 1));
+        assert!(after.is_some_and(|line| line.starts_with("✗ own::test_mine")), "{screen}");
+        assert_eq!(screen.matches("own::test_mine").count(), 1, "{screen}");
+    }
 }
 
 #[test]
