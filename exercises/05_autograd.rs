@@ -245,17 +245,15 @@ fn test_unit_walk() {
     let tape = |nodes: &[(f32, ScalarOp)]| Tape {
         nodes: nodes.iter().map(|&(value, op)| Node { value, op }).collect(),
     };
+    let twice = "a number that is used twice gets the sum of its gradients: add, do not overwrite";
+    let square = tape(&[(3.0, Leaf(3.0)), (9.0, Mul(0, 0))]);
+    expect_eq("x * x at 3", square.gradients(1), vec![6.0, 1.0], twice);
+
     let two = tape(&[(2.0, Leaf(2.0)), (5.0, Leaf(5.0)), (7.0, Add(0, 1)), (10.0, Mul(0, 1))]);
     let sum = "a sum gives its gradient to both inputs; the result itself has the gradient 1";
     expect_eq("a + b at 2 and 5", two.gradients(2), vec![1.0, 1.0, 1.0, 0.0], sum);
     let other = "a product gives each input its gradient times the other input's number";
     expect_eq("a * b at 2 and 5", two.gradients(3), vec![5.0, 2.0, 0.0, 1.0], other);
-
-    let twice = "a number that is used twice gets the sum of its gradients: add, do not overwrite";
-    let square = tape(&[(3.0, Leaf(3.0)), (9.0, Mul(0, 0))]);
-    expect_eq("x * x at 3", square.gradients(1), vec![6.0, 1.0], twice);
-    let both = tape(&[(3.0, Leaf(3.0)), (9.0, Mul(0, 0)), (12.0, Add(1, 0))]);
-    expect_eq("x * x + x at 3", both.gradients(2), vec![7.0, 1.0, 1.0], twice);
 
     // loss = (3 w - 6)^2 at w = 1: the numbers of the drawing.
     let ops = [Leaf(1.0), Leaf(3.0), Mul(0, 1), Leaf(-6.0), Add(2, 3), Mul(4, 4)];
@@ -264,6 +262,8 @@ fn test_unit_walk() {
     let wanted = vec![-18.0, -6.0, -6.0, -6.0, -6.0, 1.0];
     let back = "walk from the result to the beginning: a number gives on only what is complete";
     expect_eq("(3 w - 6)^2 at w = 1", tape(&drawn).gradients(5), wanted, back);
+    let both = tape(&[(3.0, Leaf(3.0)), (9.0, Mul(0, 0)), (12.0, Add(1, 0))]);
+    expect_eq("x * x + x at 3", both.gradients(2), vec![7.0, 1.0, 1.0], twice);
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "autograd-broadcast", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -485,7 +485,7 @@ fn test_unit_accumulate() {
     let mut total = Tensor::new(&[1.0, 2.0], &[2]);
     let before = total.array().as_ptr();
     accumulate(&mut total, &Tensor::new(&[10.0, 20.0], &[2]));
-    let sum = "add the numbers of both";
+    let sum = "the total becomes the sum of both";
     expect_eq("[1, 2] and [10, 20]", total.to_vec(), vec![11.0, 22.0], sum);
     assert!(total.array().as_ptr() == before, "add in place: the sum was written to new memory");
 

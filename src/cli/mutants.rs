@@ -105,7 +105,7 @@ fn defect(
         separate_tests: false,
     };
     let mut report = ModuleReport::new(module.id);
-    runner.run(&request, &context.cancel, &mut |event| report.apply(&event))?;
+    runner.run(&request, &context.cancel.beside(), &mut |event| report.apply(&event))?;
     if let Some(error) = report.errors().next() {
         return say(format!("does not compile: {}", error.message));
     }

@@ -36,12 +36,9 @@ pub(super) const COMPILER_MEMORY: u64 = 4 << 30;
 
 /// Cancels a run from another thread: kills all its processes, and each that it would start later.
 #[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<Run>);
-
-#[derive(Debug, Default)]
-struct Run {
-    groups: Mutex<Groups>,
-    marker: strays::Marker,
+pub struct Cancel {
+    groups: Arc<Mutex<Groups>>,
+    marker: Arc<strays::Marker>,
 }
 
 #[derive(Debug, Default)]
@@ -59,6 +56,13 @@ impl Cancel {
         });
     }
 
+    /// For one of several runs at the same time that are cancelled together. What it leaves behind is told apart
+    /// from the processes of the others.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self { groups: Arc::clone(&self.groups), marker: Arc::default() }
+    }
+
     /// Whether the run was cancelled.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
@@ -67,7 +71,7 @@ impl Cancel {
 
     /// Kills what a process of the run left behind outside its group.
     pub(super) fn kill_strays(&self) {
-        strays::kill(&self.0.marker);
+        strays::kill(&self.marker);
     }
 
     fn add(&self, group: Pid) {
@@ -84,7 +88,7 @@ impl Cancel {
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Groups) -> T) -> T {
-        f(&mut self.0.groups.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut self.groups.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -193,7 +197,7 @@ impl Process {
             Lines::Stdout => command.stdout(other()?).stderr(writer),
             Lines::Stderr => command.stderr(other()?).stdout(writer),
         };
-        command.env(strays::VARIABLE, cancel.0.marker.value());
+        command.env(strays::VARIABLE, cancel.marker.value());
         let child = command.stdin(Stdio::null()).process_group(0).spawn()?;
         // The parent's copies of the writing ends must close, or the readers would never see an end.
         drop(command);

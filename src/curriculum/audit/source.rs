@@ -5,8 +5,8 @@ use crate::curriculum::cells::{Cell, CellKind, items, names, section};
 use std::collections::{BTreeSet, HashSet};
 
 /// Modules of the engine that every lesson may use: nobody has to write them.
-const SUPPORT: [&str; 8] =
-    ["data", "explore", "flate2", "harness", "ndarray", "random", "report", "testing"];
+const SUPPORT: [&str; 9] =
+    ["data", "explore", "flate2", "harness", "libm", "ndarray", "random", "report", "testing"];
 
 fn solutions<'a>(texts: &'a Texts) -> impl Iterator<Item = &'a Cell<'a>> {
     texts.cells.iter().filter(|cell| cell.kind == CellKind::Solution)

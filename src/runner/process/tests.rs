@@ -92,9 +92,9 @@ fn a_descendant_that_left_the_group_does_not_hold_the_end_back_and_is_killed_wit
     let script = "exec 9>$HELD; { setsid sh -c 'echo; exec sleep 1000' & } | read line; echo >&9";
     let (process, mut held) = with_grandchild(script, &cancel);
     assert!(!process.end().unwrap().timed_out);
-    Cancel::default().kill_strays();
-    let strays = || strays::processes_with(&cancel.0.marker);
-    assert_eq!(strays().len(), 1, "another run leaves it alone");
+    cancel.beside().kill_strays();
+    let strays = || strays::processes_with(&cancel.marker);
+    assert_eq!(strays().len(), 1, "a run beside it leaves it alone");
     cancel.kill_strays();
     assert_eq!(held.read(&mut [0]).unwrap(), 0, "it no longer holds the pipe");
     assert_eq!(strays(), []);

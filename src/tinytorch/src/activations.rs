@@ -20,7 +20,7 @@
 use tinytorch::random::Rng;
 use tinytorch::report::{Axis, Chart, ChartKind, Column, Origin, Point, Reporter, Series, Table};
 use tinytorch::tensor::{Elementwise, Tensor};
-use tinytorch::testing::time;
+use tinytorch::testing::{Comparison, Ratio, Reading, compare};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "activations-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Activations
@@ -58,14 +58,13 @@ impl ReLU {
 #[test]
 fn test_unit_relu() {
     use tinytorch::tensor::{History, Op};
+    use tinytorch::testing::expect_eq;
 
     let mixed = ReLU.forward(&Tensor::new(&[-2.0, -0.5, 0.0, 0.5, 2.0, 100.0], &[2, 3]));
-    assert_eq!(mixed.to_vec(), [0.0, 0.0, 0.0, 0.5, 2.0, 100.0]);
-    assert_eq!(mixed.shape(), [2, 3], "the shape stays");
-    let negative = ReLU.forward(&Tensor::full(&[5], -3.0));
-    assert_eq!(negative.to_vec(), [0.0; 5], "negative elements become 0");
-    let positive = ReLU.forward(&Tensor::full(&[5], 3.0));
-    assert_eq!(positive.to_vec(), [3.0; 5], "positive elements stay");
+    let wanted = (vec![2, 3], vec![0.0, 0.0, 0.0, 0.5, 2.0, 100.0]);
+    let idea = "what is below 0 becomes 0, the rest stays, and so does the shape";
+    let yours = (mixed.shape().to_vec(), mixed.to_vec());
+    expect_eq("[[-2, -0.5, 0], [0.5, 2, 100]]", yours, wanted, idea);
     assert_eq!(ReLU.forward(&Tensor::new(&[], &[0, 4])).shape(), [0, 4], "an empty batch is fine");
     assert!(ReLU.forward(&Tensor::scalar(f32::NAN)).item().is_nan(), "a NaN is not hidden");
     let tracked = ReLU.forward(&Tensor::ones(&[1]).tracked());
@@ -112,14 +111,14 @@ impl Sigmoid {
 /// 🔬 The middle, both ends, a tiny value, symmetry, monotonicity.
 #[test]
 fn test_unit_sigmoid() {
-    use tinytorch::testing::assert_close;
+    use tinytorch::testing::{assert_close, expect_close};
 
     let x = Tensor::new(&[-1000.0, -2.0, 0.0, 2.0, 1000.0], &[5]);
     let y = Sigmoid.forward(&x).to_vec();
     // e^2 = 7.389056, so sigmoid(2) = 0.880797. One unit in the last place of 1 is 1.2e-7.
-    assert_close(&y, &[0.0, 0.119_202_92, 0.5, 0.880_797_1, 1.0], 2e-7);
-    assert!(y.iter().all(|value| (0.0..=1.0).contains(value)), "between 0 and 1: {y:?}");
-    assert!(y[1] > 0.0 && y[3] < 1.0, "0 and 1 are reached only far from zero");
+    let idea = "1 / (1 + e^-x), and for negative x the form with e^x: neither may overflow";
+    let wanted = [0.0, 0.119_202_92, 0.5, 0.880_797_1, 1.0];
+    expect_close("[-1000, -2, 0, 2, 1000]", &y, &wanted, 2e-7, idea);
     assert!(sigmoid(-100.0) > 0.0, "sigmoid(-100) is 0: use e^-100, not e^100");
     assert!(sigmoid(f32::NAN).is_nan(), "a NaN is not hidden");
     for step in -40..40 {
@@ -158,11 +157,12 @@ impl Tanh {
 #[test]
 fn test_unit_tanh() {
     use tinytorch::tensor::{History, Op};
-    use tinytorch::testing::assert_close;
+    use tinytorch::testing::expect_close;
 
     let y = Tanh.forward(&Tensor::new(&[-100.0, -1.0, 0.0, 1.0, 100.0], &[5])).to_vec();
-    assert_close(&y, &[-1.0, -0.761_594_2, 0.0, 0.761_594_2, 1.0], 2e-7);
-    assert_eq!(y[2], 0.0, "zero stays zero");
+    let idea = "tanh runs from -1 to 1, zero stays zero, and large numbers do not overflow";
+    let wanted = [-1.0, -0.761_594_2, 0.0, 0.761_594_2, 1.0];
+    expect_close("[-100, -1, 0, 1, 100]", &y, &wanted, 2e-7, idea);
     for step in 0..40 {
         let x = Tensor::new(&[step as f32 / 4.0, step as f32 / -4.0], &[2]);
         let y = Tanh.forward(&x).to_vec();
@@ -300,21 +300,30 @@ impl Softmax {
 /// 🔬 Known probabilities, rows that sum to 1, order kept, huge scores, another axis.
 #[test]
 fn test_unit_softmax() {
-    use tinytorch::testing::{assert_close, panic_message};
+    use tinytorch::testing::{assert_close, expect_close, panic_message};
 
     let y = Softmax::LAST.forward(&Tensor::new(&[1.0, 2.0, 3.0], &[3]));
-    assert_close(&y.to_vec(), &[0.090_030_57, 0.244_728_48, 0.665_240_94], 1e-6);
-    assert_eq!(y.argmax_axis(0), [2], "the largest score has the largest probability");
+    let wanted = [0.090_030_57, 0.244_728_48, 0.665_240_94];
+    let idea = "e to the power of each score, divided by the sum of all of them";
+    expect_close("[1, 2, 3]", &y.to_vec(), &wanted, 1e-6, idea);
 
     let scores = Tensor::new(&[1000.0, 1001.0, 1002.0, -2000.0, -1000.0, -1000.0], &[2, 3]);
     let rows = Softmax::LAST.forward(&scores);
-    assert_close(&rows.to_vec()[..3], &y.to_vec(), 1e-6);
-    assert_eq!(rows.to_vec()[3..], [0.0, 0.5, 0.5], "each row has its own largest score");
+    let wanted = [&y.to_vec()[..], &[0.0, 0.5, 0.5]].concat();
+    let idea = "subtract the largest score of each row before `exp`; with `keepdim` it broadcasts";
+    expect_close("two rows of scores near 1000", &rows.to_vec(), &wanted, 1e-6, idea);
     assert_close(&rows.sum_axis(1, false).to_vec(), &[1.0, 1.0], 1e-6);
     assert!(rows.to_vec().iter().all(|p| (0.0..=1.0).contains(p)));
 
     let columns = Softmax { axis_from_end: 1 }.forward(&Tensor::zeros(&[4, 2]));
-    assert_close(&columns.to_vec(), &[0.25; 8], 1e-7);
+    let idea = "work along `axis`, which is not always the last";
+    expect_close(
+        "zeros (4, 2), the axis before the last",
+        &columns.to_vec(),
+        &[0.25; 8],
+        1e-7,
+        idea,
+    );
     assert_eq!(Softmax::LAST.forward(&Tensor::zeros(&[2, 0])).shape(), [2, 0], "no classes");
 
     let tracked = Softmax::LAST.forward(&Tensor::ones(&[3]).tracked());
@@ -327,19 +336,22 @@ fn test_unit_softmax() {
 /// 📊 What does an activation cost?
 ///
 /// Purpose: compare the cost of the activations. Measured: the time for one million elements, as median and
-/// quartiles of 15 runs, on this machine. Key insight: a comparison is almost free, `exp` is not; ReLU
+/// quartiles of 15 runs, each in turn with ReLU. Key insight: a comparison is almost free, `exp` is not; ReLU
 /// costs little more than moving the numbers. Production context: this is why fused kernels
 /// compute the activation while the layer's result is still in a register.
 pub fn analyze_activation_cost(out: &mut Reporter) {
     let x = Tensor::randn(&[1_000_000], &mut Rng::seeded(2));
-    let timings = [
-        ("ReLU", time(15, || ReLU.forward(&x))),
-        ("Sigmoid", time(15, || Sigmoid.forward(&x))),
-        ("Tanh", time(15, || Tanh.forward(&x))),
-        ("GELU", time(15, || Gelu.forward(&x))),
-        ("Softmax", time(15, || Softmax::LAST.forward(&x))),
+    type Activation = fn(&Tensor) -> Tensor;
+    let activations: [(&str, Activation); 6] = [
+        ("ReLU", |x| ReLU.forward(x)),
+        ("Sigmoid", |x| Sigmoid.forward(x)),
+        ("Tanh", |x| Tanh.forward(x)),
+        ("GELU", |x| Gelu.forward(x)),
+        ("QuickGELU", |x| QuickGelu.forward(x)),
+        ("Softmax", |x| Softmax::LAST.forward(x)),
     ];
-    let relu = timings[0].1.median;
+    let against_relu = |forward: Activation| compare(15, || forward(&x), || ReLU.forward(&x));
+    let timings = activations.map(|(name, forward)| (name, against_relu(forward)));
     out.table(Table {
         title: "Cost of one million elements".into(),
         columns: vec![
@@ -350,17 +362,17 @@ pub fn analyze_activation_cost(out: &mut Reporter) {
         ],
         rows: timings
             .iter()
-            .map(|&(name, timing)| {
-                let each = timing.median / 1e6;
-                vec![name.into(), timing.into(), each.into(), (timing.median / relu).into()]
+            .map(|(name, compared)| {
+                let (time, ratio) = (compared.first, compared.ratio.median);
+                vec![(*name).into(), time.into(), (time.median / 1e6).into(), ratio.into()]
             })
             .collect(),
         origin: Origin::Measured,
     });
-    let bar = |(name, timing): &(&str, tinytorch::testing::Timing)| Point {
+    let bar = |(name, compared): &(&str, Comparison)| Point {
         x: 0.0,
-        y: timing.median,
-        spread: Some((timing.low, timing.high)),
+        y: compared.first.median,
+        spread: Some((compared.first.low, compared.first.high)),
         label: Some((*name).to_owned()),
     };
     out.chart(Chart {
@@ -371,11 +383,25 @@ pub fn analyze_activation_cost(out: &mut Reporter) {
         series: vec![Series { name: "time".into(), points: timings.iter().map(bar).collect() }],
         origin: Origin::Measured,
     });
-    let sigmoid = timings[1].1.median / relu;
-    out.measured("sigmoid against ReLU", sigmoid, "x");
-    out.insight(format!(
-        "In this run a sigmoid took {sigmoid:.1} times as long as ReLU. It needs an exponential, ReLU a comparison."
-    ));
+    let sigmoid = timings[1].1.ratio;
+    out.measured("sigmoid against ReLU", sigmoid.median, "x");
+    out.insight(activation_cost_insight(sigmoid));
+}
+
+/// What the time of a sigmoid allows one to say, against that of ReLU.
+pub fn activation_cost_insight(sigmoid: Ratio) -> String {
+    let took = sigmoid.took("A sigmoid", "ReLU");
+    match sigmoid.reading() {
+        Reading::Larger => {
+            format!("{took} It needs an exponential and a division, ReLU a comparison.")
+        }
+        Reading::NoClearDifference => {
+            format!(
+                "{took} Where moving the numbers takes the most time, the exponential hides behind it."
+            )
+        }
+        _ => took,
+    }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "activations-analyze-depth", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -428,12 +454,24 @@ pub fn analyze_depth(out: &mut Reporter) {
     out.measured("units that are zero for all 64 rows after the last ReLU", 100.0 * dead, "%");
     let shrunk = |index: usize| series[index].points[0].y / series[index].points[LAYERS].y;
     out.measured("ReLU: standard deviation at the start against the end", shrunk(1), "x");
-    out.insight(format!(
-        "Without an activation, these weights keep the standard deviation. After {LAYERS} ReLUs it is {:.0} times \
-         smaller than at the start; with weights of twice the variance, {:.1} times.",
-        shrunk(1),
-        shrunk(2)
-    ));
+    out.insight(depth_insight(LAYERS, [0, 1, 2].map(shrunk)));
+}
+
+/// What the standard deviation after all layers allows one to say: how many times smaller it is than at the start
+/// without an activation, with ReLU, and with ReLU and weights of twice the variance.
+pub fn depth_insight(layers: usize, [none, relu, doubled]: [f64; 3]) -> String {
+    let change = |factor: f64| match factor {
+        f if f > 2.0 => format!("{f:.1} times smaller than at the start"),
+        f if f < 0.5 => format!("{:.1} times larger than at the start", 1.0 / f),
+        f => format!("about as large as at the start ({:.2} of it)", 1.0 / f),
+    };
+    format!(
+        "After {layers} layers, the standard deviation is {} without an activation, {} with ReLU, and {} with ReLU \
+         and weights of twice the variance.",
+        change(none),
+        change(relu),
+        change(doubled)
+    )
 }
 
 /// The fraction of elements that are zero.

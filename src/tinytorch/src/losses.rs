@@ -66,18 +66,23 @@ pub fn log_softmax(x: &Tensor, axis: usize) -> Tensor {
 #[test]
 fn test_unit_log_softmax() {
     use std::f32::consts::LN_2;
-    use tinytorch::testing::assert_close;
+    use tinytorch::testing::{assert_close, expect_close};
 
     let y = log_softmax(&Tensor::new(&[1.0, 2.0, 3.0], &[1, 3]), 1);
-    assert_close(&y.to_vec(), &[-2.407_606, -1.407_606, -0.407_606], 1e-6);
+    let idea = "subtract the logarithm of the sum of the exponentials";
+    let wanted = [-2.407_606, -1.407_606, -0.407_606];
+    expect_close("[1, 2, 3]", &y.to_vec(), &wanted, 1e-6, idea);
     let huge = log_softmax(&Tensor::new(&[1000.0, 0.0, -1000.0, -1000.0], &[2, 2]), 1);
-    assert_close(&huge.to_vec(), &[0.0, -1000.0, -LN_2, -LN_2], 1e-6);
+    let idea = "subtract the largest of each row first, and take no logarithm of a probability: it may be 0";
+    let wanted = [0.0, -1000.0, -LN_2, -LN_2];
+    expect_close("[[1000, 0], [-1000, -1000]]", &huge.to_vec(), &wanted, 1e-6, idea);
     let logits = Tensor::randn(&[4, 7], &mut Rng::seeded(1));
     let sums = log_softmax(&logits, 1).exp().sum_axis(1, false);
     assert_close(&sums.to_vec(), &[1.0; 4], 1e-6);
     assert_eq!(log_softmax(&Tensor::zeros(&[0, 3]), 1).shape(), [0, 3], "an empty batch");
     let columns = log_softmax(&Tensor::zeros(&[2, 3]), 0);
-    assert_close(&columns.to_vec(), &[-LN_2; 6], 1e-6);
+    let idea = "work along `axis`, which is not always the last";
+    expect_close("zeros (2, 3), axis 0", &columns.to_vec(), &[-LN_2; 6], 1e-6, idea);
     let tracked = log_softmax(&logits.tracked(), 1);
     assert!(tracked.is_tracked(), "use tensor operations only: lesson 05 follows them");
 }
@@ -114,14 +119,16 @@ impl Loss for MSELoss {
 /// 🔬 Zero when right, by hand, never negative, shapes that differ.
 #[test]
 fn test_unit_mse() {
-    use tinytorch::testing::{assert_close, panic_message};
+    use tinytorch::testing::{expect_close, panic_message};
 
     let prediction = Tensor::new(&[1.0, 3.0, -2.0, 0.5], &[2, 2]);
     assert_eq!(MSELoss.forward(&prediction, &prediction).item(), 0.0);
     let target = Tensor::new(&[1.0, 1.0, 1.0, 0.5], &[2, 2]);
     let loss = MSELoss.forward(&prediction, &target);
     assert_eq!(loss.shape(), [0_usize; 0], "one number");
-    assert_close(&[loss.item()], &[13.0 / 4.0], 1e-6);
+    let idea = "the square of the difference, and the mean over all elements";
+    let input = "[1, 3, -2, 0.5] against [1, 1, 1, 0.5]";
+    expect_close(input, &[loss.item()], &[13.0 / 4.0], 1e-6, idea);
     assert_eq!(
         loss.item(),
         MSELoss.forward(&target, &prediction).item(),
@@ -171,15 +178,18 @@ pub fn one_hot(targets: &Tensor, classes: usize) -> Tensor {
 /// 🔬 By hand, and every kind of number that is not a class.
 #[test]
 fn test_unit_one_hot() {
-    use tinytorch::testing::panic_message;
+    use tinytorch::testing::{expect_eq, panic_message};
 
     let rows = one_hot(&Tensor::new(&[2.0, 0.0], &[2]), 3);
-    assert_eq!(rows.shape(), [2, 3]);
-    assert_eq!(rows.to_vec(), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
+    let yours = (rows.shape().to_vec(), rows.to_vec());
+    let wanted = (vec![2, 3], vec![0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
+    expect_eq("[2, 0], 3 classes", yours, wanted, "row r begins at element r * classes");
     for wrong in [3.0, -1.0, 0.5, f32::NAN, f32::INFINITY] {
         let targets = Tensor::new(&[0.0, wrong], &[2]);
         let message = panic_message(|| one_hot(&targets, 3));
-        assert_eq!(message, format!("cross entropy: target 1 is {wrong}, not a class from 0 to 2"));
+        let wanted = format!("cross entropy: target 1 is {wrong}, not a class from 0 to 2");
+        let idea = "a class is a whole number from 0 to classes - 1; NaN is none";
+        expect_eq(format!("[0, {wrong}], 3 classes"), message, wanted, idea);
     }
 }
 
@@ -216,7 +226,7 @@ impl Loss for CrossEntropyLoss {
 /// 🔬 Confident and right, undecided, confident and wrong, huge logits, the mean over rows, invalid targets.
 #[test]
 fn test_unit_cross_entropy() {
-    use tinytorch::testing::{assert_close, panic_message};
+    use tinytorch::testing::{assert_close, expect_close, panic_message};
 
     let loss = |logits: &[f32], classes: &[f32]| {
         let shape = [classes.len(), logits.len() / classes.len()];
@@ -224,20 +234,24 @@ fn test_unit_cross_entropy() {
         CrossEntropyLoss.forward(&Tensor::new(logits, &shape), &target).item()
     };
     let confident = [loss(&[10.0, 0.0, 0.0], &[0.0]), loss(&[10.0, 0.0, 0.0], &[1.0])];
-    assert!(confident[0] < 0.01, "confident and right: almost 0, not {}", confident[0]);
-    assert!(confident[1] > 5.0, "confident and wrong: about 10, not {}", confident[1]);
-    assert_close(&[loss(&[1.0; 10], &[3.0])], &[10.0_f32.ln()], 1e-6);
+    let idea = "the loss of a row is -log_softmax of its class: almost 0 when confident and right, about 10 when \
+                wrong; then divide by the number of rows";
+    let input = "logits [10, 0, 0] with class 0, then with class 1";
+    expect_close(input, &confident, &[0.000_09, 10.000_09], 1e-4, idea);
+    expect_close("ten equal logits", &[loss(&[1.0; 10], &[3.0])], &[10.0_f32.ln()], 1e-6, idea);
     assert_close(
         &[loss(&[1000.0, 0.0], &[0.0]), loss(&[1000.0, 0.0], &[1.0])],
         &[0.0, 1000.0],
         1e-3,
     );
     let excluded = [f32::NEG_INFINITY, 0.0, 0.0];
-    assert_close(&[loss(&excluded, &[1.0])], &[2.0_f32.ln()], 1e-6);
+    let idea = "0 x inf is NaN: use `masked`";
+    expect_close("logits [-inf, 0, 0]", &[loss(&excluded, &[1.0])], &[2.0_f32.ln()], 1e-6, idea);
     assert_eq!(loss(&[3e38, -3e38], &[0.0]), 0.0, "0 x inf is NaN: use `masked`");
     let rows = [loss(&[1.0, 2.0], &[0.0]), loss(&[3.0, 5.0], &[1.0])];
     let both = loss(&[1.0, 2.0, 3.0, 5.0], &[0.0, 1.0]);
-    assert_close(&[both], &[(rows[0] + rows[1]) / 2.0], 1e-6);
+    let idea = "sum the picked logarithms, and divide by the number of rows";
+    expect_close("two rows", &[both], &[(rows[0] + rows[1]) / 2.0], 1e-6, idea);
 
     let wrong = |logits: &[usize], targets: &[usize]| {
         panic_message(|| CrossEntropyLoss.forward(&Tensor::ones(logits), &Tensor::ones(targets)))
@@ -289,20 +303,25 @@ impl Loss for BinaryCrossEntropyLoss {
 #[test]
 fn test_unit_binary_cross_entropy() {
     use std::f32::consts::LN_2;
-    use tinytorch::testing::{assert_close, panic_message};
+    use tinytorch::testing::{expect_close, panic_message};
 
     let loss = |p: &[f32], t: &[f32]| {
         let shape = [p.len()];
         BinaryCrossEntropyLoss.forward(&Tensor::new(p, &shape), &Tensor::new(t, &shape)).item()
     };
     let confident = [loss(&[0.999, 0.001], &[1.0, 0.0]), loss(&[0.001, 0.999], &[1.0, 0.0])];
-    assert!(confident[0] < 0.01, "confident and right: almost 0, not {}", confident[0]);
-    assert!(confident[1] > 5.0, "confident and wrong: about 7, not {}", confident[1]);
-    assert_close(&[loss(&[0.5, 0.5], &[1.0, 0.0])], &[LN_2], 1e-6);
-    assert_close(&[loss(&[0.9, 0.2], &[1.0, 0.0])], &[0.164_252], 1e-5);
+    let idea = "the mean of both terms: -ln p where the target is 1, -ln(1 - p) where it is 0";
+    let input = "p = [0.999, 0.001], then [0.001, 0.999], targets [1, 0]";
+    expect_close(input, &confident, &[0.001, 6.907_75], 1e-4, idea);
+    expect_close("p = [0.5, 0.5]", &[loss(&[0.5, 0.5], &[1.0, 0.0])], &[LN_2], 1e-6, idea);
+    let mixed = loss(&[0.9, 0.2], &[1.0, 0.0]);
+    expect_close("p = [0.9, 0.2], targets [1, 0]", &[mixed], &[0.164_252], 1e-5, idea);
     let edges = [loss(&[0.0, 1.0], &[1.0, 0.0]), loss(&[0.0, 1.0], &[0.0, 1.0])];
-    assert_eq!(edges, [100.0, 0.0], "wrong and right at exactly 0 and 1: use `clamped_log`");
-    assert_close(&[loss(&[1e-16], &[1.0])], &[36.841_362], 1e-4);
+    let idea =
+        "a logarithm of 0 is infinite, and a shifted probability is another one: use `clamped_log`";
+    let input = "p = [0, 1], targets [1, 0], then [0, 1]";
+    expect_close(input, &edges, &[100.0, 0.0], 0.0, idea);
+    expect_close("p = 1e-16, target 1", &[loss(&[1e-16], &[1.0])], &[36.841_362], 1e-4, idea);
     let message = panic_message(|| loss(&[0.5, 1.5], &[1.0, 1.0]));
     assert!(message.starts_with("binary cross entropy: prediction 1 is 1.5"), "{message}");
     assert!(panic_message(|| loss(&[f32::NAN], &[1.0])).contains("NaN"));
@@ -362,10 +381,22 @@ pub fn analyze_loss_behaviour(out: &mut Reporter) {
     });
     let ratio = binary(0.01) / squared(0.01);
     out.measured("cross-entropy against squared error at 0.01", f64::from(ratio), "x");
-    out.insight(format!(
-        "For a prediction of 0.01 cross-entropy is {ratio:.1} times the squared error, and it keeps \
-         growing towards 0. The binary form and the form for two classes agree."
-    ));
+    let forms = rows_differ([0.01_f32, 0.1, 0.5, 0.9, 0.99].map(|p| [binary(p), cross(p)]));
+    out.insight(loss_behaviour_insight(ratio, forms));
+}
+
+/// The largest relative difference within a pair.
+fn rows_differ(pairs: [[f32; 2]; 5]) -> f32 {
+    pairs.iter().fold(0.0, |largest, [a, b]| largest.max((a - b).abs() / b.abs()))
+}
+
+/// What the losses of one prediction allow one to say: binary cross-entropy against the squared error at 0.01, and
+/// the largest relative difference between the binary form and that for two classes.
+pub fn loss_behaviour_insight(ratio: f32, forms: f32) -> String {
+    let size =
+        format!("For a prediction of 0.01, cross-entropy is {ratio:.1} times the squared error.");
+    let agree = if forms < 1e-3 { "agree" } else { "do not agree: one of them is wrong" };
+    format!("{size} The binary form and the form for two classes {agree}.")
 }
 
 // %% nbgrader={"grade": false, "grade_id": "losses-analyze-stability", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -403,14 +434,31 @@ pub fn analyze_numerical_stability(out: &mut Reporter) {
         origin: Origin::Measured,
     });
     let first_broken = |column: usize| results.iter().find(|row| !row[column].is_finite());
-    for (name, column) in [("the textbook form", 2), ("the shifted softmax", 3), ("log_softmax", 4)]
-    {
-        match first_broken(column) {
-            Some(row) => out.measured(format!("{name}: first infinite at"), row[0].into(), ""),
-            None => out.insight(format!("{name} stays finite up to 700.")),
+    let broken = [2, 3, 4].map(|column| first_broken(column).map(|row| row[0]));
+    let names = ["the textbook form", "the shifted softmax", "log_softmax"];
+    for (name, logit) in names.into_iter().zip(broken) {
+        if let Some(logit) = logit {
+            out.measured(format!("{name}: infinite at s ="), logit.into(), "");
         }
     }
-    out.insight("A stable softmax alone is not enough: the logarithm of a probability that became 0 is infinite.");
+    out.insight(stability_insight(broken));
+}
+
+/// What the smallest logit tried at which a form is infinite or NaN allows one to say: the textbook form, the shifted
+/// softmax, and log_softmax.
+pub fn stability_insight(broken: [Option<f32>; 3]) -> String {
+    let until = |logit: Option<f32>| match logit {
+        Some(logit) => format!("is infinite or NaN from s = {logit} on, of those tried"),
+        None => "is finite for every s that was tried".to_owned(),
+    };
+    let [textbook, shifted, log] = broken.map(until);
+    let lesson = match broken {
+        [_, Some(_), None] => {
+            " A stable softmax alone is not enough: the logarithm of a probability that became 0 is infinite."
+        }
+        _ => "",
+    };
+    format!("The textbook form {textbook}; a shifted softmax {shifted}; log_softmax {log}.{lesson}")
 }
 
 // %% nbgrader={"grade": false, "grade_id": "losses-analyze-memory", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -452,9 +500,16 @@ pub fn analyze_loss_memory(out: &mut Reporter) {
     out.measured_table("Memory while a cross-entropy is computed", &columns, rows);
     out.measured_chart("Peak by rows", Axis::log("rows", ""), Axis::log("peak", "B"), curves);
     out.measured("peak of the loss against its logits, 1,024 x 1,000", ratio, "x");
-    out.insight(format!(
-        "At its peak, the loss needs {ratio:.1} times the memory of the logits themselves."
-    ));
+    out.insight(loss_memory_insight(ratio));
+}
+
+/// What the peak memory of a loss allows one to say, against that of its logits.
+pub fn loss_memory_insight(ratio: f64) -> String {
+    let meaning = match ratio {
+        r if r >= 1.05 => "more than the logits themselves take",
+        _ => "no more than the logits themselves take",
+    };
+    format!("At its peak, the loss needs {ratio:.1} times the memory of its logits, {meaning}.")
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-losses-module", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}

@@ -99,15 +99,17 @@ pub fn descend(parameter: &mut Tensor, direction: &Tensor, rate: f32) {
 /// 🔬 A step goes against the direction, in place, and the tensor stays the same leaf.
 #[test]
 fn test_unit_descend() {
-    use tinytorch::testing::assert_close;
+    use tinytorch::testing::{expect_close, expect_eq};
     let mut p = Tensor::new(&[1.0, 2.0], &[2]).tracked();
     let (id, place) = (p.id(), p.array().as_ptr());
     descend(&mut p, &Tensor::new(&[10.0, -10.0], &[2]), 0.1);
-    assert_close(&p.to_vec(), &[0.0, 3.0], 1e-6);
-    assert_eq!(p.id(), id, "the parameter must stay the same leaf");
+    let against = "step against the direction, by rate times its numbers";
+    let input = "p = [1, 2], direction [10, -10], rate 0.1";
+    expect_close(input, &p.to_vec(), &[0.0, 3.0], 1e-6, against);
+    expect_eq("the id of p", p.id(), id, "the parameter must stay the same leaf");
     assert!(p.array().as_ptr() == place, "update in place: the result was written to new memory");
     descend(&mut p, &Tensor::ones(&[2]), 0.0);
-    assert_close(&p.to_vec(), &[0.0, 3.0], 1e-6);
+    expect_close("a rate of 0", &p.to_vec(), &[0.0, 3.0], 1e-6, against);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "optimizers-visit", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -142,6 +144,7 @@ pub fn visit(
 /// 🔬 A parameter without a gradient is left out, but its position still counts.
 #[test]
 fn test_unit_visit() {
+    use tinytorch::testing::expect_eq;
     let mut a = Tensor::scalar(1.0).tracked();
     let mut idle = Tensor::scalar(2.0).tracked();
     let mut data = Tensor::scalar(3.0);
@@ -152,7 +155,9 @@ fn test_unit_visit() {
     visit(all, &gradients, |position, parameter, gradient| {
         seen.push((position, parameter.item(), gradient.item()));
     });
-    assert_eq!(seen, [(0, 1.0, 12.0), (3, 4.0, 3.0)]);
+    let idea = "skip what has no gradient, but count its position";
+    let input = "four parameters, the second and third without a gradient";
+    expect_eq(input, seen, vec![(0, 1.0, 12.0), (3, 4.0, 3.0)], idea);
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "optimizers-sgd-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -186,10 +191,12 @@ pub fn with_decay(gradient: &Tensor, parameter: &Tensor, decay: f32) -> Tensor {
 /// 🔬 The pull grows with the number and points to zero from both sides.
 #[test]
 fn test_unit_with_decay() {
-    use tinytorch::testing::assert_close;
+    use tinytorch::testing::expect_close;
     let gradient = Tensor::new(&[1.0, 1.0, 0.0], &[3]);
     let parameter = Tensor::new(&[10.0, -10.0, 0.0], &[3]);
-    assert_close(&with_decay(&gradient, &parameter, 0.1).to_vec(), &[2.0, 0.0, 0.0], 1e-6);
+    let decayed = with_decay(&gradient, &parameter, 0.1).to_vec();
+    let idea = "the penalty adds decay times the parameter to the gradient";
+    expect_close("p = [10, -10, 0], decay 0.1", &decayed, &[2.0, 0.0, 0.0], 1e-6, idea);
     let plain = with_decay(&gradient, &parameter, 0.0);
     let shared = plain.array().as_ptr() == gradient.array().as_ptr();
     assert!(shared, "without decay return a clone, which shares its numbers");
@@ -220,18 +227,20 @@ pub fn update_velocity(velocity: &mut Tensor, gradient: &Tensor, momentum: f32) 
 /// 🔬 A steady gradient adds up to ten times its size; an oscillating one nearly cancels.
 #[test]
 fn test_unit_update_velocity() {
-    use tinytorch::testing::assert_close;
+    use tinytorch::testing::expect_close;
     let mut velocity = Tensor::zeros(&[2]);
     let place = velocity.array().as_ptr();
     for expected in [[1.0, 1.0], [1.9, -0.1], [2.71, 0.91]] {
         let zigzag = if expected[1] < 0.0 { -1.0 } else { 1.0 };
         update_velocity(&mut velocity, &Tensor::new(&[1.0, zigzag], &[2]), 0.9);
-        assert_close(&velocity.to_vec(), &expected, 1e-6);
+        let idea = "keep momentum times the old velocity, and add the whole gradient";
+        expect_close("a steady and a zigzag gradient", &velocity.to_vec(), &expected, 1e-6, idea);
     }
     for _ in 0..200 {
         update_velocity(&mut velocity, &Tensor::ones(&[2]), 0.9);
     }
-    assert_close(&velocity.to_vec(), &[10.0, 10.0], 1e-4);
+    let idea = "a steady gradient adds up to 1 / (1 - momentum)";
+    expect_close("200 gradients of 1", &velocity.to_vec(), &[10.0, 10.0], 1e-4, idea);
     assert!(velocity.array().as_ptr() == place, "update in place, without another tensor");
 }
 
@@ -298,7 +307,7 @@ impl SGD {
 /// 🔬 Plain, with momentum, with weight decay, and a separate velocity for each parameter.
 #[test]
 fn test_unit_sgd() {
-    use tinytorch::testing::assert_close;
+    use tinytorch::testing::expect_close;
     let run = |mut optimizer: SGD, gradients: &[f32]| -> Vec<f32> {
         let mut p = Tensor::scalar(1.0);
         let steps = gradients.iter().map(|&gradient| {
@@ -307,18 +316,27 @@ fn test_unit_sgd() {
         });
         steps.collect()
     };
-    assert_close(&run(SGD::new(0.1), &[2.0, 2.0]), &[0.8, 0.6], 1e-6);
-    assert_close(&run(SGD::new(0.1).momentum(0.9), &[1.0, 1.0, 1.0]), &[0.9, 0.71, 0.439], 1e-6);
-    assert_close(&run(SGD::new(0.1).weight_decay(0.5), &[0.0, 0.0]), &[0.95, 0.9025], 1e-6);
+    let check = |input: &str, optimizer: SGD, gradients: &[f32], wanted: &[f32], idea: &str| {
+        expect_close(input, &run(optimizer, gradients), wanted, 1e-6, idea);
+    };
+    let plain = "without momentum, step against the gradient";
+    check("p = 1, rate 0.1", SGD::new(0.1), &[2.0, 2.0], &[0.8, 0.6], plain);
+    let momentum = "with momentum, step against the velocity";
+    let wanted = [0.9, 0.71, 0.439];
+    check("momentum 0.9", SGD::new(0.1).momentum(0.9), &[1.0; 3], &wanted, momentum);
+    let decay = "weight decay is added to the gradient";
+    check("decay 0.5", SGD::new(0.1).weight_decay(0.5), &[0.0; 2], &[0.95, 0.9025], decay);
     let both = SGD::new(0.1).momentum(0.9).weight_decay(0.5);
-    assert_close(&run(both, &[1.0, 1.0]), &[0.85, 0.5725], 1e-6);
+    let first = "add the weight decay first: the velocity sums gradients with decay";
+    check("momentum 0.9, decay 0.5", both, &[1.0; 2], &[0.85, 0.5725], first);
 
     let mut optimizer = SGD::new(1.0).momentum(0.5);
     let (mut p, mut q) = (Tensor::scalar(0.0), Tensor::scalar(0.0));
     optimizer.update(0, &mut p, &Tensor::scalar(1.0));
     optimizer.update(1, &mut q, &Tensor::scalar(10.0));
     optimizer.update(0, &mut p, &Tensor::scalar(1.0));
-    assert_close(&[p.item(), q.item()], &[-2.5, -10.0], 1e-6);
+    let own = "each parameter has a velocity of its own, at its position";
+    expect_close("two parameters", &[p.item(), q.item()], &[-2.5, -10.0], 1e-6, own);
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "optimizers-adam-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -359,18 +377,20 @@ pub fn update_average(
 /// 🔬 The average starts near zero, follows slowly, and ends at a constant value.
 #[test]
 fn test_unit_update_average() {
-    use tinytorch::testing::assert_close;
+    use tinytorch::testing::expect_close;
     let mut average = Tensor::zeros(&[2]);
     let gradient = Tensor::new(&[1.0, -2.0], &[2]);
     for expected in [[0.1, -0.2], [0.19, -0.38], [0.271, -0.542]] {
         update_average(&mut average, &gradient, 0.9, |g| g);
-        assert_close(&average.to_vec(), &expected, 1e-6);
+        let idea = "the weights beta and 1 - beta add up to 1";
+        expect_close("gradients of [1, -2]", &average.to_vec(), &expected, 1e-6, idea);
     }
     let mut squares = Tensor::zeros(&[2]);
     for _ in 0..300 {
         update_average(&mut squares, &gradient, 0.9, |g| g * g);
     }
-    assert_close(&squares.to_vec(), &[1.0, 4.0], 1e-4);
+    let idea = "average value(g), not g itself";
+    expect_close("squares of [1, -2]", &squares.to_vec(), &[1.0, 4.0], 1e-4, idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "optimizers-correction", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -401,9 +421,11 @@ pub fn bias_correction(beta: f32, steps: u64) -> f32 {
 /// 🔬 The average of a constant, corrected, is that constant from the first step on, to six digits.
 #[test]
 fn test_unit_bias_correction() {
-    use tinytorch::testing::assert_close;
-    assert_close(&[bias_correction(0.9, 1), bias_correction(0.9, 2)], &[0.1, 0.19], 1e-6);
-    assert_close(&[bias_correction(0.999, 100_000)], &[1.0], 1e-6);
+    use tinytorch::testing::expect_close;
+    let idea = "the zero of the start has the weight beta^steps; the rest is 1 minus that";
+    let after = |steps| bias_correction(0.9, steps);
+    expect_close("beta 0.9 after 1 and 2 steps", &[after(1), after(2)], &[0.1, 0.19], 1e-6, idea);
+    expect_close("0.999, 100,000 steps", &[bias_correction(0.999, 100_000)], &[1.0], 1e-6, idea);
     for steps in 1..=20 {
         let exact = 1.0 - f64::from(0.999_f32).powi(steps);
         let got = f64::from(bias_correction(0.999, steps as u64));
@@ -416,7 +438,8 @@ fn test_unit_bias_correction() {
     let mut average = Tensor::zeros(&[1]);
     for steps in 1..=20 {
         update_average(&mut average, &Tensor::ones(&[1]), 0.9, |g| g);
-        assert_close(&[average.to_vec()[0] / bias_correction(0.9, steps)], &[1.0], 1e-5);
+        let corrected = average.to_vec()[0] / after(steps);
+        expect_close("the average of 1, corrected", &[corrected], &[1.0], 1e-5, idea);
     }
 }
 
@@ -471,25 +494,24 @@ impl Slot {
 /// 🔬 A steady gradient gives its sign, whatever its size; an oscillating one a short step.
 #[test]
 fn test_unit_adam_direction() {
-    use tinytorch::testing::assert_close;
+    use tinytorch::testing::{expect_close, expect_eq};
     let betas = (0.9, 0.999);
     let mut slot = Slot { steps: 0, buffers: vec![Tensor::zeros(&[3]), Tensor::zeros(&[3])] };
     let gradient = Tensor::new(&[5.0, -0.01, 0.0], &[3]);
     for steps in 1..=10 {
         let direction = slot.adam_direction(&gradient, betas, 1e-8).to_vec();
-        assert_eq!(slot.steps, steps, "each call counts one step");
-        let close = direction.iter().zip([1.0, -1.0, 0.0]).all(|(d, sign)| (d - sign).abs() < 1e-4);
-        assert!(
-            close,
-            "step {steps} with the gradients [5, -0.01, 0]: the direction is {direction:?} and \
-             should be their signs, [1, -1, 0]; is each average divided by its bias correction?"
-        );
+        expect_eq("the slot", slot.steps, steps, "each call counts one step");
+        let input = format!("step {steps} with the gradients [5, -0.01, 0]");
+        let idea = "a steady gradient gives its sign: divide each average by its bias correction, \
+                    and the mean by the root of the mean square";
+        expect_close(input, &direction, &[1.0, -1.0, 0.0], 1e-4, idea);
     }
     // After one step of 1 and one of -1: m' = (0.09 - 0.1) / 0.19, v' = 1.
     let mut slot = Slot { steps: 0, buffers: vec![Tensor::zeros(&[1]), Tensor::zeros(&[1])] };
     let _ = slot.adam_direction(&Tensor::ones(&[1]), betas, 1e-8);
     let direction = slot.adam_direction(&-Tensor::ones(&[1]), betas, 1e-8);
-    assert_close(&direction.to_vec(), &[-0.052_631_6], 1e-5);
+    let idea = "what oscillates nearly cancels: the first average has the sign, the second squares";
+    expect_close("a gradient of 1, then -1", &direction.to_vec(), &[-0.052_631_6], 1e-5, idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "optimizers-adam", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -523,26 +545,29 @@ impl Adam {
 /// gradient.
 #[test]
 fn test_unit_adam() {
-    use tinytorch::testing::assert_close;
+    use tinytorch::testing::expect_close;
     let mut p = Tensor::new(&[1.0, 1.0, 1.0], &[3]);
     let mut optimizer = Adam::new(0.1);
     let gradient = Tensor::new(&[1000.0, -0.001, 0.0], &[3]);
     optimizer.update(0, &mut p, &gradient);
-    assert_close(&p.to_vec(), &[0.9, 1.1, 1.0], 1e-5);
+    let step = "a step against the direction is as long as the rate, whatever the gradient";
+    expect_close("gradients [1000, -0.001, 0]", &p.to_vec(), &[0.9, 1.1, 1.0], 1e-5, step);
     optimizer.update(0, &mut p, &gradient);
-    assert_close(&p.to_vec(), &[0.8, 1.2, 1.0], 1e-4);
+    expect_close("the same once more", &p.to_vec(), &[0.8, 1.2, 1.0], 1e-4, step);
 
     // With weight decay even a number with a gradient of 0 moves, by a whole step.
     let mut p = Tensor::new(&[4.0, -4.0], &[2]);
     Adam::new(0.1).weight_decay(0.01).update(0, &mut p, &Tensor::zeros(&[2]));
-    assert_close(&p.to_vec(), &[3.9, -3.9], 1e-5);
+    let decay = "in Adam, weight decay is a part of the gradient";
+    expect_close("p = [4, -4], no gradient, decay 0.01", &p.to_vec(), &[3.9, -3.9], 1e-5, decay);
 
     // Two parameters, each with its own averages.
     let mut optimizer = Adam::new(0.1);
     let (mut p, mut q) = (Tensor::scalar(0.0), Tensor::scalar(0.0));
     optimizer.update(0, &mut p, &Tensor::scalar(1.0));
     optimizer.update(1, &mut q, &Tensor::scalar(-1.0));
-    assert_close(&[p.item(), q.item()], &[-0.1, 0.1], 1e-5);
+    let own = "each parameter has averages of its own, at its position";
+    expect_close("two parameters", &[p.item(), q.item()], &[-0.1, 0.1], 1e-5, own);
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "optimizers-adamw-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -589,20 +614,24 @@ impl AdamW {
 /// 🔬 The decay does not depend on the gradient, and without decay AdamW is Adam.
 #[test]
 fn test_unit_adamw() {
-    use tinytorch::testing::assert_close;
+    use tinytorch::testing::{expect_close, expect_eq};
     let one_step = |decay: f32, gradient: [f32; 3]| -> Vec<f32> {
         let mut p = Tensor::new(&[4.0, -4.0, 4.0], &[3]);
         let gradient = Tensor::new(&gradient, &[3]);
         AdamW::new(0.1).weight_decay(decay).update(0, &mut p, &gradient);
         p.to_vec()
     };
-    assert_close(&one_step(0.5, [0.0; 3]), &[3.8, -3.8, 3.8], 1e-5);
-    assert_close(&one_step(0.5, [1000.0, 0.001, 0.0]), &[3.7, -3.9, 3.8], 1e-4);
+    let direct = "shrink the parameter itself, by rate times decay, and leave the gradient alone";
+    let input = "p = [4, -4, 4], no gradient, rate 0.1, decay 0.5";
+    expect_close(input, &one_step(0.5, [0.0; 3]), &[3.8, -3.8, 3.8], 1e-5, direct);
+    let input = "the same with the gradients [1000, 0.001, 0]";
+    let wanted = [3.7, -3.9, 3.8];
+    expect_close(input, &one_step(0.5, [1000.0, 0.001, 0.0]), &wanted, 1e-4, direct);
 
     let gradient = [1000.0, 0.001, 0.0];
     let mut p = Tensor::new(&[4.0, -4.0, 4.0], &[3]);
     Adam::new(0.1).update(0, &mut p, &Tensor::new(&gradient, &[3]));
-    assert_eq!(one_step(0.0, gradient), p.to_vec());
+    expect_eq("no decay", one_step(0.0, gradient), p.to_vec(), "without decay AdamW is Adam");
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "optimizers-state-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -691,6 +720,7 @@ impl OptimizerState {
 /// 🔬 Each kind of mismatch has its own error, in every buffer of every parameter.
 #[test]
 fn test_unit_state_check() {
+    use tinytorch::testing::expect_eq;
     let (w, b) = (Tensor::zeros(&[2, 3]), Tensor::zeros(&[3]));
     let state =
         |slots: Vec<Slot>| OptimizerState { kind: "Adam".into(), learning_rate: 0.1, slots };
@@ -699,28 +729,95 @@ fn test_unit_state_check() {
         buffers: (0..count).map(|_| Tensor::zeros(shape)).collect(),
     };
     let good = state(vec![slot(&[2, 3], 2), slot(&[3], 2)]);
-    assert_eq!(good.check("Adam", 2, &[&w, &b]), Ok(()));
-    assert_eq!(state(Vec::new()).check("Adam", 2, &[&w, &b]), Ok(()));
-    assert_eq!(state(vec![slot(&[2, 3], 2), slot(&[], 0)]).check("Adam", 2, &[&w, &b]), Ok(()));
+    let fits = |input: &str, state: &OptimizerState, idea: &str| {
+        expect_eq(input, state.check("Adam", 2, &[&w, &b]), Ok(()), idea);
+    };
+    fits("the state of this model", &good, "what fits is accepted");
+    fits("no slots", &state(Vec::new()), "saved before the first step, it fits every model");
+    let never = state(vec![slot(&[2, 3], 2), slot(&[], 0)]);
+    fits("a slot without buffers", &never, "a parameter may never have had a gradient");
 
-    let error = good.check("SGD", 1, &[&w, &b]).unwrap_err();
-    assert_eq!(error, StateError::Kind { expected: "SGD".into(), found: "Adam".into() });
-    let error = good.check("Adam", 2, &[&w]).unwrap_err();
-    assert_eq!(error, StateError::Count { expected: 1, found: 2 });
-    let error = state(vec![slot(&[2, 3], 2), slot(&[3], 1)]).check("Adam", 2, &[&w, &b]);
-    assert_eq!(error.unwrap_err(), StateError::Buffers { position: 1, expected: 2, found: 1 });
-    let error = good.check("Adam", 2, &[&b, &w]).unwrap_err();
-    assert_eq!(error, StateError::Shape { position: 0, expected: vec![3], found: vec![2, 3] });
+    let wanted = Err(StateError::Kind { expected: "SGD".into(), found: "Adam".into() });
+    let idea = "another kind of optimizer is refused";
+    expect_eq("Adam's state for SGD", good.check("SGD", 1, &[&w, &b]), wanted, idea);
+    let wanted = Err(StateError::Count { expected: 1, found: 2 });
+    let idea = "another number of parameters is refused";
+    expect_eq("two slots, one parameter", good.check("Adam", 2, &[&w]), wanted, idea);
+    let found = state(vec![slot(&[2, 3], 2), slot(&[3], 1)]).check("Adam", 2, &[&w, &b]);
+    let wanted = Err(StateError::Buffers { position: 1, expected: 2, found: 1 });
+    expect_eq("one buffer for two", found, wanted, "another number of buffers is refused");
+    let wanted = Err(StateError::Shape { position: 0, expected: vec![3], found: vec![2, 3] });
+    let idea = "a buffer of another shape is refused";
+    expect_eq("swapped parameters", good.check("Adam", 2, &[&b, &w]), wanted, idea);
 
     // Shapes are compared, not numbers of elements, and of every buffer.
     let turned = state(vec![slot(&[3, 2], 2), slot(&[3], 2)]).check("Adam", 2, &[&w, &b]);
     let wrong = |found: &[usize]| {
         Err(StateError::Shape { position: 0, expected: vec![2, 3], found: found.to_vec() })
     };
-    assert_eq!(turned, wrong(&[3, 2]), "(3, 2) is not (2, 3), though both hold six numbers");
+    let idea = "compare shapes: (3, 2) is not (2, 3), though both hold six numbers";
+    expect_eq("a buffer (3, 2) for (2, 3)", turned, wrong(&[3, 2]), idea);
     let mut mixed = state(vec![slot(&[2, 3], 2), slot(&[3], 2)]);
     mixed.slots[0].buffers[1] = Tensor::zeros(&[3]);
-    assert_eq!(mixed.check("Adam", 2, &[&w, &b]), wrong(&[3]), "the second buffer is checked too");
+    let found = mixed.check("Adam", 2, &[&w, &b]);
+    expect_eq(
+        "a wrong second buffer",
+        found,
+        wrong(&[3]),
+        "every buffer is checked, not the first",
+    );
+}
+
+// %% [markdown] nbgrader={"grade": false, "grade_id": "optimizers-compare", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// ## When has an optimizer arrived?
+//
+// Optimizers are compared by the steps that they need. A loss that oscillates passes the goal more
+// than once before it stays below it.
+
+// %% nbgrader={"grade": false, "grade_id": "optimizers-debug", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The first step from which on all losses are below `limit`; `None` if the last one is not.
+///
+/// TODO: Find the fault in this line, which a colleague wrote, and write it correctly. It says that
+/// momentum arrives in the middle of an overshoot, from which it then climbs out again.
+///
+/// ```text
+/// losses.iter().position(|&loss| loss < limit)
+/// ```
+///
+/// APPROACH:
+/// 1. Look for the last step that is *not* below the limit, instead of the first that is.
+/// 2. The step after it is the answer, if there is one.
+///
+/// EXAMPLE: The losses 9, 0.5, 3, 0.4, 0.2 settle below 1 at step 3, not at step 1.
+///
+/// HINTS:
+/// - `rposition` searches from the end.
+/// - A loss of NaN is not below anything: ask for `loss < limit`, and negate.
+#[must_use]
+pub fn settled(losses: &[f64], limit: f64) -> Option<usize> {
+    // BEGIN SOLUTION
+    let below = |loss: f64| loss < limit;
+    let last_outside = losses.iter().rposition(|&loss| !below(loss));
+    let first = last_outside.map_or(0, |step| step + 1);
+    (first < losses.len()).then_some(first)
+    // END SOLUTION
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-optimizers-debug", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Passing the goal is not arriving, and neither is a run that ends outside or in NaN.
+#[test]
+fn test_unit_settled() {
+    use tinytorch::testing::expect_eq;
+    let check = |losses: &[f64], wanted: Option<usize>, idea: &str| {
+        expect_eq(format!("{losses:?}, limit 1"), settled(losses, 1.0), wanted, idea);
+    };
+    check(&[9.0, 3.0, 0.5], Some(2), "the first step from which on all are below");
+    check(&[0.5, 0.4], Some(0), "a run that starts below has arrived at step 0");
+    let through = "a loss that rises again had not arrived: look for the last step outside";
+    check(&[9.0, 0.5, 3.0, 0.4, 0.2], Some(3), through);
+    check(&[9.0, 0.5, 1.0], None, "a run that ends at the limit or above has not arrived");
+    check(&[9.0, 0.5, f64::NAN], None, "NaN is not below the limit");
+    check(&[], None, "without losses there is no step");
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "optimizers-measure", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -784,13 +881,26 @@ pub fn analyze_optimizer_memory(out: &mut Reporter) {
         }],
         origin: Origin::Measured,
     });
-    let adam = ratios[2].1;
+    let (momentum, adam) = (ratios[1].1, ratios[2].1);
     out.measured("Adam's memory against the weights", adam, "x");
-    out.insight(format!(
-        "Adam keeps {adam:.1} times the bytes of the weights. With the weights themselves and their \
-         gradients, training takes {:.1} times the memory of inference.",
-        adam + 2.0
-    ));
+    out.insight(optimizer_memory_insight(momentum, adam));
+}
+
+/// What is remembered, in bytes for each byte of weights.
+pub fn optimizer_memory_insight(momentum: f64, adam: f64) -> String {
+    let kept =
+        format!("Momentum keeps {momentum:.1} bytes for each byte of weights, Adam {adam:.1}");
+    let all = adam + 2.0;
+    let order = if adam > 1.5 * momentum {
+        "one buffer against two"
+    } else if momentum > 1.5 * adam {
+        "the opposite of one buffer against two: look at what `update` asks of its slot"
+    } else {
+        "no clear difference, though Adam should have one buffer more"
+    };
+    format!(
+        "{kept}: {order}. Weights, gradients and what Adam keeps are {all:.1} times the weights."
+    )
 }
 
 /// Where an optimizer stands, and its loss there, before each of `steps` steps in a valley that is 50 times
@@ -810,51 +920,81 @@ fn descend_valley(optimizer: &mut dyn Optimizer, steps: usize) -> Vec<([f64; 2],
 }
 
 /// The losses of such a path.
-fn losses(path: Vec<([f64; 2], f64)>) -> Vec<f64> {
+fn losses_of(path: Vec<([f64; 2], f64)>) -> Vec<f64> {
     path.into_iter().map(|(_, loss)| loss).collect()
 }
 
-/// 📊 Purpose: what an optimizer's memory saves in steps. Measured: the loss of each optimizer over
-/// 120 steps in a valley 50 times steeper across than along, and how far plain SGD gets with
-/// different learning rates. Key insight: one learning rate must suit the steepest direction (above
-/// 2 / 50 SGD diverges), so progress along the flat one is slow; momentum adds up the steady part
-/// of the gradient, Adam gives each direction its own step size. Production context: a learning
-/// rate that is too high by a tenth looks like a broken model.
+/// The most steps that an optimizer gets in the valley.
+const STEPS: usize = 120;
+
+/// What a rate is tuned to: settle as early as possible below this part of the first loss.
+const GOAL: f64 = 1e-3;
+
+/// Rates from 0.001 to 1, each 10 % above the one before, each with the step at which the loss settles.
+fn search_rates(kind: usize) -> Vec<(f64, Option<usize>)> {
+    let rates = (0..73).map(|power| 0.001 * 1.1_f64.powi(power));
+    let settles = |rate: f64| {
+        let (_, mut optimizer) = one_of_each([rate; 4]).swap_remove(kind);
+        let losses = losses_of(descend_valley(optimizer.as_mut(), STEPS));
+        (rate, settled(&losses, GOAL * losses[0]))
+    };
+    rates.map(settles).collect()
+}
+
+/// 📊 Purpose: what an optimizer's memory saves in steps. Measured: the step at which the loss settles
+/// below a thousandth of its start, in a valley 50 times steeper across than along, for 73 learning
+/// rates of each optimizer; then the run with the best rate of each. Key insight: compared at one rate
+/// for all, or at the first crossing, the numbers say little; tuned and settled they show what a memory
+/// is worth here. Production context: a method is often better only because its rate was searched for
+/// longer than that of the baseline.
 pub fn analyze_optimizer_convergence(out: &mut Reporter) {
-    const STEPS: usize = 120;
-    let (mut rows, mut series, mut ends) = (Vec::new(), Vec::new(), Vec::new());
-    let rates = [0.03, 0.015, 0.3, 0.3];
-    for ((name, mut optimizer), rate) in one_of_each(rates).into_iter().zip(rates) {
-        let losses = losses(descend_valley(optimizer.as_mut(), STEPS));
-        let reached = losses.iter().position(|loss| loss / losses[0] < 1e-3);
-        let reached = reached.map_or("not reached".into(), Value::from);
-        let last = losses[STEPS - 1];
-        rows.push(vec![name.into(), rate.into(), reached, last.into()]);
-        ends.push(last);
-        let curve = losses.into_iter().enumerate().map(|(step, loss)| (step as f64, loss));
-        series.push(Series::new(name, curve));
+    let (mut rows, mut search, mut runs, mut found) = (vec![], vec![], vec![], vec![]);
+    for (kind, (name, _)) in one_of_each([0.0; 4]).into_iter().enumerate() {
+        let tried = search_rates(kind);
+        let arrived = tried.iter().filter_map(|&(rate, step)| Some((rate, step?)));
+        let best = arrived.clone().min_by_key(|&(_, step)| step);
+        search.push(Series::new(name, arrived.map(|(rate, step)| (rate, step as f64))));
+        found.push((name, best.map(|(_, step)| step)));
+        let Some((rate, step)) = best else {
+            rows.push(vec![name.into(), "none arrives".into(), "not reached".into(), "".into()]);
+            continue;
+        };
+        let (_, mut optimizer) = one_of_each([rate; 4]).swap_remove(kind);
+        let losses = losses_of(descend_valley(optimizer.as_mut(), STEPS));
+        rows.push(vec![name.into(), rate.into(), step.into(), losses[STEPS - 1].into()]);
+        let curve = losses.into_iter().enumerate();
+        runs.push(Series::new(name, curve.map(|(step, loss)| (step as f64, loss.max(1e-12)))));
     }
     out.table(Table {
-        title: "120 steps in a narrow valley".into(),
+        title: "120 steps in a narrow valley, each with its best rate".into(),
         columns: vec![
             Column::plain("optimizer"),
-            Column::plain("learning rate"),
-            Column::plain("steps to a thousandth of the loss"),
+            Column::plain("best rate of 73"),
+            Column::plain("settles at step"),
             Column::plain("last loss"),
         ],
         rows,
         origin: Origin::Measured,
     });
     out.chart(Chart {
-        title: "Loss by step".into(),
+        title: "The search: step of settling by learning rate".into(),
+        kind: ChartKind::Line,
+        x: Axis::log("learning rate", ""),
+        y: Axis::linear("step", ""),
+        series: search,
+        origin: Origin::Measured,
+    });
+    out.chart(Chart {
+        title: "Loss by step, best rates".into(),
         kind: ChartKind::Line,
         x: Axis::linear("step", ""),
         y: Axis::log("loss", ""),
-        series,
+        series: runs,
         origin: Origin::Measured,
     });
-    let rates = [0.005, 0.01, 0.02, 0.03, 0.035, 0.038, 0.041, 0.044];
-    let ends_by_rate = rates.map(|rate| {
+    out.insight(convergence_insight(&found));
+
+    let ends = [0.005, 0.01, 0.02, 0.03, 0.035, 0.038, 0.0395, 0.0405, 0.042].map(|rate| {
         let path = descend_valley(&mut SGD::new(rate as f32), STEPS);
         (rate, path[STEPS - 1].1)
     });
@@ -863,16 +1003,56 @@ pub fn analyze_optimizer_convergence(out: &mut Reporter) {
         kind: ChartKind::Line,
         x: Axis::linear("learning rate", ""),
         y: Axis::log("loss", ""),
-        series: vec![Series::new("after 120 steps", ends_by_rate)],
+        series: vec![Series::new("after 120 steps", ends)],
         origin: Origin::Measured,
     });
-    out.measured("loss of SGD against SGD with momentum, 120 steps", ends[0] / ends[1], "x");
-    out.insight(format!(
-        "With a learning rate of 0.038 plain SGD still converges; with 0.041 the loss ends at \
-         {:.1e}. The limit is 2 divided by the largest curvature, 2 / 50 = 0.04: above it every \
-         step overshoots the minimum by more than the distance that it started from.",
-        ends_by_rate[6].1
-    ));
+    out.insight(stability_insight(&ends, 57.0));
+}
+
+/// What the tuned runs show: the step at which each optimizer settled, plain SGD first.
+pub fn convergence_insight(settled: &[(&str, Option<usize>)]) -> String {
+    let [(plain, Some(slow)), others @ ..] = settled else {
+        return "Plain SGD did not settle with any of the rates, so there is nothing to compare with."
+            .into();
+    };
+    let compared = others.iter().map(|(name, step)| match step {
+        None => format!("{name} did not settle"),
+        Some(step) if 10 * step < 9 * slow => {
+            format!(
+                "{name} settled {:.1} times as early (step {step})",
+                *slow as f64 / *step as f64
+            )
+        }
+        Some(step) if 9 * step > 10 * slow => format!("{name} settled later (step {step})"),
+        Some(step) => format!("{name} made no clear difference (step {step})"),
+    });
+    let compared: Vec<String> = compared.collect();
+    format!(
+        "With its best rate {plain} settled at step {slow}. With theirs, {}.",
+        compared.join(", ")
+    )
+}
+
+/// Between which rates plain SGD stops to converge: pairs of a rate and the last loss, with rising rates.
+pub fn stability_insight(ends: &[(f64, f64)], start: f64) -> String {
+    let converges = |loss: f64| loss < start;
+    let Some(first) = ends.iter().position(|&(_, loss)| !converges(loss)) else {
+        return "The loss fell with every rate that was tried: the limit is higher.".into();
+    };
+    let Some(&(below, _)) = first.checked_sub(1).and_then(|last| ends.get(last)) else {
+        return "The loss fell with none of the rates that were tried: the limit is lower.".into();
+    };
+    let (above, _) = ends[first];
+    let computed = 2.0 / 50.0;
+    let verdict = if below < computed && computed < above {
+        "lies between them: above it every step overshoots by more than the distance it started from"
+    } else {
+        "does not: is a step exactly the rate times the gradient?"
+    };
+    format!(
+        "With a rate of {below} the loss fell, with {above} it grew. The limit, 2 / 50 = {computed}, \
+         {verdict}."
+    )
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "optimizers-together", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -883,7 +1063,7 @@ pub fn analyze_optimizer_convergence(out: &mut Reporter) {
 #[test]
 fn test_module() {
     use tinytorch::random::Rng;
-    use tinytorch::testing::assert_close;
+    use tinytorch::testing::{expect_close, expect_eq};
 
     let mut rng = Rng::seeded(1);
     let x = Tensor::randn(&[16, 3], &mut rng);
@@ -929,11 +1109,14 @@ fn test_module() {
 
         // A state that is refused changes nothing.
         let foreign = OptimizerState { kind: "Muon".into(), ..optimizer.state() };
-        assert!(optimizer.load_state(foreign, &[&w, &idle]).is_err());
-        assert_eq!(optimizer.state().slots.len(), 2);
+        let refused = optimizer.load_state(foreign, &[&w, &idle]).is_err();
+        assert!(refused, "{name}: the state of another kind of optimizer is refused");
+        let idea = "a state that is refused changes nothing";
+        expect_eq(name, optimizer.state().slots.len(), 2, idea);
         optimizer.set_learning_rate(0.0);
         step(optimizer.as_mut(), &mut here, &mut idle);
-        assert_close(&here.to_vec(), &there.to_vec(), 0.0);
+        let idea = "with a learning rate of 0 a step changes nothing";
+        expect_close(name, &here.to_vec(), &there.to_vec(), 0.0, idea);
     }
 }
 
@@ -1195,7 +1378,6 @@ impl Optimizer for AdamW {
 /// The valley of the text, from above: 50 times steeper across than along. With plain SGD find the largest
 /// learning rate that still arrives. Then add momentum, and then let Adam try. Your optimizer takes each step.
 pub fn explore_learning_rate(figure: &mut Explorer) {
-    const STEPS: usize = 120;
     let kind = figure.choice("optimizer", &["SGD", "Adam", "AdamW"]);
     let mut optimizer: Box<dyn Optimizer> = if kind == "SGD" {
         let rate = figure.number("learning rate", 0.03, 0.001..=0.08, 0.001) as f32;
@@ -1221,14 +1403,14 @@ pub fn explore_learning_rate(figure: &mut Explorer) {
         origin: Origin::Computed("(along^2 + 50 across^2) / 2; the path is the optimizer's".into()),
     });
     // A logarithm needs a number above 0.
-    let losses = shown.iter().enumerate().map(|(step, (_, loss))| (step as f64, loss.max(1e-12)));
-    let loss = vec![Series::new("loss", losses)];
+    let curve = shown.iter().enumerate().map(|(step, (_, loss))| (step as f64, loss.max(1e-12)));
+    let loss = vec![Series::new("loss", curve)];
     figure.measured_chart("Loss by step", Axis::linear("step", ""), Axis::log("loss", ""), loss);
 
-    let arrived = path.iter().position(|(_, loss)| loss / path[0].1 < 1e-3);
+    let arrived = settled(&losses_of(path.clone()), GOAL * path[0].1);
     figure.insight(match (left, arrived) {
         (Some(step), _) => format!("At step {step} it leaves the picture: each step overshoots by more."),
-        (None, Some(step)) => format!("At step {step} the loss is below a thousandth of what it was."),
+        (None, Some(step)) => format!("From step {step} on the loss stays below a thousandth of what it was."),
         (None, None) => format!(
             "After {STEPS} steps the loss is {:.3}: it creeps along the valley, or swings across it.",
             path[STEPS - 1].1

@@ -53,3 +53,198 @@ mod autograd {
         assert!(noisy.contains("disagree") && !noisy.contains("1.75"), "{noisy}");
     }
 }
+
+mod optimizers {
+    use tinytorch::optimizers::{convergence_insight, optimizer_memory_insight, stability_insight};
+
+    #[test]
+    fn an_optimizer_is_called_earlier_only_if_it_settled_earlier() {
+        let said = |adam| convergence_insight(&[("SGD", Some(80)), ("Adam", adam)]);
+        assert!(said(Some(40)).contains("Adam settled 2.0 times as early (step 40)"));
+        assert!(said(Some(78)).contains("Adam made no clear difference (step 78)"));
+        assert!(said(Some(110)).contains("Adam settled later (step 110)"));
+        assert!(said(None).contains("Adam did not settle"));
+        assert!(convergence_insight(&[("SGD", None)]).contains("nothing to compare"));
+    }
+
+    #[test]
+    fn the_limit_of_stability_is_compared_with_what_was_seen() {
+        let seen = |ends: &[(f64, f64)]| stability_insight(ends, 57.0);
+        let expected = seen(&[(0.0395, 0.1), (0.0405, 1e5)]);
+        assert!(expected.contains("lies between them"), "{expected}");
+        let elsewhere = seen(&[(0.02, 0.1), (0.03, f64::NAN)]);
+        assert!(elsewhere.contains("0.02 the loss fell, with 0.03 it grew"), "{elsewhere}");
+        assert!(elsewhere.contains("does not"), "{elsewhere}");
+        assert!(seen(&[(0.01, 0.1)]).contains("every rate"));
+        assert!(seen(&[(0.01, 100.0)]).contains("none of the rates"));
+    }
+
+    #[test]
+    fn memory_is_compared_in_both_directions() {
+        assert!(optimizer_memory_insight(1.0, 2.0).contains("one buffer against two"));
+        assert!(optimizer_memory_insight(1.0, 2.0).contains("4.0 times the weights"));
+        assert!(optimizer_memory_insight(2.0, 2.0).contains("no clear difference"));
+        assert!(optimizer_memory_insight(2.0, 1.0).contains("the opposite"));
+    }
+}
+
+mod training {
+    use super::ratio;
+    use tinytorch::training::{
+        accumulation_insight, overfitting_insight, sample_error, schedule_insight, stopping_insight,
+    };
+
+    #[test]
+    fn overfitting_is_named_only_where_the_validation_loss_turned() {
+        let said = |train, validation, best| overfitting_insight(train, validation, best, 300);
+        assert!(said((0.4, 0.01), (0.5, 1.5), 40).contains("overfitting. What was learned"));
+        assert!(said((0.4, 0.3), (0.5, 0.5), 40).contains("no overfitting can be seen"));
+        assert!(said((0.4, 0.4), (0.5, 0.5), 300).contains("no overfitting can be seen"));
+        assert!(said((0.4, 0.9), (0.5, 1.5), 40).contains("both became worse"));
+    }
+
+    #[test]
+    fn stopping_early_is_compared_within_the_sample_error() {
+        assert!((sample_error(0.5, 2500) - 0.01).abs() < 1e-12);
+        let said = |early, last| stopping_insight((early, last), 2000, Some(60));
+        assert!(said(0.84, 0.70).contains("better than the last ones"));
+        assert!(said(0.84, 0.835).contains("not clearly different"));
+        assert!(said(0.70, 0.84).contains("worse than the last ones"));
+        assert!(said(0.70, 0.84).starts_with("Patience of 20 would have stopped at epoch 60."));
+        assert!(stopping_insight((0.8, 0.8), 2000, None).contains("would not have stopped"));
+    }
+
+    #[test]
+    fn a_schedule_is_praised_only_if_the_seeds_agree() {
+        assert!(schedule_insight(ratio(0.7, 0.8, 0.9)).ends_with("it helped here."));
+        assert!(schedule_insight(ratio(1.1, 1.2, 1.3)).ends_with("it did harm here."));
+        assert!(schedule_insight(ratio(0.9, 1.0, 1.1)).ends_with("no clear difference here."));
+        assert!(schedule_insight(ratio(0.5, 1.0, 1.5)).contains("disagree too much"));
+    }
+
+    #[test]
+    fn accumulation_has_words_for_both_directions() {
+        assert!(
+            accumulation_insight((4e6, 1e6), 1e-7).contains("needed 4.0 times the memory of the")
+        );
+        assert!(accumulation_insight((1e6, 1e6), 1e-7).contains("no clear difference"));
+        assert!(accumulation_insight((1e6, 2e6), 1e-7).starts_with("The smallest pieces needed"));
+        assert!(accumulation_insight((4e6, 1e6), 0.1).contains("the gradient is not the same"));
+    }
+}
+
+/// Ratios that are clearly above 1, clearly below, too close to tell, and too widely spread.
+const CASES: [Ratio; 4] = [
+    Ratio { median: 3.0, low: 2.8, high: 3.2 },
+    Ratio { median: 0.25, low: 0.24, high: 0.26 },
+    Ratio { median: 1.0, low: 0.98, high: 1.03 },
+    Ratio { median: 2.0, low: 0.8, high: 5.0 },
+];
+
+/// What a sentence about times says in each of [`CASES`].
+fn assert_says(insight: impl Fn(Ratio) -> String, [slower, faster]: [&str; 2]) {
+    let [larger, smaller, equal, noisy] = CASES.map(insight);
+    assert!(larger.contains(&format!("{slower} took 3.0 times as long as {faster}")), "{larger}");
+    assert!(smaller.contains(&format!("{faster} took 4.0 times as long as {slower}")), "{smaller}");
+    assert!(equal.contains("no clear difference"), "{equal}");
+    assert!(noisy.contains("disagree too much"), "{noisy}");
+}
+
+mod tensor {
+    use super::{CASES, assert_says};
+    use tinytorch::tensor::{
+        broadcasting_memory_insight, matmul_orders_insight, memory_layout_insight,
+    };
+
+    #[test]
+    fn the_order_of_access_is_named_as_the_cause_only_where_it_made_a_difference() {
+        let names = ["Going down the columns", "going along the rows"];
+        assert_says(|ratio| memory_layout_insight(ratio, CASES[2]), names);
+        let names = ["Going down the columns", "adding whole lines"];
+        assert_says(|ratio| memory_layout_insight(CASES[2], ratio), names);
+        let cause = "the order of access makes";
+        assert!(memory_layout_insight(CASES[0], CASES[2]).contains(cause));
+        assert!(!memory_layout_insight(CASES[1], CASES[0]).contains(cause));
+    }
+
+    #[test]
+    fn additions_that_wait_are_the_cause_only_where_the_control_shows_it() {
+        assert_says(|ratio| matmul_orders_insight(ratio, CASES[2]), ["i-j-k", "i-k-j"]);
+        let names = ["One sum per element", "sixteen sums"];
+        assert_says(|ratio| matmul_orders_insight(CASES[2], ratio), names);
+        let cause = "do not wait for each other";
+        assert!(matmul_orders_insight(CASES[0], CASES[0]).contains(cause));
+        assert!(!matmul_orders_insight(CASES[0], CASES[3]).contains(cause));
+    }
+
+    #[test]
+    fn memory_that_was_not_saved_is_not_praised() {
+        assert!(broadcasting_memory_insight(2.0).contains("takes 2.0 times the memory"));
+        assert!(broadcasting_memory_insight(1.0).contains("as much memory as copying"));
+    }
+}
+
+mod activations {
+    use super::{CASES, assert_says};
+    use tinytorch::activations::{activation_cost_insight, depth_insight};
+
+    #[test]
+    fn the_exponential_is_the_reason_only_where_the_sigmoid_is_slower() {
+        assert_says(activation_cost_insight, ["A sigmoid", "ReLU"]);
+        let says_why =
+            |case: usize| activation_cost_insight(CASES[case]).contains("It needs an exponential");
+        assert_eq!([0, 1, 2, 3].map(says_why), [true, false, false, false]);
+    }
+
+    #[test]
+    fn a_signal_is_smaller_larger_or_about_as_large() {
+        let text = depth_insight(20, [1.1, 800.0, 0.25]);
+        for part in ["0.91 of it) without", "800.0 times smaller", "4.0 times larger"] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+}
+
+mod layers {
+    use super::{CASES, assert_says};
+    use tinytorch::layers::{layer_memory_insight, layer_performance_insight};
+
+    #[test]
+    fn weights_for_every_pair_are_the_cause_only_of_fourfold_growth() {
+        assert!(layer_memory_insight(4.0).contains("every output has a weight"));
+        assert!(layer_memory_insight(2.0).contains("not the four times"));
+    }
+
+    #[test]
+    fn each_layer_has_a_sentence_of_its_own() {
+        let rows = ["512 rows one by one", "a batch of 512"];
+        assert_says(|small| layer_performance_insight([small, CASES[3]]), rows);
+        assert_says(|large| layer_performance_insight([CASES[3], large]), rows);
+    }
+}
+
+mod losses {
+    use tinytorch::losses::{loss_behaviour_insight, loss_memory_insight, stability_insight};
+
+    #[test]
+    fn forms_that_differ_are_not_said_to_agree() {
+        assert!(loss_behaviour_insight(4.7, 1e-6).contains("two classes agree."));
+        assert!(loss_behaviour_insight(4.7, 0.1).contains("do not agree"));
+    }
+
+    #[test]
+    fn a_stable_softmax_is_not_enough_only_where_it_failed_and_log_softmax_did_not() {
+        let lesson = "A stable softmax alone is not enough";
+        let text = stability_insight([Some(89.0), Some(300.0), None]);
+        assert!(text.contains("s = 89 on") && text.contains("finite for every s"), "{text}");
+        assert!(text.contains(lesson));
+        assert!(!stability_insight([Some(89.0), None, None]).contains(lesson));
+        assert!(!stability_insight([Some(89.0), Some(300.0), Some(700.0)]).contains(lesson));
+    }
+
+    #[test]
+    fn a_loss_that_needs_no_more_than_its_logits_is_not_said_to_need_more() {
+        assert!(loss_memory_insight(3.0).contains(", more than the logits"));
+        assert!(loss_memory_insight(1.0).contains("no more than"));
+    }
+}

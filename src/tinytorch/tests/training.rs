@@ -10,8 +10,9 @@ use tinytorch::losses::CrossEntropyLoss;
 use tinytorch::optimizers::Adam;
 use tinytorch::random::Rng;
 use tinytorch::spatial::{BatchNorm2d, SimpleCNN};
+use tinytorch::tensor::Tensor;
 use tinytorch::training::{
-    Checkpoint, CosineSchedule, ErrorKind, Trainer, open_checkpoint, seal, two_moons,
+    Checkpoint, CosineSchedule, ErrorKind, Trainer, checksum, open_checkpoint, seal, two_moons,
 };
 
 fn trainer(seed: u64) -> Trainer {
@@ -135,5 +136,50 @@ proptest! {
         let place = place.index(bytes.len());
         bytes[place] ^= 1 << bit;
         prop_assert!(Checkpoint::from_bytes("f", &bytes).is_err(), "bit {bit} of byte {place}");
+    }
+}
+
+#[test]
+fn a_truncated_damaged_foreign_or_newer_file_is_refused_for_its_own_reason() {
+    let good = seal(b"hello");
+    assert_eq!(open_checkpoint("a", &good).unwrap(), b"hello");
+    let kind = |bytes: &[u8]| open_checkpoint("a", bytes).unwrap_err().kind;
+    for length in 0..good.len() {
+        assert_eq!(kind(&good[..length]), ErrorKind::Truncated, "cut to {length} bytes");
+    }
+    for place in 20..good.len() {
+        let mut flipped = good.clone();
+        flipped[place] ^= 1;
+        assert_eq!(kind(&flipped), ErrorKind::Damaged, "byte {place} flipped");
+    }
+    assert_eq!(kind(&[&good[..], &[0]].concat()), ErrorKind::Damaged, "one byte too many");
+    assert_eq!(kind(b"PK\x03\x04 and more of a zip file"), ErrorKind::Foreign);
+    // A length that is too small, with a matching checksum: one byte is not accounted for.
+    let mut lying = good[..good.len() - 4].to_vec();
+    lying[12] = 4;
+    lying.extend(checksum(&lying).to_le_bytes());
+    assert_eq!(kind(&lying), ErrorKind::Damaged, "one byte more than the length says");
+    let mut newer = good.clone();
+    newer[8] = 2;
+    assert_eq!(kind(&newer), ErrorKind::NewerVersion);
+    let mut endless = good;
+    endless[12..20].fill(255);
+    assert_eq!(kind(&endless), ErrorKind::Truncated);
+}
+
+#[test]
+fn the_parts_of_a_trainer_can_be_chosen_at_run_time() {
+    use tinytorch::layers::Layer;
+    use tinytorch::losses::{Loss, MSELoss};
+    use tinytorch::optimizers::{Optimizer, SGD};
+    for is_adam in [true, false] {
+        let optimizer: Box<dyn Optimizer> =
+            if is_adam { Box::new(Adam::new(0.1)) } else { Box::new(SGD::new(0.1)) };
+        let model: Box<dyn Layer> = Box::new(Linear::new(1, 1, &mut Rng::seeded(0)));
+        let loss: Box<dyn Loss> = Box::new(MSELoss);
+        let mut trainer = Trainer::from_boxes(model, optimizer, loss);
+        let batch = (Tensor::ones(&[4, 1]), Tensor::full(&[4, 1], 3.0));
+        let first = trainer.train_epoch([&batch]).unwrap();
+        assert!(trainer.train_epoch([&batch]).unwrap() < first, "it learns");
     }
 }
