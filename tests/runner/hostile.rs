@@ -160,8 +160,12 @@ fn a_panic_in_a_function_that_cannot_unwind_is_a_failure_with_its_message() {
 
 #[test]
 fn destructors_of_thread_locals_do_not_run_after_the_verdict() {
+    // The exit takes a while, so that a destructor that runs beside it would abort first.
     let body = "struct Bomb; impl Drop for Bomb { fn drop(&mut self) { std::process::abort() } } \
-        thread_local! { static BOMB: Bomb = const { Bomb }; } BOMB.with(|_| ()); x * 2";
+        thread_local! { static BOMB: Bomb = const { Bomb }; } BOMB.with(|_| ()); \
+        unsafe extern \"C\" { fn atexit(call: extern \"C\" fn()) -> i32; } \
+        extern \"C\" fn linger() { (0..10_000).for_each(|_| std::thread::yield_now()) } \
+        assert_eq!(unsafe { atexit(linger) }, 0); x * 2";
     assert_eq!(double(body).verdict, Verdict::Passed);
 }
 
