@@ -1,5 +1,5 @@
 //! The runner end to end: real compiler, real processes, a small course of two modules. Every state
-//! that a verdict can have is produced by an exercise that earns it.
+//! that a verdict can have is produced by an exercise.
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the verdict, in its helpers too")]
 
 use std::path::{Path, PathBuf};
@@ -289,24 +289,24 @@ fn a_syntax_error_is_placed_right_even_below_a_changed_locked_cell() {
 #[test]
 fn analyses_run_optimised_count_memory_and_come_in_order() {
     let events = events(&runner(), &request(ALPHA, RunKind::Analysis, ALPHA_TEXT));
-    let mut said = vec![];
+    let mut reported = vec![];
     for event in &events {
         match event {
             RunEvent::Reported { analysis, item: Item::Metric(metric) } => {
-                said.push(format!("{analysis}: {} {}", metric.value, metric.unit));
+                reported.push(format!("{analysis}: {} {}", metric.value, metric.unit));
             }
             RunEvent::Reported { analysis, item: Item::Insight(insight) } => {
-                said.push(format!("{analysis}: {}", insight.text));
+                reported.push(format!("{analysis}: {}", insight.text));
             }
             RunEvent::AnalysisEnded(ended) => {
                 assert_eq!(ended.verdict, Verdict::Passed);
-                said.push(format!("{} ended, printed {:?}", ended.name, ended.output.text));
+                reported.push(format!("{} ended, printed {:?}", ended.name, ended.output.text));
             }
             _ => {}
         }
     }
     assert_eq!(
-        said,
+        reported,
         [
             "analyze_growth: 4096 B",
             "analyze_growth: 42",
@@ -322,11 +322,11 @@ fn a_milestone_can_use_every_module_up_to_its_own() {
     let text = "pub fn milestone(out: &mut tinytorch::report::Reporter) {\n\
         out.insight(tinytorch::beta::four_times(3).to_string());\npanic!(\"end\");\n}\n";
     let events = events(&runner(), &request(BETA, RunKind::Milestone, text));
-    let said = events.iter().any(|event| {
+    let reported = events.iter().any(|event| {
         matches!(event, RunEvent::Reported { analysis, item: Item::Insight(insight) }
             if analysis == "milestone" && insight.text == "12")
     });
-    assert!(said, "{events:#?}");
+    assert!(reported, "{events:#?}");
     let ended = events.iter().find_map(|event| match event {
         RunEvent::AnalysisEnded(ended) => Some(&ended.verdict),
         _ => None,

@@ -15,7 +15,7 @@ pub struct ModuleReport {
     pub module: ModuleId,
     /// What is going on.
     pub phase: Phase,
-    /// What the compiler said last.
+    /// The compiler's last messages.
     pub diagnostics: Vec<Diagnostic>,
     /// Whether the last compilation gave a program; `None` before the first.
     pub compiles: Option<bool>,
@@ -33,7 +33,7 @@ pub struct ModuleReport {
 pub enum Phase {
     /// Nothing was run yet.
     Idle,
-    /// What the build stands on is being made.
+    /// What the build depends on is being made.
     Preparing {
         /// Which part.
         what: String,
@@ -84,7 +84,7 @@ pub struct AnalysisState {
     pub old: bool,
 }
 
-/// The state of a module as a whole.
+/// The state of a module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -196,7 +196,7 @@ impl ModuleReport {
         analysis
     }
 
-    /// The state of the module as a whole. Old verdicts do not count.
+    /// The state of the module. Old verdicts do not count.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         if self.compiles == Some(false) {

@@ -36,7 +36,7 @@ pub enum RunEvent {
     },
     /// Something the learner should know that is no error: a locked cell was changed, the reference was used.
     Notice(Notice),
-    /// The compiler has something to say about the learner's file.
+    /// A message of the compiler about the learner's file.
     Diagnostic(Diagnostic),
     /// Compilation ended.
     Built {
@@ -138,7 +138,7 @@ pub struct TestResult {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Verdict {
-    /// Its body returned and the harness said so.
+    /// Its body returned, and the harness reported it.
     Passed,
     /// A `todo!` was reached.
     NotStarted {
@@ -269,7 +269,7 @@ pub enum Level {
 pub struct Span {
     /// Line number, from 1.
     pub line: usize,
-    /// The whole line.
+    /// The line.
     pub text: String,
     /// First and one-past-last column pointed at, in characters, from 1.
     pub columns: (usize, usize),

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_character_that_arrives_in_two_parts_or_astride_head_and_tail_stays_whole() {
+    fn a_character_that_arrives_in_two_parts_or_across_head_and_tail_is_not_split() {
         assert_eq!(capped(&[b"\xc3", b"\xa9"]).text, "é");
         let output = capped(&[&[b'a'; HEAD - 1], "é".as_bytes()]);
         assert_eq!(output.text, format!("{}é", "a".repeat(HEAD - 1)));

@@ -1,5 +1,5 @@
-//! What a run is to do, and on which framework: the file's text as it was read once, and for each module
-//! below it whether the reference or the learner's own file is used.
+//! What a run is to do: the file's text, as it was read once, and for each module below it whether the reference or the
+//! learner's own file is used. Not here: reading files.
 
 use super::event::RunKind;
 use crate::curriculum::ModuleId;

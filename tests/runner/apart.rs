@@ -1,4 +1,4 @@
-//! Tests as a crate of their own: what they say cannot be changed from inside the learner's file.
+//! Tests as a crate of their own: the learner's file cannot change what they mean.
 
 use super::*;
 use tinytorch_tutor::curriculum::Course;

@@ -35,7 +35,7 @@ fn after(events: &[RunEvent]) -> ModuleReport {
 }
 
 #[test]
-fn a_module_passes_only_when_every_expected_test_said_so() {
+fn a_module_passes_only_when_every_expected_test_passed() {
     let mut events = vec![started(&["a", "b"]), built(true), test("a", Verdict::Passed)];
     assert_eq!(after(&events).outcome(), Outcome::Unknown);
     events.push(test("b", Verdict::Passed));

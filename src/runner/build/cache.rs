@@ -1,5 +1,5 @@
-//! Folders of the cache that are whole or not there: made under another name, listed with the hash of
-//! each file, renamed when done. A folder that was damaged later is noticed and made again.
+//! Folders of the cache, each published atomically: filled under another name, listed with the hash of each file, and
+//! renamed. A folder that is damaged later counts as missing, and is rebuilt. Not here: what is in them.
 
 use crate::error::Error;
 use rustix::io::Errno;
@@ -14,16 +14,16 @@ use std::time::{Duration, SystemTime};
 
 /// The list in each folder: a line `HASH SIZE NAME` for each other file.
 const LIST: &str = "parts";
-/// How long a folder is kept that nobody asks for.
+/// How long a folder is kept that is not used.
 const KEPT: Duration = Duration::from_secs(60 * 60 * 24 * 30);
 /// How the name of a folder in the making begins.
 const PRIVATE: &str = ".new-";
 
-/// The cache's root, with what was found whole since it was opened.
+/// The cache's root, with the folders that were found intact since it was opened.
 #[derive(Debug)]
 pub(in crate::runner) struct Cache {
     root: PathBuf,
-    whole: Mutex<HashSet<PathBuf>>,
+    intact: Mutex<HashSet<PathBuf>>,
 }
 
 impl Cache {
@@ -32,7 +32,7 @@ impl Cache {
         make_root(&root)?;
         let root = root.canonicalize().map_err(|e| Error::io("open", &root, &e))?;
         sweep(&root);
-        Ok(Self { root, whole: Mutex::default() })
+        Ok(Self { root, intact: Mutex::default() })
     }
 
     /// The cache's folder.
@@ -45,18 +45,18 @@ impl Cache {
         make_root(&self.root)
     }
 
-    /// The folder of that name, if it is whole. Its files are hashed the first time, and looked at
+    /// The folder of that name, if it is intact. Its files are hashed the first time, and looked at
     /// (are they there, are they as long as they were) every time.
     pub(in crate::runner) fn get(&self, name: &str) -> Option<PathBuf> {
         let folder = self.root.join(name);
         let known = self.known().contains(&folder);
-        if !is_whole(&folder, !known) {
+        if !is_intact(&folder, !known) {
             self.known().remove(&folder);
             return None;
         }
         if !known {
             self.known().insert(folder.clone());
-            // Only the sweep reads this date; a folder that keeps its old one is made again some day.
+            // Only the sweep reads this date; a folder that keeps its old one is rebuilt some day.
             let list = fs::File::options().append(true).open(folder.join(LIST));
             let _ = list.and_then(|list| list.set_modified(SystemTime::now()));
         }
@@ -72,11 +72,11 @@ impl Cache {
         })
     }
 
-    /// Makes the filled folder the one of that name. What stood there was damaged, or is the same.
+    /// Publishes the filled folder under that name. What was there is damaged, or the same.
     pub(in crate::runner) fn put(&self, filled: &Path, name: &str) -> Result<PathBuf, Error> {
         let folder = self.root.join(name);
         let put = || -> io::Result<()> {
-            if is_whole(&folder, true) {
+            if is_intact(&folder, true) {
                 // Another process was quicker, and may be using it by now.
                 return Ok(());
             }
@@ -86,10 +86,10 @@ impl Cache {
             }
             let rename = || match fs::rename(filled, &folder) {
                 // Another process put the same there in the meantime, and may be using it by now.
-                Err(_) if is_whole(&folder, true) => Ok(()),
+                Err(_) if is_intact(&folder, true) => Ok(()),
                 result => result,
             };
-            // A rename takes the place of nothing that holds files: only what is damaged is in the way.
+            // A rename does not replace a folder that holds files: only a damaged one is in the way.
             rename().or_else(|_| {
                 let aside = private(&self.root)?;
                 // It may have been set aside by another process; then the last rename decides.
@@ -103,7 +103,7 @@ impl Cache {
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
-        self.whole.lock().unwrap_or_else(PoisonError::into_inner)
+        self.intact.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -114,17 +114,17 @@ fn make_root(root: &Path) -> Result<(), Error> {
     })
 }
 
-/// A folder whose name tells who made it.
+/// A folder whose name has the process that made it.
 fn private(root: &Path) -> io::Result<tempfile::TempDir> {
     tempfile::Builder::new().prefix(&format!("{PRIVATE}{}-", std::process::id())).tempdir_in(root)
 }
 
-/// Removes the private folders of processes that were killed, and what nobody asked for in a long
-/// time: links of texts that the learner changed since.
+/// Removes the private folders of processes that were killed, and what was not used for a long
+/// time: modules whose text the learner changed since.
 fn sweep(root: &Path) {
     for place in [root, &root.join("links"), &root.join("probes")] {
         for entry in fs::read_dir(place).into_iter().flatten().flatten() {
-            if is_abandoned(&entry) || is_forgotten(&entry) {
+            if is_abandoned(&entry) || is_unused(&entry) {
                 // What cannot be removed now is tried again next time.
                 let _ = fs::remove_dir_all(entry.path());
             }
@@ -139,7 +139,7 @@ fn is_abandoned(entry: &fs::DirEntry) -> bool {
     owner.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
 }
 
-fn is_forgotten(entry: &fs::DirEntry) -> bool {
+fn is_unused(entry: &fs::DirEntry) -> bool {
     let asked = fs::metadata(entry.path().join(LIST)).and_then(|list| list.modified());
     // A date in the future says that the clock was moved, and nothing about age.
     asked.is_ok_and(|asked| asked.elapsed().is_ok_and(|age| age > KEPT))
@@ -153,7 +153,7 @@ fn list(folder: &Path) -> io::Result<String> {
         let (hash, size) = measure(&entry.path())?;
         let _ = writeln!(list, "{hash} {size} {}", entry.file_name().to_string_lossy());
     }
-    // A list that was cut at a line's end would be taken for whole without this.
+    // A list that was cut at a line's end would be taken for complete without this.
     list.push_str("end\n");
     Ok(list)
 }
@@ -164,7 +164,7 @@ fn measure(file: &Path) -> io::Result<(String, u64)> {
     Ok((hasher.finalize().to_hex().to_string(), size))
 }
 
-fn is_whole(folder: &Path, hash: bool) -> bool {
+fn is_intact(folder: &Path, hash: bool) -> bool {
     let Ok(list) = fs::read_to_string(folder.join(LIST)) else { return false };
     let Some(lines) = list.strip_suffix("end\n") else { return false };
     lines.lines().all(|line| {
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_asked_for_in_a_long_time_is_swept_and_asking_keeps_it() {
+    fn what_was_not_used_for_a_long_time_is_removed_and_use_keeps_it() {
         let (root, cache) = cache();
         let folder = cache.put(filled(&cache).path(), "links/k").unwrap();
         let reopened = || Cache::open(root.path().join("cache")).unwrap();
@@ -273,13 +273,13 @@ mod tests {
         let cache = reopened();
         age();
         assert_eq!(cache.get("links/k"), Some(folder.clone()));
-        assert_eq!(reopened().get("links/k"), Some(folder.clone()), "it was asked for");
+        assert_eq!(reopened().get("links/k"), Some(folder.clone()), "it was used");
         age();
         assert_eq!(reopened().get("links/k"), None);
     }
 
     #[test]
-    fn a_cache_that_cannot_be_made_is_named_with_the_mend() {
+    fn a_cache_that_cannot_be_made_is_an_error_that_says_how_to_fix_it() {
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join("file");
         fs::write(&file, "").unwrap();

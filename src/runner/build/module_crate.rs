@@ -3,7 +3,7 @@
 //! (`chain`).
 
 use super::cache::Cache;
-use super::prepared_source::link;
+use super::prepared_source::prepare_module;
 use super::rustc::{Build, Dependencies, RustcMessage};
 use super::toolchain::Toolchain;
 use crate::curriculum::{Module, ModuleId};
@@ -76,7 +76,7 @@ impl<'a> ModuleCrate<'a> {
             Some(ModuleSource::Learner { text, .. }) => text,
             _ => source.reference(),
         };
-        let made = link(text, source.reference());
+        let made = prepare_module(text, source.reference());
         let mut source_map = SourceMap::default();
         let slug = source.slug();
         source_map.add(&file_name(source), Path::new(&slug), made.lines);

@@ -1,6 +1,5 @@
-//! The text that is compiled in place of the learner's file: locked cells in their original form, test
-//! attributes blanked, a table of tests and analyses at the end, and a map from its lines to the learner's.
-//! Pure.
+//! The text that is compiled instead of the learner's file: locked cells in their original form, test attributes
+//! blanked, a table of tests and analyses at the end, and a map from its lines to the learner's. Not here: compiling.
 
 use crate::curriculum::cells::{self, Cell, CellKind};
 use crate::runner::event::Notice;
@@ -110,7 +109,7 @@ const UNUSED_ABOVE: [&str; 3] = ["analyze_", "explore_", "main("];
 
 /// Prepares a module that others depend on: its analyses, its explorables and its `main` are private, so that
 /// no machine code is made of them. Lines and columns stay.
-pub(in crate::runner) fn link(text: &str, reference: &str) -> PreparedSource {
+pub(in crate::runner) fn prepare_module(text: &str, reference: &str) -> PreparedSource {
     let mut made = prepare(text, reference);
     let private = |line: &str| match line.strip_prefix("pub fn ") {
         Some(rest) if UNUSED_ABOVE.iter().any(|start| rest.starts_with(start)) => {
@@ -154,7 +153,7 @@ fn matched<'a>(learners: &'a [Cell<'a>], originals: &[Cell<'_>]) -> Vec<Matched<
     learners.iter().map(find).collect()
 }
 
-/// Whether a given cell is the original with whole items of the learner's between its own: `use` lines,
+/// Whether a given cell is the original with items of the learner's between its own: `use` lines,
 /// functions. They are kept, since the learner's code may need them.
 fn has_only_additions(cell: &Cell<'_>, original: &Cell<'_>) -> bool {
     if original.kind != CellKind::Given || cell.fingerprint() == original.fingerprint() {
@@ -171,12 +170,13 @@ fn has_only_additions(cell: &Cell<'_>, original: &Cell<'_>) -> bool {
             block.push(line);
         }
     }
-    rest.next().is_none() && added.iter().filter(|block| !block.is_empty()).all(|it| is_whole(it))
+    rest.next().is_none()
+        && added.iter().filter(|block| !block.is_empty()).all(|it| is_complete(it))
 }
 
 /// Whether the lines are items by themselves, as far as their form shows: they begin at the first column,
 /// end an item, leave nothing open, and comment nothing out.
-fn is_whole(block: &[&str]) -> bool {
+fn is_complete(block: &[&str]) -> bool {
     let text = block.join("\n");
     let is_balanced =
         |open: char, close: char| text.matches(open).count() == text.matches(close).count();

@@ -1,6 +1,6 @@
-//! What every link stands on: third-party crates and the engine's support files, built once by cargo,
-//! offline, pinned by this tutor's own lock file. Comes in: nothing but the toolchain. Goes out: a
-//! folder of compiled crates, `libtinytorch.rlib` among them.
+//! What every module depends on: third-party crates and the engine's support files, built once by cargo, offline,
+//! pinned by this tutor's own lock file. Input: the toolchain. Output: a folder of compiled crates, `libtinytorch.rlib`
+//! among them. Not here: the modules of the course.
 
 use super::cache::Cache;
 use super::toolchain::Toolchain;
@@ -49,7 +49,7 @@ pub(in crate::runner) fn build(
     let parts = scratch.path().join("parts");
     copy(&built, &parts).map_err(|error| Error::io("write to the cache", &parts, &error))?;
     let folder = cache.put(&parts, &name)?;
-    // Only the compiled crates are needed; what remains here is no harm.
+    // Only the compiled crates are needed; a package that cannot be removed does no harm.
     let _ = fs::remove_dir_all(&package);
     Ok(folder)
 }
@@ -77,7 +77,7 @@ fn lock(path: &Path, cancel: &Cancel) -> Result<File, Stop> {
         return Ok(file);
     }
     let (send, locked) = mpsc::channel();
-    // It may outlive a cancelled run: then it gets the lock, finds nobody to hand it to, and lets go.
+    // It may outlive a cancelled run: then it gets the lock, finds no receiver, and releases it.
     let wait = move || send.send(file.lock().map(|()| file));
     thread::Builder::new().spawn(wait).map_err(failed)?;
     loop {
@@ -136,11 +136,11 @@ fn run_cargo(
     cargo.args(["build", "--offline", "--release", "--lib", "--message-format=json"]);
     cargo.args(["--target", &toolchain.host, "--target-dir"]).arg(target);
     let mut process = spawn(cargo, cancel)?;
-    let (mut files, mut done, mut said) = (vec![], 0, String::new());
+    let (mut files, mut done, mut printed) = (vec![], 0, String::new());
     events(RunEvent::Preparing { what: "tinytorch".to_owned(), done, total });
     while let Next::Line(line) = process.next() {
         let Ok(message) = serde_json::from_slice::<Message>(&line) else { continue };
-        said.extend(message.message.and_then(|words| words.rendered));
+        printed.extend(message.message.and_then(|words| words.rendered));
         if message.reason != "compiler-artifact" || message.target.is_a("custom-build") {
             continue;
         }
@@ -153,7 +153,7 @@ fn run_cargo(
         return Err(Stop::Cancelled);
     }
     if !end.status.success() {
-        return Err(explain(&(said + &end.output.text), package).into());
+        return Err(explain(&(printed + &end.output.text), package).into());
     }
     Ok(files)
 }
@@ -195,7 +195,7 @@ fn spawn(cargo: Command, cancel: &Cancel) -> Result<Process, Stop> {
         .map_err(|error| Error::io("run", &program, &error).into())
 }
 
-/// Cargo of our toolchain, deaf to the settings that could change what it builds.
+/// Cargo of our toolchain, without the settings of this user that could change what it builds.
 fn cargo(toolchain: &Toolchain, package: &Path) -> Command {
     let mut cargo = command(&toolchain.cargo, package);
     for name in ["HOME", "CARGO_HOME"] {
@@ -208,10 +208,10 @@ fn cargo(toolchain: &Toolchain, package: &Path) -> Command {
     cargo
 }
 
-/// Cargo's words as a failure with a mend.
-fn explain(said: &str, package: &Path) -> Error {
+/// What cargo printed, as an error that says how to fix it.
+fn explain(printed: &str, package: &Path) -> Error {
     let offline = ["offline", "no matching package", "failed to download"];
-    if offline.iter().any(|sign| said.contains(sign)) {
+    if offline.iter().any(|sign| printed.contains(sign)) {
         let manifest = package.join("Cargo.toml");
         return Error::environment("the engine's third-party crates are not on this machine")
             .hint(format!(
@@ -220,16 +220,16 @@ fn explain(said: &str, package: &Path) -> Error {
             ))
             .hint("After that no network is needed.");
     }
-    if let Some(error) = super::rustc::no_linker(said) {
+    if let Some(error) = super::rustc::no_linker(printed) {
         return error;
     }
-    if said.contains("No space left on device") {
+    if printed.contains("No space left on device") {
         return Error::environment(
             "the disk is full: the engine's third-party crates cannot be built",
         )
         .hint("Make room, or name another cache folder with --cache DIR.");
     }
-    let last = said.lines().filter(|line| line.contains("error")).take(5).collect::<Vec<_>>();
+    let last = printed.lines().filter(|line| line.contains("error")).take(5).collect::<Vec<_>>();
     Error::environment(format!("the engine's third-party crates do not build: {}", last.join("; ")))
         .hint("Run `tinytorch-tutor doctor`: it looks at each part of the toolchain.")
 }
@@ -244,7 +244,7 @@ struct Message {
     message: Option<Words>,
 }
 
-/// What the compiler said, as it would print it.
+/// The compiler's message, as it would print it.
 #[derive(Deserialize)]
 struct Words {
     rendered: Option<String>,
@@ -326,8 +326,8 @@ mod tests {
 
     #[test]
     fn missing_crates_are_named_with_the_command_that_fetches_them() {
-        let said = "error: no matching package named `ndarray` found\nAs a reminder, you're using offline mode";
-        let error = explain(said, Path::new("/c/base-1-source"));
+        let printed = "error: no matching package named `ndarray` found\nAs a reminder, you're using offline mode";
+        let error = explain(printed, Path::new("/c/base-1-source"));
         assert!(
             error.hints[0].contains("cargo fetch --manifest-path \"/c/base-1-source/Cargo.toml\"")
         );

@@ -1,5 +1,5 @@
-//! The compiler on this machine: found once, then called directly. The rustup shim costs time and
-//! obeys files in the current folder, so it is asked only where the real one is.
+//! The compiler on this machine: found once, then called directly. rustup's shim costs time and depends on files in
+//! the current folder, so it is called only to find the real compiler. Not here: what is compiled.
 
 use crate::error::Error;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ pub(in crate::runner) struct Toolchain {
 }
 
 impl Toolchain {
-    /// Asks `rustc` on the path. `folder` is ours, so no file in it changes the answer.
+    /// Finds the toolchain of the `rustc` on the path. `folder` is ours: no file in it chooses another one.
     pub(in crate::runner) fn find(folder: &Path) -> Result<Self, Error> {
         Self::find_as("rustc".as_ref(), folder)
     }
@@ -61,13 +61,13 @@ fn ask(program: &Path, arguments: &[&str], folder: &Path) -> Result<String, Erro
             .hint(INSTALL)
     })?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
+        let printed = String::from_utf8_lossy(&output.stderr);
         return Err(Error::environment(format!(
             "the compiler \"{}\" does not work: {}",
             program.display(),
-            said.trim()
+            printed.trim()
         ))
-        .hint("Run `rustc -vV` in a terminal: it must print a version. `rustup default stable` often mends it."));
+        .hint("Run `rustc -vV` in a terminal: it must print a version. `rustup default stable` often fixes it."));
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn no_compiler_is_named_with_the_mend() {
+    fn a_missing_compiler_is_an_error_that_says_how_to_install_it() {
         let folder = tempfile::tempdir().unwrap();
         let error = Toolchain::find_as("/nowhere/rustc".as_ref(), folder.path()).unwrap_err();
         assert!(error.message.contains("\"/nowhere/rustc\""), "{error}");
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_compiler_is_named_with_the_mend() {
+    fn an_old_compiler_is_an_error_that_says_how_to_update_it() {
         assert_eq!(new_enough("rustc 1.90.0\nrelease: 1.90.0\nhost: h"), Ok(()));
         assert_eq!(new_enough("release: 1.97.0-nightly"), Ok(()));
         let error = new_enough("release: 1.89.0").unwrap_err();

@@ -110,7 +110,7 @@ fn a_flood_of_lines_does_not_outlast_the_limit() {
 }
 
 #[test]
-fn nothing_starts_to_live_under_a_cancelled_run() {
+fn a_process_of_a_cancelled_run_is_killed_as_it_starts() {
     let cancel = Cancel::default();
     cancel.cancel();
     let process = Process::spawn(shell("sleep 1000"), Lines::Neither, LONG, &cancel).unwrap();

@@ -115,14 +115,14 @@ fn connect(socket: &str) -> std::io::Result<(UnixStream, UnixStream)> {
     Ok((stream, lifeline))
 }
 
-/// The tutor never writes: a read that returns means that it is gone.
+/// The tutor never writes: a read that returns means that the tutor has ended.
 fn end_with(mut lifeline: UnixStream) {
     let _ = lifeline.read(&mut [0]);
     leave(3);
 }
 
 /// Runs the body on a thread with a known stack, sends its verdict, and exits. The body's thread never
-/// ends, so no destructor of its thread-locals gets a turn between the verdict and the exit.
+/// ends, so no destructor of its thread-locals runs between the verdict and the exit.
 fn run_body(stream: UnixStream, body: impl FnOnce(UnixStream) + Send + 'static) -> ! {
     let (send, verdict) = channel();
     *lock(&VERDICT) = Some(send);

@@ -1,4 +1,4 @@
-//! What becomes of a learner's file in every state of repair.
+//! What is compiled for a learner's file that is complete, damaged, or changed where it is locked.
 
 use super::*;
 
@@ -138,7 +138,7 @@ fn nothing_comes_before_the_head() {
 }
 
 #[test]
-fn a_damaged_marker_is_told_and_its_cell_restored() {
+fn a_damaged_marker_is_reported_and_its_cell_restored() {
     let text = REFERENCE.replace("\"grade\": true", "\"grade\": tru");
     let made = prepare(&text, REFERENCE);
     let line = line_of(&text, "tru,");
