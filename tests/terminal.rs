@@ -253,7 +253,7 @@ fn any_size_from_60_by_20_works_and_a_smaller_one_says_so() {
     desk.line(&["shows this card again"]);
     desk.terminal.send("\x0c");
     desk.line(&["not started"]);
-    for size in [(60, 20), (200, 60), (80, 24)] {
+    for size in [(60, 20), (200, 60), (109, 30), (110, 30), (80, 24)] {
         desk.terminal.resize(size);
         desk.terminal.wait_for(&format!("a whole screen of {size:?}"), |screen| {
             let rows: Vec<&str> = screen.lines().map(str::trim_end).collect();
@@ -261,10 +261,13 @@ fn any_size_from_60_by_20_works_and_a_smaller_one_says_so() {
                 && rows[0].contains("Setup")
                 && rows[rows.len() - 2].contains("engine")
                 && rows[rows.len() - 1].ends_with("q quit")
+                // From 110 columns on the list of modules has a column of its own.
+                && rows[1].contains("MODULES") == (size.0 >= 110)
+                && rows.iter().all(|row| row.chars().count() <= usize::from(size.0))
         });
     }
     desk.terminal.resize((40, 10));
-    desk.line(&["60"]);
+    desk.terminal.wait_for_text("needs 60x20, is 40x10");
     desk.terminal.resize((80, 24));
     desk.line(&["q quit"]);
 }

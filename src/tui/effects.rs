@@ -123,6 +123,7 @@ impl Effects {
                 let _ = self.highlighter.send(texts);
             }
             Effect::Keep(record) => self.store.send(StoreCommand::Keep(record)),
+            Effect::Redraw => self.answer_io("draw the screen again", screen.redraw()),
             Effect::Suspend => self.suspend(screen),
             Effect::Quit => return Next::Quit,
         }

@@ -82,6 +82,8 @@ pub enum Action {
     Close,
     /// End the run; without one, the tutor.
     Interrupt,
+    /// Draw the whole screen again.
+    Redraw,
     /// Suspend the tutor.
     Suspend,
     /// End the tutor.
@@ -216,6 +218,7 @@ pub const KEYMAP: &[Group] = &[
             shown(&[letter('?'), plain(KeyCode::F(1))], Action::Help, "help", "this list"),
             bind(&[letter('i')], Action::Welcome, "how to begin"),
             bind(&[plain(KeyCode::Esc)], Action::Close, "close what is open"),
+            bind(&[control('l')], Action::Redraw, "draw the whole screen again"),
             bind(&[control('z')], Action::Suspend, "suspend (fg brings it back)"),
             bind(&[control('c')], Action::Interrupt, "stop the run; without one, quit"),
             shown(&[letter('q')], Action::Quit, "quit", "end the tutor"),

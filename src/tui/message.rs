@@ -205,6 +205,8 @@ pub enum Effect {
     Highlight(Vec<(String, String)>),
     /// Keep a record.
     Keep(Record),
+    /// Draw every cell of the next frame, whatever another program wrote over the last.
+    Redraw,
     /// Stop the whole program until the shell continues it.
     Suspend,
     /// End the program.

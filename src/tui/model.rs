@@ -381,7 +381,7 @@ impl Model {
         self.run.as_ref().filter(|run| run.module == self.module)
     }
 
-    /// The reference's text of a cell of the module on screen.
+    /// The reference's code of a cell of the module on screen.
     #[must_use]
     pub fn reference_cell(&self, cell: &str) -> Option<String> {
         cell_text(self.course.module(self.module)?.reference(), cell)

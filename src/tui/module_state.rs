@@ -277,7 +277,7 @@ impl ModuleState {
         cells::parse(text).into_iter().take_while(|cell| cell.first_line <= line).last()
     }
 
-    /// The learner's text of a cell, without its marker line.
+    /// The learner's code of a cell.
     #[must_use]
     pub fn own_cell(&self, id: &str) -> Option<String> {
         let Exercise::Text(text) = &self.exercise else { return None };
@@ -294,14 +294,15 @@ impl ModuleState {
     }
 }
 
-/// The text of a cell as a reader wants it: without the lines that only tools read.
+/// The code of a cell: without the lines that only tools read, and without the task, which its block shows.
 pub(super) fn cell_text(text: &str, id: &str) -> Option<String> {
     let cells = cells::parse(text);
     let cell = cells.iter().find(|cell| cell.grade_id.as_deref() == Some(id))?;
-    let is_marker = |line: &str| {
+    let is_comment = |line: &str| {
         let line = line.trim_start();
-        ["// %%", "// BEGIN SOLUTION", "// END SOLUTION"].iter().any(|m| line.starts_with(m))
+        let comments = ["///", "// %%", "// BEGIN SOLUTION", "// END SOLUTION"];
+        comments.iter().any(|comment| line.starts_with(comment))
     };
-    let lines: Vec<&str> = cell.text.lines().filter(|line| !is_marker(line)).collect();
+    let lines: Vec<&str> = cell.text.lines().filter(|line| !is_comment(line)).collect();
     Some(lines.join("\n").trim().to_owned())
 }

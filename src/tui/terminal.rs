@@ -55,6 +55,11 @@ impl Screen {
     /// Takes a terminal over that was released.
     pub fn reclaim(&mut self) -> io::Result<()> {
         take()?;
+        self.redraw()
+    }
+
+    /// Forgets the last frame, so that the next one is drawn whole.
+    pub fn redraw(&mut self) -> io::Result<()> {
         self.terminal = blank()?;
         Ok(())
     }

@@ -102,6 +102,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Help => model.overlay = Some(Overlay::Help(0)),
         Action::Close => close(model),
         Action::Interrupt => return interrupt(model),
+        Action::Redraw => return vec![Effect::Redraw],
         Action::Suspend => return vec![Effect::Suspend],
         Action::Quit => return vec![Effect::Cancel, Effect::Quit],
     }
@@ -408,7 +409,6 @@ fn interrupt(model: &mut Model) -> Vec<Effect> {
             false => completions::stop(model),
         };
     }
-    model.generation += 1;
     say(model, "stopped; Ctrl-C again quits");
     vec![Effect::Cancel]
 }

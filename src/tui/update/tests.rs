@@ -429,10 +429,18 @@ fn a_save_of_another_module_during_a_run_leaves_the_screen() {
 fn an_interrupt_drops_what_the_run_still_reports() {
     let mut session = session();
     let stopped = session.model.generation;
-    session.press("<C-c>r");
-    assert_eq!(session.model.generation, stopped + 2, "the interrupt and the new run");
-    session.press("<C-c>");
-    assert_eq!(session.model.generation, stopped + 3);
+    let error = Error::environment("killed");
+    let late = [RunMessage::Event(RunEvent::Finished), RunMessage::Failed(error)];
+    for keys in ["<C-c>", "r"] {
+        session.press(keys);
+        let running = session.model.run.clone();
+        for message in late.clone() {
+            assert_eq!(session.send(Message::Run(stopped, message)), []);
+        }
+        assert_eq!(session.model.run, running);
+        assert_eq!(session.model.module_state().unwrap().error, None);
+    }
+    assert!(session.model.run.is_some(), "the new run goes on");
 }
 
 #[test]

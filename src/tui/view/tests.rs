@@ -6,6 +6,7 @@ use crate::runner::event::{Expected, Notice, Owner, Place, RunEvent, RunKind, Ve
 use crate::tui::fixture::{Session, TENSOR, failed, mismatched, result, waits};
 use crate::tui::message::{Effect, Message};
 use crate::tui::model::{Capabilities, Note};
+use crate::tui::view::Cache;
 use std::time::Duration;
 use tinytorch::report::{Item, Progress};
 
@@ -336,6 +337,16 @@ fn the_help_says_how_much_of_it_is_out_of_view() {
 }
 
 #[test]
+fn an_old_failure_names_no_line_of_a_text_that_has_changed() {
+    let mut session = failing((90, 30));
+    assert!(session.screen().contains("line 22 │"), "{}", session.screen());
+    session.send(Message::Saved(TENSOR));
+    let screen = session.screen();
+    assert!(screen.contains("test_unit_add") && screen.contains("old"), "{screen}");
+    assert!(!screen.contains("line 22 │"), "{screen}");
+}
+
+#[test]
 fn a_missing_file_is_reported_at_60x20() {
     let mut session = failing((60, 20));
     session.send(Message::Gone(TENSOR));
@@ -381,20 +392,21 @@ fn no_size_makes_it_panic() {
 #[test]
 fn the_same_model_gives_the_same_frame() {
     let mut session = failing((90, 30));
-    let first = session.screen();
-    session.now += Duration::from_secs(100);
-    assert_eq!(session.screen(), first);
-    // Another model and back again: nothing of it stays.
-    session.press("o<Down><Down>");
-    assert_ne!(session.screen(), first);
-    session.press("<Esc>t<Esc>");
-    session.model.module_state_mut().unwrap().top = 0;
-    session.press("G");
-    session.send(Message::Resized(80, 24));
-    assert_ne!(session.screen(), first);
-    let model = failing((90, 30)).model;
-    session.model = model;
-    assert_eq!(session.screen(), first);
+    let mut last = String::new();
+    for (size, keys) in
+        [((90, 30), "g"), ((80, 24), ""), ((140, 30), "t"), ((90, 30), "to"), ((90, 30), "<Esc>G")]
+    {
+        session.send(Message::Resized(size.0, size.1));
+        session.press(keys);
+        let frame = session.screen();
+        assert_ne!(frame, last, "another model, another frame: {size:?} {keys}");
+        session.now += Duration::from_secs(100);
+        assert_eq!(session.screen(), frame, "drawn twice");
+        // What was laid out for earlier models leaves nothing behind.
+        let (model, now) = (session.model.clone(), session.now);
+        assert_eq!(Session { model, cache: Cache::default(), now }.screen(), frame);
+        last = frame;
+    }
 }
 
 #[test]
