@@ -27,7 +27,7 @@ struct Desk {
     terminal: Terminal,
 }
 
-/// An editor for tests: it says that it is open, repeats what is typed, and ends by `quit`.
+/// An editor for tests: it prints that it is open, repeats what is typed, and ends by `quit`.
 const EDITOR: &str = r#"#!/bin/sh
 echo "$$" > "$(dirname "$0")/pid"
 echo "editing $*"
@@ -235,7 +235,7 @@ fn a_compiler_error_names_its_place_and_leaves_the_last_results_as_old() {
 }
 
 #[test]
-fn a_file_that_goes_away_is_said_and_picked_up_when_it_is_back() {
+fn a_file_that_goes_away_is_reported_and_picked_up_when_it_is_back() {
     let module = first();
     let desk = Desk::open(module, (100, 40));
     desk.line(&["not started"]);

@@ -147,7 +147,7 @@ impl App {
                 return Next::Quit;
             }
         }
-        Next::GoOn
+        Next::Continue
     }
 
     fn take(&mut self, message: Message, screen: &mut Screen) -> Next {
@@ -169,7 +169,7 @@ impl App {
                 return Next::Quit;
             }
         }
-        Next::GoOn
+        Next::Continue
     }
 
     fn draw(&mut self, screen: &mut Screen) -> io::Result<()> {
@@ -214,7 +214,7 @@ fn read_input(messages: Sender<Message>) -> io::Result<Sender<()>> {
 }
 
 /// What an event of the terminal means, if anything. Pasted text means nothing: it would be read as
-/// keys. Another size comes as a signal: of one that comes together with keys crossterm says nothing.
+/// keys. Another size comes as a signal: crossterm does not report one that comes together with keys.
 fn input(event: &Event) -> Option<Message> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => Some(Message::Key(*key)),

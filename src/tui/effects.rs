@@ -30,12 +30,12 @@ use store::StoreCommand;
 pub use store::{is_welcomed, last_module};
 use worker::Worker;
 
-/// Whether the program goes on.
+/// Whether the program continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Next {
     /// It does.
-    GoOn,
+    Continue,
     /// It ends.
     Quit,
 }
@@ -127,7 +127,7 @@ impl Effects {
             Effect::Suspend => self.suspend(screen),
             Effect::Quit => return Next::Quit,
         }
-        Next::GoOn
+        Next::Continue
     }
 
     /// Whether the terminal belongs to an editor: nothing is drawn and no key is read.
@@ -185,7 +185,7 @@ impl Effects {
     fn answer(&self, done: Result<Option<String>, Error>) {
         match done {
             Ok(None) => {}
-            Ok(Some(text)) => self.send(Message::Said(text)),
+            Ok(Some(text)) => self.send(Message::Note(text)),
             Err(error) => self.send(Message::Failed(error.to_string())),
         }
     }

@@ -100,7 +100,7 @@ pub struct Regions {
     pub lesson: Area,
     /// The results.
     pub results: Option<Area>,
-    /// The line above the last: what goes on.
+    /// The line above the last: the status.
     pub status: Area,
     /// The last line: keys.
     pub keys: Area,

@@ -101,8 +101,8 @@ pub enum Message {
     Highlighted(HighlightedCode),
     /// The status of modules, as remembered.
     Statuses(BTreeMap<ModuleId, ModuleStatus>),
-    /// Something to say in the status line.
-    Said(String),
+    /// A note for the status line.
+    Note(String),
     /// Something went wrong outside of a run.
     Failed(String),
     /// The last event of the terminal was taken; its reader waits for a permit to read on.
@@ -176,7 +176,7 @@ pub enum Effect {
         /// On whose framework.
         engine: Engine,
     },
-    /// End the run that goes on.
+    /// End the run in progress.
     Cancel,
     /// Open the exercise in the learner's editor.
     Edit {
@@ -185,7 +185,7 @@ pub enum Effect {
         /// The line.
         line: usize,
     },
-    /// Stop as the editor did, by this signal, and go on with it.
+    /// Stop as the editor did, by this signal, and continue with it.
     StopWithEditor(i32),
     /// Take the terminal back from the editor.
     CloseEditor,

@@ -58,11 +58,11 @@ pub struct Model {
     pub figures: u64,
     /// The number of the newest run.
     pub generation: u64,
-    /// The run that goes on.
+    /// The run in progress.
     pub run: Option<Run>,
     /// Whose framework is used.
     pub engine: Engine,
-    /// The modules that are being completed: the first goes on, the others wait.
+    /// The modules that are being completed: the first is in progress, the others wait.
     pub completing: Vec<Completing>,
     /// The last one whose completion ended.
     pub completed: Option<Completion>,
@@ -82,7 +82,7 @@ pub struct Model {
     pub overlay: Option<Overlay>,
     /// The search in the lesson.
     pub search: Search,
-    /// What there is to say, and since when.
+    /// The note on screen, and since when.
     pub note: Option<(Note, Duration)>,
     /// Colours of the code on screen.
     pub highlighted: HighlightedCode,
@@ -298,11 +298,11 @@ pub struct Search {
     pub typing: bool,
     /// Whether to go to the first match once the view has measured where it is.
     pub seek: bool,
-    /// The line of the match that was gone to last.
+    /// The line of the match that was visited last.
     pub at: Option<usize>,
 }
 
-/// Something to say: in the status line, or above it when it is an error.
+/// A note: in the status line, or above it when it is an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     /// The words.
@@ -375,7 +375,7 @@ impl Model {
         self.module_states.get_mut(&self.module)
     }
 
-    /// The run that goes on in the module on screen.
+    /// The run in progress in the module on screen.
     #[must_use]
     pub fn run_here(&self) -> Option<&Run> {
         self.run.as_ref().filter(|run| run.module == self.module)

@@ -125,7 +125,7 @@ fn take(model: &mut Model, now: Duration, message: Message) -> Vec<Effect> {
             }
             vec![]
         }
-        Message::Said(text) => {
+        Message::Note(text) => {
             say(model, text);
             vec![]
         }

@@ -79,7 +79,7 @@ impl OpenEditor {
     }
 
     /// The editor was stopped by `signal`: the tutor stops with it, and once it is continued, so is the
-    /// editor. Where no shell could continue the tutor, the editor goes on at once.
+    /// editor. Where no shell could continue the tutor, the editor is continued at once.
     pub fn stopped(&self, signal: i32) -> io::Result<()> {
         // It asked for the terminal before it had it.
         let early = [Signal::TTIN, Signal::TTOU].iter().any(|early| early.as_raw() == signal);

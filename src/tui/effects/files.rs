@@ -110,7 +110,7 @@ impl Files {
         self.to_store(StoreCommand::Recall(module, text.unwrap_or_default()));
     }
 
-    /// Reads the exercise and says what it is; its text, if it has one.
+    /// Reads the exercise and sends it to the screen; its text, if it can be read.
     fn read(&self, module: &'static Module) -> Option<String> {
         let text = self.lab.read_exercise(module).map_err(|reason| reason.to_string());
         let cells = cells_of(module.reference(), text.as_deref().unwrap_or_default());
@@ -165,7 +165,7 @@ impl Files {
         self.send(match reset {
             Ok(reset) => {
                 let left = if reset.left_engine { "; it left your engine" } else { "" };
-                Message::Said(match reset.backup {
+                Message::Note(match reset.backup {
                     Some(backup) => {
                         let path = backup.strip_prefix(self.lab.root()).unwrap_or(&backup);
                         format!("reset; your file is kept as {}{left}", path.display())

@@ -20,7 +20,7 @@ pub(super) fn check(model: &mut Model, cause: Cause) -> Effect {
     start(model, RunKind::Check, cause)
 }
 
-/// Starts a run in the module on screen; a run that goes on ends.
+/// Starts a run in the module on screen; a run in progress ends.
 pub(super) fn start(model: &mut Model, kind: RunKind, cause: Cause) -> Effect {
     begin(model, (kind, None), model.engine, cause)
 }
@@ -107,7 +107,7 @@ pub(super) fn remembered(model: &mut Model, milestones: Vec<Remembered>) {
     }
 }
 
-/// Takes what a run says into account, unless the run was replaced or ended.
+/// Takes a run's message into account, unless the run was replaced or has ended.
 pub(super) fn message(model: &mut Model, generation: u64, message: RunMessage) -> Vec<Effect> {
     if generation != model.generation {
         return vec![];

@@ -64,7 +64,7 @@ fn a_save_raises_the_generation_and_events_of_the_old_one_are_dropped() {
     let effects = session.send(Message::Saved(TENSOR));
     assert_eq!(run_of(&effects), Some((old + 1, RunKind::Check)));
     session.send(Message::Run(old, RunMessage::Event(RunEvent::Finished)));
-    assert!(session.model.run.is_some(), "the new run goes on");
+    assert!(session.model.run.is_some(), "the new run continues");
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn the_analyses_are_shown_when_they_are_asked_for() {
 fn a_note_leaves_the_status_in_view_and_goes_with_the_next_run() {
     let mut session = session();
     session.check([waits(), waits(), waits()]);
-    session.send(Message::Said("reset; your file is kept".into()));
+    session.send(Message::Note("reset; your file is kept".into()));
     let screen = session.screen();
     assert!(screen.contains("your file is kept") && screen.contains("not started"), "{screen}");
     session.send(Message::Saved(TENSOR));
@@ -289,10 +289,11 @@ fn the_outline_leads_to_headings_and_exercises() {
 fn letters_filter_the_outline() {
     let mut session = session();
     session.check([PASSED, failed(), waits()]);
-    session.press("oADD");
+    session.press("goADD");
     let screen = session.screen();
-    assert!(screen.contains("outline: ADD") && screen.contains("tensor-add"), "{screen}");
-    assert!(!screen.contains("tensor-new  test_unit_new"), "{screen}");
+    assert!(screen.contains("outline: ADD"), "{screen}");
+    assert!(screen.contains("✗ tensor-add  test_unit_add"), "{screen}");
+    assert!(!screen.contains("✓ tensor-new  test_unit_new"), "{screen}");
     session.press("<Down><Enter>");
     assert!(session.in_focus().contains("tensor-add"), "{}", session.in_focus());
     session.press("ounit_new<Enter>");
@@ -440,7 +441,7 @@ fn an_interrupt_drops_what_the_run_still_reports() {
         assert_eq!(session.model.run, running);
         assert_eq!(session.model.module_state().unwrap().error, None);
     }
-    assert!(session.model.run.is_some(), "the new run goes on");
+    assert!(session.model.run.is_some(), "the new run continues");
 }
 
 #[test]
@@ -811,7 +812,7 @@ fn escape_never_quits() {
 }
 
 #[test]
-fn a_file_that_is_gone_is_said_and_picked_up_when_it_is_back() {
+fn a_file_that_is_gone_is_reported_and_picked_up_when_it_is_back() {
     let mut session = session();
     assert_eq!(session.send(Message::Gone(TENSOR)), [Effect::Cancel]);
     assert!(matches!(session.model.module_state().unwrap().exercise, Exercise::Missing(_)));
@@ -914,7 +915,7 @@ fn a_click_on_a_question_shows_its_answer_and_the_wheel_scrolls() {
 #[test]
 fn notes_fade_but_errors_stay_until_a_key() {
     let mut session = session();
-    session.send(Message::Said("done".into()));
+    session.send(Message::Note("done".into()));
     session.wait(7);
     assert_eq!(session.model.note, None);
     session.send(Message::Failed("no disk".into()));
