@@ -11,7 +11,7 @@ mod tests_crate;
 
 pub use dependencies::dependencies;
 pub use explorables::{Explorable, explorables};
-pub use items::{Item, items, names, use_lines};
+pub use items::{Item, identifiers, items, names, use_lines};
 pub use stray::stray_code;
 pub use tests_crate::tests_crate;
 

@@ -4,6 +4,7 @@
 mod form;
 mod lesson;
 mod source;
+mod substance;
 
 use super::lesson::Lesson;
 use super::{Course, Module, cells};
@@ -155,18 +156,28 @@ impl Texts<'_> {
         let found = match pattern {
             Pattern::Format => [form::format(self), lesson::format(self)].concat(),
             Pattern::Introduction => lesson::introduction(self),
-            Pattern::Scaffolding => [source::scaffolding(self), lesson::hints(self)].concat(),
-            Pattern::UnitTests => source::unit_tests(self),
-            Pattern::Analyses => {
-                [source::analyses(self), lesson::analyses(self), lesson::explorables(self)].concat()
+            Pattern::Scaffolding => {
+                [source::scaffolding(self), lesson::hints(self), substance::hints(self)].concat()
             }
+            Pattern::UnitTests => [source::unit_tests(self), substance::tests(self)].concat(),
+            Pattern::Analyses => [
+                source::analyses(self),
+                substance::analyses(self),
+                lesson::analyses(self),
+                lesson::explorables(self),
+            ]
+            .concat(),
             Pattern::Diagrams => lesson::diagrams(self),
             Pattern::FinalFour => [source::final_cells(self), lesson::final_parts(self)].concat(),
             Pattern::Emoji => [source::emoji(self), foreign_emoji(self)].concat(),
             Pattern::Length => length(self),
-            Pattern::Narrative => {
-                [source::imports(self), lesson::order(self), lesson::mentions(self)].concat()
-            }
+            Pattern::Narrative => [
+                source::imports(self),
+                lesson::order(self),
+                lesson::mentions(self),
+                substance::prose(self),
+            ]
+            .concat(),
         };
         let file = |in_lesson| match in_lesson {
             true => format!("lessons/{}.md", self.module.slug()),

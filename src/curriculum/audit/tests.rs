@@ -48,12 +48,12 @@ fn test_unit_double() {
 // %% nbgrader={"grade": false, "grade_id": "t-analyses", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// 📊 Purpose: see. Measured: time. Key insight: fast. Production context: everywhere.
 pub fn analyze_one(out: &mut Reporter) {
-    out.insight("one");
+    out.insight(format!("twice is {}", double(1.0)));
 }
 
 /// 📊 Purpose: see. Measured: time. Key insight: slow. Production context: nowhere.
 pub fn analyze_two(out: &mut Reporter) {
-    out.insight("two");
+    out.insight(format!("four times is {}", double(double(1.0))));
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-t-module", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
@@ -115,6 +115,9 @@ It took 12 ms. In lesson 12 you will see why.
 ```
 
 ## A part
+
+To double a number is to add it to itself. The sum of two equal numbers is exact in binary, since only the
+exponent grows by one.
 
 ```exercise t-double
 hint: A nudge.
@@ -216,6 +219,39 @@ fn breaks(in_lesson: bool, from: &str, to: &str, pattern: Pattern, words: &str) 
     let found = if in_lesson { reasons(SOURCE, &broken) } else { reasons(&broken, LESSON) };
     let hit = found.iter().any(|(p, _, reason)| *p == pattern && reason.contains(words));
     assert!(hit, "{from:?} -> {to:?}: {found:#?}");
+}
+
+#[test]
+fn an_empty_shell_does_not_pass() {
+    use Pattern::{Analyses, Narrative, Scaffolding, UnitTests};
+    let body = "    assert_eq!(double(2.0), 4.0);\n";
+    breaks(false, body, "", UnitTests, "the test asserts nothing");
+    breaks(
+        false,
+        body,
+        "    let _ = double(2.0);\n    assert!(true);\n",
+        UnitTests,
+        "asserts nothing",
+    );
+    breaks(
+        false,
+        body,
+        "    assert_eq!(2.0 + 2.0, 4.0);\n",
+        UnitTests,
+        "names no item of \"t-double\"",
+    );
+    let insight = "out.insight(format!(\"twice is {}\", double(1.0)));";
+    let invented =
+        "out.measured(\"speed\", 42.0, \"x\");\n    out.insight(\"It is 42 times as fast.\");";
+    breaks(false, insight, invented, Analyses, "every insight is a fixed sentence");
+    breaks(false, insight, invented, Analyses, "nothing is measured");
+    let fixed = "out.insight(format!(\"It is faster.\"));";
+    breaks(false, insight, fixed, Analyses, "every insight is a fixed sentence");
+    let prose = "To double a number is to add it to itself. The sum of two equal numbers is exact in binary, since only the\nexponent grows by one.\n";
+    let nonsense = format!("{}\n", "Word word. ".repeat(40));
+    breaks(true, prose, "", Narrative, "\"A part\": a part of the lesson explains");
+    breaks(true, prose, &nonsense, Narrative, "\"A part\": a part of the lesson explains");
+    breaks(true, "hint: `x + x`.", "hint: A nudge.", Scaffolding, "two hints are the same");
 }
 
 #[test]
@@ -372,7 +408,9 @@ fn a_test_cell_names_only_what_its_own_crate_can_see() {
     for fine in ["// of double", "x.double();", "let s = \"double\";"] {
         let private = SOURCE.replace("double(2.0)", "2.0").replace("double(double(1.0))", "1.0");
         let private = private.replace("pub fn double", "fn double").replace("assert_eq!(2.0", fine);
-        assert_eq!(reasons(&private, LESSON), [], "{fine}");
+        let found = reasons(&private, LESSON);
+        let hidden = found.iter().any(|(.., reason)| reason.contains("cannot see"));
+        assert!(!hidden, "{fine}: {found:?}");
     }
 }
 
@@ -412,8 +450,10 @@ fn diagrams_and_length_are_checked() {
         Pattern::Length,
         "1500 is the most",
     );
-    let tests =
-        SOURCE.replace("    assert_eq!(double(2.0), 4.0);\n", &"    assert!(true);\n".repeat(1500));
+    let tests = SOURCE.replace(
+        "    assert_eq!(double(2.0), 4.0);\n",
+        &"    assert_eq!(double(2.0), 4.0);\n".repeat(1500),
+    );
     assert_eq!(reasons(&tests, LESSON), [], "tests are not counted");
 }
 

@@ -1,0 +1,139 @@
+//! What an empty shell lacks: tests that assert something of their cell, analyses whose findings are measured, parts
+//! with prose, hints that differ. Whether a text is good cannot be seen here.
+
+use super::{Found, Texts, id, in_lesson, in_source, line_of};
+use crate::curriculum::cells::{Cell, CellKind, identifiers, items};
+use crate::curriculum::lesson::Block;
+use std::collections::HashSet;
+
+/// The fewest words of prose in a part of the lesson.
+const FEWEST_WORDS: usize = 20;
+
+/// Each unit test names an item of the cell that it tests, and asserts something.
+pub(super) fn tests(texts: &Texts) -> Vec<Found> {
+    let code: Vec<&Cell> =
+        texts.cells.iter().filter(|cell| cell.kind != CellKind::Markdown).collect();
+    let tests = code.iter().filter(|cell| cell.kind == CellKind::Test);
+    let silent = tests
+        .filter(|test| !asserts(test))
+        .map(|test| in_source(test.first_line, format!("{}: the test asserts nothing", id(test))));
+    let pairs = code.windows(2).filter(|pair| pair[0].kind == CellKind::Solution);
+    let pairs = pairs.filter(|pair| pair[1].kind == CellKind::Test);
+    let strange = pairs.filter(|pair| !is_about(pair[1], pair[0])).map(|pair| {
+        let reason = format!("{}: the test names no item of \"{}\"", id(pair[1]), id(pair[0]));
+        in_source(pair[1].first_line, reason)
+    });
+    silent.chain(strange).collect()
+}
+
+/// An assertion is one of the standard library's, of `testing`'s, or a check of the engine that panics.
+fn asserts(test: &Cell) -> bool {
+    let is_assertion =
+        |name: &str| ["assert", "expect_", "check"].iter().any(|prefix| name.starts_with(prefix));
+    let idle = test.text.matches("assert!(true").count();
+    let found = identifiers(test.text).into_iter().filter(|(name, _)| is_assertion(name)).count();
+    found > idle
+}
+
+/// Whether the test names a function, a method or a type of the solution cell.
+fn is_about(test: &Cell, solution: &Cell) -> bool {
+    let named: HashSet<&str> = identifiers(test.text).into_iter().map(|(name, _)| name).collect();
+    let words: Vec<&str> = identifiers(solution.text).into_iter().map(|(name, _)| name).collect();
+    let functions = words.windows(2).filter(|pair| pair[0] == "fn").map(|pair| pair[1]);
+    let mut own = functions.chain(items(solution.text).map(|item| item.name));
+    own.any(|name| named.contains(name))
+}
+
+/// Each analysis has a finding that depends on what was measured, and what is called measured was: the analysis uses
+/// other code of the module, or the helpers that time and count.
+pub(super) fn analyses(texts: &Texts) -> Vec<Found> {
+    let there = texts.cells.iter().flat_map(|cell| {
+        cell.analyses().into_iter().map(move |name| (name, body(cell.text, name)))
+    });
+    let own: HashSet<&str> = texts
+        .cells
+        .iter()
+        .filter(|cell| cell.kind != CellKind::Test)
+        .flat_map(|cell| items(cell.text).map(|item| item.name))
+        .filter(|name| !name.ends_with("_insight"))
+        .chain(["time", "compare", "memory", "Rng"])
+        .collect();
+    let demands = |(name, body): (&str, &str)| {
+        let line = line_of(texts.source, &format!("pub fn {name}("));
+        let fixed = (!body.split(".insight(").skip(1).any(depends_on_figures)).then(|| {
+            in_source(
+                line,
+                format!(
+                    "{name}: every insight is a fixed sentence; build it from what was measured"
+                ),
+            )
+        });
+        let measures = identifiers(body).iter().any(|(name, _)| own.contains(name))
+            || body.contains("Origin::Computed")
+            || body.contains("computed");
+        let invented = (!measures).then(|| {
+            let reason =
+                format!("{name}: nothing is measured, and nothing is labelled as computed");
+            in_source(line, reason)
+        });
+        [fixed, invented]
+    };
+    there.flat_map(demands).flatten().collect()
+}
+
+/// Whether an insight is more than a literal: `argument` is what follows the parenthesis.
+fn depends_on_figures(argument: &str) -> bool {
+    let argument = argument.trim_start();
+    let text = argument.strip_prefix("format!(").map(str::trim_start);
+    match text.and_then(|text| text.strip_prefix('"')) {
+        Some(text) => text.split('"').next().is_some_and(|text| text.contains('{')),
+        None => !argument.starts_with('"'),
+    }
+}
+
+/// The text of a function, to the brace at column 0.
+fn body<'a>(text: &'a str, function: &str) -> &'a str {
+    let rest = text.split_once(&format!("pub fn {function}(")).map_or("", |(_, rest)| rest);
+    rest.split("\n}\n").next().unwrap_or_default()
+}
+
+/// The parts between the motivation and the measurements explain something.
+pub(super) fn prose(texts: &Texts) -> Vec<Found> {
+    let taught = texts.lesson.split_once("## 💡 Motivation").map_or("", |(_, rest)| rest);
+    let taught = taught.split("\n## 📊 Measure").next().unwrap_or_default();
+    let parts = taught.split("\n## ").skip(1);
+    let thin = parts.filter(|part| words(part) < FEWEST_WORDS).map(|part| {
+        let title = part.lines().next().unwrap_or_default();
+        let reason = format!(
+            "\"{title}\": a part of the lesson explains something, in {FEWEST_WORDS} words or more"
+        );
+        in_lesson(line_of(texts.lesson, &format!("## {title}")), reason)
+    });
+    thin.collect()
+}
+
+/// How many different words of prose a part has: not the title, not what stands in blocks.
+fn words(part: &str) -> usize {
+    let prose = part.split("\n```").step_by(2).enumerate().flat_map(|(index, text)| {
+        // The first piece begins with the title, the others with the end of a fence.
+        text.lines().skip(usize::from(index == 0)).flat_map(str::split_whitespace)
+    });
+    prose.collect::<HashSet<_>>().len()
+}
+
+/// No hint of an exercise repeats another one.
+pub(super) fn hints(texts: &Texts) -> Vec<Found> {
+    let exercises = texts.parsed.blocks.iter().filter_map(|block| match block {
+        Block::Exercise { cell, .. } => Some(cell.as_str()),
+        _ => None,
+    });
+    let repeats = exercises.filter(|cell| {
+        let mut seen = HashSet::new();
+        !texts.parsed.hints(cell).iter().all(|hint| seen.insert(format!("{hint:?}")))
+    });
+    let reason = |cell: &str| {
+        let line = line_of(texts.lesson, &format!("```exercise {cell}"));
+        in_lesson(line, format!("{cell}: two hints are the same"))
+    };
+    repeats.map(reason).collect()
+}
