@@ -146,13 +146,19 @@ impl CosineSchedule {
 /// 🔬 Both ends, the middle, beyond the end, and falling from each epoch to the next.
 #[test]
 fn test_unit_cosine_schedule() {
+    use tinytorch::testing::expect_close;
     let schedule = CosineSchedule { max_rate: 0.1, min_rate: 0.01, epochs: 100 };
     let rates: Vec<f32> = [0, 25, 50, 100, 1000].map(|e| schedule.learning_rate(e)).to_vec();
     // cos(pi / 4) = 0.70711: 0.01 + 0.09 * 0.853553.
-    tinytorch::testing::assert_close(&rates, &[0.1, 0.086_819_8, 0.055, 0.01, 0.01], 1e-6);
-    assert!((0..100).all(|e| schedule.learning_rate(e + 1) < schedule.learning_rate(e)));
+    let half = "half a cosine wave, from the maximum to the minimum";
+    let input = "epochs 0, 25, 50 of 100, from 0.1 to 0.01";
+    expect_close(input, &rates[..3], &[0.1, 0.086_819_8, 0.055], 1e-6, half);
+    let stays = "from `epochs` on the rate stays at the minimum";
+    expect_close("epochs 100 and 1000 of 100", &rates[3..], &[0.01, 0.01], 1e-6, stays);
+    let falls = (0..100).all(|e| schedule.learning_rate(e + 1) < schedule.learning_rate(e));
+    assert!(falls, "the rate falls from each epoch to the next: {half}");
     let none = CosineSchedule { epochs: 0, ..schedule };
-    assert_eq!(none.learning_rate(0), 0.01, "a schedule of 0 epochs stays at the minimum");
+    expect_close("a schedule of 0 epochs", &[none.learning_rate(0)], &[0.01], 0.0, stays);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "clip-grad-norm", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -182,19 +188,29 @@ pub fn clip_grad_norm(gradients: &mut Gradients, max_norm: f32) -> f32 {
 /// 🔬 A large norm is scaled down by one factor, a small one is left alone, no gradient has norm 0.
 #[test]
 fn test_unit_clip_grad_norm() {
+    use tinytorch::testing::expect_close;
     let (a, b) = (Tensor::scalar(1.0).tracked(), Tensor::scalar(1.0).tracked());
     let gradients = || (&(&a * 3.0) + &(&b * 4.0)).backward();
     let values = |g: &Gradients| [g.get(&a).unwrap().item(), g.get(&b).unwrap().item()];
 
     let mut clipped = gradients();
-    assert_eq!(clip_grad_norm(&mut clipped, 1.0), 5.0);
-    tinytorch::testing::assert_close(&values(&clipped), &[0.6, 0.8], 1e-6);
-    assert!((clip_grad_norm(&mut clipped, 1.0) - 1.0).abs() < 1e-6);
+    let before = "the norm before clipping: the root of the sum of squares";
+    let input = "the gradients 3 and 4, max_norm 1";
+    expect_close(input, &[clip_grad_norm(&mut clipped, 1.0)], &[5.0], 1e-6, before);
+    let one = "one factor for all, which makes the norm max_norm and keeps the direction";
+    expect_close(input, &values(&clipped), &[0.6, 0.8], 1e-6, one);
+    let again = [clip_grad_norm(&mut clipped, 1.0)];
+    expect_close("the same once more", &again, &[1.0], 1e-6, one);
 
     let mut short = gradients();
-    assert_eq!(clip_grad_norm(&mut short, 5.0), 5.0);
-    assert_eq!(values(&short), [3.0, 4.0], "a norm of exactly max_norm must not change");
-    assert_eq!(clip_grad_norm(&mut Gradients::default(), 1.0), 0.0);
+    for max_norm in [5.0, 100.0] {
+        let input = format!("the gradients 3 and 4, max_norm {max_norm}");
+        expect_close(&input, &[clip_grad_norm(&mut short, max_norm)], &[5.0], 1e-6, before);
+        let keep = "gradients with a norm up to max_norm must not change";
+        expect_close(&input, &values(&short), &[3.0, 4.0], 0.0, keep);
+    }
+    let none = [clip_grad_norm(&mut Gradients::default(), 1.0)];
+    expect_close("no gradients", &none, &[0.0], 0.0, "no gradients have the norm 0");
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "training-loop", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -396,6 +412,7 @@ impl Trainer {
 #[test]
 fn test_unit_process_batch() {
     use tinytorch::losses::MSELoss;
+    use tinytorch::testing::expect_eq;
     let mut rng = Rng::seeded(0);
     let mut layer = Linear::without_bias(1, 1, &mut rng);
     layer.weight = Tensor::new(&[2.0], &[1, 1]);
@@ -404,26 +421,30 @@ fn test_unit_process_batch() {
     let mut pending = Pending::default();
     // Predictions 2 and 4 against 0 and 0: loss (4 + 16) / 2, gradient (2*2*1 + 2*4*2) / 2 = 10.
     let loss = trainer.process_batch(&column(&[1.0, 2.0]), &column(&[0.0, 0.0]), &mut pending);
-    assert_eq!(loss.unwrap(), 10.0);
+    let mean = "the loss of the batch, as the model and the loss compute it";
+    expect_eq("predictions 2 and 4 for 0 and 0", loss.unwrap(), 10.0, mean);
     // Prediction 2 against 1: loss 1, gradient 2.
     let loss = trainer.process_batch(&column(&[1.0]), &column(&[1.0]), &mut pending);
-    assert_eq!(loss.unwrap(), 1.0);
-    assert_eq!((pending.samples, pending.batches), (3, 2), "2 and 1 samples in two batches");
+    expect_eq("prediction 2 for 1", loss.unwrap(), 1.0, mean);
+    let pair = (pending.samples, pending.batches);
+    expect_eq("batches of 2 and 1", pair, (3, 2), "count the samples and the batches");
     let weight = trainer.model.parameters()[0];
     let gradient = pending.gradients.get(weight).unwrap().item();
-    assert_eq!(
-        gradient, 22.0,
-        "each gradient counts as often as its batch has samples: 2 * 10 + 1 * 2"
-    );
+    let weighted = "each gradient counts as often as its batch has samples: 2 * 10 + 1 * 2";
+    expect_eq("batches of 2 and 1", gradient, 22.0, weighted);
 
     let bad = column(&[f32::INFINITY]);
-    let error = trainer.process_batch(&bad, &column(&[0.0]), &mut pending).unwrap_err();
-    assert_eq!(error.kind, ErrorKind::NotFinite);
+    let refused = trainer.process_batch(&bad, &column(&[0.0]), &mut pending).map_err(|e| e.kind);
+    let finite = "a loss that is not finite is an error, before its gradient is added";
+    expect_eq("an infinite input", refused, Err(ErrorKind::NotFinite), finite);
     // Targets in a list for predictions in a column: the loss must never get them.
     let list = Tensor::zeros(&[2]);
-    let error = trainer.process_batch(&column(&[1.0, 2.0]), &list, &mut pending).unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Shape, "check_batch comes before the loss");
-    assert_eq!(pending.batches, 2, "a batch that is refused must not be counted");
+    let refused = trainer.process_batch(&column(&[1.0, 2.0]), &list, &mut pending);
+    let refused = refused.map_err(|error| error.kind);
+    let first = "check_batch comes before the loss";
+    expect_eq("a column for a list", refused, Err(ErrorKind::Shape), first);
+    let kept = "a batch that is refused must not be pair";
+    expect_eq("two batches and two that were refused", pending.batches, 2, kept);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "update", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -454,6 +475,7 @@ impl Trainer {
 #[test]
 fn test_unit_update() {
     use tinytorch::losses::MSELoss;
+    use tinytorch::testing::{expect_close, expect_eq};
     let weight_after = |max_norm: f32| {
         let mut layer = Linear::without_bias(1, 1, &mut Rng::seeded(0));
         layer.weight = Tensor::new(&[2.0], &[1, 1]);
@@ -462,18 +484,17 @@ fn test_unit_update() {
         let x = Tensor::new(&[1.0, 2.0], &[2, 1]);
         trainer.process_batch(&x, &Tensor::zeros(&[2, 1]), &mut pending).unwrap();
         let norm = trainer.update(&mut pending).unwrap();
-        assert_eq!(norm, 10.0, "the norm of the mean gradient, before clipping");
-        assert_eq!(trainer.step, 1, "one step is counted");
-        assert_eq!(
-            (pending.samples, pending.batches),
-            (0, 0),
-            "nothing stays pending after a step"
-        );
+        let mean = "divide by the samples: a step uses the mean gradient, and returns its norm";
+        expect_eq("a mean gradient of 10", norm, 10.0, mean);
+        expect_eq("one step", trainer.step, 1, "one step is counted");
+        let left = (pending.samples, pending.batches, pending.gradients.len());
+        expect_eq("after the step", left, (0, 0, 0), "nothing stays pending after a step");
         trainer.model.parameters()[0].item()
     };
     // The mean gradient is 10 (see the test before): 2 - 0.1 * 10, or 2 - 0.1 * 1 when clipped.
-    tinytorch::testing::assert_close(&[weight_after(f32::INFINITY)], &[1.0], 1e-6);
-    tinytorch::testing::assert_close(&[weight_after(1.0)], &[1.9], 1e-6);
+    let idea = "the mean gradient, clipped to max_norm, times the learning rate";
+    expect_close("weight 2, no limit", &[weight_after(f32::INFINITY)], &[1.0], 1e-6, idea);
+    expect_close("weight 2, max_norm 1", &[weight_after(1.0)], &[1.9], 1e-6, idea);
 
     let layer = Linear::without_bias(1, 1, &mut Rng::seeded(0));
     let mut trainer = Trainer::new(layer, SGD::new(0.1), MSELoss);
@@ -481,9 +502,11 @@ fn test_unit_update() {
     let mut pending = Pending::default();
     trainer.process_batch(&Tensor::ones(&[1, 1]), &Tensor::zeros(&[1, 1]), &mut pending).unwrap();
     pending.gradients.scale(f32::INFINITY);
-    assert_eq!(trainer.update(&mut pending).unwrap_err().kind, ErrorKind::NotFinite);
+    let refused = trainer.update(&mut pending).map_err(|error| error.kind);
+    let idea = "an infinite gradient must not reach the parameters";
+    expect_eq("an infinite gradient", refused, Err(ErrorKind::NotFinite), idea);
     let unchanged = (trainer.model.parameters()[0].item(), trainer.step) == (before, 0);
-    assert!(unchanged, "an infinite gradient must not reach the parameters");
+    assert!(unchanged, "{idea}");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "train-epoch", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -521,6 +544,7 @@ impl Trainer {
 /// 🔬 Accumulated batches equal one large batch, the remainder counts, the schedule is followed.
 #[test]
 fn test_unit_train_epoch() {
+    use tinytorch::testing::{expect_close, expect_eq};
     let mut rng = Rng::seeded(5);
     let (x, y) = two_moons(22, &mut rng);
     let cut = |from: usize, to: usize| (x.slice(&[from..to, 0..2]), y.slice(&[from..to]));
@@ -531,23 +555,30 @@ fn test_unit_train_epoch() {
             .with_schedule(CosineSchedule { max_rate: 0.5, min_rate: 0.0, epochs: 2 });
         let losses =
             [trainer.train_epoch(&batches).unwrap(), trainer.train_epoch(batches).unwrap()];
-        assert_eq!((trainer.epoch, &trainer.history.train_loss[..]), (2, &losses[..]));
-        tinytorch::testing::assert_close(&trainer.history.learning_rates, &[0.5, 0.25], 1e-6);
+        let recorded = (trainer.epoch, trainer.history.train_loss.clone());
+        let idea = "count each epoch, and add its loss to the history";
+        expect_eq("two epochs", recorded, (2, losses.to_vec()), idea);
+        let idea = "the schedule sets the learning rate of each epoch";
+        expect_close("two epochs", &trainer.history.learning_rates, &[0.5, 0.25], 1e-6, idea);
         let weights: Vec<f32> =
             trainer.model.parameters().iter().flat_map(|p| p.to_vec()).collect();
         (losses, trainer.step, weights)
     };
     let (whole_loss, steps, whole) = train(vec![cut(0, 22)], 1);
-    assert_eq!(steps, 2);
+    expect_eq("one batch, two epochs", steps, 2, "each epoch takes a step");
     // Batches of 8, 8 and 6 in one step equal the batch of 22, but for rounding.
     let (loss, steps, parts) = train(vec![cut(0, 8), cut(8, 16), cut(16, 22)], 3);
-    assert_eq!(steps, 2);
-    tinytorch::testing::assert_close(&parts, &whole, 1e-5);
-    tinytorch::testing::assert_close(&loss, &whole_loss, 1e-5);
+    let equal = "batches that are accumulated equal one large batch: step when enough are pending";
+    expect_eq("batches of 8, 8 and 6, accumulation 3", steps, 2, equal);
+    expect_close("the weights after it", &parts, &whole, 1e-5, equal);
+    let mean = "the loss of an epoch is a mean over samples: each batch is weighted by its samples";
+    expect_close("the losses of it", &loss, &whole_loss, 1e-5, mean);
     // Two batches, then the one that is left: the same steps as with batches of 16 and 6.
     let (_, steps, remainder) = train(vec![cut(0, 8), cut(8, 16), cut(16, 22)], 2);
-    assert_eq!(steps, 4, "two epochs of two steps: the batch that is left over needs a step too");
-    tinytorch::testing::assert_close(&remainder, &train(vec![cut(0, 16), cut(16, 22)], 1).2, 1e-5);
+    let over = "two epochs of two steps: the batch that is left over needs a step too";
+    expect_eq("batches of 8, 8 and 6, accumulation 2", steps, 4, over);
+    let two = train(vec![cut(0, 16), cut(16, 22)], 1).2;
+    expect_close("the weights after it", &remainder, &two, 1e-5, over);
 
     let model = Linear::new(2, 2, &mut rng);
     let mut trainer = Trainer::new(model, SGD::new(0.5), CrossEntropyLoss);
@@ -555,15 +586,15 @@ fn test_unit_train_epoch() {
     trainer.train_epoch([cut(0, 8)]).unwrap();
     assert!(trainer.is_training(), "an epoch switches the model to training mode");
     let nothing: [(Tensor, Tensor); 0] = [];
-    assert_eq!(trainer.train_epoch(nothing).unwrap_err().kind, ErrorKind::Empty);
-    assert_eq!(
-        (trainer.epoch, trainer.step),
-        (1, 1),
-        "an epoch without batches must not be counted"
-    );
+    let refused = trainer.train_epoch(nothing).map_err(|error| error.kind);
+    let empty = "an epoch without batches is an error, and must not be counted";
+    expect_eq("no batches", refused, Err(ErrorKind::Empty), empty);
+    expect_eq("epochs and steps", (trainer.epoch, trainer.step), (1, 1), empty);
     let broken = [Err::<(Tensor, Tensor), _>(std::io::Error::other("disk gone"))];
-    let error = trainer.train_epoch(broken).unwrap_err();
-    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Data, "disk gone"));
+    let refused = trainer.train_epoch(broken).map_err(|error| (error.kind, error.message));
+    let passed = "an error of the source ends the epoch, with its own message";
+    let wanted = Err((ErrorKind::Data, "disk gone".to_owned()));
+    expect_eq("a batch that cannot be loaded", refused, wanted, passed);
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "training-judging", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -594,11 +625,17 @@ pub fn count_correct(prediction: &Tensor, target: &Tensor) -> Option<usize> {
 /// 🔬 Classes, yes-or-no answers, and none for a regression.
 #[test]
 fn test_unit_count_correct() {
+    use tinytorch::testing::expect_eq;
     let scores = Tensor::new(&[0.1, 0.9, 0.8, 0.2, 5.0, -5.0], &[3, 2]);
-    assert_eq!(count_correct(&scores, &Tensor::new(&[1.0, 1.0, 0.0], &[3])), Some(2));
+    let found = count_correct(&scores, &Tensor::new(&[1.0, 1.0, 0.0], &[3]));
+    let class = "a row is correct if its largest value stands at the class";
+    expect_eq("[[0.1, 0.9], [0.8, 0.2], [5, -5]] for 1, 1, 0", found, Some(2), class);
     let yes = Tensor::new(&[0.9, 0.2, 0.6], &[3, 1]);
-    assert_eq!(count_correct(&yes, &Tensor::new(&[1.0, 0.0, 0.0], &[3, 1])), Some(2));
-    assert_eq!(count_correct(&yes, &Tensor::new(&[0.9, 0.2, 0.6], &[3, 1])), None);
+    let found = count_correct(&yes, &Tensor::new(&[1.0, 0.0, 0.0], &[3, 1]));
+    let side = "a yes-or-no answer is correct on the same side of 0.5 as its target";
+    expect_eq("0.9, 0.2, 0.6 for 1, 0, 0", found, Some(2), side);
+    let found = count_correct(&yes, &Tensor::new(&[0.9, 0.2, 0.6], &[3, 1]));
+    expect_eq("targets 0.9, 0.2, 0.6", found, None, "a regression has no accuracy");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "evaluate", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -636,6 +673,7 @@ impl Trainer {
 #[test]
 fn test_unit_evaluate() {
     use tinytorch::layers::Dropout;
+    use tinytorch::testing::{expect_close, expect_eq};
     let mut linear = Linear::without_bias(2, 2, &mut Rng::seeded(0));
     linear.weight = Tensor::new(&[1.0, 0.0, 0.0, 1.0], &[2, 2]);
     let dropout = Dropout::new(0.9, Rng::seeded(1)).unwrap();
@@ -645,21 +683,27 @@ fn test_unit_evaluate() {
     let three = (Tensor::new(&[9.0, 0.0].repeat(3), &[3, 2]), Tensor::new(&[0.0, 0.0, 1.0], &[3]));
     // Three of four are correct with a loss of almost 0, one is wrong with a loss of 9.
     let (loss, accuracy) = trainer.evaluate([&one, &three]).unwrap();
-    tinytorch::testing::assert_close(&[loss, accuracy.unwrap()], &[2.25, 0.75], 1e-3);
-    assert_eq!(trainer.history.eval_loss, [(0, loss)]);
-    assert!(trainer.is_training() && trainer.step == 0);
+    let idea = "in evaluation mode, so without dropout, and weighted by samples, not by batches";
+    let input = "batches of 1 and 3 samples";
+    expect_close(input, &[loss, accuracy.unwrap()], &[2.25, 0.75], 1e-3, idea);
+    let recorded = trainer.history.eval_loss.clone();
+    expect_eq("the history", recorded, vec![(0, loss)], "add the epoch and the loss");
+    let untouched = trainer.is_training() && trainer.step == 0;
+    assert!(untouched, "evaluation takes no step, and the mode must be restored after it");
 
     trainer.set_training(false);
     trainer.evaluate([&one]).unwrap();
     assert!(!trainer.is_training(), "a model in evaluation mode must stay in it");
     trainer.set_training(true);
     let bad = (one.0.clone(), Tensor::new(&[2.0], &[1]));
-    assert_eq!(trainer.evaluate([&bad]).unwrap_err().kind, ErrorKind::Label);
+    let refused = trainer.evaluate([&bad]).map_err(|error| error.kind);
+    expect_eq("class 2 of 2", refused, Err(ErrorKind::Label), "check_batch comes first");
     assert!(trainer.is_training(), "the mode must be restored after an error too");
     let loss = trainer.loss.forward(&trainer.model.forward(&one.0), &one.1);
     assert!(loss.is_tracked(), "after evaluation, histories are recorded again");
     let nothing: [(Tensor, Tensor); 0] = [];
-    assert_eq!(trainer.evaluate(nothing).unwrap_err().kind, ErrorKind::Empty);
+    let refused = trainer.evaluate(nothing).map_err(|error| error.kind);
+    expect_eq("no batches", refused, Err(ErrorKind::Empty), "no mean without a sample");
 
     // Targets of 0 and 1 could be answers, but one batch of prices makes it all a regression.
     let model = Linear::new(1, 1, &mut Rng::seeded(0));
@@ -667,7 +711,9 @@ fn test_unit_evaluate() {
     let column = |values: &[f32]| Tensor::new(values, &[2, 1]);
     let (answers, prices) = (column(&[0.0, 1.0]), column(&[0.5, 7.0]));
     let batches = [(answers.clone(), answers), (prices.clone(), prices)];
-    assert_eq!(trainer.evaluate(&batches).unwrap().1, None, "a price is not simply right or wrong");
+    let accuracy = trainer.evaluate(&batches).unwrap().1;
+    let idea = "once None, always None: a price is not simply right or wrong";
+    expect_eq("answers, then prices", accuracy, None, idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "training-stopping-type", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -724,13 +770,13 @@ fn test_unit_early_stopping() {
         let mut stopping = EarlyStopping { patience, best: f32::INFINITY, waited: 0 };
         losses.iter().map(|&loss| stopping.observe(loss)).collect()
     };
+    let best = "compare with the best loss so far, not with the one before";
+    let wanted = vec![Best, Waiting, Waiting];
+    expect_eq("1, 4, 3", watch(3, &[1.0, 4.0, 3.0]), wanted, best);
     let again =
         "a new best starts the waiting again from 0, and patience 2 stops at the second wait";
     let wanted = vec![Best, Best, Waiting, Best, Waiting, Stop];
     expect_eq("3, 2, 2.5, 1, 1.5, 1.2", watch(2, &[3.0, 2.0, 2.5, 1.0, 1.5, 1.2]), wanted, again);
-    let best = "compare with the best loss so far, not with the one before";
-    let wanted = vec![Best, Waiting, Waiting, Stop];
-    expect_eq("1, 4, 3, 2", watch(3, &[1.0, 4.0, 3.0, 2.0]), wanted, best);
     let equal = "an equal loss or NaN is no improvement";
     expect_eq("1, 1, NaN", watch(2, &[1.0, 1.0, f32::NAN]), vec![Best, Waiting, Stop], equal);
 }
@@ -777,7 +823,9 @@ fn test_unit_write_atomically() {
     assert!(old == b"old", "the old file was overwritten: a crash in between would lose both");
     // A folder has the name of the file: an error, and no temporary file is left.
     std::fs::create_dir_all(folder.join("taken").join("inside")).unwrap();
-    assert!(write_atomically(&folder.join("taken"), b"new").is_err());
+    let refused = write_atomically(&folder.join("taken"), b"new").is_err();
+    let idea = "renaming is the one step that replaces: what it refuses is an error, not a removal";
+    assert!(refused && folder.join("taken").join("inside").is_dir(), "{idea}");
     let names = |folder: &Path| std::fs::read_dir(folder).unwrap().count();
     assert_eq!((names(&folder), names(&folder.join("deep"))), (3, 1), "a temporary file was left");
     std::fs::remove_dir_all(&folder).unwrap();
@@ -828,6 +876,7 @@ impl Trainer {
 /// 🔬 All parts are there, can be written and read, and do not change with further training.
 #[test]
 fn test_unit_take_checkpoint() {
+    use tinytorch::testing::expect_eq;
     let batch = two_moons(20, &mut Rng::seeded(3));
     let model = Linear::new(2, 2, &mut Rng::seeded(1));
     let mut trainer = Trainer::new(model, Adam::new(0.1), CrossEntropyLoss);
@@ -840,7 +889,8 @@ fn test_unit_take_checkpoint() {
     trainer.train_epoch([&batch]).unwrap();
 
     let read = Checkpoint::from_bytes("a", &taken.to_bytes()).unwrap();
-    assert_eq!((read.epoch, read.step), (1, 1));
+    let idea = "epoch and step belong to a checkpoint: the schedule depends on them";
+    expect_eq("after one epoch", (read.epoch, read.step), (1, 1), idea);
     assert_eq!(read.history.train_loss, trainer.history.train_loss[..1]);
     assert_eq!(read.history.eval_loss, trainer.history.eval_loss);
     let shapes: Vec<&[usize]> = read.parameters.iter().map(Tensor::shape).collect();
@@ -848,7 +898,9 @@ fn test_unit_take_checkpoint() {
     let values: Vec<Vec<f32>> = read.parameters.iter().map(Tensor::to_vec).collect();
     assert_eq!(values, before, "a checkpoint must not change with further training");
     assert!(read.parameters.iter().all(|parameter| !parameter.is_tracked()));
-    assert_eq!((read.optimizer.kind.as_str(), read.optimizer.slots.len()), ("Adam", 2));
+    let state = (read.optimizer.kind.as_str(), read.optimizer.slots.len());
+    let idea = "the state of the optimizer belongs to a checkpoint";
+    expect_eq("two parameters, after a step of Adam", state, ("Adam", 2), idea);
     assert_eq!(read.optimizer.slots[0].buffers[0].shape(), [2, 2]);
 }
 
@@ -883,6 +935,7 @@ impl Trainer {
 /// 🔬 A resumed run equals one that never stopped; a different model or optimizer is refused.
 #[test]
 fn test_unit_restore() {
+    use tinytorch::testing::expect_eq;
     let batches = [two_moons(20, &mut Rng::seeded(3)), two_moons(20, &mut Rng::seeded(4))];
     let schedule = CosineSchedule { max_rate: 0.1, min_rate: 0.0, epochs: 6 };
     let fresh = |seed| {
@@ -905,8 +958,10 @@ fn test_unit_restore() {
     resumed.restore(stopped.checkpoint()).unwrap();
     assert_eq!(ids(&resumed), before, "the values change, but the parameters stay the same leaves");
     resumed.fit(6, |_| &batches, &[], None).unwrap();
-    assert_eq!(weights(&resumed), weights(&straight));
-    assert_eq!((resumed.step, &resumed.history), (12, &straight.history));
+    let same = "a resumed run is the same as one that never stopped, to the last bit";
+    let course = |trainer: &Trainer| (trainer.epoch, trainer.step, trainer.history.clone());
+    expect_eq("epochs 3 + 3 and 6", course(&resumed), course(&straight), same);
+    expect_eq("weights after 3 + 3 and 6", weights(&resumed), weights(&straight), same);
 
     /// A layer with a buffer.
     struct Buffered(Tensor);

@@ -1898,11 +1898,17 @@ impl Tensor {
     }
 
     /// The same values as a leaf with an id: what is computed from it records a history. A tensor that already
-    /// is such a leaf keeps its id.
+    /// is such a leaf keeps its id. Panics for a tensor that was computed from a tracked one: as a leaf it would
+    /// silently be cut off from what it was computed from.
     #[must_use]
     pub fn tracked(self) -> Tensor {
-        let is_leaf = self.history().is_some_and(|history| matches!(history.op, Op::Leaf));
-        if is_leaf {
+        if let Some(history) = self.history() {
+            assert!(
+                matches!(history.op, Op::Leaf),
+                "tracked: this tensor of shape {} was computed from a tracked tensor, and no gradient would \
+                 reach that one any more; track the leaf before you compute, or call detach() first",
+                shape_text(self.shape())
+            );
             return self;
         }
         Tensor { values: self.values, history: Some(History::new(Op::Leaf, vec![])) }

@@ -494,8 +494,8 @@ fn test_unit_process_batch() {
     // Prediction 2 against 1: loss 1, gradient 2.
     let loss = trainer.process_batch(&column(&[1.0]), &column(&[1.0]), &mut pending);
     expect_eq("prediction 2 for 1", loss.unwrap(), 1.0, mean);
-    let counted = (pending.samples, pending.batches);
-    expect_eq("batches of 2 and 1", counted, (3, 2), "count the samples and the batches");
+    let pair = (pending.samples, pending.batches);
+    expect_eq("batches of 2 and 1", pair, (3, 2), "count the samples and the batches");
     let weight = trainer.model.parameters()[0];
     let gradient = pending.gradients.get(weight).unwrap().item();
     let weighted = "each gradient counts as often as its batch has samples: 2 * 10 + 1 * 2";
@@ -511,7 +511,7 @@ fn test_unit_process_batch() {
     let refused = refused.map_err(|error| error.kind);
     let first = "check_batch comes before the loss";
     expect_eq("a column for a list", refused, Err(ErrorKind::Shape), first);
-    let kept = "a batch that is refused must not be counted";
+    let kept = "a batch that is refused must not be pair";
     expect_eq("two batches and two that were refused", pending.batches, 2, kept);
 }
 
@@ -918,13 +918,13 @@ fn test_unit_early_stopping() {
         let mut stopping = EarlyStopping { patience, best: f32::INFINITY, waited: 0 };
         losses.iter().map(|&loss| stopping.observe(loss)).collect()
     };
+    let best = "compare with the best loss so far, not with the one before";
+    let wanted = vec![Best, Waiting, Waiting];
+    expect_eq("1, 4, 3", watch(3, &[1.0, 4.0, 3.0]), wanted, best);
     let again =
         "a new best starts the waiting again from 0, and patience 2 stops at the second wait";
     let wanted = vec![Best, Best, Waiting, Best, Waiting, Stop];
     expect_eq("3, 2, 2.5, 1, 1.5, 1.2", watch(2, &[3.0, 2.0, 2.5, 1.0, 1.5, 1.2]), wanted, again);
-    let best = "compare with the best loss so far, not with the one before";
-    let wanted = vec![Best, Waiting, Waiting, Stop];
-    expect_eq("1, 4, 3, 2", watch(3, &[1.0, 4.0, 3.0, 2.0]), wanted, best);
     let equal = "an equal loss or NaN is no improvement";
     expect_eq("1, 1, NaN", watch(2, &[1.0, 1.0, f32::NAN]), vec![Best, Waiting, Stop], equal);
 }

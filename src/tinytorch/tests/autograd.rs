@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use proptest::prelude::*;
 use tinytorch::activations::{Gelu, QuickGelu, ReLU, Sigmoid, Softmax, Tanh};
 use tinytorch::autograd::{
-    Backward, GradientRule, check_gradient, custom, grad_for, no_grad, track,
+    Backward, GradientRule, Gradients, check_gradient, custom, grad_for, no_grad, track,
 };
 use tinytorch::layers::{Dropout, Layer, Linear, Sequential};
 use tinytorch::losses::{BinaryCrossEntropyLoss, CrossEntropyLoss, Loss, MSELoss, log_softmax};
@@ -426,4 +426,13 @@ fn the_tape_and_tensors_find_the_same_gradients() {
         let wanted = of_tensors.get(leaf).map_or(0.0, Tensor::item);
         assert_close(&[on_tape[*place]], &[wanted], 1e-3 * wanted.abs().max(1.0));
     }
+}
+
+#[test]
+fn gradients_can_be_built_of_pairs() {
+    let (w, other) = (Tensor::scalar(1.0).tracked(), Tensor::scalar(2.0).tracked());
+    let pairs = w.id().map(|id| (id, Tensor::scalar(7.0)));
+    let gradients: Gradients = pairs.into_iter().collect();
+    assert_eq!(gradients.get(&w).map(Tensor::item), Some(7.0));
+    assert!(gradients.get(&other).is_none());
 }

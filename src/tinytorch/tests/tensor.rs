@@ -139,7 +139,10 @@ fn nothing_is_remembered_until_something_is_tracked() {
     assert_eq!(history.inputs()[0].id(), leaf.id());
     assert!(z.id() > leaf.id(), "ids grow");
     assert!(!z.detach().is_tracked() && !x.is_tracked());
-    assert!(matches!(z.tracked().history().unwrap().op(), Op::Leaf), "a leaf forgets its past");
+    let cut = panic_message(|| z.clone().tracked());
+    assert!(cut.contains("computed from a tracked tensor") && cut.contains("detach()"), "{cut}");
+    let free = z.detach().tracked();
+    assert!(matches!(free.history().unwrap().op(), Op::Leaf), "detached, it begins a history");
     assert_eq!(leaf.clone().tracked().id(), leaf.id(), "a leaf stays the same leaf");
 }
 
