@@ -248,3 +248,15 @@ mod losses {
         assert!(loss_memory_insight(1.0).contains("no more than"));
     }
 }
+
+mod setup {
+    use tinytorch::setup::{noise_insight, timer_resolution_insight};
+
+    #[test]
+    fn the_clock_and_the_noise_are_named_only_where_they_show() {
+        assert!(timer_resolution_insight(40.0).contains("the clock takes time"));
+        assert!(timer_resolution_insight(1.1).contains("hides nothing"));
+        assert!(noise_insight(1.8).contains("can be that one"));
+        assert!(noise_insight(1.01).contains("quiet"));
+    }
+}
