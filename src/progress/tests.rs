@@ -13,17 +13,23 @@ use tinytorch::report::{Insight, Item};
 const TENSOR: ModuleId = ModuleId(1);
 
 fn passed_check() -> ModuleReport {
+    check(&[("test_unit_add", Verdict::Passed)])
+}
+
+fn check(verdicts: &[(&str, Verdict)]) -> ModuleReport {
     let mut report = ModuleReport::new(TENSOR);
-    let result = TestResult {
-        name: "test_unit_add".into(),
-        verdict: Verdict::Passed,
-        output: Output::default(),
-        took: Duration::from_millis(3),
-    };
-    let expected = vec![Expected::new(&result.name)];
+    let expected = verdicts.iter().map(|(name, _)| Expected::new(name)).collect();
     report.apply(&RunEvent::Started { module: TENSOR, kind: RunKind::Check, expected });
     report.apply(&RunEvent::Built { success: true, took: Duration::ZERO });
-    report.apply(&RunEvent::Test(result));
+    for (name, verdict) in verdicts.iter().cloned() {
+        let (name, took) = (name.to_owned(), Duration::from_millis(3));
+        report.apply(&RunEvent::Test(TestResult {
+            name,
+            verdict,
+            output: Output::default(),
+            took,
+        }));
+    }
     report.apply(&RunEvent::Finished);
     report
 }
@@ -56,6 +62,19 @@ fn a_check_is_remembered_with_the_text_it_was_of() {
     assert!(last_check.current);
     assert!(!store.last_check(TENSOR, "fn add() { todo!() }").unwrap().unwrap().current);
     assert_eq!(store.last_check(ModuleId(2), "").unwrap(), None);
+}
+
+#[test]
+fn the_tests_that_pass_are_those_of_the_last_check() {
+    let lab = Lab::new();
+    let mut store = lab.open();
+    let failed = Verdict::Failed { message: "no".into(), at: None };
+    assert_eq!(store.passing(TENSOR).unwrap(), [""; 0]);
+    let first = check(&[("a", Verdict::Passed), ("b", Verdict::Passed)]);
+    store.record_check(&first, "text").unwrap();
+    store.record_check(&check(&[("a", failed), ("b", Verdict::Passed)]), "text").unwrap();
+    assert_eq!(store.passing(TENSOR).unwrap(), ["b"]);
+    assert_eq!(store.passing(ModuleId(2)).unwrap(), [""; 0]);
 }
 
 #[test]

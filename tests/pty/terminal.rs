@@ -122,7 +122,11 @@ impl Terminal {
                 return text;
             }
             let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero() && !state.closed, "waited for {what}; the screen is\n{text}");
+            if left.is_zero() || state.closed {
+                // The thread that follows the screen still needs the lock.
+                drop(state);
+                panic!("waited for {what}; the screen is\n{text}");
+            }
             state = self.screen.changed.wait_timeout(state, left).expect("a screen").0;
         }
     }
