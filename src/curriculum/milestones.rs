@@ -49,7 +49,8 @@ pub const ALL: &[Milestone] = &[
         title: "Hidden layers learn",
         story: "David Rumelhart, Geoffrey Hinton and Ronald Williams show that backpropagation trains \
                 hidden layers. Your network of 64-32-10, with today's ReLU and Adam, reads real \
-                handwritten digits after 20 epochs.",
+                handwritten digits after 20 epochs; the learning rate is chosen on a validation set, and the test \
+                set is looked at once.",
         prerequisites: &modules([1, 2, 3, 4, 5, 6, 7, 8]),
         achieved_when: &["accuracy on held-out digits, median of five seeds"],
     },
@@ -59,7 +60,8 @@ pub const ALL: &[Milestone] = &[
         title: "A network that sees",
         story: "Yann LeCun, Leon Bottou, Yoshua Bengio and Patrick Haffner read cheques with a \
                 convolutional network that shares its weights over the whole image. Yours, with today's \
-                ReLU, max pooling and Adam, reads the same digits as in 1986, with fewer parameters.",
+                ReLU, max pooling and Adam, reads the same digits as in 1986, beside the network of 1986 with the \
+                same search and schedule.",
         prerequisites: &modules([1, 2, 3, 4, 5, 6, 7, 8, 9]),
         achieved_when: &["accuracy on held-out digits, median of five seeds"],
     },

@@ -1,6 +1,7 @@
 //! 1957: Frank Rosenblatt proposes the perceptron, which corrects its own weights; in 1958 it runs on an
 //! IBM 704. Five perceptrons each learn to separate two classes of points, and are tested on points
-//! that they have not seen. Uses modules 01 to 06. Not here: points that no straight line separates
+//! that they have not seen. The rule is Rosenblatt's; that it is the gradient of a loss, and autograd, are today's words
+//! for it. Uses modules 01 to 06. Not here: points that no straight line separates
 //! (1969).
 
 use tinytorch::activations::ReLU;
@@ -12,6 +13,7 @@ use tinytorch::report::{
     Axis, Chart, ChartKind, Column, Metric, Origin, Reporter, Series, Table, Target,
 };
 use tinytorch::tensor::Tensor;
+use tinytorch::testing::sample_error;
 
 const SEEDS: [u64; 5] = [1, 2, 3, 4, 5];
 const EPOCHS: usize = 30;
@@ -90,7 +92,21 @@ pub fn milestone(out: &mut Reporter) {
         target: Some(Target::AtLeast(95.0)),
         origin: Origin::Measured,
     });
-    out.insight("Two weights and a bias are enough: these three numbers define a line, and training rotates it.");
+    out.insight(accuracy_insight(accuracies[accuracies.len() / 2] / 100.0, POINTS));
+}
+
+/// What an accuracy on `n` new points of two classes says.
+pub fn accuracy_insight(accuracy: f64, n: usize) -> String {
+    let (percent, error) = (accuracy * 100.0, sample_error(accuracy, n) * 100.0);
+    let figure = format!("{percent:.1} % of {n} new points, +- {error:.1} (one standard error).");
+    // Guessing is right every second time.
+    if accuracy > 0.5 + 2.0 * sample_error(0.5, n) {
+        format!(
+            "{figure} Two weights and a bias are enough: they define a line, and training rotates it."
+        )
+    } else {
+        format!("{figure} That is not clearly better than guessing: the line was not found.")
+    }
 }
 
 fn learning_curves(curves: &[Series]) -> Chart {

@@ -262,6 +262,24 @@ impl Ratio {
     }
 }
 
+/// The standard error of an accuracy `p`, from 0 to 1, counted on `n` samples: sqrt(p (1 - p) / n). On other samples of
+/// the same kind, the accuracy would typically be off by this much.
+pub fn sample_error(p: f64, n: usize) -> f64 {
+    (p * (1.0 - p) / n.max(1) as f64).sqrt()
+}
+
+/// What two accuracies, each counted on `n` samples, let one say: a difference only where it is larger than twice its
+/// own standard error.
+pub fn compare_accuracies(first: f64, second: f64, n: usize) -> Reading {
+    let error = sample_error(first, n).hypot(sample_error(second, n));
+    match first - second {
+        difference if difference.is_nan() => Reading::TooNoisy,
+        difference if difference > 2.0 * error => Reading::Larger,
+        difference if difference < -2.0 * error => Reading::Smaller,
+        _ => Reading::NoClearDifference,
+    }
+}
+
 /// The system's allocator with two counters: bytes in use now, and the most that were in use. The
 /// harness installs it in every binary built from an exercise.
 pub struct CountingAllocator;
@@ -403,6 +421,16 @@ mod tests {
             ratio(0.9, 1.0, 1.1).took("a", "b").starts_with("There is no clear difference here")
         );
         assert!(ratio(0.1, 1.0, 1.1).took("a", "b").contains("disagree too much"));
+    }
+
+    #[test]
+    fn accuracies_differ_only_beyond_twice_their_sample_error() {
+        assert!((sample_error(0.9, 100) - 0.03).abs() < 1e-12);
+        // Of 360: the errors are 0.9 and 0.8 points, that of the difference 1.2.
+        assert_eq!(compare_accuracies(0.972, 0.978, 360), Reading::NoClearDifference);
+        assert_eq!(compare_accuracies(0.95, 0.90, 360), Reading::Larger);
+        assert_eq!(compare_accuracies(0.90, 0.95, 360), Reading::Smaller);
+        assert_eq!(compare_accuracies(f64::NAN, 0.95, 360), Reading::TooNoisy);
     }
 
     #[test]

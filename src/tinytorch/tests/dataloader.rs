@@ -7,8 +7,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use tinytorch::dataloader::{
     CIFAR_RECORD, DataLoader, DigitShape, Epoch, Idx, Prefetcher, Problem, RandomCrop,
-    class_numbers, digits, load_cifar10, load_idx, parse_cifar10, parse_digits, parse_idx, unpack,
+    TensorDataset, class_numbers, digits, load_cifar10, load_idx, parse_cifar10, parse_digits,
+    parse_idx, unpack,
 };
+use tinytorch::tensor::Tensor;
 
 /// A folder that is removed when the test ends, whichever way.
 struct Folder(PathBuf);
@@ -165,4 +167,26 @@ proptest! {
         let shape: Vec<u32> = read.shape.iter().map(|&size| size as u32).collect();
         prop_assert_eq!((shape, read.values), (sizes, values));
     }
+}
+
+#[test]
+fn a_validation_set_is_held_out_by_class_and_shares_no_digit_with_the_rest() {
+    let train = digits(DigitShape::Flat).unwrap().train;
+    let (rest, validation) = train.hold_out(4, 0).unwrap();
+    assert_eq!(
+        (rest.inputs().shape(), validation.inputs().shape()),
+        (&[1077, 64][..], &[360, 64][..])
+    );
+    for class in 0..10 {
+        let of_class = |part: &[f32]| part.iter().filter(|&&target| target == class as f32).count();
+        let (all, held_out) =
+            (of_class(&train.targets().data()), of_class(&validation.targets().data()));
+        assert!(held_out.abs_diff(all / 4) <= 1, "{held_out} of {all} digits {class}");
+    }
+    let sum = rest.inputs().sum().item() + validation.inputs().sum().item();
+    assert!((sum - train.inputs().sum().item()).abs() < 1.0, "each digit is in one of the parts");
+    let kind = |every| train.hold_out(every, 0).err().map(|error| error.kind);
+    assert_eq!((kind(0), kind(1)), (Some(Problem::Setting), Some(Problem::Setting)));
+    let half = TensorDataset::new(Tensor::zeros(&[2, 1]), Tensor::full(&[2], 0.5)).unwrap();
+    assert_eq!(half.hold_out(2, 0).err().map(|error| error.kind), Some(Problem::Label));
 }

@@ -260,3 +260,130 @@ mod setup {
         assert!(noise_insight(1.01).contains("quiet"));
     }
 }
+
+mod dataloader {
+    use super::ratio;
+    use tinytorch::dataloader::{
+        collation_insight, order_insight, overfitting_insight, prefetch_insight, throughput_insight,
+    };
+
+    #[test]
+    fn a_fixed_cost_for_each_batch_is_named_only_where_small_batches_are_slower() {
+        let equal = ratio(0.98, 1.0, 1.02);
+        let slower = throughput_insight(ratio(6.0, 7.0, 8.0), equal);
+        assert!(slower.contains("batches of 1 took 7.0 times"), "{slower}");
+        assert!(slower.contains("a fixed cost that a large batch divides"), "{slower}");
+        assert!(slower.contains("no clear difference here between a shuffled epoch"), "{slower}");
+        let same = throughput_insight(equal, ratio(1.9, 2.0, 2.1));
+        assert!(same.contains("no clear difference") && !same.contains("fixed cost"), "{same}");
+        assert!(same.contains("a shuffled epoch took 2.0 times"), "{same}");
+        let faster = throughput_insight(ratio(0.4, 0.5, 0.6), equal);
+        assert!(
+            faster.contains("1,024 took 2.0 times") && faster.contains("the opposite"),
+            "{faster}"
+        );
+        let noisy = throughput_insight(ratio(1.0, 7.0, 17.0), equal);
+        assert!(noisy.contains("disagree") && !noisy.contains("fixed cost"), "{noisy}");
+    }
+
+    #[test]
+    fn the_overhead_of_small_tensors_is_named_only_where_collating_is_slower() {
+        let slower = collation_insight(ratio(4.0, 4.5, 5.0));
+        assert!(slower.contains("4.5 times") && slower.contains("128 small tensors"), "{slower}");
+        let same = collation_insight(ratio(0.98, 1.0, 1.02));
+        assert!(same.contains("no clear difference") && !same.contains("overhead"), "{same}");
+        let faster = collation_insight(ratio(0.4, 0.5, 0.6));
+        assert!(faster.contains("gathering took 2.0") && faster.contains("cost less"), "{faster}");
+        assert!(!collation_insight(ratio(1.0, 4.0, 9.0)).contains("overhead"));
+    }
+
+    #[test]
+    fn prefetching_is_praised_only_where_it_was_faster() {
+        let gained = prefetch_insight(ratio(1.3, 1.4, 1.5), 2);
+        assert!(gained.contains("1.4 times") && gained.contains("hid part"), "{gained}");
+        let same = prefetch_insight(ratio(0.9, 1.0, 1.1), 2);
+        assert!(same.contains("no clear difference") && !same.contains("hid part"), "{same}");
+        let lost = prefetch_insight(ratio(0.4, 0.5, 0.6), 2);
+        assert!(lost.contains("cost more than it hid") && !lost.contains("hid part"), "{lost}");
+        assert!(prefetch_insight(ratio(0.9, 1.0, 1.1), 1).contains("single core"));
+        assert!(!prefetch_insight(ratio(0.5, 1.5, 4.0), 2).contains("hid part"));
+    }
+
+    #[test]
+    fn an_order_is_called_better_only_beyond_the_sample_error() {
+        let worse = order_insight(0.33, 0.94, 360);
+        assert!(worse.contains("33.0 % (+- 2.5), shuffled 94.0 % (+- 1.3)"), "{worse}");
+        assert!(worse.contains("each batch holds one class"), "{worse}");
+        let same = order_insight(0.93, 0.94, 360);
+        assert!(same.contains("No clear difference") && !same.contains("one class"), "{same}");
+        let better = order_insight(0.94, 0.33, 360);
+        assert!(better.contains("the sorted order did better"), "{better}");
+        assert!(order_insight(f64::NAN, 0.9, 360).contains("No clear difference"));
+    }
+
+    #[test]
+    fn overfitting_is_claimed_only_where_the_validation_loss_rose() {
+        let rose = overfitting_insight(&[1.0, 0.4, 0.5], [1.0, 0.9], 360);
+        assert!(rose.contains("lowest after epoch 2, 0.400, and rose to 0.500"), "{rose}");
+        assert!(rose.contains("overfitting") && rose.contains("generalization gap"), "{rose}");
+        let fell = overfitting_insight(&[1.0, 0.5, 0.4], [0.91, 0.9], 360);
+        assert!(fell.contains("did not clearly rise") && !fell.contains("overfitting"), "{fell}");
+        assert!(fell.contains("not clearly larger than chance"), "{fell}");
+        assert!(overfitting_insight(&[], [1.0, 1.0], 360).contains("no epoch"));
+    }
+}
+
+mod spatial {
+    use super::ratio;
+    use tinytorch::spatial::{
+        learned_filters_insight, loop_order_insight, sharing_insight, shift_insight,
+    };
+
+    #[test]
+    fn the_order_of_loops_is_explained_only_where_it_was_faster() {
+        let faster = loop_order_insight(ratio(5.0, 6.0, 7.0));
+        assert!(
+            faster.contains("6.0 times") && faster.contains("whole rows of memory"),
+            "{faster}"
+        );
+        let same = loop_order_insight(ratio(0.98, 1.0, 1.02));
+        assert!(same.contains("no clear difference") && !same.contains("whole rows"), "{same}");
+        let slower = loop_order_insight(ratio(0.4, 0.5, 0.6));
+        assert!(slower.contains("did not pay off") && !slower.contains("whole rows"), "{slower}");
+        assert!(!loop_order_insight(ratio(1.0, 5.0, 9.0)).contains("whole rows"));
+    }
+
+    #[test]
+    fn learned_filters_are_praised_only_where_they_read() {
+        let read = learned_filters_insight(0.95, 360);
+        assert!(read.contains("95.0 % (+- 1.1)") && read.contains("No one designed"), "{read}");
+        let guessed = learned_filters_insight(0.11, 360);
+        assert!(guessed.contains("no better than guessing") && !guessed.contains("designed"));
+    }
+
+    #[test]
+    fn parameters_and_time_are_told_apart() {
+        let slower = sharing_insight(100.0, ratio(1.9, 2.0, 2.1));
+        assert!(slower.contains("100 times the parameters"), "{slower}");
+        assert!(slower.contains("the dense layer took 2.0 times"), "{slower}");
+        let faster = sharing_insight(100.0, ratio(0.4, 0.5, 0.6));
+        assert!(faster.contains("the convolution took 2.0 times"), "{faster}");
+        assert!(faster.contains("Fewer parameters are not less work"), "{faster}");
+        assert!(sharing_insight(100.0, ratio(0.98, 1.0, 1.02)).contains("no clear difference"));
+        assert!(sharing_insight(100.0, ratio(0.5, 1.0, 9.0)).contains("disagree"));
+    }
+
+    #[test]
+    fn what_moved_digits_cost_is_said_in_each_direction() {
+        let expected = shift_insight([0.97, 0.51], [0.98, 0.68], 360);
+        assert!(expected.contains("fell from 97.0 % (+- 0.9) to 51.0 %"), "{expected}");
+        assert!(expected.contains("its feature maps move with the image"), "{expected}");
+        let same = shift_insight([0.97, 0.96], [0.97, 0.96], 360);
+        assert!(same.contains("did not clearly change") && same.contains("neither"), "{same}");
+        let opposite = shift_insight([0.51, 0.97], [0.98, 0.68], 360);
+        assert!(
+            opposite.contains("rose from") && opposite.contains("not what shared"),
+            "{opposite}"
+        );
+    }
+}
