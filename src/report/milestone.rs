@@ -1,5 +1,5 @@
-//! What came of a milestone's program on one engine, and two engines side by side. Comes in: a
-//! report, and whose code each link was. Goes out: a plain value that can be kept and shown. Not
+//! What came of a milestone's program on one engine, and two engines side by side. Input: a
+//! report, and whose code each link was. Output: a plain value that can be kept and shown. Not
 //! here: running it, keeping it.
 
 use super::ModuleReport;

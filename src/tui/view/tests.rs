@@ -6,6 +6,7 @@ use crate::runner::event::{Expected, Notice, Owner, Place, RunEvent, RunKind, Ve
 use crate::tui::fixture::{Session, TENSOR, failed, mismatched, result, waits};
 use crate::tui::message::{Effect, Message};
 use crate::tui::model::{Capabilities, Note};
+use crate::tui::palette::Theme;
 use crate::tui::view::Cache;
 use std::time::Duration;
 use tinytorch::report::{Item, Progress};
@@ -96,6 +97,13 @@ fn a_failure_that_follows_from_another_says_what_to_fix_first() {
         let at = |words: &str| screen.find(words).unwrap();
         assert!(at("✗ test_unit_add") < at(follows), "{screen}");
     }
+}
+
+#[test]
+fn the_background_that_the_terminal_names_late_decides_the_theme_all_the_same() {
+    let mut session = failing((60, 20));
+    session.send(Message::Background(Theme::Light));
+    assert_eq!(session.model.capabilities.theme, Theme::Light);
 }
 
 #[test]
