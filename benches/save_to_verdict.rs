@@ -1,5 +1,5 @@
 //! Save to verdict, as a learner feels it, beside the least that the compiler and the bare test program
-//! take: both in one run, on the reference of 01_tensor, one edit after the other.
+//! take: both in one run, on the references of a first, a middle and a late module, one edit after the other.
 //! Run with `cargo bench --bench save_to_verdict`.
 
 use std::error::Error;
@@ -9,17 +9,23 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Instant;
-use tinytorch_tutor::curriculum::Course;
+use tinytorch_tutor::curriculum::{Course, Module, ModuleId};
 use tinytorch_tutor::runner::event::{RunEvent, RunKind, Verdict};
 use tinytorch_tutor::runner::{Cancel, ModuleSources, Queue, Request, RunMessage, Runner};
 use tinytorch_tutor::watch::{self, Change};
 
-const ROUNDS: u32 = 21;
+const ROUNDS: u32 = 15;
+/// A first, a middle and a late module.
+const MODULES: [ModuleId; 3] = [ModuleId(1), ModuleId(5), ModuleId(9)];
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> Outcome<()> {
-    let module = &Course::tinytorch().modules()[1];
+    let mut modules = MODULES.into_iter().filter_map(|id| Course::tinytorch().module(id));
+    modules.try_for_each(measure)
+}
+
+fn measure(module: &Module) -> Outcome<()> {
     let folder = tempfile::tempdir()?;
     let exercise = folder.path().join(format!("{}.rs", module.slug()));
     std::fs::write(&exercise, module.reference())?;
