@@ -149,7 +149,10 @@ fn a_crate_that_is_rebuilt_after_damage_fits_the_one_above_it() {
         let source = std::fs::read_to_string(krate.join("00_alpha.rs"));
         source.is_ok_and(|source| source.contains("to be damaged"))
     };
-    let alpha = crates.into_iter().find(is_alpha).unwrap();
-    std::fs::remove_file(alpha.join("libtt_alpha.rlib")).unwrap();
+    // Those of an earlier run on another base may be damaged already.
+    let removed = crates
+        .filter(is_alpha)
+        .filter(|alpha| std::fs::remove_file(alpha.join("libtt_alpha.rlib")).is_ok());
+    assert!(removed.count() > 0);
     assert!(well(events(&runner(), &request)), "rebuilt elsewhere, it is the same");
 }
