@@ -515,6 +515,10 @@ fn test_unit_epoch_next() {
     expect_eq("10 samples in batches of 4", panic, panic_message(|| ()), idea);
     let sizes: Vec<usize> = batches(&plain, 0).iter().map(|(_, targets)| targets.len()).collect();
     expect_eq("10 samples in batches of 4", sizes, vec![4, 4, 2], idea);
+    let mut epoch = plain.epoch(0);
+    epoch.by_ref().take(9).for_each(drop);
+    let idea = "an epoch that has ended stays ended";
+    expect_eq("is there a batch after the last", epoch.next().is_some(), false, idea);
     expect_eq("without shuffling", targets(&plain, 0), numbers.clone(), "the samples in order");
 
     let shuffled = plain.shuffled(7);

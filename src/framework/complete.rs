@@ -230,7 +230,7 @@ fn objection(report: &ModuleReport, module: &Module, course: &Course) -> Option<
             Some(human::fell_back(module.id, report.module, &error.unwrap_or_default(), course))
         }
         _ => {
-            let failed = report.tests.iter().find(|test| !test.passes())?;
+            let failed = report.graded().find(|test| !test.passes())?;
             let verdict = failed.result.as_ref().map(|result| &result.verdict);
             let (word, more) = verdict.map_or(("not run", String::new()), human::verdict);
             let first = match verdict {

@@ -48,7 +48,11 @@ fn is_about(test: &Cell, solution: &Cell) -> bool {
 /// other code of the module, or the helpers that time and count.
 pub(super) fn analyses(texts: &Texts) -> Vec<Found> {
     let there = texts.cells.iter().flat_map(|cell| {
-        cell.analyses().into_iter().map(move |name| (name, body(cell.text, name)))
+        let analyses = cell.analyses();
+        let is_only = analyses.len() == 1;
+        // The functions beside the only analysis of a cell are parts of it.
+        let text = move |name| if is_only { cell.text } else { body(cell.text, name) };
+        analyses.into_iter().map(move |name| (name, text(name)))
     });
     let own: HashSet<&str> = texts
         .cells
