@@ -52,7 +52,11 @@ pub fn message(
 #[must_use]
 pub fn source(module_state: &ModuleState, at: &Place, width: usize) -> Vec<Line<'static>> {
     let Some(number) = module_state.line_at(at) else {
-        return indented(&format!("in {}, line {}", printable(&at.file), at.line), Role::Dim, width);
+        return indented(
+            &format!("in {}, line {}", printable(&at.file), at.line),
+            Role::Dim,
+            width,
+        );
     };
     if module_state.is_restored(at) {
         let text = format!("! line {number}: this test was changed; its original was used");
