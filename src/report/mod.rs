@@ -1,5 +1,5 @@
 //! From events to what we now know: a pure fold, and the renderings that need no screen. The only
-//! room that decides "passed". Not here: IO, clock, the store.
+//! component that decides "passed". Not here: IO, clock, the store.
 
 pub mod explorable;
 pub mod figures;
