@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         assert_eq!(
             links.len(),
             Course::tinytorch().modules().len() - 1,
-            "every link above the edit is made anew"
+            "every module above the edit is rebuilt"
         );
         rounds.push(Round { links, proof: ready.elapsed() });
     }

@@ -1,4 +1,4 @@
-//! The rooms of the tutor, in the order in which data flows through them. `ARCHITECTURE.md` is the map.
+//! The components of the tutor. `ARCHITECTURE.md` says how data flows through them and which may use which.
 
 pub mod cli;
 pub mod curriculum;

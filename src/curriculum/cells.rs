@@ -177,7 +177,7 @@ pub fn analyses(text: &str) -> Vec<String> {
     parse(text).iter().flat_map(names).collect()
 }
 
-/// What a learner starts from: each solution region gives way to a `todo!` that names its cell.
+/// What a learner starts from: each solution region is replaced by a `todo!` that names its cell.
 #[must_use]
 pub fn starter(reference: &str) -> String {
     parse(reference).iter().map(cut).collect()

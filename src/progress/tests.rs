@@ -310,7 +310,7 @@ fn what_was_acknowledged_survives_kill_9() {
             .connection
             .query_row("SELECT count(*) FROM verdicts", [], |row| row.get::<_, u32>(0))
             .unwrap() as usize;
-        assert_eq!(verdicts, attempts, "a check is written whole or not at all");
+        assert_eq!(verdicts, attempts, "a check is written in one transaction");
     }
 }
 

@@ -1,5 +1,4 @@
-//! File events. Comes in: the files that matter. Goes out: a [`Change`] for each file whose content
-//! became another and then rested. Not here: what a save means.
+//! File events: for each watched file a [`Change`] once its content has changed and has settled. Not here: what a save means.
 
 mod contents;
 mod native;

@@ -43,14 +43,14 @@ pub fn start(
     let events_to = inbox.clone();
     let thread = Builder::new()
         .name("watcher".into())
-        .spawn(move || Room::new(files, events_to, sink).run(&events))
+        .spawn(move || WatchLoop::new(files, events_to, sink).run(&events))
         .map_err(|error| Error::environment(format!("failed to start watching: {error}")))?;
     Ok(Watch { inbox, thread: Some(thread) })
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        // The thread may be gone already; then there is nobody to stop.
+        // The thread may be gone already; then there is nothing to stop.
         let _ = self.inbox.send(Inbox::Stop);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -58,7 +58,7 @@ impl Drop for Watch {
     }
 }
 
-struct Room<S> {
+struct WatchLoop<S> {
     files: Vec<PathBuf>,
     folders: BTreeSet<PathBuf>,
     inbox: Sender<Inbox>,
@@ -73,7 +73,7 @@ struct Room<S> {
     trial: Option<(PathBuf, Instant)>,
 }
 
-impl<S: FnMut(Change)> Room<S> {
+impl<S: FnMut(Change)> WatchLoop<S> {
     fn new(files: Vec<PathBuf>, inbox: Sender<Inbox>, sink: S) -> Self {
         let folders = files.iter().filter_map(|file| file.parent()).map(Path::to_owned).collect();
         let mut contents = Contents::default();

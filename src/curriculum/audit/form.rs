@@ -80,7 +80,7 @@ fn header(texts: &Texts) -> Vec<Found> {
             continue;
         }
         if let Some(index) = use_lines(cell.text).first() {
-            let reason = format!("`use` at column 0 stands in \"{wanted}\" only");
+            let reason = format!("`use` at column 0 belongs in \"{wanted}\" only");
             found.push(in_source(cell.first_line + index, reason));
         }
     }
@@ -108,7 +108,7 @@ fn own(texts: &Texts) -> Vec<Found> {
     )]
 }
 
-/// Lesson, analyses, module test; then what nobody has to read, and the learner's own cell.
+/// Lesson, analyses, module test; then the plumbing that no learner has to read, and the learner's own cell.
 pub(super) fn order(texts: &Texts) -> Vec<Found> {
     let is_module_test = |cell: &&Cell| cell.tests() == ["test_module"];
     let Some(module_test) = texts.cells.iter().find(is_module_test) else { return vec![] };

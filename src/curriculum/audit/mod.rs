@@ -1,5 +1,5 @@
-//! The ten patterns that every module of the course follows. Comes in: the texts of a module. Goes out:
-//! each miss with its pattern, its place and its reason. Pure: nothing is compiled or run here.
+//! The ten patterns that every module of the course follows: from the texts of a module to each pattern
+//! that it misses, with place and reason. Pure: nothing is compiled or run here.
 
 mod form;
 mod lesson;

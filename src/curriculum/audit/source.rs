@@ -4,7 +4,7 @@ use super::{Found, Texts, earlier, form, id, in_source, line_of};
 use crate::curriculum::cells::{Cell, CellKind, items, names, section};
 use std::collections::{BTreeSet, HashSet};
 
-/// Modules of the engine that every lesson may use: nobody has to write them.
+/// Modules of the engine that every lesson may use and no learner writes.
 const SUPPORT: [&str; 9] =
     ["data", "explore", "flate2", "harness", "libm", "ndarray", "random", "report", "testing"];
 

@@ -116,7 +116,7 @@ pub(super) fn prose(texts: &Texts) -> Vec<Found> {
     thin.collect()
 }
 
-/// How many different words of prose a part has: not the title, not what stands in blocks.
+/// How many different words of prose a part has: not the title, not the content of blocks.
 fn words(part: &str) -> usize {
     let prose = part.split("\n```").step_by(2).enumerate().flat_map(|(index, text)| {
         // The first piece begins with the title, the others with the end of a fence.

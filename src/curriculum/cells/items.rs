@@ -59,14 +59,14 @@ fn is_part(c: char) -> bool {
 }
 
 /// The names that code uses, without fields, methods and later segments of a path, which need no import,
-/// and without what stands in comments and strings.
+/// and without comments and strings.
 #[must_use]
 pub fn names(code: &str) -> Vec<&str> {
     let free = identifiers(code).into_iter().filter(|(_, is_member)| !is_member);
     free.map(|(name, _)| name).collect()
 }
 
-/// All identifiers of code, without what stands in comments and strings; whether each is a field, a method or a later
+/// All identifiers of code, without comments and strings; whether each is a field, a method or a later
 /// segment of a path.
 #[must_use]
 pub fn identifiers(code: &str) -> Vec<(&str, bool)> {

@@ -49,8 +49,8 @@ fn pytorch_step() -> Result<f64, String> {
         .output()
         .map_err(|error| format!("{python} does not start: {error}"))?;
     if !output.status.success() {
-        let trouble = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{python}: {}", trouble.lines().last().unwrap_or("failed")));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{python}: {}", stderr.lines().last().unwrap_or("failed")));
     }
     let text = String::from_utf8_lossy(&output.stdout);
     text.trim().parse().map_err(|_| format!("{python} printed no number: {text}"))

@@ -1,5 +1,5 @@
-//! The tensor against `ndarray`, which computes the same things in its own way, for shapes that nobody
-//! picked by hand; and the given code about history, which no learner's test covers.
+//! The tensor against `ndarray`, which computes the same things in its own way, for shapes that a generator
+//! draws at random; and the given code about history, which no learner's test covers.
 
 #![allow(missing_docs)]
 
