@@ -353,7 +353,8 @@ fn a_shell_stops_tutor_and_editor_together_and_continues_both() {
     desk.terminal.send("fg\r");
     desk.line(&["q quit"]);
     desk.terminal.send("q");
-    desk.terminal.wait_for("the shell", |screen| !screen.contains("q quit"));
+    // Its prompt, not only the end of the tutor's screen: until then the terminal may still be raw.
+    desk.terminal.wait_for("the prompt", |screen| screen.trim_end().ends_with("shell>"));
     desk.terminal.send("exit\r");
     desk.terminal.wait_for_end();
 }

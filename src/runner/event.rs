@@ -209,7 +209,7 @@ pub enum Unfinished {
 /// A place in the learner's file. Lines and columns count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Place {
-    /// The file. It is shown by [`printable`](crate::error::printable), since its name can have any character.
+    /// The file. It is shown by [`printable`], since its name can have any character.
     #[serde(serialize_with = "lossy")]
     pub file: PathBuf,
     /// The line.
