@@ -1,4 +1,4 @@
-//! An edit of module 01 with every later module completed: how long until the last lesson is ready again,
+//! An edit of module 01 with every later module completed: how long until the last lesson is rebuilt,
 //! link by link, and how long the proof of the later modules takes after that.
 //! Run with `cargo bench --bench relink`.
 

@@ -220,7 +220,7 @@ pub enum Stage {
     Checking,
     /// The modules above it are rebuilt.
     Rebuilding,
-    /// A later module is checked on it.
+    /// A later module is tested against it.
     Proving(ModuleId),
 }
 

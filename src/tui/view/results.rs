@@ -37,7 +37,7 @@ pub fn lines(model: &Model, module_state: &ModuleState, width: usize) -> Vec<Lin
 }
 
 /// The module on its way into the learner's engine, else how the last completion of the one on screen
-/// ended: each link that is ready again with its time.
+/// ended: each module that was rebuilt, with its time.
 fn completion(model: &Model, width: usize) -> Vec<Line<'static>> {
     let ended = model.completed.as_ref().filter(|ended| ended.module == model.module);
     let mut lines: Vec<_> = match (model.completing.first(), ended) {
@@ -63,7 +63,7 @@ fn completion(model: &Model, width: usize) -> Vec<Line<'static>> {
 fn ready(links: &[(ModuleId, Duration)], course: &Course, width: usize) -> Vec<Line<'static>> {
     let line = |(link, took): &(ModuleId, Duration)| {
         let slug = course.slug(*link);
-        say(&format!("✓ {slug} is ready again, {}", time(*took)), Role::Good, width)
+        say(&format!("✓ {slug} is rebuilt, {}", time(*took)), Role::Good, width)
     };
     links.iter().flat_map(line).collect()
 }

@@ -166,7 +166,7 @@ fn link(module_state: &ModuleState, status: &ModuleStatus) -> Option<String> {
     let passes = module_state.report.outcome() == Outcome::Passed;
     Some(match &status.owner {
         _ if status.fails_now() => "completed, but fails now".to_owned(),
-        Owner::Reference if passes => format!("{complete} puts it into your engine"),
+        Owner::Reference if passes => format!("{complete} adds it to your engine"),
         Owner::Reference => return None,
         Owner::Rejected { .. } => "but the reference is used instead".to_owned(),
         Owner::Learner if passes && status.edited => {

@@ -108,12 +108,12 @@ fn the_results_show_each_rebuilt_module_and_how_it_ended() {
     session.send(step(Step::Rebuilt { module: LAYERS, took }));
     session.send(step(Step::Proving { module: ModuleId(4) }));
     let screen = session.screen();
-    assert!(screen.contains("✓ 03_layers is ready again, 410 ms"), "{screen}");
+    assert!(screen.contains("✓ 03_layers is rebuilt, 410 ms"), "{screen}");
     assert!(screen.contains("completing 01_tensor: checking 04_losses"), "{screen}");
     session.send(Message::Completing(TENSOR, Completing::Ended(Completion::Yes)));
     session.wait(60);
     let screen = session.screen();
-    assert!(screen.contains("✓ 03_layers is ready again, 410 ms"), "{screen}");
+    assert!(screen.contains("✓ 03_layers is rebuilt, 410 ms"), "{screen}");
     assert!(screen.contains("✓ 01_tensor is part of your engine: 1 module rebuilt"), "{screen}");
 }
 
