@@ -1,5 +1,5 @@
 //! The store as commands use it. Where it cannot be opened or written, as in a lab that is read-only or on a full
-//! disk, progress is not kept: a warning says so once, on standard error, and the command goes on.
+//! disk, progress is not kept: a warning says so once, on standard error, and the command continues.
 
 use crate::error::Error;
 use crate::lab::Lab;

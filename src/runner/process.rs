@@ -285,7 +285,7 @@ impl Process {
         Next::Ended
     }
 
-    /// The next event; none once the deadline has passed, even if a flood of lines goes on.
+    /// The next event; none once the deadline has passed, even while lines keep arriving.
     fn event(&self) -> Option<Event> {
         let Some(deadline) = self.deadline else { return self.events.recv().ok() };
         let left = deadline.checked_duration_since(Instant::now())?;

@@ -145,7 +145,7 @@ fn run_body(stream: UnixStream, body: impl FnOnce(UnixStream) + Send + 'static) 
     leave(4);
 }
 
-/// Hands over the verdict, once, and waits for the exit. An explorable, whose process goes on, has no one
+/// Hands over the verdict, once, and waits for the exit. An explorable, whose process keeps running, has no one
 /// verdict to hand over.
 fn hand_over(verdict: Record) {
     let Some(send) = lock(&VERDICT).take() else { return };

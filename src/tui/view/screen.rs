@@ -235,7 +235,7 @@ fn parts(frame: &mut Frame<'_>, model: &Model, page: &Page, regions: &Regions) {
     }
 }
 
-/// What went wrong, above the status line, which goes on.
+/// What went wrong, above the status line, which stays visible.
 fn put_alert(frame: &mut Frame<'_>, alert: &Alert, regions: &Regions) {
     let height = u16::try_from(alert.lines.len() + 1).unwrap_or(0).min(regions.status.y);
     let area = Area { y: regions.status.y - height, height, ..regions.status };
