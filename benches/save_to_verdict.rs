@@ -46,7 +46,7 @@ fn measure(module: &Module) -> Outcome<()> {
     );
     let bare = Bare {
         rustc: runner.rustc().to_owned(),
-        stands_on: runner.stands_on(module.id, &sources, &Cancel::default())?,
+        dependencies: runner.dependency_arguments(module.id, &sources, &Cancel::default())?,
         folder: tempfile::tempdir()?,
     };
 
@@ -131,7 +131,7 @@ fn median(seconds: &mut [f64]) -> f64 {
 /// What a person could do by hand, at best.
 struct Bare {
     rustc: PathBuf,
-    stands_on: Vec<OsString>,
+    dependencies: Vec<OsString>,
     folder: tempfile::TempDir,
 }
 
@@ -147,7 +147,7 @@ impl Bare {
             "-Aunused",
         ]);
         let mut program = Command::new("./bare");
-        for command in [rustc.args(&self.stands_on), &mut program] {
+        for command in [rustc.args(&self.dependencies), &mut program] {
             let command = command.current_dir(&self.folder).stdout(Stdio::null());
             assert!(command.status()?.success(), "{command:?}");
         }

@@ -167,7 +167,7 @@ fn train_on(
     let lab = context.lab()?;
     let mut records = Records::open(&lab)?;
     let mut meter = Meter::stderr(context.course());
-    let Trial { request, links, fingerprint } = trial(&lab, milestone, engine)?;
+    let Trial { request, modules, fingerprint } = trial(&lab, milestone, engine)?;
     let mut report = ModuleReport::new(request.module);
     let ran = context.runner()?.run(&request, &context.cancel, &mut |event| {
         meter.show(&event);
@@ -182,9 +182,9 @@ fn train_on(
     meter.clear();
     ran?;
     stopped(&context.cancel)?;
-    let ran = Ran::of(milestone, &report, links, context.course());
+    let ran = Ran::of(milestone, &report, modules, context.course());
     if json {
-        ran.links.iter().for_each(|link| out.line(json::to_line(link)));
+        ran.modules.iter().for_each(|module| out.line(json::to_line(module)));
     } else {
         whose_code(&ran, context.course(), out);
     }
@@ -196,16 +196,16 @@ fn train_on(
 /// Whose code ran: one line for each owner, and one for each module of the learner's that could not be used.
 fn whose_code(ran: &Ran, course: &Course, out: &mut Printer) {
     let plain = |mine: bool| {
-        let links = ran.links.iter().filter(|link| link.reason.is_none() && link.mine == mine);
-        links.map(|link| course.slug(link.module)).collect::<Vec<_>>().join(", ")
+        let modules = ran.modules.iter().filter(|ran| ran.reason.is_none() && ran.mine == mine);
+        modules.map(|ran| course.slug(ran.module)).collect::<Vec<_>>().join(", ")
     };
     for (owner, modules) in [("your code", plain(true)), ("the reference", plain(false))] {
         if !modules.is_empty() {
             out.line(format!("Runs on {owner}: {modules}"));
         }
     }
-    let replaced = ran.links.iter().filter(|link| link.reason.is_some());
-    replaced.for_each(|link| out.line(link.sentence(course)));
+    let replaced = ran.modules.iter().filter(|ran| ran.reason.is_some());
+    replaced.for_each(|ran| out.line(ran.sentence(course)));
 }
 
 #[cfg(test)]

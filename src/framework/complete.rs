@@ -191,9 +191,9 @@ impl<'a> Proof<'a> {
         let top = self.course.modules().last().map_or(0, |module| module.id.0 + 1);
         runner.prepare(ModuleId(top), &self.after, cancel, &mut |event| {
             if let RunEvent::Preparing { what, .. } = event
-                && let Some(link) = self.course.by_slug(&what)
+                && let Some(module) = self.course.by_slug(&what)
             {
-                ended(making.replace((link.id, Instant::now())));
+                ended(making.replace((module.id, Instant::now())));
             }
         })?;
         if !cancel.is_cancelled() {
@@ -215,8 +215,8 @@ impl<'a> Proof<'a> {
 /// How a later module fails on the new text of `module`; `None` when it does not.
 fn objection(report: &ModuleReport, module: &Module, course: &Course) -> Option<String> {
     let fell_back = report.notices.iter().find_map(|notice| match notice {
-        Notice::FellBack { module: link, at, reason } if *link == module.id => {
-            Some(human::fell_back(*link, *at, reason, course))
+        Notice::FellBack { module: replaced, at, reason } if *replaced == module.id => {
+            Some(human::fell_back(*replaced, *at, reason, course))
         }
         _ => None,
     });

@@ -1,10 +1,10 @@
-//! A milestone on an engine: what is compiled, and whose code each link of it is.
+//! A milestone on an engine: what is compiled, and whose code each of its modules is.
 
 use super::{Engine, Owner, owners, sources};
 use crate::curriculum::{Milestone, ModuleId};
 use crate::error::Error;
 use crate::lab::Lab;
-use crate::report::RanLink;
+use crate::report::RanModule;
 use crate::runner::event::RunKind;
 use crate::runner::{ModuleSource, Request};
 use std::path::PathBuf;
@@ -14,8 +14,8 @@ use std::path::PathBuf;
 pub struct Trial {
     /// What the runner is asked for.
     pub request: Request,
-    /// Whose code it will run on, link by link.
-    pub links: Vec<RanLink>,
+    /// Whose code it will run on, module by module.
+    pub modules: Vec<RanModule>,
     /// Stands for the program and every text of the learner's that it runs on: two trials with the
     /// same one measure the same thing.
     pub fingerprint: String,
@@ -32,7 +32,7 @@ pub fn trial(lab: &Lab, milestone: &Milestone, engine: Engine) -> Result<Trial, 
     let mut sources = sources(lab, engine)?;
     sources.0.retain(|id, _| *id <= last);
     let owners = owners(lab, engine)?;
-    let whose = |(module, owner): (ModuleId, Owner)| RanLink {
+    let whose = |(module, owner): (ModuleId, Owner)| RanModule {
         module,
         mine: owner == Owner::Learner,
         reason: match owner {
@@ -47,7 +47,7 @@ pub fn trial(lab: &Lab, milestone: &Milestone, engine: Engine) -> Result<Trial, 
         hasher.update(&[0, id.0]).update(text.as_bytes());
     }
     Ok(Trial {
-        links: owners.into_iter().filter(|(id, _)| *id <= last).map(whose).collect(),
+        modules: owners.into_iter().filter(|(id, _)| *id <= last).map(whose).collect(),
         fingerprint: hasher.finalize().to_hex().to_string(),
         request: Request {
             module: last,
@@ -75,16 +75,16 @@ mod tests {
         let xor = Course::tinytorch().milestone("1969_xor").unwrap();
         let on = |engine| trial(&lab, xor, engine).unwrap();
         let empty = on(Engine::Mine);
-        assert!(empty.links.iter().all(|link| !link.mine));
+        assert!(empty.modules.iter().all(|module| !module.mine));
         lab.complete(&lab.course().modules()[1], "mine").unwrap();
         let mine = on(Engine::Mine);
         assert_ne!(mine.fingerprint, empty.fingerprint);
-        assert!(mine.links[1].mine && !mine.links[2].mine);
+        assert!(mine.modules[1].mine && !mine.modules[2].mine);
         assert_eq!(on(Engine::Reference).fingerprint, empty.fingerprint);
         lab.complete(&lab.course().modules()[9], "above it").unwrap();
         assert_eq!(on(Engine::Mine), mine);
         lab.refuse(&lab.course().modules()[1], "text", "02 objects").unwrap();
-        let refused = on(Engine::Mine).links[1].clone();
+        let refused = on(Engine::Mine).modules[1].clone();
         assert_eq!((refused.mine, refused.reason.as_deref()), (false, Some("02 objects")));
     }
 }

@@ -67,7 +67,7 @@ pub fn sources(lab: &Lab, engine: Engine) -> Result<ModuleSources, Error> {
     Ok(ModuleSources(usable.filter_map(source).collect()))
 }
 
-/// A completed text as a link. Places in it are shown in the exercise, as long as that says the same.
+/// A completed text as a source of the chain. Places in it are shown in the exercise while the two are the same.
 fn learners(lab: &Lab, module: &Module, text: String) -> ModuleSource {
     let same = lab.read_exercise(module).is_ok_and(|exercise| exercise == text);
     let file = if same { lab.exercise(module) } else { lab.mine(module) };
@@ -96,13 +96,12 @@ fn swapped_in(module: &Module, text: &str) -> String {
     cells::with_locked(text, module.reference())
 }
 
-/// Whether the module is completed and its exercise, which now has `text`, says something else than
-/// the link.
+/// Whether the module is completed and its exercise, which now has `text`, differs from the completed text.
 #[must_use]
 pub fn edited_since(lab: &Lab, module: &Module, text: &str) -> bool {
-    let link = std::fs::read_to_string(lab.mine(module));
-    // Both with today's locked cells: those of the link may be an earlier tutor's.
-    link.is_ok_and(|link| swapped_in(module, &link) != swapped_in(module, text))
+    let completed = std::fs::read_to_string(lab.mine(module));
+    // Both with today's locked cells: the completed text may have those of an earlier tutor.
+    completed.is_ok_and(|completed| swapped_in(module, &completed) != swapped_in(module, text))
 }
 
 #[cfg(test)]
@@ -137,7 +136,7 @@ mod tests {
             create(&folder.path().join("lab"), Course::tinytorch(), Filled::Solutions).unwrap().0;
         let (module, text) = (&lab.course().modules()[1], lab.course().modules()[1].reference());
         assert!(!edited_since(&lab, module, text), "it is not completed");
-        // An earlier tutor's link: its locked cells say something else.
+        // Completed with an earlier tutor, whose locked cells were different.
         let earlier = text.replacen("Runs every analysis", "Runs each analysis", 1);
         assert_ne!(earlier, text);
         lab.complete(module, &earlier).unwrap();

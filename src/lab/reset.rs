@@ -22,14 +22,14 @@ impl Lab {
     /// # Errors
     /// When a backup or the starter cannot be written; then exercise and engine are as they were.
     pub fn reset(&self, module: &Module) -> Result<Reset, Error> {
-        let link = std::fs::read(self.mine(module)).ok();
+        let completed = std::fs::read(self.mine(module)).ok();
         let exercise = std::fs::read(self.exercise(module)).ok();
-        if let Some(link) = link.as_ref().filter(|link| exercise.as_ref() != Some(*link)) {
-            self.back_up(module, link)?;
+        if let Some(text) = completed.as_ref().filter(|text| exercise.as_ref() != Some(*text)) {
+            self.back_up(module, text)?;
         }
         let backup = self.put(module, cells::starter(module.reference()).as_bytes())?;
         self.forget(module)?;
-        Ok(Reset { backup, left_engine: link.is_some() })
+        Ok(Reset { backup, left_engine: completed.is_some() })
     }
 
     /// Replaces the exercise by `text`, after a backup of what differs.

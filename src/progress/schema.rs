@@ -59,7 +59,7 @@ const MIGRATIONS: &[&str] = &[
         milestone TEXT NOT NULL,
         engine TEXT NOT NULL,                 -- mine or reference
         at INTEGER NOT NULL,
-        fingerprint TEXT NOT NULL,            -- of the program and the learner's links below it
+        fingerprint TEXT NOT NULL,            -- of the program and the learner's modules below it
         ran TEXT NOT NULL,                    -- JSON, as in the headless output
         PRIMARY KEY (milestone, engine)
     ) STRICT;

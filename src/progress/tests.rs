@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::curriculum::ModuleId;
-use crate::report::{ModuleReport, Ran, RanLink};
+use crate::report::{ModuleReport, Ran, RanModule};
 use crate::runner::event::{Expected, Output, RunEvent, RunKind, TestResult, Verdict};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -198,9 +198,9 @@ fn two_tutors_that_start_at_once_make_one_store() {
 fn the_last_run_of_a_milestone_is_remembered_for_each_engine() {
     let lab = Lab::new();
     let mut store = lab.open();
-    let link = RanLink { module: TENSOR, mine: true, reason: None };
+    let tensor = RanModule { module: TENSOR, mine: true, reason: None };
     let items = vec![Item::Insight(Insight { text: "it learns".into() })];
-    let mine = Ran { met: true, seconds: Some(0.5), links: vec![link], items };
+    let mine = Ran { met: true, seconds: Some(0.5), modules: vec![tensor], items };
     let slower = Ran { seconds: Some(0.7), ..mine.clone() };
     store.record_milestone("1986_mlp", "mine", "a", &slower).unwrap();
     store.record_milestone("1986_mlp", "mine", "b", &mine).unwrap();

@@ -1,5 +1,5 @@
 //! What came of a milestone's program on one engine, and two engines side by side. Input: a
-//! report, and whose code each link was. Output: a plain value that can be kept and shown. Not
+//! report, and whose code each module was. Output: a plain value that can be kept and shown. Not
 //! here: running it, keeping it.
 
 use super::ModuleReport;
@@ -10,9 +10,9 @@ use crate::runner::event::Notice;
 use serde::{Deserialize, Serialize};
 use tinytorch::report::{Column, Item, Metric, Origin, Table};
 
-/// One link of the engine that a milestone ran on.
+/// One module of the engine that a milestone ran on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RanLink {
+pub struct RanModule {
     /// The module.
     pub module: ModuleId,
     /// Whether the learner's code ran; otherwise the reference's did.
@@ -21,7 +21,7 @@ pub struct RanLink {
     pub reason: Option<String>,
 }
 
-impl RanLink {
+impl RanModule {
     /// Whose code it was: `01_tensor yours`.
     #[must_use]
     pub fn sentence(&self, course: &Course) -> String {
@@ -55,20 +55,21 @@ pub struct Ran {
     pub met: bool,
     /// How long the program ran: training and judging, not building. `None` when it did not run.
     pub seconds: Option<f64>,
-    /// Whose code ran, link by link.
-    pub links: Vec<RanLink>,
+    /// Whose code ran, module by module. Earlier versions called them `links`.
+    #[serde(alias = "links")]
+    pub modules: Vec<RanModule>,
     /// What the program reported.
     pub items: Vec<Item>,
 }
 
 impl Ran {
-    /// What a finished run says. `links` is what it was to run on; what fell back on the way is the
+    /// What a finished run says. `modules` is what it was to run on; what fell back on the way is the
     /// report's to know.
     #[must_use]
     pub fn of(
         milestone: &Milestone,
         report: &ModuleReport,
-        links: Vec<RanLink>,
+        modules: Vec<RanModule>,
         course: &Course,
     ) -> Self {
         let ended = report.analyses.first().and_then(|program| program.ended.as_ref());
@@ -76,9 +77,9 @@ impl Ran {
         Self {
             met: met(milestone, report),
             seconds: ended.map(|ended| ended.took.as_secs_f64()),
-            links: links
+            modules: modules
                 .into_iter()
-                .map(|link| fallen_back(link, &report.notices, course))
+                .map(|module| fallen_back(module, &report.notices, course))
                 .collect(),
             items: items.filter(|item| !matches!(item, Item::Progress(_))).cloned().collect(),
         }
@@ -97,7 +98,7 @@ impl Ran {
     /// The modules that the milestone needs and of which the reference ran.
     #[must_use]
     pub fn on_reference(&self, milestone: &Milestone) -> Vec<ModuleId> {
-        let mine = |id: &&ModuleId| self.links.iter().any(|link| link.module == **id && link.mine);
+        let mine = |id: &&ModuleId| self.modules.iter().any(|ran| ran.module == **id && ran.mine);
         milestone.prerequisites.iter().filter(|id| !mine(id)).copied().collect()
     }
 
@@ -117,16 +118,16 @@ fn met(milestone: &Milestone, report: &ModuleReport) -> bool {
     report.measured_well() && milestone.achieved_when.iter().all(is_met)
 }
 
-fn fallen_back(link: RanLink, notices: &[Notice], course: &Course) -> RanLink {
+fn fallen_back(ran: RanModule, notices: &[Notice], course: &Course) -> RanModule {
     let why = notices.iter().find_map(|notice| match notice {
-        Notice::FellBack { module, at, reason } if *module == link.module => {
+        Notice::FellBack { module, at, reason } if *module == ran.module => {
             Some(human::fell_back(*module, *at, reason, course))
         }
         _ => None,
     });
     match why {
-        Some(why) => RanLink { mine: false, reason: Some(why), ..link },
-        None => link,
+        Some(why) => RanModule { mine: false, reason: Some(why), ..ran },
+        None => ran,
     }
 }
 
@@ -219,7 +220,7 @@ mod tests {
         Ran::of(
             mlp(),
             &report,
-            vec![RanLink { module: TENSOR, mine: true, reason: None }],
+            vec![RanModule { module: TENSOR, mine: true, reason: None }],
             Course::tinytorch(),
         )
     }
@@ -238,19 +239,20 @@ mod tests {
 
     #[test]
     fn only_the_learners_own_code_achieves_a_milestone() {
-        let links = |references: &[ModuleId]| {
-            let link = |id: &ModuleId| RanLink {
+        let modules = |references: &[ModuleId]| {
+            let ran = |id: &ModuleId| RanModule {
                 module: *id,
                 mine: !references.contains(id),
                 reason: None,
             };
-            mlp().prerequisites.iter().map(link).collect::<Vec<_>>()
+            mlp().prerequisites.iter().map(ran).collect::<Vec<_>>()
         };
-        let outcome = |met, links| Ran { met, seconds: None, links, items: vec![] }.outcome(mlp());
-        assert_eq!(outcome(true, links(&[])), MilestoneOutcome::Achieved);
-        assert_eq!(outcome(true, links(&[ModuleId(4)])), MilestoneOutcome::Preview);
+        let outcome =
+            |met, modules| Ran { met, seconds: None, modules, items: vec![] }.outcome(mlp());
+        assert_eq!(outcome(true, modules(&[])), MilestoneOutcome::Achieved);
+        assert_eq!(outcome(true, modules(&[ModuleId(4)])), MilestoneOutcome::Preview);
         assert_eq!(outcome(true, vec![]), MilestoneOutcome::Preview);
-        assert_eq!(outcome(false, links(&[])), MilestoneOutcome::NotReached);
+        assert_eq!(outcome(false, modules(&[])), MilestoneOutcome::NotReached);
     }
 
     #[test]
@@ -261,9 +263,9 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_fell_back_is_the_references() {
+    fn a_module_that_fell_back_is_the_references() {
         let whose_was = |fell_back| {
-            ran(95.0, None, Verdict::Passed, fell_back).links[0].sentence(Course::tinytorch())
+            ran(95.0, None, Verdict::Passed, fell_back).modules[0].sentence(Course::tinytorch())
         };
         assert_eq!(whose_was(false), "01_tensor yours");
         assert_eq!(

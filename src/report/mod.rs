@@ -9,5 +9,5 @@ pub mod junit;
 pub mod milestone;
 pub mod module_report;
 
-pub use milestone::{MilestoneOutcome, Ran, RanLink};
+pub use milestone::{MilestoneOutcome, Ran, RanModule};
 pub use module_report::{AnalysisState, ModuleReport, Outcome, Phase, TestState};

@@ -112,9 +112,8 @@ impl Runner {
         &self.toolchain.rustc
     }
 
-    /// The arguments with which any rustc call finds what the exercise of `module` depends on; none
-    /// when cancelled.
-    pub fn stands_on(
+    /// The rustc arguments that name the dependencies of the exercise of `module`; none when cancelled.
+    pub fn dependency_arguments(
         &self,
         module: ModuleId,
         sources: &ModuleSources,

@@ -7,7 +7,7 @@ use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Lesson;
 use crate::error::Error;
 use crate::framework::{Completion, Step};
-use crate::report::{ModuleReport, Ran, RanLink};
+use crate::report::{ModuleReport, Ran, RanModule};
 use crate::runner::RunMessage;
 use crate::runner::event::{Frame, RunKind};
 use crate::watch;
@@ -79,7 +79,7 @@ pub enum Message {
         /// On whose framework.
         engine: Engine,
         /// Whose code each module is.
-        links: Vec<RanLink>,
+        modules: Vec<RanModule>,
         /// Identifies the texts that it runs on.
         fingerprint: String,
     },

@@ -5,7 +5,7 @@ use super::explorable::Explorable;
 use crate::curriculum::ModuleId;
 use crate::curriculum::cells::{self, CellKind};
 use crate::curriculum::lesson::{Block, Lesson};
-use crate::report::{ModuleReport, Ran, RanLink, TestState};
+use crate::report::{ModuleReport, Ran, RanModule, TestState};
 use crate::runner::event::{Diagnostic, Notice, Place, TestResult, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -58,7 +58,7 @@ pub struct Trained {
     /// What it reported so far; nothing when the result is remembered from an earlier session.
     pub report: ModuleReport,
     /// Whose code it runs on.
-    pub links: Vec<RanLink>,
+    pub modules: Vec<RanModule>,
     /// Identifies the texts that it runs on.
     pub fingerprint: String,
     /// What came of it, once it ended.

@@ -90,8 +90,8 @@ fn take(model: &mut Model, now: Duration, message: Message) -> Vec<Effect> {
             runs::remembered(model, milestones);
             vec![]
         }
-        Message::Trial { milestone, engine, links, fingerprint } => {
-            runs::trial(model, (milestone, engine), links, fingerprint);
+        Message::Trial { milestone, engine, modules, fingerprint } => {
+            runs::trial(model, (milestone, engine), modules, fingerprint);
             vec![]
         }
         Message::Completing(module, message) => completions::message(model, module, message),

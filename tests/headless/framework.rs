@@ -15,7 +15,8 @@ fn solved() -> (Desk, Lab) {
     (desk, lab)
 }
 
-fn links(lines: &[Value]) -> Vec<bool> {
+/// For each module that ran whether it was the learner's.
+fn mine(lines: &[Value]) -> Vec<bool> {
     lines.iter().filter_map(|line| line["mine"].as_bool()).collect()
 }
 
@@ -33,7 +34,7 @@ fn a_milestone_runs_on_the_learners_code_and_a_sign_error_in_it_shows() {
     }
     let right = run();
     assert_eq!(code(&right), 0, "{}", said(&right));
-    assert_eq!(links(&lines(&right)), [true; 7], "{}", said(&right));
+    assert_eq!(mine(&lines(&right)), [true; 7], "{}", said(&right));
     assert!(accuracy(&lines(&right)) >= 95.0);
     assert_eq!(lines(&right).pop().unwrap()["outcome"], "achieved");
     assert_eq!(
@@ -52,7 +53,7 @@ fn a_milestone_runs_on_the_learners_code_and_a_sign_error_in_it_shows() {
     lab.complete(autograd, &wrong).unwrap();
     let wrong = run();
     assert_eq!(code(&wrong), 1, "{}", said(&wrong));
-    assert_eq!(links(&lines(&wrong)), [true; 7]);
+    assert_eq!(mine(&lines(&wrong)), [true; 7]);
     assert!(accuracy(&lines(&wrong)) < 95.0, "the measured accuracy is shown: {}", said(&wrong));
     let ended = lines(&wrong).pop().unwrap();
     assert_eq!(ended["achieved"], false, "{ended}");
@@ -78,12 +79,12 @@ fn a_kill_while_a_module_is_completed_leaves_the_earlier_engine() {
     let module = Course::tinytorch().named("dataloader").unwrap();
     let earlier = module.reference();
     lab.complete(module, earlier).unwrap();
-    // A text of its own for each run of this test: no link of it is in the shared cache.
+    // Each run of this test has a text of its own, which the shared cache does not have.
     let edit = format!("// BEGIN SOLUTION\n// edited in {}\n", desk.lab().display());
     let edited = earlier.replacen("// BEGIN SOLUTION\n", &edit, 1);
     std::fs::write(desk.exercise("08_dataloader"), &edited).unwrap();
     let arguments = ["--lab", desk.lab().to_str().unwrap(), "complete", "08"].map(str::to_owned);
-    // After the first link is ready, and while the last module is proven.
+    // After the first module is rebuilt, and while the last module is tested.
     for last_line in [1, 3] {
         let arguments = arguments.each_ref().map(String::as_str);
         let mut child = desk.command(&arguments).stdout(Stdio::piped()).spawn().unwrap();

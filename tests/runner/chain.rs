@@ -76,7 +76,7 @@ fn a_cached_chain_prepares_nothing_and_a_damaged_crate_is_rebuilt() {
     };
     // Cached crates of that text, of this run or an earlier one on another base.
     let folders = || -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(cache.join("links")).into_iter().flatten();
+        let entries = std::fs::read_dir(cache.join("modules")).into_iter().flatten();
         let soon = |folder: &PathBuf| {
             let source = std::fs::read_to_string(folder.join("00_alpha.rs"));
             source.is_ok_and(|source| source.contains("damaged soon"))
@@ -144,7 +144,7 @@ fn a_crate_that_is_rebuilt_after_damage_fits_the_one_above_it() {
     assert!(well(events(&runner(), &request)));
 
     let crates =
-        std::fs::read_dir(cache().join("links")).unwrap().map(|krate| krate.unwrap().path());
+        std::fs::read_dir(cache().join("modules")).unwrap().map(|krate| krate.unwrap().path());
     let is_alpha = |krate: &PathBuf| {
         let source = std::fs::read_to_string(krate.join("00_alpha.rs"));
         source.is_ok_and(|source| source.contains("to be damaged"))

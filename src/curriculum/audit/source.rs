@@ -180,7 +180,7 @@ pub(super) fn emoji(texts: &Texts) -> Vec<Found> {
 
 pub(super) fn imports(texts: &Texts) -> Vec<Found> {
     let known: HashSet<&str> = earlier(texts).chain(SUPPORT).collect();
-    let stands_on = |name: &str| {
+    let is_allowed = |name: &str| {
         let number = texts
             .course
             .modules()
@@ -200,7 +200,7 @@ pub(super) fn imports(texts: &Texts) -> Vec<Found> {
                 name if !known.contains(name) => {
                     format!("`tinytorch::{name}` is not an earlier module")
                 }
-                name if !stands_on(name) => {
+                name if !is_allowed(name) => {
                     format!("{name} is not among the module's prerequisites")
                 }
                 _ => continue,

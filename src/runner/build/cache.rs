@@ -122,7 +122,7 @@ fn private(root: &Path) -> io::Result<tempfile::TempDir> {
 /// Removes the private folders of processes that were killed, and what was not used for a long
 /// time: modules whose text the learner changed since.
 fn sweep(root: &Path) {
-    for place in [root, &root.join("links"), &root.join("probes")] {
+    for place in [root, &root.join("modules"), &root.join("probes")] {
         for entry in fs::read_dir(place).into_iter().flatten().flatten() {
             if is_abandoned(&entry) || is_unused(&entry) {
                 // What cannot be removed now is tried again next time.
@@ -199,10 +199,10 @@ mod tests {
     #[test]
     fn a_folder_is_there_once_it_was_put() {
         let (_root, cache) = cache();
-        assert_eq!(cache.get("links/k"), None);
-        let put = cache.put(filled(&cache).path(), "links/k").unwrap();
-        assert_eq!(cache.get("links/k"), Some(put.clone()));
-        assert_eq!(cache.put(filled(&cache).path(), "links/k").unwrap(), put, "twice is once");
+        assert_eq!(cache.get("modules/k"), None);
+        let put = cache.put(filled(&cache).path(), "modules/k").unwrap();
+        assert_eq!(cache.get("modules/k"), Some(put.clone()));
+        assert_eq!(cache.put(filled(&cache).path(), "modules/k").unwrap(), put, "twice is once");
         assert_eq!(fs::read_to_string(put.join("a.rlib")).unwrap(), "four");
     }
 
@@ -211,7 +211,7 @@ mod tests {
         let (_root, cache) = cache();
         let gone = std::sync::atomic::AtomicUsize::new(0);
         for round in 0..20 {
-            let name = format!("links/{round}");
+            let name = format!("modules/{round}");
             let barrier = std::sync::Barrier::new(8);
             std::thread::scope(|scope| {
                 for _ in 0..8 {
@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn what_was_not_used_for_a_long_time_is_removed_and_use_keeps_it() {
         let (root, cache) = cache();
-        let folder = cache.put(filled(&cache).path(), "links/k").unwrap();
+        let folder = cache.put(filled(&cache).path(), "modules/k").unwrap();
         let reopened = || Cache::open(root.path().join("cache")).unwrap();
         let age = || {
             let list = fs::File::options().append(true).open(folder.join(LIST)).unwrap();
@@ -272,10 +272,10 @@ mod tests {
         };
         let cache = reopened();
         age();
-        assert_eq!(cache.get("links/k"), Some(folder.clone()));
-        assert_eq!(reopened().get("links/k"), Some(folder.clone()), "it was used");
+        assert_eq!(cache.get("modules/k"), Some(folder.clone()));
+        assert_eq!(reopened().get("modules/k"), Some(folder.clone()), "it was used");
         age();
-        assert_eq!(reopened().get("links/k"), None);
+        assert_eq!(reopened().get("modules/k"), None);
     }
 
     #[test]

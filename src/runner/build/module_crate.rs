@@ -94,7 +94,7 @@ impl<'a> ModuleCrate<'a> {
 
     /// Its name in the cache.
     pub(in crate::runner) fn entry(&self) -> String {
-        format!("links/{}", self.key)
+        format!("modules/{}", self.key)
     }
 
     /// The dependencies of the module above, once this one is in `folder`.

@@ -289,7 +289,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("script"), "exit 1").unwrap();
         let (cargo, version, host) = (PathBuf::new(), String::new(), String::new());
-        let search = vec![folder.path().join("links/gone")];
+        let search = vec![folder.path().join("modules/gone")];
         let build = Build {
             toolchain: &Toolchain { rustc: "/bin/sh".into(), cargo, version, host },
             folder: folder.path(),

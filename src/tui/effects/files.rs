@@ -143,8 +143,8 @@ impl Files {
             return;
         };
         let request = framework::trial(&self.lab, milestone, engine).map(|trial| {
-            let framework::Trial { request, links, fingerprint } = trial;
-            self.send(Message::Trial { milestone: id, engine, links, fingerprint });
+            let framework::Trial { request, modules, fingerprint } = trial;
+            self.send(Message::Trial { milestone: id, engine, modules, fingerprint });
             request
         });
         self.submit(generation, request);

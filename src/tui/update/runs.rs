@@ -4,7 +4,7 @@
 use super::{drop_note, say, scroll};
 use crate::curriculum::Milestone;
 use crate::curriculum::lesson::Block;
-use crate::report::{ModuleReport, Outcome, Ran, RanLink};
+use crate::report::{ModuleReport, Outcome, Ran, RanModule};
 use crate::runner::RunMessage;
 use crate::runner::event::{RunEvent, RunKind};
 use crate::tui::keymap::{Action, key};
@@ -36,7 +36,7 @@ pub(super) fn milestone(
         let known = model.milestones.entry((milestone.id, engine));
         let trained = known.or_insert_with(|| Trained {
             report: ModuleReport::new(*last),
-            links: vec![],
+            modules: vec![],
             fingerprint: String::new(),
             ran: None,
             old: false,
@@ -75,11 +75,11 @@ fn begin(
 pub(super) fn trial(
     model: &mut Model,
     which: (&'static str, Engine),
-    links: Vec<RanLink>,
+    modules: Vec<RanModule>,
     fingerprint: String,
 ) {
     if let Some(trained) = model.milestones.get_mut(&which) {
-        trained.links = links;
+        trained.modules = modules;
         trained.fingerprint = fingerprint;
     }
 }
@@ -91,16 +91,16 @@ pub(super) fn remembered(model: &mut Model, milestones: Vec<Remembered>) {
         let busy = model.run.as_ref().is_some_and(|run| run.milestone == Some(milestone));
         match model.milestones.entry((milestone, engine)) {
             Entry::Vacant(entry) => {
-                let (report, links) = (ModuleReport::new(model.module), ran.links.clone());
-                entry.insert(Trained { report, links, fingerprint, ran: Some(ran), old });
+                let (report, modules) = (ModuleReport::new(model.module), ran.modules.clone());
+                entry.insert(Trained { report, modules, fingerprint, ran: Some(ran), old });
             }
             Entry::Occupied(mut entry) if entry.get().fingerprint == fingerprint => {
                 entry.get_mut().old = old;
             }
             // Another terminal ran it on another engine since; what ran here is newer.
             Entry::Occupied(mut entry) if entry.get().report.analyses.is_empty() && !busy => {
-                let (report, links) = (ModuleReport::new(model.module), ran.links.clone());
-                entry.insert(Trained { report, links, fingerprint, ran: Some(ran), old });
+                let (report, modules) = (ModuleReport::new(model.module), ran.modules.clone());
+                entry.insert(Trained { report, modules, fingerprint, ran: Some(ran), old });
             }
             Entry::Occupied(_) => {}
         }
@@ -170,11 +170,11 @@ fn trained(model: &mut Model, run: &Run, id: &'static str) -> Vec<Effect> {
     let milestone = model.course.milestone(id);
     let trained = model.milestones.get_mut(&(id, run.engine));
     let (Some(milestone), Some(trained)) = (milestone, trained) else { return vec![] };
-    let ran = Ran::of(milestone, &trained.report, trained.links.clone(), model.course);
+    let ran = Ran::of(milestone, &trained.report, trained.modules.clone(), model.course);
     trained.ran = Some(ran.clone());
     trained.old = false;
     let (engine, fingerprint) = (run.engine, trained.fingerprint.clone());
-    let mine = ran.links.iter().any(|link| link.mine);
+    let mine = ran.modules.iter().any(|module| module.mine);
     let record = Record::Milestone { milestone: id, engine, fingerprint, ran: Box::new(ran) };
     let mut effects = vec![Effect::Keep(record)];
     if mine && run.module == model.module {

@@ -5,7 +5,7 @@ use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Block;
 use crate::error::Error;
 use crate::framework::{Completion, Step};
-use crate::report::{ModuleReport, Outcome, Ran, RanLink};
+use crate::report::{ModuleReport, Outcome, Ran, RanModule};
 use crate::runner::RunMessage;
 use crate::runner::event::{RunEvent, RunKind, Verdict};
 use crate::tui::fixture::{Session, TENSOR, failed, waits};
@@ -678,9 +678,9 @@ fn training() -> Session {
     session.focus_on(PERCEPTRON);
     let effects = session.press("<Enter>");
     assert_eq!(trial_of(&effects), Some((PERCEPTRON, Engine::Mine)));
-    let links = vec![RanLink { module: TENSOR, mine: true, reason: None }];
+    let modules = vec![RanModule { module: TENSOR, mine: true, reason: None }];
     let (milestone, engine) = (PERCEPTRON, Engine::Mine);
-    session.send(Message::Trial { milestone, engine, links, fingerprint: "mine".into() });
+    session.send(Message::Trial { milestone, engine, modules, fingerprint: "mine".into() });
     session
 }
 
@@ -709,7 +709,7 @@ fn a_milestone_reports_in_its_own_block_and_the_reference_follows() {
         panic!("{effects:?}");
     };
     assert_eq!((*engine, fingerprint.as_str()), (Engine::Mine, "mine"));
-    assert!(ran.links[0].mine && ran.items == [insight]);
+    assert!(ran.modules[0].mine && ran.items == [insight]);
     assert_eq!(trial_of(&effects), Some((PERCEPTRON, Engine::Reference)));
     let effects = session.event(RunEvent::Finished);
     assert_eq!(trial_of(&effects), None, "nothing follows the reference");
@@ -736,7 +736,7 @@ fn a_milestone_of_an_earlier_session_is_shown_but_not_over_one_of_this() {
     let earlier = |seconds| Remembered {
         milestone: PERCEPTRON,
         engine: Engine::Mine,
-        ran: Ran { met: true, seconds: Some(seconds), links: vec![], items: vec![] },
+        ran: Ran { met: true, seconds: Some(seconds), modules: vec![], items: vec![] },
         fingerprint: "mine".into(),
         old: true,
     };

@@ -98,11 +98,11 @@ fn beside(
     lines
 }
 
-/// Whose code ran, link by link.
+/// Whose code ran, module by module.
 fn whose(ran: &Ran, course: &Course, width: usize) -> Vec<Line<'static>> {
     let names = |mine: bool| -> String {
-        let links = ran.links.iter().filter(|link| link.mine == mine && link.reason.is_none());
-        links.map(|link| course.slug(link.module)).collect::<Vec<_>>().join(", ")
+        let modules = ran.modules.iter().filter(|ran| ran.mine == mine && ran.reason.is_none());
+        modules.map(|ran| course.slug(ran.module)).collect::<Vec<_>>().join(", ")
     };
     let mut lines = vec![Line::default()];
     for (whose, names) in [("your", names(true)), ("the reference's", names(false))] {
@@ -110,8 +110,8 @@ fn whose(ran: &Ran, course: &Course, width: usize) -> Vec<Line<'static>> {
             lines.extend(say(&format!("ran on {whose} {names}"), Role::Dim, width));
         }
     }
-    for link in ran.links.iter().filter(|link| link.reason.is_some()) {
-        lines.extend(say(&format!("! {}", link.sentence(course)), Role::Wait, width));
+    for ran in ran.modules.iter().filter(|ran| ran.reason.is_some()) {
+        lines.extend(say(&format!("! {}", ran.sentence(course)), Role::Wait, width));
     }
     lines
 }

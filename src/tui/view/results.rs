@@ -60,10 +60,10 @@ fn completion(model: &Model, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
-fn ready(links: &[(ModuleId, Duration)], course: &Course, width: usize) -> Vec<Line<'static>> {
-    let line = |(link, took): &(ModuleId, Duration)| {
-        let slug = course.slug(*link);
+fn ready(modules: &[(ModuleId, Duration)], course: &Course, width: usize) -> Vec<Line<'static>> {
+    let line = |(module, took): &(ModuleId, Duration)| {
+        let slug = course.slug(*module);
         say(&format!("✓ {slug} is rebuilt, {}", time(*took)), Role::Good, width)
     };
-    links.iter().flat_map(line).collect()
+    modules.iter().flat_map(line).collect()
 }

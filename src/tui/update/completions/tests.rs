@@ -2,7 +2,7 @@
 
 use crate::curriculum::ModuleId;
 use crate::framework::{Completion, Engine, Owner, Step};
-use crate::report::{Ran, RanLink};
+use crate::report::{Ran, RanModule};
 use crate::runner::event::Verdict;
 use crate::tui::fixture::{Session, TENSOR, failed, waits};
 use crate::tui::message::{Completing, Effect, Message, Remembered};
@@ -118,10 +118,10 @@ fn the_results_show_each_rebuilt_module_and_how_it_ended() {
 }
 
 fn remembered(engine: Engine, seconds: f64, old: bool) -> Remembered {
-    let link =
-        |number| RanLink { module: ModuleId(number), mine: engine == Engine::Mine, reason: None };
-    let links = (0..=6).map(link).collect();
-    let ran = Ran { met: true, seconds: Some(seconds), links, items: vec![] };
+    let ran_module =
+        |number| RanModule { module: ModuleId(number), mine: engine == Engine::Mine, reason: None };
+    let modules = (0..=6).map(ran_module).collect();
+    let ran = Ran { met: true, seconds: Some(seconds), modules, items: vec![] };
     Remembered { milestone: PERCEPTRON, engine, ran, fingerprint: "now".into(), old }
 }
 

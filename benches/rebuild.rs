@@ -1,6 +1,6 @@
-//! An edit of module 01 with every later module completed: how long until the last lesson is rebuilt,
-//! link by link, and how long the proof of the later modules takes after that.
-//! Run with `cargo bench --bench relink`.
+//! An edit of module 01 with every later module completed: how long each module takes to rebuild, and how long
+//! testing the later modules takes after that.
+//! Run with `cargo bench --bench rebuild`.
 
 use std::error::Error;
 use std::path::Path;
@@ -12,10 +12,10 @@ use tinytorch_tutor::runner::{Cancel, Runner};
 
 const ROUNDS: usize = 5;
 
-/// One edit: the time of each link in teaching order, from 01 on, and of the proof.
+/// One edit: the time of each module in teaching order, from 01 on, and of the later modules' tests.
 struct Round {
-    links: Vec<Duration>,
-    proof: Duration,
+    rebuilt: Vec<Duration>,
+    tests: Duration,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -33,36 +33,36 @@ fn main() -> Result<(), Box<dyn Error>> {
     let begun = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_nanos();
     let mut rounds = vec![];
     for round in 0..ROUNDS {
-        // A number that no cache has seen.
+        // A number that no cached module contains.
         let edit = format!("// BEGIN SOLUTION\nstd::hint::black_box({begun}_u128 + {round});\n");
         let text = tensor.reference().replacen("// BEGIN SOLUTION\n", &edit, 1);
         std::fs::write(lab.exercise(tensor), text)?;
-        let (mut links, mut ready) = (vec![], Instant::now());
+        let (mut rebuilt, mut ready) = (vec![], Instant::now());
         let done = complete(&runner, &lab, tensor, &Cancel::default(), &mut |step| match step {
             Step::Rebuilt { took, .. } => {
-                links.push(took);
+                rebuilt.push(took);
                 ready = Instant::now();
             }
             Step::Check(_) | Step::Checked { .. } | Step::Proving { .. } | Step::Swapped => {}
         })?;
         assert_eq!(done, Completion::Yes);
         assert_eq!(
-            links.len(),
+            rebuilt.len(),
             Course::tinytorch().modules().len() - 1,
             "every module above the edit is rebuilt"
         );
-        rounds.push(Round { links, proof: ready.elapsed() });
+        rounds.push(Round { rebuilt, tests: ready.elapsed() });
     }
 
     println!("{ROUNDS} edits of {}, medians in seconds", tensor.slug());
     for (index, module) in Course::tinytorch().modules().iter().skip(1).enumerate() {
-        let took = median(rounds.iter().map(|round| round.links[index]));
+        let took = median(rounds.iter().map(|round| round.rebuilt[index]));
         println!("{:<16} {took:>6.2}", module.slug());
     }
-    let all = median(rounds.iter().map(|round| round.links.iter().sum()));
-    println!("all links        {all:>6.2}");
-    println!("per link         {:>6.2}", all / (Course::tinytorch().modules().len() - 1) as f64);
-    println!("proof after that {:>6.2}", median(rounds.iter().map(|round| round.proof)));
+    let all = median(rounds.iter().map(|round| round.rebuilt.iter().sum()));
+    println!("all modules      {all:>6.2}");
+    println!("per module       {:>6.2}", all / (Course::tinytorch().modules().len() - 1) as f64);
+    println!("their tests      {:>6.2}", median(rounds.iter().map(|round| round.tests)));
     Ok(())
 }
 
