@@ -12,8 +12,8 @@
 // ---
 
 // %% nbgrader={"grade": false, "grade_id": "setup-header", "locked": true, "schema_version": 3, "solution": false, "task": false}
-//! 00 Setup: the loop of edit, red and green, and a stopwatch whose figures can be trusted. Input: numbers
-//! and closures. Output: a median, quantiles and seconds. By hand: the median of 3, 1, 100 is 3, their mean
+//! 00 Setup: the loop of editing, red and green, and a stopwatch whose figures can be trusted. Input: numbers
+//! and closures. Output: a median, quantiles and seconds. By hand: the median of 3, 1 and 100 is 3, their mean
 //! is 34.7. Depends on nothing but the standard library.
 
 use std::time::Instant;
@@ -23,7 +23,8 @@ use tinytorch::report::{Axis, Chart, ChartKind, Origin, Reporter, Series, Value}
 // # 🎯 Setup
 //
 // Replace each `todo!` with your own code, save, and look at the tutor: red means that the test below your
-// code fails, green that it passes. Test cells are locked: the tutor always runs the original.
+// code fails, green that it passes. Test cells are locked: the tutor always runs the original. The last cell
+// of the file is yours.
 
 // %% nbgrader={"grade": false, "grade_id": "setup-greeting", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// Returns a greeting. There is nothing to learn about machines here: this cell is for trying out the loop.
@@ -31,8 +32,8 @@ use tinytorch::report::{Axis, Chart, ChartKind, Origin, Reporter, Series, Value}
 /// TODO: return `Hello, NAME!` with the given name in place of `NAME`.
 ///
 /// APPROACH:
-/// 1. Replace the `todo!` with any string, say `"Hello".to_owned()`, and save: the test shows what it got.
-/// 2. Put the name in.
+/// 1. Replace the `todo!` with any other string, and save: the test shows what it got and what it wanted.
+/// 2. Insert the name.
 ///
 /// EXAMPLE: `greeting("Ada")` is `Hello, Ada!`.
 ///
@@ -45,12 +46,14 @@ pub fn greeting(name: &str) -> String {
 /// 🔬 Two names, so that a fixed string is not enough.
 #[test]
 fn test_unit_greeting() {
-    assert_eq!(greeting("Ada"), "Hello, Ada!");
-    assert_eq!(greeting("Grace Hopper"), "Hello, Grace Hopper!");
+    for name in ["Ada", "Grace Hopper"] {
+        let idea = "the given name stands between `Hello, ` and the exclamation mark";
+        tinytorch::testing::expect_eq(name, greeting(name), format!("Hello, {name}!"), idea);
+    }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "setup-machine", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// The machine that a figure was measured on: without it, a time means nothing to anyone else.
+/// The machine that a figure was measured on. Without it, a time cannot be compared with another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachineInfo {
     /// `linux`, `macos`, `windows`.
@@ -69,14 +72,15 @@ impl MachineInfo {
     /// TODO: fill in the four fields from what the standard library knows.
     ///
     /// APPROACH:
-    /// 1. `std::env::consts::OS` and `std::env::consts::ARCH` are the first two.
-    /// 2. `std::thread::available_parallelism()` counts cores, or returns an error where it cannot.
-    /// 3. `usize::BITS` is the width of an address.
+    /// 1. The module `std::env::consts` has the constants `OS` and `ARCH`.
+    /// 2. `std::thread::available_parallelism` counts the cores, or returns an error where it cannot; count
+    ///    1 core then.
+    /// 3. The constant `BITS` of `usize` is the width of an address.
     ///
     /// EXAMPLE: on a laptop, os "linux", arch "x86_64", 8 cores and 64 pointer bits.
     ///
-    /// HINTS: count 1 core where the number is not known: `Result::map_or` takes that default and a closure
-    /// for the other case; `get` turns the `NonZero` inside into a `usize`.
+    /// HINTS: `Result::map_or` takes a default and a closure for the other case; `get` turns the `NonZero`
+    /// inside into a `usize`.
     pub fn here() -> Self {
         todo!("setup-machine")
     }
@@ -86,28 +90,32 @@ impl MachineInfo {
 /// 🔬 Every field against what the standard library says.
 #[test]
 fn test_unit_machine() {
+    use tinytorch::testing::expect_eq;
+
     let machine = MachineInfo::here();
-    assert_eq!(machine.os, std::env::consts::OS);
-    assert_eq!(machine.arch, std::env::consts::ARCH);
-    assert_eq!(machine.cores, std::thread::available_parallelism().map_or(1, |n| n.get()));
-    assert_eq!(machine.pointer_bits, usize::BITS);
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+    expect_eq("os", machine.os, std::env::consts::OS, "a constant of `std::env::consts`");
+    expect_eq("arch", machine.arch, std::env::consts::ARCH, "a constant of `std::env::consts`");
+    expect_eq("cores", machine.cores, cores, "ask for the available parallelism");
+    expect_eq("pointer_bits", machine.pointer_bits, usize::BITS, "the bits of a `usize`");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "setup-median", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// The middle of the sorted numbers; the mean of the two middle ones when their count is even. Panics when
-/// there are none.
+/// The number in the middle when sorted; the mean of the two in the middle when their count is even. Panics
+/// when there are none.
 ///
 /// TODO: sort a copy and take the middle.
 ///
 /// APPROACH:
-/// 1. `assert!` that there is a number, with the message of the example.
-/// 2. Copy with `to_vec`, and sort the copy with `sort_by(f64::total_cmp)`.
-/// 3. With n numbers, the middle is at index n / 2; when n is even, average it with the one before.
+/// 1. Panic with the message of the example when there are no numbers.
+/// 2. Sort a copy: the numbers belong to the caller.
+/// 3. With an odd count one number is in the middle, with an even count there are two: take their mean.
 ///
 /// EXAMPLE: `[3, 1, 100]` has the median 3, `[1, 2, 3, 10]` has 2.5, and `[]` panics with
 /// `median: no numbers`.
 ///
-/// HINTS: `sort()` alone does not work on floats: a `NaN` has no place in an order. `total_cmp` gives it one.
+/// HINTS: `to_vec` copies a slice. `sort` does not accept floats, since a `NaN` has no place in their order;
+/// `sort_by` with `f64::total_cmp` gives it one.
 pub fn median(numbers: &[f64]) -> f64 {
     todo!("setup-median")
 }
@@ -116,14 +124,20 @@ pub fn median(numbers: &[f64]) -> f64 {
 /// 🔬 Odd and even counts, one outlier, one number, and none.
 #[test]
 fn test_unit_median() {
-    assert_eq!(median(&[3.0, 1.0, 100.0]), 3.0, "sort first, then take the middle");
-    assert_eq!(median(&[1.0, 2.0, 3.0, 10.0]), 2.5, "an even count has two in the middle");
-    assert_eq!(median(&[7.0]), 7.0);
-    assert_eq!(median(&[1.0, 2.0, 3.0, 4.0, 1e9]), 3.0, "an outlier changes nothing");
+    use tinytorch::testing::{expect_eq, panic_message};
+
+    let check = |numbers: &[f64], wanted: f64, idea: &str| {
+        expect_eq(format!("{numbers:?}"), median(numbers), wanted, idea);
+    };
+    check(&[3.0, 1.0, 100.0], 3.0, "sort first, then take the middle");
+    check(&[1.0, 2.0, 3.0, 10.0], 2.5, "an even count has two in the middle: take their mean");
+    check(&[7.0], 7.0, "one number is its own median");
+    check(&[1.0, 2.0, 3.0, 4.0, 1e9], 3.0, "an outlier changes nothing");
     let numbers = [2.0, 1.0];
-    assert_eq!((median(&numbers), numbers), (1.5, [2.0, 1.0]), "the input keeps its order");
-    let message = tinytorch::testing::panic_message(|| median(&[]));
-    assert_eq!(message, "median: no numbers");
+    median(&numbers);
+    expect_eq("[2, 1], afterwards", numbers, [2.0, 1.0], "sort a copy: the input keeps its order");
+    let idea = "check first that there is a number";
+    expect_eq("[]", &*panic_message(|| median(&[])), "median: no numbers", idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "setup-quantile", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -135,14 +149,15 @@ fn test_unit_median() {
 ///
 /// APPROACH:
 /// 1. Two checks, with the messages of the example; then sort a copy.
-/// 2. The position is `q` times n - 1: position 0 is the smallest number, n - 1 the largest.
-/// 3. A position such as 1.25 lies a quarter of the way from number 1 to number 2.
+/// 2. The positions run from 0, the smallest number, to n - 1, the largest; find the one that is the fraction
+///    `q` of the way.
+/// 3. A position such as 1.25 lies a quarter of the way from number 1 to number 2, and so does its value.
 ///
 /// EXAMPLE: for `[10, 20, 30, 40]`, q = 0 gives 10, q = 0.25 gives 17.5, q = 1 gives 40. Panics:
 /// `quantile: no numbers` and `quantile: q = 1.5 is not between 0 and 1`.
 ///
-/// HINTS: `floor` gives the index of the number below, `fract` the way from there. The number above is one
-/// further, but never past the last.
+/// HINTS: `floor` gives the index of the number below a position, `fract` the fraction of the way from there.
+/// The number above is the next one, but never past the last.
 pub fn quantile(numbers: &[f64], q: f64) -> f64 {
     todo!("setup-quantile")
 }
@@ -151,19 +166,29 @@ pub fn quantile(numbers: &[f64], q: f64) -> f64 {
 /// 🔬 Both ends, positions between numbers, agreement with the median, and two kinds of misuse.
 #[test]
 fn test_unit_quantile() {
-    use tinytorch::testing::panic_message;
+    use tinytorch::testing::{expect_eq, panic_message};
 
     let numbers = [40.0, 10.0, 30.0, 20.0];
-    let at = |q| quantile(&numbers, q);
-    assert_eq!([at(0.0), at(1.0)], [10.0, 40.0], "q = 0 is the smallest number, q = 1 the largest");
-    assert_eq!(at(0.25), 17.5, "position 0.25 * (n - 1) = 0.75: interpolate between 10 and 20");
-    assert_eq!(at(0.75), 32.5, "position 0.75 * (n - 1) = 2.25: interpolate between 30 and 40");
-    assert_eq!(at(0.5), median(&numbers), "q = 0.5 is the median: does its test pass?");
-    assert_eq!(quantile(&[5.0], 0.9), 5.0);
-    assert_eq!(panic_message(|| quantile(&[], 0.5)), "quantile: no numbers");
+    let check = |q: f64, wanted: f64, idea: &str| {
+        expect_eq(format!("[40, 10, 30, 20], q = {q}"), quantile(&numbers, q), wanted, idea);
+    };
+    check(0.0, 10.0, "q = 0 is the smallest number");
+    check(1.0, 40.0, "q = 1 is the largest number");
+    check(0.25, 17.5, "position 0.25 * (n - 1) = 0.75: interpolate between 10 and 20");
+    check(0.75, 32.5, "position 0.75 * (n - 1) = 2.25: interpolate between 30 and 40");
+    check(0.5, median(&numbers), "q = 0.5 is the median: does its test pass?");
+    expect_eq("[5], q = 0.9", quantile(&[5.0], 0.9), 5.0, "there is nothing above the last number");
+    let idea = "check first that there is a number";
+    expect_eq("[]", &*panic_message(|| quantile(&[], 0.5)), "quantile: no numbers", idea);
     for wrong in [1.5, -0.5, f64::NAN] {
-        let message = panic_message(|| quantile(&numbers, wrong));
-        assert_eq!(message, format!("quantile: q = {wrong} is not between 0 and 1"));
+        let wanted = format!("quantile: q = {wrong} is not between 0 and 1");
+        let idea = "refuse what is not between 0 and 1, and every comparison with NaN is false";
+        expect_eq(
+            format!("q = {wrong}"),
+            panic_message(|| quantile(&numbers, wrong)),
+            wanted,
+            idea,
+        );
     }
 }
 
@@ -173,14 +198,15 @@ fn test_unit_quantile() {
 /// TODO: read the clock before and after.
 ///
 /// APPROACH:
-/// 1. `Instant::now()` before the work.
-/// 2. Pass the result of the work through `std::hint::black_box`: the compiler must then assume that it is
-///    used, and cannot optimise the work away.
-/// 3. `elapsed().as_secs_f64()` after it.
+/// 1. Read the clock, with `Instant::now`.
+/// 2. Do the work, and pass its result through `std::hint::black_box`: the compiler must then assume that the
+///    result is used, and cannot leave the work out.
+/// 3. Read how much time has passed, in seconds, and return both.
 ///
-/// EXAMPLE: `time_once(|| 1 + 1)` is `(2, 0.00000004)` or so.
+/// EXAMPLE: `time_once(|| 1 + 1)` is the number 2 with a time of some nanoseconds, as a fraction of a second.
 ///
-/// HINTS: the order decides: first the result, then the elapsed time, last the pair of both.
+/// HINTS: an `Instant` has `elapsed`, and what that returns has `as_secs_f64`. The order matters: the time is
+/// read when the work is done, and not before.
 pub fn time_once<T>(work: impl FnOnce() -> T) -> (T, f64) {
     todo!("setup-time-once")
 }
@@ -189,6 +215,8 @@ pub fn time_once<T>(work: impl FnOnce() -> T) -> (T, f64) {
 /// 🔬 The work runs once, its result is returned, and the measured time covers all of it.
 #[test]
 fn test_unit_time_once() {
+    use tinytorch::testing::expect_eq;
+
     let mut runs = 0;
     let around = Instant::now();
     let (answer, seconds) = time_once(|| {
@@ -199,9 +227,62 @@ fn test_unit_time_once() {
         42
     });
     let whole = around.elapsed().as_secs_f64();
-    assert_eq!((runs, answer), (1, 42), "how often the work ran, and its result");
+    expect_eq("runs of the work", runs, 1, "call the work once");
+    expect_eq("work that returns 42", answer, 42, "return the result of the work");
     assert!(seconds >= 0.0005, "the work took at least 0.0005 s, measured {seconds} s");
     assert!(seconds <= whole, "the call took {whole} s, measured {seconds}: is that in seconds?");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "setup-debug", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The time of one call of `work`, measured over `calls` calls (at least 1). `now` reads a clock.
+///
+/// TODO: find the fault in these lines, which a colleague wrote, and write them correctly. Work that takes
+/// 1 ns seems to take 21 ns on a clock that needs 20 ns for a reading.
+///
+/// ```text
+/// let mut total = 0.0;
+/// for _ in 0..calls {
+///     let start = now();
+///     work();
+///     total += now() - start;
+/// }
+/// total / f64::from(calls)
+/// ```
+///
+/// APPROACH:
+/// 1. Count the readings of the clock for 1,000 calls. How many of them are inside the time that is added up?
+/// 2. Write it with as few readings as possible.
+///
+/// EXAMPLE: with that clock and that work, 1,000 calls take 1.02 ns each.
+///
+/// HINTS: what is measured between two readings includes the time of one of them. Share it among all calls.
+pub fn time_per_call(calls: u32, mut now: impl FnMut() -> f64, mut work: impl FnMut()) -> f64 {
+    todo!("setup-debug")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-setup-debug", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 A simulated clock: each reading takes 20 ns, each call 1 ns. So the test does not depend on the machine.
+#[test]
+fn test_unit_debug() {
+    use std::cell::Cell;
+    use tinytorch::testing::{expect_close, expect_eq};
+
+    let (time, readings, done) = (Cell::new(0.0), Cell::new(0), Cell::new(0));
+    let now = || {
+        readings.set(readings.get() + 1);
+        time.set(time.get() + 20.0);
+        time.get()
+    };
+    let work = || {
+        done.set(done.get() + 1);
+        time.set(time.get() + 1.0);
+    };
+    let per_call = time_per_call(1000, now, work);
+    expect_eq("calls of the work", done.get(), 1000, "call the work as often as was asked");
+    let idea = "read the clock once before the first call and once after the last";
+    expect_eq("readings of the clock", readings.get(), 2, idea);
+    let idea = "the time of one call is the time of all, divided by their number";
+    expect_close("1,000 calls of 1 ns", &[per_call as f32], &[1.02], 1e-6, idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "setup-analyze-timer-resolution", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -210,7 +291,7 @@ fn test_unit_time_once() {
 /// 1 to 65,536 of them are timed with a single pair of readings.
 /// Key insight: reading the clock takes time itself. Short work is repeated inside one timing, and the
 /// total divided.
-/// Production context: benchmark libraries choose the number of repetitions by exactly this figure.
+/// Production context: benchmark libraries choose the number of repetitions by this figure.
 pub fn analyze_timer_resolution(out: &mut Reporter) {
     let machine = MachineInfo::here();
     let checks = if cfg!(debug_assertions) { "on: an optimised program is faster" } else { "off" };
@@ -256,22 +337,24 @@ pub fn analyze_timer_resolution(out: &mut Reporter) {
 
 /// What the time of an addition that is timed alone allows one to say, against that of one among 65,536.
 pub fn timer_resolution_insight(ratio: f64) -> String {
-    if ratio > 1.5 {
-        format!(
-            "Timed alone, an addition seems to take {ratio:.0} times as long as among 65,536: the clock takes time."
-        )
-    } else {
-        format!(
-            "Timed alone, an addition seems to take {ratio:.1} times as long as among 65,536: the clock hides nothing here."
-        )
+    if !ratio.is_finite() {
+        return "The clock did not advance during 65,536 additions: it is too coarse for them."
+            .to_owned();
+    }
+    let seems =
+        format!("Timed alone, an addition seems to take {ratio:.1} times as long as among 65,536");
+    match ratio {
+        r if r > 1.5 => format!("{seems}: most of that is the clock, not the addition."),
+        r if r > 0.5 => format!("{seems}: here the clock hides nothing."),
+        _ => format!("{seems}: the steps of this clock are too coarse to see a single one."),
     }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "setup-analyze-noise", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// 📊 Purpose: show how much the time of the very same work varies.
 /// Measured: 200 runs of one sum of a million numbers: smallest, quartiles, median, mean and largest time.
-/// Key insight: noise makes runs slower, never faster than the work allows. The mean follows the outliers; the
-/// median does not.
+/// Key insight: noise makes runs slower, never faster than the work allows. An outlier moves the mean, and
+/// hardly the median.
 /// Production context: serving systems promise quantiles (p50, p99) for the same reason.
 pub fn analyze_noise(out: &mut Reporter) {
     let numbers: Vec<u64> = (0..1_000_000).collect();
@@ -311,9 +394,9 @@ pub fn analyze_noise(out: &mut Reporter) {
 /// What the slowest of 200 runs allows one to say, against their median.
 pub fn noise_insight(ratio: f64) -> String {
     let meaning = match ratio {
-        r if r > 1.05 => "A single measurement can be that one.",
+        r if r > 1.05 => "A single measurement could have been that one.",
         _ => {
-            "This machine was quiet: a single measurement would have done, but one cannot know that beforehand."
+            "The machine was quiet: a single measurement would have been enough, but nothing says so beforehand."
         }
     };
     format!("The slowest of 200 equal runs took {ratio:.2} times the median. {meaning}")
@@ -323,17 +406,24 @@ pub fn noise_insight(ratio: f64) -> String {
 /// 🧪 Everything together: a series of timings and its statistics.
 #[test]
 fn test_module() {
+    use tinytorch::testing::expect_eq;
+
     let seconds: Vec<f64> = (0..21).map(|n| time_once(|| (0..n * 100).sum::<u64>()).1).collect();
-    let [low, high] = [0.25, 0.75].map(|share| quantile(&seconds, share));
+    let [low, high] = [0.25, 0.75].map(|q| quantile(&seconds, q));
     let middle = median(&seconds);
-    assert!(low <= middle && middle <= high, "{low} {middle} {high}");
-    assert!(quantile(&seconds, 0.0) >= 0.0);
-    assert_eq!(quantile(&seconds, 0.5), middle);
+    assert!(
+        low <= middle && middle <= high,
+        "first quartile {low}, median {middle}, third quartile {high}: they must be in this order"
+    );
+    let least = quantile(&seconds, 0.0);
+    assert!(least >= 0.0, "the smallest time is {least}: time does not run backwards");
+    let idea = "q = 0.5 is the median, for an odd count too";
+    expect_eq("21 timings", quantile(&seconds, 0.5), middle, idea);
 
     let machine = MachineInfo::here();
-    assert!(machine.cores >= 1);
+    assert!(machine.cores >= 1, "a machine has at least one core, not {}", machine.cores);
     let report = format!("{} {} cores, {}", greeting("you"), machine.cores, machine.arch);
-    assert!(report.starts_with("Hello, you!"), "{report}");
+    assert!(report.starts_with("Hello, you!"), "a report begins with the greeting: {report}");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "setup-rustc", "locked": true, "schema_version": 3, "solution": false, "task": false}

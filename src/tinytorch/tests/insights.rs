@@ -254,9 +254,12 @@ mod setup {
 
     #[test]
     fn the_clock_and_the_noise_are_named_only_where_they_show() {
-        assert!(timer_resolution_insight(40.0).contains("the clock takes time"));
+        assert!(timer_resolution_insight(40.0).contains("most of that is the clock"));
         assert!(timer_resolution_insight(1.1).contains("hides nothing"));
-        assert!(noise_insight(1.8).contains("can be that one"));
+        assert!(timer_resolution_insight(0.0).contains("too coarse to see a single one"));
+        assert!(timer_resolution_insight(f64::INFINITY).contains("did not advance"));
+        assert!(timer_resolution_insight(f64::NAN).contains("did not advance"));
+        assert!(noise_insight(1.8).contains("could have been that one"));
         assert!(noise_insight(1.01).contains("quiet"));
     }
 }
