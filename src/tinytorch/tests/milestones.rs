@@ -15,12 +15,26 @@ mod xor;
 
 #[test]
 fn a_network_is_called_better_only_beyond_the_sample_error() {
-    let same = cnn::comparison_insight(0.969, 0.978, 360);
-    assert!(same.contains("96.9 % (+- 0.9)") && same.contains("no clear difference"), "{same}");
-    let better = cnn::comparison_insight(0.90, 0.97, 360);
-    assert!(better.contains("more is read correctly"), "{better}");
-    let worse = cnn::comparison_insight(0.97, 0.90, 360);
-    assert!(worse.contains("the dense network read more"), "{worse}");
+    let said =
+        |dense, convolutional| cnn::comparison_insight((dense, 2410), (convolutional, 1898), 360);
+    let names = ["The convolutional network read more", "The dense network read more"];
+    let same = "No clear difference";
+    for (dense, convolutional) in [(0.969, 0.978), (0.978, 0.969)] {
+        let text = said(dense, convolutional);
+        assert!(text.contains("96.9 % +- 0.9") && text.contains("97.8 % +- 0.8"), "{text}");
+        assert!(text.contains(same) && !names.iter().any(|name| text.contains(name)), "{text}");
+    }
+    let better = said(0.90, 0.97);
+    assert!(better.contains(names[0]) && !better.contains(names[1]), "{better}");
+    assert!(better.contains("Dense network: 2410 parameters, 90.0 % +- 1.6."), "{better}");
+    let worse = said(0.97, 0.90);
+    assert!(worse.contains(names[1]) && !worse.contains(names[0]), "{worse}");
+    for text in [better, worse] {
+        assert!(
+            text.contains("by more than two standard errors") && !text.contains(same),
+            "{text}"
+        );
+    }
 }
 
 #[test]
