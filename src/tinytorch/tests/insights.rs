@@ -212,7 +212,8 @@ mod layers {
     #[test]
     fn weights_for_every_pair_are_the_cause_only_of_fourfold_growth() {
         assert!(layer_memory_insight(4.0).contains("every output has a weight"));
-        assert!(layer_memory_insight(2.0).contains("not the four times"));
+        assert!(layer_memory_insight(2.0).contains("less than one weight"));
+        assert!(layer_memory_insight(8.0).contains("more than one weight"));
     }
 
     #[test]
