@@ -1000,13 +1000,12 @@ pub struct BatchNorm2d {
 /// TODO: the mean, and the mean of the squared distances from it.
 ///
 /// APPROACH:
-/// 1. Take the mean over the axes 0, 2 and 3, one after another, keeping the axes.
+/// 1. Take the mean over the axes 0, 2 and 3 at once, keeping them with size 1.
 /// 2. Subtract the mean (it broadcasts), square, and take the mean again.
 ///
 /// EXAMPLE: One channel with the values 1, 3, 5, 7: mean 4, variance (9 + 1 + 1 + 9) / 4 = 5.
 ///
-/// HINTS: A mean of means is the mean of all, because the parts have the same size. You need the
-/// mean twice: write it once.
+/// HINTS: `mean_axis` takes a list of axes. You need the mean twice: write it once.
 pub fn channel_statistics(x: &Tensor) -> (Tensor, Tensor) {
     todo!("batchnorm-statistics")
 }

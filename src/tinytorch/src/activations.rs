@@ -19,7 +19,7 @@
 
 use tinytorch::random::Rng;
 use tinytorch::report::{Axis, Chart, ChartKind, Column, Origin, Point, Reporter, Series, Table};
-use tinytorch::tensor::{Elementwise, Tensor};
+use tinytorch::tensor::{Elementwise, Tensor, axis_from_front};
 use tinytorch::testing::{Comparison, Ratio, Reading, compare};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "activations-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -260,13 +260,13 @@ fn test_unit_gelu() {
 /// Turns scores into probabilities: numbers from 0 to 1 that sum to 1 along one axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Softmax {
-    /// The axis along which the probabilities sum to 1, counted from the end: 0 is the last.
-    pub axis_from_end: usize,
+    /// The axis along which the probabilities sum to 1; a negative number counts from the end.
+    pub axis: isize,
 }
 
 impl Softmax {
     /// Probabilities along the last axis.
-    pub const LAST: Self = Self { axis_from_end: 0 };
+    pub const LAST: Self = Self { axis: -1 };
 
     /// `e^x / sum(e^x)` along the axis. Any shape in, the same shape out.
     ///
@@ -283,7 +283,7 @@ impl Softmax {
     /// HINTS: with `keepdim`, `max_axis` and `sum_axis` keep the axis with size 1, so that the difference and
     /// the quotient broadcast.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        let axis = self.axis(x);
+        let axis = axis_from_front("softmax", self.axis, x.shape());
         if x.numel() == 0 {
             return x.clone(); // No scores, no largest one.
         }
@@ -315,21 +315,18 @@ fn test_unit_softmax() {
     assert_close(&rows.sum_axis(1, false).to_vec(), &[1.0, 1.0], 1e-6);
     assert!(rows.to_vec().iter().all(|p| (0.0..=1.0).contains(p)));
 
-    let columns = Softmax { axis_from_end: 1 }.forward(&Tensor::zeros(&[4, 2]));
     let idea = "work along `axis`, which is not always the last";
-    expect_close(
-        "zeros (4, 2), the axis before the last",
-        &columns.to_vec(),
-        &[0.25; 8],
-        1e-7,
-        idea,
-    );
+    for axis in [0, -2] {
+        let columns = Softmax { axis }.forward(&Tensor::zeros(&[4, 2]));
+        let input = format!("zeros (4, 2), axis {axis}");
+        expect_close(input, &columns.to_vec(), &[0.25; 8], 1e-7, idea);
+    }
     assert_eq!(Softmax::LAST.forward(&Tensor::zeros(&[2, 0])).shape(), [2, 0], "no classes");
 
     let tracked = Softmax::LAST.forward(&Tensor::ones(&[3]).tracked());
     assert!(tracked.is_tracked(), "use tensor operations only: lesson 05 follows them");
     let message = panic_message(|| Softmax::LAST.forward(&Tensor::scalar(1.0)));
-    assert!(message.starts_with("softmax: shape []"), "{message}");
+    assert_eq!(message, "softmax: axis -1 of shape (): there are 0 axes");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "activations-analyze-cost", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -514,16 +511,6 @@ pub fn normal_cdf(x: f32) -> f32 {
 /// The density of the standard normal distribution: the derivative of [`normal_cdf`].
 pub fn normal_density(x: f32) -> f32 {
     (-0.5 * x * x).exp() / (2.0 * std::f32::consts::PI).sqrt()
-}
-
-// %% nbgrader={"grade": false, "grade_id": "activations-softmax-axis", "locked": true, "schema_version": 3, "solution": false, "task": false}
-impl Softmax {
-    /// The axis counted from the front. Panics, naming both, when `x` has no such axis.
-    fn axis(&self, x: &Tensor) -> usize {
-        x.ndim().checked_sub(1 + self.axis_from_end).unwrap_or_else(|| {
-            panic!("softmax: shape {:?} has no axis {} from the end", x.shape(), self.axis_from_end)
-        })
-    }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "activations-main", "locked": true, "schema_version": 3, "solution": false, "task": false}

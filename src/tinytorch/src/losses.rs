@@ -20,7 +20,7 @@
 use tinytorch::activations::{ReLU, Softmax};
 use tinytorch::random::Rng;
 use tinytorch::report::{Axis, Chart, ChartKind, Column, Origin, Reporter, Series, Table};
-use tinytorch::tensor::{Op, Tensor, shape_text, values, zip_with};
+use tinytorch::tensor::{Op, Tensor, axis_from_front, shape_text, values, zip_with};
 use tinytorch::testing::memory;
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "losses-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -38,7 +38,7 @@ pub trait Loss {
 
 // %% nbgrader={"grade": false, "grade_id": "losses-log-softmax", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// The logarithm of softmax along one axis, `x - max - ln(sum(e^(x - max)))`. Any shape in, the same
-/// shape out.
+/// shape out; a negative axis counts from the end.
 ///
 /// TODO: compute it without ever taking `exp` of a large number or `ln` of 0.
 ///
@@ -50,7 +50,8 @@ pub trait Loss {
 /// EXAMPLE: `[0, 0]` becomes `[-0.6931, -0.6931]`; `[1000, 0]` becomes `[0, -1000]`.
 ///
 /// HINTS: the same shift as in softmax; with `keepdim` the difference broadcasts.
-pub fn log_softmax(x: &Tensor, axis: usize) -> Tensor {
+pub fn log_softmax(x: &Tensor, axis: impl TryInto<isize>) -> Tensor {
+    let axis = axis_from_front("log_softmax", axis, x.shape());
     if x.numel() == 0 {
         return x.clone(); // No logits, no largest one.
     }
@@ -66,7 +67,7 @@ pub fn log_softmax(x: &Tensor, axis: usize) -> Tensor {
 #[test]
 fn test_unit_log_softmax() {
     use std::f32::consts::LN_2;
-    use tinytorch::testing::{assert_close, expect_close};
+    use tinytorch::testing::{assert_close, expect_close, panic_message};
 
     let y = log_softmax(&Tensor::new(&[1.0, 2.0, 3.0], &[1, 3]), 1);
     let idea = "subtract the logarithm of the sum of the exponentials";
@@ -80,9 +81,13 @@ fn test_unit_log_softmax() {
     let sums = log_softmax(&logits, 1).exp().sum_axis(1, false);
     assert_close(&sums.to_vec(), &[1.0; 4], 1e-6);
     assert_eq!(log_softmax(&Tensor::zeros(&[0, 3]), 1).shape(), [0, 3], "an empty batch");
-    let columns = log_softmax(&Tensor::zeros(&[2, 3]), 0);
     let idea = "work along `axis`, which is not always the last";
-    expect_close("zeros (2, 3), axis 0", &columns.to_vec(), &[-LN_2; 6], 1e-6, idea);
+    for axis in [0, -2] {
+        let columns = log_softmax(&Tensor::zeros(&[2, 3]), axis).to_vec();
+        expect_close(format!("zeros (2, 3), axis {axis}"), &columns, &[-LN_2; 6], 1e-6, idea);
+    }
+    let message = panic_message(|| log_softmax(&Tensor::zeros(&[2, 3]), 2));
+    assert_eq!(message, "log_softmax: axis 2 of shape (2, 3): there are 2 axes");
     let tracked = log_softmax(&logits.tracked(), 1);
     assert!(tracked.is_tracked(), "use tensor operations only: lesson 05 follows them");
 }

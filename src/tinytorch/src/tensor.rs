@@ -752,28 +752,23 @@ fn test_unit_reshape() {
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-transpose", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl Tensor {
-    /// The same storage with axes `a` and `b` swapped: a view, so no element moves. Panics when an axis
-    /// does not exist.
+    /// The same storage with axes `a` and `b` swapped: a view, so no element moves. A negative number counts
+    /// from the end. Panics when an axis does not exist.
     ///
-    /// TODO: check both axes, then swap them in a clone of the values.
+    /// TODO: swap the axes in a clone of the values.
     ///
     /// APPROACH:
-    /// 1. `assert!` that `a` and `b` are below `self.ndim()`.
-    /// 2. Clone `self.values` (this shares the storage) and call `swap_axes` on the clone.
+    /// 1. Clone `self.values`: this shares the storage.
+    /// 2. Call `swap_axes` on the clone.
     ///
-    /// EXAMPLE: `[[1, 2, 3], [4, 5, 6]]` becomes `[[1, 4], [2, 5], [3, 6]]`; a bad axis panics with
-    /// `transpose: axes 0 and 2 of shape (2, 3): there are 2 axes`.
+    /// EXAMPLE: `[[1, 2, 3], [4, 5, 6]]` becomes `[[1, 4], [2, 5], [3, 6]]`.
     ///
     /// HINTS: `swap_axes` changes the array in place and returns nothing.
-    pub fn transpose(&self, a: usize, b: usize) -> Tensor {
+    pub fn transpose(&self, a: impl TryInto<isize>, b: impl TryInto<isize>) -> Tensor {
+        let a = axis_from_front("transpose", a, self.shape());
+        let b = axis_from_front("transpose", b, self.shape());
         let values: Values = {
             // BEGIN SOLUTION
-            let axes = self.ndim();
-            assert!(
-                a < axes && b < axes,
-                "transpose: axes {a} and {b} of shape {}: there are {axes} axes",
-                shape_text(self.shape())
-            );
             let mut view = self.values.clone();
             view.swap_axes(a, b);
             view
@@ -804,9 +799,10 @@ fn test_unit_transpose() {
     expect_eq("0 to 7 as (2, 2, 2), axes 0 and 2", cube.transpose(0, 2).to_vec(), wanted, idea);
     let wanted = vec![0.0, 1.0, 4.0, 5.0, 2.0, 3.0, 6.0, 7.0];
     expect_eq("0 to 7 as (2, 2, 2), axes 0 and 1", cube.transpose(0, 1).to_vec(), wanted, idea);
+    let wanted = vec![0.0, 2.0, 1.0, 3.0, 4.0, 6.0, 5.0, 7.0];
+    expect_eq("0 to 7 as (2, 2, 2), axes -1 and -2", cube.transpose(-1, -2).to_vec(), wanted, idea);
     let message = panic_message(|| matrix.transpose(0, 2));
-    let wanted = "transpose: axes 0 and 2 of shape (2, 3): there are 2 axes";
-    expect_eq("(2, 3), axes 0 and 2", &*message, wanted, "check both axes before the swap");
+    assert_eq!(message, "transpose: axis 2 of shape (2, 3): there are 2 axes");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-slice", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1009,49 +1005,52 @@ pub fn larger(best: f32, new: f32) -> f32 {
 }
 
 impl Tensor {
-    /// The sum over one axis; 0 for an axis of size 0. With `keepdim` the axis stays with size 1, so that
-    /// the result broadcasts against `self`.
+    /// The sum over one axis, or over several: `1`, `-1` for the last, `[0, -1]`. An empty sum is 0. With
+    /// `keepdim` these axes stay with size 1, so that the result broadcasts against `self`.
     ///
-    /// TODO: write `sum_axis` and `max_axis` with `reduce_axis`, and `mean_axis` with `sum_axis`.
+    /// TODO: write `sum_axis` and `max_axis` with `reduce_axes`, and `mean_axis` with `sum_axis`.
     ///
-    /// APPROACH: `reduce_axis`, given at the end of the file, takes the name and the `Op` of the operation, the
-    /// axis, `keepdim`, the value of an empty reduction, and the function that makes one number of two.
+    /// APPROACH: `reduce_axes`, given at the end of the file, takes the name and the `Op` of the operation, the
+    /// axes, `keepdim`, the value of an empty reduction, and the function that makes one number of two.
     ///
     /// EXAMPLE: `[[1, 2, 3], [4, 5, 6]]`: `sum_axis(0, false)` is `[5, 7, 9]`, `mean_axis(1, true)` is
-    /// `[[2], [5]]`, `max_axis(0, false)` is `[4, 5, 6]`.
+    /// `[[2], [5]]`, `max_axis(0, false)` is `[4, 5, 6]`, `sum_axis([0, 1], false)` is `21`.
     ///
     /// HINTS: a maximum starts at negative infinity, and `larger` makes one number of two. A mean is the sum
-    /// divided by the size of the axis.
-    pub fn sum_axis(&self, axis: usize, keepdim: bool) -> Tensor {
+    /// divided by how many elements each sum has.
+    pub fn sum_axis(&self, axes: impl Axes, keepdim: bool) -> Tensor {
         // BEGIN SOLUTION
-        self.reduce_axis("sum_axis", Op::Sum, axis, keepdim, 0.0, |x, y| x + y)
+        self.reduce_axes("sum_axis", Op::Sum, axes, keepdim, 0.0, |x, y| x + y)
         // END SOLUTION
     }
 }
 
 impl Tensor {
-    /// The mean over one axis; `NaN` for an axis of size 0. `keepdim` as in [`Tensor::sum_axis`].
-    pub fn mean_axis(&self, axis: usize, keepdim: bool) -> Tensor {
-        let [_, size, _] = axis_split("mean_axis", self.shape(), axis);
+    /// The mean over one axis or several; `NaN` for an axis of size 0. Axes and `keepdim` as in
+    /// [`Tensor::sum_axis`].
+    pub fn mean_axis(&self, axes: impl Axes, keepdim: bool) -> Tensor {
+        let axes = &axes.from_the_front("mean_axis", self.shape())[..];
+        let size: usize = axes.iter().map(|&axis| self.shape()[axis]).product();
         // BEGIN SOLUTION
-        self.sum_axis(axis, keepdim) / size as f32
+        self.sum_axis(axes, keepdim) / size as f32
         // END SOLUTION
     }
 }
 
 impl Tensor {
-    /// The largest element along one axis; `NaN` where there is one. `keepdim` as in
+    /// The largest element along one axis or several; `NaN` where there is one. Axes and `keepdim` as in
     /// [`Tensor::sum_axis`]. Panics for an axis of size 0.
-    pub fn max_axis(&self, axis: usize, keepdim: bool) -> Tensor {
-        require_elements("max_axis", self.shape(), axis);
+    pub fn max_axis(&self, axes: impl Axes, keepdim: bool) -> Tensor {
+        let axes = &axes.from_the_front("max_axis", self.shape())[..];
+        require_elements("max_axis", self.shape(), axes);
         // BEGIN SOLUTION
-        self.reduce_axis("max_axis", Op::Max, axis, keepdim, f32::NEG_INFINITY, larger)
+        self.reduce_axes("max_axis", Op::Max, axes, keepdim, f32::NEG_INFINITY, larger)
         // END SOLUTION
     }
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-tensor-reductions", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Sums, means and maxima over all elements and over one axis, with and without `keepdim`.
+/// 🔬 Sums, means and maxima over all elements, over one axis and over several, with and without `keepdim`.
 #[test]
 fn test_unit_reductions() {
     use tinytorch::testing::{expect_eq, panic_message};
@@ -1067,6 +1066,11 @@ fn test_unit_reductions() {
     check(name, tensor.sum_axis(0, false), &[5.0, 7.0, 9.0], "the sum over axis 0 adds the rows");
     check(name, tensor.sum_axis(1, false), &[6.0, 15.0], "the sum over axis 1 adds within a row");
     check(name, tensor.mean_axis(1, false), &[2.0, 5.0], "divide by the size of the axis, 3");
+    let both = [tensor.sum_axis([0, 1], true), tensor.mean_axis([0, -1], true)];
+    check(name, both[0].clone(), &[21.0], "the sum over both axes adds everything");
+    check(name, both[1].clone(), &[3.5], "divide by the size of the axes, 2 x 3");
+    expect_eq(name, both[1].shape(), &[1, 1], "keepdim: the axis stays with size 1");
+    check(name, tensor.max_axis(-1, false), &[3.0, 6.0], "-1 is the last axis");
     check(name, tensor.max_axis(0, false), &[4.0, 5.0, 6.0], "the larger of both rows");
     let kept = [tensor.sum_axis(1, true), tensor.mean_axis(1, true), tensor.max_axis(1, true)];
     for kept in kept {
@@ -1079,7 +1083,7 @@ fn test_unit_reductions() {
     assert_eq!((&tensor - &tensor.max_axis(1, true)).to_vec(), [-2.0, -1.0, 0.0, -2.0, -1.0, 0.0]);
 
     let images = Tensor::ones(&[2, 4, 4]);
-    assert_eq!(images.mean_axis(2, false).mean_axis(1, false).to_vec(), [1.0, 1.0]);
+    assert_eq!(images.mean_axis([1, 2], false).to_vec(), [1.0, 1.0]);
 
     let broken = Tensor::new(&[1.0, f32::NAN, 3.0], &[3]);
     assert!(broken.max().item().is_nan() && broken.sum().item().is_nan(), "a NaN is not hidden");
@@ -1092,8 +1096,8 @@ fn test_unit_reductions() {
     assert_eq!(panic_message(|| empty.max()), "max: shape (2, 0) has no elements");
     let message = panic_message(|| empty.max_axis(1, false));
     assert_eq!(message, "max_axis: axis 1 of shape (2, 0) has no elements");
-    let message = panic_message(|| tensor.sum_axis(2, false));
-    assert_eq!(message, "sum_axis: axis 2 of shape (2, 3): there are 2 axes");
+    let message = panic_message(|| tensor.sum_axis(-3, false));
+    assert_eq!(message, "sum_axis: axis -3 of shape (2, 3): there are 2 axes");
 
     // Lesson 05 looks at which operation made a result.
     let (sum, max) =
@@ -1106,7 +1110,7 @@ fn test_unit_reductions() {
 impl Tensor {
     /// The index of the largest element along an axis, for each position on the other axes, in row-major
     /// order: how a row of scores becomes a class. The first of equals wins; a `NaN` beats every number.
-    /// Panics for an axis of size 0.
+    /// A negative axis counts from the end. Panics for an axis of size 0.
     ///
     /// TODO: for each position (o, i), find the index s of the largest element.
     ///
@@ -1119,9 +1123,10 @@ impl Tensor {
     ///
     /// HINTS: a closure that reads element s keeps the loop short; a fold over the indices from 1 on carries
     /// the best index along.
-    pub fn argmax_axis(&self, axis: usize) -> Vec<usize> {
-        require_elements("argmax_axis", self.shape(), axis);
-        let [outer, size, inner] = axis_split("argmax_axis", self.shape(), axis);
+    pub fn argmax_axis(&self, axis: impl TryInto<isize>) -> Vec<usize> {
+        let axis = axis_from_front("argmax_axis", axis, self.shape());
+        require_elements("argmax_axis", self.shape(), &[axis]);
+        let [outer, size, inner] = axis_split(self.shape(), axis);
         let data = self.data();
         // BEGIN SOLUTION
         let best_of = |position: usize| {
@@ -1165,6 +1170,7 @@ fn test_unit_argmax() {
     let turns = [0.0, 9.0, 2.0, 8.0, 1.0, 7.0, 5.0, 1.0, 6.0, 3.0, 2.0, 4.0];
     let cube = Tensor::new(&turns, &[2, 2, 3]);
     check("a cube (2, 2, 3)", cube.argmax_axis(1), &[1, 0, 1, 0, 1, 0], places);
+    assert_eq!(cube.argmax_axis(-2), cube.argmax_axis(1), "a negative axis counts from the end");
     assert_eq!(Tensor::zeros(&[0, 3]).argmax_axis(1), [] as [usize; 0], "no rows, no indices");
     let message = panic_message(|| Tensor::zeros(&[2, 0]).argmax_axis(1));
     assert_eq!(message, "argmax_axis: axis 1 of shape (2, 0) has no elements");
@@ -1684,10 +1690,10 @@ impl Tensor {
     }
 
     /// The part at one index of an axis, which the result does not have.
-    pub fn select(&self, axis: usize, index: usize) -> Tensor {
-        let size = axis_split("select", self.shape(), axis)[1];
+    pub fn select(&self, axis: impl TryInto<isize>, index: usize) -> Tensor {
+        let axis = axis_from_front("select", axis, self.shape());
         assert!(
-            index < size,
+            index < self.shape()[axis],
             "select: index {index} on axis {axis} of shape {}",
             shape_text(self.shape())
         );
@@ -1699,47 +1705,96 @@ impl Tensor {
     }
 }
 
+// %% nbgrader={"grade": false, "grade_id": "tensor-axes", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Which axes an operation works on, as a caller names them: one number or a list of them, counted from the
+/// front (0, 1, ...) or from the end (-1, -2, ...). An empty list names no axis, so nothing is reduced.
+pub trait Axes {
+    /// The same axes counted from the front, from the first to the last. Panics when the shape has no such axis,
+    /// or when one is named twice.
+    fn from_the_front(self, op: &str, shape: &[usize]) -> Vec<usize>;
+}
+
+macro_rules! one_axis {
+    ($($number:ty)*) => {
+        $(impl Axes for $number {
+            fn from_the_front(self, op: &str, shape: &[usize]) -> Vec<usize> {
+                vec![axis_from_front(op, self, shape)]
+            }
+        })*
+    };
+}
+one_axis!(usize isize i32);
+
+impl<Number: Copy + TryInto<isize>> Axes for &[Number] {
+    fn from_the_front(self, op: &str, shape: &[usize]) -> Vec<usize> {
+        let mut axes: Vec<usize> =
+            self.iter().map(|&axis| axis_from_front(op, axis, shape)).collect();
+        axes.sort_unstable();
+        if let Some(twice) = axes.windows(2).find(|pair| pair[0] == pair[1]) {
+            panic!("{op}: axis {} of shape {} is named twice", twice[0], shape_text(shape));
+        }
+        axes
+    }
+}
+
+impl<Number: Copy + TryInto<isize>, const COUNT: usize> Axes for [Number; COUNT] {
+    fn from_the_front(self, op: &str, shape: &[usize]) -> Vec<usize> {
+        self[..].from_the_front(op, shape)
+    }
+}
+
+/// One axis, counted from the front or, where it is negative, from the end; the result counts from the front.
+/// Panics when the shape has no such axis.
+pub fn axis_from_front(op: &str, axis: impl TryInto<isize>, shape: &[usize]) -> usize {
+    let axis = axis.try_into().unwrap_or(isize::MAX);
+    let from_front = if axis < 0 { axis.wrapping_add_unsigned(shape.len()) } else { axis };
+    let axes = shape.len();
+    usize::try_from(from_front).ok().filter(|&axis| axis < axes).unwrap_or_else(|| {
+        panic!("{op}: axis {axis} of shape {}: there are {axes} axes", shape_text(shape))
+    })
+}
+
 /// Splits a shape around one axis: elements before it, its size, elements after it. With these three
 /// numbers, element s at position i of block o is at `(o * size + s) * inner + i`.
-fn axis_split(op: &str, shape: &[usize], axis: usize) -> [usize; 3] {
-    let axes = shape.len();
-    assert!(axis < axes, "{op}: axis {axis} of shape {}: there are {axes} axes", shape_text(shape));
+fn axis_split(shape: &[usize], axis: usize) -> [usize; 3] {
     [count(&shape[..axis]), shape[axis], count(&shape[axis + 1..])]
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-reduce-all", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// Panics when an axis has size 0 although the result would have elements.
-fn require_elements(op: &str, shape: &[usize], axis: usize) {
-    let [outer, size, inner] = axis_split(op, shape, axis);
-    assert!(
-        size > 0 || outer * inner == 0,
-        "{op}: axis {axis} of shape {} has no elements",
-        shape_text(shape)
-    );
+/// Panics when one of the axes has size 0 although the result would have elements.
+fn require_elements(op: &str, shape: &[usize], axes: &[usize]) {
+    let is_empty = |axis: &usize| shape[*axis] == 0;
+    let has_results = (0..shape.len()).all(|axis| axes.contains(&axis) || !is_empty(&axis));
+    if let Some(axis) = axes.iter().find(|axis| has_results && is_empty(axis)) {
+        panic!("{op}: axis {axis} of shape {} has no elements", shape_text(shape));
+    }
 }
 
 /// Reductions: from the loop to a tensor, and over all elements.
 impl Tensor {
-    /// Reduces one axis with [`reduce`].
-    fn reduce_axis(
+    /// Reduces one axis after the other with [`reduce`].
+    fn reduce_axes(
         &self,
         name: &str,
         op: Op,
-        axis: usize,
+        axes: impl Axes,
         keepdim: bool,
         start: f32,
         f: impl Fn(f32, f32) -> f32,
     ) -> Tensor {
-        let parts = axis_split(name, self.shape(), axis);
+        let axes = axes.from_the_front(name, self.shape());
         let mut shape = self.shape().to_vec();
-        shape[axis] = 1;
-        let reduced = values(reduce(&self.data(), parts, start, f), &shape);
-        let kept = Tensor::made_by(op, reduced, &[self]);
+        let mut elements = self.data();
+        for &axis in &axes {
+            elements = reduce(&elements, axis_split(&shape, axis), start, &f).into();
+            shape[axis] = 1;
+        }
+        let kept = Tensor::made_by(op, values(elements.into_owned(), &shape), &[self]);
         if keepdim {
             return kept;
         }
-        shape.remove(axis);
-        kept.with_shape(&shape)
+        let left = (0..self.ndim()).filter(|axis| !axes.contains(axis));
+        kept.with_shape(&left.map(|axis| self.shape()[axis]).collect::<Vec<_>>())
     }
 
     /// The sum of all elements, of shape `()`; 0 for an empty tensor.

@@ -120,6 +120,18 @@ fn reductions_with_and_without_the_axis() {
             check(|x| x.max_axis(axis, keepdim), &distinct);
         }
     }
+    for axes in [&[0, 2][..], &[-1, -3], &[1, -1], &[0, 1, 2], &[]] {
+        for keepdim in [true, false] {
+            check(|x| x.sum_axis(axes, keepdim), &x);
+            check(|x| x.mean_axis(axes, keepdim), &x);
+            check(|x| x.max_axis(axes, keepdim), &distinct);
+        }
+    }
+    // PyTorch's amax over both axes: three equal maxima get a third each, wherever they are.
+    let ties = Tensor::new(&[5.0, 5.0, 5.0, 1.0], &[2, 2]).tracked();
+    let gradient = ties.max_axis([0, 1], false).backward();
+    let third = 1.0 / 3.0;
+    assert_close(&gradient.get(&ties).unwrap().to_vec(), &[third, third, third, 0.0], 1e-6);
     // A corner has no slope; equal maxima split the upstream gradient.
     let ties = Tensor::new(&[2.0, 7.0, 7.0, 7.0], &[4]).tracked();
     let gradient = ties.max().backward();
@@ -160,7 +172,9 @@ fn elementwise_functions_activations_and_what_is_composed_of_them() {
     check(|x| QuickGelu.forward(x), &x);
     for at in [&apart(&[3, 4], 2), &apart(&[2, 3, 2], 3)] {
         check(|x| Softmax::LAST.forward(x), at);
-        for axis in 0..at.ndim() {
+        let rank = at.ndim() as isize;
+        for axis in -rank..rank {
+            check(|x| Softmax { axis }.forward(x), at);
             check(|x| log_softmax(x, axis), at);
         }
     }

@@ -76,6 +76,38 @@ proptest! {
     }
 
     #[test]
+    fn several_axes_counted_from_either_end_agree_with_one_after_another(
+        shape in prop::collection::vec(1..5_usize, 1..5),
+        chosen in prop::collection::vec((any::<bool>(), any::<bool>()), 4), seed: u64,
+    ) {
+        let rank = shape.len();
+        let tensor = Tensor::randn(&shape, &mut Rng::seeded(seed));
+        let front: Vec<usize> = (0..rank).filter(|&axis| chosen[axis].0).collect();
+        // In falling order, some of them negative: neither may matter.
+        let named: Vec<isize> = front.iter().rev()
+            .map(|&axis| if chosen[axis].1 { axis as isize - rank as isize } else { axis as isize })
+            .collect();
+        for keepdim in [true, false] {
+            let (mut sum, mut mean, mut max) = (tensor.clone(), tensor.clone(), tensor.clone());
+            for &axis in front.iter().rev() {
+                sum = sum.sum_axis(axis, keepdim);
+                mean = mean.mean_axis(axis, keepdim);
+                max = max.max_axis(axis, keepdim);
+            }
+            let ours = [tensor.sum_axis(&named[..], keepdim), tensor.mean_axis(&named[..], keepdim)];
+            for (ours, theirs) in ours.iter().zip([&sum, &mean]) {
+                prop_assert_eq!(ours.shape(), theirs.shape());
+                assert_close(&ours.to_vec(), &theirs.to_vec(), 1e-4);
+            }
+            prop_assert_eq!(tensor.max_axis(&named[..], keepdim).to_vec(), max.to_vec());
+        }
+        let last = tensor.argmax_axis(rank - 1);
+        prop_assert_eq!(tensor.argmax_axis(-1), last);
+        prop_assert_eq!(tensor.transpose(0, -1).to_vec(), tensor.transpose(0, rank - 1).to_vec());
+        prop_assert_eq!(tensor.select(-1, 0).to_vec(), tensor.select(rank - 1, 0).to_vec());
+    }
+
+    #[test]
     fn views_agree_with_ndarray_and_read_in_row_major_order(
         shape in prop::collection::vec(0..5_usize, 1..5), a in 0..4_usize, b in 0..4_usize, cut in 0..3_usize,
     ) {
@@ -117,12 +149,36 @@ fn wrong_uses_name_the_operation_and_the_shape() {
         (panic_message(|| matrix.select(0, 2)), "select: index 2 on axis 0 of shape (2, 3)"),
         (panic_message(|| matrix.select(2, 0)), "select: axis 2 of shape (2, 3): there are 2 axes"),
         (
+            panic_message(|| matrix.mean_axis([0, -3], true)),
+            "mean_axis: axis -3 of shape (2, 3): there are 2 axes",
+        ),
+        (
+            panic_message(|| matrix.sum_axis([1, -1], true)),
+            "sum_axis: axis 1 of shape (2, 3) is named twice",
+        ),
+        (
+            panic_message(|| matrix.transpose(isize::MIN, 0)),
+            "transpose: axis -9223372036854775808 of shape (2, 3): there are 2 axes",
+        ),
+        (
+            panic_message(|| Tensor::zeros(&[2, 0, 3]).max_axis([0, 1], false)),
+            "max_axis: axis 1 of shape (2, 0, 3) has no elements",
+        ),
+        (
             panic_message(|| Tensor::zeros(&[usize::MAX, 2])),
             "shape (18446744073709551615, 2): more elements than this machine can address",
         ),
     ] {
         assert_eq!(message, expected);
     }
+}
+
+#[test]
+fn an_axis_without_elements_is_summed_to_zeros_among_several() {
+    let empty = Tensor::zeros(&[2, 0, 3]);
+    assert_eq!(empty.sum_axis([0, 1], false).to_vec(), [0.0; 3]);
+    assert!(empty.mean_axis([0, 1], false).to_vec().iter().all(|mean| mean.is_nan()));
+    assert_eq!(empty.max_axis(0, false).shape(), [0, 3], "no results, no largest one to find");
 }
 
 #[test]
@@ -159,6 +215,8 @@ fn every_operation_says_what_it_was() {
     assert_eq!(made(x.sum()), "Sum");
     assert_eq!(made(x.sum_axis(0, true)), "Sum");
     assert_eq!(made(x.sum_axis(0, false)), "Reshape");
+    assert_eq!(made(x.sum_axis([0, 1], true)), "Sum");
+    assert_eq!(made(x.max_axis([0, 1], true)), "Max");
     assert_eq!(made(x.max()), "Max");
     assert_eq!(made(x.mean()), "Div");
     assert_eq!(made(x.reshape(&[-1])), "Reshape");
