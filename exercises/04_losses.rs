@@ -142,21 +142,20 @@ fn test_unit_mse() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "losses-one-hot", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Class indices `(B)` as rows of zeros with a single 1: `(B, classes)`. Panics, naming the row and the
-/// value, for anything but a whole number from 0 to `classes - 1`.
+/// Class indices `(B)` as rows of zeros with a single 1: `(B, classes)`. Panics with the row and the value in the
+/// message for anything but a whole number from 0 to `classes - 1`.
 ///
 /// TODO: check each class index, then set its 1.
 ///
 /// APPROACH:
 /// 1. Start with zeros for all rows.
-/// 2. In each row the class must be at least 0, below `classes`, and a whole number; otherwise panic with the
-///    message of the example. Write the condition so that NaN fails it.
-/// 3. Row `r` begins at element `r * classes`.
+/// 2. A class is at least 0, below `classes`, and a whole number. For every other number call `not_a_class`, which
+///    is given: it panics. Write the condition so that NaN is no class.
+/// 3. Find where row `r` begins in a list of all elements, and set the element of its class.
 ///
-/// EXAMPLE: `[2, 0]` with 3 classes becomes `[[0, 0, 1], [1, 0, 0]]`; a 3 panics with
-/// `cross entropy: target 0 is 3, not a class from 0 to 2`.
+/// EXAMPLE: `[2, 0]` with 3 classes becomes `[[0, 0, 1], [1, 0, 0]]`; 3, 0.5 and NaN are not among 3 classes.
 ///
-/// HINTS: `to_vec` gives the numbers, `enumerate` the rows; `fract` is 0 for a whole number.
+/// HINTS: `to_vec` gives the numbers, `enumerate` counts the rows; `fract` is 0 for a whole number.
 pub fn one_hot(targets: &Tensor, classes: usize) -> Tensor {
     todo!("losses-one-hot")
 }
@@ -174,7 +173,7 @@ fn test_unit_one_hot() {
     for wrong in [3.0, -1.0, 0.5, f32::NAN, f32::INFINITY] {
         let targets = Tensor::new(&[0.0, wrong], &[2]);
         let message = panic_message(|| one_hot(&targets, 3));
-        let wanted = format!("cross entropy: target 1 is {wrong}, not a class from 0 to 2");
+        let wanted = panic_message(|| not_a_class(1, wrong, 3));
         let idea = "a class is a whole number from 0 to classes - 1; NaN is none";
         expect_eq(format!("[0, {wrong}], 3 classes"), message, wanted, idea);
     }
@@ -577,6 +576,14 @@ fn check_classes(prediction: &Tensor, target: &Tensor) -> (usize, usize) {
         "cross entropy: logits {given} are empty, so they have no mean"
     );
     (rows, classes)
+}
+
+/// Panics: `class`, the target of a row, is none of the classes.
+pub fn not_a_class(row: usize, class: f32, classes: usize) -> ! {
+    panic!(
+        "cross entropy: target {row} is {class}, but the {classes} classes are the whole numbers from 0 to {}",
+        classes.saturating_sub(1)
+    )
 }
 
 /// Panics, naming the index, the value and the fix, unless every number is from 0 to 1.
