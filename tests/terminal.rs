@@ -459,6 +459,45 @@ fn what_another_terminal_does_shows_without_a_save() {
     desk.line(&["hint 1 of"]);
 }
 
+/// A lesson with one open task.
+const OPEN_TASK: &str = "```predict noise\nHow far is the mean from the median?\n---\nunit: x\nvalue: analyze_noise / mean against median\n```\n";
+
+#[test]
+fn a_prediction_is_kept_and_stands_beside_what_is_measured_later() {
+    let (module, size) = (first(), (100, 30));
+    let mut desk = Desk::open(module, size);
+    desk.frame();
+    std::fs::write(desk.lab().join("lessons/00_setup.md"), OPEN_TASK).unwrap();
+    desk.restart(&["--module", "00"], size, &[]);
+    desk.terminal.wait_for_text("takes your prediction");
+    // `q` is a letter here.
+    desk.terminal.send("\r5q");
+    desk.terminal.wait_for_text("your prediction (in x): 5q");
+    desk.terminal.send("\u{7f}x\r");
+    desk.terminal.wait_for_text("you predicted 5x");
+    desk.terminal.send("\r");
+    desk.terminal.wait_for_text("Enter keeps what you wrote");
+    desk.terminal.send("0\r");
+    desk.line(&["you predicted \"5x0\" (at first 5x)"]);
+    desk.terminal.send("\r\u{7f}\u{7f}\u{7f}3x\r");
+    desk.line(&["you predicted 3x (at first 5x)"]);
+    desk.resume(size);
+    desk.line(&["you predicted 3x (at first 5x)"]);
+    desk.save(&steps(module).last().unwrap().1);
+    desk.line(&["you predicted 3x (at first 5x), measured", "predicted / measured: "]);
+    let beside = |arguments: &[&str]| {
+        let printed = String::from_utf8(desk.other(arguments).stdout).unwrap();
+        let line = printed.lines().find(|line| line.starts_with("noise: ")).map(str::to_owned);
+        line.unwrap_or_else(|| panic!("{printed}"))
+    };
+    for arguments in [&["check", "00"][..], &["analyze", "00"]] {
+        let line = beside(arguments);
+        assert!(line.starts_with("noise: you predicted 3x (at first 5x), measured "), "{line}");
+    }
+    desk.terminal.send("q");
+    desk.terminal.wait_for_end();
+}
+
 #[test]
 fn a_module_completed_in_another_terminal_shows_in_an_open_screen() {
     let module = first();

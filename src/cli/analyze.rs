@@ -29,7 +29,12 @@ pub fn run(
             out.line(json::item(analysis, item));
         }
     })?;
-    Ok(conclude(&report, context.course(), json, out))
+    session.keep_analyses(&report, &text);
+    let well = conclude(&report, context.course(), json, out);
+    if !json {
+        session.show_predictions(&report, out);
+    }
+    Ok(well)
 }
 
 /// Writes what is left to write, and returns whether everything ended well.

@@ -10,7 +10,7 @@ use crate::error::{Error, printable};
 use crate::framework::{Engine, sources};
 use crate::lab::Lab;
 use crate::report::figures::figure;
-use crate::report::{ModuleReport, Outcome, human, json, junit};
+use crate::report::{ModuleReport, Outcome, human, json, junit, prediction};
 use crate::runner::event::{Frame, RunEvent, RunKind};
 use crate::runner::{Cancel, Explorable, ModuleSource, ModuleSources, Request, Runner};
 use serde::Serialize;
@@ -208,12 +208,37 @@ impl CheckSession {
         }
     }
 
+    /// Remembers what analyses reported when the file is the learner's.
+    pub fn keep_analyses(&mut self, report: &ModuleReport, text: &str) {
+        let Source::Learner { records, .. } = &mut self.source else { return };
+        for analysis in &report.analyses {
+            let (name, items) = (&analysis.name, &analysis.items);
+            records.keep(|store| store.record_analysis(report.module, name, items, text));
+        }
+    }
+
     /// Prints a check for people.
     pub fn show(&self, report: &ModuleReport, out: &mut Printer) {
         out.text(&human::check(report, self.course, out.colour()));
+        self.show_predictions(report, out);
         if self.verbose {
             self.show_details(report, out);
         }
+    }
+
+    /// Prints what the learner predicted beside what was measured: in this run, else when this text was analyzed.
+    pub fn show_predictions(&self, report: &ModuleReport, out: &mut Printer) {
+        let Source::Learner { lab, records, .. } = &self.source else { return };
+        let Some(module) = self.course.module(report.module) else { return };
+        let text = lab.read_exercise(module).unwrap_or_default();
+        let mut known = ModuleReport::new(module.id);
+        for (analysis, item) in records.measurements(module.id, &text).unwrap_or_default() {
+            known.apply(&RunEvent::Reported { analysis, item });
+        }
+        known.analyses.retain(|old| !report.analyses.iter().any(|new| new.name == old.name));
+        known.analyses.extend(report.analyses.iter().cloned());
+        let written = records.written(module.id).unwrap_or_default();
+        out.text(&prediction::lines(&lab.read_lesson(module), &written, &known));
     }
 
     /// Whose code the module ran on, and the time of each test.

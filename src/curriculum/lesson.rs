@@ -80,6 +80,8 @@ pub enum Block {
         /// The answer.
         answer: String,
     },
+    /// An open task: the learner predicts, then measures.
+    Predict(Task),
     /// The learner's own measured metrics.
     Figures,
     /// An interactive figure.
@@ -101,6 +103,28 @@ pub enum Block {
         /// What it holds.
         text: String,
     },
+}
+
+/// An open task: the learner writes a prediction down, and sees it beside the result.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Task {
+    /// Its id.
+    pub name: String,
+    /// What to predict.
+    pub question: String,
+    /// A base unit as in [`tinytorch::report::Metric`]. Empty for none.
+    pub unit: String,
+    /// The measured value beside the prediction; without one, the learner writes the result down.
+    pub value: Option<ValueName>,
+}
+
+/// A metric that an analysis reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueName {
+    /// The analysis: `analyze_backward_cost`.
+    pub analysis: String,
+    /// The name of the metric.
+    pub metric: String,
 }
 
 /// Languages of plain code blocks; any other first word must be a live block.
@@ -219,7 +243,7 @@ impl Parser {
         let (word, name) = info.split_once(char::is_whitespace).unwrap_or((info, ""));
         let name = name.trim().to_owned();
         if name.is_empty()
-            && ["diagram", "exercise", "analysis", "question", "explorable", "milestone"]
+            && ["diagram", "exercise", "analysis", "question", "predict", "explorable", "milestone"]
                 .contains(&word)
         {
             self.problem(line, format!("the block \"{word}\" needs a name: ```{word} NAME"));
@@ -230,11 +254,13 @@ impl Parser {
             "exercise" => Block::Exercise { cell: name, hints: self.hints(line, body) },
             "analysis" => Block::Analysis { name, text },
             "question" => self.question(line, name, &text),
+            "predict" => Block::Predict(self.task(line, name, body)),
             "figures" => Block::Figures,
             "explorable" => Block::Explorable { name },
             "milestone" => Block::Milestone { name },
             _ => {
-                let known = "diagram, exercise, analysis, question, figures, explorable, milestone";
+                let known = "diagram, exercise, analysis, question, predict, figures, explorable, \
+                             milestone";
                 self.problem(line, format!("unknown block \"{word}\": known are {known}"));
                 Block::Unknown { line, word: word.to_owned(), text }
             }
@@ -272,6 +298,34 @@ impl Parser {
             question: question.trim().to_owned(),
             answer: answer.trim().to_owned(),
         }
+    }
+
+    /// The question; under a line `---`, its unit and the value that is measured.
+    fn task(&mut self, line: usize, name: String, body: &str) -> Task {
+        let mut lines = body.lines().zip(line + 1..);
+        let question = lines.by_ref().map(|(text, _)| text).take_while(|text| *text != "---");
+        let question = question.collect::<Vec<_>>().join("\n").trim().to_owned();
+        if question.is_empty() {
+            self.problem(line, "the block \"predict\" has no question");
+        }
+        let mut task = Task { name, question, ..Task::default() };
+        for (text, number) in lines.filter(|(text, _)| !text.trim().is_empty()) {
+            match text.split_once(':').map(|(key, value)| (key, value.trim())) {
+                Some(("unit", unit)) => task.unit = unit.to_owned(),
+                Some(("value", value)) => match value.split_once(" / ") {
+                    Some((analysis, metric)) => {
+                        let (analysis, metric) = (analysis.to_owned(), metric.to_owned());
+                        task.value = Some(ValueName { analysis, metric });
+                    }
+                    None => self.problem(number, "a value is \"value: ANALYSIS / NAME\""),
+                },
+                _ => {
+                    let known = "\"unit: UNIT\" and \"value: ANALYSIS / NAME\"";
+                    self.problem(number, format!("unknown line: below --- are {known}"));
+                }
+            }
+        }
+        task
     }
 }
 
@@ -337,6 +391,21 @@ mod tests {
     }
 
     #[test]
+    fn a_prediction_may_name_a_unit_and_the_value_beside_it() {
+        let body = "```predict cost\nHow much\n**longer**?\n---\nunit: x\nvalue: analyze_x / in turn / at once, 2\n```\n```predict bare\nWhich?\n```\n";
+        let value =
+            ValueName { analysis: "analyze_x".into(), metric: "in turn / at once, 2".into() };
+        let cost = Task {
+            name: "cost".into(),
+            question: "How much\n**longer**?".into(),
+            unit: "x".into(),
+            value: Some(value),
+        };
+        let bare = Task { name: "bare".into(), question: "Which?".into(), ..Task::default() };
+        assert_eq!(blocks(body), [Block::Predict(cost), Block::Predict(bare)]);
+    }
+
+    #[test]
     fn a_longer_fence_may_hold_a_shorter_one() {
         let body = "````diagram d\n```rust\n```\n````\n";
         assert_eq!(
@@ -357,6 +426,10 @@ mod tests {
             ),
             (&format!("{HEAD}```exercise\n```\nText\n"), 9, "needs a name"),
             (&format!("{HEAD}```question q\nWhy?\n```\nText\n"), 9, "answer"),
+            (&format!("{HEAD}```predict\nWhy?\n```\n"), 9, "needs a name"),
+            (&format!("{HEAD}```predict p\n---\nunit: x\n```\n"), 9, "no question"),
+            (&format!("{HEAD}```predict p\nWhy?\n---\nvalue: x\n```\n"), 12, "ANALYSIS / NAME"),
+            (&format!("{HEAD}```predict p\n\nWhy?\n---\nunits: x\n```\n"), 13, "unknown line"),
             (&format!("{HEAD}```exercise x\nno hint\n```\nText\n"), 10, "begins with"),
             (&format!("{HEAD}Text\n```figures\n"), 10, "never closed"),
         ] {
@@ -370,7 +443,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_the_parser_panic(text in "(\\+\\+\\+\n|```[a-z]{0,4} ?[a-z]{0,3}\n|````\n|---\n|hint: .{0,5}\n|.{0,12}\n){0,20}") {
+        fn no_text_makes_the_parser_panic(text in "(\\+\\+\\+\n|```[a-z]{0,4} ?[a-z]{0,3}\n|```predict p\n|unit: x\n|value: .{0,9}\n|````\n|---\n|hint: .{0,5}\n|.{0,12}\n){0,20}") {
             let _ = parse(&text);
         }
     }

@@ -3,8 +3,9 @@
 use super::{Store, fingerprint};
 use crate::curriculum::ModuleId;
 use crate::error::Error;
-use crate::report::Ran;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use crate::report::{Part, Ran, Written};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use std::collections::BTreeMap;
 use std::path::Path;
 use tinytorch::report::Item;
 
@@ -145,6 +146,29 @@ impl Store {
             .map_err(&failed)?;
         let rows = statement.query_map([module.0], |row| row.get(0)).map_err(&failed)?;
         rows.collect::<Result<_, _>>().map_err(&failed)
+    }
+
+    /// What the learner wrote at the open tasks of a module, by task.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn written(&self, module: ModuleId) -> Result<BTreeMap<String, Written>, Error> {
+        let failed = self.failed("read");
+        let mut statement = self
+            .connection
+            .prepare("SELECT task, part, text FROM predictions WHERE module = ?1 ORDER BY id")
+            .map_err(&failed)?;
+        let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let rows = statement.query_map([module.0], row).map_err(&failed)?;
+        let mut all = BTreeMap::<String, Written>::new();
+        for row in rows {
+            let (task, part, text): (String, String, String) = row.map_err(&failed)?;
+            let known = [Part::Prediction, Part::Result];
+            if let Some(part) = known.into_iter().find(|known| known.word() == part) {
+                all.entry(task).or_default().add(part, text);
+            }
+        }
+        Ok(all)
     }
 
     /// A number that changes when another process writes to the store.

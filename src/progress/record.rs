@@ -3,7 +3,7 @@
 use super::{Store, fingerprint};
 use crate::curriculum::ModuleId;
 use crate::error::Error;
-use crate::report::{ModuleReport, Ran};
+use crate::report::{ModuleReport, Part, Ran};
 use rusqlite::params;
 use serde::Serialize;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -127,6 +127,27 @@ impl Store {
             .execute(
                 "INSERT OR IGNORE INTO answers (module, question, at) VALUES (?1, ?2, ?3)",
                 params![module.0, question, now()],
+            )
+            .map(drop)
+            .map_err(failed)
+    }
+
+    /// Remembers what the learner wrote at an open task, after what was written there before.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn record_written(
+        &mut self,
+        module: ModuleId,
+        task: &str,
+        part: Part,
+        text: &str,
+    ) -> Result<(), Error> {
+        let failed = self.failed("write to");
+        self.connection
+            .execute(
+                "INSERT INTO predictions (at, module, task, part, text) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![now(), module.0, task, part.word(), text],
             )
             .map(drop)
             .map_err(failed)

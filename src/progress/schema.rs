@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Marks the file as ours: `TTut` in ASCII.
-const APPLICATION: i32 = 0x5454_7574;
+pub(super) const APPLICATION: i32 = 0x5454_7574;
 
 /// Each step brings a store from its index to the next version. Steps are only ever added.
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     "
     CREATE TABLE attempts (
         id INTEGER PRIMARY KEY AUTOINCREMENT, -- the order of attempts, whatever the clock did
@@ -63,6 +63,17 @@ const MIGRATIONS: &[&str] = &[
         ran TEXT NOT NULL,                    -- JSON, as in the headless output
         PRIMARY KEY (milestone, engine)
     ) STRICT;
+",
+    "
+    CREATE TABLE predictions (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, -- the order of texts; none replaces an earlier one
+        at INTEGER NOT NULL,
+        module INTEGER NOT NULL,
+        task TEXT NOT NULL,
+        part TEXT NOT NULL,                   -- prediction or result
+        text TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX predictions_by_module ON predictions (module, id);
 ",
 ];
 

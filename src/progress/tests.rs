@@ -1,8 +1,9 @@
 //! The store: what is written comes back, through damage and two writers at once.
 
+use super::schema::{APPLICATION, MIGRATIONS};
 use super::*;
 use crate::curriculum::ModuleId;
-use crate::report::{ModuleReport, Ran, RanModule};
+use crate::report::{ModuleReport, Part, Ran, RanModule, Written};
 use crate::runner::event::{Expected, Output, RunEvent, RunKind, TestResult, Verdict};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -104,6 +105,47 @@ fn measurements_choices_hints_and_answers_come_back() {
     assert_eq!(store.hints_shown(TENSOR, "tensor-add").unwrap(), 2);
     assert_eq!(store.answered(TENSOR).unwrap(), ["cache-lines"]);
     assert_eq!(store.get("module").unwrap().as_deref(), Some("01_tensor"));
+}
+
+#[test]
+fn every_prediction_comes_back_in_order_and_none_replaces_another() {
+    let lab = Lab::new();
+    let mut store = lab.open();
+    for (task, part, text) in [
+        ("cost", Part::Prediction, "5x"),
+        ("step", Part::Prediction, "neither"),
+        ("cost", Part::Prediction, "3x"),
+        ("step", Part::Result, "both"),
+        ("cost", Part::Prediction, "5x"),
+    ] {
+        store.record_written(TENSOR, task, part, text).unwrap();
+    }
+    store.record_written(ModuleId(2), "cost", Part::Prediction, "of another module").unwrap();
+    let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+    let cost = Written { predictions: texts(&["5x", "3x", "5x"]), results: vec![] };
+    let step = Written { predictions: texts(&["neither"]), results: texts(&["both"]) };
+    let written = lab.open().written(TENSOR).unwrap();
+    assert_eq!(written, [("cost".to_owned(), cost), ("step".to_owned(), step)].into());
+}
+
+#[test]
+fn a_store_of_every_earlier_version_keeps_what_it_has_and_takes_predictions() {
+    for version in 1..MIGRATIONS.len() {
+        let lab = Lab::new();
+        let connection = rusqlite::Connection::open(lab.path()).unwrap();
+        connection.execute_batch(&MIGRATIONS[..version].concat()).unwrap();
+        connection
+            .execute_batch(&format!(
+                "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {version};
+                 INSERT INTO hints (module, cell, shown) VALUES (1, 'tensor-add', 2);"
+            ))
+            .unwrap();
+        drop(connection);
+        let mut store = lab.open();
+        assert_eq!(store.hints_shown(TENSOR, "tensor-add").unwrap(), 2, "version {version}");
+        store.record_written(TENSOR, "cost", Part::Prediction, "3x").unwrap();
+        assert_eq!(store.written(TENSOR).unwrap().len(), 1, "version {version}");
+    }
 }
 
 #[test]

@@ -34,6 +34,67 @@ pub fn figure(value: f64, unit: &str) -> String {
     join(&number, &unit)
 }
 
+/// What people write for a figure, in the base unit: 0.0015 for `about 1.5 ms`, 3 for `3x longer`. `None` for what
+/// is not one number in this unit.
+#[must_use]
+pub fn amount(text: &str, unit: &str) -> Option<f64> {
+    let text = text.trim().trim_start_matches("about").trim_start_matches(['~', '≈']).trim_start();
+    let (number, rest) = leading_number(text)?;
+    let after = |known: &str| rest.strip_prefix(known).filter(|rest| !goes_on(rest));
+    let plain = ["", unit, word_of(unit)].into_iter().find_map(after).map(|_| number);
+    plain.or_else(|| {
+        Some(number * scales(unit).find_map(|(name, size)| after(&name).map(|_| size))?)
+    })
+}
+
+/// The number that a text begins with, and what follows it. A comma only groups thousands.
+fn leading_number(text: &str) -> Option<(f64, &str)> {
+    const LONGEST: usize = 32;
+    if !text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) {
+        return None;
+    }
+    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8()).take(LONGEST);
+    let number = |end: usize| {
+        let whole_groups = text[..end]
+            .split(',')
+            .skip(1)
+            .all(|group| group.split('.').next().is_some_and(|digits| digits.len() == 3));
+        text[..end].replace(',', "").parse::<f64>().ok().filter(|_| whole_groups)
+    };
+    let (number, end) = ends.filter_map(|end| Some((number(end)?, end))).last()?;
+    Some((number, text[end..].trim_start()))
+}
+
+/// Whether more than words follows a unit: the rest of a longer unit, or another figure.
+fn goes_on(rest: &str) -> bool {
+    rest.starts_with(|c: char| !c.is_whitespace() && c != '.')
+        || rest.contains(|c: char| c.is_ascii_digit())
+}
+
+/// How people write out a unit.
+fn word_of(unit: &str) -> &str {
+    match unit {
+        "x" => "times",
+        "%" => "percent",
+        "s" => "seconds",
+        "B" => "bytes",
+        other => other,
+    }
+}
+
+/// Every prefixed form of a unit, and how much one of it is. Bytes are counted in thousands too.
+fn scales(unit: &str) -> impl Iterator<Item = (String, f64)> {
+    let thousands = is_binary(unit).then_some(&COUNTS);
+    let all = prefixes(unit).into_iter().chain(thousands);
+    all.flat_map(move |prefixes| {
+        prefixes
+            .names
+            .iter()
+            .zip(prefixes.lowest..)
+            .map(move |(name, power)| (format!("{name}{unit}"), prefixes.step.powi(power)))
+    })
+}
+
 /// The figure, scaled as `reference` would be, so that a column or a spread shares one prefix.
 /// Returns the number and the prefixed unit.
 #[must_use]
@@ -304,6 +365,40 @@ mod tests {
             (-1e9, "", "-1.00e9"),
         ] {
             assert_eq!(figure(value, unit), expected, "{value} {unit}");
+        }
+    }
+
+    #[test]
+    fn what_people_write_for_a_figure_is_read_in_its_base_unit() {
+        for (text, unit, expected) in [
+            ("3x", "x", Some(3.0)),
+            (" about 3 times as long", "x", Some(3.0)),
+            ("~2.5", "x", Some(2.5)),
+            ("1.5 ms", "s", Some(0.0015)),
+            ("12 µs", "s", Some(12e-6)),
+            ("2 s.", "s", Some(2.0)),
+            ("4 KiB", "B", Some(4096.0)),
+            ("4 MB", "B", Some(4e6)),
+            ("1,024 bytes", "B", Some(1024.0)),
+            ("-1e3", "", Some(-1000.0)),
+            ("97 percent", "%", Some(97.0)),
+            ("2 GFLOP/s", "FLOP/s", Some(2e9)),
+            ("1,5x", "x", None),
+            ("2x to 3x", "x", None),
+            ("2-3x", "x", None),
+            ("3 ms", "x", None),
+            ("5 million", "s", None),
+            ("infinite", "x", None),
+            ("much longer", "x", None),
+            ("", "x", None),
+        ] {
+            let close = |found: f64, wanted: f64| (found - wanted).abs() <= wanted.abs() * 1e-9;
+            let found = amount(text, unit);
+            let same = match (found, expected) {
+                (Some(found), Some(wanted)) => close(found, wanted),
+                (found, wanted) => found == wanted,
+            };
+            assert!(same, "{text:?} in {unit:?}: {found:?}");
         }
     }
 

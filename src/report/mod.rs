@@ -8,6 +8,8 @@ pub mod json;
 pub mod junit;
 pub mod milestone;
 pub mod module_report;
+pub mod prediction;
 
 pub use milestone::{MilestoneOutcome, Ran, RanModule};
 pub use module_report::{AnalysisState, ModuleReport, Outcome, Phase, TestState};
+pub use prediction::{Part, Written};

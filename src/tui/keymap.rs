@@ -157,7 +157,7 @@ pub const KEYMAP: &[Group] = &[
             shown(&[letter('h')], Action::Hint, "hint", "the next hint of the cell to do"),
             shown(&[letter('r')], Action::Run, "run", "check the exercise now"),
             bind(&[letter('a')], Action::Analyse, "run the analyses now"),
-            bind(&[plain(KeyCode::Enter)], Action::Open, "show or hide an answer; open a figure"),
+            bind(&[plain(KeyCode::Enter)], Action::Open, "open an answer, prediction or figure"),
             bind(&[plain(KeyCode::Left)], Action::Less, "figure: less (↑ ↓ choose a control)"),
             bind(&[plain(KeyCode::Right)], Action::More, "figure: more (Space plays, Esc ends)"),
             bind(&[letter('m')], Action::Engine, "use your engine or the reference"),

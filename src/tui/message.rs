@@ -7,7 +7,7 @@ use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Lesson;
 use crate::error::Error;
 use crate::framework::{Completion, Step};
-use crate::report::{ModuleReport, Ran, RanModule};
+use crate::report::{ModuleReport, Part, Ran, RanModule, Written};
 use crate::runner::RunMessage;
 use crate::runner::event::{Frame, RunKind};
 use crate::watch;
@@ -67,6 +67,8 @@ pub enum Message {
         hints: BTreeMap<String, usize>,
         /// Questions whose answer was looked at.
         answered: Vec<String>,
+        /// What was written at each open task.
+        written: BTreeMap<String, Written>,
         /// What analyses reported about the text as it is now.
         measured: Vec<(String, Item)>,
     },
@@ -257,6 +259,17 @@ pub enum Record {
         module: ModuleId,
         /// The question.
         question: String,
+    },
+    /// Something was written at an open task.
+    Written {
+        /// The module.
+        module: ModuleId,
+        /// The task.
+        task: String,
+        /// Which of the two.
+        part: Part,
+        /// What was written.
+        text: String,
     },
     /// Where a lesson was left.
     Place {

@@ -14,7 +14,7 @@ use super::palette::Theme;
 use crate::curriculum::cells;
 use crate::curriculum::lesson::Block;
 use crate::curriculum::{Course, Module, ModuleId};
-use crate::report::{ModuleReport, Outcome};
+use crate::report::{ModuleReport, Outcome, Part};
 use crate::runner::event::RunKind;
 use crate::watch;
 use std::collections::BTreeMap;
@@ -82,6 +82,8 @@ pub struct Model {
     pub overlay: Option<Overlay>,
     /// The search in the lesson.
     pub search: Search,
+    /// What is being typed at an open task.
+    pub writing: Option<Writing>,
     /// The note on screen, and since when.
     pub note: Option<(Note, Duration)>,
     /// Colours of the code on screen.
@@ -302,6 +304,31 @@ pub struct Search {
     pub at: Option<usize>,
 }
 
+/// What is being typed at an open task. Nothing of it is kept yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Writing {
+    /// The module.
+    pub module: ModuleId,
+    /// The task.
+    pub task: String,
+    /// The part that letters go to.
+    pub part: Part,
+    /// The prediction.
+    pub prediction: String,
+    /// The result; `None` where it is measured.
+    pub result: Option<String>,
+}
+
+impl Writing {
+    /// The text that letters go to.
+    pub fn text(&mut self) -> &mut String {
+        match (self.part, &mut self.result) {
+            (Part::Result, Some(result)) => result,
+            _ => &mut self.prediction,
+        }
+    }
+}
+
 /// A note: in the status line, or above it when it is an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
@@ -349,6 +376,7 @@ impl Model {
             pan: 0,
             overlay: None,
             search: Search::default(),
+            writing: None,
             note: None,
             highlighted: HighlightedCode::new(),
             jumps: Jumps::default(),

@@ -5,7 +5,7 @@ use super::explorable::Explorable;
 use crate::curriculum::ModuleId;
 use crate::curriculum::cells::{self, CellKind};
 use crate::curriculum::lesson::{Block, Lesson};
-use crate::report::{ModuleReport, Ran, RanModule, TestState};
+use crate::report::{ModuleReport, Ran, RanModule, TestState, Written};
 use crate::runner::event::{Diagnostic, Notice, Place, TestResult, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -31,6 +31,8 @@ pub struct ModuleState {
     pub answered: BTreeSet<String>,
     /// Questions whose answer is shown.
     pub revealed: BTreeSet<String>,
+    /// What was written at each open task.
+    pub written: BTreeMap<String, Written>,
     /// The interactive figures of this lesson, by name.
     pub explorables: BTreeMap<String, Explorable>,
     /// First line shown.
@@ -133,6 +135,7 @@ impl ModuleState {
             hints: BTreeMap::new(),
             answered: BTreeSet::new(),
             revealed: BTreeSet::new(),
+            written: BTreeMap::new(),
             explorables: BTreeMap::new(),
             top: 0,
             focus: None,

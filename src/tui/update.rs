@@ -1,11 +1,12 @@
 //! What follows from a message: a changed model and effects to do. Pure: it cannot fail, and it must not
-//! know a disk or a clock (the time is an argument). Keys, mouse, runs, search, completions, figures and the
-//! place in the lesson have a file each.
+//! know a disk or a clock (the time is an argument). Keys, mouse, runs, search, completions, figures, predictions and
+//! the place in the lesson have a file each.
 
 mod completions;
 mod explorables;
 mod keys;
 mod mouse;
+mod predictions;
 mod runs;
 mod scroll;
 mod search;
@@ -82,7 +83,8 @@ fn take(model: &mut Model, now: Duration, message: Message) -> Vec<Effect> {
             read(model, module, text, cells);
             vec![]
         }
-        Message::Recalled { module, hints, answered, measured } => {
+        Message::Recalled { module, hints, answered, written, measured } => {
+            predictions::recalled(model, module, written);
             recalled(model, module, hints, answered, measured);
             vec![]
         }

@@ -2,7 +2,7 @@
 
 use super::{COURSE, Found, Texts, earlier, in_lesson, in_source, line_of};
 use crate::curriculum::cells::{self, CellKind};
-use crate::curriculum::lesson::Block;
+use crate::curriculum::lesson::{Block, Task, ValueName};
 use unicode_width::UnicodeWidthStr;
 
 /// The widest diagram: fits into the narrowest screen with a margin.
@@ -144,6 +144,52 @@ pub(super) fn analyses(texts: &Texts) -> Vec<Found> {
         }
     }
     found
+}
+
+/// Each open task has a name of its own, and the value that it names is reported in its unit.
+pub(super) fn predictions(texts: &Texts) -> Vec<Found> {
+    let tasks = texts.parsed.blocks.iter().filter_map(|block| match block {
+        Block::Predict(task) => Some(task),
+        _ => None,
+    });
+    let tasks: Vec<&Task> = tasks.collect();
+    let line = |task: &Task| line_of(texts.lesson, &format!("```predict {}", task.name));
+    let twice = tasks
+        .iter()
+        .enumerate()
+        .filter(|(index, task)| tasks[..*index].iter().any(|earlier| earlier.name == task.name));
+    let twice = twice.map(|(_, task)| {
+        let reason = format!("two open tasks have the name \"{}\"", task.name);
+        in_lesson(line(task), reason)
+    });
+    let unmeasured = tasks.iter().filter_map(|task| {
+        let reason = unmeasured(texts, task.value.as_ref()?, &task.unit)?;
+        Some(in_lesson(line(task), format!("{}: {reason}", task.name)))
+    });
+    twice.chain(unmeasured).collect()
+}
+
+/// Why a value is not there to be set beside a prediction. Its name and its unit stand in one statement, as literals.
+fn unmeasured(texts: &Texts, value: &ValueName, unit: &str) -> Option<String> {
+    let ValueName { analysis, metric } = value;
+    let Some(cell) = texts.cells.iter().find(|cell| cell.analyses().contains(&analysis.as_str()))
+    else {
+        return Some(format!("there is no analysis \"{analysis}\""));
+    };
+    let is_metric =
+        |before: &str| ["measured(", "name:"].iter().any(|call| before.trim_end().ends_with(call));
+    let mut statements = cell.text.split(';');
+    let found = statements.find_map(|statement| {
+        let (before, after) = statement.split_once(&format!("\"{metric}\""))?;
+        is_metric(before).then_some(after)
+    });
+    match found {
+        None => Some(format!("{analysis} reports no metric \"{metric}\"")),
+        Some(rest) if !rest.contains(&format!("\"{unit}\"")) => {
+            Some(format!("\"{metric}\" is reported in another unit than \"{unit}\""))
+        }
+        Some(_) => None,
+    }
 }
 
 /// Each explorable has its place in the lesson and its description in the source, and the other way round.

@@ -22,7 +22,8 @@ pub enum Pattern {
     Scaffolding,
     /// A unit test directly after each solution cell, that names only what another crate can see.
     UnitTests,
-    /// Two or three measured analyses, each with a full doc comment, and explorables that the lesson places.
+    /// Two or three measured analyses, each with a full doc comment, explorables that the lesson places, and open tasks
+    /// whose value is measured.
     Analyses,
     /// Four to six clean diagrams.
     Diagrams,
@@ -164,6 +165,7 @@ impl Texts<'_> {
                 source::analyses(self),
                 substance::analyses(self),
                 lesson::analyses(self),
+                lesson::predictions(self),
                 lesson::explorables(self),
             ]
             .concat(),

@@ -311,6 +311,42 @@ fn the_form_of_the_notebook_is_checked() {
     breaks(true, "```figures", "```figurez", Format, "unknown block");
 }
 
+/// What the audit says of a lesson with these open tasks, on a source that reports two metrics.
+fn of_tasks(tasks: &str) -> Vec<(Pattern, usize, String)> {
+    let insight = "    out.insight(format!(\"twice";
+    let metrics = "    out.measured(\"in turn / at once\", double(1.0), \"x\");\n    \
+                   out.metric(Metric { name: \"time\".into(), unit: \"s\".into() });\n    \
+                   out.measured_table(\"a table\", &[(\"n\", \"x\")], vec![]);\n";
+    let source = SOURCE.replacen(insight, &format!("{metrics}{insight}"), 1);
+    reasons(&source, &LESSON.replacen("## 📊 Measure\n", &format!("{tasks}## 📊 Measure\n"), 1))
+}
+
+#[test]
+fn the_value_of_an_open_task_is_reported_in_its_unit() {
+    let before = LESSON.lines().take_while(|line| *line != "## 📊 Measure").count();
+    let task = |unit: &str, value: &str| {
+        format!("```predict twice\nHow much?\n---\nunit: {unit}\nvalue: {value}\n```\n")
+    };
+    for (unit, value) in [("x", "analyze_one / in turn / at once"), ("s", "analyze_one / time")] {
+        assert_eq!(of_tasks(&task(unit, value)), [], "{value}");
+    }
+    assert_eq!(of_tasks("```predict twice\nWhich?\n```\n"), []);
+    for (unit, value, reason) in [
+        ("x", "analyze_six / time", "twice: there is no analysis \"analyze_six\""),
+        ("x", "analyze_one / speed", "twice: analyze_one reports no metric \"speed\""),
+        ("x", "analyze_one / a table", "twice: analyze_one reports no metric \"a table\""),
+        ("s", "analyze_one / in turn / at once", "in another unit than \"s\""),
+        ("", "analyze_one / time", "in another unit than \"\""),
+    ] {
+        let found = of_tasks(&task(unit, value));
+        let [(Pattern::Analyses, line, said)] = &found[..] else { panic!("{found:#?}") };
+        assert!(said.contains(reason), "{found:#?}");
+        assert_eq!(*line, before + 1, "{found:#?}");
+    }
+    let twice = "```predict twice\nWhich?\n```\n".repeat(2);
+    assert!(of_tasks(&twice)[0].2.contains("two open tasks have the name \"twice\""));
+}
+
 #[test]
 fn the_introduction_is_checked() {
     use Pattern::Introduction;

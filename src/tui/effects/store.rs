@@ -171,6 +171,9 @@ fn keep(course: &Course, store: &mut Store, record: Record) -> Result<(), Error>
         }),
         Record::Hint { module, cell, shown } => store.record_hint(module, &cell, shown),
         Record::Answer { module, question } => store.record_answer(module, &question),
+        Record::Written { module, task, part, text } => {
+            store.record_written(module, &task, part, &text)
+        }
         Record::Place { module, place } => match course.module(module) {
             Some(module) => {
                 store.set(&place_of(module), &format!("{} {}", place.piece, place.line))
@@ -197,6 +200,7 @@ fn recall(lab: &Lab, store: &Store, module: &Module, text: &str) -> Result<Messa
         module: module.id,
         hints,
         answered: store.answered(module.id)?,
+        written: store.written(module.id)?,
         measured: store.measurements(module.id, text)?,
     })
 }

@@ -1,7 +1,7 @@
 //! What each action of a key does to the model, and the effects that it asks for. Must not know which key an
 //! action has (`keymap`); the mouse and the letters of a search have files of their own.
 
-use super::{completions, explorables, runs, say, scroll, search};
+use super::{completions, explorables, predictions, runs, say, scroll, search};
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Block;
 use crate::runner::event::{RunKind, Verdict};
@@ -19,6 +19,9 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     let action = keymap::action(key);
     if action == Some(Action::Interrupt) {
         return interrupt(model);
+    }
+    if model.writing.is_some() {
+        return predictions::press(model, key);
     }
     if model.search.typing {
         search::press(model, key);
@@ -505,13 +508,18 @@ fn hint(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// What the block in focus offers: an answer, an interactive figure.
+/// What the block in focus offers: an answer, a prediction, an interactive figure.
 fn open(model: &mut Model) -> Vec<Effect> {
     let piece = model.focus();
     match (piece, model.focused().cloned()) {
         (Some(piece), Some(Block::Question { id, .. })) => {
             scroll::go_to_piece(model, piece);
             reveal(model, id)
+        }
+        (Some(piece), Some(Block::Predict(task))) => {
+            scroll::go_to_piece(model, piece);
+            predictions::write(model, &task);
+            vec![]
         }
         (_, Some(Block::Milestone { name })) => {
             let milestone = model.course.milestone(&name);
@@ -523,7 +531,8 @@ fn open(model: &mut Model) -> Vec<Effect> {
         _ => {
             say(
                 model,
-                "Enter answers a question, runs a milestone or opens a figure: n goes to the next block",
+                "Enter answers a question, takes a prediction, runs a milestone or opens a figure: n goes to the \
+                 next block",
             );
             vec![]
         }

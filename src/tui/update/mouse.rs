@@ -27,6 +27,10 @@ pub(super) fn wheel(model: &mut Model, column: u16, row: u16, down: bool) -> Vec
 
 pub(super) fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
     let Some(regions) = regions(model.size, model.results) else { return vec![] };
+    // What is being typed stays in view.
+    if model.writing.is_some() {
+        return vec![];
+    }
     let open = match model.overlay.take() {
         Some(Overlay::Modules(chosen)) => Some(chosen),
         Some(Overlay::Welcome) => return vec![Effect::Keep(Record::Welcomed)],

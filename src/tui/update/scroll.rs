@@ -8,9 +8,9 @@ use std::time::Duration;
 /// For this long after the learner moved the view it does not move by itself.
 const READING: Duration = Duration::from_secs(3);
 
-/// Whether the learner moved the view a moment ago.
+/// Whether the learner moved the view a moment ago, or writes.
 pub(super) fn is_reading(model: &Model) -> bool {
-    model.scrolled.is_some_and(|at| model.now < at + READING)
+    model.writing.is_some() || model.scrolled.is_some_and(|at| model.now < at + READING)
 }
 
 /// How many jumps are kept.

@@ -2,7 +2,9 @@
 
 use super::block::{self, framed, head, say};
 use super::text::{clip, skip, wrap};
-use super::{alert, analysis, diagnostic, exercise, explorable, markdown, milestone, question};
+use super::{
+    alert, analysis, diagnostic, exercise, explorable, markdown, milestone, prediction, question,
+};
 use crate::curriculum::lesson::Block;
 use crate::report::human;
 use crate::tui::keymap::{self, Action};
@@ -125,6 +127,7 @@ pub fn piece(
             &model.highlighted,
             (width, focused),
         ),
+        Block::Predict(task) => prediction::lines(model, module_state, task, (width, focused)),
         Block::Figures => analysis::figures_block(module_state, (width, focused)),
         Block::Explorable { name } => {
             explorable::lines(model, module_state, name, (width, focused))

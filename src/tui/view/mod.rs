@@ -20,6 +20,7 @@ mod milestone;
 mod modules;
 mod outline;
 mod picture;
+mod prediction;
 mod question;
 mod results;
 mod status;

@@ -240,13 +240,16 @@ fn surroundings(model: &Model) -> Vec<Span<'static>> {
 const IMPORTANT: [Action; 6] =
     [Action::Edit, Action::Next, Action::Hint, Action::Results, Action::Modules, Action::Run];
 
-/// The last line: what is typed, else a note, else what a search found, else the keys that matter now.
+/// The last line: the keys of what is written, what is typed, else a note, else what a search found, else the keys that matter now.
 #[must_use]
 pub fn last_line(model: &Model) -> Line<'static> {
     let width = usize::from(model.size.0);
     let search = &model.search;
     let words = |text: String| vec![Span::styled(format!(" {text}"), style(Role::Key))];
     match short_note(model, width) {
+        _ if model.writing.is_some() => {
+            both_ends(words("Enter keeps what you wrote  Esc leaves".into()), vec![], width)
+        }
         _ if search.typing => {
             let letters = Span::raw(search.text.clone());
             let cursor = Span::styled("▏", style(Role::Key));

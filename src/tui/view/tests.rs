@@ -429,3 +429,14 @@ fn no_diagram_of_a_lesson_is_cut_at_80_columns() {
     session.press("/move it: columns<Enter>");
     assert_eq!(session.model.measured.matches.len(), 1, "77 columns are too many");
 }
+
+#[test]
+fn a_prediction_beside_its_result() {
+    let text = "```predict walk\nHow much **slower** is the walk down the columns?\n---\nunit: x\nvalue: analyze_walk / columns against rows\n```\n\n```predict open\nWhat does the walk cost on a table that fits into the cache?\n```\n";
+    let mut session = Session::with((60, 20), text);
+    session.press("<Enter>3x<Enter>");
+    session.measure();
+    session.focus_on("\"open\"");
+    session.press("<Enter>the same<Enter><Enter>0.2 ms more, a tenth");
+    insta::assert_snapshot!("a_prediction_beside_its_result_at_60x20", session.screen());
+}

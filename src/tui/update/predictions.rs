@@ -1,0 +1,92 @@
+//! Open tasks: what is typed at them, and what is kept of it. Must not know how a prediction is set beside a result
+//! (`report`).
+
+use super::{say, scroll, search};
+use crate::curriculum::ModuleId;
+use crate::curriculum::lesson::{Block, Task};
+use crate::report::{Part, Written};
+use crate::tui::keymap::{Action, key};
+use crate::tui::message::{Effect, Record};
+use crate::tui::model::{Model, Writing};
+use crossterm::event::{KeyCode, KeyEvent};
+use std::collections::BTreeMap;
+
+/// What was written in earlier sessions, or by another terminal. What was written here since is not taken back.
+pub(super) fn recalled(model: &mut Model, module: ModuleId, written: BTreeMap<String, Written>) {
+    let Some(module_state) = model.module_states.get_mut(&module) else { return };
+    for (task, theirs) in written {
+        let ours = module_state.written.entry(task).or_default();
+        if theirs.predictions.len() >= ours.predictions.len() {
+            ours.predictions = theirs.predictions;
+        }
+        if theirs.results.len() >= ours.results.len() {
+            ours.results = theirs.results;
+        }
+    }
+}
+
+/// Letters go to a task from now on: to the result once there is a prediction, where the learner writes both.
+pub(super) fn write(model: &mut Model, task: &Task) {
+    let module = model.module;
+    let Some(module_state) = model.module_state() else { return };
+    let written = module_state.written.get(&task.name);
+    let last = |part| written.and_then(|written| written.last(part)).unwrap_or_default().to_owned();
+    let prediction = last(Part::Prediction);
+    let result = task.value.is_none().then(|| last(Part::Result));
+    let part = match result {
+        Some(_) if !prediction.is_empty() => Part::Result,
+        _ => Part::Prediction,
+    };
+    model.writing = Some(Writing { module, task: task.name.clone(), part, prediction, result });
+}
+
+/// A key while something is written.
+pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
+    if let Some(piece) = piece(model) {
+        scroll::go_to_piece(model, piece);
+    }
+    let Some(writing) = &mut model.writing else { return vec![] };
+    match key.code {
+        KeyCode::Enter => return keep(model),
+        KeyCode::Esc => model.writing = None,
+        KeyCode::Up | KeyCode::BackTab => writing.part = Part::Prediction,
+        KeyCode::Down | KeyCode::Tab if writing.result.is_some() => writing.part = Part::Result,
+        KeyCode::Backspace => drop(writing.text().pop()),
+        KeyCode::Char(letter) if search::is_typed(key) => writing.text().push(letter),
+        _ => {}
+    }
+    vec![]
+}
+
+/// The piece of the task, if it is in the lesson on screen.
+fn piece(model: &Model) -> Option<usize> {
+    let writing = model.writing.as_ref().filter(|writing| writing.module == model.module)?;
+    let is_it = |block: &Block| matches!(block, Block::Predict(task) if task.name == writing.task);
+    let index = model.module_state()?.lesson.blocks.iter().position(is_it)?;
+    Some(index + 1)
+}
+
+/// Keeps what is new. A text that was cleared changes nothing: what was written stays.
+fn keep(model: &mut Model) -> Vec<Effect> {
+    let Some(Writing { module, task, prediction, result, .. }) = model.writing.take() else {
+        return vec![];
+    };
+    let is_measured = result.is_none();
+    let Some(module_state) = model.module_states.get_mut(&module) else { return vec![] };
+    let written = module_state.written.entry(task.clone()).or_default();
+    let mut effects = vec![];
+    for (part, text) in [(Part::Prediction, Some(prediction)), (Part::Result, result)] {
+        let text = text.unwrap_or_default().trim().to_owned();
+        if !text.is_empty() && written.last(part) != Some(&text) {
+            written.add(part, text.clone());
+            effects.push(Effect::Keep(Record::Written { module, task: task.clone(), part, text }));
+        }
+    }
+    if is_measured && !effects.is_empty() {
+        say(model, format!("kept; {} runs the analyses", key(Action::Analyse)));
+    }
+    effects
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! Writing at open tasks: what is kept, and what is not.
+
+use super::*;
+use crate::tui::fixture::{Session, TENSOR};
+use crate::tui::message::Message;
+
+const LESSON: &str = "```predict walk\nHow much slower is it?\n---\nunit: x\nvalue: analyze_walk / columns against rows\n```\n\n```predict open\nWhat happens?\n```\n";
+
+fn session() -> Session {
+    Session::with((100, 30), LESSON)
+}
+
+fn recall(session: &mut Session, predictions: &[&str]) {
+    let predictions = predictions.iter().map(|&text| text.to_owned()).collect();
+    let written = Written { predictions, results: vec![] };
+    session.send(Message::Recalled {
+        module: TENSOR,
+        hints: BTreeMap::new(),
+        answered: vec![],
+        written: [("walk".to_owned(), written)].into(),
+        measured: vec![],
+    });
+}
+
+/// What is to be kept.
+fn kept(effects: &[Effect]) -> Vec<(&str, Part, &str)> {
+    let record = |effect| match effect {
+        &Effect::Keep(Record::Written { ref task, part, ref text, .. }) => {
+            Some((task.as_str(), part, text.as_str()))
+        }
+        _ => None,
+    };
+    effects.iter().filter_map(record).collect()
+}
+
+fn written(session: &Session, task: &str) -> Written {
+    session.model.module_state().unwrap().written.get(task).cloned().unwrap_or_default()
+}
+
+#[test]
+fn enter_keeps_a_prediction_and_its_letters_are_no_keys() {
+    let mut session = session();
+    let effects = session.press("<Enter>3x, quietly/<Enter>");
+    assert_eq!(kept(&effects), [("walk", Part::Prediction, "3x, quietly/")]);
+    assert_eq!(effects.len(), 1, "{effects:?}");
+    assert_eq!(written(&session, "walk").predictions, ["3x, quietly/"]);
+    assert!(session.screen().contains("you predicted \"3x, quietly/\""), "{}", session.screen());
+}
+
+#[test]
+fn escape_leaves_without_keeping() {
+    let mut session = session();
+    assert_eq!(session.press("<Enter>3x<Esc>"), []);
+    assert_eq!(session.model.writing, None);
+    assert_eq!(written(&session, "walk"), Written::default());
+    session.press("l");
+    assert!(session.model.overlay.is_some(), "letters are keys again");
+}
+
+#[test]
+fn a_changed_prediction_begins_with_the_last_one_and_leaves_the_first() {
+    let mut session = session();
+    session.press("<Enter>5x<Enter>");
+    let effects = session.press("<Enter><Backspace><Backspace>3x<Enter>");
+    assert_eq!(kept(&effects), [("walk", Part::Prediction, "3x")]);
+    assert_eq!(written(&session, "walk").predictions, ["5x", "3x"]);
+    assert!(session.screen().contains("you predicted 3x (at first 5x)"), "{}", session.screen());
+}
+
+#[test]
+fn what_did_not_change_or_is_empty_is_not_kept() {
+    let mut session = session();
+    assert_eq!(session.press("<Enter>  <Enter>"), []);
+    session.press("<Enter>5x<Enter>");
+    assert_eq!(session.press("<Enter><Enter>"), []);
+    assert_eq!(session.press("<Enter><Backspace><Backspace><Enter>"), []);
+    assert_eq!(written(&session, "walk").predictions, ["5x"]);
+}
+
+#[test]
+fn where_nothing_is_measured_the_result_is_written_beside_the_prediction() {
+    let mut session = session();
+    session.focus_on("\"open\"");
+    session.press("<Enter>30<Enter>");
+    let effects = session.press("<Enter>27<Enter>");
+    assert_eq!(kept(&effects), [("open", Part::Result, "27")]);
+    assert!(session.screen().contains("you predicted 30, your result: 27"), "{}", session.screen());
+    let effects = session.press("<Enter>!<Up>!<Enter>");
+    assert_eq!(kept(&effects), [("open", Part::Prediction, "30!"), ("open", Part::Result, "27!")]);
+}
+
+#[test]
+fn a_measured_task_has_no_line_for_the_result() {
+    let mut session = session();
+    let effects = session.press("<Enter>3<Tab><Down>x<Enter>");
+    assert_eq!(kept(&effects), [("walk", Part::Prediction, "3x")]);
+}
+
+#[test]
+fn the_measured_value_appears_beside_the_prediction_with_their_ratio() {
+    let mut session = session();
+    session.press("<Enter>4.4x<Enter>");
+    assert!(!session.screen().contains("measured 8.80x"), "{}", session.screen());
+    session.measure();
+    let sentence = "you predicted 4.4x, measured 8.80x; predicted / measured: 0.5";
+    assert!(session.screen().contains(sentence), "{}", session.screen());
+    session.send(Message::Saved(TENSOR));
+    let screen = session.screen();
+    assert!(screen.contains("measured before the last change of your file"), "{screen}");
+}
+
+#[test]
+fn what_is_remembered_comes_back_and_takes_back_nothing_newer() {
+    let mut session = session();
+    recall(&mut session, &["5x"]);
+    session.press("<Enter>!<Enter>");
+    recall(&mut session, &["5x"]);
+    assert_eq!(written(&session, "walk").predictions, ["5x", "5x!"]);
+    recall(&mut session, &["5x", "5x!", "7x"]);
+    assert_eq!(written(&session, "walk").predictions, ["5x", "5x!", "7x"]);
+}
+
+#[test]
+fn nothing_takes_the_task_from_the_screen_while_it_is_written() {
+    let mut session = session();
+    session.press("<Enter>3");
+    session.wait(60);
+    let other = ModuleId(2);
+    let effects = session.send(Message::Saved(other));
+    assert!(!effects.contains(&Effect::Open(other)), "{effects:?}");
+    session.send(Message::Click { column: 0, row: 3 });
+    session.send(Message::Resized(60, 20));
+    let effects = session.press("x<Enter>");
+    assert_eq!(kept(&effects), [("walk", Part::Prediction, "3x")]);
+}
+
+#[test]
+fn a_key_brings_the_task_back_into_view_that_the_wheel_moved_away() {
+    let text = format!("{LESSON}{}", "word\n\n".repeat(200));
+    let mut session = Session::with((60, 20), &text);
+    session.press("<Enter>");
+    for _ in 0..20 {
+        session.send(Message::Wheel { column: 5, row: 5, down: true });
+    }
+    assert!(!session.screen().contains("your prediction"), "{}", session.screen());
+    session.press("3");
+    assert!(session.screen().contains("your prediction (in x): 3"), "{}", session.screen());
+}
