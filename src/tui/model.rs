@@ -431,6 +431,16 @@ impl Model {
         from.is_some_and(|from| from < end && to > module_state.top)
     }
 
+    /// The piece of the task at which something is typed, if it is in the lesson on screen.
+    #[must_use]
+    pub fn writing_piece(&self) -> Option<usize> {
+        let writing = self.writing.as_ref().filter(|writing| writing.module == self.module)?;
+        let is_it =
+            |block: &Block| matches!(block, Block::Predict(task) if task.name == writing.task);
+        let index = self.module_state()?.lesson.blocks.iter().position(is_it)?;
+        Some(index + 1)
+    }
+
     /// The piece that keys act on: the chosen one while it is in view or on its way there, else the first live one that
     /// begins in view, else the one that fills the view.
     #[must_use]

@@ -3,7 +3,7 @@
 
 use super::{say, scroll, search};
 use crate::curriculum::ModuleId;
-use crate::curriculum::lesson::{Block, Task};
+use crate::curriculum::lesson::Task;
 use crate::report::{Part, Written};
 use crate::tui::keymap::{Action, key};
 use crate::tui::message::{Effect, Record};
@@ -42,7 +42,7 @@ pub(super) fn write(model: &mut Model, task: &Task) {
 
 /// A key while something is written.
 pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
-    if let Some(piece) = piece(model) {
+    if let Some(piece) = model.writing_piece() {
         scroll::go_to_piece(model, piece);
     }
     let Some(writing) = &mut model.writing else { return vec![] };
@@ -56,14 +56,6 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
         _ => {}
     }
     vec![]
-}
-
-/// The piece of the task, if it is in the lesson on screen.
-fn piece(model: &Model) -> Option<usize> {
-    let writing = model.writing.as_ref().filter(|writing| writing.module == model.module)?;
-    let is_it = |block: &Block| matches!(block, Block::Predict(task) if task.name == writing.task);
-    let index = model.module_state()?.lesson.blocks.iter().position(is_it)?;
-    Some(index + 1)
 }
 
 /// Keeps what is new. A text that was cleared changes nothing: what was written stays.

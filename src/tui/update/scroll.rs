@@ -99,7 +99,11 @@ pub(super) fn laid_out(model: &mut Model, measured: Measured) {
     if let Some(Overlay::Help(top) | Overlay::Compare { top, .. }) = &mut model.overlay {
         *top = (*top).min(measured.window.0.saturating_sub(measured.window.1));
     }
+    let moved = (old.height, &old.starts) != (measured.height, &measured.starts);
+    let writing = model.writing_piece().filter(|_| moved);
     let Some(module_state) = model.module_state_mut() else { return };
+    // What is being typed stays in view.
+    module_state.bring = writing.or(module_state.bring);
     if old.module == measured.module && old.starts != measured.starts {
         module_state.top = same_place(module_state.top, &old, &measured);
     }

@@ -1,6 +1,7 @@
 //! Writing at open tasks: what is kept, and what is not.
 
 use super::*;
+use crate::runner::event::Verdict;
 use crate::tui::fixture::{Session, TENSOR};
 use crate::tui::message::Message;
 
@@ -122,16 +123,34 @@ fn what_is_remembered_comes_back_and_takes_back_nothing_newer() {
 
 #[test]
 fn nothing_takes_the_task_from_the_screen_while_it_is_written() {
-    let mut session = session();
+    let mut session = Session::with((140, 30), LESSON);
+    session.check([Verdict::Passed, Verdict::Passed, Verdict::NotStarted { waits_for: "".into() }]);
     session.press("<Enter>3");
     session.wait(60);
     let other = ModuleId(2);
     let effects = session.send(Message::Saved(other));
     assert!(!effects.contains(&Effect::Open(other)), "{effects:?}");
-    session.send(Message::Click { column: 0, row: 3 });
-    session.send(Message::Resized(60, 20));
+    let list = (0..30).flat_map(|row| session.send(Message::Click { column: 3, row }));
+    assert_eq!(list.collect::<Vec<_>>(), []);
     let effects = session.press("x<Enter>");
     assert_eq!(kept(&effects), [("walk", Part::Prediction, "3x")]);
+    let list = (0..30).flat_map(|row| session.send(Message::Click { column: 3, row }));
+    assert!(list.collect::<Vec<_>>().contains(&Effect::Open(other)), "a click leads on again");
+}
+
+#[test]
+fn the_task_stays_in_view_when_the_size_changes_and_when_blocks_above_it_grow() {
+    let analysis = "```analysis analyze_walk\nLook.\n```\n";
+    let text = format!("{analysis}\n{LESSON}\n{}", "word\n\n".repeat(200));
+    let mut session = Session::with((200, 60), &text);
+    session.focus_on("\"walk\"");
+    session.press("<Enter>3x");
+    for size in [(60, 20), (200, 60), (60, 20)] {
+        session.send(Message::Resized(size.0, size.1));
+        assert!(session.screen().contains("your prediction (in x): 3x"), "{}", session.screen());
+    }
+    session.measure();
+    assert!(session.screen().contains("your prediction (in x): 3x"), "{}", session.screen());
 }
 
 #[test]
