@@ -93,7 +93,10 @@ fn where_nothing_is_measured_the_result_is_written_beside_the_prediction() {
 #[test]
 fn a_measured_task_has_no_line_for_the_result() {
     let mut session = session();
-    let effects = session.press("<Enter>3<Tab><Down>x<Enter>");
+    session.press("<Enter>3<Tab><Down>x");
+    assert!(session.screen().contains("▸ your prediction"), "{}", session.screen());
+    assert!(!session.screen().contains("your result"), "{}", session.screen());
+    let effects = session.press("<Enter>");
     assert_eq!(kept(&effects), [("walk", Part::Prediction, "3x")]);
 }
 
