@@ -48,7 +48,7 @@ const EDITORS: &[(&str, LineArgument, bool)] = &[
 /// Tried in this order when no variable names an editor.
 const FALLBACKS: [&str; 7] = ["sensible-editor", "nano", "vim", "nvim", "hx", "emacs", "vi"];
 
-/// An editor, ready to be started.
+/// An editor and how to start it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Editor {
     /// The program.
@@ -62,7 +62,7 @@ pub struct Editor {
 }
 
 impl Editor {
-    /// The editor of this environment.
+    /// The editor that the environment selects.
     ///
     /// # Errors
     /// As [`Editor::find`].
@@ -70,11 +70,11 @@ impl Editor {
         Self::find(|name| std::env::var(name).ok(), is_installed)
     }
 
-    /// The editor that `VISUAL` or `EDITOR` names, in a shell's quoting; without either, the first of
-    /// the usual ones that is installed.
+    /// The editor that `VISUAL` or `EDITOR` names, with shell quoting; without either, the first of
+    /// the fallbacks that is installed.
     ///
     /// # Errors
-    /// When there is none, or a variable's quotes are not closed.
+    /// When there is none, or a variable has an unclosed quote.
     pub fn find(
         variable: impl Fn(&str) -> Option<String>,
         installed: impl Fn(&str) -> bool,
@@ -96,8 +96,9 @@ impl Editor {
     fn parse(name: &'static str, value: &str) -> Result<Self, Error> {
         let mut words = shell_words::split(value)
             .map_err(|_| {
-                Error::environment(format!("{name} has a quote that is not closed: {value}"))
-                    .hint("Quote a path with blanks like this: EDITOR=\"'/my tools/edit' -n\".")
+                Error::environment(format!("{name} has an unclosed quote: {value}")).hint(
+                    "Quote a path that contains spaces like this: EDITOR=\"'/my tools/edit' -n\".",
+                )
             })?
             .into_iter();
         let program = words.next().unwrap_or_default();
@@ -134,7 +135,7 @@ impl Editor {
     }
 }
 
-/// Whether a folder of `PATH` has the program; whether it runs is seen when it is started.
+/// Whether a folder of `PATH` has the program. Whether it can be run shows when it is started.
 fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
@@ -178,15 +179,15 @@ mod tests {
     }
 
     #[test]
-    fn quotes_keep_a_path_with_blanks_together() {
+    fn a_quoted_path_may_contain_spaces() {
         let (shown, _) = command("'/my tools/vim' -c 'set nu'");
         assert_eq!(shown, "/my tools/vim <-c><set nu><+12><a b.rs>");
         let error = find(&[("VISUAL", "'/my tools/vim")], &[]).unwrap_err();
-        assert!(error.to_string().contains("VISUAL has a quote that is not closed"), "{error}");
+        assert!(error.to_string().contains("VISUAL has an unclosed quote"), "{error}");
     }
 
     #[test]
-    fn visual_goes_before_editor_and_both_before_what_is_installed() {
+    fn visual_takes_precedence_over_editor_and_both_over_installed_editors() {
         let from = |variables: &[(&str, &str)], installed: &[&str]| {
             let editor = find(variables, installed).unwrap();
             (editor.program, editor.source)

@@ -1,5 +1,5 @@
-//! What went wrong: a kind, which decides the exit code; a message, which names the thing; hints, which say how to fix
-//! it. Also what makes a text safe to show. Not here: IO.
+//! The error type: a kind that decides the exit code, a message that names the thing, and hints that say how to fix it.
+//! Also makes text safe to print on a terminal. Must not know IO.
 
 use serde::Serialize;
 use std::fmt;
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
-    /// The work is not right yet: a test failed, a pattern is missed. Exit code 1.
+    /// The work does not pass yet: a test fails, or the audit finds a problem. Exit code 1.
     Unmet,
     /// The command was not understood. Exit code 2.
     Usage,
@@ -18,7 +18,7 @@ pub enum ErrorKind {
     Environment,
 }
 
-/// An error on its way to a person.
+/// An error to show to the user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Error {
     /// Decides the exit code.
@@ -40,12 +40,12 @@ impl Error {
         Self { kind: ErrorKind::Environment, message: message.into(), hints: vec![] }
     }
 
-    /// The work is not right yet.
+    /// The work does not pass yet.
     pub fn unmet(message: impl Into<String>) -> Self {
         Self { kind: ErrorKind::Unmet, message: message.into(), hints: vec![] }
     }
 
-    /// A file could not be read, written, made ...: `failed to {what} "{path}": {error}`.
+    /// A file operation failed: `failed to {what} "{path}": {error}`.
     pub fn io(what: &str, path: &Path, error: &std::io::Error) -> Self {
         Self::environment(format!("failed to {what} \"{}\": {error}", printable(path)))
     }
@@ -57,7 +57,7 @@ impl Error {
         self
     }
 
-    /// 1 for work that is not right yet, 2 for the rest.
+    /// 1 for work that does not pass yet, 2 for everything else.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(if self.kind == ErrorKind::Unmet { 1 } else { 2 })
@@ -82,8 +82,8 @@ pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// The text with nothing in it that controls a terminal: control characters other than newline and tab, and the
-/// characters that change the direction of writing, are replaced by symbols.
+/// The text without anything that could control a terminal: control characters other than newline and tab, and
+/// characters that change the writing direction, are replaced by symbols.
 #[must_use]
 pub fn harmless(text: &str) -> String {
     text.replace("\r\n", "\n").chars().map(symbol).collect()
@@ -92,7 +92,7 @@ pub fn harmless(text: &str) -> String {
 fn symbol(c: char) -> char {
     match c {
         '\n' | '\t' => c,
-        // U+2400 and after are pictures of the control characters, in the same order.
+        // The block from U+2400 has a symbol for each control character, in the same order.
         '\0'..='\u{1f}' => char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}'),
         '\u{7f}' => '\u{2421}',
         '\u{80}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' => {
@@ -103,7 +103,7 @@ fn symbol(c: char) -> char {
     }
 }
 
-/// A path as it can be shown, in one line.
+/// A path as safe text on one line.
 #[must_use]
 pub fn printable(path: &Path) -> String {
     harmless(&path.to_string_lossy()).replace('\n', "\u{240a}").replace('\t', "\u{2409}")
@@ -114,13 +114,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hints_stand_below_the_message() {
+    fn hints_are_printed_below_the_message() {
         let error = Error::usage("unknown module \"tensr\"").hint("Did you mean \"tensor\"?");
         assert_eq!(error.to_string(), "unknown module \"tensr\"\n  Did you mean \"tensor\"?");
     }
 
     #[test]
-    fn what_controls_a_terminal_becomes_a_symbol() {
+    fn control_characters_become_symbols() {
         assert_eq!(
             harmless("\x1b[2J\x07 a\r\nb\rc\td\u{9b}1m\u{202e}\x7f"),
             "␛[2J␇ a\nb␍c\td\u{fffd}1m\u{fffd}␡"
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn one_is_singular() {
+    fn a_count_of_one_is_singular() {
         assert_eq!([count(0, "test"), count(1, "test")], ["0 tests", "1 test"]);
     }
 }

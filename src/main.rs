@@ -7,17 +7,17 @@ use tinytorch_tutor::error::Error;
 use tinytorch_tutor::report::json;
 use tinytorch_tutor::tui;
 
-#[expect(clippy::print_stderr, reason = "the one place where an error meets a person")]
+#[expect(clippy::print_stderr, reason = "the only place that prints an error to the user")]
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let context = Context::new(&arguments);
     let is_json = arguments.command.as_ref().is_some_and(Command::is_json);
-    let simple = arguments.plain || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    let wishes = (!simple).then(|| wishes(&arguments));
+    let plain = arguments.plain || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let preferences = (!plain).then(|| preferences(&arguments));
     let done = match arguments.command {
-        None => open(&context, arguments.module, wishes),
-        Some(Command::Start { module }) => open(&context, Some(module), wishes),
-        Some(Command::Resume) => open(&context, None, wishes),
+        None => open(&context, arguments.module, preferences),
+        Some(Command::Start { module }) => open(&context, Some(module), preferences),
+        Some(Command::Resume) => open(&context, None, preferences),
         Some(command) => run(&context, command),
     };
     done.unwrap_or_else(|error| {
@@ -30,14 +30,14 @@ fn main() -> ExitCode {
     })
 }
 
-/// Opens the tutor at the module that was named, or where the learner left it. Without wishes for a screen, because it
-/// cannot be drawn or is not wanted, the tutor prints lines.
+/// Opens the screen at the named module, or where the learner left off. Without preferences, because the terminal cannot
+/// draw the screen or `--plain` was given, the tutor prints line by line instead.
 fn open(
     context: &Context,
     module: Option<String>,
-    wishes: Option<tui::Wishes>,
+    preferences: Option<tui::Preferences>,
 ) -> Result<ExitCode, Error> {
-    let Some(wishes) = wishes else {
+    let Some(preferences) = preferences else {
         let modules = module.into_iter().collect();
         return run(context, Command::Watch(WatchArguments { modules }));
     };
@@ -48,17 +48,17 @@ fn open(
         cache: context.cache()?,
         module,
         engine: context.engine,
-        wishes,
+        preferences,
     })
 }
 
-/// How the screen is to look.
-fn wishes(arguments: &Arguments) -> tui::Wishes {
+/// How the screen should look.
+fn preferences(arguments: &Arguments) -> tui::Preferences {
     let theme = match arguments.theme {
         ThemeName::Auto => None,
         ThemeName::Dark => Some(tui::Theme::Dark),
         ThemeName::Light => Some(tui::Theme::Light),
         ThemeName::HighContrast => Some(tui::Theme::HighContrast),
     };
-    tui::Wishes { theme, ascii: arguments.ascii }
+    tui::Preferences { theme, ascii: arguments.ascii }
 }

@@ -1,7 +1,7 @@
-//! The loop: wait for a message, update, do effects, draw. Nothing is drawn and no time is spent
-//! unless a message came; a clock ticks only while something runs. Must not know what a message means.
+//! The event loop: wait for a message, update, perform effects, draw. It sleeps until a message arrives; a clock
+//! ticks only while something runs. Must not know what a message means.
 
-use super::capabilities::{LateAnswer, Wishes, background, capabilities};
+use super::capabilities::{LateAnswer, Preferences, background, capabilities};
 use super::effects::{Effects, Next, is_welcomed, last_module};
 use super::message::{Effect, Message};
 use super::model::{Model, Overlay};
@@ -24,32 +24,32 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-/// While something runs its time is shown this often.
+/// How often the elapsed time is redrawn while something runs.
 const TICK: Duration = Duration::from_millis(100);
-/// A flood of messages is drawn this often at most.
+/// The shortest time between two frames.
 const FRAME: Duration = Duration::from_millis(16);
 
-/// What the screen is opened on.
+/// What [`run`] needs to open the screen.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The learner's folder.
     pub lab: Lab,
-    /// Where built things are kept.
+    /// The build cache.
     pub cache: PathBuf,
-    /// The module to open; the last one, if none is named.
+    /// The module to open; if none is named, the last one.
     pub module: Option<ModuleId>,
-    /// Whose framework to use; the one chosen last, if none is named.
+    /// The engine to use; if none is named, the one chosen last.
     pub engine: Option<Engine>,
-    /// How the screen is to look.
-    pub wishes: Wishes,
+    /// How the screen should look.
+    pub preferences: Preferences,
 }
 
-/// Opens the screen and stays until the learner quits.
+/// Opens the screen and runs it until the learner quits.
 ///
 /// # Errors
-/// When the terminal or a thread cannot be had.
+/// When the terminal cannot be set up or a thread cannot be started.
 pub fn run(options: Options) -> Result<ExitCode, Error> {
-    let Options { lab, cache, module, engine, wishes } = options;
+    let Options { lab, cache, module, engine, preferences } = options;
     let module =
         module.or_else(|| last_module(&lab)).or(lab.course().modules().first().map(|m| m.id));
     let Some(module) = module else {
@@ -65,7 +65,7 @@ pub fn run(options: Options) -> Result<ExitCode, Error> {
             "`tinytorch-tutor --plain` writes line by line; `check` and `analyze` run once.",
         ));
     }
-    let capabilities = capabilities(wishes, variable, background);
+    let capabilities = capabilities(preferences, variable, background);
     let (sender, messages) = channel();
     let mut screen = Screen::enter().map_err(failed)?;
     let size = screen.size().map_err(failed)?;
@@ -88,7 +88,7 @@ pub fn run(options: Options) -> Result<ExitCode, Error> {
     let ended = app.run(&mut screen, &messages);
     drop(screen);
     match ended {
-        // The terminal is gone, and with it the reader of what we write.
+        // The terminal is gone, so an error could not be shown.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         Err(error) => Err(failed(error)),
         Ok(()) => Ok(ExitCode::SUCCESS),
@@ -102,7 +102,7 @@ struct App {
     cache: Cache,
     effects: Effects,
     permits: Sender<()>,
-    /// The reader of the terminal waits for a permit.
+    /// Whether the input thread is waiting for a permit.
     reader_waits: bool,
 }
 
@@ -124,7 +124,7 @@ impl App {
         }
     }
 
-    /// Waits for a message; while something runs, not for longer than a tick.
+    /// Waits for a message, but no longer than a tick while something runs.
     fn wait(&self, messages: &Receiver<Message>) -> Message {
         let waited = if self.model.run.is_some() || self.model.note_fades() {
             messages.recv_timeout(TICK)
@@ -138,7 +138,7 @@ impl App {
         }
     }
 
-    /// Takes every message that is there already, and those that come before a frame is due.
+    /// Handles every pending message, and those that arrive before the next frame is due.
     fn batch(&mut self, screen: &mut Screen, messages: &Receiver<Message>) -> Next {
         let due = self.drawn.map_or_else(Instant::now, |drawn| drawn + FRAME);
         while let Ok(message) = messages.recv_timeout(due.saturating_duration_since(Instant::now()))
@@ -154,7 +154,7 @@ impl App {
         self.reader_waits |= matches!(message, Message::InputTaken);
         let effects = update(&mut self.model, self.started.elapsed(), message);
         let next = self.perform(effects, screen);
-        // While an editor has the terminal, its keys are the editor's.
+        // While an editor has the terminal, keys belong to the editor.
         if self.reader_waits && !self.effects.editor_has_terminal() {
             self.reader_waits = false;
             // Without the input thread there is nothing to permit; signals still end the program.
@@ -178,7 +178,7 @@ impl App {
         }
         let page = view::lay_out(&self.model, &mut self.cache);
         let measured = page.measured.clone();
-        // A layout asks for no effects: it only moves what is in view.
+        // A layout has no effects: it only changes what is in view.
         drop(update(&mut self.model, self.started.elapsed(), Message::LaidOut(measured)));
         screen.draw(&self.model, &page)?;
         self.drawn = Some(Instant::now());
@@ -186,9 +186,9 @@ impl App {
     }
 }
 
-/// Reads keys and the mouse on a thread of its own. After each it waits for a permit, so that it
-/// does not read the terminal while an editor has it. The thread ends with the program: nothing can wake a
-/// read from a terminal.
+/// Reads keys and the mouse on a thread of its own. After each event it waits for a permit, so that it
+/// does not read the terminal while an editor has it. The thread ends with the program: a blocked read
+/// from a terminal cannot be interrupted.
 fn read_input(messages: Sender<Message>) -> io::Result<Sender<()>> {
     let (permits, permitted) = channel();
     let read = move || {
@@ -268,7 +268,7 @@ fn watch_exercises(lab: &Lab, messages: Sender<Message>) -> Result<watch::Watch,
             Change::Mode(kind) => Some(Message::Watching(kind)),
         };
         if let Some(message) = message {
-            // The loop may have ended: then the message has no meaning.
+            // The loop may have ended; then no message matters.
             let _ = messages.send(message);
         }
     })
@@ -280,7 +280,7 @@ mod tests {
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
     #[test]
-    fn pasted_text_and_released_keys_mean_nothing() {
+    fn pasted_text_and_released_keys_are_ignored() {
         let key = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
         assert!(matches!(input(&Event::Key(key)), Some(Message::Key(_))));
         let released = KeyEvent { kind: KeyEventKind::Release, ..key };

@@ -1,5 +1,5 @@
-//! What the terminal can show: by what the learner asked for, by the environment, and, for the background,
-//! by asking the terminal. Must not know what is shown.
+//! What the terminal can show, from the learner's preferences, the environment and, for the background colour,
+//! a query to the terminal. Must not know what is shown.
 
 use super::model::Capabilities;
 use super::palette::Theme;
@@ -7,23 +7,23 @@ use crossterm::event::{Event, KeyCode, KeyModifiers};
 use std::time::Duration;
 use terminal_colorsaurus::{Color, QueryOptions, background_color};
 
-/// The first frame waits this long for a terminal that answers nothing. One that does not know the question
-/// is recognised earlier, by its answer to a second one that nearly all know (DA1). An answer that comes
+/// How long the first frame waits for the terminal's answer. A terminal that does not support the query is
+/// recognised earlier, by its answer to a second query that nearly all support (DA1). An answer that arrives
 /// later, over a slow connection, is a [`LateAnswer`].
 const ANSWER: Duration = Duration::from_millis(80);
 
-/// What the learner asked for.
+/// The learner's preferences.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Wishes {
-    /// A theme; without one, the background decides.
+pub struct Preferences {
+    /// The theme; without one, the background decides.
     pub theme: Option<Theme>,
-    /// ASCII, whatever the locale says.
+    /// ASCII only, whatever the locale.
     pub ascii: bool,
 }
 
-/// What the terminal can show. `background` asks the terminal, only where nothing else says it.
+/// What the terminal can show. `background` queries the terminal; it is called only if nothing else decides.
 pub fn capabilities(
-    wishes: Wishes,
+    preferences: Preferences,
     variable: impl Fn(&str) -> Option<String>,
     background: impl FnOnce() -> Theme,
 ) -> Capabilities {
@@ -32,10 +32,11 @@ pub fn capabilities(
     let locale = locale.to_ascii_lowercase();
     let term = set("TERM").unwrap_or_default();
     let console = term == "linux";
-    let ascii = wishes.ascii || console || !(locale.contains("utf-8") || locale.contains("utf8"));
+    let ascii =
+        preferences.ascii || console || !(locale.contains("utf-8") || locale.contains("utf8"));
     let color = set("NO_COLOR").is_none();
     let few_colors = set("COLORTERM").is_none() && !term.contains("256color");
-    let theme = match (wishes.theme, set("COLORFGBG")) {
+    let theme = match (preferences.theme, set("COLORFGBG")) {
         _ if !color => Theme::Terminal,
         (Some(theme), _) => theme,
         _ if few_colors => Theme::Terminal,
@@ -45,7 +46,7 @@ pub fn capabilities(
     Capabilities { ascii, color, theme }
 }
 
-/// What `COLORFGBG` says, such as `15;0` or `0;default;15`: the last is the background.
+/// The theme by `COLORFGBG`, such as `15;0` or `0;default;15`: its last field is the background.
 fn by_colors(colors: &str) -> Theme {
     match colors.rsplit(';').next().and_then(|background| background.parse::<u8>().ok()) {
         Some(7 | 15) => Theme::Light,
@@ -54,7 +55,8 @@ fn by_colors(colors: &str) -> Theme {
     }
 }
 
-/// Asks the terminal for its background. The screen must not be open yet: its answer is no key.
+/// Queries the terminal's background colour. To be called before the input thread starts, which would read the answer
+/// as keys.
 #[must_use]
 pub fn background() -> Theme {
     let mut options = QueryOptions::default();
@@ -66,17 +68,17 @@ fn by_background(color: &Color) -> Theme {
     if color.perceived_lightness() > 0.5 { Theme::Light } else { Theme::Dark }
 }
 
-/// Recognises the answer to [`background`] that arrives when the screen is open: crossterm reads it as
-/// keys, Alt-] and the letters of `11;rgb:1e1e/1e1e/1e1e`, which would run and search.
+/// Recognises an answer to [`background`] that arrives when the screen is open: crossterm reads it as keys, Alt-]
+/// and the letters of `11;rgb:1e1e/1e1e/1e1e`, each of which would do something.
 #[derive(Debug, Default)]
 pub struct LateAnswer {
-    /// What was read of it, while it is being read.
+    /// What has been read of the answer so far.
     read: Option<String>,
 }
 
 impl LateAnswer {
-    /// `None` for an event that is no part of the answer, such as a key of the learner's; for its last
-    /// part, the theme that suits the background.
+    /// `None` for an event that is not part of the answer, such as a key press; `Some(None)` for a part of it; at its
+    /// end the theme for the background that it names, if any.
     pub fn take(&mut self, event: &Event) -> Option<Option<Theme>> {
         let Event::Key(key) = event else { return None };
         let read = self.read.take();
@@ -95,7 +97,7 @@ impl LateAnswer {
     }
 }
 
-/// Whether an answer has this letter at this place.
+/// Whether an answer can have this letter at this position.
 fn is_of_answer(place: usize, letter: char) -> bool {
     match "11;rgb".chars().nth(place) {
         Some(wanted) => letter == wanted,
@@ -120,17 +122,17 @@ mod tests {
     use super::*;
     use crossterm::event::KeyEvent;
 
-    fn with(wishes: Wishes, variables: &[(&str, &str)]) -> Capabilities {
+    fn with(preferences: Preferences, variables: &[(&str, &str)]) -> Capabilities {
         let find = |name: &str| variables.iter().find(|(known, _)| *known == name);
         capabilities(
-            wishes,
+            preferences,
             |name| find(name).map(|(_, value)| (*value).to_owned()),
             || Theme::Light,
         )
     }
 
     #[test]
-    fn the_locale_decides_about_symbols_unless_ascii_is_asked_for() {
+    fn the_locale_decides_whether_symbols_are_ascii_unless_ascii_is_requested() {
         for (variables, ascii) in [
             (&[("LANG", "en_US.UTF-8")][..], false),
             (&[("LANG", "de_DE.utf8")], false),
@@ -139,13 +141,13 @@ mod tests {
             (&[], true),
             (&[("LANG", "C.UTF-8"), ("TERM", "linux")], true),
         ] {
-            assert_eq!(with(Wishes::default(), variables).ascii, ascii, "{variables:?}");
+            assert_eq!(with(Preferences::default(), variables).ascii, ascii, "{variables:?}");
         }
-        let wishes = Wishes { ascii: true, ..Wishes::default() };
-        assert!(with(wishes, &[("LANG", "en_US.UTF-8")]).ascii);
+        let preferences = Preferences { ascii: true, ..Preferences::default() };
+        assert!(with(preferences, &[("LANG", "en_US.UTF-8")]).ascii);
     }
 
-    /// What is made of keys, as crossterm reads the answer.
+    /// What [`LateAnswer`] makes of each of these keys.
     fn taken(keys: &[(KeyModifiers, &str)]) -> Vec<Option<Option<Theme>>> {
         let mut answer = LateAnswer::default();
         let key = |modifiers, letter| Event::Key(KeyEvent::new(KeyCode::Char(letter), modifiers));
@@ -156,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_comes_late_is_no_typing_and_still_names_the_background() {
+    fn a_late_answer_is_not_read_as_keys_and_still_sets_the_theme() {
         const NONE: KeyModifiers = KeyModifiers::NONE;
         const START: (KeyModifiers, &str) = (KeyModifiers::ALT, "]");
         for (answer, end, theme) in [
@@ -176,34 +178,34 @@ mod tests {
     }
 
     #[test]
-    fn the_terminal_is_asked_only_where_nothing_else_decides() {
-        let wishes = Wishes { theme: Some(Theme::Dark), ascii: false };
-        let asked = |wishes, variables: &[(&str, &str)]| {
+    fn the_terminal_is_queried_only_where_nothing_else_decides() {
+        let preferences = Preferences { theme: Some(Theme::Dark), ascii: false };
+        let asked = |preferences, variables: &[(&str, &str)]| {
             let find = |name: &str| variables.iter().find(|(known, _)| *known == name);
             let mut asked = false;
             let variable = |name: &str| find(name).map(|(_, value)| (*value).to_owned());
-            capabilities(wishes, variable, || {
+            capabilities(preferences, variable, || {
                 asked = true;
                 Theme::Dark
             });
             asked
         };
         const TERM: (&str, &str) = ("TERM", "xterm-256color");
-        assert!(asked(Wishes::default(), &[TERM]));
-        assert!(!asked(wishes, &[TERM]));
+        assert!(asked(Preferences::default(), &[TERM]));
+        assert!(!asked(preferences, &[TERM]));
         for other in [("NO_COLOR", "1"), ("COLORFGBG", "15;0"), ("TERM", "linux")] {
-            assert!(!asked(Wishes::default(), &[other, TERM]), "{other:?}");
+            assert!(!asked(Preferences::default(), &[other, TERM]), "{other:?}");
         }
     }
 
     #[test]
-    fn an_empty_no_color_means_nothing() {
-        assert!(with(Wishes::default(), &[("NO_COLOR", "")]).color);
-        assert!(!with(Wishes::default(), &[("NO_COLOR", "1")]).color);
+    fn an_empty_no_color_is_ignored() {
+        assert!(with(Preferences::default(), &[("NO_COLOR", "")]).color);
+        assert!(!with(Preferences::default(), &[("NO_COLOR", "1")]).color);
     }
 
     #[test]
-    fn the_theme_is_the_one_asked_for_else_that_of_the_background() {
+    fn a_requested_theme_takes_precedence_over_the_background() {
         const TERM: (&str, &str) = ("TERM", "xterm-256color");
         for (variables, theme) in [
             (&[TERM][..], Theme::Light),
@@ -212,9 +214,9 @@ mod tests {
             (&[TERM, ("COLORFGBG", "15;default")], Theme::Terminal),
             (&[("TERM", "linux")], Theme::Terminal),
         ] {
-            assert_eq!(with(Wishes::default(), variables).theme, theme, "{variables:?}");
+            assert_eq!(with(Preferences::default(), variables).theme, theme, "{variables:?}");
         }
-        let wishes = Wishes { theme: Some(Theme::HighContrast), ascii: false };
-        assert_eq!(with(wishes, &[TERM, ("COLORFGBG", "0;15")]).theme, Theme::HighContrast);
+        let preferences = Preferences { theme: Some(Theme::HighContrast), ascii: false };
+        assert_eq!(with(preferences, &[TERM, ("COLORFGBG", "0;15")]).theme, Theme::HighContrast);
     }
 }

@@ -1,6 +1,6 @@
-//! Performs what the screen asks for. Files, runs, completions and the store have a thread each, so that
-//! no key waits for a disk or a compiler; the editor and the terminal belong to the screen's thread.
-//! Must not know when something is to be done (`update`).
+//! Performs effects. Files, runs, completions, explorables and the store have a thread each, so that no key
+//! waits for a disk or a compiler; the editor and the terminal belong to the main thread. Must not know when
+//! an effect is needed (`update`).
 
 mod completions;
 mod editor;
@@ -40,13 +40,13 @@ pub enum Next {
     Quit,
 }
 
-/// Performs what the screen asks for.
+/// Performs effects.
 pub struct Effects {
     lab: Lab,
     messages: Sender<Message>,
     /// Dropped first: it sends to the runner and the store.
     files: Worker<FileCommand>,
-    /// Only kept: it is sent commands by `files`.
+    /// Only kept alive: `files` sends it commands.
     _runs: Worker<RunCommand>,
     completions: Completions,
     explorables: Explorables,
@@ -105,7 +105,7 @@ impl Effects {
             Effect::Edit { module, line } => self.edit(module, line, screen),
             Effect::StopWithEditor(signal) => {
                 let stopped = self.editor.as_ref().map_or(Ok(()), |editor| editor.stopped(signal));
-                self.answer_io("stop with the editor", stopped);
+                self.answer_io("suspend with the editor", stopped);
             }
             Effect::CloseEditor => self.reclaim(screen),
             Effect::Reset(id) => self.files.send(FileCommand::Reset(id)),
@@ -119,18 +119,18 @@ impl Effects {
             Effect::CloseExplorable => self.explorables.close(),
             Effect::RefreshStatuses => self.store.send(StoreCommand::Refresh),
             Effect::Highlight(texts) => {
-                // Without its thread, code stays plain.
+                // Without its thread, code is not highlighted.
                 let _ = self.highlighter.send(texts);
             }
             Effect::Keep(record) => self.store.send(StoreCommand::Keep(record)),
-            Effect::Redraw => self.answer_io("draw the screen again", screen.redraw()),
+            Effect::Redraw => self.answer_io("redraw the screen", screen.redraw()),
             Effect::Suspend => self.suspend(screen),
             Effect::Quit => return Next::Quit,
         }
         Next::Continue
     }
 
-    /// Whether the terminal belongs to an editor: nothing is drawn and no key is read.
+    /// Whether an editor has the terminal; meanwhile nothing is drawn and no key is read.
     pub const fn editor_has_terminal(&self) -> bool {
         self.editor.is_some()
     }
@@ -154,7 +154,7 @@ impl Effects {
     fn suspend(&mut self, screen: &mut Screen) {
         if let Some(editor) = &self.editor {
             let asked = editor.ask_to_stop();
-            return self.answer_io("stop the editor", asked);
+            return self.answer_io("suspend the editor", asked);
         }
         screen.release();
         let stopped = editor::suspend(File::open("/dev/tty").ok().as_ref());
@@ -177,7 +177,7 @@ impl Effects {
         self.answer(done.map(|()| None).map_err(failed));
     }
 
-    /// The loop that receives messages owns the other end: it cannot be gone while effects are done.
+    /// The event loop owns the receiver, so it cannot be gone while effects are performed.
     fn send(&self, message: Message) {
         let _ = self.messages.send(message);
     }

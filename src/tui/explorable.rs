@@ -1,12 +1,12 @@
-//! The state of an interactive figure on screen: what its controls are set to, and its last frame. Plain values
-//! and the questions about them. Not here: which key changes what, how it looks, who computes a frame.
+//! The state of an interactive figure on screen: the settings of its controls, and its last frame. Plain values and
+//! queries on them. Must not know keys, how a figure looks, or how a frame is computed.
 
 use crate::curriculum::{ModuleId, cells};
 use crate::runner::event::{Frame, Unfinished, Verdict};
 use tinytorch::explore::{Control, Settings};
 use tinytorch::report::Item;
 
-/// The figure that is open: there is one at most.
+/// The open figure; at most one is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenFigure {
     /// The module.
@@ -24,17 +24,17 @@ pub struct Explorable {
     pub title: String,
     /// What to try.
     pub about: String,
-    /// What every control was set to that the figure ever asked for.
+    /// The settings of every control that the figure has ever asked for.
     pub settings: Settings,
     /// The controls of its last frame, as they are set now.
     pub controls: Vec<Control>,
     /// The control that keys change.
     pub chosen: usize,
-    /// Whether frames follow each other.
+    /// Whether the figure is playing.
     pub playing: bool,
-    /// Whether letters go to the chosen control.
+    /// Whether letters are typed into the chosen control.
     pub typing: bool,
-    /// Whether its program is not there yet.
+    /// Whether its program is still being compiled.
     pub compiling: bool,
     /// What the last frame reported.
     pub items: Vec<Item>,
@@ -42,12 +42,12 @@ pub struct Explorable {
     pub verdict: Option<Verdict>,
     /// Why the reference computed it, if it did.
     pub unfinished: Option<Unfinished>,
-    /// What on this machine kept a frame from being computed.
+    /// The error that prevented a frame from being computed.
     pub error: Option<String>,
 }
 
 impl Explorable {
-    /// A figure that was not opened yet.
+    /// A figure that has not been opened yet.
     #[must_use]
     pub fn new(described: cells::Explorable) -> Self {
         let cells::Explorable { title, about, .. } = described;
@@ -65,25 +65,25 @@ impl Explorable {
         self.controls.iter().find(|control| matches!(control, Control::Play { .. }))
     }
 
-    /// The same, to change.
+    /// The control that plays, mutably.
     pub fn player_mut(&mut self) -> Option<&mut Control> {
         self.controls.iter_mut().find(|control| matches!(control, Control::Play { .. }))
     }
 
-    /// Chooses the control that is so many further on, in a circle.
+    /// Moves the choice by this many controls, wrapping around.
     pub fn choose(&mut self, steps: isize) {
         let count = self.controls.len().max(1);
         self.chosen = (self.chosen % count).wrapping_add(count).wrapping_add_signed(steps) % count;
         self.typing = false;
     }
 
-    /// Takes a frame into account. The controls keep what they were set to meanwhile; a frame that broke off may
-    /// lack some of them.
+    /// Shows a frame. The controls keep the settings that changed meanwhile; a frame that failed may lack some
+    /// controls.
     pub fn take(&mut self, frame: Frame) {
         let earlier = std::mem::replace(&mut self.controls, frame.controls);
         for control in &mut self.controls {
             if let Some(setting) = self.settings.get(control.name()) {
-                // What the control can no longer be, because the source changed, is its default.
+                // A setting that is no longer valid, because the source changed, becomes the default.
                 let _ = control.set(setting);
             }
         }
@@ -100,7 +100,7 @@ impl Explorable {
         self.error = None;
     }
 
-    /// Remembers what the controls are set to.
+    /// Remembers the settings of the controls.
     pub fn keep(&mut self) {
         self.settings.extend(tinytorch::explore::settings(&self.controls));
     }

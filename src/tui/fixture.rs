@@ -1,6 +1,5 @@
-//! A session by hand, for tests: a lesson with every kind of block, and the messages of a check.
+//! A session for tests: a lesson with every kind of block, and the messages of a check.
 
-use super::keymap::{Action, key};
 use super::message::{Effect, Message, Opened};
 use super::model::{Capabilities, CellInfo, CellPlace, Model, Totals};
 use super::update::update;
@@ -91,7 +90,7 @@ fn head(number: u8, name: &str, title: &str) -> String {
     )
 }
 
-/// A course as long as the whole one will be.
+/// A course as long as the complete one will be.
 fn long_course() -> &'static Course {
     static COURSE: LazyLock<Course> = LazyLock::new(|| {
         let module = |number: u8| {
@@ -112,7 +111,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// The lesson is open and its check runs.
+    /// The lesson is open and its check is running.
     pub fn opened(size: (u16, u16)) -> Self {
         Self::with(size, LESSON)
     }
@@ -124,7 +123,7 @@ impl Session {
         session
     }
 
-    /// The same with a lesson of the caller's.
+    /// The same with another lesson.
     pub fn with(size: (u16, u16), text: &str) -> Self {
         let capabilities = Capabilities { ascii: false, color: true, ..Capabilities::default() };
         let mut session = Self {
@@ -147,7 +146,7 @@ impl Session {
         session
     }
 
-    /// Takes a message, and what the view measures after it.
+    /// Sends a message, then lays out the screen.
     pub fn send(&mut self, message: Message) -> Vec<Effect> {
         let effects = update(&mut self.model, self.now, message);
         self.page();
@@ -172,7 +171,7 @@ impl Session {
         rows.collect::<Vec<_>>().join("\n")
     }
 
-    /// Lets time go by.
+    /// Moves the clock forward.
     pub fn wait(&mut self, seconds: u64) {
         self.now += Duration::from_secs(seconds);
         self.send(Message::Tick);
@@ -199,13 +198,13 @@ impl Session {
         effects
     }
 
-    /// Something happens in the newest run.
+    /// Sends an event of the newest run.
     pub fn event(&mut self, event: RunEvent) -> Vec<Effect> {
         let generation = self.model.generation;
         self.send(Message::Run(generation, RunMessage::Event(event)))
     }
 
-    /// A whole check with these verdicts for `test_unit_new`, `test_unit_add`, `test_module`.
+    /// A complete check with these verdicts for `test_unit_new`, `test_unit_add`, `test_module`.
     pub fn check(&mut self, verdicts: [Verdict; 3]) -> Vec<Effect> {
         let names = ["test_unit_new", "test_unit_add", "test_module"];
         self.start(&names);
@@ -216,8 +215,8 @@ impl Session {
         self.event(RunEvent::Finished)
     }
 
-    /// A check that the compiler ends.
-    pub fn refused(&mut self, line: usize) -> Vec<Effect> {
+    /// A check that ends with a compiler error.
+    pub fn fails_to_compile(&mut self, line: usize) -> Vec<Effect> {
         self.start(&["test_unit_new", "test_unit_add", "test_module"]);
         self.event(RunEvent::Diagnostic(mismatched(line)));
         self.event(RunEvent::Built { success: false, took: Duration::from_millis(90) });
@@ -230,7 +229,7 @@ impl Session {
         self.event(RunEvent::Started { module: TENSOR, kind: RunKind::Check, expected });
     }
 
-    /// The analyses run.
+    /// Runs the analyses.
     pub fn measure(&mut self) {
         for item in items() {
             self.event(RunEvent::Reported { analysis: "analyze_walk".into(), item });
@@ -239,7 +238,7 @@ impl Session {
         self.event(RunEvent::Finished);
     }
 
-    /// Goes from block to block until one whose text contains `words`.
+    /// Moves the focus from block to block until its text contains `words`.
     pub fn focus_on(&mut self, words: &str) {
         self.press("g");
         for _ in 0..20 {
@@ -257,7 +256,7 @@ impl Session {
     }
 }
 
-/// The text of a row; the cell behind a wide symbol shows nothing.
+/// The text of a row; the cell after a wide symbol is empty.
 fn row(cells: &[Cell]) -> String {
     let mut text = String::new();
     let mut cells = cells.iter();
@@ -274,7 +273,7 @@ fn code(name: &str) -> KeyCode {
     match name {
         "Enter" => KeyCode::Enter,
         "Esc" => KeyCode::Esc,
-        "Left" => KeyCode::Left,
+        "Left" | "A-Left" => KeyCode::Left,
         "Right" => KeyCode::Right,
         "Up" => KeyCode::Up,
         "Down" => KeyCode::Down,
@@ -283,7 +282,9 @@ fn code(name: &str) -> KeyCode {
         "C-c" => KeyCode::Char('c'),
         "C-z" => KeyCode::Char('z'),
         "C-o" | "A-o" => KeyCode::Char('o'),
-        other => panic!("no key {other} here; Help is {}", key(Action::Help)),
+        "A-x" => KeyCode::Char('x'),
+        "A-y" => KeyCode::Char('y'),
+        other => panic!("the fixture has no key <{other}>"),
     }
 }
 
@@ -295,18 +296,18 @@ fn modifiers(name: &str) -> KeyModifiers {
     }
 }
 
-/// A verdict of a test that takes a millisecond and a bit.
+/// The result of a test that took 1.25 ms.
 pub fn result(name: &str, verdict: Verdict) -> TestResult {
     let took = Duration::from_micros(1_250);
     TestResult { name: name.into(), verdict, output: Output::default(), took }
 }
 
-/// A `todo!` was reached.
+/// The verdict of a test that reached a `todo!`.
 pub fn waits() -> Verdict {
     Verdict::NotStarted { waits_for: "tensor-add".into() }
 }
 
-/// An assertion did not hold.
+/// The verdict of a failed assertion.
 pub fn failed() -> Verdict {
     let at = Place { file: "exercises/01_tensor.rs".into(), line: 22, column: 5 };
     Verdict::Failed {
@@ -315,7 +316,7 @@ pub fn failed() -> Verdict {
     }
 }
 
-/// An error of the compiler in a line of the exercise.
+/// A compiler error on a line of the exercise.
 pub fn mismatched(line: usize) -> Diagnostic {
     let at = Place { file: "exercises/01_tensor.rs".into(), line, column: 9 };
     Diagnostic {

@@ -1,4 +1,4 @@
-//! Colours of program text, found by syntect on a thread of its own, so that the first frame does not
+//! Splits source code into tokens with syntect, on a thread of its own, so that the first frame does not
 //! wait for the grammars. Must not know what colour a token has.
 
 use super::highlighted::{HighlightedCode, TokenKind};
@@ -10,7 +10,7 @@ use syntect::util::LinesWithEndings;
 
 type Texts = Vec<(String, String)>;
 
-/// Starts the thread; it loads the grammars when the first text comes, and ends with its sender.
+/// Starts the thread. It loads the grammars when the first text arrives, and ends when its sender is dropped.
 pub fn start(messages: Sender<Message>) -> std::io::Result<Sender<Texts>> {
     let (sender, texts) = channel();
     Builder::new().name("highlight".into()).spawn(move || work(&texts, &messages))?;
@@ -29,21 +29,21 @@ fn work(texts: &Receiver<Texts>, messages: &Sender<Message>) {
 }
 
 fn highlighted(texts: &[(String, String)], grammars: &SyntaxSet) -> HighlightedCode {
-    let palette = Palette::new();
+    let tokens = Tokens::new();
     let find = |language: &str| grammars.find_syntax_by_token(language);
     texts
         .iter()
         .filter_map(|(language, text)| Some((find(language)?, text)))
-        .map(|(syntax, text)| (text.clone(), lines(text, syntax, grammars, &palette)))
+        .map(|(syntax, text)| (text.clone(), lines(text, syntax, grammars, &tokens)))
         .collect()
 }
 
-/// Each line as pieces of one token. From a line that the grammar cannot read on, all is plain.
+/// Each line as pieces, one token each. A line that the grammar cannot parse is a single piece.
 fn lines(
     text: &str,
     syntax: &SyntaxReference,
     grammars: &SyntaxSet,
-    palette: &Palette,
+    tokens: &Tokens,
 ) -> Vec<Vec<(TokenKind, String)>> {
     let mut state = ParseState::new(syntax);
     let mut scopes = ScopeStack::new();
@@ -53,13 +53,13 @@ fn lines(
             let mut pieces: Vec<(TokenKind, String)> = vec![];
             let mut from = 0;
             for (at, change) in &changes {
-                push(&mut pieces, palette.token(&scopes), &line[from..*at]);
+                push(&mut pieces, tokens.token(&scopes), &line[from..*at]);
                 from = *at;
                 if scopes.apply(change).is_err() {
                     scopes = ScopeStack::new();
                 }
             }
-            push(&mut pieces, palette.token(&scopes), &line[from..]);
+            push(&mut pieces, tokens.token(&scopes), &line[from..]);
             pieces
         })
         .collect()
@@ -74,12 +74,12 @@ fn push(pieces: &mut Vec<(TokenKind, String)>, token: TokenKind, text: &str) {
     }
 }
 
-/// Which scope has which token; the innermost scope that has one decides.
-struct Palette(Vec<(Scope, TokenKind)>);
+/// The token of each scope; the innermost scope that has one decides.
+struct Tokens(Vec<(Scope, TokenKind)>);
 
-impl Palette {
+impl Tokens {
     fn new() -> Self {
-        let highlighted = [
+        let tokens = [
             ("comment", TokenKind::Comment),
             ("string", TokenKind::Text),
             ("constant", TokenKind::Number),
@@ -97,9 +97,9 @@ impl Palette {
             ("keyword.operator", TokenKind::Plain),
             ("keyword", TokenKind::Keyword),
         ];
-        // A name that syntect cannot read would only lose its colour.
+        // A name that syntect cannot parse only loses its colour.
         let scope = |(name, token)| Scope::new(name).ok().map(|scope| (scope, token));
-        Self(highlighted.into_iter().filter_map(scope).collect())
+        Self(tokens.into_iter().filter_map(scope).collect())
     }
 
     fn token(&self, scopes: &ScopeStack) -> TokenKind {

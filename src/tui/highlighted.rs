@@ -1,12 +1,12 @@
-//! Program text taken apart into tokens, as plain values. Must not know what colour a token has (`theme`), nor how
-//! it is found (`highlight`).
+//! Source code split into tokens, as plain values. Must not know what colour a token has (`theme`) or how tokens are
+//! found (`highlight`).
 
 use std::collections::HashMap;
 
-/// What a piece of program text is.
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
-    /// Nothing special.
+    /// Anything else.
     Plain,
     /// A comment.
     Comment,
@@ -14,7 +14,7 @@ pub enum TokenKind {
     Text,
     /// A number or a constant.
     Number,
-    /// A word of the language.
+    /// A keyword.
     Keyword,
     /// The name of a type.
     Type,
@@ -22,5 +22,5 @@ pub enum TokenKind {
     Function,
 }
 
-/// Program texts in pieces, by the text: a list of pieces for each line.
+/// Tokens by source text: a list for each line.
 pub type HighlightedCode = HashMap<String, Vec<Vec<(TokenKind, String)>>>;

@@ -1,9 +1,9 @@
-//! The keys: one slice, from which the help, the footer and the meaning of a key are read. Must not know
+//! The key bindings: one table, from which the help, the footer and the action of a key are read. Must not know
 //! what an action does.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// What a key asks for.
+/// The action of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// One line down.
@@ -18,9 +18,9 @@ pub enum Action {
     HalfDown,
     /// Half a screen up.
     HalfUp,
-    /// To where the view was before it jumped.
+    /// Back to the place before the last jump.
     Back,
-    /// To where the view was before it went back.
+    /// Forward to the place before going back.
     Forward,
     /// To the beginning.
     Top,
@@ -28,11 +28,11 @@ pub enum Action {
     Bottom,
     /// To the next live block, or the next match of a search.
     Next,
-    /// To the one before.
+    /// To the previous live block or match.
     Previous,
     /// To the next module.
     NextModule,
-    /// To the module before.
+    /// To the previous module.
     PreviousModule,
     /// The list of modules.
     Modules,
@@ -40,7 +40,7 @@ pub enum Action {
     Outline,
     /// The learner's cell beside the reference's.
     Compare,
-    /// How to begin.
+    /// The welcome card.
     Welcome,
     /// Search for text.
     Search,
@@ -52,41 +52,41 @@ pub enum Action {
     Edit,
     /// One more hint.
     Hint,
-    /// What the block in focus offers.
+    /// Open the block in focus: an answer, a milestone, a figure.
     Open,
-    /// The control of a figure to a smaller value.
+    /// Decrease a control of a figure.
     Less,
-    /// The control of a figure to a larger value.
+    /// Increase a control of a figure.
     More,
     /// Show or hide the results.
     Results,
-    /// The results on all of the screen.
+    /// The results in full screen.
     Zoom,
     /// Results one line down.
     ResultsDown,
     /// Results one line up.
     ResultsUp,
-    /// Wide diagrams to the left.
+    /// Scroll wide diagrams to the left.
     PanLeft,
-    /// Wide diagrams to the right.
+    /// Scroll wide diagrams to the right.
     PanRight,
     /// Use the learner's engine or the reference.
     Engine,
     /// Make the learner's file part of the engine.
     Complete,
-    /// Put the exercise back to its start.
+    /// Reset the exercise to the starter.
     Reset,
-    /// Every key.
+    /// The help.
     Help,
     /// Close what is open.
     Close,
-    /// End the run; without one, the tutor.
+    /// Stop the run; without one, quit.
     Interrupt,
-    /// Draw the whole screen again.
+    /// Redraw the screen.
     Redraw,
     /// Suspend the tutor.
     Suspend,
-    /// End the tutor.
+    /// Quit the tutor.
     Quit,
 }
 
@@ -100,11 +100,11 @@ pub struct Key {
 /// One line of the help.
 #[derive(Debug)]
 pub struct Binding {
-    /// The keys, the one to show first at the front.
+    /// The keys; the first one is shown where there is room for one.
     pub keys: &'static [Key],
-    /// What they ask for.
+    /// Their action.
     pub action: Action,
-    /// What that is, in words.
+    /// The action in words.
     pub help: &'static str,
     /// The word in the footer, if the key is shown there.
     pub footer: Option<&'static str>,
@@ -131,10 +131,6 @@ const fn control(letter: char) -> Key {
     Key { code: KeyCode::Char(letter), modifiers: KeyModifiers::CONTROL }
 }
 
-const fn alt(letter: char) -> Key {
-    Key { code: KeyCode::Char(letter), modifiers: KeyModifiers::ALT }
-}
-
 const fn bind(keys: &'static [Key], action: Action, help: &'static str) -> Binding {
     Binding { keys, action, help, footer: None }
 }
@@ -151,33 +147,28 @@ const fn shown(
 /// Every key of the tutor.
 pub const KEYMAP: &[Group] = &[
     Group {
-        name: "Do",
+        name: "Work",
         bindings: &[
-            shown(&[letter('e')], Action::Edit, "edit", "open your editor at this place"),
-            shown(&[letter('h')], Action::Hint, "hint", "the next hint of the cell to do"),
+            shown(&[letter('e')], Action::Edit, "edit", "open the exercise in your editor"),
+            shown(&[letter('h')], Action::Hint, "hint", "show the next hint"),
             shown(&[letter('r')], Action::Run, "run", "check the exercise now"),
             bind(&[letter('a')], Action::Analyse, "run the analyses now"),
             bind(&[plain(KeyCode::Enter)], Action::Open, "open an answer, prediction or figure"),
-            bind(&[plain(KeyCode::Left)], Action::Less, "figure: less (↑ ↓ choose a control)"),
-            bind(&[plain(KeyCode::Right)], Action::More, "figure: more (Space plays, Esc ends)"),
-            bind(&[letter('m')], Action::Engine, "use your engine or the reference"),
-            bind(&[letter('c')], Action::Complete, "complete: it joins your engine"),
-            bind(&[letter('x')], Action::Reset, "reset (asks; keeps a backup)"),
+            bind(&[plain(KeyCode::Left)], Action::Less, "figure: decrease (↑ ↓ pick a control)"),
+            bind(&[plain(KeyCode::Right)], Action::More, "figure: increase (Space plays)"),
+            bind(&[letter('m')], Action::Engine, "switch engine: yours or the reference"),
+            bind(&[letter('c')], Action::Complete, "complete: add it to your engine"),
+            bind(&[letter('x')], Action::Reset, "reset the exercise (keeps a backup)"),
         ],
     },
     Group {
         name: "Move",
         bindings: &[
-            shown(
-                &[letter('n'), plain(KeyCode::Tab)],
-                Action::Next,
-                "next",
-                "next live block, or match",
-            ),
+            shown(&[letter('n'), plain(KeyCode::Tab)], Action::Next, "next", "next block or match"),
             bind(
                 &[letter('p'), letter('N'), plain(KeyCode::BackTab)],
                 Action::Previous,
-                "previous live block, or match",
+                "previous block or match",
             ),
             bind(&[letter('j'), plain(KeyCode::Down)], Action::Down, "line down"),
             bind(&[letter('k'), plain(KeyCode::Up)], Action::Up, "line up"),
@@ -189,50 +180,61 @@ pub const KEYMAP: &[Group] = &[
             bind(&[plain(KeyCode::PageUp), control('b')], Action::PageUp, "page up"),
             bind(&[letter('d'), control('d')], Action::HalfDown, "half a page down"),
             bind(&[letter('u'), control('u')], Action::HalfUp, "half a page up"),
-            bind(&[control('o')], Action::Back, "back to where you were"),
-            bind(&[alt('o')], Action::Forward, "forward again"),
-            bind(&[letter('g'), plain(KeyCode::Home)], Action::Top, "beginning"),
-            bind(&[letter('G'), plain(KeyCode::End)], Action::Bottom, "end"),
-            bind(&[letter('/')], Action::Search, "search in the lesson"),
+            bind(&[control('o'), letter('H')], Action::Back, "jump back to where you were"),
+            bind(&[letter('L')], Action::Forward, "jump forward again"),
+            bind(&[letter('g'), plain(KeyCode::Home)], Action::Top, "start of the lesson"),
+            bind(&[letter('G'), plain(KeyCode::End)], Action::Bottom, "end of the lesson"),
+            bind(&[letter('/')], Action::Search, "search the lesson"),
         ],
     },
     Group {
-        name: "See",
+        name: "View",
         bindings: &[
             shown(&[letter('l')], Action::Modules, "modules", "list of modules"),
             bind(&[letter('o')], Action::Outline, "outline: headings and exercises"),
-            bind(&[letter('=')], Action::Compare, "the reference beside a passing cell"),
+            bind(&[letter('=')], Action::Compare, "compare your cell with the reference"),
             bind(&[letter(']')], Action::NextModule, "next module"),
             bind(&[letter('[')], Action::PreviousModule, "previous module"),
             shown(&[letter('t')], Action::Results, "tests", "show or hide all results"),
-            bind(&[letter('z'), letter('+')], Action::Zoom, "results on all of the screen"),
+            bind(&[letter('z'), letter('+')], Action::Zoom, "results in full screen"),
             bind(&[letter('J')], Action::ResultsDown, "results: line down"),
             bind(&[letter('K')], Action::ResultsUp, "results: line up"),
-            bind(&[letter('>')], Action::PanRight, "see the right of a wide diagram"),
-            bind(&[letter('<')], Action::PanLeft, "see the left of a wide diagram"),
+            bind(&[letter('>')], Action::PanRight, "scroll a wide diagram to the right"),
+            bind(&[letter('<')], Action::PanLeft, "scroll a wide diagram to the left"),
         ],
     },
     Group {
-        name: "Leave",
+        name: "General",
         bindings: &[
-            shown(&[letter('?'), plain(KeyCode::F(1))], Action::Help, "help", "this list"),
-            bind(&[letter('i')], Action::Welcome, "how to begin"),
+            shown(&[letter('?'), plain(KeyCode::F(1))], Action::Help, "help", "show every key"),
+            bind(&[letter('i')], Action::Welcome, "show the welcome card"),
             bind(&[plain(KeyCode::Esc)], Action::Close, "close what is open"),
-            bind(&[control('l')], Action::Redraw, "draw the whole screen again"),
-            bind(&[control('z')], Action::Suspend, "suspend (fg brings it back)"),
+            bind(&[control('l')], Action::Redraw, "redraw the screen"),
+            bind(&[control('z')], Action::Suspend, "suspend (the shell's fg resumes)"),
             bind(&[control('c')], Action::Interrupt, "stop the run; without one, quit"),
-            shown(&[letter('q')], Action::Quit, "quit", "end the tutor"),
+            shown(&[letter('q')], Action::Quit, "quit", "quit the tutor"),
         ],
     },
 ];
 
-/// What a key asks for, if anything.
+/// The action of a key, if it has one.
 #[must_use]
 pub fn action(event: KeyEvent) -> Option<Action> {
-    // A letter or a name says by itself whether Shift was held.
+    // Shift is part of the letter or of the key's name.
     let modifiers = event.modifiers.intersection(KeyModifiers::CONTROL.union(KeyModifiers::ALT));
     let pressed = Key { code: event.code, modifiers };
     bindings().find(|binding| binding.keys.contains(&pressed)).map(|binding| binding.action)
+}
+
+/// The key that was typed after Esc, if both arrived together. A terminal sends Alt with a letter as Esc and the letter,
+/// so Esc and a quick `o` cannot be told from Alt-O: no key is bound with Alt, and such a key counts as two. Esc and a
+/// quick `[` remain one key, for they begin every escape sequence.
+#[must_use]
+pub fn after_escape(event: KeyEvent) -> Option<KeyEvent> {
+    use KeyCode::{Backspace, Char, Enter, Tab};
+    let can_follow = matches!(event.code, Char(_) | Enter | Tab | Backspace);
+    let modifiers = event.modifiers.difference(KeyModifiers::ALT);
+    (can_follow && modifiers != event.modifiers).then_some(KeyEvent { modifiers, ..event })
 }
 
 /// Every line of the help.
@@ -269,7 +271,6 @@ impl Key {
         };
         match self.modifiers {
             KeyModifiers::CONTROL => format!("Ctrl-{name}"),
-            KeyModifiers::ALT => format!("Alt-{name}"),
             _ => name,
         }
     }
@@ -281,7 +282,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn no_key_means_two_things() {
+    fn no_key_is_bound_twice() {
         let mut seen = HashSet::new();
         for key in bindings().flat_map(|binding| binding.keys) {
             assert!(seen.insert(key.name()), "{} is bound twice", key.name());
@@ -299,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_modifier_makes_another_key() {
+    fn a_key_with_a_modifier_is_another_key() {
         for modifiers in [KeyModifiers::ALT, KeyModifiers::CONTROL] {
             assert_eq!(action(KeyEvent::new(KeyCode::Char('q'), modifiers)), None);
         }

@@ -1,14 +1,14 @@
-//! Where things are on the screen: plain rectangles, from the size and what is open. The view draws by them, and
-//! update finds by them what was clicked. Must not know what is in them.
+//! The layout of the screen as plain rectangles, from the size and what is open. The view draws into them, and
+//! update uses them to find what was clicked. Must not know what is in them.
 
 use crate::curriculum::Course;
 
-/// Columns and rows that the screen needs.
+/// The smallest usable size, in columns and rows.
 pub const SMALLEST: (u16, u16) = (60, 20);
 /// From this width on the list of modules has a column of its own.
 const WITH_MODULES: u16 = 110;
 const MODULES_WIDTH: u16 = 27;
-/// Lines above the list in that column.
+/// Lines above the list in its column.
 const HEADING: u16 = 2;
 
 /// The entry in a row of the list: modules from 0 on, then, below a heading, milestones.
@@ -31,7 +31,7 @@ pub fn first_row(row: usize, rows: usize, height: usize) -> usize {
     row.saturating_sub(height / 2).min(rows.saturating_sub(height))
 }
 
-/// The rows of the list of modules on the screen: where, and the first that is shown.
+/// Where the list of modules is on the screen, and the first of its rows that is shown.
 #[must_use]
 pub fn module_rows(regions: &Regions, course: &Course, chosen: usize) -> (Area, usize) {
     let rows = course.modules().len() + 1 + course.milestones().len();
@@ -77,7 +77,7 @@ impl Area {
     }
 }
 
-/// How much of the screen the results have.
+/// How much of the screen the results take up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Results {
     /// None.
@@ -85,7 +85,7 @@ pub enum Results {
     Closed,
     /// The lower part.
     Open,
-    /// All of the lesson's place.
+    /// The whole area of the lesson.
     Zoomed,
 }
 
@@ -107,7 +107,7 @@ pub struct Regions {
 }
 
 impl Regions {
-    /// A window in the middle, no larger than the screen.
+    /// A centred window, no larger than the screen.
     #[must_use]
     pub fn centred(&self, width: u16, height: u16) -> Area {
         let (columns, rows) = (self.status.width, self.status.y);

@@ -1,5 +1,5 @@
-//! What can happen to the screen, and what the screen can ask for: plain values both ways. Must not know
-//! what follows from them.
+//! Messages and effects: what happened, and what `update` wants done, as plain values. Must not know what
+//! follows from them.
 
 use super::model::{CellInfo, Engine, HighlightedCode, Measured, ModuleStatus, ReadingPlace};
 use super::palette::Theme;
@@ -22,7 +22,7 @@ use tinytorch::report::Item;
 pub enum Message {
     /// A key was pressed.
     Key(KeyEvent),
-    /// The wheel turned over a cell.
+    /// The mouse wheel was turned over a cell.
     Wheel {
         /// The cell's column.
         column: u16,
@@ -38,11 +38,11 @@ pub enum Message {
         /// The cell's row.
         row: u16,
     },
-    /// The terminal has another size.
+    /// The terminal was resized.
     Resized(u16, u16),
-    /// The terminal named its background, and this theme suits it.
+    /// The terminal reported its background, which this theme suits.
     Background(Theme),
-    /// Time went by while something runs.
+    /// The clock ticked while something runs.
     Tick,
     /// The view was laid out.
     LaidOut(Measured),
@@ -59,33 +59,33 @@ pub enum Message {
         /// Whether the text differs from what was completed.
         edited: bool,
     },
-    /// What is remembered of a module.
+    /// What the store has about a module.
     Recalled {
         /// The module.
         module: ModuleId,
         /// How many hints of each cell were shown.
         hints: BTreeMap<String, usize>,
-        /// Questions whose answer was looked at.
+        /// Questions whose answer was shown before.
         answered: Vec<String>,
         /// What was written at each open task.
         written: BTreeMap<String, Written>,
         /// What analyses reported about the text as it is now.
         measured: Vec<(String, Item)>,
     },
-    /// What came of milestones, as remembered.
+    /// The results of milestones in the store.
     Milestones(Vec<Remembered>),
     /// A milestone is about to run.
     Trial {
         /// Which.
         milestone: &'static str,
-        /// On whose framework.
+        /// On which engine.
         engine: Engine,
         /// Whose code each module is.
         modules: Vec<RanModule>,
         /// Identifies the texts that it runs on.
         fingerprint: String,
     },
-    /// A module that is being completed.
+    /// Progress of a module that is being completed.
     Completing(ModuleId, Completing),
     /// The engine that was chosen last.
     Chosen(Engine),
@@ -93,53 +93,53 @@ pub enum Message {
     Saved(ModuleId),
     /// A file is gone.
     Gone(ModuleId),
-    /// How saves are noticed from now on.
+    /// How saves are detected from now on.
     Watching(watch::WatchMode),
-    /// News of a run.
+    /// Progress of a run.
     Run(u64, RunMessage),
-    /// A frame of the figure with that number, or what kept it from being computed.
+    /// A frame of the figure with that number, or the error that prevented it.
     Frame(u64, Box<Result<Frame, Error>>),
-    /// Colours of code are known.
+    /// Code was split into tokens.
     Highlighted(HighlightedCode),
-    /// The status of modules, as remembered.
+    /// The status of modules in the store.
     Statuses(BTreeMap<ModuleId, ModuleStatus>),
     /// A note for the status line.
     Note(String),
     /// Something went wrong outside of a run.
     Failed(String),
-    /// The last event of the terminal was taken; its reader waits for a permit to read on.
+    /// The input thread sent its last event, and waits for a permit to read the next.
     InputTaken,
     /// The editor was stopped by this signal.
     EditorStopped(i32),
-    /// The editor ended: why, unless all is well.
+    /// The editor ended; the error, if it failed.
     EditorEnded(Result<(), String>),
-    /// The system asks to stop for a while.
+    /// SIGTSTP asks the program to suspend.
     Stopped,
-    /// The system asks to end.
+    /// A signal asks the program to end, or the terminal is gone.
     Ended,
 }
 
-/// News of a module that is being completed.
+/// Progress of a module that is being completed.
 #[derive(Debug, Clone)]
 pub enum Completing {
-    /// Its turn has come.
+    /// It was started.
     Begun,
-    /// It is one step further.
+    /// It took a step.
     Step(Step),
-    /// It is over.
+    /// It ended.
     Ended(Completion),
-    /// This machine lacks something.
+    /// It could not run on this machine.
     Failed(Error),
 }
 
-/// What came of a milestone in an earlier session.
+/// The result of a milestone in an earlier session.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Remembered {
     /// Which.
     pub milestone: &'static str,
-    /// On whose framework.
+    /// On which engine.
     pub engine: Engine,
-    /// What came of it.
+    /// The result.
     pub ran: Ran,
     /// Identifies the texts that it ran on.
     pub fingerprint: String,
@@ -156,11 +156,11 @@ pub struct Opened {
     pub lesson: Lesson,
     /// The exercise's path, as shown.
     pub file: String,
-    /// Where it was read last.
+    /// The reading place when it was last left.
     pub place: Option<ReadingPlace>,
 }
 
-/// Something to be done outside.
+/// A side effect to perform.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Read a lesson and its exercise.
@@ -175,10 +175,10 @@ pub enum Effect {
         kind: RunKind,
         /// Which milestone, if it is one.
         milestone: Option<&'static str>,
-        /// On whose framework.
+        /// On which engine.
         engine: Engine,
     },
-    /// End the run in progress.
+    /// Cancel the run in progress.
     Cancel,
     /// Open the exercise in the learner's editor.
     Edit {
@@ -187,7 +187,7 @@ pub enum Effect {
         /// The line.
         line: usize,
     },
-    /// Stop as the editor did, by this signal, and continue with it.
+    /// Suspend together with the editor, which this signal stopped.
     StopWithEditor(i32),
     /// Take the terminal back from the editor.
     CloseEditor,
@@ -195,27 +195,27 @@ pub enum Effect {
     Reset(ModuleId),
     /// Make the learner's file part of their engine, once every later module passes on it.
     Complete(ModuleId),
-    /// End what is being completed; modules that are in the engine already stay.
+    /// Cancel every completion; modules that are already in the engine stay there.
     StopCompleting,
-    /// Show a figure, or a figure that is open with other settings.
+    /// Show a figure, or the open one with other settings.
     Explore(Explore),
-    /// End the figure that is open, with its process.
+    /// Close the open figure and end its process.
     CloseExplorable,
-    /// Find the status of every module again.
+    /// Send the status of every module again.
     RefreshStatuses,
-    /// Find the colours of code: language and text.
+    /// Highlight code: language and text.
     Highlight(Vec<(String, String)>),
-    /// Keep a record.
+    /// Save a record.
     Keep(Record),
-    /// Draw every cell of the next frame, whatever another program wrote over the last.
+    /// Draw every cell of the next frame, since another program may have written over the last.
     Redraw,
-    /// Stop the whole program until the shell continues it.
+    /// Suspend the program until the shell continues it.
     Suspend,
     /// End the program.
     Quit,
 }
 
-/// What the figure that is open is to show.
+/// What the open figure should show.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explore {
     /// Which opening of a figure it is: a new number compiles the figure again.
@@ -224,15 +224,15 @@ pub struct Explore {
     pub module: ModuleId,
     /// The figure's name.
     pub name: String,
-    /// On whose framework.
+    /// On which engine.
     pub engine: Engine,
-    /// What the controls are set to.
+    /// The settings of the controls.
     pub settings: Settings,
-    /// How long after the last frame this one is due, at least.
+    /// The shortest time since the last frame.
     pub pace: Duration,
 }
 
-/// Something to keep beyond this session.
+/// Something to save beyond this session.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Record {
     /// A finished check, or finished analyses, of a text.
@@ -253,7 +253,7 @@ pub enum Record {
         /// How many hints are shown now.
         shown: usize,
     },
-    /// An answer was looked at.
+    /// An answer was shown.
     Answer {
         /// The module.
         module: ModuleId,
@@ -271,14 +271,14 @@ pub enum Record {
         /// What was written.
         text: String,
     },
-    /// Where a lesson was left.
+    /// The reading place when a lesson was left.
     Place {
         /// The module.
         module: ModuleId,
         /// The place.
         place: ReadingPlace,
     },
-    /// The card that says how to begin was read.
+    /// The welcome card was closed.
     Welcomed,
     /// An engine was chosen.
     Engine(Engine),
@@ -286,11 +286,11 @@ pub enum Record {
     Milestone {
         /// Which.
         milestone: &'static str,
-        /// On whose framework.
+        /// On which engine.
         engine: Engine,
         /// Identifies the texts that it ran on.
         fingerprint: String,
-        /// What came of it.
+        /// The result.
         ran: Box<Ran>,
     },
 }

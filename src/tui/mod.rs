@@ -23,5 +23,5 @@ mod update;
 mod view;
 
 pub use app::{Options, run};
-pub use capabilities::Wishes;
+pub use capabilities::Preferences;
 pub use palette::Theme;

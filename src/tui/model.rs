@@ -1,5 +1,5 @@
-//! Everything that the screen knows. Plain values; only `update` changes them. Must not know how a value
-//! looks, nor where it came from.
+//! The model: the state of the screen as plain values, which only `update` changes. Must not know how a value looks
+//! or where it came from.
 
 pub use super::explorable::{Explorable, OpenFigure};
 pub use super::highlighted::HighlightedCode;
@@ -27,18 +27,18 @@ pub struct Capabilities {
     pub ascii: bool,
     /// Colours.
     pub color: bool,
-    /// Which colours.
+    /// The theme.
     pub theme: Theme,
 }
 
-/// Everything that the screen knows.
+/// The state of the screen.
 #[derive(Debug, Clone)]
 pub struct Model {
     /// The course.
     pub course: &'static Course,
     /// What the terminal can show.
     pub capabilities: Capabilities,
-    /// Whether there is an editor to open.
+    /// Whether an editor was found.
     pub has_editor: bool,
     /// Columns and rows.
     pub size: (u16, u16),
@@ -46,51 +46,51 @@ pub struct Model {
     pub now: Duration,
     /// The module on screen.
     pub module: ModuleId,
-    /// What is known of each module that was opened.
+    /// The state of each module that was opened.
     pub module_states: BTreeMap<ModuleId, ModuleState>,
-    /// What each module has to offer.
+    /// The tests and points of each module.
     pub totals: BTreeMap<ModuleId, Totals>,
     /// The status of each module.
     pub statuses: BTreeMap<ModuleId, ModuleStatus>,
-    /// The interactive figure that is open.
+    /// The open interactive figure.
     pub figure: Option<OpenFigure>,
-    /// How many were opened so far.
+    /// How many figures were opened so far.
     pub figures: u64,
     /// The number of the newest run.
     pub generation: u64,
     /// The run in progress.
     pub run: Option<Run>,
-    /// Whose framework is used.
+    /// The engine in use.
     pub engine: Engine,
     /// The modules that are being completed: the first is in progress, the others wait.
     pub completing: Vec<Completing>,
-    /// The last one whose completion ended.
+    /// The completion that ended last.
     pub completed: Option<Completion>,
-    /// What came of milestones, by id, on each engine that they ran on.
+    /// The results of milestones, by id and engine.
     pub milestones: BTreeMap<(&'static str, Engine), Trained>,
     /// The milestone to bring into view once its lesson is open.
     pub goal: Option<&'static str>,
-    /// How saves are noticed; `None` until the watcher reports it.
-    pub noticing: Option<watch::WatchMode>,
-    /// How much of the screen the results have.
+    /// How saves are detected; `None` until the watcher reports it.
+    pub watch_mode: Option<watch::WatchMode>,
+    /// How much of the screen the results take up.
     pub results: Results,
     /// First line of the results shown.
     pub results_top: usize,
     /// Columns of wide diagrams that are out of view at the left.
     pub pan: usize,
-    /// What lies over the screen.
+    /// The open window over the screen.
     pub overlay: Option<Overlay>,
     /// The search in the lesson.
     pub search: Search,
     /// What is being typed at an open task.
     pub writing: Option<Writing>,
-    /// The note on screen, and since when.
+    /// The note on screen, and since when it is shown.
     pub note: Option<(Note, Duration)>,
-    /// Colours of the code on screen.
+    /// The tokens of the code on screen.
     pub highlighted: HighlightedCode,
-    /// Where the view was before it jumped.
+    /// The jump list.
     pub jumps: Jumps,
-    /// When the learner last moved the view.
+    /// When the learner last scrolled.
     pub scrolled: Option<Duration>,
     /// When a file was last saved, and which.
     pub saved: Option<(ModuleId, Duration)>,
@@ -109,24 +109,24 @@ pub struct Measured {
     pub total: usize,
     /// Lines of the lesson that are in view at once.
     pub height: usize,
-    /// Lines of the lesson in which the search found something.
+    /// Lines of the lesson that match the search.
     pub matches: Vec<usize>,
     /// Lines of the results, and how many are in view.
     pub results: (usize, usize),
-    /// Lines of the open window that scrolls, and how many are in view.
+    /// Lines of the open scrolling window, and how many are in view.
     pub window: (usize, usize),
     /// The line of each entry of the outline, while it is open.
     pub outline: Vec<usize>,
-    /// Columns by which the widest diagram is wider than its place.
+    /// Columns of the widest diagram that do not fit.
     pub hidden_columns: usize,
 }
 
-/// What there is to pass in a module.
+/// The tests and points of a module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
     /// Its tests.
     pub tests: usize,
-    /// What they are worth.
+    /// Their points.
     pub points: u32,
 }
 
@@ -140,41 +140,41 @@ impl Totals {
 /// A place in a module.
 pub type Place = (ModuleId, ReadingPlace);
 
-/// Where the view was before it jumped.
+/// The jump list: where the view was before each jump.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Jumps {
     /// Places to go back to, the latest last.
     pub back: Vec<Place>,
-    /// Places that going back left, the latest last.
+    /// Places to go forward to, the latest last.
     pub forward: Vec<Place>,
 }
 
-/// The status of a module, as far as is known without opening it.
+/// The status of a module, as far as it is known without opening the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModuleStatus {
     /// What the last check found; `Unknown` when the file was edited since.
     pub outcome: Outcome,
     /// Tests that passed.
     pub passed: usize,
-    /// All tests; 0 when nothing was ever checked.
+    /// All tests; 0 if the module was never checked.
     pub tests: usize,
-    /// What the tests that passed are worth.
+    /// The points of the tests that passed.
     pub points: u32,
-    /// Whose code the engine has of it.
+    /// Whose code the engine uses for it.
     pub owner: Owner,
     /// Whether the file differs from what was completed.
     pub edited: bool,
 }
 
 impl ModuleStatus {
-    /// Takes a report of the file into account.
+    /// Updates the status from a report of the file.
     pub fn checked(&mut self, report: &ModuleReport) {
         (self.passed, self.tests) = report.passed();
         self.points = report.points();
         self.outcome = report.outcome();
     }
 
-    /// Whether the module is completed, although the file fails now.
+    /// Whether the module is completed but its file fails now.
     #[must_use]
     pub fn fails_now(&self) -> bool {
         let failed = !matches!(self.outcome, Outcome::Unknown | Outcome::Passed);
@@ -189,12 +189,12 @@ impl Default for ModuleStatus {
     }
 }
 
-/// A module on its way into the learner's engine.
+/// A completion that is queued or in progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Completing {
     /// The module.
     pub module: ModuleId,
-    /// How far it is.
+    /// Its stage.
     pub stage: Stage,
     /// The module crates that were rebuilt, with the time that each took.
     pub rebuilt: Vec<(ModuleId, Duration)>,
@@ -207,16 +207,16 @@ pub struct Completion {
     pub module: ModuleId,
     /// The module crates that were rebuilt, with the time that each took.
     pub rebuilt: Vec<(ModuleId, Duration)>,
-    /// In words.
+    /// The outcome as a sentence.
     pub text: String,
     /// Whether the learner's code is in use.
     pub good: bool,
 }
 
-/// How far a module is on its way into the learner's engine.
+/// The stage of a completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Another module is before it.
+    /// It waits for another module.
     Waiting,
     /// Its own tests run.
     Checking,
@@ -226,7 +226,7 @@ pub enum Stage {
     Proving(ModuleId),
 }
 
-/// What is going on.
+/// A run in progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
     /// The module.
@@ -235,15 +235,15 @@ pub struct Run {
     pub kind: RunKind,
     /// Which milestone, if it is one.
     pub milestone: Option<&'static str>,
-    /// On whose framework.
+    /// On which engine.
     pub engine: Engine,
     /// Why it was started.
     pub cause: Cause,
     /// When it was started.
     pub since: Duration,
-    /// The state of each cell before.
+    /// The state of each cell before the run.
     pub before: BTreeMap<String, CellState>,
-    /// The piece of the compiler's first error before.
+    /// The piece of the first compiler error before the run.
     pub error_before: Option<usize>,
 }
 
@@ -260,18 +260,18 @@ pub enum Cause {
     Passed,
     /// The engine was changed.
     Engine,
-    /// The reference runs beside the learner's engine.
-    Beside,
+    /// The reference runs for comparison.
+    Comparison,
 }
 
-/// What lies over the screen.
+/// A window over the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Overlay {
-    /// Every key; the first line shown.
+    /// The help; its first line in view.
     Help(usize),
     /// The list of modules; the line of the cursor.
     Modules(usize),
-    /// Whether to reset the exercise.
+    /// The question whether to reset the exercise.
     Reset,
     /// The headings and exercises of the lesson.
     Outline {
@@ -280,21 +280,21 @@ pub enum Overlay {
         /// The line of the cursor.
         line: usize,
     },
-    /// A cell of the learner's beside the reference's.
+    /// The learner's cell beside the reference's.
     Compare {
         /// The cell.
         cell: String,
-        /// The first line shown.
+        /// The first line in view.
         top: usize,
     },
-    /// How to begin.
+    /// The welcome card.
     Welcome,
 }
 
 /// The search in the lesson.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Search {
-    /// What is looked for; empty for nothing.
+    /// The text to find; empty without a search.
     pub text: String,
     /// Whether it is being typed.
     pub typing: bool,
@@ -332,14 +332,14 @@ impl Writing {
 /// A note: in the status line, or above it when it is an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
-    /// The words.
+    /// The text.
     pub text: String,
-    /// Whether something went wrong; such a note stays until the next key.
+    /// Whether it is an error, which stays until the next key.
     pub bad: bool,
 }
 
 impl Model {
-    /// A screen that knows nothing yet.
+    /// The initial state.
     #[must_use]
     pub fn new(
         course: &'static Course,
@@ -370,7 +370,7 @@ impl Model {
             completed: None,
             milestones: BTreeMap::new(),
             goal: None,
-            noticing: None,
+            watch_mode: None,
             results: Results::default(),
             results_top: 0,
             pan: 0,
@@ -398,7 +398,7 @@ impl Model {
         self.statuses.get(&self.module)
     }
 
-    /// The same, to change.
+    /// The module on screen, mutably.
     pub fn module_state_mut(&mut self) -> Option<&mut ModuleState> {
         self.module_states.get_mut(&self.module)
     }
@@ -415,13 +415,13 @@ impl Model {
         cell_text(self.course.module(self.module)?.reference(), cell)
     }
 
-    /// Whether there is a note that goes away by itself.
+    /// Whether a note is shown that disappears by itself.
     #[must_use]
     pub fn note_fades(&self) -> bool {
         self.note.as_ref().is_some_and(|(note, _)| !note.bad)
     }
 
-    /// Whether some of a piece is in view.
+    /// Whether any part of a piece is in view.
     #[must_use]
     pub fn in_view(&self, piece: usize) -> bool {
         let Some(module_state) = self.module_state() else { return false };
@@ -441,8 +441,8 @@ impl Model {
         Some(index + 1)
     }
 
-    /// The piece that keys act on: the chosen one while it is in view or on its way there, else the first live one that
-    /// begins in view, else the one that fills the view.
+    /// The piece that keys act on: the chosen one while it is in view or about to be, else the first live one that begins
+    /// in view, else the one that fills the view.
     #[must_use]
     pub fn focus(&self) -> Option<usize> {
         let module_state = self.module_state()?;

@@ -1,5 +1,5 @@
-//! What is known of one module: its lesson, the learner's file and its cells, what runs found, what
-//! was shown of hints and answers. Plain values and questions about them. Must not know the screen.
+//! The state of one module: its lesson, the learner's file and its cells, the results of runs, the hints and
+//! answers shown. Plain values and queries on them. Must not know the screen.
 
 use super::explorable::Explorable;
 use crate::curriculum::ModuleId;
@@ -10,7 +10,7 @@ use crate::runner::event::{Diagnostic, Notice, Place, TestResult, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// What is known of one module.
+/// The state of one module.
 #[derive(Debug, Clone)]
 pub struct ModuleState {
     /// The lesson.
@@ -27,15 +27,15 @@ pub struct ModuleState {
     pub error: Option<String>,
     /// How many hints of each cell are shown.
     pub hints: BTreeMap<String, usize>,
-    /// Questions whose answer was looked at, ever.
+    /// Questions whose answer was ever shown.
     pub answered: BTreeSet<String>,
-    /// Questions whose answer is shown.
+    /// Questions whose answer is shown now.
     pub revealed: BTreeSet<String>,
     /// What was written at each open task.
     pub written: BTreeMap<String, Written>,
-    /// The interactive figures of this lesson, by name.
+    /// The interactive figures of the lesson, by name.
     pub explorables: BTreeMap<String, Explorable>,
-    /// First line shown.
+    /// The first line in view.
     pub top: usize,
     /// The piece that keys act on, if the learner or a run chose one.
     pub focus: Option<usize>,
@@ -45,7 +45,7 @@ pub struct ModuleState {
     pub restore: Option<ReadingPlace>,
 }
 
-/// A place in a lesson that holds when blocks grow or the width changes: a piece, and a line of it.
+/// A place in a lesson that stays valid when blocks grow or the width changes: a piece, and a line of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReadingPlace {
     /// The piece at the top of the view.
@@ -57,15 +57,15 @@ pub struct ReadingPlace {
 /// A milestone's program on one engine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trained {
-    /// What it reported so far; nothing when the result is remembered from an earlier session.
+    /// What it has reported so far; empty if the result is of an earlier session.
     pub report: ModuleReport,
     /// Whose code it runs on.
     pub modules: Vec<RanModule>,
     /// Identifies the texts that it runs on.
     pub fingerprint: String,
-    /// What came of it, once it ended.
+    /// The result, once it has ended.
     pub ran: Option<Ran>,
-    /// Whether that is of an engine that has changed since.
+    /// Whether the engine has changed since.
     pub old: bool,
 }
 
@@ -85,13 +85,13 @@ pub enum Exercise {
 pub struct CellInfo {
     /// Its id.
     pub id: String,
-    /// What the learner is to do, as its comment says.
+    /// The task, from its comment.
     pub task: String,
-    /// What the finished code gives.
+    /// An example of what the finished code returns.
     pub example: String,
-    /// The tests that say whether it is right.
+    /// The tests that check it.
     pub tests: Vec<String>,
-    /// Where it is in the learner's file, if it is there.
+    /// Where it is in the learner's file, if it has not been deleted.
     pub place: Option<CellPlace>,
 }
 
@@ -102,7 +102,7 @@ pub struct CellPlace {
     pub first: usize,
     /// Where the learner's work begins.
     pub work: usize,
-    /// The first line of the cell of its test.
+    /// The first line of its test cell.
     pub test: usize,
     /// One past the last line of both.
     pub end: usize,
@@ -113,16 +113,16 @@ pub struct CellPlace {
 pub enum CellState {
     /// All its tests passed.
     Passed,
-    /// Nothing is known.
+    /// It was not checked yet.
     Unknown,
-    /// Its tests wait for a `todo!`.
+    /// Its tests reached a `todo!`.
     NotStarted,
     /// A test did not pass.
     Failed,
 }
 
 impl ModuleState {
-    /// A lesson of which nothing is known yet.
+    /// The state of a module that was just opened.
     #[must_use]
     pub fn new(module: ModuleId, lesson: Lesson, file: String) -> Self {
         Self {
@@ -165,7 +165,7 @@ impl ModuleState {
         })
     }
 
-    /// What is known of a cell.
+    /// The cell with that id.
     #[must_use]
     pub fn cell(&self, id: &str) -> Option<&CellInfo> {
         self.cells.iter().find(|cell| cell.id == id)
@@ -181,14 +181,14 @@ impl ModuleState {
         })
     }
 
-    /// The cell to fix first, where the failure of a test follows from that of another one.
+    /// The cell to fix first, if the failure of a test follows from another failure.
     #[must_use]
     pub fn blames(&self, test: &str) -> Option<&str> {
         let test = self.report.tests.iter().find(|known| known.name == test)?;
         self.report.blames(test)
     }
 
-    /// The learner's own tests, where the block of a cell shows them: that of the lesson's last cell.
+    /// The learner's own tests, if the block of this cell shows them: only that of the lesson's last cell does.
     pub fn own_tests(&self, id: &str) -> impl Iterator<Item = &TestState> {
         let is_last = self.exercises().last().is_some_and(|(_, last)| last == id);
         self.report.own_tests().filter(move |_| is_last)
@@ -206,7 +206,7 @@ impl ModuleState {
         self.results(id).map(|(_, result, _)| state(result)).max().unwrap_or(CellState::Unknown)
     }
 
-    /// Whether what is known of a cell is of an earlier text.
+    /// Whether the results of a cell are of an earlier text.
     #[must_use]
     pub fn is_old(&self, id: &str) -> bool {
         self.results(id).any(|(_, result, old)| old && result.is_some())
@@ -218,13 +218,14 @@ impl ModuleState {
         self.exercises().map(|(_, cell)| (cell.to_owned(), self.state(cell))).collect()
     }
 
-    /// Where the compiler's first error is: its piece, or the banner's; `None` if there is no error.
+    /// The piece of the first compiler error, or of the banner if it is in no cell; `None` without an error.
     #[must_use]
     pub fn error_piece(&self) -> Option<usize> {
         self.report.errors().next().map(|error| self.place(error).unwrap_or(0))
     }
 
-    /// Graded tests that passed by their last result, of all graded tests; whether some of that is of an earlier text.
+    /// How many graded tests passed by their last result, how many there are, and whether some results are of an
+    /// earlier text.
     #[must_use]
     pub fn last_passed(&self) -> (usize, usize, bool) {
         let tests = || self.report.graded();
@@ -233,7 +234,7 @@ impl ModuleState {
         (passed, tests().count(), tests().any(|test| test.old && test.result.is_some()))
     }
 
-    /// The first cell that is not right yet, with its piece.
+    /// The first cell that does not pass yet, with its piece.
     #[must_use]
     pub fn next_to_do(&self) -> Option<(usize, &str)> {
         self.exercises().find(|(_, cell)| self.state(cell) != CellState::Passed)
@@ -250,7 +251,7 @@ impl ModuleState {
         self.exercises().find(|(_, id)| *id == cell.id).map(|(piece, _)| piece)
     }
 
-    /// The line of the exercise that a place names; `None` where it names another file.
+    /// The line of the exercise that a place names; `None` if it names another file.
     #[must_use]
     pub fn line_at(&self, at: &Place) -> Option<usize> {
         (at.file == Path::new(&self.file)).then_some(at.line)
@@ -266,8 +267,8 @@ impl ModuleState {
         })
     }
 
-    /// Whether a place is in a test of the course. These compare what the learner's code
-    /// gave, at the left, with what is wanted, at the right.
+    /// Whether a place is in a test of the course. These compare the value of the learner's code, on the left, with the
+    /// expected value, on the right.
     #[must_use]
     pub fn is_given_test(&self, at: &Place) -> bool {
         self.cell_at(at).is_some_and(|cell| cell.kind == CellKind::Test)

@@ -7,7 +7,7 @@ use crate::curriculum::lesson::Block;
 /// One entry of the outline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Its place among all entries.
+    /// Its index among all entries.
     pub index: usize,
     /// The piece of the lesson that it is in.
     pub piece: usize,
@@ -24,8 +24,8 @@ pub enum Kind {
     Exercise(String),
 }
 
-/// The entries of a lesson that contain `filter`, in capitals or not. The lesson's title is on the first line of
-/// the screen.
+/// The entries of a lesson that contain `filter`, ignoring case. The lesson's title is not one of them: the first
+/// line of the screen shows it.
 #[must_use]
 pub fn entries(module_state: &ModuleState, filter: &str) -> Vec<Entry> {
     let filter = filter.to_lowercase();

@@ -1,9 +1,9 @@
 //! The colours of the themes. A frame is drawn in the 16 ANSI colours, each of which has one purpose;
-//! a theme gives each a shade that can be read on its background. Must not know what has which colour.
+//! a theme gives each a shade that is readable on its background. Must not know what has which colour.
 
 use ratatui::style::Color;
 
-/// Which colours the screen uses.
+/// A colour theme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Theme {
     /// The 16 colours as the terminal shows them: its background is not known.
@@ -17,7 +17,7 @@ pub enum Theme {
     HighContrast,
 }
 
-/// The shades of a theme, of the 256 that have the same value everywhere.
+/// The shades of a theme, from the indexed colours that are the same in every terminal.
 struct Shades {
     red: u8,
     green: u8,
@@ -67,15 +67,15 @@ impl Theme {
         })
     }
 
-    /// The colour of text that is second to the text beside it; without one, it is dimmed.
+    /// The colour of secondary text; without one, it is dimmed.
     #[must_use]
     pub fn dim(self) -> Option<Color> {
         self.shades().map(|shades| Color::Indexed(shades.dim))
     }
 
-    /// The colours of plain text and background, where the theme brings its own.
+    /// The colours of plain text and background, if the theme sets them.
     #[must_use]
-    pub const fn paper(self) -> Option<(Color, Color)> {
+    pub const fn base(self) -> Option<(Color, Color)> {
         match self {
             Self::HighContrast => Some((Color::Indexed(WHITE), Color::Indexed(BLACK))),
             _ => None,
@@ -89,10 +89,10 @@ mod tests {
 
     type Rgb = [u8; 3];
 
-    /// Backgrounds that terminals have: black to Solarized, One Dark and Nord; white to Solarized Light.
-    const DARK_PAPERS: [Rgb; 5] =
+    /// Common backgrounds of terminals: black to Solarized, One Dark and Nord; white to Solarized Light.
+    const DARK_BACKGROUNDS: [Rgb; 5] =
         [[0, 0, 0], [0x1e, 0x1e, 0x1e], [0, 0x2b, 0x36], [0x28, 0x2c, 0x34], [0x2e, 0x34, 0x40]];
-    const LIGHT_PAPERS: [Rgb; 3] = [[255, 255, 255], [0xfd, 0xf6, 0xe3], [0xee, 0xee, 0xee]];
+    const LIGHT_BACKGROUNDS: [Rgb; 3] = [[255, 255, 255], [0xfd, 0xf6, 0xe3], [0xee, 0xee, 0xee]];
     const COLORS: [Color; 6] =
         [Color::Red, Color::Green, Color::Yellow, Color::Blue, Color::Magenta, Color::Cyan];
 
@@ -123,27 +123,27 @@ mod tests {
 
     fn texts(theme: Theme) -> Vec<Color> {
         let texts = COLORS.iter().map(|color| theme.color(*color));
-        texts.chain(theme.dim()).chain(theme.paper().map(|(text, _)| text)).collect()
+        texts.chain(theme.dim()).chain(theme.base().map(|(text, _)| text)).collect()
     }
 
     #[test]
     fn every_text_can_be_read_on_its_background() {
-        let papers: [(Theme, &[Rgb], f64); 3] = [
-            (Theme::Dark, &DARK_PAPERS, 4.5),
-            (Theme::Light, &LIGHT_PAPERS, 4.5),
-            (Theme::HighContrast, &DARK_PAPERS[..1], 7.0),
+        let backgrounds: [(Theme, &[Rgb], f64); 3] = [
+            (Theme::Dark, &DARK_BACKGROUNDS, 4.5),
+            (Theme::Light, &LIGHT_BACKGROUNDS, 4.5),
+            (Theme::HighContrast, &DARK_BACKGROUNDS[..1], 7.0),
         ];
-        for (theme, papers, least) in papers {
-            for paper in papers {
+        for (theme, backgrounds, least) in backgrounds {
+            for background in backgrounds {
                 for text in texts(theme) {
-                    let contrast = contrast(rgb(text), *paper);
-                    assert!(contrast >= least, "{theme:?} {text} on {paper:?}: {contrast:.2}");
+                    let contrast = contrast(rgb(text), *background);
+                    assert!(contrast >= least, "{theme:?} {text} on {background:?}: {contrast:.2}");
                 }
             }
         }
     }
 
-    /// Passed and failed differ in lightness too, for those who do not see red and green apart.
+    /// For readers who cannot tell red from green.
     #[test]
     fn passed_and_failed_differ_in_lightness() {
         for theme in [Theme::Dark, Theme::Light, Theme::HighContrast] {
@@ -155,6 +155,6 @@ mod tests {
     #[test]
     fn the_terminals_own_colours_stay() {
         assert_eq!(Theme::Terminal.color(Color::Cyan), Color::Cyan);
-        assert_eq!((Theme::Terminal.dim(), Theme::Terminal.paper()), (None, None));
+        assert_eq!((Theme::Terminal.dim(), Theme::Terminal.base()), (None, None));
     }
 }

@@ -1,9 +1,9 @@
-//! What a lesson's prose holds besides running text: blocks of code, and headings. Plain values for
-//! update and view. Must not know how any of it looks.
+//! The code blocks and headings of a lesson's prose, as plain values for update and view. Must not know how
+//! they look.
 
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 
-/// The code blocks of a piece of CommonMark that deserve colours, with their language.
+/// The code blocks of a CommonMark text that name a language, each with it.
 pub fn code_blocks(text: &str) -> Vec<(String, String)> {
     let mut blocks = vec![];
     let mut language = None;
@@ -24,12 +24,12 @@ pub fn code_blocks(text: &str) -> Vec<(String, String)> {
     blocks
 }
 
-/// The language in the head of a code block.
+/// The language in the info string of a code block.
 pub fn first_word(info: &str) -> Option<&str> {
     info.split([' ', ',']).next().filter(|word| !word.is_empty())
 }
 
-/// The headings of a piece of CommonMark as plain text, each with its level.
+/// The headings of a CommonMark text as plain text, each with its level.
 #[must_use]
 pub fn headings(text: &str) -> Vec<(usize, String)> {
     let mut headings = vec![];
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_in_a_language_are_listed_for_colouring() {
+    fn code_blocks_that_name_a_language_are_listed() {
         let blocks = code_blocks("a\n\n```rust,no_run\nfn a() {}\n```\n\n    indented\n");
         assert_eq!(blocks, [("rust".to_owned(), "fn a() {}\n".to_owned())]);
     }

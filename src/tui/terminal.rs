@@ -1,5 +1,5 @@
-//! The terminal: taken over, and always given back, on leaving, on a panic, for an editor, for a
-//! suspension. A page is drawn as one bracketed frame. Must not know what is drawn.
+//! The terminal: taken over, and always restored, on exit, on a panic, for an editor, on suspension. A page is drawn
+//! as one synchronized update. Must not know what is drawn.
 
 use super::model::Model;
 use super::view::{self, Page};
@@ -16,7 +16,7 @@ use ratatui::backend::CrosstermBackend;
 use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::Once;
 
-/// The terminal while the tutor has it. Dropping it gives it back.
+/// The terminal while the tutor has it. Dropping it restores the terminal.
 pub struct Screen {
     terminal: Terminal<Out>,
 }
@@ -24,14 +24,13 @@ pub struct Screen {
 type Out = CrosstermBackend<BufWriter<Stdout>>;
 
 impl Screen {
-    /// Takes the terminal over.
+    /// Takes over the terminal.
     pub fn enter() -> io::Result<Self> {
         restore_on_panic();
-        // Our own look decides about colours; crossterm's reading of NO_COLOR would also take
-        // reverse video away.
+        // The theme obeys NO_COLOR; crossterm would also drop reverse video.
         crossterm::style::force_color_output(true);
         take()?;
-        Ok(Self { terminal: blank().inspect_err(|_| give_back())? })
+        Ok(Self { terminal: blank().inspect_err(|_| restore())? })
     }
 
     /// Columns and rows.
@@ -39,7 +38,7 @@ impl Screen {
         self.terminal.size().map(|size| (size.width, size.height))
     }
 
-    /// Draws one frame, bracketed so that no half of it is ever seen.
+    /// Draws one frame as a synchronized update, so that it never shows in part.
     pub fn draw(&mut self, model: &Model, page: &Page) -> io::Result<()> {
         execute!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
         let drawn = self.terminal.draw(|frame| view::draw(frame, model, page)).map(drop);
@@ -49,16 +48,16 @@ impl Screen {
 
     /// Leaves the terminal to another program until it is reclaimed.
     pub fn release(&mut self) {
-        give_back();
+        restore();
     }
 
-    /// Takes a terminal over that was released.
+    /// Takes over a terminal that was released.
     pub fn reclaim(&mut self) -> io::Result<()> {
         take()?;
         self.redraw()
     }
 
-    /// Forgets the last frame, so that the next one is drawn whole.
+    /// Forgets the last frame, so that every cell of the next one is drawn.
     pub fn redraw(&mut self) -> io::Result<()> {
         self.terminal = blank()?;
         Ok(())
@@ -67,12 +66,12 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        give_back();
+        restore();
     }
 }
 
-/// A terminal on which nothing was drawn yet. Not `Terminal::clear`: that asks the terminal where its
-/// cursor is, and the thread that reads keys might take the answer.
+/// A cleared terminal. Not by `Terminal::clear`: that queries the position of the cursor, and the input thread might
+/// read the answer.
 fn blank() -> io::Result<Terminal<Out>> {
     execute!(io::stdout(), Clear(ClearType::All))?;
     Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(1 << 16, io::stdout())))
@@ -87,11 +86,11 @@ fn take() -> io::Result<()> {
         EnableBracketedPaste,
         cursor::Hide
     )
-    .inspect_err(|_| give_back())
+    .inspect_err(|_| restore())
 }
 
-/// Gives the terminal back. Nothing can be done about an error here: the terminal may be gone.
-fn give_back() {
+/// Restores the terminal. Errors are ignored: the terminal may be gone.
+fn restore() {
     let _ = execute!(
         io::stdout(),
         EndSynchronizedUpdate,
@@ -104,13 +103,14 @@ fn give_back() {
     let _ = io::stdout().flush();
 }
 
-/// A panic's message must not be drawn over, nor the shell left in raw mode.
+/// Restores the terminal before a panic is printed, so that the message stays visible and the shell is not left in raw
+/// mode.
 fn restore_on_panic() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            give_back();
+            restore();
             hook(panic);
         }));
     });
@@ -118,7 +118,7 @@ fn restore_on_panic() {
 
 #[cfg(test)]
 #[path = "../../tests/pty/terminal.rs"]
-#[expect(dead_code, clippy::expect_used, reason = "a helper that other tests use more of")]
+#[expect(dead_code, clippy::expect_used, reason = "other tests use more of it")]
 mod pty;
 
 #[cfg(test)]
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_printed_on_a_terminal_that_was_given_back() {
+    fn a_panic_is_printed_after_the_terminal_is_restored() {
         let program = std::env::current_exe().unwrap();
         let name = "tui::terminal::tests::panics_on_purpose";
         let arguments = ["--exact", name, "--ignored", "--nocapture"];

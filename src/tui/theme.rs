@@ -1,6 +1,6 @@
 //! The style of each role of a text, in the 16 ANSI colours. Every state is also a glyph and a word, so
-//! that nothing is lost without colour; [`finish`] puts a frame that is ready into a theme's colours,
-//! or takes colours and non-ASCII symbols off it. Must not know where on the screen anything is.
+//! that nothing is lost without colour; [`finish`] gives a finished frame a theme's colours, or removes
+//! colours and non-ASCII symbols from it. Must not know where on the screen anything is.
 
 use crate::tui::highlighted::TokenKind;
 use crate::tui::model::Capabilities;
@@ -14,15 +14,15 @@ use unicode_width::UnicodeWidthStr;
 pub enum Role {
     /// Running text.
     Text,
-    /// Second to the text beside it.
+    /// Secondary text.
     Dim,
     /// The title of the lesson, and a section.
     Heading,
     /// A smaller heading.
     Subheading,
-    /// A word to remember.
+    /// Strong emphasis.
     Strong,
-    /// A stressed word.
+    /// Emphasis.
     Emphasis,
     /// A name or a piece of code in the text.
     Code,
@@ -34,13 +34,13 @@ pub enum Role {
     Bad,
     /// Old, warned, waiting for the learner.
     Wait,
-    /// Going on now.
+    /// In progress.
     Busy,
-    /// Live blocks that have no state.
+    /// Live blocks without a state.
     Live,
     /// The line under a cursor.
     Selected,
-    /// What a search found.
+    /// A match of the search.
     Match,
 }
 
@@ -66,7 +66,7 @@ pub const fn style(role: Role) -> Style {
     }
 }
 
-/// The colour of a series of a chart. Its mark tells it apart as well.
+/// The colour of a series of a chart, which has a mark of its own too.
 #[must_use]
 pub const fn series(index: usize) -> Color {
     const COLORS: [Color; 6] =
@@ -74,7 +74,7 @@ pub const fn series(index: usize) -> Color {
     COLORS[index % COLORS.len()]
 }
 
-/// The style of a piece of program text.
+/// The style of a token.
 #[must_use]
 pub const fn token(token: TokenKind) -> Style {
     let base = Style::new();
@@ -89,8 +89,7 @@ pub const fn token(token: TokenKind) -> Style {
     }
 }
 
-/// Puts a finished frame into the theme's colours, or takes off what the terminal cannot or should not
-/// show.
+/// Gives a finished frame the theme's colours, and removes what the terminal cannot or should not show.
 pub fn finish(buffer: &mut Buffer, capabilities: Capabilities) {
     for cell in &mut buffer.content {
         if capabilities.color {
@@ -114,17 +113,17 @@ fn color(cell: &mut Cell, theme: Theme) {
     cell.fg = theme.color(cell.fg);
     cell.bg = theme.color(cell.bg);
     if let Some(dim) = theme.dim().filter(|_| cell.modifier.contains(Modifier::DIM)) {
-        // How far a terminal dims is not known.
+        // Terminals dim by different amounts, some not at all.
         cell.modifier.remove(Modifier::DIM);
         cell.fg = if cell.fg == Color::Reset { dim } else { cell.fg };
     }
-    if let Some((text, paper)) = theme.paper() {
+    if let Some((text, background)) = theme.base() {
         cell.fg = if cell.fg == Color::Reset { text } else { cell.fg };
-        cell.bg = if cell.bg == Color::Reset { paper } else { cell.bg };
+        cell.bg = if cell.bg == Color::Reset { background } else { cell.bg };
     }
 }
 
-/// A wide symbol that became one letter leaves an empty cell behind it: that cell becomes a space.
+/// A wide symbol that became one character leaves an empty cell behind it: that cell becomes a space.
 fn widen(buffer: &mut Buffer) {
     for cell in &mut buffer.content {
         if cell.symbol().width() == 0 {
@@ -133,7 +132,7 @@ fn widen(buffer: &mut Buffer) {
     }
 }
 
-/// One ASCII character for a symbol: its shape where it has one, else `?`.
+/// The ASCII character that looks most like a symbol, else `?`.
 fn ascii(symbol: &str) -> char {
     let Some(first) = symbol.chars().next() else { return ' ' };
     match first {
@@ -184,7 +183,7 @@ fn ascii(symbol: &str) -> char {
     }
 }
 
-/// Dots in the upper half, the lower half, or both.
+/// Braille dots in the upper half, the lower half, or both.
 fn braille(symbol: char) -> char {
     let dots = (symbol as u32) - 0x2800;
     match (dots & 0b0001_1011 != 0, dots & 0b1110_0100 != 0) {
@@ -218,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn in_ascii_what_means_different_things_looks_different() {
+    fn symbols_with_different_meanings_differ_in_ascii() {
         let plain =
             |text: &str| text.chars().map(|symbol| ascii(&symbol.to_string())).collect::<String>();
         for pair in ["━─", "█░", "▌▏", "✓✗", "●○"] {
@@ -248,7 +247,7 @@ mod tests {
         finish(&mut buffer, Capabilities { theme: Theme::HighContrast, ..dark });
         assert!(
             buffer.content.iter().all(|cell| cell.bg == Color::Indexed(16)),
-            "all of it is painted"
+            "every cell is painted"
         );
     }
 

@@ -1,6 +1,6 @@
-//! What follows from a message: a changed model and effects to do. Pure: it cannot fail, and it must not
-//! know a disk or a clock (the time is an argument). Keys, mouse, runs, search, completions, figures, predictions and
-//! the place in the lesson have a file each.
+//! The update function: a message changes the model and returns effects. Pure: it cannot fail, and it must not
+//! know a disk or a clock (the time is an argument). Keys, mouse, runs, search, completions, figures, predictions
+//! and scrolling have a file each.
 
 mod completions;
 mod explorables;
@@ -23,12 +23,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tinytorch::report::Item;
 
-/// A note that is no error disappears after this time.
+/// A note that is not an error disappears after this time.
 const NOTE_STAYS: Duration = Duration::from_secs(6);
-/// Saves of other modules this soon after one of the module on screen do not change the screen.
+/// Saves this soon after another are one change to many files, and do not switch to another module.
 const ONE_CHANGE: Duration = Duration::from_secs(2);
 
-/// Takes a message that came at `now` into account.
+/// Handles a message that arrived at `now`.
 pub fn update(model: &mut Model, now: Duration, message: Message) -> Vec<Effect> {
     let before = place(model);
     let mut effects = take(model, now, message);
@@ -47,7 +47,7 @@ pub fn update(model: &mut Model, now: Duration, message: Message) -> Vec<Effect>
     effects
 }
 
-/// The module on screen, and where it is read.
+/// The module on screen, and the reading place in it.
 fn place(model: &Model) -> Option<(ModuleId, ReadingPlace)> {
     Some((model.module, scroll::here(model)?))
 }
@@ -100,14 +100,14 @@ fn take(model: &mut Model, now: Duration, message: Message) -> Vec<Effect> {
         Message::Chosen(engine) => {
             let other = model.engine != engine;
             model.engine = engine;
-            // A lesson that was quicker to open was checked on another one.
+            // If the lesson opened before the store answered, it was checked on the other engine.
             let again = other && model.module_state().is_some();
             if again { vec![runs::check(model, Cause::Opened)] } else { vec![] }
         }
         Message::Saved(module) => saved(model, module),
         Message::Gone(module) => gone(model, module),
         Message::Watching(kind) => {
-            model.noticing = Some(kind);
+            model.watch_mode = Some(kind);
             vec![]
         }
         Message::Run(generation, message) => runs::message(model, generation, message),
@@ -118,7 +118,7 @@ fn take(model: &mut Model, now: Duration, message: Message) -> Vec<Effect> {
         }
         Message::Statuses(statuses) => {
             model.statuses.extend(statuses);
-            // What was checked since the store was asked is newer.
+            // A check in this session is newer than what the store had.
             for (module, module_state) in &model.module_states {
                 let fresh = module_state.report.outcome() != Outcome::Unknown;
                 if let Some(status) = model.statuses.get_mut(module).filter(|_| fresh) {
@@ -138,7 +138,7 @@ fn take(model: &mut Model, now: Duration, message: Message) -> Vec<Effect> {
         Message::EditorStopped(signal) => vec![Effect::StopWithEditor(signal)],
         Message::EditorEnded(ended) => {
             if let Err(reason) = ended {
-                let text = format!("the editor reports an error: {reason}");
+                let text = format!("the editor failed: {reason}");
                 model.note = Some((Note { text, bad: true }, now));
             }
             vec![Effect::CloseEditor]
@@ -148,7 +148,7 @@ fn take(model: &mut Model, now: Duration, message: Message) -> Vec<Effect> {
     }
 }
 
-/// What a note reported is past. An error stays until a key.
+/// Removes a note that no longer applies. An error stays until the next key.
 fn drop_note(model: &mut Model) {
     model.note.take_if(|(note, _)| !note.bad);
 }
@@ -224,21 +224,21 @@ fn read(
 }
 
 fn saved(model: &mut Model, module: ModuleId) -> Vec<Effect> {
-    let mut effects = begun(model);
+    let mut effects = close_welcome(model);
     effects.extend(show_saved(model, module));
     effects
 }
 
-/// Who saves has begun: the first card does not hide the results.
-fn begun(model: &mut Model) -> Vec<Effect> {
+/// Closes the welcome card, which would hide the results.
+fn close_welcome(model: &mut Model) -> Vec<Effect> {
     match model.overlay.take_if(|overlay| *overlay == Overlay::Welcome) {
         Some(_) => vec![Effect::Keep(Record::Welcomed)],
         None => vec![],
     }
 }
 
-/// The module on screen is checked; another one is brought on the screen, unless the learner is busy with
-/// this one or many files changed at once.
+/// Checks the module if it is on screen. Otherwise switches to it, unless the learner is busy with the one on
+/// screen or many files changed at once.
 fn show_saved(model: &mut Model, module: ModuleId) -> Vec<Effect> {
     let last = model.saved.replace((module, model.now));
     if module == model.module {
@@ -253,9 +253,9 @@ fn show_saved(model: &mut Model, module: ModuleId) -> Vec<Effect> {
     }
     let at_once = last.is_some_and(|(_, at)| model.now < at + ONE_CHANGE);
     if at_once || scroll::is_reading(model) || model.run.is_some() {
-        // The screen stays; a save of the module on screen that follows counts as the same change.
+        // The screen stays. A save of the module on screen that follows counts as part of the same change.
         model.saved = last.or(model.saved);
-        // It is not checked now: what was known of it is of an earlier text.
+        // The saved module is not checked now, so its results are of an earlier text.
         return vec![Effect::RefreshStatuses];
     }
     keys::go_to_module(model, module)

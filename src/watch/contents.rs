@@ -1,23 +1,23 @@
-//! Did the content change? Remembers a fingerprint of each file, so that a touch without a change,
-//! and the second write of a format-on-save that changes nothing, start no run.
+//! Detects whether a file's content changed, by a fingerprint of each file: a touch without a change,
+//! or a second write that changes nothing (format on save), must not start a run.
 
 use super::Change;
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Larger files are told apart by length and time alone: no exercise is that large, and a device or
-/// a film that took its name must not be read through.
+/// Larger files are compared by length and modification time only: no exercise is that large, and
+/// something else under its name must not be read in full.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
-/// What each file held when it was last looked at.
+/// The content of each file when it was last looked at.
 #[derive(Debug, Default)]
 pub struct Contents {
     known: HashMap<PathBuf, Option<blake3::Hash>>,
 }
 
 impl Contents {
-    /// Looks at the file. `None` when it holds what it held before.
+    /// Looks at the file. `None` if its content is the same as before.
     pub fn look(&mut self, path: &Path) -> Option<Change> {
         let now = fingerprint(path).ok();
         let before = self.known.insert(path.to_owned(), now);
@@ -30,8 +30,8 @@ impl Contents {
         })
     }
 
-    /// Whether the file was readable when last looked at and is empty or absent now: an editor is
-    /// most likely in the middle of a save.
+    /// Whether the file was readable when last looked at and is empty or missing now: most likely an
+    /// editor is in the middle of a save.
     pub fn in_flight(&self, path: &Path) -> bool {
         let readable = matches!(self.known.get(path), Some(Some(_)));
         readable && std::fs::metadata(path).map_or(true, |meta| meta.len() == 0)
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_change_of_content_counts() {
+    fn only_a_change_of_content_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.rs");
         let mut contents = Contents::default();
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_in_the_place_of_a_file_is_gone_and_not_read() {
+    fn a_file_that_became_a_folder_counts_as_gone() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.rs");
         let mut contents = Contents::default();

@@ -1,4 +1,5 @@
-//! File events: for each watched file a [`Change`] once its content has changed and has settled. Not here: what a save means.
+//! File events: for each watched file a [`Change`] once its content has changed and settled. Must not know what a save
+//! means.
 
 mod contents;
 mod native;
@@ -13,17 +14,17 @@ use std::path::PathBuf;
 pub enum Change {
     /// The file has new content.
     Saved(PathBuf),
-    /// The file is gone, or is no file that can be read any more.
+    /// The file is gone or can no longer be read.
     Gone(PathBuf),
-    /// How changes are noticed from now on.
+    /// How changes are detected from now on.
     Mode(WatchMode),
 }
 
-/// How changes are noticed.
+/// How changes are detected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WatchMode {
-    /// The system tells.
+    /// By events from the operating system.
     Native,
-    /// The files are looked at twice a second, because the system does not tell; the reason.
+    /// By polling the files twice a second, because no events arrive; the reason.
     Polling(String),
 }

@@ -1,6 +1,6 @@
-//! The thread that waits for the file system. It watches folders, not files, because editors replace
-//! files; it asks for the system's events, tries them out once, and looks by itself when none come.
-//! It sleeps until something happens.
+//! The watcher thread. It watches folders, not files, because editors replace files. It subscribes to the
+//! operating system's events, tests them once with a trial file, and falls back to polling if no event
+//! arrives. It sleeps until something happens.
 
 use super::contents::Contents;
 use super::settle::Settle;
@@ -13,14 +13,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// The system must tell of the trial file within this time.
+/// The event for the trial file must arrive within this time.
 const TRIAL: Duration = Duration::from_millis(300);
-/// How often files are looked at where the system does not tell.
+/// The polling interval where no events arrive.
 const POLL: Duration = Duration::from_millis(500);
-/// An empty or absent file gets this much longer before it is believed.
+/// An empty or missing file is looked at again after this time before it is reported.
 const GRACE: Duration = Duration::from_millis(80);
 
-/// Ends the watching when dropped.
+/// Stops watching when dropped.
 pub struct Watch {
     inbox: Sender<Inbox>,
     thread: Option<JoinHandle<()>>,
@@ -44,13 +44,15 @@ pub fn start(
     let thread = Builder::new()
         .name("watcher".into())
         .spawn(move || WatchLoop::new(files, events_to, sink).run(&events))
-        .map_err(|error| Error::environment(format!("failed to start watching: {error}")))?;
+        .map_err(|error| {
+            Error::environment(format!("failed to start the file watcher: {error}"))
+        })?;
     Ok(Watch { inbox, thread: Some(thread) })
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        // The thread may be gone already; then there is nothing to stop.
+        // The thread may have ended already.
         let _ = self.inbox.send(Inbox::Stop);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -65,10 +67,10 @@ struct WatchLoop<S> {
     sink: S,
     contents: Contents,
     settle: Settle,
-    /// Files that were empty or absent and have had their grace.
+    /// Files that were empty or missing and have had their grace period.
     graced: BTreeSet<PathBuf>,
     watcher: Option<Box<dyn Watcher>>,
-    /// Folders that cannot be watched now, because they are gone; tried again and again.
+    /// Folders that are gone and so cannot be watched; retried at intervals.
     missing: BTreeSet<PathBuf>,
     trial: Option<(PathBuf, Instant)>,
 }
@@ -120,10 +122,10 @@ impl<S: FnMut(Change)> WatchLoop<S> {
     fn on_event(&mut self, event: notify::Result<notify::Event>) {
         let now = Instant::now();
         let Ok(event) = event else {
-            return self.look_at_everything(now);
+            return self.recheck_all(now);
         };
         if event.need_rescan() {
-            return self.look_at_everything(now);
+            return self.recheck_all(now);
         }
         if matches!(event.kind, EventKind::Access(notify::event::AccessKind::Open(_))) {
             return;
@@ -136,28 +138,28 @@ impl<S: FnMut(Change)> WatchLoop<S> {
                 self.settle.touch(path, now);
             } else if self.folders.contains(path) {
                 self.missing.insert(path.clone());
-                self.look_at_everything(now);
+                self.recheck_all(now);
             }
         }
     }
 
-    fn look_at_everything(&mut self, now: Instant) {
+    fn recheck_all(&mut self, now: Instant) {
         self.files.iter().for_each(|file| self.settle.touch(file, now));
     }
 
     fn on_time(&mut self, now: Instant) {
         if self.trial.as_ref().is_some_and(|(_, end)| *end <= now) {
             self.end_trial();
-            self.watch_by_looking("the system reported no change of a trial file".into());
+            self.watch_by_polling("no event arrived for a trial file".into());
         }
         self.find_missing_folders(now);
-        for file in self.settle.rested(now) {
-            self.on_rested(file, now);
+        for file in self.settle.settled(now) {
+            self.on_settled(file, now);
         }
     }
 
-    /// An empty or absent file is most likely half saved: it gets one grace before it is believed.
-    fn on_rested(&mut self, file: PathBuf, now: Instant) {
+    /// An empty or missing file is most likely half saved: it gets one grace period before it is reported.
+    fn on_settled(&mut self, file: PathBuf, now: Instant) {
         if self.contents.in_flight(&file) && self.graced.insert(file.clone()) {
             return self.settle.postpone(file, now + GRACE);
         }
@@ -171,13 +173,13 @@ impl<S: FnMut(Change)> WatchLoop<S> {
         let Some(watcher) = &mut self.watcher else { return };
         let missing = std::mem::take(&mut self.missing);
         let (back, missing): (BTreeSet<_>, BTreeSet<_>) = missing.into_iter().partition(|folder| {
-            // A folder that was replaced under the same name has a dead watch: take it off first.
+            // A folder that was replaced under the same name has a stale watch: remove it first.
             let _ = watcher.unwatch(folder);
             watcher.watch(folder, RecursiveMode::NonRecursive).is_ok()
         });
         self.missing = missing;
         if !back.is_empty() {
-            self.look_at_everything(now);
+            self.recheck_all(now);
         }
     }
 
@@ -187,27 +189,27 @@ impl<S: FnMut(Change)> WatchLoop<S> {
         let handler = move |event| drop(inbox.send(Inbox::Event(event)));
         match RecommendedWatcher::new(handler, config) {
             Ok(watcher) => self.watcher = Some(Box::new(watcher)),
-            Err(error) => return self.watch_by_looking(error.to_string()),
+            Err(error) => return self.watch_by_polling(error.to_string()),
         }
         if let Err(error) = self.watch_folders() {
-            return self.watch_by_looking(error.to_string());
+            return self.watch_by_polling(error.to_string());
         }
         self.begin_trial();
     }
 
-    fn watch_by_looking(&mut self, reason: String) {
+    fn watch_by_polling(&mut self, reason: String) {
         let inbox = self.inbox.clone();
         let config = Config::default().with_poll_interval(POLL).with_compare_contents(true);
         let handler = move |event| drop(inbox.send(Inbox::Event(event)));
         if let Ok(watcher) = PollWatcher::new(handler, config) {
             self.watcher = Some(Box::new(watcher));
-            // A folder that is missing now is tried again on time.
+            // A folder that is missing now is retried in `on_time`.
             let _ = self.watch_folders();
         }
         (self.sink)(Change::Mode(WatchMode::Polling(reason)));
     }
 
-    /// Watches every folder; those that do not exist are put aside for later.
+    /// Watches every folder; one that does not exist is retried later.
     fn watch_folders(&mut self) -> notify::Result<()> {
         let Some(watcher) = &mut self.watcher else { return Ok(()) };
         for folder in &self.folders {
@@ -219,8 +221,8 @@ impl<S: FnMut(Change)> WatchLoop<S> {
         Ok(())
     }
 
-    /// Writes a trial file that the system must tell of. In a folder that cannot be written nobody
-    /// can save either, so there is nothing to try.
+    /// Writes a trial file, for which an event must arrive. In a read-only folder no exercise can be
+    /// saved either, so events need no test.
     fn begin_trial(&mut self) {
         let folder = self.folders.iter().find(|folder| folder.exists());
         let file =
@@ -235,7 +237,7 @@ impl<S: FnMut(Change)> WatchLoop<S> {
 
     fn end_trial(&mut self) {
         if let Some((file, _)) = self.trial.take() {
-            // Somebody else may have removed it.
+            // Another process may have removed it.
             let _ = std::fs::remove_file(file);
         }
     }

@@ -1,6 +1,6 @@
-//! The thread that completes modules: a check, then the modules above rebuilt, then every later module
-//! checked. It has a runner of its own, so that saves are checked meanwhile, and leaves the processor to
-//! them. Takes modules, sends messages. Must not know how a module is proved.
+//! The thread that completes modules: it checks a module, rebuilds the modules above it, and checks every later
+//! module. It has a runner of its own and a lower priority, so that saves are checked at once meanwhile. Takes
+//! modules, sends messages. Must not know how a module is tested.
 
 use super::worker::Worker;
 use crate::curriculum::{Module, ModuleId};
@@ -16,10 +16,10 @@ struct Completion {
     cancel: Cancel,
 }
 
-/// Completes one module after the other. Dropping it ends the current one and waits for its processes.
+/// Completes modules one at a time. Dropping it cancels the current completion and waits for its processes to end.
 pub struct Completions {
-    /// Of each module the last that was asked for: a newer one of the same module replaces it.
-    given: Vec<(ModuleId, Cancel)>,
+    /// The latest request for each module.
+    requested: Vec<(ModuleId, Cancel)>,
     worker: Worker<Completion>,
 }
 
@@ -30,27 +30,27 @@ impl Completions {
             lower_priority();
             work(&lab, &cache, &inbox, &messages);
         })?;
-        Ok(Self { given: vec![], worker })
+        Ok(Self { requested: vec![], worker })
     }
 
-    /// Completes the module once those asked for before are done; an earlier request for the same module
-    /// ends, for it is of an earlier text.
+    /// Completes the module after those requested before. An earlier request for the same module is cancelled,
+    /// because the file may have changed since.
     pub fn submit(&mut self, module: &'static Module) {
         let cancel = Cancel::default();
-        self.given.retain(|(id, earlier)| {
+        self.requested.retain(|(id, earlier)| {
             let same = *id == module.id;
             if same {
                 earlier.cancel();
             }
             !same
         });
-        self.given.push((module.id, cancel.clone()));
+        self.requested.push((module.id, cancel.clone()));
         self.worker.send(Completion { module, cancel });
     }
 
-    /// Ends the current one and forgets those that wait.
+    /// Cancels the current completion and those that wait.
     pub fn stop(&mut self) {
-        self.given.drain(..).for_each(|(_, cancel)| cancel.cancel());
+        self.requested.drain(..).for_each(|(_, cancel)| cancel.cancel());
     }
 }
 
@@ -60,11 +60,11 @@ impl Drop for Completions {
     }
 }
 
-/// The learner's saves go first. On Linux a thread, and what it starts, can be less urgent by itself;
-/// elsewhere that would slow the whole tutor down.
+/// Lowers the priority of this thread and of the processes that it starts: the learner's saves go first. Elsewhere
+/// than on Linux this would slow down the whole tutor, so it does nothing.
 pub(super) fn lower_priority() {
     #[cfg(target_os = "linux")]
-    // Where the system refuses, it is as urgent as everything else.
+    // If the system refuses, the priority stays as it is.
     let _ = rustix::process::nice(5);
 }
 
@@ -72,13 +72,13 @@ fn work(lab: &Lab, cache: &Path, inbox: &Receiver<Completion>, messages: &Sender
     let mut known = None;
     while let Ok(Completion { module, cancel }) = inbox.recv() {
         let send = |what| {
-            // Who cancelled it knows, and may have asked for a newer one.
+            // A cancelled completion reports nothing: a newer request may have replaced it.
             if !cancel.is_cancelled() {
                 let _ = messages.send(Message::Completing(module.id, what));
             }
         };
         send(Completing::Begun);
-        // Looked for again until it is found: what was missing may be there by now.
+        // Retried until it succeeds: a missing toolchain may have been installed meanwhile.
         let runner = known.take().map_or_else(|| Runner::new(cache.to_owned(), lab.course()), Ok);
         let ended = runner.and_then(|runner| {
             let steps = &mut |step| send(Completing::Step(step));

@@ -1,6 +1,5 @@
-//! The thread that computes the frames of the figure that is open, by a process of its own: at most 30 a second,
-//! and of several requests the newest. Dropping it ends the process and waits for it. Must not know how a frame
-//! looks.
+//! The thread that computes the frames of the open figure in a process of its own: at most 30 a second, and only the
+//! newest of several requests. Dropping it ends the process and waits for it. Must not know what a frame looks like.
 
 use super::completions::lower_priority;
 use super::worker::Worker;
@@ -16,18 +15,18 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-/// The shortest time from one frame to the next.
+/// The shortest time between two frames.
 const FRAME: Duration = Duration::from_millis(33);
 
-enum Order {
+enum FigureCommand {
     Show(Explore, Cancel),
     Close,
 }
 
 /// Computes frames of one figure at a time.
 pub struct Explorables {
-    worker: Worker<Order>,
-    /// The number of the figure that is open, and what ends it.
+    worker: Worker<FigureCommand>,
+    /// The number of the open figure, and what cancels it.
     open: Option<(u64, Cancel)>,
 }
 
@@ -41,7 +40,7 @@ impl Explorables {
         Ok(Self { worker, open: None })
     }
 
-    /// Computes a frame; another figure than the one that is open replaces it.
+    /// Computes a frame. A figure other than the open one replaces it.
     pub fn show(&mut self, explore: Explore) {
         let same = self.open.take_if(|(number, _)| *number == explore.number);
         let cancel = same.map_or_else(
@@ -52,13 +51,13 @@ impl Explorables {
             |(_, cancel)| cancel,
         );
         self.open = Some((explore.number, cancel.clone()));
-        self.worker.send(Order::Show(explore, cancel));
+        self.worker.send(FigureCommand::Show(explore, cancel));
     }
 
-    /// Ends the figure that is open.
+    /// Closes the open figure.
     pub fn close(&mut self) {
         self.cancel();
-        self.worker.send(Order::Close);
+        self.worker.send(FigureCommand::Close);
     }
 
     fn cancel(&mut self) {
@@ -74,7 +73,7 @@ impl Drop for Explorables {
     }
 }
 
-/// What the thread owns.
+/// The state of the thread.
 struct Figures {
     lab: Lab,
     cache: PathBuf,
@@ -83,16 +82,16 @@ struct Figures {
 }
 
 impl Figures {
-    fn work(&mut self, inbox: &Receiver<Order>, messages: &Sender<Message>) {
+    fn work(&mut self, inbox: &Receiver<FigureCommand>, messages: &Sender<Message>) {
         let mut begun = None;
-        while let Some(order) = newest(inbox, begun) {
-            match order {
-                Order::Close => self.open = None,
-                Order::Show(explore, cancel) => {
+        while let Some(command) = newest(inbox, begun) {
+            match command {
+                FigureCommand::Close => self.open = None,
+                FigureCommand::Show(explore, cancel) => {
                     begun = Some(Instant::now());
                     let number = explore.number;
                     if let Some(frame) = self.frame(explore, cancel).transpose() {
-                        // The loop that receives messages outlives this thread.
+                        // The event loop outlives this thread.
                         let _ = messages.send(Message::Frame(number, Box::new(frame)));
                     }
                 }
@@ -102,7 +101,7 @@ impl Figures {
 
     fn frame(&mut self, explore: Explore, cancel: Cancel) -> Result<Option<Frame>, Error> {
         if self.open.as_ref().is_none_or(|(number, _)| *number != explore.number) {
-            // The process of the earlier one ends before anything is compiled.
+            // The process of the earlier figure ends before this one is compiled.
             self.open = None;
             let Some(module) = self.lab.course().module(explore.module) else { return Ok(None) };
             let (runner, request) = (self.runner()?, request(&self.lab, module, &explore)?);
@@ -115,7 +114,7 @@ impl Figures {
         }
     }
 
-    /// The runner, looked for until it is found: what was missing may be there by now.
+    /// The runner; retried until it can be made, because a missing toolchain may have been installed meanwhile.
     fn runner(&mut self) -> Result<Arc<Runner>, Error> {
         let known = self.runner.take();
         let make = || Runner::new(self.cache.clone(), self.lab.course()).map(Arc::new);
@@ -132,32 +131,32 @@ fn request(lab: &Lab, module: &Module, explore: &Explore) -> Result<Request, Err
         kind: RunKind::Analysis,
         only: vec![],
         file,
-        // What cannot be read does not compile: then the reference computes the figure.
+        // An empty text does not compile, so the reference computes the figure.
         text: lab.read_exercise(module).unwrap_or_default(),
         sources: framework::sources(lab, explore.engine)?,
         separate_tests: false,
     })
 }
 
-/// Waits for an order, and until it is due; what comes meanwhile takes its place.
-fn newest(inbox: &Receiver<Order>, last: Option<Instant>) -> Option<Order> {
-    let mut order = inbox.recv().ok()?;
+/// Waits for a command, then until it is due; a newer one that arrives meanwhile replaces it.
+fn newest(inbox: &Receiver<FigureCommand>, last: Option<Instant>) -> Option<FigureCommand> {
+    let mut command = inbox.recv().ok()?;
     loop {
-        let due = due(&order, last)
+        let due = due(&command, last)
             .map_or(Duration::ZERO, |due| due.saturating_duration_since(Instant::now()));
         match inbox.recv_timeout(due) {
-            Ok(newer) => order = newer,
-            Err(RecvTimeoutError::Timeout) => return Some(order),
+            Ok(newer) => command = newer,
+            Err(RecvTimeoutError::Timeout) => return Some(command),
             Err(RecvTimeoutError::Disconnected) => return None,
         }
     }
 }
 
-/// When an order is due, if the last frame was begun then.
-fn due(order: &Order, last: Option<Instant>) -> Option<Instant> {
-    match order {
-        Order::Show(explore, _) => Some(last? + explore.pace.max(FRAME)),
-        Order::Close => None,
+/// When a command is due, given when the last frame was started.
+fn due(command: &FigureCommand, last: Option<Instant>) -> Option<Instant> {
+    match command {
+        FigureCommand::Show(explore, _) => Some(last? + explore.pace.max(FRAME)),
+        FigureCommand::Close => None,
     }
 }
 
@@ -169,30 +168,35 @@ mod tests {
     use std::sync::mpsc::channel;
     use tinytorch::explore::Settings;
 
-    fn show(number: u64, pace: Duration) -> Order {
+    fn show(number: u64, pace: Duration) -> FigureCommand {
         let (name, engine, settings) = ("explore_x".to_owned(), Engine::Mine, Settings::new());
         let module = ModuleId(1);
-        Order::Show(Explore { number, module, name, engine, settings, pace }, Cancel::default())
+        FigureCommand::Show(
+            Explore { number, module, name, engine, settings, pace },
+            Cancel::default(),
+        )
     }
 
     #[test]
-    fn of_many_orders_only_the_newest_is_carried_out() {
+    fn only_the_newest_of_many_commands_is_performed() {
         let (send, inbox) = channel();
         for number in 1..=100 {
             send.send(show(number, Duration::ZERO)).unwrap();
         }
-        let Some(Order::Show(explore, _)) = newest(&inbox, None) else { panic!("an order") };
+        let Some(FigureCommand::Show(explore, _)) = newest(&inbox, None) else {
+            panic!("a command")
+        };
         assert_eq!(explore.number, 100);
         send.send(show(101, Duration::from_secs(600))).unwrap();
-        send.send(Order::Close).unwrap();
-        let order = newest(&inbox, Some(Instant::now()));
-        assert!(matches!(order, Some(Order::Close)), "closing does not wait for a frame");
+        send.send(FigureCommand::Close).unwrap();
+        let command = newest(&inbox, Some(Instant::now()));
+        assert!(matches!(command, Some(FigureCommand::Close)), "closing does not wait for a frame");
         drop(send);
         assert!(newest(&inbox, None).is_none());
     }
 
     #[test]
-    fn a_frame_is_due_a_thirtieth_of_a_second_after_the_last_or_when_the_figure_says() {
+    fn a_frame_is_due_a_thirtieth_of_a_second_after_the_last_or_at_the_figures_own_pace() {
         let last = Instant::now();
         let after = |pace| due(&show(1, Duration::from_millis(pace)), Some(last)).unwrap() - last;
         assert_eq!([0, 20, 500].map(after), [FRAME, FRAME, Duration::from_millis(500)]);
@@ -200,25 +204,25 @@ mod tests {
     }
 
     #[test]
-    fn another_figure_ends_the_one_that_is_open() {
-        let (carried_out, inbox) = channel();
-        let worker = Worker::start("test", move |orders: Receiver<Order>| {
-            orders.iter().for_each(|order| carried_out.send(order).unwrap());
+    fn opening_another_figure_cancels_the_open_one() {
+        let (performed, inbox) = channel();
+        let worker = Worker::start("test", move |commands: Receiver<FigureCommand>| {
+            commands.iter().for_each(|command| performed.send(command).unwrap());
         });
         let mut explorables = Explorables { worker: worker.unwrap(), open: None };
         let explore = |number| match show(number, Duration::ZERO) {
-            Order::Show(explore, _) => explore,
-            Order::Close => unreachable!(),
+            FigureCommand::Show(explore, _) => explore,
+            FigureCommand::Close => unreachable!(),
         };
         let mut cancels = vec![];
         for number in [1, 1, 2] {
             explorables.show(explore(number));
-            let Ok(Order::Show(_, cancel)) = inbox.recv() else { panic!("an order") };
+            let Ok(FigureCommand::Show(_, cancel)) = inbox.recv() else { panic!("a command") };
             cancels.push(cancel);
         }
         let ended: Vec<bool> = cancels.iter().map(Cancel::is_cancelled).collect();
-        assert_eq!(ended, [true, true, false], "both orders of the first figure");
+        assert_eq!(ended, [true, true, false], "both commands of the first figure");
         explorables.close();
-        assert!(cancels[2].is_cancelled() && matches!(inbox.recv(), Ok(Order::Close)));
+        assert!(cancels[2].is_cancelled() && matches!(inbox.recv(), Ok(FigureCommand::Close)));
     }
 }

@@ -1,6 +1,6 @@
 //! The thread that reads and writes the lab: lessons, exercises, whose code each module crate is. On a
-//! network home each of these can take long, which is not for the screen's thread. Commands are done
-//! in order, so that a run that was cancelled never begins later. Must not know why they were sent.
+//! network file system each of these can be too slow for the main thread. Commands are performed in
+//! order, so that a cancelled run never starts later. Must not know why they were sent.
 
 use super::runs::RunCommand;
 use super::store::{self, StoreCommand};
@@ -17,7 +17,7 @@ use crate::tui::model::{CellInfo, CellPlace};
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 
-/// What is to be done in the lab.
+/// A command for the lab.
 pub enum FileCommand {
     /// Read a lesson and its exercise.
     Open(ModuleId),
@@ -29,18 +29,18 @@ pub enum FileCommand {
         module: ModuleId,
         /// Check or analysis.
         kind: RunKind,
-        /// On whose framework.
+        /// On which engine.
         engine: Engine,
     },
     /// Run a milestone's program.
     RunMilestone(u64, &'static str, Engine),
-    /// End the current run.
+    /// Cancel the current run.
     Cancel,
     /// Reset the exercise to the starter.
     Reset(ModuleId),
 }
 
-/// Where the thread sends what it read.
+/// The lab, and where the thread sends what it read.
 pub struct Files {
     /// The learner's folder.
     pub lab: Lab,
@@ -82,7 +82,7 @@ impl Files {
         }
     }
 
-    /// The screen's loop, the runner and the store end after this thread.
+    /// The event loop, the runner and the store outlive this thread.
     fn send(&self, message: Message) {
         let _ = self.messages.send(message);
     }
@@ -91,7 +91,7 @@ impl Files {
         let _ = self.runs.send(command);
     }
 
-    /// Without a store the thread has ended, which was reported.
+    /// The store's thread may have ended because of an error, which it has reported.
     fn to_store(&self, command: StoreCommand) {
         let _ = self.store.send(command);
     }
@@ -164,13 +164,16 @@ impl Files {
         }
         self.send(match reset {
             Ok(reset) => {
-                let left = if reset.left_engine { "; it left your engine" } else { "" };
+                let left = if reset.left_engine { "; removed from your engine" } else { "" };
                 Message::Note(match reset.backup {
                     Some(backup) => {
                         let path = backup.strip_prefix(self.lab.root()).unwrap_or(&backup);
-                        format!("reset; your file is kept as {}{left}", path.display())
+                        format!(
+                            "reset to the starter; your file is kept as {}{left}",
+                            path.display()
+                        )
                     }
-                    None => format!("it is the starter already{left}"),
+                    None => format!("the file is already the starter{left}"),
                 })
             }
             Err(error) => Message::Failed(error.to_string()),
@@ -178,7 +181,7 @@ impl Files {
     }
 }
 
-/// The cells that a lesson can name, by the original, with their places in the learner's text.
+/// The cells that a lesson can name, as in the reference, with their places in the learner's text.
 fn cells_of(reference: &str, text: &str) -> Vec<CellInfo> {
     let originals = cells::parse(reference);
     let mine = cells::parse(text);
@@ -203,7 +206,7 @@ fn place(cells: &[Cell<'_>], id: &str) -> Option<CellPlace> {
     let cell = find(cells, id)?;
     let after = |cell: &Cell<'_>| cell.first_line + cell.text.lines().count();
     let line = |is_it: fn(&str) -> bool| cell.text.lines().position(is_it);
-    // What the learner begins with, else the body of the function they wrote.
+    // The `todo!` to replace, else the body of the function that the learner wrote.
     let work = line(|line| line.contains("todo!("))
         .or_else(|| line(|line| line.contains("BEGIN SOLUTION")))
         .or_else(|| Some(1 + line(|line| line.contains("fn ") && !line.contains("//"))?))
@@ -233,14 +236,14 @@ mod tests {
     }
 
     #[test]
-    fn the_work_on_a_cell_that_is_begun_is_in_its_body() {
+    fn the_work_on_a_cell_that_was_started_is_in_its_body() {
         let begun = TEXT.replace("todo!(\"add\")", "2");
         let cells = cells_of(TEXT, &begun);
         assert_eq!(cells[0].place.unwrap().work, 7);
     }
 
     #[test]
-    fn a_cell_that_the_learner_lost_has_no_place() {
+    fn a_cell_that_the_learner_deleted_has_no_place() {
         let cells = cells_of(TEXT, "fn main() {}\n");
         assert!(!cells.is_empty() && cells.iter().all(|cell| cell.place.is_none()));
     }

@@ -1,5 +1,5 @@
-//! The thread that owns the runner: finding the toolchain takes a tenth of a second, which is not
-//! for the screen's thread. Takes commands, sends the messages of runs. Must not know the lab.
+//! The thread that owns the runner: finding the toolchain takes a tenth of a second, too long for the
+//! main thread. Takes commands, sends the messages of runs. Must not know the lab.
 
 use super::worker::Worker;
 use crate::curriculum::Course;
@@ -9,15 +9,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 
-/// What the runner is to do.
+/// A command for the runner.
 pub enum RunCommand {
-    /// End the running request, if any, and start this one.
+    /// Cancel the running request, if any, and start this one.
     Start(u64, Box<Request>),
-    /// End the running request, if any.
+    /// Cancel the running request, if any.
     Cancel,
 }
 
-/// Starts the thread. Dropping it ends what runs and waits for its processes.
+/// Starts the thread. Dropping the worker cancels the run and waits for its processes to end.
 pub fn start(
     cache: PathBuf,
     course: &'static Course,
@@ -40,7 +40,7 @@ fn work(
             (RunCommand::Start(generation, request), Some(queue)) => {
                 queue.submit(generation, *request);
             }
-            // Tried again for every request: what was missing may be there by now.
+            // Retried for every request: a missing toolchain may have been installed meanwhile.
             (RunCommand::Start(generation, request), None) => {
                 match Runner::new(cache.clone(), course) {
                     Ok(runner) => {

@@ -1,7 +1,6 @@
-//! The thread that owns the store: what is written there is on the disk when a call returns, which
-//! is not for the screen's thread to wait for. Takes records to keep and modules to recall, sends
-//! messages, and looks once a second whether another terminal changed the store or the learner's
-//! engine. Must not know what the screen makes of it.
+//! The thread that owns the store: a write waits for the disk, which the main thread must not do. Takes
+//! records to save and modules to recall, sends messages, and checks once a second whether another
+//! terminal changed the store or the learner's engine. Must not know what the screen does with them.
 
 use super::worker::Worker;
 use crate::curriculum::lesson::Block;
@@ -19,21 +18,21 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, SystemTime};
 
-/// How often another terminal's changes are looked for: one pragma and one file's time.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often to look for another terminal's changes: this costs one pragma and the time of one file.
+const POLL: Duration = Duration::from_secs(1);
 
-/// What the store's thread is to do.
+/// A command for the store's thread.
 pub enum StoreCommand {
-    /// Keep a record.
+    /// Save a record.
     Keep(Record),
-    /// Send what is remembered of a module whose exercise has that text.
+    /// Send what the store has about a module whose exercise has this text.
     Recall(&'static Module, String),
     /// Send the status of every module.
     Refresh,
 }
 
-/// Starts the thread, which opens the store and sends the status of every module. An engine that was
-/// asked for goes before the one chosen last. Dropping it waits until everything is written.
+/// Starts the thread, which opens the store and sends the status of every module. A requested engine
+/// takes precedence over the one chosen last. Dropping the worker waits until everything is written.
 pub fn start(
     lab: Lab,
     engine: Option<Engine>,
@@ -57,7 +56,7 @@ struct StoreThread<'a> {
     seen: Stamp,
 }
 
-/// Changes when another process changes the store, or anyone the learner's engine.
+/// Changes when another process changes the store, or any process the learner's engine.
 type Stamp = (i64, Option<SystemTime>);
 
 impl<'a> StoreThread<'a> {
@@ -86,23 +85,23 @@ impl<'a> StoreThread<'a> {
     fn work(&mut self, inbox: &Receiver<StoreCommand>) {
         let mut done = self.refresh();
         loop {
-            // One failure does not end the thread: the disk may have room again by the next record.
+            // One failure does not end the thread: the disk may have space again for the next record.
             if let Err(error) = done {
                 (self.send)(Message::Failed(error.to_string()));
             }
-            done = match inbox.recv_timeout(LOOK) {
+            done = match inbox.recv_timeout(POLL) {
                 Ok(StoreCommand::Keep(record)) => keep(self.lab.course(), &mut self.store, record),
                 Ok(StoreCommand::Recall(module, text)) => self.open_module(module, text),
                 Ok(StoreCommand::Refresh) => self.refresh(),
-                Err(RecvTimeoutError::Timeout) => self.look(),
+                Err(RecvTimeoutError::Timeout) => self.poll(),
                 Err(RecvTimeoutError::Disconnected) => return,
             };
         }
     }
 
     /// Sends everything again if another terminal changed it.
-    fn look(&mut self) -> Result<(), Error> {
-        // A store that cannot be read now reports that when it is used.
+    fn poll(&mut self) -> Result<(), Error> {
+        // A store that cannot be read reports an error when it is used.
         let Ok(stamp) = stamp(self.lab, &self.store) else { return Ok(()) };
         if std::mem::replace(&mut self.seen, stamp) == stamp {
             return Ok(());
@@ -141,18 +140,18 @@ const ENGINE: &str = "engine";
 const MODULE: &str = "module";
 const WELCOMED: &str = "welcomed";
 
-/// Whether the card that says how to begin was read in this lab.
+/// Whether the welcome card was closed in this lab before.
 pub fn is_welcomed(lab: &Lab) -> bool {
     progress::remembered(&lab.store(), WELCOMED).is_some()
 }
 
-/// The module that was on screen last, if the lab remembers one.
+/// The module that was on screen last, if the store has one.
 pub fn last_module(lab: &Lab) -> Option<ModuleId> {
     let slug = progress::remembered(&lab.store(), MODULE)?;
     lab.course().by_slug(&slug).map(|module| module.id)
 }
 
-/// Where a module was read last, if the lab remembers it.
+/// The reading place in a module, if the store has one.
 pub fn place(lab: &Lab, module: &Module) -> Option<ReadingPlace> {
     let words = progress::remembered(&lab.store(), &place_of(module))?;
     let (piece, line) = words.split_once(' ')?;
@@ -205,7 +204,7 @@ fn recall(lab: &Lab, store: &Store, module: &Module, text: &str) -> Result<Messa
     })
 }
 
-/// What came of every milestone on each engine, and whether that is of an engine that has changed since.
+/// The results of every milestone on each engine, and whether that engine has changed since.
 fn milestones(lab: &Lab, store: &Store) -> Result<Vec<Remembered>, Error> {
     let mut all = vec![];
     for milestone in lab.course().milestones() {
@@ -220,14 +219,14 @@ fn milestones(lab: &Lab, store: &Store) -> Result<Vec<Remembered>, Error> {
     Ok(all)
 }
 
-/// What tests of a module are worth.
+/// What these tests of a module are worth in points.
 fn points(module: &Module, tests: &[String]) -> u32 {
     let passes = |test: &&str| tests.iter().any(|known| known == test);
     let cells = cells::parse(module.reference());
     cells.iter().filter(|cell| cell.tests().iter().any(passes)).map(|cell| cell.points).sum()
 }
 
-/// The status of every module, by its last check.
+/// The status of every module, from its last check.
 fn statuses(lab: &Lab, store: &Store) -> Result<BTreeMap<ModuleId, ModuleStatus>, Error> {
     let mut statuses = BTreeMap::new();
     for (id, owner) in framework::owners(lab, Engine::Mine)? {

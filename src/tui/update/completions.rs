@@ -1,5 +1,5 @@
-//! Modules on their way into the learner's engine: what is shown of them, and what follows. Must not know how a
-//! module is tested (`framework`).
+//! Completions: the progress of modules into the learner's engine, and the effects of each step. Must not know how
+//! a module is tested (`framework`).
 
 use super::{runs, say};
 use crate::curriculum::ModuleId;
@@ -11,8 +11,8 @@ use crate::runner::event::RunKind;
 use crate::tui::message::{self, Effect, Record};
 use crate::tui::model::{self, Cause, Completing, Engine, Exercise, Model, Note, Stage};
 
-/// Asks for the module on screen to be completed. Its tests decide, and they are run: what the screen
-/// knows may be of an earlier text.
+/// Requests the completion of the module on screen. Its tests run again: the results on screen may be of an
+/// earlier text.
 pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
     let module = model.module;
     let Some(module_state) = model.module_state() else { return vec![] };
@@ -21,12 +21,14 @@ pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
         say(model, text);
         return vec![];
     }
-    // A newer text takes the place of the one that is on its way.
+    // A new request replaces an earlier one for the same module.
     let known = model.completing.len();
     model.completing.retain(|earlier| earlier.module != module);
     let restarts = model.completing.len() < known;
     match model.completing.first().map(|first| model.course.slug(first.module)) {
-        Some(first) => say(model, format!("{} comes after {first}", model.course.slug(module))),
+        Some(first) => {
+            say(model, format!("{} is completed after {first}", model.course.slug(module)));
+        }
         None if restarts => {
             let slug = model.course.slug(module);
             say(model, format!("restarting the completion of {slug} with the current file"));
@@ -37,10 +39,10 @@ pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
     vec![Effect::Complete(module)]
 }
 
-/// Ends everything that is being completed.
+/// Cancels every completion.
 pub(super) fn stop(model: &mut Model) -> Vec<Effect> {
     model.completing.clear();
-    say(model, "stopped; your engine is as it was");
+    say(model, "stopped; your engine is unchanged");
     vec![Effect::StopCompleting, Effect::RefreshStatuses]
 }
 
@@ -50,12 +52,12 @@ pub(super) fn message(
     message: message::Completing,
 ) -> Vec<Effect> {
     let known = model.completing.iter_mut().find(|known| known.module == module);
-    // It was stopped while this was on its way.
+    // It was stopped before this message arrived.
     let Some(known) = known else { return vec![] };
     match message {
         message::Completing::Begun => known.stage = Stage::Checking,
         message::Completing::Step(step) => return self::step(model, module, step),
-        message::Completing::Ended(ended) => return over(model, module, &ended),
+        message::Completing::Ended(ended) => return finish(model, module, &ended),
         message::Completing::Failed(error) => {
             let text = format!("{} is not completed: {error}", model.course.slug(module));
             close(model, module, text, false);
@@ -83,7 +85,7 @@ fn step(model: &mut Model, module: ModuleId, step: Step) -> Vec<Effect> {
     vec![]
 }
 
-fn over(model: &mut Model, module: ModuleId, ended: &Completion) -> Vec<Effect> {
+fn finish(model: &mut Model, module: ModuleId, ended: &Completion) -> Vec<Effect> {
     let Some(known) = model.completing.iter().find(|known| known.module == module) else {
         return vec![];
     };
@@ -96,29 +98,29 @@ fn over(model: &mut Model, module: ModuleId, ended: &Completion) -> Vec<Effect> 
             close(model, module, text, true);
         }
         Completion::Rejected { reason } => {
-            let text = format!("{slug}: the reference is used instead: {reason}");
+            let text = format!("the reference is used instead of {slug}: {reason}");
             close(model, module, text, false);
         }
         Completion::NotYet(report) => {
             let why = why_not(report);
-            let text = format!("{slug} is not completed: {why}; your engine is as it was");
+            let text = format!("{slug} is not completed: {why}; your engine is unchanged");
             close(model, module, text, false);
             return vec![];
         }
         Completion::Cancelled => {
-            close(model, module, format!("completing {slug} was stopped"), false);
+            close(model, module, format!("the completion of {slug} was stopped"), false);
             return vec![];
         }
     }
     let mut effects = vec![Effect::RefreshStatuses];
-    let stands_on_it = model.module > module && model.engine == Engine::Mine;
-    if stands_on_it && model.run.is_none() && model.module_state().is_some() {
+    let uses_it = model.module > module && model.engine == Engine::Mine;
+    if uses_it && model.run.is_none() && model.module_state().is_some() {
         effects.push(runs::check(model, Cause::Engine));
     }
     effects
 }
 
-/// The completion has ended: a note says how, and the results keep it.
+/// Ends a completion. A note shows the outcome, which stays in the results.
 fn close(model: &mut Model, module: ModuleId, text: String, good: bool) {
     let index = model.completing.iter().position(|known| known.module == module);
     let rebuilt = index.map(|index| model.completing.remove(index).rebuilt).unwrap_or_default();

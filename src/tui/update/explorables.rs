@@ -1,5 +1,5 @@
 //! Interactive figures: opening and closing them, the keys that change their controls, and their frames. Nothing is
-//! computed here: every change asks for a frame, and the answer is shown.
+//! computed here: every change requests a frame, which is shown when it arrives.
 
 use super::scroll;
 use crate::curriculum::lesson::Block;
@@ -35,7 +35,7 @@ fn in_view(model: &Model) -> Option<(usize, String)> {
     model.focus().and_then(figure).or_else(|| in_view.into_iter().find_map(figure))
 }
 
-/// Compiles the figure that is open again, because what it runs on changed. What is shown stays until then.
+/// Recompiles the open figure, because its source or its engine changed. The last frame stays until then.
 pub(super) fn restart(model: &mut Model) -> Vec<Effect> {
     model.figures += 1;
     let number = model.figures;
@@ -47,7 +47,7 @@ pub(super) fn restart(model: &mut Model) -> Vec<Effect> {
     ask(model, Duration::ZERO)
 }
 
-/// Closes the figure that is open. What its controls were set to is kept.
+/// Closes the open figure and keeps the settings of its controls.
 pub(super) fn close(model: &mut Model) -> Vec<Effect> {
     if let Some(state) = state(model) {
         let (title, about, settings) = (&state.title, &state.about, &state.settings);
@@ -60,7 +60,7 @@ pub(super) fn close(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// What a key does to the figure that is open; `None` when the key is not the figure's.
+/// Handles a key for the open figure; `None` if the figure does not use the key.
 pub(super) fn press(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
     if !has_key(model, key.code)
         || key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
@@ -93,8 +93,8 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
     Some(ask(model, Duration::ZERO))
 }
 
-/// Whether a key acts on the figure that is open: it has the whole screen or is in focus. The arrows to the sides,
-/// which mean nothing else, need it only in view.
+/// Whether a key acts on the open figure: the figure fills the screen or has the focus. Left and Right, which mean
+/// nothing else, need it only in view.
 fn has_key(model: &Model, code: KeyCode) -> bool {
     let Some(open) = model.figure.as_ref() else { return false };
     let is_its = |block: &Block| matches!(block, Block::Explorable { name } if *name == open.name);
@@ -132,8 +132,8 @@ fn play(state: &mut Explorable) -> Option<()> {
     Some(())
 }
 
-/// Takes a frame into account, unless its figure was closed or opened again since. While a figure plays, the next
-/// frame follows.
+/// Shows a frame, unless its figure was closed or opened again since. While the figure plays, requests the next
+/// frame.
 pub(super) fn frame(model: &mut Model, number: u64, computed: Result<Frame, Error>) -> Vec<Effect> {
     if model.figure.as_ref().is_none_or(|open| open.number != number) {
         return vec![];
@@ -151,13 +151,13 @@ pub(super) fn frame(model: &mut Model, number: u64, computed: Result<Frame, Erro
     state.playing &= state.verdict == Some(Verdict::Passed);
     let pace = advance(state);
     if is_first {
-        // It is taller now than it was when it was opened.
+        // With its first frame the figure is taller.
         show(model);
     }
     pace.map_or_else(Vec::new, |pace| ask(model, pace))
 }
 
-/// Brings the figure that is open into view, unless the learner went on to another place.
+/// Scrolls the open figure into view, unless the learner has scrolled away from it.
 fn show(model: &mut Model) {
     if let Some((piece, name)) = in_view(model)
         && model.figure.as_ref().is_some_and(|open| open.name == name)
@@ -166,7 +166,7 @@ fn show(model: &mut Model) {
     }
 }
 
-/// The next frame of a figure that plays, and how long after the last one it is due.
+/// Advances a figure that plays to its next frame, and returns how long after the last one it is due.
 fn advance(state: &mut Explorable) -> Option<Duration> {
     if !state.playing {
         return None;
@@ -183,7 +183,7 @@ fn advance(state: &mut Explorable) -> Option<Duration> {
     Some(Duration::from_secs(1) / (*per_second).max(1))
 }
 
-/// Asks for a frame of the figure that is open, not sooner than `pace` after the last one.
+/// Requests a frame of the open figure, no sooner than `pace` after the last one.
 fn ask(model: &mut Model, pace: Duration) -> Vec<Effect> {
     let engine = model.engine;
     let Some(OpenFigure { module, name, number }) = model.figure.clone() else { return vec![] };
@@ -193,7 +193,7 @@ fn ask(model: &mut Model, pace: Duration) -> Vec<Effect> {
     vec![Effect::Explore(Explore { number, module, name, engine, settings, pace })]
 }
 
-/// The state of the figure that is open.
+/// The state of the open figure.
 fn state(model: &mut Model) -> Option<&mut Explorable> {
     let open = model.figure.as_ref()?;
     model.module_states.get_mut(&open.module)?.explorables.get_mut(&open.name)

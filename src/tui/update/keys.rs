@@ -1,5 +1,5 @@
-//! What each action of a key does to the model, and the effects that it asks for. Must not know which key an
-//! action has (`keymap`); the mouse and the letters of a search have files of their own.
+//! What each action does to the model, and its effects. Must not know which key an action has (`keymap`); the
+//! mouse and the search have files of their own.
 
 use super::{completions, explorables, predictions, runs, say, scroll, search};
 use crate::curriculum::ModuleId;
@@ -15,6 +15,14 @@ use crate::tui::outline::{self, Entry, Kind};
 use crossterm::event::{KeyCode, KeyEvent};
 
 pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
+    // Esc drops a prediction that is being typed: Alt with Backspace, a key of shells, must not.
+    if model.writing.is_none()
+        && let Some(key) = keymap::after_escape(key)
+    {
+        let mut effects = press(model, KeyCode::Esc.into());
+        effects.extend(press(model, key));
+        return effects;
+    }
     model.note = None;
     let action = keymap::action(key);
     if action == Some(Action::Interrupt) {
@@ -37,7 +45,7 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
             choose_entry(model, filter, line, key);
             vec![]
         }
-        // Any key dismisses it, and does what it does.
+        // Any key closes it, and keeps its usual meaning.
         Some(Overlay::Welcome) => {
             model.overlay = None;
             let mut effects = vec![Effect::Keep(Record::Welcomed)];
@@ -67,8 +75,8 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Forward => return travel(model, |jumps| (&mut jumps.forward, &mut jumps.back)),
         Action::Next => step(model, true),
         Action::Previous => step(model, false),
-        Action::NextModule => return beside(model, 1),
-        Action::PreviousModule => return beside(model, -1),
+        Action::NextModule => return neighbour(model, 1),
+        Action::PreviousModule => return neighbour(model, -1),
         Action::Modules => model.overlay = Some(Overlay::Modules(usize::from(model.module.0))),
         Action::Outline => {
             let opened = Overlay::Outline { filter: String::new(), line: 0 };
@@ -112,7 +120,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     vec![]
 }
 
-/// Columns that wide diagrams move at once.
+/// Columns that wide diagrams scroll at once.
 const PAN: usize = 12;
 
 /// Moves the lesson, or the results while they have the whole screen.
@@ -123,7 +131,7 @@ fn scroll(model: &mut Model, lines: isize) {
     }
 }
 
-/// To the last place of one list of places that is not in view already; the place in view joins the other list.
+/// Goes to the last place of one list that is not in view already, and adds the place in view to the other list.
 fn travel(
     model: &mut Model,
     lists: impl Fn(&mut Jumps) -> (&mut Vec<Place>, &mut Vec<Place>),
@@ -143,11 +151,11 @@ fn travel(
         }
         return effects;
     }
-    say(model, "there is no further place in this direction");
+    say(model, "there are no more places in this direction");
     vec![]
 }
 
-/// To an end of the lesson.
+/// Jumps to an end of the lesson.
 fn jump(model: &mut Model, lines: isize) {
     scroll::keep_place(model);
     scroll(model, lines);
@@ -159,7 +167,7 @@ pub(super) fn scroll_results(model: &mut Model, lines: isize) {
     model.results_top = model.results_top.saturating_add_signed(lines).min(last);
 }
 
-/// To the next or previous live block, or match while something is searched.
+/// Goes to the next or previous live block, or match during a search.
 fn step(model: &mut Model, forward: bool) {
     model.scrolled = Some(model.now);
     if !model.search.text.is_empty() {
@@ -178,8 +186,8 @@ fn step(model: &mut Model, forward: bool) {
     };
     match piece {
         Some(piece) => scroll::go_to_piece(model, piece),
-        None if forward => say(model, "this is the last live block"),
-        None => say(model, "this is the first live block"),
+        None if forward => say(model, "this is the last block"),
+        None => say(model, "this is the first block"),
     }
 }
 
@@ -201,7 +209,7 @@ fn confirm(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     }
 }
 
-/// A key in a window that scrolls.
+/// Handles a key in a window that scrolls.
 fn window(
     model: &mut Model,
     top: usize,
@@ -228,7 +236,7 @@ fn window(
     vec![]
 }
 
-/// Where the cursor of a list goes.
+/// The new line of the cursor of a list.
 fn moved(line: usize, last: usize, action: Option<Action>) -> usize {
     match action {
         Some(Action::Down | Action::Next) => (line + 1).min(last),
@@ -241,7 +249,7 @@ fn moved(line: usize, last: usize, action: Option<Action>) -> usize {
     }
 }
 
-/// A key in the outline: letters filter it.
+/// Handles a key in the outline: letters filter it.
 fn choose_entry(model: &mut Model, mut filter: String, line: usize, key: KeyEvent) {
     let entries = model.module_state().map(|known| outline::entries(known, &filter));
     let entries = entries.unwrap_or_default();
@@ -270,7 +278,7 @@ fn choose_entry(model: &mut Model, mut filter: String, line: usize, key: KeyEven
     model.overlay = Some(Overlay::Outline { filter, line });
 }
 
-/// To an entry of the outline.
+/// Goes to an entry of the outline.
 fn go_to_outline(model: &mut Model, entry: &Entry) {
     scroll::keep_place(model);
     model.scrolled = Some(model.now);
@@ -280,16 +288,16 @@ fn go_to_outline(model: &mut Model, entry: &Entry) {
     }
 }
 
-/// The reference beside the learner's cell, once that passes.
+/// Shows the reference beside the learner's cell, if that passes.
 fn compare(model: &mut Model) -> Vec<Effect> {
     let Some(module_state) = model.module_state() else { return vec![] };
     let Some(Block::Exercise { cell, .. }) = model.focused() else {
-        say(model, "go to an exercise that passes first: n goes to the next block");
+        say(model, "this block is not an exercise: n goes to the next block");
         return vec![];
     };
     let cell = cell.clone();
     if module_state.state(&cell) != CellState::Passed || module_state.is_old(&cell) {
-        say(model, format!("\"{cell}\" does not pass yet: the reference is shown once it does"));
+        say(model, format!("\"{cell}\" does not pass yet: its reference is shown once it does"));
         return vec![];
     }
     let texts = [module_state.own_cell(&cell), model.reference_cell(&cell)];
@@ -322,7 +330,7 @@ fn choose_module(
     vec![]
 }
 
-/// To an entry of the list: a module, or after them a milestone in its lesson.
+/// Goes to an entry of the list: a module, or a milestone in its lesson.
 pub(super) fn go_to_entry(model: &mut Model, entry: usize) -> Vec<Effect> {
     let (modules, milestones) = (model.course.modules(), model.course.milestones());
     if let Some(module) = modules.get(entry) {
@@ -339,7 +347,7 @@ pub(super) fn go_to_entry(model: &mut Model, entry: usize) -> Vec<Effect> {
     effects
 }
 
-fn beside(model: &mut Model, step: isize) -> Vec<Effect> {
+fn neighbour(model: &mut Model, step: isize) -> Vec<Effect> {
     let line = usize::from(model.module.0).checked_add_signed(step);
     match line.and_then(|line| model.course.modules().get(line)) {
         Some(module) => go_to_module(model, module.id),
@@ -353,7 +361,7 @@ fn beside(model: &mut Model, step: isize) -> Vec<Effect> {
     }
 }
 
-/// Brings a module on the screen; one that was open before comes at once and is checked again.
+/// Switches to a module. One that was open before is shown at once and checked again.
 pub(super) fn go_to_module(model: &mut Model, module: ModuleId) -> Vec<Effect> {
     if module == model.module && model.module_state().is_some() {
         return vec![];
@@ -362,7 +370,7 @@ pub(super) fn go_to_module(model: &mut Model, module: ModuleId) -> Vec<Effect> {
     show_module(model, module)
 }
 
-/// The same without keeping the place in view.
+/// The same without adding the place in view to the jump list.
 fn show_module(model: &mut Model, module: ModuleId) -> Vec<Effect> {
     if module == model.module {
         return vec![];
@@ -378,7 +386,7 @@ fn show_module(model: &mut Model, module: ModuleId) -> Vec<Effect> {
     vec![Effect::Open(module)]
 }
 
-/// Runs the analyses, and shows where they report.
+/// Runs the analyses, and scrolls to the first one.
 fn analyse(model: &mut Model) -> Vec<Effect> {
     match model.module_state().map(runs::first_analysis) {
         Some(Some(piece)) => {
@@ -439,7 +447,7 @@ fn switch_engine(model: &mut Model) -> Vec<Effect> {
     effects
 }
 
-/// The editor, at the compiler's first error, else at the failure inside the cell at hand, else at
+/// Opens the editor at the compiler's first error, else at the failure inside the current cell, else at
 /// that cell.
 fn edit(model: &mut Model) -> Vec<Effect> {
     let Some(module_state) = model.module_state() else { return vec![] };
@@ -448,7 +456,7 @@ fn edit(model: &mut Model) -> Vec<Effect> {
         say(model, text);
         return vec![];
     }
-    let cell = cell_at_hand(model).map(|(_, cell)| cell);
+    let cell = current_cell(model).map(|(_, cell)| cell);
     let mut errors = module_state.report.errors().filter_map(|error| error.at.as_ref());
     let error = errors.find_map(|at| module_state.line_at(at));
     let line = match (error, cell.as_deref()) {
@@ -459,7 +467,7 @@ fn edit(model: &mut Model) -> Vec<Effect> {
     vec![Effect::Edit { module: model.module, line }]
 }
 
-/// Where the learner's code of a cell failed; else where the work on it begins.
+/// The line where the learner's code of a cell failed, else where the work on it begins.
 fn line_in(module_state: &ModuleState, cell: &str) -> usize {
     let Some(place) = module_state.cell(cell).and_then(|cell| cell.place) else { return 1 };
     let failure = module_state.results(cell).find_map(|(_, result, _)| match &result?.verdict {
@@ -469,8 +477,8 @@ fn line_in(module_state: &ModuleState, cell: &str) -> usize {
     failure.filter(|line| (place.first..place.test).contains(line)).unwrap_or(place.work)
 }
 
-/// The cell in focus if it is not right yet, else the first that is not.
-fn cell_at_hand(model: &Model) -> Option<(usize, String)> {
+/// The cell in focus if it does not pass yet, else the first that does not.
+fn current_cell(model: &Model) -> Option<(usize, String)> {
     let module_state = model.module_state()?;
     if let (Some(piece), Some(Block::Exercise { cell, .. })) = (model.focus(), model.focused())
         && module_state.state(cell) != CellState::Passed
@@ -481,8 +489,8 @@ fn cell_at_hand(model: &Model) -> Option<(usize, String)> {
 }
 
 fn hint(model: &mut Model) -> Vec<Effect> {
-    let Some((piece, cell)) = cell_at_hand(model) else {
-        say(model, "every cell is right: no hints needed");
+    let Some((piece, cell)) = current_cell(model) else {
+        say(model, "every cell passes: no hint is needed");
         return vec![];
     };
     let module = model.module;
@@ -508,7 +516,7 @@ fn hint(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// What the block in focus offers: an answer, a prediction, an interactive figure.
+/// Opens the block in focus: an answer, a prediction, a milestone, an interactive figure.
 fn open(model: &mut Model) -> Vec<Effect> {
     let piece = model.focus();
     match (piece, model.focused().cloned()) {
@@ -531,7 +539,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
         _ => {
             say(
                 model,
-                "Enter answers a question, takes a prediction, runs a milestone or opens a figure: n goes to the \
+                "Enter shows an answer, takes a prediction, runs a milestone or opens a figure; n goes to the \
                  next block",
             );
             vec![]

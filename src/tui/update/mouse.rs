@@ -1,4 +1,4 @@
-//! The mouse: the wheel scrolls what is under it, a click chooses. Must not know keys.
+//! The mouse: the wheel scrolls what is under it, a click selects. Must not know keys.
 
 use super::keys::{go_to_entry, piece_at, reveal, scroll_results};
 use super::scroll;
@@ -7,7 +7,7 @@ use crate::tui::layout::{entry, module_rows, regions};
 use crate::tui::message::{Effect, Record};
 use crate::tui::model::{Model, Overlay};
 
-/// Lines for one turn of the wheel.
+/// Lines per step of the wheel.
 const WHEEL: isize = 3;
 
 pub(super) fn wheel(model: &mut Model, column: u16, row: u16, down: bool) -> Vec<Effect> {

@@ -12,7 +12,7 @@ use crate::tui::message::{Effect, Record, Remembered};
 use crate::tui::model::{Cause, CellState, Engine, Exercise, Model, ModuleState, Run, Trained};
 use std::collections::btree_map::Entry;
 
-/// Checks the module on screen. Results stay in view as old ones.
+/// Checks the module on screen. Earlier results stay in view, marked as old.
 pub(super) fn check(model: &mut Model, cause: Cause) -> Effect {
     if let Some(module_state) = model.module_state_mut() {
         module_state.report.mark_old();
@@ -20,7 +20,7 @@ pub(super) fn check(model: &mut Model, cause: Cause) -> Effect {
     start(model, RunKind::Check, cause)
 }
 
-/// Starts a run in the module on screen; a run in progress ends.
+/// Starts a run in the module on screen; it replaces a run in progress.
 pub(super) fn start(model: &mut Model, kind: RunKind, cause: Cause) -> Effect {
     begin(model, (kind, None), model.engine, cause)
 }
@@ -41,7 +41,7 @@ pub(super) fn milestone(
             ran: None,
             old: false,
         });
-        // What came of it before stays until this run ends, for it may be stopped.
+        // The earlier result stays until this run ends, because it may be stopped.
         trained.report = ModuleReport::new(*last);
         trained.old = true;
     }
@@ -61,7 +61,7 @@ fn begin(
     let since = model.now;
     let run = Run { module, kind, milestone, engine, cause, since, before, error_before };
     model.run = Some(run);
-    // That every test passes holds while the analyses run.
+    // The note that every test passes stays while the analyses run.
     if cause != Cause::Passed {
         drop_note(model);
     }
@@ -71,7 +71,7 @@ fn begin(
     Effect::Run { generation: model.generation, module, kind, milestone, engine }
 }
 
-/// What a milestone that begins will run on.
+/// Notes what a milestone that starts will run on.
 pub(super) fn trial(
     model: &mut Model,
     which: (&'static str, Engine),
@@ -84,8 +84,8 @@ pub(super) fn trial(
     }
 }
 
-/// What came of milestones, as the store has it; what ran in this session is newer, but may be of an
-/// engine that has changed since.
+/// Takes the results of milestones from the store. What ran in this session is newer, but its engine may have
+/// changed since.
 pub(super) fn remembered(model: &mut Model, milestones: Vec<Remembered>) {
     for Remembered { milestone, engine, ran, fingerprint, old } in milestones {
         let busy = model.run.as_ref().is_some_and(|run| run.milestone == Some(milestone));
@@ -97,7 +97,7 @@ pub(super) fn remembered(model: &mut Model, milestones: Vec<Remembered>) {
             Entry::Occupied(mut entry) if entry.get().fingerprint == fingerprint => {
                 entry.get_mut().old = old;
             }
-            // Another terminal ran it on another engine since; what ran here is newer.
+            // Another terminal has run it since. A result of this session would be newer.
             Entry::Occupied(mut entry) if entry.get().report.analyses.is_empty() && !busy => {
                 let (report, modules) = (ModuleReport::new(model.module), ran.modules.clone());
                 entry.insert(Trained { report, modules, fingerprint, ran: Some(ran), old });
@@ -107,7 +107,7 @@ pub(super) fn remembered(model: &mut Model, milestones: Vec<Remembered>) {
     }
 }
 
-/// Takes a run's message into account, unless the run was replaced or has ended.
+/// Handles a message of a run, unless the run was replaced or has ended.
 pub(super) fn message(model: &mut Model, generation: u64, message: RunMessage) -> Vec<Effect> {
     if generation != model.generation {
         return vec![];
@@ -154,7 +154,7 @@ fn finished(model: &mut Model, run: &Run) -> Vec<Effect> {
     if let Some(status) = model.statuses.get_mut(&run.module) {
         status.checked(&report);
     }
-    effects.extend(token(&report));
+    effects.extend(highlight(&report));
     if run.module == model.module {
         go_to_change(model, run);
         if report.outcome() == Outcome::Passed {
@@ -164,8 +164,8 @@ fn finished(model: &mut Model, run: &Run) -> Vec<Effect> {
     effects
 }
 
-/// A milestone's program ended. After one on the learner's engine comes the reference, so that
-/// the two are shown side by side.
+/// Handles the end of a milestone's program. After the learner's engine it runs on the reference, so that
+/// both are shown side by side.
 fn trained(model: &mut Model, run: &Run, id: &'static str) -> Vec<Effect> {
     let milestone = model.course.milestone(id);
     let trained = model.milestones.get_mut(&(id, run.engine));
@@ -178,20 +178,20 @@ fn trained(model: &mut Model, run: &Run, id: &'static str) -> Vec<Effect> {
     let record = Record::Milestone { milestone: id, engine, fingerprint, ran: Box::new(ran) };
     let mut effects = vec![Effect::Keep(record)];
     if mine && run.module == model.module {
-        effects.push(self::milestone(model, milestone, Engine::Reference, Cause::Beside));
+        effects.push(self::milestone(model, milestone, Engine::Reference, Cause::Comparison));
     }
     effects
 }
 
-/// Asks for the colours of the lines that the compiler spoke of.
-fn token(report: &ModuleReport) -> Option<Effect> {
+/// Highlights the lines that compiler errors quote.
+fn highlight(report: &ModuleReport) -> Option<Effect> {
     let spans = report.diagnostics.iter().flat_map(|diagnostic| &diagnostic.spans);
     let lines: Vec<_> = spans.map(|span| ("rust".to_owned(), span.text.clone())).collect();
     (!lines.is_empty()).then_some(Effect::Highlight(lines))
 }
 
-/// Brings the block into view whose verdict changed, unless the learner is reading. What did not change
-/// moves nothing, and a pass leads no further than to the cell that passed: the text below it is unread.
+/// Scrolls to the block whose verdict changed, unless the learner is reading. An unchanged verdict does not
+/// scroll, and a pass scrolls no further than to the cell that passed: the text below it is unread.
 fn go_to_change(model: &mut Model, run: &Run) {
     let Some(module_state) = model.module_state() else { return };
     let passed = module_state.report.outcome() == Outcome::Passed;
@@ -208,7 +208,7 @@ fn go_to_change(model: &mut Model, run: &Run) {
     }
 }
 
-/// In a lesson that was opened at its top, the first thing to do, once something is done.
+/// The first thing to do in a lesson that was started before and opens at its top.
 fn first_to_do(module_state: &ModuleState) -> Option<usize> {
     let at_top = module_state.top == 0 && module_state.restore.is_none();
     let begun = module_state.states().values().any(is_begun);
@@ -221,8 +221,8 @@ fn is_begun(state: &CellState) -> bool {
     matches!(state, CellState::Passed | CellState::Failed)
 }
 
-/// The piece whose verdict is another one than before the run: the compiler's error if it is at another
-/// place, else the first cell that became worse, else the first that became better.
+/// The piece whose verdict differs from that before the run: the compiler's error if it is at another
+/// place, else the first cell that got worse, else the first that got better.
 fn changed(module_state: &ModuleState, run: &Run) -> Option<usize> {
     if let Some(error) = module_state.error_piece() {
         return Some(error).filter(|_| run.error_before != Some(error));

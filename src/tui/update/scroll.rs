@@ -1,19 +1,19 @@
-//! The place in the lesson: what is in view, and when it moves by itself, from what the view measured. Must not
+//! Scrolling: what of the lesson is in view, and when this changes by itself, from what the view measured. Must not
 //! know keys.
 
 use crate::curriculum::lesson::Block;
 use crate::tui::model::{Jumps, Measured, Model, Overlay, ReadingPlace};
 use std::time::Duration;
 
-/// For this long after the learner moved the view it does not move by itself.
+/// For this long after the learner scrolled, the view does not scroll by itself.
 const READING: Duration = Duration::from_secs(3);
 
-/// Whether the learner moved the view a moment ago, or writes.
+/// Whether the learner scrolled a moment ago, or is typing.
 pub(super) fn is_reading(model: &Model) -> bool {
     model.writing.is_some() || model.scrolled.is_some_and(|at| model.now < at + READING)
 }
 
-/// How many jumps are kept.
+/// The length of the jump list.
 const JUMPS: usize = 100;
 
 /// The place at the top of the view; `None` before the lesson was laid out.
@@ -27,7 +27,7 @@ pub(super) fn here(model: &Model) -> Option<ReadingPlace> {
     Some(ReadingPlace { piece, line: module_state.top - starts[piece] })
 }
 
-/// Keeps the place in view, before a jump away from it.
+/// Adds the place in view to the jump list, before a jump away from it.
 pub(super) fn keep_place(model: &mut Model) {
     let Some(place) = here(model) else { return };
     let jump = (model.module, place);
@@ -40,7 +40,7 @@ pub(super) fn keep_place(model: &mut Model) {
     }
 }
 
-/// Moves the view by lines.
+/// Scrolls by lines.
 pub(super) fn scroll(model: &mut Model, lines: isize) {
     model.scrolled = Some(model.now);
     let last = last_top(&model.measured);
@@ -51,7 +51,7 @@ pub(super) fn scroll(model: &mut Model, lines: isize) {
     }
 }
 
-/// Chooses a piece and brings it into view.
+/// Focuses a piece and scrolls to it.
 pub(super) fn go_to_piece(model: &mut Model, piece: usize) {
     if let Some(module_state) = model.module_state_mut() {
         module_state.focus = Some(piece);
@@ -59,7 +59,7 @@ pub(super) fn go_to_piece(model: &mut Model, piece: usize) {
     }
 }
 
-/// Brings the milestone into view that was chosen from the list.
+/// Scrolls to the milestone that was chosen from the list.
 pub(super) fn go_to_goal(model: &mut Model) {
     let Some(goal) = model.goal.take() else { return };
     let is_goal = |block: &Block| matches!(block, Block::Milestone { name } if name == goal);
@@ -69,7 +69,7 @@ pub(super) fn go_to_goal(model: &mut Model) {
     match index {
         Some(index) => {
             keep_place(model);
-            // What the check finds does not lead away from it.
+            // The result of the check does not scroll away from it.
             model.scrolled = Some(model.now);
             go_to_piece(model, index + 1);
         }
@@ -77,7 +77,7 @@ pub(super) fn go_to_goal(model: &mut Model) {
     }
 }
 
-/// Puts a line near the top of the view.
+/// Scrolls a line near the top of the view.
 pub(super) fn go_to_line(model: &mut Model, line: usize) {
     let last = last_top(&model.measured);
     let context = model.measured.height / 4;
@@ -88,8 +88,8 @@ pub(super) fn go_to_line(model: &mut Model, line: usize) {
     }
 }
 
-/// Takes a new layout into account: what was at the top stays there though pieces above it grew or
-/// the width changed, and the piece to bring comes into view.
+/// Applies a new layout: the line at the top stays there even if pieces above it grew or the width changed,
+/// and the piece to bring into view is scrolled to.
 pub(super) fn laid_out(model: &mut Model, measured: Measured) {
     let old = std::mem::replace(&mut model.measured, measured);
     let measured = model.measured.clone();
@@ -123,7 +123,7 @@ fn last_top(measured: &Measured) -> usize {
     measured.total.saturating_sub(measured.height)
 }
 
-/// The line of a place; the last line of its piece where that is shorter now.
+/// The line of a place; the last line of its piece if that is shorter now.
 fn line_of(place: ReadingPlace, measured: &Measured) -> usize {
     let Some(start) = measured.starts.get(place.piece).copied() else { return measured.total };
     let end = measured.starts.get(place.piece + 1).copied().unwrap_or(measured.total);
@@ -141,7 +141,7 @@ fn same_place(top: usize, old: &Measured, new: &Measured) -> usize {
     is + (top - was) * after / before
 }
 
-/// The first line to show so that a piece is in view: unchanged when it is wholly in view already.
+/// The first line to show so that a piece is in view: unchanged if all of it is in view already.
 fn bring(piece: usize, top: usize, measured: &Measured) -> usize {
     let Some(start) = measured.starts.get(piece).copied() else { return top };
     let end = measured.starts.get(piece + 1).copied().unwrap_or(measured.total);

@@ -1,11 +1,11 @@
-//! The search in the lesson: its letters as they are typed, and the way from match to match. Must not know
-//! how a lesson is laid out: the view measures where the matches are.
+//! The search in the lesson: typing its text, and going from match to match. Must not know how a lesson is laid
+//! out: the view measures where the matches are.
 
 use super::{say, scroll};
 use crate::tui::model::{Model, Search};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// To the match after or before the one in view, around the ends.
+/// Goes to the match after or before the one in view, wrapping around.
 pub(super) fn to_match(model: &mut Model, forward: bool) {
     let (top, height) =
         (model.module_state().map_or(0, |module_state| module_state.top), model.measured.height);
@@ -28,19 +28,19 @@ pub(super) fn to_match(model: &mut Model, forward: bool) {
     }
 }
 
-/// The matches are known: to the first, if it was asked for.
+/// Goes to the first match if a search was just entered: now the view has measured where it is.
 pub(super) fn measured(model: &mut Model) {
     if std::mem::take(&mut model.search.seek) {
         to_match(model, true);
     }
 }
 
-/// Whether a key is a letter of a text.
+/// Whether a key types text.
 pub(super) fn is_typed(key: KeyEvent) -> bool {
     !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
 }
 
-/// A key while the search is typed.
+/// Handles a key while the search is typed.
 pub(super) fn press(model: &mut Model, key: KeyEvent) {
     match key.code {
         KeyCode::Esc => model.search = Search::default(),
@@ -48,7 +48,7 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) {
             model.search.typing = false;
             if !model.search.text.is_empty() {
                 model.scrolled = Some(model.now);
-                // Not yet: of letters that came all at once the view has measured nothing.
+                // Not now: if all letters arrived at once, the view has not measured their matches yet.
                 model.search.seek = true;
             }
         }

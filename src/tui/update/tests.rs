@@ -1,4 +1,4 @@
-//! (before, messages, after): whole stretches of a session without a terminal.
+//! Sessions without a terminal: messages, and the model and effects that follow.
 
 use super::update;
 use crate::curriculum::ModuleId;
@@ -25,7 +25,7 @@ fn session() -> Session {
     Session::opened((100, 30))
 }
 
-/// Presses a key by which the lesson is left; what follows apart from its place being kept.
+/// Presses a key that leaves the lesson; returns the effects after the one that saves the reading place.
 fn leave(session: &mut Session, key: &str) -> Vec<Effect> {
     let mut effects = session.press(key);
     assert!(matches!(effects.remove(0), Effect::Keep(Record::Place { .. })), "{effects:?}");
@@ -39,7 +39,7 @@ fn run_of(effects: &[Effect]) -> Option<(u64, RunKind)> {
     })
 }
 
-/// Whether a cell's block is wholly in view.
+/// Whether all of a cell's block is in view.
 fn in_view(session: &Session, cell: &str) -> bool {
     let module_state = session.model.module_state().unwrap();
     let (piece, _) = module_state.exercises().find(|(_, id)| *id == cell).unwrap();
@@ -58,7 +58,7 @@ fn a_lesson_that_opens_is_checked_and_stays_at_its_beginning() {
 }
 
 #[test]
-fn a_save_raises_the_generation_and_events_of_the_old_one_are_dropped() {
+fn a_save_starts_a_new_generation_and_drops_events_of_the_old_one() {
     let mut session = session();
     let old = session.model.generation;
     let effects = session.send(Message::Saved(TENSOR));
@@ -85,7 +85,7 @@ fn a_pass_shows_the_cell_that_passed_and_skips_no_text_below_it() {
 }
 
 #[test]
-fn a_save_that_changes_no_verdict_moves_nothing() {
+fn a_save_that_changes_no_verdict_does_not_scroll() {
     for verdicts in [[waits(), waits(), waits()], [failed(), PASSED, waits()]] {
         let mut session = session();
         session.check(verdicts.clone());
@@ -101,22 +101,22 @@ fn a_save_that_changes_no_verdict_moves_nothing() {
 }
 
 #[test]
-fn the_same_compiler_error_moves_the_view_once() {
+fn the_same_compiler_error_scrolls_once() {
     let mut session = session();
     session.check([PASSED, waits(), waits()]);
     session.wait(10);
     session.send(Message::Saved(TENSOR));
-    session.refused(14);
+    session.fails_to_compile(14);
     assert!(in_view(&session, "tensor-add"));
     session.press("g");
     session.wait(10);
     let before = top(&session);
     session.send(Message::Saved(TENSOR));
-    session.refused(15);
-    assert_eq!(top(&session), before, "it is in the cell where it was");
+    session.fails_to_compile(15);
+    assert_eq!(top(&session), before, "it is in the same cell");
     session.send(Message::Saved(TENSOR));
-    session.refused(5);
-    assert!(in_view(&session, "tensor-new"), "now it is in another");
+    session.fails_to_compile(5);
+    assert!(in_view(&session, "tensor-new"), "now it is in another cell");
 }
 
 #[test]
@@ -136,11 +136,11 @@ fn control_o_goes_back_through_every_jump() {
     assert_eq!(tops, [found, verdict, reading]);
     assert!(reading != verdict && verdict != found);
     assert_eq!(back(&mut session), reading);
-    assert!(note(&session).0.contains("no further place"));
+    assert!(note(&session).0.contains("no more places"));
 }
 
 #[test]
-fn alt_o_goes_forward_again_until_another_jump() {
+fn l_goes_forward_again_until_another_jump() {
     let mut session = session();
     session.check([waits(), waits(), waits()]);
     session.press("/shape<Enter>");
@@ -148,17 +148,38 @@ fn alt_o_goes_forward_again_until_another_jump() {
     session.press("<Esc>G");
     let end = top(&session);
     let forward = |session: &mut Session| {
-        session.press("<A-o>");
+        session.press("L");
         top(session)
     };
     assert_eq!([back(&mut session), back(&mut session)], [found, 0]);
     assert_eq!([forward(&mut session), forward(&mut session)], [found, end]);
     assert_eq!(forward(&mut session), end);
-    assert!(note(&session).0.contains("no further place"));
+    assert!(note(&session).0.contains("no more places"));
     assert_eq!([back(&mut session), back(&mut session)], [found, 0]);
     session.press("G");
     assert_eq!(forward(&mut session), end, "the jump to the end starts from here");
     assert_eq!(back(&mut session), 0);
+}
+
+/// A terminal sends Alt with a letter as Esc and the letter.
+#[test]
+fn escape_and_a_key_that_arrive_together_are_two_keys() {
+    let mut session = session();
+    session.press("/shape<Enter><A-o>");
+    assert_eq!(session.model.search.text, "");
+    assert!(matches!(session.model.overlay, Some(Overlay::Outline { .. })));
+    session.press("<A-x>");
+    assert_eq!(session.model.overlay, Some(Overlay::Reset));
+    assert_eq!(session.press("<A-y>"), [], "Esc comes before y");
+    assert_eq!(session.model.overlay, None);
+    assert_eq!(session.press("<A-Left>"), [], "a terminal sends this one as a key of its own");
+}
+
+#[test]
+fn alt_with_a_key_does_not_drop_a_prediction_that_is_being_typed() {
+    let mut session = Session::with((100, 30), "```predict walk\nHow much slower is it?\n```\n");
+    session.press("<Enter>3<A-x>");
+    assert!(session.screen().contains("your prediction: 3"), "{}", session.screen());
 }
 
 #[test]
@@ -188,7 +209,7 @@ fn top(session: &Session) -> usize {
 }
 
 #[test]
-fn the_reading_place_is_kept_on_leaving_and_restored_on_opening() {
+fn the_reading_place_is_saved_on_leaving_and_restored_on_opening() {
     let mut session = session();
     session.check([waits(), waits(), waits()]);
     session.press("jjjjjjj");
@@ -219,7 +240,7 @@ fn the_reading_place_is_kept_on_leaving_and_restored_on_opening() {
 }
 
 #[test]
-fn a_lesson_that_opens_at_its_kept_place_stays_there() {
+fn a_lesson_that_opens_at_its_saved_place_stays_there() {
     let mut session = session();
     session.model.module_states.get_mut(&TENSOR).unwrap().restore =
         Some(ReadingPlace { piece: 1, line: 3 });
@@ -228,7 +249,7 @@ fn a_lesson_that_opens_at_its_kept_place_stays_there() {
 }
 
 #[test]
-fn the_analyses_are_shown_when_they_are_asked_for() {
+fn the_analyses_are_shown_when_they_are_requested() {
     let mut session = session();
     session.check([waits(), waits(), waits()]);
     let effects = session.press("a");
@@ -239,10 +260,10 @@ fn the_analyses_are_shown_when_they_are_asked_for() {
 }
 
 #[test]
-fn a_note_leaves_the_status_in_view_and_goes_with_the_next_run() {
+fn a_note_leaves_the_status_in_view_and_disappears_with_the_next_run() {
     let mut session = session();
     session.check([waits(), waits(), waits()]);
-    session.send(Message::Note("reset; your file is kept".into()));
+    session.send(Message::Note("your file is kept".into()));
     let screen = session.screen();
     assert!(screen.contains("your file is kept") && screen.contains("not started"), "{screen}");
     session.send(Message::Saved(TENSOR));
@@ -250,7 +271,7 @@ fn a_note_leaves_the_status_in_view_and_goes_with_the_next_run() {
 }
 
 #[test]
-fn a_completion_shows_while_something_is_searched() {
+fn a_completion_is_shown_during_a_search() {
     let mut session = session();
     session.check([PASSED, PASSED, PASSED]);
     session.measure();
@@ -307,7 +328,7 @@ fn letters_filter_the_outline() {
 }
 
 #[test]
-fn points_of_the_course_grow_with_its_tests() {
+fn the_points_of_the_course_grow_with_the_tests_that_pass() {
     let mut session = Session::opened((120, 30));
     session.check([PASSED, failed(), waits()]);
     assert!(session.screen().contains("1/3 tests"), "{}", session.screen());
@@ -322,7 +343,7 @@ fn points_of_the_course_grow_with_its_tests() {
 }
 
 #[test]
-fn a_save_closes_the_first_card() {
+fn a_save_closes_the_welcome_card() {
     let mut session = session();
     session.model.overlay = Some(Overlay::Welcome);
     let effects = session.send(Message::Saved(TENSOR));
@@ -368,7 +389,7 @@ fn a_long_list_of_modules_keeps_its_cursor_in_view() {
 }
 
 #[test]
-fn the_first_card_goes_with_any_key_which_does_what_it_does() {
+fn any_key_closes_the_welcome_card_and_keeps_its_meaning() {
     let mut session = session();
     session.model.overlay = Some(Overlay::Welcome);
     let screen = session.screen();
@@ -381,7 +402,7 @@ fn the_first_card_goes_with_any_key_which_does_what_it_does() {
 }
 
 #[test]
-fn the_reference_is_shown_beside_a_cell_that_passes_and_no_other() {
+fn the_reference_is_shown_only_beside_a_cell_that_passes() {
     for (size, beside) in [((140, 30), true), ((90, 30), false)] {
         let mut session = Session::opened(size);
         session.check([PASSED, failed(), waits()]);
@@ -419,7 +440,7 @@ fn a_check_off_screen_starts_no_analyses() {
 }
 
 #[test]
-fn a_save_of_another_module_during_a_run_leaves_the_screen() {
+fn a_save_of_another_module_during_a_run_does_not_switch_to_it() {
     let mut session = session();
     session.wait(10);
     assert!(session.model.run.is_some());
@@ -445,7 +466,7 @@ fn an_interrupt_drops_what_the_run_still_reports() {
 }
 
 #[test]
-fn after_a_save_the_view_goes_to_what_became_worse_first() {
+fn after_a_save_the_view_scrolls_to_the_first_cell_that_got_worse() {
     let mut session = session();
     session.check([PASSED, waits(), waits()]);
     session.press("G");
@@ -477,7 +498,7 @@ fn the_view_stays_while_the_learner_is_reading() {
 }
 
 #[test]
-fn results_stay_in_view_as_old_ones_until_new_ones_come() {
+fn results_stay_in_view_marked_as_old_until_new_ones_arrive() {
     let mut session = session();
     session.check([PASSED, failed(), waits()]);
     session.send(Message::Saved(TENSOR));
@@ -486,7 +507,7 @@ fn results_stay_in_view_as_old_ones_until_new_ones_come() {
         (module_state.state("tensor-new"), module_state.is_old("tensor-new")),
         (CellState::Passed, true)
     );
-    session.refused(14);
+    session.fails_to_compile(14);
     let module_state = session.model.module_state().unwrap();
     assert!(module_state.is_old("tensor-new"), "the build failed: nothing is new");
     assert_eq!(module_state.report.outcome(), Outcome::DoesNotCompile);
@@ -494,22 +515,22 @@ fn results_stay_in_view_as_old_ones_until_new_ones_come() {
 }
 
 #[test]
-fn a_check_is_remembered_and_all_green_starts_the_analyses() {
+fn a_check_is_saved_and_a_pass_starts_the_analyses() {
     let mut session = session();
     let effects = session.check([PASSED, PASSED, PASSED]);
-    let remembered = |kind: RunKind| move |effect: &Effect| matches!(effect, Effect::Keep(Record::Run { kind: k, .. }) if *k == kind);
-    assert!(effects.iter().any(remembered(RunKind::Check)));
+    let saved = |kind: RunKind| move |effect: &Effect| matches!(effect, Effect::Keep(Record::Run { kind: k, .. }) if *k == kind);
+    assert!(effects.iter().any(saved(RunKind::Check)));
     assert_eq!(run_of(&effects).unwrap().1, RunKind::Analysis);
     let generation = session.model.generation;
     let finished = Message::Run(generation, RunMessage::Event(RunEvent::Finished));
     let effects = session.send(finished);
-    assert!(effects.iter().any(remembered(RunKind::Analysis)));
+    assert!(effects.iter().any(saved(RunKind::Analysis)));
     assert_eq!(run_of(&effects), None, "analyses start nothing");
     assert_eq!(session.model.statuses[&TENSOR].outcome, Outcome::Passed);
 }
 
 #[test]
-fn interrupt_stops_the_run_first_and_then_quits() {
+fn an_interrupt_stops_the_run_first_and_then_quits() {
     let mut session = session();
     assert_eq!(session.press("<C-c>"), [Effect::Cancel]);
     assert!(session.model.run.is_none());
@@ -520,7 +541,7 @@ fn interrupt_stops_the_run_first_and_then_quits() {
 }
 
 #[test]
-fn hints_come_one_by_one_for_the_cell_to_do() {
+fn hints_are_shown_one_by_one_for_the_first_cell_that_does_not_pass() {
     let mut session = session();
     session.check([waits(), waits(), waits()]);
     let hint = |shown| {
@@ -547,7 +568,7 @@ fn the_editor_opens_where_the_work_is() {
     session.check([PASSED, waits(), waits()]);
     assert_eq!(line(&mut session), 14, "where the work on tensor-add begins");
     session.send(Message::Saved(TENSOR));
-    session.refused(5);
+    session.fails_to_compile(5);
     assert_eq!(line(&mut session), 5, "at the compiler's error");
 }
 
@@ -574,7 +595,7 @@ fn note(session: &Session) -> (String, bool) {
 }
 
 #[test]
-fn a_module_joins_the_engine_step_by_step_while_saves_are_checked() {
+fn a_module_is_completed_step_by_step_while_saves_are_checked() {
     let mut session = session();
     session.check([PASSED, PASSED, PASSED]);
     session.measure();
@@ -596,7 +617,7 @@ fn a_module_joins_the_engine_step_by_step_while_saves_are_checked() {
 }
 
 #[test]
-fn what_cannot_join_says_why_and_stays_until_a_key() {
+fn a_completion_that_fails_says_why_until_a_key_is_pressed() {
     let mut session = session();
     let refused = Completion::Rejected { reason: "02_activations fails on it".into() };
     let not_yet = Completion::NotYet(Box::new(ModuleReport::new(TENSOR)));
@@ -610,7 +631,7 @@ fn what_cannot_join_says_why_and_stays_until_a_key() {
 }
 
 #[test]
-fn a_newer_text_replaces_the_one_on_its_way_and_other_modules_wait() {
+fn a_new_request_replaces_one_for_the_same_module_and_other_modules_wait() {
     let mut session = session();
     session.press("cc");
     assert_eq!(session.model.completing.len(), 1);
@@ -626,12 +647,12 @@ fn an_interrupt_ends_the_run_then_the_completion_then_the_tutor() {
     session.press("c");
     assert_eq!(session.press("<C-c>"), [Effect::Cancel]);
     assert_eq!(session.press("<C-c>"), [Effect::StopCompleting, Effect::RefreshStatuses]);
-    assert_eq!(ended(&mut session, TENSOR, Completion::Yes), [], "it was on its way already");
+    assert_eq!(ended(&mut session, TENSOR, Completion::Yes), [], "it was sent before the stop");
     assert_eq!(leave(&mut session, "<C-c>"), [Effect::Cancel, Effect::Quit]);
 }
 
 #[test]
-fn a_module_above_one_that_joined_is_checked_on_it() {
+fn a_module_above_one_that_was_completed_is_checked_on_it() {
     let mut session = session();
     session.check([waits(), waits(), waits()]);
     session.press("c");
@@ -642,7 +663,7 @@ fn a_module_above_one_that_joined_is_checked_on_it() {
 }
 
 #[test]
-fn a_completed_module_that_was_edited_into_failure_shows_as_such() {
+fn a_completed_module_whose_file_fails_after_an_edit_counts_as_failing() {
     let mut session = session();
     let status = ModuleStatus { owner: Owner::Learner, ..ModuleStatus::default() };
     session.send(Message::Statuses([(TENSOR, status)].into()));
@@ -658,7 +679,7 @@ fn a_completed_module_that_was_edited_into_failure_shows_as_such() {
 }
 
 #[test]
-fn answers_are_hidden_until_asked_for_and_remembered_once() {
+fn answers_are_hidden_until_requested_and_saved_once() {
     let mut session = session();
     session.check([waits(), waits(), waits()]);
     session.focus_on("cache-lines");
@@ -671,7 +692,7 @@ fn answers_are_hidden_until_asked_for_and_remembered_once() {
 
 const PERCEPTRON: &str = "1957_perceptron";
 
-/// A screen on which the learner's engine, part of it theirs, trains the perceptron.
+/// A session in which the perceptron trains on an engine that is partly the learner's.
 fn training() -> Session {
     let mut session = Session::with((100, 30), "```milestone 1957_perceptron\n```\n");
     session.check([waits(), waits(), waits()]);
@@ -720,7 +741,7 @@ fn a_milestone_reports_in_its_own_block_and_the_reference_follows() {
 }
 
 #[test]
-fn what_came_of_a_milestone_stays_as_old_when_a_new_run_is_stopped() {
+fn the_result_of_a_milestone_stays_marked_as_old_when_a_new_run_is_stopped() {
     let mut session = training();
     session.event(RunEvent::Finished);
     session.press("<C-c>");
@@ -731,7 +752,7 @@ fn what_came_of_a_milestone_stays_as_old_when_a_new_run_is_stopped() {
 }
 
 #[test]
-fn a_milestone_of_an_earlier_session_is_shown_but_not_over_one_of_this() {
+fn a_milestone_of_an_earlier_session_is_shown_once_and_marked_as_old() {
     let mut session = Session::with((100, 30), "```milestone 1957_perceptron\n```\n");
     let earlier = |seconds| Remembered {
         milestone: PERCEPTRON,
@@ -749,7 +770,7 @@ fn a_milestone_of_an_earlier_session_is_shown_but_not_over_one_of_this() {
 }
 
 #[test]
-fn a_search_that_is_typed_at_once_finds_as_one_typed_slowly() {
+fn a_search_that_arrives_at_once_finds_what_one_typed_slowly_does() {
     let (mut slow, mut fast) = (session(), session());
     slow.press("/stride<Enter>");
     for letter in "/stride\n".chars() {
@@ -763,7 +784,7 @@ fn a_search_that_is_typed_at_once_finds_as_one_typed_slowly() {
 }
 
 #[test]
-fn a_search_goes_around_and_ends_with_escape() {
+fn a_search_wraps_around_and_ends_with_escape() {
     let mut session = session();
     session.press("/stride<Enter>");
     assert!(!session.model.search.typing);
@@ -779,7 +800,7 @@ fn a_search_goes_around_and_ends_with_escape() {
 }
 
 #[test]
-fn a_search_visits_every_match_though_the_last_screen_cannot_scroll() {
+fn a_search_visits_every_match_even_where_the_end_cannot_scroll() {
     let mut session = session();
     session.press("/is<Enter>");
     let matches = session.model.measured.matches.clone();
@@ -795,7 +816,7 @@ fn a_search_visits_every_match_though_the_last_screen_cannot_scroll() {
 }
 
 #[test]
-fn letters_of_a_search_are_no_keys() {
+fn letters_of_a_search_are_not_commands() {
     let mut session = session();
     assert_eq!(session.press("/qxe<Backspace>"), []);
     assert_eq!(session.model.search.text, "qx");
@@ -831,7 +852,7 @@ fn a_file_that_cannot_be_read_ends_the_run() {
 }
 
 #[test]
-fn what_the_machine_lacks_is_an_error_of_the_module() {
+fn an_error_of_the_environment_is_shown_in_the_module() {
     let mut session = session();
     let error = Error::environment("rustc is missing").hint("Install it.");
     let generation = session.model.generation;
@@ -841,7 +862,7 @@ fn what_the_machine_lacks_is_an_error_of_the_module() {
 }
 
 #[test]
-fn a_save_of_another_module_brings_it_on_the_screen() {
+fn a_save_of_another_module_switches_to_it() {
     let mut session = session();
     session.check([waits(), waits(), waits()]);
     session.wait(10);
@@ -849,7 +870,7 @@ fn a_save_of_another_module_brings_it_on_the_screen() {
 }
 
 #[test]
-fn many_saves_at_once_leave_the_module_on_the_screen() {
+fn many_saves_at_once_do_not_switch_the_module() {
     let mut session = session();
     session.check([waits(), waits(), waits()]);
     session.wait(10);
@@ -861,7 +882,7 @@ fn many_saves_at_once_leave_the_module_on_the_screen() {
 }
 
 #[test]
-fn the_engine_is_switched_remembered_and_checked() {
+fn a_switch_of_the_engine_is_saved_and_starts_a_check() {
     let mut session = session();
     let effects = session.press("m");
     assert_eq!(effects[0], Effect::Keep(Record::Engine(Engine::Reference)));
@@ -872,7 +893,7 @@ fn the_engine_is_switched_remembered_and_checked() {
 }
 
 #[test]
-fn what_is_at_the_top_stays_there_when_blocks_above_grow() {
+fn the_line_at_the_top_stays_there_when_blocks_above_grow() {
     let mut session = session();
     session.check([waits(), waits(), waits()]);
     session.press("G");
@@ -884,7 +905,7 @@ fn what_is_at_the_top_stays_there_when_blocks_above_grow() {
     };
     session.press("k");
     let before = line(&session);
-    session.refused(5);
+    session.fails_to_compile(5);
     assert_eq!(line(&session), before);
 }
 

@@ -1,4 +1,4 @@
-//! What went wrong, in full, above the status line. Must not know where on the screen that is.
+//! Errors and long notes, in full, above the status line. Must not know where on the screen that is.
 
 use super::block::say;
 use crate::tui::keymap::{self, Action};
@@ -7,10 +7,10 @@ use crate::tui::model::{Exercise, Model, ModuleState};
 use crate::tui::theme::{Role, style};
 use ratatui::text::Line;
 
-/// Columns at the ends of the last line.
+/// Columns left free at the ends of the last line.
 const ENDS: usize = 2;
 
-/// Something to read before anything else.
+/// A message to read before anything else.
 #[derive(Debug, Default)]
 pub struct Alert {
     /// What it is.
@@ -19,9 +19,9 @@ pub struct Alert {
     pub lines: Vec<Line<'static>>,
 }
 
-/// The alert of a screen of that width and with room for `most` lines, if there is one: an error, a
-/// note that the last line cannot hold, or why the module on screen cannot be checked while the top
-/// of the lesson, which says so too, is out of view.
+/// The alert, if there is one, in lines of this width and `most` in number: an error, a note that does not fit in
+/// the last line, or why the module on screen cannot be checked while the top of the lesson, which says so too,
+/// is out of view.
 #[must_use]
 pub fn alert(model: &Model, width: usize, most: usize) -> Option<Alert> {
     let note = model.note.as_ref().map(|(note, _)| note);
@@ -38,17 +38,17 @@ pub fn alert(model: &Model, width: usize, most: usize) -> Option<Alert> {
         lines.truncate(most.saturating_sub(1));
         let more = match title {
             "error" => format!(
-                "… {} goes to the top of the lesson, where all of it is",
+                "… {} goes to the top of the lesson, which shows the rest",
                 keymap::key(Action::Top)
             ),
-            _ => "… more than this screen holds".to_owned(),
+            _ => "… the rest does not fit on this screen".to_owned(),
         };
         lines.push(Line::styled(more, style(Role::Dim)));
     }
     Some(Alert { title, lines })
 }
 
-/// Whether the last line can hold a note.
+/// Whether a note fits in the last line.
 #[must_use]
 pub fn fits(note: &str, width: usize) -> bool {
     !note.contains('\n') && note.chars().count() + ENDS <= width

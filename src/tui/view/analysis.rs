@@ -1,4 +1,4 @@
-//! The block of an analysis: what it reported, as tables, charts, figures, pictures and sentences.
+//! The block of an analysis: what it reported, as tables, charts, metrics, pictures and sentences.
 //! Also the block that collects the learner's own figures. Must not know where an item came from.
 
 use super::block::{self, framed, head, say};
@@ -12,7 +12,7 @@ use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 use tinytorch::report::{Item, Metric, Progress};
 
-/// Lines of the output of an analysis that failed.
+/// Lines of output shown of an analysis that failed.
 const PRINTED: usize = 12;
 
 /// The block of an analysis.
@@ -56,14 +56,14 @@ fn when(width: usize) -> Vec<Line<'static>> {
     say(&text, Role::Dim, width)
 }
 
-/// What there is to show of an analysis: a progress bar only while it runs.
+/// The items of an analysis to show: a progress bar only while it runs.
 fn current(state: &AnalysisState) -> Vec<Item> {
     let is_shown = |item: &&Item| state.ended.is_none() || !matches!(item, Item::Progress(_));
     state.items.iter().filter(is_shown).cloned().collect()
 }
 
-/// Reported items, one below the other; figures and sentences stand close, tables and charts apart,
-/// pictures beside each other.
+/// Reported items, one below the other: metrics and sentences without an empty line between them, tables and
+/// charts with one, pictures side by side.
 #[must_use]
 pub fn items(items: &[Item], width: usize, capabilities: Capabilities) -> Vec<Line<'static>> {
     let is_small = |item: &Item| matches!(item, Item::Metric(_) | Item::Insight(_));
@@ -94,7 +94,7 @@ pub fn broken(state: &AnalysisState, width: usize) -> Vec<Line<'static>> {
         return vec![];
     };
     let (word, more) = match &end.verdict {
-        // A line of an earlier text may be another one by now.
+        // The line number is that of an earlier text.
         Verdict::Failed { message, .. } if state.old => ("failed", message.clone()),
         verdict => human::verdict(verdict),
     };
@@ -103,7 +103,7 @@ pub fn broken(state: &AnalysisState, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
-/// An item that has its place alone.
+/// An item other than a picture.
 fn item(item: &Item, width: usize) -> Vec<Line<'static>> {
     match item {
         Item::Table(table) => table::report(table, width),
@@ -123,7 +123,7 @@ fn item(item: &Item, width: usize) -> Vec<Line<'static>> {
     }
 }
 
-/// One figure, its target, and where it comes from.
+/// A metric, its target, and where it comes from.
 fn metric(metric: &Metric, width: usize) -> Vec<Line<'static>> {
     let (glyph, role) = match metric.is_met() {
         Some(true) => ("✓ ", Role::Good),

@@ -1,4 +1,4 @@
-//! What live blocks have in common: a bar at the left in the colour of their state, a head line, and
+//! What live blocks have in common: a bar at the left in the colour of their state, a heading, and
 //! a word with a glyph for every state. Must not know what is in a block.
 
 use super::text::{both_ends, wrap};
@@ -10,13 +10,13 @@ use ratatui::text::{Line, Span};
 use std::time::Duration;
 use tinytorch::report::Origin;
 
-/// Text is easiest to read in lines of this width or less; charts take all there is.
+/// The widest line of text, so that it is easy to read; charts use the full width.
 pub const PROSE: usize = 92;
 
 /// Columns that the bar takes.
 pub const BAR: usize = 2;
 
-/// Puts the bar at the left of every line; a heavier one says that keys act on this block.
+/// Puts the bar at the left of every line; a heavier one marks the block that keys act on.
 #[must_use]
 pub fn framed(lines: Vec<Line<'static>>, role: Role, focused: bool) -> Vec<Line<'static>> {
     let bar = Span::styled(if focused { "▌ " } else { "▏ " }, style(role));
@@ -27,7 +27,7 @@ pub fn framed(lines: Vec<Line<'static>>, role: Role, focused: bool) -> Vec<Line<
     lines.into_iter().map(add).collect()
 }
 
-/// The head of a live block: what it is, its name, and its state at the right.
+/// The heading of a live block: what it is, its name, and its state at the right.
 #[must_use]
 pub fn head(kind: &str, name: &str, state: Vec<Span<'static>>, width: usize) -> Line<'static> {
     let left = vec![
@@ -89,7 +89,7 @@ pub fn time(took: Duration) -> String {
     figures::figure(took.as_secs_f64(), "s")
 }
 
-/// `old`, where something is of an earlier text.
+/// `old`, if something is of an earlier text.
 #[must_use]
 pub fn old(is_old: bool) -> Vec<Span<'static>> {
     if is_old { vec![Span::styled("  old", style(Role::Wait))] } else { vec![] }

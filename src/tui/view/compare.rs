@@ -1,5 +1,4 @@
-//! A cell of the learner's beside the reference's: side by side where there is room, else one below the
-//! other.
+//! The learner's cell and the reference's: side by side where there is room, else one below the other.
 
 use super::markdown;
 use super::text::clip;
@@ -7,9 +6,9 @@ use crate::tui::model::{Model, ModuleState};
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 
-/// From this width on both stand side by side.
+/// From this width on both are side by side.
 const WIDE: usize = 110;
-/// Between the two.
+/// The separator between them.
 const GAP: &str = " │ ";
 
 /// Both texts of a cell.

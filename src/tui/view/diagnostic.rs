@@ -1,5 +1,5 @@
-//! A message of the compiler: its text, the source lines it points at, in colour and with carets under
-//! them, and what rustc suggests. Must not know which block it belongs to.
+//! A compiler diagnostic: its message, the source lines it points at, in colour and with carets under
+//! them, and rustc's suggestions. Must not know which block it belongs to.
 
 use super::text::{clip, fold, skip, wrap};
 use crate::runner::event::{Diagnostic, Level, Span as Pointed, Suggestion};
@@ -102,7 +102,7 @@ fn coloured(text: &str, highlighted: &HighlightedCode) -> Vec<Span<'static>> {
     }
 }
 
-/// A suggestion as the lines it leads to.
+/// A suggestion as the corrected lines.
 fn suggested(suggestion: &Suggestion, digits: usize, width: usize) -> Vec<Line<'static>> {
     let mut lines = labelled("help  ", &suggestion.message, Role::Good, width);
     for (row, line) in suggestion.corrected.lines().enumerate() {

@@ -20,7 +20,7 @@ pub struct Most {
     pub printed: usize,
 }
 
-/// In a block; the results have all.
+/// In a block; the results show everything.
 const IN_BLOCK: Most = Most { message: 8, printed: 6 };
 
 /// The block of a cell.
@@ -45,7 +45,12 @@ pub fn lines(
     right.extend(block::old(errors.is_empty() && module_state.is_old(cell)));
     let mut lines = vec![head("exercise", cell, right, inner)];
     if module_state.cell(cell).is_none() && !module_state.cells.is_empty() {
-        lines.extend(say("no cell of this name in the exercise", Role::Wait, inner));
+        let key = keymap::key(Action::Reset);
+        let text = format!(
+            "{} has no cell \"{cell}\": put it back, or {key} resets the file",
+            module_state.file
+        );
+        lines.extend(say(&text, Role::Wait, inner));
     }
     if state != CellState::Passed || !errors.is_empty() {
         lines.extend(module_state.cell(cell).into_iter().flat_map(|cell| task(cell, inner)));
@@ -70,14 +75,14 @@ pub fn lines(
     framed(lines, role, focused)
 }
 
-/// What is to be done, and what the finished code gives.
+/// The task, and an example of what the finished code returns.
 fn task(cell: &CellInfo, width: usize) -> Vec<Line<'static>> {
     let parts = [("task   ", &cell.task), ("example", &cell.example)];
     let parts = parts.into_iter().filter(|(_, text)| !text.is_empty());
     parts.flat_map(|(label, text)| markdown::labelled(label, Role::Dim, text, width)).collect()
 }
 
-/// Where the cell is, and what keys do about it.
+/// Where the cell is, and the keys for it.
 fn place(
     module_state: &ModuleState,
     cell: &str,
@@ -98,7 +103,7 @@ fn place(
     clip(&spans, width)
 }
 
-/// The learner's own tests, named as such, so that they are not taken for graded ones.
+/// The learner's own tests, labelled so that they are not mistaken for graded ones.
 #[must_use]
 pub fn own_tests<'a>(
     module_state: &ModuleState,
@@ -138,7 +143,7 @@ fn test(
     match &result.verdict {
         Verdict::Passed | Verdict::NotStarted { .. } => {}
         Verdict::Failed { message, at } => {
-            // A line of an older text may say something else by now.
+            // The line number is that of an earlier text.
             let at = at.as_ref().filter(|_| !old);
             let mut message = failure::message(module_state, message, at, width);
             cut(&mut message, most.message);
@@ -178,7 +183,7 @@ fn test_line(
     }
 }
 
-/// What a process printed, as far as there is room.
+/// The output of a process, as far as there is room.
 #[must_use]
 pub fn printed(output: &Output, most: usize, width: usize) -> Vec<Line<'static>> {
     let text = &output.text;

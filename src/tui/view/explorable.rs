@@ -12,7 +12,7 @@ use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 use tinytorch::explore::Control;
 
-/// Cells of the track of a slider.
+/// The width of a slider.
 const TRACK: usize = 24;
 
 /// The block of an explorable.
@@ -44,7 +44,7 @@ pub fn lines(
     framed(lines, Role::Live, focused)
 }
 
-/// The figure that is open, for the whole screen.
+/// The open figure, for the full screen.
 #[must_use]
 pub fn zoomed(
     model: &Model,
@@ -62,7 +62,7 @@ fn opens() -> Vec<Span<'static>> {
     ]
 }
 
-/// The keys that work now, as far as they are not plain to see.
+/// The keys that the figure uses now.
 fn keys(state: &Explorable) -> Vec<Span<'static>> {
     let has_text = state.controls.iter().any(|control| matches!(control, Control::Text { .. }));
     let known = [
@@ -111,7 +111,7 @@ fn controls(state: &Explorable, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
-/// What a control is set to, among what it could be.
+/// The value of a control, among its possible values.
 fn setting(control: &Control, state: &Explorable, chosen: bool) -> Vec<Span<'static>> {
     let strong = style(if chosen { Role::Strong } else { Role::Text });
     let dim = style(Role::Dim);
@@ -160,7 +160,7 @@ fn track(share: f64, chosen: bool) -> Vec<Span<'static>> {
     ]
 }
 
-/// Why the last frame is not whole.
+/// Why the last frame is incomplete.
 fn broken(state: &Explorable, width: usize) -> Vec<Line<'static>> {
     let Some(verdict) = state.verdict.as_ref().filter(|verdict| **verdict != Verdict::Passed)
     else {

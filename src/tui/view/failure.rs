@@ -1,4 +1,4 @@
-//! Why a test failed: its message with the values compared, and the assertion that did not hold.
+//! Why a test failed: its message with the values compared, and the assertion that failed.
 //! Must not know which test it was.
 
 use super::text::{fold, wrap};
@@ -8,10 +8,10 @@ use crate::tui::model::ModuleState;
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 
-/// Lines of source that an assertion may take.
+/// The most lines shown of an assertion.
 const ASSERTION: usize = 8;
 
-/// The panic's message. Where a given test compared two values, they are called yours and wanted.
+/// The panic's message. The two values that a given test compared are labelled as yours and expected.
 #[must_use]
 pub fn message(
     module_state: &ModuleState,
@@ -30,7 +30,7 @@ pub fn message(
         &[Span::raw("  ")],
     );
     for (label, value, role) in
-        [("   yours  ", compared.left, Role::Bad), ("  wanted  ", compared.right, Role::Good)]
+        [("     yours  ", compared.left, Role::Bad), ("  expected  ", compared.right, Role::Good)]
     {
         let label = Span::styled(label, style(Role::Dim));
         let blank = Span::raw(" ".repeat(label.width()));
@@ -48,7 +48,7 @@ pub fn message(
     lines
 }
 
-/// The assertion at a place of the exercise, whole.
+/// The complete assertion at a place of the exercise.
 #[must_use]
 pub fn source(module_state: &ModuleState, at: &Place, width: usize) -> Vec<Line<'static>> {
     let Some(number) = module_state.line_at(at) else {
@@ -99,7 +99,7 @@ fn indented(line: &str, role: Role, width: usize) -> Vec<Line<'static>> {
     fold(&[Span::styled(line.trim_end().to_owned(), style(role))], width, &indent, &indent)
 }
 
-/// What `assert_eq!` says.
+/// The message of `assert_eq!` in its parts.
 #[derive(Debug, PartialEq, Eq)]
 struct Compared<'a> {
     reason: &'a str,
@@ -137,11 +137,11 @@ mod tests {
     const MESSAGE: &str = "assertion `left == right` failed: the sum\n  left: [3]\n right: [4]";
 
     #[test]
-    fn a_given_test_compares_yours_with_wanted() {
+    fn a_given_test_compares_yours_with_expected() {
         let session = Session::opened((90, 30));
         let module_state = &session.model.module_states[&TENSOR];
         let shown = text(&message(module_state, MESSAGE, Some(&at(22)), 40));
-        assert_eq!(shown, ["  the sum", "   yours  [3]", "  wanted  [4]"]);
+        assert_eq!(shown, ["  the sum", "     yours  [3]", "  expected  [4]"]);
     }
 
     #[test]
@@ -191,9 +191,9 @@ mod tests {
         assert_eq!(shown[1..], ["    left: [3]", "   right: [4]"]);
     }
 
-    /// What makes it right to call the left value of a given test the learner's.
+    /// Otherwise it would be wrong to label the left value as the learner's.
     #[test]
-    fn given_tests_have_what_the_code_gave_at_the_left() {
+    fn given_tests_have_the_value_of_the_learners_code_at_the_left() {
         let is_literal = |first: &str| {
             let first =
                 first.strip_prefix("vec!").unwrap_or(first).trim_start_matches(['[', '-', '&']);

@@ -1,4 +1,4 @@
-//! Every key with what it does, from the key map. Must not know which lines of it are in view.
+//! Every key with its action, from the key map. Must not know which lines of it are in view.
 
 use crate::tui::keymap::{Binding, Group, KEYMAP};
 use crate::tui::theme::{Role, style};
@@ -21,7 +21,7 @@ pub fn lines(width: usize, height: usize) -> Vec<Line<'static>> {
     layouts.swap_remove(fitting.unwrap_or(most - 1))
 }
 
-/// The groups in columns of about the same height; no group is broken.
+/// The groups in columns of about the same height; no group is split.
 fn in_columns(groups: &[Vec<Line<'static>>], columns: usize) -> Vec<Line<'static>> {
     let total: usize = groups.iter().map(Vec::len).sum();
     let mut stacks: Vec<Vec<Line<'static>>> = vec![vec![]];
@@ -46,7 +46,10 @@ fn in_columns(groups: &[Vec<Line<'static>>], columns: usize) -> Vec<Line<'static
         line
     };
     let mut lines: Vec<_> = (0..height).map(row).collect();
-    lines.push(Line::from(Span::styled(" Shift and the mouse select text", style(Role::Dim))));
+    lines.push(Line::from(Span::styled(
+        " Shift-drag with the mouse selects text",
+        style(Role::Dim),
+    )));
     lines
 }
 
@@ -83,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wide_screen_has_columns_only_where_the_height_asks_for_them() {
+    fn a_wide_screen_has_columns_only_if_the_height_needs_them() {
         let height = |width, height| lines(width, height).len();
         let all = height(58, 18);
         assert_eq!(height(180, all), all, "all of it fits");
@@ -92,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_fits_the_smallest_screen_and_its_words_stand_below_each_other() {
+    fn a_line_fits_the_smallest_screen_and_its_columns_are_aligned() {
         for binding in bindings() {
             let line = line(binding);
             assert!(line.width() <= COLUMN, "{line}");

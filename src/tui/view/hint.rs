@@ -1,4 +1,4 @@
-//! The hints of a cell that were asked for so far. Must not know when the next one is shown.
+//! The hints of a cell that were requested so far. Must not know when the next one is shown.
 
 use super::markdown::labelled;
 use crate::tui::theme::Role;

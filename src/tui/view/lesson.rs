@@ -12,10 +12,10 @@ use crate::tui::model::{Exercise, Model, ModuleState, ModuleStatus, Owner};
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 
-/// Compiler errors outside of every cell that the banner shows; the results have all.
+/// How many compiler errors outside of cells the banner shows; the results show all.
 const ERRORS: usize = 3;
 
-/// What is above the first block: the title, and what is wrong with file, cells or lesson.
+/// What is above the first block: the title, and problems of the file, its cells or the lesson.
 #[must_use]
 pub fn banner(model: &Model, module_state: &ModuleState, width: usize) -> Vec<Line<'static>> {
     let width = width.min(block::PROSE);
@@ -27,28 +27,28 @@ pub fn banner(model: &Model, module_state: &ModuleState, width: usize) -> Vec<Li
         lines.extend(facts(module_state, width));
     }
     let width = width.saturating_sub(block::BAR);
-    let mut news = vec![];
+    let mut problems = vec![];
     if let Some(cause) = alert::cause(module_state) {
-        news.extend(say(&cause, Role::Bad, width));
+        problems.extend(say(&cause, Role::Bad, width));
     }
     if let Some(Owner::Rejected { reason }) = model.status().map(|status| &status.owner) {
         let text = format!(
-            "! this module passes its own tests, but the reference is used in its place: {reason}"
+            "! this module passes its own tests, but your engine uses the reference instead: {reason}"
         );
-        news.extend(say(&text, Role::Wait, width));
+        problems.extend(say(&text, Role::Wait, width));
     }
     if model.status().is_some_and(ModuleStatus::fails_now) {
         let key = keymap::key(Action::Complete);
         let runs = "completed, but your file fails now: later modules run on the completed text";
         let text = format!("! {runs}; {key} completes it again once it passes");
-        news.extend(say(&text, Role::Wait, width));
+        problems.extend(say(&text, Role::Wait, width));
     }
-    // Errors of a text that can no longer be read are of no use.
+    // Errors of a text that can no longer be read are out of date.
     let readable = !matches!(module_state.exercise, Exercise::Missing(_));
     for notice in
         human::notices(&module_state.report.notices, model.course).iter().filter(|_| readable)
     {
-        news.extend(say(&format!("! {notice}"), Role::Wait, width));
+        problems.extend(say(&format!("! {notice}"), Role::Wait, width));
     }
     let unplaced: Vec<_> = module_state
         .report
@@ -56,24 +56,24 @@ pub fn banner(model: &Model, module_state: &ModuleState, width: usize) -> Vec<Li
         .filter(|error| readable && module_state.place(error).is_none())
         .collect();
     for error in unplaced.iter().take(ERRORS) {
-        news.extend(diagnostic::lines(error, &model.highlighted, width));
+        problems.extend(diagnostic::lines(error, &model.highlighted, width));
     }
     if unplaced.len() > ERRORS {
         let more = crate::error::count(unplaced.len() - ERRORS, "more error");
-        news.extend(say(&more, Role::Bad, width));
+        problems.extend(say(&more, Role::Bad, width));
     }
     for problem in &module_state.lesson.problems {
         let text = format!("! line {} of this lesson: {}", problem.line, problem.message);
-        news.extend(say(&text, Role::Wait, width));
+        problems.extend(say(&text, Role::Wait, width));
     }
-    if !news.is_empty() {
+    if !problems.is_empty() {
         lines.push(Line::default());
-        lines.extend(framed(news, Role::Bad, false));
+        lines.extend(framed(problems, Role::Bad, false));
     }
     lines
 }
 
-/// Time, difficulty, what comes before.
+/// Time, difficulty, prerequisites.
 fn facts(module_state: &ModuleState, width: usize) -> Vec<Line<'static>> {
     let head = &module_state.lesson.head;
     let level = usize::from(head.difficulty.min(4));
@@ -85,7 +85,7 @@ fn facts(module_state: &ModuleState, width: usize) -> Vec<Line<'static>> {
     say(&facts, Role::Dim, width)
 }
 
-/// One block. Prose comes from a cache of its caller.
+/// One block. The caller caches prose.
 #[must_use]
 pub fn piece(
     model: &Model,
@@ -137,8 +137,7 @@ pub fn piece(
     }
 }
 
-/// A picture in text. Where it is wider than its place, keys move it, and signs at its sides show that
-/// there is more.
+/// A diagram in text. If it is too wide, keys scroll it, and a `…` at each side shows that there is more.
 fn diagram(title: &str, text: &str, pan: usize, width: usize) -> Vec<Line<'static>> {
     let widest = diagram_width(text);
     let hidden = widest.saturating_sub(width);
@@ -147,11 +146,12 @@ fn diagram(title: &str, text: &str, pan: usize, width: usize) -> Vec<Line<'stati
     if hidden > 0 {
         let [left, right] = [Action::PanLeft, Action::PanRight].map(keymap::key);
         let (first, last) = (pan + 1, pan + width);
-        caption
-            .push_str(&format!(" ({left} {right} move it: columns {first} to {last} of {widest})"));
+        caption.push_str(&format!(
+            " ({left} {right} scroll it: columns {first} to {last} of {widest})"
+        ));
     }
     let caption = Span::styled(caption, style(Role::Emphasis).patch(style(Role::Dim)));
-    // A picture that needs every column gets it.
+    // A diagram that needs every column is not indented.
     let indent = [Span::raw(" ".repeat(width.saturating_sub(widest).min(2)))];
     let mut lines = wrap(&[caption], width, &indent, &indent);
     lines.push(Line::default());
@@ -173,7 +173,7 @@ pub fn diagram_width(text: &str) -> usize {
     text.lines().map(|line| Span::raw(line).width()).max().unwrap_or(0)
 }
 
-/// A block that the tutor does not know, shown as it is in the file.
+/// An unknown block, shown as it is in the file.
 fn unknown(
     line: usize,
     word: &str,

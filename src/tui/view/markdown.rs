@@ -1,5 +1,5 @@
-//! Prose as lines: CommonMark laid out to a width, its code in colour where the colours are known. No
-//! line is wider than the width. Must not know live blocks.
+//! Prose as lines: CommonMark laid out in a width, its code highlighted where its tokens are known. No line is
+//! wider than the width. Must not know live blocks.
 
 use super::table::{self, Cell};
 use super::text::{clip, fold, wrap};
@@ -11,7 +11,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
-/// Lays out a piece of CommonMark.
+/// Lays out CommonMark.
 #[must_use]
 pub fn lay_out(text: &str, width: usize, highlighted: &HighlightedCode) -> Vec<Line<'static>> {
     let mut writer = Writer::new(width, highlighted);
@@ -36,7 +36,7 @@ pub fn labelled(label: &str, role: Role, text: &str, width: usize) -> Vec<Line<'
     lines
 }
 
-/// Program text in colour where its colours are known, in plain otherwise.
+/// Source code, highlighted where its tokens are known.
 #[must_use]
 pub fn code(
     text: &str,
@@ -220,7 +220,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// A link shows where it leads, unless its text says so already.
+    /// Shows the URL after a link, unless it is the link's text.
     fn end_link(&mut self) {
         self.styles.pop();
         if let Some(target) = self.link.take()
@@ -263,7 +263,7 @@ impl<'a> Writer<'a> {
         self.styles.iter().fold(Style::new(), |sum, style| sum.patch(*style))
     }
 
-    /// An empty line, unless there is one.
+    /// An empty line, unless the last line is one.
     fn gap(&mut self) {
         self.flush();
         if self.lines.last().is_some_and(|line| line.width() > 0) {
@@ -350,19 +350,19 @@ mod tests {
     }
 
     #[test]
-    fn numbered_items_hang() {
+    fn numbered_items_have_a_hanging_indent() {
         assert_eq!(text("1. one two\n2. three", 8), ["1. one", "   two", "2. three"]);
     }
 
     #[test]
-    fn code_is_not_reflowed_and_links_say_where_they_lead() {
+    fn code_is_not_reflowed_and_links_show_their_url() {
         assert_eq!(text("```rust\nlet  a = 1;\n```", 20), ["│ let  a = 1;"]);
         assert_eq!(text("[site](https://a.b)", 40), ["site (https://a.b)"]);
         assert_eq!(text("[part](#motivation)", 40), ["part"]);
     }
 
     #[test]
-    fn code_with_known_colours_keeps_its_text() {
+    fn highlighted_code_keeps_its_text() {
         let mut highlighted = HighlightedCode::default();
         let line = vec![(TokenKind::Keyword, "let".to_owned()), (TokenKind::Plain, " a".into())];
         highlighted.insert("let a\n".into(), vec![line]);

@@ -51,13 +51,13 @@ pub fn lines(model: &Model, id: &str, (width, focused): (usize, bool)) -> Vec<Li
 fn offer(engine: Engine, width: usize) -> Vec<Line<'static>> {
     let key = keymap::key(Action::Open);
     let text = match engine {
-        Engine::Mine => format!("{key} runs it on your engine, then on the reference beside it"),
+        Engine::Mine => format!("{key} runs it on your engine, then on the reference to compare"),
         Engine::Reference => format!("{key} runs it on the reference"),
     };
     say(&text, Role::Dim, width)
 }
 
-/// What a run of this session reports: everything while it runs, then only its errors.
+/// What a run of this session reports: everything while it runs, afterwards only its errors.
 fn report(model: &Model, trained: &Trained, live: bool, width: usize) -> Vec<Line<'static>> {
     let mut lines = vec![];
     for notice in &trained.report.notices {

@@ -1,5 +1,4 @@
-//! What the model looks like: pure functions from a model to lines, and from lines to a frame. Must not
-//! know what a key does.
+//! The view: pure functions from a model to lines, and from lines to a frame. Must not know what a key does.
 
 pub mod markdown;
 pub mod screen;

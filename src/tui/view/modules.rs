@@ -23,7 +23,7 @@ pub fn lines(model: &Model, cursor: Option<usize>, width: usize) -> Vec<Line<'st
     lines
 }
 
-/// The tests of the whole course that pass and the points that they are worth, each beside all there are.
+/// The passing tests of the whole course and their points, each with the total.
 fn totals(model: &Model) -> [(String, &'static str); 2] {
     let (mut passed, mut all) = (Totals::default(), Totals::default());
     for module in model.course.modules() {
@@ -41,14 +41,14 @@ fn totals(model: &Model) -> [(String, &'static str); 2] {
     ]
 }
 
-/// How far the learner is in the course, in one line.
+/// The learner's progress in the course, on one line.
 #[must_use]
 pub fn progress(model: &Model) -> String {
     let [(tests, _), (points, _)] = totals(model);
     format!("modules: {tests} tests, {points} points")
 }
 
-/// The heading, with how far the learner is in the course: two lines.
+/// The heading, with the learner's progress in the course: two lines.
 #[must_use]
 pub fn heading(model: &Model, width: usize) -> Vec<Line<'static>> {
     let dim = |text: String| vec![Span::styled(text, style(Role::Dim))];
@@ -94,7 +94,7 @@ fn goal(model: &Model, milestone: &Milestone, width: usize) -> Line<'static> {
     both_ends(vec![Span::styled(format!(" {glyph} "), style(role)), name.into()], vec![], width)
 }
 
-/// Whose code the engine has of it.
+/// Whose code the engine uses for the module.
 fn link(status: &ModuleStatus) -> (&'static str, Role) {
     match &status.owner {
         Owner::Reference => ("", Role::Dim),

@@ -7,7 +7,7 @@ use crate::tui::outline::{Entry, Kind};
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 
-/// One line for each entry; the one under the cursor stands out.
+/// One line for each entry; the one under the cursor is marked.
 #[must_use]
 pub fn lines(
     module_state: &ModuleState,

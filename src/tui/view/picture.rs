@@ -1,5 +1,5 @@
-//! Grey-level pictures: half blocks, two pixels in one cell, in sixteen-colour greys; shaded letters
-//! where there is no colour or no UTF-8. Must not know what a picture shows.
+//! Greyscale pictures: half blocks, two pixels in one cell, in the greys of the 16 colours; characters of
+//! different density where there is no colour or no UTF-8. Must not know what a picture shows.
 
 use super::text::{clip, wrap};
 use crate::report::human;
@@ -12,12 +12,12 @@ use tinytorch::report::Picture;
 /// The greys that every terminal has, dark to light.
 const GREYS: [Color; 4] = [Color::Black, Color::DarkGray, Color::Gray, Color::White];
 
-/// The narrowest column of a picture: its title has to be read.
+/// The narrowest column of a picture, so that its title is readable.
 const NARROWEST: usize = 16;
 /// Columns between pictures.
 const GAP: usize = 3;
 
-/// Pictures beside each other, as many in a row as the width holds.
+/// Pictures side by side, as many in a row as fit the width.
 #[must_use]
 pub fn side_by_side(
     pictures: &[&Picture],
@@ -96,7 +96,7 @@ fn greys(picture: &Picture) -> Vec<Vec<Color>> {
         (finite().fold(f32::INFINITY, f32::min), finite().fold(f32::NEG_INFINITY, f32::max));
     let grey = |pixel: &f32| {
         let share = if high > low { (pixel - low) / (high - low) } else { 0.0 };
-        // A value that is not a number becomes 0 by the cast: dark.
+        // The cast makes NaN 0: dark.
         GREYS[((share * GREYS.len() as f32) as usize).min(GREYS.len() - 1)]
     };
     let width = picture.width.max(1);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_stand_beside_each_other_and_wrap() {
+    fn pictures_are_side_by_side_and_wrap() {
         let wide = Picture { title: "a map of features".into(), width: 4, pixels: vec![0.5; 16] };
         let plain = Capabilities::default();
         let rows = side_by_side(&[&wide, &picture(), &wide], 20, plain);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn without_colour_letters_shade() {
+    fn without_colour_characters_shade() {
         let lines = one(
             &picture(),
             20,

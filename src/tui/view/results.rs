@@ -11,10 +11,10 @@ use crate::tui::theme::Role;
 use ratatui::text::Line;
 use std::time::Duration;
 
-/// Everything; the runner cuts what is longer.
+/// Everything: the runner truncates longer output.
 const ALL: Most = Most { message: 2000, printed: 2000 };
 
-/// All results; on the whole screen the figure that is open, while one is.
+/// All results; in full screen the open figure, if there is one.
 #[must_use]
 pub fn lines(model: &Model, module_state: &ModuleState, width: usize) -> Vec<Line<'static>> {
     if model.results == Results::Zoomed
@@ -36,8 +36,8 @@ pub fn lines(model: &Model, module_state: &ModuleState, width: usize) -> Vec<Lin
     lines
 }
 
-/// The module on its way into the learner's engine, else how the last completion of the one on screen
-/// ended: each module that was rebuilt, with its time.
+/// The completion in progress, else the last one of the module on screen: its state, and each module that was
+/// rebuilt, with its time.
 fn completion(model: &Model, width: usize) -> Vec<Line<'static>> {
     let ended = model.completed.as_ref().filter(|ended| ended.module == model.module);
     let mut lines: Vec<_> = match (model.completing.first(), ended) {
@@ -63,7 +63,7 @@ fn completion(model: &Model, width: usize) -> Vec<Line<'static>> {
 fn ready(modules: &[(ModuleId, Duration)], course: &Course, width: usize) -> Vec<Line<'static>> {
     let line = |(module, took): &(ModuleId, Duration)| {
         let slug = course.slug(*module);
-        say(&format!("✓ {slug} is rebuilt, {}", time(*took)), Role::Good, width)
+        say(&format!("✓ {slug} rebuilt in {}", time(*took)), Role::Good, width)
     };
     modules.iter().flat_map(line).collect()
 }

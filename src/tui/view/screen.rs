@@ -1,5 +1,5 @@
-//! The whole screen: from a model and a cache of laid-out prose to a page (what there is to show,
-//! measured), then to a frame. The same model gives the same frame. Must not know what a key does.
+//! The whole screen: from a model and a cache of laid-out prose to a page (its lines, measured), then to
+//! a frame. The same model gives the same frame. Must not know what a key does.
 
 use super::alert::{self, Alert};
 use super::{block, compare, help, lesson, modules, results, status, too_small, welcome};
@@ -19,18 +19,18 @@ use std::rc::Rc;
 /// Empty columns at both sides of the text.
 const MARGIN: u16 = 2;
 
-/// Prose that was laid out before.
+/// Prose that was already laid out.
 #[derive(Debug, Default)]
 pub struct Cache {
-    /// What it depends on: the width, the columns of diagrams out of view, and how many pieces of code
-    /// have colours.
+    /// What the layout depends on: the width, the columns of diagrams out of view, and how many pieces of
+    /// code are highlighted.
     key: (usize, usize, usize),
     pieces: HashMap<(ModuleId, usize), Lines>,
 }
 
 type Lines = Rc<Vec<Line<'static>>>;
 
-/// What there is to show.
+/// The content of the screen, laid out.
 #[derive(Debug, Default)]
 pub struct Page {
     /// The lesson, piece by piece.
@@ -39,9 +39,9 @@ pub struct Page {
     results: Vec<Line<'static>>,
     /// The window over the lesson.
     window: Vec<Line<'static>>,
-    /// What went wrong.
+    /// An error or a long note.
     alert: Option<Alert>,
-    /// How long all of it is.
+    /// Its measurements.
     pub measured: Measured,
 }
 
@@ -71,7 +71,7 @@ pub fn lay_out(model: &Model, cache: &mut Cache) -> Page {
     page
 }
 
-/// The lines of the open window, if one is open that scrolls.
+/// The lines of the open window, if it scrolls.
 fn window_lines(model: &Model, regions: &Regions) -> Vec<Line<'static>> {
     let (width, height) = (usize::from(model.size.0), usize::from(regions.status.y));
     match (&model.overlay, model.module_state()) {
@@ -90,7 +90,7 @@ fn alert(model: &Model, regions: &Regions) -> Option<Alert> {
     alert::alert(model, width, usize::from(regions.status.y / 2).saturating_sub(1))
 }
 
-/// The parts of the screen without the rows of the alert, so that it hides no line of them for good.
+/// The parts of the screen without the rows of the alert, so that each of their lines can still be scrolled into view.
 fn above(mut regions: Regions, alert: Option<&Alert>) -> Regions {
     let taken = alert.map_or(0, |alert| u16::try_from(alert.lines.len() + 1).unwrap_or(0));
     let bottom = regions.results.as_mut().unwrap_or(&mut regions.lesson);
@@ -137,7 +137,7 @@ fn pieces(
     pieces
 }
 
-/// By how much the widest diagram is wider than its place.
+/// Columns of the widest diagram that do not fit.
 fn hidden_columns(module_state: &ModuleState, width: usize) -> usize {
     let widths = module_state.lesson.blocks.iter().map(|block| match block {
         Block::Diagram { text, .. } => lesson::diagram_width(text),
@@ -235,7 +235,7 @@ fn parts(frame: &mut Frame<'_>, model: &Model, page: &Page, regions: &Regions) {
     }
 }
 
-/// What went wrong, above the status line, which stays visible.
+/// Draws the alert above the status line, which stays visible.
 fn put_alert(frame: &mut Frame<'_>, alert: &Alert, regions: &Regions) {
     let height = u16::try_from(alert.lines.len() + 1).unwrap_or(0).min(regions.status.y);
     let area = Area { y: regions.status.y - height, height, ..regions.status };
@@ -245,14 +245,14 @@ fn put_alert(frame: &mut Frame<'_>, alert: &Alert, regions: &Regions) {
     put(frame, text.inset(MARGIN), &alert.lines);
 }
 
-/// The lines of the lesson in view, with what the search found marked.
+/// The lines of the lesson in view, with the matches of the search marked.
 fn visible(model: &Model, module_state: &ModuleState, page: &Page) -> Vec<Line<'static>> {
     let all = page.pieces.iter().flat_map(|piece| piece.iter());
     let lines = all.skip(module_state.top).take(page.measured.height);
     lines.map(|line| marked(line, &model.search.text)).collect()
 }
 
-/// A line with every match of the search in another style. Matches may run across spans.
+/// A line with every match of the search marked. A match may run across spans.
 fn marked(line: &Line<'static>, wanted: &str) -> Line<'static> {
     let wanted: Vec<char> = wanted.chars().flat_map(char::to_lowercase).collect();
     let letters: Vec<(char, ratatui::style::Style)> = line
@@ -344,7 +344,7 @@ fn overlay(frame: &mut Frame<'_>, model: &Model, page: &Page, regions: &Regions)
     }
 }
 
-/// The lines of a window that are out of view.
+/// How many lines of a window are out of view.
 fn hidden(above: usize, below: usize) -> Option<String> {
     match (above, below) {
         (0, 0) => None,
@@ -354,7 +354,7 @@ fn hidden(above: usize, below: usize) -> Option<String> {
     }
 }
 
-/// Columns of the text of the first card.
+/// Columns of the text of the welcome card.
 const WELCOME: usize = 54;
 
 fn window_area(model: &Model, page: &Page, regions: &Regions) -> Area {
@@ -403,7 +403,7 @@ fn put_outline(
     window(frame, area, &title, lines.split_off(top), hidden(top, below));
 }
 
-/// A window with its title, and a sign for what of it is out of view.
+/// A window with its title, and how much of it is out of view.
 fn window(
     frame: &mut Frame<'_>,
     area: Area,

@@ -1,4 +1,4 @@
-//! The lines around the lesson: title, state, keys, questions to the learner. Must not know what a key
+//! The lines around the lesson: title, status, keys, the question before a reset. Must not know what a key
 //! does.
 
 use super::alert;
@@ -17,15 +17,15 @@ use crate::watch;
 use ratatui::text::{Line, Span};
 use std::time::Duration;
 
-/// A run shows its time from here on: shorter ones would only flicker.
+/// A run shows its time after this long: a shorter one would only flicker.
 const SHOW_TIME: Duration = Duration::from_millis(500);
-/// From this width on the status line has room for what needs no attention.
+/// From this width on the status line has room for what is less important.
 const ROOMY: u16 = 90;
 
-/// From this width on there is room for two sentences.
+/// From this width on it has room for two messages.
 const WIDE: u16 = 110;
 
-/// The first line: where we are, and how far.
+/// The first line: the module, and its progress.
 #[must_use]
 pub fn title(model: &Model) -> Line<'static> {
     let width = usize::from(model.size.0);
@@ -77,7 +77,7 @@ fn state(model: &Model) -> Vec<Span<'static>> {
             let second = completing(one, model.completing.len() - 1, model.course);
             match wide {
                 true => first.into_iter().chain([Span::raw("  ")]).chain(second).collect(),
-                // Where there is room for one of both: a check is over soon.
+                // Only one of them fits: the check, which is over soon.
                 false if checks => first,
                 false => second,
             }
@@ -99,7 +99,7 @@ pub(super) fn completing(
         (Stage::Checking, _) => "running its tests".to_owned(),
         (Stage::Rebuilding, None) => "building the modules above it".to_owned(),
         (Stage::Rebuilding, Some((link, took))) => {
-            format!("{} ready, {}", slug(*link), figure(took.as_secs_f64(), "s"))
+            format!("{} rebuilt in {}", slug(*link), figure(took.as_secs_f64(), "s"))
         }
         (Stage::Proving(later), _) => format!("checking {}", slug(later)),
     };
@@ -133,12 +133,12 @@ fn running(model: &Model, run: &Run) -> Vec<Span<'static>> {
     let elapsed =
         if took < SHOW_TIME { String::new() } else { format!(" {:.1} s", took.as_secs_f64()) };
     let cause = match run.cause {
-        Cause::Opened => "  opened",
+        Cause::Opened => "  because the lesson opened",
         Cause::Saved => "  because the file was saved",
         Cause::Asked => "",
         Cause::Passed => "  because every test passes",
         Cause::Engine => "  because the engine changed",
-        Cause::Beside => "  to compare",
+        Cause::Comparison => "  to compare",
     };
     vec![
         Span::styled("◐ ", style(Role::Busy)),
@@ -160,7 +160,7 @@ fn ended(model: &Model, module_state: &ModuleState) -> Vec<Span<'static>> {
     [outcome(model, module_state)].into_iter().chain(more).collect()
 }
 
-/// What the learner's engine has of the module.
+/// Whether the learner's engine uses the module.
 fn link(module_state: &ModuleState, status: &ModuleStatus) -> Option<String> {
     let complete = keymap::key(Action::Complete);
     let passes = module_state.report.outcome() == Outcome::Passed;
@@ -228,7 +228,7 @@ fn surroundings(model: &Model) -> Vec<Span<'static>> {
         }
         (Engine::Mine, mine) => format!("engine mine {mine}/{}", model.course.modules().len()),
     };
-    let watching = match &model.noticing {
+    let watching = match &model.watch_mode {
         Some(watch::WatchMode::Native) if model.size.0 >= ROOMY => "  watching",
         None | Some(watch::WatchMode::Native) => "",
         Some(watch::WatchMode::Polling(_)) => "  polling",
@@ -236,11 +236,12 @@ fn surroundings(model: &Model) -> Vec<Span<'static>> {
     vec![Span::styled(format!("{engine}{watching} "), style(Role::Dim))]
 }
 
-/// The keys of the last line in the order in which they are given up, the last first.
+/// Keys of the last line by importance: where there is no room, the last one is dropped first.
 const IMPORTANT: [Action; 6] =
     [Action::Edit, Action::Next, Action::Hint, Action::Results, Action::Modules, Action::Run];
 
-/// The last line: the keys of what is written, what is typed, else a note, else what a search found, else the keys that matter now.
+/// The last line: the keys while a prediction is written, what is typed, else a note, else the state of a search, else the
+/// keys that matter now.
 #[must_use]
 pub fn last_line(model: &Model) -> Line<'static> {
     let width = usize::from(model.size.0);
@@ -273,14 +274,13 @@ fn found(model: &Model) -> String {
     format!("/{}  {which}  n next  N previous  Esc ends", model.search.text)
 }
 
-/// A note that fits into the line; any other has a place of its own.
+/// A note that fits in the line; any other is an alert.
 fn short_note(model: &Model, width: usize) -> Option<&str> {
     let (note, _) = model.note.as_ref()?;
     Some(note.text.as_str()).filter(|text| !note.bad && alert::fits(text, width))
 }
 
-/// The keys that matter now. Where some of them do not fit, the key of the help says
-/// that there are more.
+/// The keys that matter now. If some of them do not fit, the key of the help says that there are more.
 fn keys(model: &Model, width: usize) -> Line<'static> {
     let key = |action: Action, word: &str| {
         let name = Span::styled(format!(" {}", keymap::key(action)), style(Role::Key));
@@ -326,7 +326,7 @@ pub fn reset(model: &Model) -> Vec<Line<'static>> {
         model.module_state().map_or_else(String::new, |module_state| module_state.file.clone());
     let key = |name: &'static str| Span::styled(name, style(Role::Key));
     vec![
-        Line::raw(format!(" Replace {file} by its starter?")),
+        Line::raw(format!(" Replace {file} with the starter?")),
         Line::styled(" A backup of your file is kept.", style(Role::Dim)),
         Line::default(),
         Line::from(vec![key(" y"), Span::raw(" reset   "), key("n"), Span::raw(" keep my work")]),

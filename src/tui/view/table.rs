@@ -1,5 +1,5 @@
 //! Tables, of the prose and of the analyses, within a width: columns that do not fit are narrowed, the
-//! widest first, and their cells wrap. Must not know how a figure is written.
+//! widest first, and their cells wrap. Must not know how a number is formatted.
 
 use super::text::wrap;
 use crate::report::figures;
@@ -25,7 +25,7 @@ impl Cell {
 
 const GAP: usize = 2;
 
-/// Lays out a table of any origin. `right` tells which columns are aligned to the right.
+/// Lays out a table. `right` says which columns are aligned to the right.
 #[must_use]
 pub fn lay_out(
     head: &[Cell],

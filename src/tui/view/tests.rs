@@ -31,7 +31,7 @@ fn a_changed_test_is_named_where_it_failed_instead_of_a_line_that_did_not_run() 
 }
 
 #[test]
-fn an_old_failure_shows_no_line_of_the_present_text() {
+fn an_old_failure_shows_no_line_of_the_current_text() {
     let mut session = failing((90, 60));
     assert!(session.screen().contains("line 22 │ assert_close"));
     session.send(Message::Saved(TENSOR));
@@ -60,7 +60,7 @@ fn an_old_failure_of_an_analysis_names_no_line() {
 }
 
 #[test]
-fn an_error_in_another_file_is_in_no_block_of_this_one() {
+fn an_error_in_another_file_is_shown_in_no_block_of_this_one() {
     let mut session = failing((90, 60));
     session.send(Message::Saved(TENSOR));
     let mut error = mismatched(18);
@@ -100,14 +100,14 @@ fn a_failure_that_follows_from_another_says_what_to_fix_first() {
 }
 
 #[test]
-fn the_background_that_the_terminal_names_late_decides_the_theme_all_the_same() {
+fn a_background_that_is_reported_late_still_decides_the_theme() {
     let mut session = failing((60, 20));
     session.send(Message::Background(Theme::Light));
     assert_eq!(session.model.capabilities.theme, Theme::Light);
 }
 
 #[test]
-fn own_tests_are_shown_as_the_learners_and_never_counted() {
+fn own_tests_are_labelled_and_never_counted() {
     let mut session = Session::opened((90, 60));
     let graded = ["test_unit_new", "test_unit_add", "test_module"];
     let own = Expected { owner: Owner::Learner, ..Expected::new("own::test_mine") };
@@ -138,7 +138,7 @@ fn own_tests_are_shown_as_the_learners_and_never_counted() {
 fn a_file_that_cannot_be_read_leaves_no_errors_of_its_old_text_above_the_lesson() {
     let mut session = failing((90, 30));
     session.send(Message::Saved(TENSOR));
-    session.refused(1);
+    session.fails_to_compile(1);
     session.press("g");
     assert!(session.screen().contains("exercises/01_tensor.rs:1:"), "{}", session.screen());
     session.send(Message::Gone(TENSOR));
@@ -151,7 +151,7 @@ fn a_file_that_cannot_be_read_leaves_no_errors_of_its_old_text_above_the_lesson(
 fn an_error_is_shown_in_full_above_the_status_line() {
     let mut session = failing((60, 20));
     let text = "failed to run the editor \"/nowhere/vi\": No such file or directory (os error 2)\n  \
-        Set VISUAL or EDITOR to an editor that is here, or open exercises/00_setup.rs:41.";
+        Set VISUAL or EDITOR to an editor that is installed, or open exercises/00_setup.rs:41.";
     session.send(Message::Failed(text.into()));
     insta::assert_snapshot!(session.screen());
 }
@@ -183,7 +183,7 @@ fn a_lesson_with_modules_and_results_at_140x45() {
 fn a_compiler_error_beside_old_results_at_90x30() {
     let mut session = failing((90, 30));
     session.send(Message::Saved(TENSOR));
-    session.refused(14);
+    session.fails_to_compile(14);
     insta::assert_snapshot!(session.screen());
 }
 
@@ -240,7 +240,7 @@ fn a_reset_is_asked_for_at_60x20() {
 }
 
 #[test]
-fn an_editor_is_promised_only_where_there_is_one() {
+fn an_editor_is_offered_only_where_there_is_one() {
     let mut session = Session::opened((90, 30));
     session.check([waits(), waits(), waits()]);
     assert!(session.screen().contains("not started: e opens your editor"));
@@ -250,11 +250,11 @@ fn an_editor_is_promised_only_where_there_is_one() {
 }
 
 #[test]
-fn a_diagram_that_is_too_wide_is_moved_by_keys() {
+fn a_diagram_that_is_too_wide_is_scrolled_by_keys() {
     let wide = format!("```diagram Wide\n{}END\nshort\n```\n", "0123456789".repeat(7));
     let mut session = Session::with((60, 20), &wide);
     assert!(
-        session.screen().contains("(< > move it: columns 1 to 56 of 73)"),
+        session.screen().contains("(< > scroll it: columns 1 to 56 of 73)"),
         "{}",
         session.screen()
     );
@@ -294,7 +294,7 @@ fn why_a_check_could_not_run_is_shown_in_full_wherever_the_learner_reads() {
 }
 
 #[test]
-fn an_error_takes_no_line_of_the_lesson_away() {
+fn an_error_hides_no_line_of_the_lesson_for_good() {
     let mut session = failing((60, 20));
     session.send(Message::Gone(TENSOR));
     session.press("G");
@@ -304,7 +304,7 @@ fn an_error_takes_no_line_of_the_lesson_away() {
 }
 
 #[test]
-fn a_long_note_is_not_cut() {
+fn a_long_note_is_shown_in_full() {
     let mut session = failing((60, 20));
     let text = "the backup of your file is exercises/.tinytorch/backups/01_tensor.1.rs";
     let note = Note { text: text.into(), bad: false };
@@ -314,7 +314,7 @@ fn a_long_note_is_not_cut() {
 }
 
 #[test]
-fn keys_that_do_not_fit_go_in_order_of_importance_and_the_help_says_so() {
+fn the_least_important_keys_are_dropped_first_and_the_help_says_so() {
     for (width, run) in [(60, true), (60, false), (80, true), (140, false)] {
         let mut session = Session::opened((width, 20));
         if !run {
@@ -345,16 +345,6 @@ fn the_help_says_how_much_of_it_is_out_of_view() {
 }
 
 #[test]
-fn an_old_failure_names_no_line_of_a_text_that_has_changed() {
-    let mut session = failing((90, 30));
-    assert!(session.screen().contains("line 22 │"), "{}", session.screen());
-    session.send(Message::Saved(TENSOR));
-    let screen = session.screen();
-    assert!(screen.contains("test_unit_add") && screen.contains("old"), "{screen}");
-    assert!(!screen.contains("line 22 │"), "{screen}");
-}
-
-#[test]
 fn a_missing_file_is_reported_at_60x20() {
     let mut session = failing((60, 20));
     session.send(Message::Gone(TENSOR));
@@ -363,7 +353,7 @@ fn a_missing_file_is_reported_at_60x20() {
 }
 
 #[test]
-fn plain_letters_where_there_is_no_utf_8() {
+fn ascii_where_there_is_no_utf_8() {
     let mut session = failing((90, 30));
     session.model.capabilities =
         Capabilities { ascii: true, color: false, ..Capabilities::default() };
@@ -380,7 +370,7 @@ fn below_the_smallest_size_one_line_names_the_size_needed() {
 }
 
 #[test]
-fn no_size_makes_it_panic() {
+fn no_size_panics() {
     let sizes = (0..=40).flat_map(|width| (0..=40).map(move |height| (width, height)));
     let usable = [(60, 20), (61, 21), (80, 24), (109, 33), (110, 33), (500, 200)];
     let mut session = failing((60, 20));
@@ -407,7 +397,7 @@ fn the_same_model_gives_the_same_frame() {
         session.send(Message::Resized(size.0, size.1));
         session.press(keys);
         let frame = session.screen();
-        assert_ne!(frame, last, "another model, another frame: {size:?} {keys}");
+        assert_ne!(frame, last, "a different model has a different frame: {size:?} {keys}");
         session.now += Duration::from_secs(100);
         assert_eq!(session.screen(), frame, "drawn twice");
         // What was laid out for earlier models leaves nothing behind.
@@ -418,15 +408,15 @@ fn the_same_model_gives_the_same_frame() {
 }
 
 #[test]
-fn no_diagram_of_a_lesson_is_cut_at_80_columns() {
+fn every_diagram_of_a_lesson_fits_80_columns() {
     for module in crate::curriculum::Course::tinytorch().modules() {
         let mut session = Session::with((80, 24), module.lesson());
-        session.press("/move it: columns<Enter>");
+        session.press("/scroll it: columns<Enter>");
         assert_eq!(session.model.measured.matches, [0usize; 0], "{}", module.slug());
     }
     let wide = format!("```diagram Wide\n{}\n```\n", "x".repeat(77));
     let mut session = Session::with((80, 24), &wide);
-    session.press("/move it: columns<Enter>");
+    session.press("/scroll it: columns<Enter>");
     assert_eq!(session.model.measured.matches.len(), 1, "77 columns are too many");
 }
 

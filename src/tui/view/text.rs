@@ -1,4 +1,4 @@
-//! Styled text broken into lines, none wider than a width. Must not know what the text means.
+//! Styled text broken into lines, none wider than a given width. Must not know what the text means.
 
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -51,7 +51,7 @@ pub fn fold(
     lines.done()
 }
 
-/// Cuts preformatted text at the width; a `…` shows it.
+/// Truncates preformatted text at the width, with a `…`.
 #[must_use]
 pub fn clip(spans: &[Span<'_>], width: usize) -> Line<'static> {
     let whole: usize = spans.iter().map(|span| span.content.width()).sum();
@@ -91,7 +91,7 @@ pub fn skip(spans: &[Span<'static>], mut columns: usize) -> Vec<Span<'static>> {
     kept
 }
 
-/// `left`, then spaces, then `right` at the right edge. `left` is cut where both do not fit.
+/// `left`, then spaces, then `right` at the right edge. `left` is truncated if both do not fit.
 #[must_use]
 pub fn both_ends(
     left: Vec<Span<'static>>,
@@ -217,14 +217,14 @@ mod tests {
     }
 
     #[test]
-    fn clipping_leaves_a_sign() {
+    fn clipped_text_ends_in_an_ellipsis() {
         assert_eq!(clip(&["abcdef".into()], 4).to_string(), "abc…");
         assert_eq!(clip(&["abcd".into()], 4).to_string(), "abcd");
         assert_eq!(clip(&["a".into()], 0).to_string(), "");
     }
 
     #[test]
-    fn both_ends_fill_the_width() {
+    fn a_line_with_both_ends_fills_the_width() {
         let line = both_ends(vec!["left".into()], vec!["right".into()], 12);
         assert_eq!(line.to_string(), "left   right");
         assert_eq!(both_ends(vec!["left".into()], vec!["right".into()], 7).to_string(), "… right");

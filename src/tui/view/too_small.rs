@@ -1,4 +1,4 @@
-//! The message of a terminal that is too small for the screen.
+//! The message in a terminal that is too small for the screen.
 
 use crate::tui::layout::SMALLEST;
 use ratatui::Frame;

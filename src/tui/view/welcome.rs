@@ -1,4 +1,4 @@
-//! The card of the first start: how to begin, and the words that the screen uses.
+//! The welcome card of the first start: how to begin, and the terms that the screen uses.
 
 use super::block::say;
 use super::text::wrap;
@@ -27,7 +27,7 @@ pub fn lines(model: &Model, width: usize) -> Vec<Line<'static>> {
         lines.extend(wrap(&[Span::raw(text)], width, &name, &[Span::raw("     ")]));
     }
     for text in [
-        "After each save the tests run by themselves; look here for the results.",
+        "After each save the tests run by themselves; the results appear here.",
         "Blocks with a bar at the left show your results inside the lesson.",
         "The engine is what later lessons run on: the reference until you complete a module, then \
          your code.",

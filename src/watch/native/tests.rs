@@ -4,7 +4,7 @@ use super::*;
 use std::fs;
 use std::sync::mpsc;
 
-/// Long enough for the slowest machine; no test waits that long when it passes.
+/// Long enough for the slowest machine; a test that passes never waits that long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Lab {
@@ -49,13 +49,13 @@ fn a_save_in_place_and_a_save_by_rename_are_both_seen() {
 }
 
 #[test]
-fn a_save_by_way_of_a_backup_file_is_one_save() {
+fn a_save_through_a_backup_file_is_one_save() {
     let lab = Lab::new();
     fs::rename(lab.file(), lab.folder.path().join("exercises/01_tensor.rs~")).unwrap();
     fs::write(lab.file(), "two").unwrap();
     assert_eq!(lab.next(), Change::Saved(lab.file()));
     fs::write(lab.file(), "three").unwrap();
-    assert_eq!(lab.next(), Change::Saved(lab.file()), "nothing came between");
+    assert_eq!(lab.next(), Change::Saved(lab.file()), "no change in between");
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_folder_that_was_replaced_is_watched_again() {
 }
 
 #[test]
-fn of_many_saves_in_a_row_the_last_one_is_told() {
+fn the_last_of_many_saves_in_a_row_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("01_tensor.rs");
     fs::write(&file, "first").unwrap();
@@ -100,7 +100,7 @@ fn of_many_saves_in_a_row_the_last_one_is_told() {
 }
 
 #[test]
-fn no_trial_file_stays_behind() {
+fn no_trial_file_is_left_behind() {
     let lab = Lab::new();
     let names = fs::read_dir(lab.folder.path().join("exercises")).unwrap();
     assert_eq!(names.count(), 1);

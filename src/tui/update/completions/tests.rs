@@ -1,4 +1,4 @@
-//! The learner's engine as the screen shows it: what is completed, what fails, what milestones came to.
+//! The learner's engine on screen: completed modules, modules that fail, results of milestones.
 
 use crate::curriculum::ModuleId;
 use crate::framework::{Completion, Engine, Owner, Step};
@@ -30,7 +30,7 @@ fn line_of<'a>(screen: &'a str, words: &str) -> &'a str {
 }
 
 #[test]
-fn a_completed_module_whose_file_fails_shows_so_on_status_lesson_and_list() {
+fn a_completed_module_whose_file_fails_is_marked_in_status_lesson_and_list() {
     let mut session = green();
     owner(&mut session, Owner::Learner, false);
     assert!(session.screen().contains("in your engine"), "{}", session.screen());
@@ -54,7 +54,7 @@ fn a_completed_module_whose_file_fails_shows_so_on_status_lesson_and_list() {
 }
 
 #[test]
-fn a_module_that_fails_on_a_changed_engine_below_it_fails_too() {
+fn a_completed_module_that_fails_on_a_changed_engine_counts_as_failing() {
     let mut session = green();
     owner(&mut session, Owner::Learner, false);
     session.wait(10);
@@ -64,7 +64,7 @@ fn a_module_that_fails_on_a_changed_engine_below_it_fails_too() {
 }
 
 #[test]
-fn the_engine_in_use_is_in_view_at_every_size() {
+fn the_engine_in_use_is_shown_at_every_size() {
     for size in [(60, 20), (80, 24), (120, 40)] {
         let mut session = Session::opened(size);
         session.check([waits(), waits(), waits()]);
@@ -83,7 +83,7 @@ fn the_engine_in_use_is_in_view_at_every_size() {
 }
 
 #[test]
-fn an_engine_that_is_remembered_late_is_checked_on_at_once() {
+fn an_engine_choice_that_is_read_late_starts_a_check_on_it() {
     let mut session = green();
     assert_eq!(session.send(Message::Chosen(Engine::Mine)), []);
     let effects = session.send(Message::Chosen(Engine::Reference));
@@ -91,7 +91,7 @@ fn an_engine_that_is_remembered_late_is_checked_on_at_once() {
 }
 
 #[test]
-fn what_the_store_says_late_does_not_undo_a_check() {
+fn a_late_status_from_the_store_does_not_undo_a_check() {
     let mut session = green();
     owner(&mut session, Owner::Reference, false);
     let status = session.model.status().unwrap();
@@ -108,12 +108,12 @@ fn the_results_show_each_rebuilt_module_and_how_it_ended() {
     session.send(step(Step::Rebuilt { module: LAYERS, took }));
     session.send(step(Step::Proving { module: ModuleId(4) }));
     let screen = session.screen();
-    assert!(screen.contains("✓ 03_layers is rebuilt, 410 ms"), "{screen}");
+    assert!(screen.contains("✓ 03_layers rebuilt in 410 ms"), "{screen}");
     assert!(screen.contains("completing 01_tensor: checking 04_losses"), "{screen}");
     session.send(Message::Completing(TENSOR, Completing::Ended(Completion::Yes)));
     session.wait(60);
     let screen = session.screen();
-    assert!(screen.contains("✓ 03_layers is rebuilt, 410 ms"), "{screen}");
+    assert!(screen.contains("✓ 03_layers rebuilt in 410 ms"), "{screen}");
     assert!(screen.contains("✓ 01_tensor is part of your engine: 1 module rebuilt"), "{screen}");
 }
 
@@ -126,7 +126,7 @@ fn remembered(engine: Engine, seconds: f64, old: bool) -> Remembered {
 }
 
 #[test]
-fn milestones_of_an_earlier_session_stand_side_by_side_and_become_old() {
+fn milestones_of_an_earlier_session_are_shown_side_by_side_and_become_old() {
     let mut session = Session::with((100, 30), "```milestone 1957_perceptron\n```\n");
     let both = |old| {
         let mine = remembered(Engine::Mine, 2.0, old);
@@ -144,7 +144,7 @@ fn milestones_of_an_earlier_session_stand_side_by_side_and_become_old() {
 }
 
 #[test]
-fn a_milestone_is_reached_from_the_list() {
+fn a_milestone_is_opened_from_the_list() {
     let mut session = Session::with((100, 30), "```milestone 1957_perceptron\n```\n");
     session.press("lG");
     assert!(session.screen().contains("MILESTONES"), "{}", session.screen());
@@ -153,7 +153,7 @@ fn a_milestone_is_reached_from_the_list() {
 }
 
 #[test]
-fn a_milestone_that_trains_is_said_so_in_the_status_line() {
+fn a_training_milestone_is_named_in_the_status_line() {
     let mut session = Session::with((100, 30), "```milestone 1957_perceptron\n```\n");
     session.check([waits(), waits(), waits()]);
     session.focus_on(PERCEPTRON);

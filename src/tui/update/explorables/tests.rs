@@ -1,4 +1,4 @@
-//! A figure on screen, by its keys and its frames.
+//! The keys and frames of a figure on screen.
 
 use super::*;
 use crate::curriculum::ModuleId;
@@ -10,7 +10,7 @@ use tinytorch::report::{Insight, Item};
 
 const LESSON: &str = "```explorable explore_rate\n```\n";
 
-/// The figure is open, and its first frame is there.
+/// The figure is open, and its first frame has arrived.
 fn opened() -> Session {
     let mut session = Session::with((100, 30), LESSON);
     let effects = session.press("<Enter>");
@@ -52,7 +52,7 @@ fn figure(session: &Session) -> &Explorable {
 }
 
 #[test]
-fn a_figure_says_what_it_is_and_opens_on_enter() {
+fn a_figure_shows_its_title_and_opens_on_enter() {
     let mut session = Session::with((100, 30), LESSON);
     let screen = session.screen();
     assert!(screen.contains("Learning rate") && screen.contains("Find a good one."), "{screen}");
@@ -72,14 +72,14 @@ fn the_arrows_change_the_chosen_control_and_each_change_asks_for_a_frame() {
     assert_eq!(set(&session.press("<Right>"), "rate"), "0.2");
     let effects = session.press("<Right>");
     assert_eq!((set(&effects, "rate"), set(&effects, "word")), ("0.3".into(), "hi".into()));
-    assert!(session.screen().contains("0.3"), "before the frame is there: {}", session.screen());
+    assert!(session.screen().contains("0.3"), "before the frame arrives: {}", session.screen());
     assert_eq!(set(&session.press("<Left>"), "rate"), "0.2");
     assert_eq!(asked(&session.press("<Down><Down>")), None, "choosing changes nothing");
     assert_eq!(set(&session.press("<Right>"), "step"), "1");
     assert_eq!(
         set(&session.press("<Tab><Right>"), "rate"),
         "0.3",
-        "the last is followed by the first"
+        "after the last comes the first"
     );
     assert_eq!(set(&session.press("<Up><Left>"), "step"), "0");
 }
@@ -93,10 +93,10 @@ fn a_frame_that_is_older_than_a_change_does_not_undo_it() {
 }
 
 #[test]
-fn letters_go_to_a_text_that_was_entered_and_to_nothing_else() {
+fn letters_are_typed_into_a_text_control_only_after_enter() {
     let mut session = opened();
     session.press("<Down>");
-    assert_eq!(asked(&session.press("j")), None, "a text is entered first");
+    assert_eq!(asked(&session.press("j")), None, "Enter starts typing");
     let effects = session.press("<Enter>q e");
     assert_eq!(set(&effects, "word"), "hiq e");
     assert_eq!(set(&session.press("<Backspace>"), "word"), "hiq ");
@@ -107,7 +107,7 @@ fn letters_go_to_a_text_that_was_entered_and_to_nothing_else() {
 }
 
 #[test]
-fn a_figure_plays_to_its_end_at_its_own_pace_and_begins_again() {
+fn a_figure_plays_to_its_end_at_its_own_pace_and_starts_over() {
     let mut session = opened();
     assert_eq!(set(&session.press(" "), "step"), "0");
     for step in ["1", "2"] {
@@ -133,7 +133,7 @@ fn a_change_while_a_figure_plays_keeps_it_playing() {
 }
 
 #[test]
-fn a_save_compiles_the_figure_again_and_frames_of_before_are_dropped() {
+fn a_save_recompiles_the_figure_and_drops_earlier_frames() {
     let mut session = opened();
     session.press("<Right>");
     let effects = session.send(Message::Saved(TENSOR));
@@ -148,7 +148,7 @@ fn a_save_compiles_the_figure_again_and_frames_of_before_are_dropped() {
 }
 
 #[test]
-fn escape_closes_a_figure_and_its_controls_are_kept() {
+fn escape_closes_a_figure_and_keeps_its_settings() {
     let mut session = opened();
     session.press("<Right>");
     assert_eq!(session.press("<Esc>"), [Effect::CloseExplorable]);
@@ -173,18 +173,18 @@ fn another_lesson_closes_the_figure() {
 }
 
 #[test]
-fn in_full_view_the_figure_has_the_screen_and_the_keys() {
+fn a_zoomed_figure_has_the_screen_and_the_keys() {
     let mut session = opened();
     session.press("z");
     assert!(session.screen().contains("frame of opening 1"), "{}", session.screen());
     assert_eq!(set(&session.press("<Right>"), "rate"), "0.2");
     assert_eq!(set(&session.press(" "), "step"), "0");
     session.press("<Esc>");
-    assert!(session.model.figure.is_some(), "the first Esc leaves full view");
+    assert!(session.model.figure.is_some(), "the first Esc ends the zoom");
 }
 
 #[test]
-fn a_frame_that_broke_off_says_why_and_keeps_every_control() {
+fn a_frame_that_failed_says_why_and_keeps_every_control() {
     let mut session = opened();
     session.press(" ");
     let verdict = Verdict::Failed { message: "not seven".into(), at: None };
@@ -199,7 +199,7 @@ fn a_frame_that_broke_off_says_why_and_keeps_every_control() {
 }
 
 #[test]
-fn keys_mean_what_they_always_do_while_no_figure_is_open() {
+fn keys_keep_their_usual_meaning_while_no_figure_is_open() {
     let mut session = Session::with((100, 30), "# Title\n\nText.\n");
     assert_eq!(session.press("<Right>"), []);
     assert!(session.screen().contains("no interactive figure in view"), "{}", session.screen());

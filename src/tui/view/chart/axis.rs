@@ -4,9 +4,9 @@
 use crate::report::figures;
 use tinytorch::report::{Axis, Scale};
 
-/// Measured values that can be ticks; more are too close to each other.
+/// The most measured values to use as ticks; more are too close to each other.
 const FEW: usize = 12;
-/// A curve is readable without more ticks than these.
+/// The most ticks of an axis.
 const MOST: usize = 12;
 
 /// A labelled place on an axis.
@@ -14,20 +14,20 @@ const MOST: usize = 12;
 pub struct Tick {
     /// How far along the axis, 0 to 1.
     pub share: f64,
-    /// Its value; with unit, where the ticks share none.
+    /// Its value; with a unit only if the ticks do not share one.
     pub label: String,
 }
 
-/// Labelled places that share a unit, or no unit.
+/// The ticks of an axis.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Ticks {
     /// The places.
     pub list: Vec<Tick>,
-    /// The unit that belongs to every label.
+    /// The unit that all labels share, if any.
     pub unit: String,
 }
 
-/// An axis with its ends.
+/// An axis with its range.
 #[derive(Debug, Clone)]
 pub struct Ruler<'a> {
     axis: &'a Axis,
@@ -35,8 +35,8 @@ pub struct Ruler<'a> {
     high: f64,
 }
 
-/// A value's place along an axis: its logarithm where the axis has that scale. Zero and less have no
-/// place on a logarithmic axis, nor has what is so large that the distance of two is no number.
+/// A value's place along an axis: its logarithm on a logarithmic scale, where zero and negative values
+/// have no place. Nor have values so large that the difference of two overflows.
 #[must_use]
 pub fn place(axis: &Axis, value: f64) -> f64 {
     match axis.scale {
@@ -67,7 +67,7 @@ impl<'a> Ruler<'a> {
         Some(Self { axis, low: low - room, high: high + room })
     }
 
-    /// The same axis, its ends moved out to round numbers.
+    /// The same axis, its range extended to round numbers.
     #[must_use]
     pub fn rounded(mut self, most: usize) -> Self {
         if self.axis.scale == Scale::Linear
@@ -103,7 +103,7 @@ impl<'a> Ruler<'a> {
         Ticks { list: ticks.map(|(share, label)| Tick { share, label }).collect(), unit }
     }
 
-    /// The measured values where these are few and of few digits: all, every second, every third.
+    /// The measured values if they are few and have few digits: all, every second, every third.
     fn of_measured(&self, measured: &[f64]) -> impl Iterator<Item = Vec<f64>> {
         let mut distinct: Vec<f64> = measured.to_vec();
         distinct.sort_by(f64::total_cmp);
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_logarithmic_axis_has_powers() {
+    fn ticks_of_a_logarithmic_axis_are_powers() {
         let axis = Axis::log("loss", "");
         assert_eq!(round(&axis, 0.0004, 30.0, 5), ["0.001", "0.01", "0.1", "1", "10"]);
         assert_eq!(round(&axis, 1.5, 30.0, 5), ["2", "5", "10", "20"]);

@@ -1,4 +1,4 @@
-//! Bars, one for each point, with its value. Must not know where on the screen they stand.
+//! Bars, one for each point, with its value. Must not know where on the screen they are.
 
 use crate::report::figures;
 use crate::tui::theme::{self, Role, style};
@@ -54,7 +54,7 @@ fn value(point: &Point, chart: &Chart) -> String {
     }
 }
 
-/// How long a bar is: `left` cells for the lowest negative value, `right` for the highest.
+/// The scale of the bars: `left` cells for the lowest negative value, `right` for the highest.
 struct BarScale {
     low: f64,
     high: f64,
@@ -68,7 +68,7 @@ impl BarScale {
     fn of(chart: &Chart, room: usize) -> Option<Self> {
         let values = || chart.series.iter().flat_map(|series| &series.points).map(|point| point.y);
         values().next()?;
-        // Halves, so that the distance of two of them is a number.
+        // Halved, so that the difference of two of them does not overflow.
         let finite = || values().filter(|y| y.is_finite()).map(|y| y / 2.0);
         if chart.y.scale == Scale::Log {
             let lowest =
@@ -84,7 +84,7 @@ impl BarScale {
         Some(Self { low, high, base: None, left, right: room - left })
     }
 
-    /// A bar of this value, padded so that all bars start at one column.
+    /// A bar of this value, padded so that all bars start in the same column.
     fn bar(&self, value: f64) -> String {
         let share = match self.base {
             Some(base) => (value / base).ln() / (self.high / base).ln(),

@@ -1,5 +1,5 @@
-//! A chart: its title, its axes, its curves or bars, and what each curve is. Colour never tells
-//! alone: each curve has a mark of its own. Must not know how a figure is written.
+//! A chart: its title, its axes, its curves or bars, and the name of each curve. Curves never differ by
+//! colour alone: each has a mark of its own. Must not know how a number is formatted.
 
 mod axis;
 mod bars;
@@ -78,7 +78,7 @@ fn axis_name(axis: &Axis, unit: &str, arrow: &str) -> Line<'static> {
     Line::from(Span::styled(text, style(Role::Dim)))
 }
 
-/// The names of the curves for their right ends, where a third of the width is enough for them.
+/// The names of the curves for their right ends, if they fit in a third of the width.
 fn end_labels(chart: &Chart, width: usize) -> Option<Vec<Line<'static>>> {
     let labels = legend(chart);
     let fits = chart.kind == ChartKind::Line
@@ -91,7 +91,7 @@ fn widest(lines: &[Line<'_>]) -> usize {
     lines.iter().map(Line::width).max().unwrap_or(0)
 }
 
-/// The mark and the name of each curve; nothing where the title is the name of the only one.
+/// The mark and the name of each curve; empty if the title is the name of the only one.
 fn legend(chart: &Chart) -> Vec<Line<'static>> {
     let is_named = chart.series.len() > 1 || chart.series.iter().any(|one| one.name != chart.title);
     let entry = |(index, series): (usize, &Series)| {
@@ -114,7 +114,7 @@ fn rows(wanted: &[Option<usize>], height: usize) -> Vec<Option<usize>> {
     let mut free = 0;
     let mut left = order.len();
     for (row, index) in order {
-        // Those that follow need a row each.
+        // The labels that follow need a row each.
         let last = height.saturating_sub(left);
         let row = row.clamp(free.min(last), last);
         rows[index] = Some(row);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_leave_no_room_stand_below() {
+    fn names_that_do_not_fit_are_listed_below() {
         let name = "a rather long name of a curve";
         let mut chart = chart(ChartKind::Line, Axis::linear("y", ""), &[(0.0, 1.0), (1.0, 2.0)]);
         chart.series.push(Series::new(name, [(0.0, 2.0), (1.0, 1.0)]));
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chart_is_as_wide_as_its_place() {
+    fn a_chart_fills_the_width() {
         let chart = chart(ChartKind::Line, Axis::linear("y", ""), &[(0.0, 1.0), (1.0, 2.0)]);
         for width in [56, 106, 190] {
             let widest = lines(&chart, width).iter().map(Line::width).max();

@@ -1,6 +1,6 @@
 //! Curves and points over two axes. Each series is drawn by ratatui's canvas in braille; then all are
 //! merged dot by dot, so that none covers another, and measured points get the mark of their series.
-//! Must not know how a figure is written, nor what the series mean.
+//! Must not know how a number is formatted or what the series mean.
 
 use super::axis::{Ruler, Tick, Ticks, place};
 use crate::tui::theme::{self, Role, style};
@@ -14,11 +14,11 @@ use ratatui::widgets::canvas::{Canvas, Line as Stroke, Points};
 use tinytorch::report::{Chart, ChartKind, Point, Series};
 use unicode_width::UnicodeWidthStr;
 
-/// Marks of the series, in their order. Each becomes another letter in ASCII.
+/// Marks of the series, in their order. Each becomes a different character in ASCII.
 const MARKS: [&str; 7] = ["●", "▲", "■", "◆", "▼", "✚", "✖"];
 /// The mark of a cell in which points of several series lie.
 pub const SHARED: &str = "◈";
-/// A curve with more than one point in so many columns has marks here and there, not at each point.
+/// A curve with more than one point per this many columns is marked at some of its points only.
 const SPARSE: usize = 3;
 /// Columns between the marks of such a curve.
 const SPACING: usize = 12;
@@ -48,7 +48,7 @@ impl Shows {
     }
 }
 
-/// Across and up: first places on both axes, then shares of them.
+/// x and y: first places on both axes, then shares of them.
 type At = (f64, f64);
 
 /// What there is to draw of a series.
@@ -75,8 +75,8 @@ impl Curve {
         self.points.iter().chain(self.error_bars.iter().flatten())
     }
 
-    /// The same as shares of both axes: ratatui's lines never end between places that are too close
-    /// for a float.
+    /// The same as shares of both axes: between coordinates that differ by less than a float's precision,
+    /// ratatui's lines never end.
     fn shares(self, x: &Ruler<'_>, y: &Ruler<'_>) -> Self {
         let share = |at: At| (x.share(at.0), y.share(at.1));
         let points = self.points.into_iter().map(share).collect();
@@ -99,8 +99,8 @@ pub struct Plot {
 }
 
 impl Plot {
-    /// Draws the series of a chart into so many columns and rows, axes and tick labels included.
-    /// `None` without anything that has a place.
+    /// Draws the series of a chart in `width` columns and `height` rows, including axes and tick labels.
+    /// `None` if no point has a place.
     #[must_use]
     pub fn of(chart: &Chart, width: usize, height: usize) -> Option<Self> {
         let rows = height.saturating_sub(2).max(1);
@@ -145,7 +145,7 @@ impl Plot {
         self.curves.iter().map(last).collect()
     }
 
-    /// The units of both axes; empty where there is none, or where each tick has its own.
+    /// The units of both axes; empty if there is none, or if each tick has its own.
     #[must_use]
     pub fn units(&self) -> (&str, &str) {
         (&self.x_ticks.unit, &self.y_ticks.unit)
@@ -256,7 +256,7 @@ impl Plot {
         }
     }
 
-    /// Marks the measured points: each where a series has few, some where it has many.
+    /// Marks the measured points: all of a series that has few, some of one that has many.
     fn put_marks(&mut self, kind: ChartKind) {
         let mut points = vec![Shows::Nothing; self.marks.len()];
         for (index, curve) in self.curves.iter().enumerate() {
@@ -275,9 +275,9 @@ impl Plot {
         }
     }
 
-    /// Some cells of a curve with many points, those where it is alone; its last if there is none.
+    /// Some cells of a curve with many points, where no other curve is; its last cell if there are none.
     fn some(&self, cells: &[usize], points: &[Shows], index: usize) -> Vec<usize> {
-        // Curves begin at different columns, so that their marks alternate where they run close.
+        // Curves start at different columns, so that their marks alternate where they run close together.
         let mut next = (index * SPACING / self.curves.len().max(1)) % SPACING;
         let mut marked = vec![];
         for cell in cells {
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn dots_of_two_curves_in_one_cell_are_both_there() {
+    fn dots_of_two_curves_in_one_cell_are_both_drawn() {
         let rising = vec![(0.0, 0.0), (1.0, 1.0)];
         let falling = vec![(0.0, 0.9), (1.0, 0.0)];
         let alone = |points: &Vec<(f64, f64)>| {
