@@ -1469,27 +1469,63 @@ impl ops::Neg for Tensor {
     }
 }
 
+/// A function of one element: what it computes, and which one it is. One type has both, so that what is mapped over
+/// a tensor is what lesson 05 finds the derivative of.
+pub trait ElementwiseFunction {
+    /// Its value at `x`.
+    fn at(&self, x: f32) -> f32;
+
+    /// Which function it is.
+    fn kind(&self) -> Elementwise;
+}
+
+/// Functions of the standard library as [`ElementwiseFunction`]s.
+macro_rules! standard_functions {
+    ($($name:ident, $function:path, $text:literal;)*) => {
+        $(
+            #[doc = $text]
+            #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+            pub struct $name;
+
+            impl ElementwiseFunction for $name {
+                fn at(&self, x: f32) -> f32 {
+                    $function(x)
+                }
+
+                fn kind(&self) -> Elementwise {
+                    Elementwise::$name
+                }
+            }
+        )*
+    };
+}
+standard_functions! {
+    Exp, f32::exp, "`e^x`.";
+    Log, f32::ln, "The natural logarithm.";
+    Sqrt, f32::sqrt, "The square root.";
+}
+
 /// Functions of one element at a time.
 impl Tensor {
-    /// Applies `f`, the function that `function` names, to every element; lesson 05 has its derivative.
-    pub fn map(&self, function: Elementwise, f: impl Fn(f32) -> f32) -> Tensor {
-        let elements = self.data().iter().map(|&x| f(x)).collect();
-        Tensor::made_by(Op::Map(function), values(elements, self.shape()), &[self])
+    /// Applies a function to every element.
+    pub fn map(&self, function: &(impl ElementwiseFunction + ?Sized)) -> Tensor {
+        let elements = self.data().iter().map(|&x| function.at(x)).collect();
+        Tensor::made_by(Op::Map(function.kind()), values(elements, self.shape()), &[self])
     }
 
     /// e to the power of every element.
     pub fn exp(&self) -> Tensor {
-        self.map(Elementwise::Exp, f32::exp)
+        self.map(&Exp)
     }
 
     /// The natural logarithm of every element: `-inf` for 0, `NaN` below.
     pub fn log(&self) -> Tensor {
-        self.map(Elementwise::Log, f32::ln)
+        self.map(&Log)
     }
 
     /// The square root of every element: `NaN` below 0.
     pub fn sqrt(&self) -> Tensor {
-        self.map(Elementwise::Sqrt, f32::sqrt)
+        self.map(&Sqrt)
     }
 }
 

@@ -181,6 +181,30 @@ fn elementwise_functions_activations_and_what_is_composed_of_them() {
 }
 
 #[test]
+fn what_is_mapped_over_a_tensor_is_what_its_history_names() {
+    use tinytorch::tensor::{ElementwiseFunction, Exp, Log, Op, Sqrt};
+    let functions: [(&dyn ElementwiseFunction, &str, f32); 8] = [
+        (&Exp, "Exp", 2.0_f32.exp()),
+        (&Log, "Log", 2.0_f32.ln()),
+        (&Sqrt, "Sqrt", 2.0_f32.sqrt()),
+        (&ReLU, "ReLU", 2.0),
+        (&Sigmoid, "Sigmoid", 0.880_797_1),
+        (&Tanh, "Tanh", 0.964_027_6),
+        (&Gelu, "Gelu", 1.954_499_7),
+        (&QuickGelu, "QuickGelu", 1.935_658_6),
+    ];
+    let two = Tensor::scalar(2.0).tracked();
+    for (function, name, value) in functions {
+        let result = two.map(function);
+        assert_close(&[result.item()], &[value], 1e-6);
+        let Some(Op::Map(kind)) = result.history().map(|history| history.op()) else {
+            panic!("{name} is no Op::Map");
+        };
+        assert_eq!(format!("{kind:?}"), name);
+    }
+}
+
+#[test]
 fn losses() {
     let (prediction, target) = (apart(&[4, 3], 1), randn(&[4, 3], 2));
     check_two(|p, t| MSELoss.forward(p, t), &prediction, &target);
