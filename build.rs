@@ -1,5 +1,5 @@
-//! Tells `--version` which commit a release was built from: the commit that `cargo package` recorded, else the
-//! one that git knows. A development build names none, because each commit would then rebuild the whole crate.
+//! Sets the commit that `--version` prints in a release build: the one that `cargo package` recorded, else git's HEAD.
+//! A development build names none, because each commit would then rebuild the whole crate.
 
 use std::process::Command;
 
@@ -22,7 +22,7 @@ fn packaged() -> Option<String> {
 }
 
 fn checked_out() -> Option<String> {
-    // It grows with every commit and every checkout.
+    // The reflog changes with every commit and every checkout.
     let log = git(&["rev-parse", "--git-path", "logs/HEAD"])?;
     println!("cargo:rerun-if-changed={log}");
     git(&["rev-parse", "HEAD"])

@@ -1,5 +1,5 @@
-//! Save to verdict, as a learner feels it, beside the least that the compiler and the bare test program
-//! take: both in one run, on the references of a first, a middle and a late module, one edit after the other.
+//! The time from save to verdict, beside the least that the compiler and the bare test program take: both in one run,
+//! on the references of a first, a middle and a late module, one edit after the other.
 //! Run with `cargo bench --bench save_to_verdict`.
 
 use std::error::Error;
@@ -41,7 +41,7 @@ fn measure(module: &Module) -> Outcome<()> {
     let begun = Instant::now();
     let runner = Arc::new(ready(cache)?);
     println!(
-        "toolchain found and cache checked, once a start: {:.3} s",
+        "toolchain found and cache checked, once per start: {:.3} s",
         begun.elapsed().as_secs_f64()
     );
     let bare = Bare {
@@ -52,7 +52,7 @@ fn measure(module: &Module) -> Outcome<()> {
 
     let (changed, changes) = channel();
     let _watch = watch::start(vec![exercise.clone()], move |change| {
-        // The receiver is gone at the end.
+        // At the end the receiver is dropped.
         let _ = changed.send(change);
     })?;
     let (sent, messages) = channel();
@@ -79,7 +79,7 @@ fn measure(module: &Module) -> Outcome<()> {
         let passed = passed(&messages)?;
         let save = begun.elapsed().as_secs_f64();
         assert!(passed > 0, "no test was run");
-        // The first round fills what rustc remembers.
+        // The first round fills rustc's incremental state.
         if round > 0 {
             bares.push(bare);
             saves.push(save);
@@ -90,7 +90,7 @@ fn measure(module: &Module) -> Outcome<()> {
     println!("{ROUNDS} edits of {}, medians in seconds", module.slug());
     println!("rustc --test -C incremental, and the bare test program   {bare:.3}");
     println!("save to last verdict                                     {save:.3}");
-    println!("  of which the file had to rest                          {settled:.3}");
+    println!("  of which waiting for the file to settle                {settled:.3}");
     println!("ratio                                                    {:.2}", save / bare);
     Ok(())
 }
@@ -101,7 +101,7 @@ fn edited(text: &str, round: u32) -> String {
     text.replacen("// BEGIN SOLUTION\n", &edit, 1)
 }
 
-/// As most editors save: another file, then a rename.
+/// Saves as most editors do: another file, then a rename.
 fn save(file: &Path, text: &str) -> Outcome<()> {
     let other = file.with_extension("new");
     std::fs::write(&other, text)?;
@@ -128,7 +128,7 @@ fn median(seconds: &mut [f64]) -> f64 {
     seconds[seconds.len() / 2]
 }
 
-/// What a person could do by hand, at best.
+/// The fastest that a person could do by hand.
 struct Bare {
     rustc: PathBuf,
     dependencies: Vec<OsString>,

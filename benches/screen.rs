@@ -1,4 +1,4 @@
-//! The screen's costs, of the release program in a real pseudo-terminal: time to the first frame with a
+//! The costs of the screen, measured on the release program in a real pseudo-terminal: time to the first frame with a
 //! warm cache, memory with lessons open, processor time while idle, and a thousand saves in ten seconds.
 //! Run with `cargo build --release && cargo bench --bench screen`. Nothing is asserted: it prints what it measured.
 #![expect(
@@ -37,7 +37,7 @@ fn main() -> Outcome<()> {
         return Err(format!("{} init: {made:?}", tutor.display()).into());
     }
     let bench = Bench { tutor: tutor.display().to_string(), lab };
-    // From here on the cache is warm, and the card of the first start was read: any key closes it.
+    // From here on the cache is warm, and the welcome card of the first start is closed, which any key does.
     let mut first = bench.settled()?;
     first.send("q");
     first.wait_for_end();
@@ -83,7 +83,7 @@ impl Bench {
             (times[STARTS / 2].as_secs_f64() * 1e3, times[STARTS - 1].as_secs_f64() * 1e3)
         };
         let ((frame, worst), (lesson, last)) = (sorted(|time| time.0), sorted(|time| time.1));
-        println!("first frame: {frame:.0} ms, at worst {worst:.0} ms, of {STARTS} starts");
+        println!("first frame: {frame:.0} ms, at worst {worst:.0} ms, over {STARTS} starts");
         println!("first frame with the lesson: {lesson:.0} ms, at worst {last:.0} ms");
         Ok(())
     }
@@ -108,7 +108,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Every save is another text; the last one is the only one that solves a cell.
+    /// Every save has a different text; only the last one solves a cell.
     fn saves(&self) -> Outcome<()> {
         let module = &Course::tinytorch().modules()[1];
         let exercise = self.lab.join("exercises").join(module.slug()).with_extension("rs");
@@ -132,7 +132,7 @@ impl Bench {
         terminal.wait_for_text(" 1 of ");
         let verdict = last.elapsed().as_secs_f64();
         println!("{SAVES} saves in {spent:.1} s: the last one's verdict {verdict:.2} s after it");
-        // What is left over would still be there.
+        // Processes that are left over would still run.
         sleep(Duration::from_secs(1));
         let (after, children) = (process.megabytes()?, process.children()?);
         println!(
@@ -142,14 +142,14 @@ impl Bench {
     }
 }
 
-/// By rename, as editors do.
+/// Saves by rename, as editors do.
 fn write(path: &Path, text: &str) -> Outcome<()> {
     let beside = path.with_extension("rs.new");
     fs::write(&beside, text)?;
     Ok(fs::rename(beside, path)?)
 }
 
-/// What Linux tells of a process.
+/// What Linux reports about a process.
 struct Process(u32);
 
 impl Process {
@@ -179,7 +179,7 @@ impl Process {
     }
 }
 
-/// The fields of `/proc/N/stat` after the name, which may hold blanks.
+/// The fields of `/proc/N/stat` after the name, which may contain spaces.
 fn stat(process: u32) -> Outcome<Vec<String>> {
     let text = fs::read_to_string(format!("/proc/{process}/stat"))?;
     let rest = text.rsplit_once(')').ok_or("no name")?.1;

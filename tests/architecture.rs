@@ -1,6 +1,6 @@
-//! The rules of the architecture that a compiler does not know: which component may use which, as
-//! `ARCHITECTURE.md` says; no import cycles, inside a component either; what a file must never name; a header in
-//! every file; a reason for every dependency.
+//! The rules of the architecture that the compiler does not check: which component may use which, as `ARCHITECTURE.md`
+//! says; no import cycles, not even inside a component; what a file must never name; a header in every file; a reason
+//! for every dependency.
 #![expect(clippy::unwrap_used, reason = "helpers of tests; a panic there is the verdict")]
 
 #[path = "architecture/imports.rs"]
@@ -37,7 +37,7 @@ fn rust_files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-/// The rows of the table that stands under a heading, as cells without their blanks.
+/// The rows of the table under a heading, as cells without surrounding spaces.
 fn table(heading: &str) -> Vec<Vec<String>> {
     let map = read("ARCHITECTURE.md");
     let part = map.split(&format!("\n## {heading}\n")).nth(1).expect("the heading is there");
@@ -47,14 +47,14 @@ fn table(heading: &str) -> Vec<Vec<String>> {
 }
 
 /// Each component with the components that it may use.
-fn granted() -> BTreeMap<String, BTreeSet<String>> {
+fn allowed() -> BTreeMap<String, BTreeSet<String>> {
     let mut components: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for row in table("Components") {
         let component = row[1].trim_matches('`').to_owned();
-        let (granted, refused) = row[3].split_once(" but ").unwrap_or((&row[3], ""));
+        let (allowed, excluded) = row[3].split_once(" but ").unwrap_or((&row[3], ""));
         let names = |text: &str, name: &str| words(text).any(|word| word == name);
-        let above = components.keys().filter(|other| !names(refused, other));
-        let may: BTreeSet<String> = match granted {
+        let above = components.keys().filter(|other| !names(excluded, other));
+        let may: BTreeSet<String> = match allowed {
             text if text.starts_with("every component above") => above.cloned().collect(),
             text => above.filter(|other| names(text, other)).cloned().collect(),
         };
@@ -74,11 +74,11 @@ fn named(line: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn no_component_uses_what_the_map_does_not_grant() {
-    let components = granted();
-    let granted = |component: &str, other: &str| components[component].contains(other);
-    assert!(granted("runner", "curriculum") && !granted("cli", "tui"), "{components:#?}");
-    let mut breaches = vec![];
+fn no_component_uses_what_the_map_does_not_allow() {
+    let components = allowed();
+    let may_use = |component: &str, other: &str| components[component].contains(other);
+    assert!(may_use("runner", "curriculum") && !may_use("cli", "tui"), "{components:#?}");
+    let mut violations = vec![];
     for (component, may) in &components {
         let folder = root().join("src").join(component);
         let mut files = vec![folder.with_extension("rs")];
@@ -93,16 +93,16 @@ fn no_component_uses_what_the_map_does_not_grant() {
                 });
                 if let Some(other) = foreign {
                     let place = format!("{}:{}", file.display(), index + 1);
-                    breaches
-                        .push(format!("{place}: {component} uses {other}; the map grants {may:?}"));
+                    violations
+                        .push(format!("{place}: {component} uses {other}; the map allows {may:?}"));
                 }
             }
         }
     }
-    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
 }
 
-/// The part of a file that is no test: tests may build what they need from anywhere.
+/// The part of a file that is not a test: tests may use what they need from anywhere.
 fn product<'a>(file: &Path, text: &'a str) -> &'a str {
     let inside = file.strip_prefix(root()).unwrap_or(file);
     let is_test = inside.components().any(|part| {
@@ -114,7 +114,7 @@ fn product<'a>(file: &Path, text: &'a str) -> &'a str {
 
 #[test]
 fn every_component_of_the_crate_is_on_the_map() {
-    let components = granted();
+    let components = allowed();
     let root = read("src/lib.rs");
     let declared = root.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
     for name in declared {
@@ -123,7 +123,7 @@ fn every_component_of_the_crate_is_on_the_map() {
 }
 
 #[test]
-fn components_are_used_one_per_line() {
+fn each_component_is_imported_on_a_line_of_its_own() {
     for file in rust_files("src") {
         assert!(
             !read(&file).contains("use crate::{"),
@@ -144,31 +144,31 @@ fn no_file_imports_from_one_that_imports_from_it() {
 
 #[test]
 fn no_file_names_what_it_must_not_know() {
-    let mut breaches = vec![];
+    let mut violations = vec![];
     for row in table("What a file must never name") {
         let place = row[1].trim_matches('`');
         let never: Vec<&str> = row[2].split('`').skip(1).step_by(2).collect();
         let folder = root().join("src").join(place);
         let files =
             if folder.is_dir() { rust_files(&format!("src/{place}")) } else { vec![folder] };
-        assert!(!never.is_empty() && !files.is_empty(), "the row of {place} says nothing");
+        assert!(!never.is_empty() && !files.is_empty(), "the row of {place} has no effect");
         for file in files {
             let text = read(&file);
             for (index, line) in product(&file, &text).lines().enumerate() {
                 let code = line.split("//").next().unwrap_or_default();
                 let named = never.iter().find(|word| code.contains(**word));
                 if let Some(word) = named {
-                    breaches.push(format!("{}:{} names {word}", file.display(), index + 1));
+                    violations.push(format!("{}:{} names {word}", file.display(), index + 1));
                 }
             }
         }
     }
-    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
 }
 
 #[test]
 fn every_file_says_what_it_is() {
-    let mut silent = vec![];
+    let mut without_header = vec![];
     for file in ["src", "tests", "examples", "benches"].into_iter().flat_map(rust_files) {
         let text = read(&file);
         // An engine module begins with its notebook's head.
@@ -177,10 +177,11 @@ fn every_file_says_what_it_is() {
         });
         let first = lines.next().unwrap_or_default();
         if !first.starts_with("//! ") {
-            silent.push(format!("{}: begins with {first:?}, not with `//!`", file.display()));
+            without_header
+                .push(format!("{}: begins with {first:?}, not with `//!`", file.display()));
         }
     }
-    assert!(silent.is_empty(), "{}", silent.join("\n"));
+    assert!(without_header.is_empty(), "{}", without_header.join("\n"));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The exercises are the engine's modules with the solutions cut out. Whoever changes a module generates its
-//! exercise again; a solved exercise in this clone is no drift.
+//! The exercises are the engine's modules without the solutions. Whoever changes a module must generate its exercise
+//! again. A solved exercise in this clone is not drift.
 
 use std::path::{Path, PathBuf};
 use tinytorch_tutor::curriculum::cells::{self, Cell, CellKind};
@@ -20,7 +20,7 @@ fn drift(starter: &str, exercise: &str) -> Option<String> {
         given.map(|cell| cell.grade_id.clone()).collect()
     };
     if given(&wanted) != given(&found) {
-        return Some("other cells, or in another order".to_owned());
+        return Some("it has other cells, or another order".to_owned());
     }
     let found = found.iter().filter(|cell| cell.kind != CellKind::Own);
     let differs = wanted.iter().zip(found).find(|(wanted, found)| !agrees(wanted, found));
@@ -35,9 +35,9 @@ fn agrees(wanted: &Cell, found: &Cell) -> bool {
         return wanted.fingerprint() == found.fingerprint();
     }
     // A formatter may have moved the `todo!` to another line.
-    let squeezed = |text: &str| text.split_whitespace().collect::<String>();
+    let without_spaces = |text: &str| text.split_whitespace().collect::<String>();
     let todo = format!("todo!({:?})", wanted.grade_id.as_deref().unwrap_or_default());
-    let (wanted, found) = (squeezed(wanted.text), squeezed(found.text));
+    let (wanted, found) = (without_spaces(wanted.text), without_spaces(found.text));
     let mut rest = found.as_str();
     wanted.split(&todo).all(|part| {
         let place = rest.find(part);
@@ -72,7 +72,7 @@ fn every_exercise_is_an_example_of_the_engine() {
 }
 
 #[test]
-fn no_exercise_is_left_over() {
+fn every_exercise_belongs_to_a_module() {
     let wanted: Vec<PathBuf> = Course::tinytorch().modules().iter().map(exercise).collect();
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("exercises")).unwrap()
     {
@@ -83,7 +83,7 @@ fn no_exercise_is_left_over() {
 }
 
 #[test]
-fn drift_is_seen_and_a_solution_is_none() {
+fn drift_is_detected_and_a_solution_is_not_drift() {
     let module = &Course::tinytorch().modules()[1];
     let starter = cells::starter(module.reference());
     assert_eq!(drift(&starter, &starter), None);

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# A solved lab's framework as a package of its own: it builds without a warning and passes its tests with plain cargo,
-# without the network.
+# Exports the engine of a solved lab: the package builds without warnings and passes its tests with plain cargo, offline.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=$(mktemp -d)

@@ -1,4 +1,4 @@
-//! The commands as a person or a grader meets them: the real binary, its output, its exit code.
+//! The commands as a learner or a grader runs them: the real binary, its output, its exit code.
 #![expect(clippy::unwrap_used, reason = "helpers of tests; a panic there is the verdict")]
 
 use quick_xml::events::Event;
@@ -23,18 +23,18 @@ mod manual;
 #[path = "headless/plain.rs"]
 mod plain;
 
-/// A lab of its own for each test, and the cache that all tests share.
+/// A folder for the lab of one test, and the cache that all tests share.
 struct Desk {
     folder: tempfile::TempDir,
 }
 
 impl Desk {
-    /// With no lab.
+    /// Without a lab.
     fn empty() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    /// With a lab full of starters.
+    /// With a lab of starters.
     fn new() -> Self {
         let desk = Self::empty();
         let made = desk.run(&["init", desk.lab().to_str().unwrap()]);
@@ -125,19 +125,19 @@ fn a_syntax_error_is_placed() {
 }
 
 #[test]
-fn what_was_meant_is_suggested() {
+fn an_unknown_module_is_an_error_that_suggests_the_nearest_one() {
     let desk = Desk::new();
     let output = desk.at_lab(&["check", "tensr"]);
     assert_eq!(code(&output), 2, "{}", said(&output));
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(error.contains("\"tensr\"") && error.contains("01_tensor"), "{error}");
-    assert!(output.stdout.is_empty(), "an error is no output");
+    assert!(output.stdout.is_empty(), "an error is not output");
     let output = desk.run(&["--lab", "/nowhere", "check"]);
     assert_eq!(code(&output), 2, "{}", said(&output));
 }
 
 #[test]
-fn checks_are_read_by_programs() {
+fn programs_can_read_checks() {
     let desk = Desk::new();
     let output = desk.at_lab(&["check", "00", "--format", "json"]);
     assert_eq!(code(&output), 1);
@@ -168,7 +168,7 @@ fn elements(document: &str, name: &[u8]) -> usize {
 }
 
 #[test]
-fn an_analysis_measures_each_time() {
+fn an_analysis_measures_again_each_time() {
     let desk = Desk::new();
     let measure = || {
         let output = desk.run(&["analyze", "01", "--solution", "--format", "json"]);
@@ -183,7 +183,11 @@ fn an_analysis_measures_each_time() {
         let measured = items.iter().filter(|item| item["origin"] == "measured");
         measured.map(|item| item["rows"].clone()).collect()
     };
-    assert_ne!(tables(&first), tables(&second), "two runs with the same times to the last digit");
+    assert_ne!(
+        tables(&first),
+        tables(&second),
+        "two runs measured the same times to the last digit"
+    );
     let output = desk.run(&["analyze", "01", "nothing", "--solution"]);
     assert_eq!(code(&output), 2, "{}", said(&output));
 }
@@ -203,7 +207,7 @@ fn hints_come_one_by_one_and_the_list_knows_every_module() {
 }
 
 #[test]
-fn a_reader_that_leaves_early_is_no_error() {
+fn a_reader_that_closes_the_output_early_is_not_an_error() {
     let desk = Desk::new();
     let mut command = desk.command(&["audit", "--format", "json"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -213,8 +217,8 @@ fn a_reader_that_leaves_early_is_no_error() {
     assert_eq!(output.status.code(), Some(0));
 }
 
-/// An exercise whose first test connects to a socket, starts a process that holds the connection too, and
-/// never ends.
+/// Writes an exercise whose first test connects to a socket, starts a process that also holds the connection, and never
+/// ends.
 fn never_ending(desk: &Desk, socket: &Path) {
     let path = desk.exercise("00_setup");
     let text = std::fs::read_to_string(&path).unwrap();
@@ -248,7 +252,7 @@ fn a_signal_ends_a_check_and_every_process_that_it_started() {
         rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).unwrap();
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(code), "{}", said(&output));
-        assert_eq!(out(&output), "", "nothing is said about a run that was stopped");
+        assert_eq!(out(&output), "", "nothing is printed about a run that was stopped");
         assert!(!said(&output).contains("error"), "{}", said(&output));
         // The end of this stream is the end of the last process that holds it.
         held.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();

@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# Runs tests/jupytext_check.py with the Python that has the packages: $PYTHON, or python3. Says so and succeeds
-# where there is none.
+# Runs tests/jupytext_check.py with $PYTHON, or python3. If Python or a package is missing, it says so and succeeds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
 if ! command -v "$python" >/dev/null; then
-  echo "skipped: there is no $python, so jupytext and nbgrader were not asked"
+  echo "skipped: there is no $python to run jupytext and nbgrader with"
   exit 0
 fi
 code=0

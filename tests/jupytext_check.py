@@ -1,9 +1,9 @@
-"""Gives every exercise and engine module to the real jupytext and nbgrader.
+"""Checks every exercise and engine module with jupytext and nbgrader.
 
 For each file: the notebook is written back as the same text (round trip); nbgrader's own reader accepts the
-metadata of every cell; `nbgrader generate_assignment` cuts the solutions; what it releases is what the tutor
-calls the starter. Not here: running cells, which needs a Rust kernel.
-Usage: python tests/jupytext.py [FILE...]     exit code 0: all accepted, 1: not, 77: a package is missing
+metadata of every cell; `nbgrader generate_assignment` removes the solutions, and its release version is the
+tutor's starter. Not here: running cells, which needs a Rust kernel.
+Usage: python tests/jupytext_check.py [FILE...]     exit code 0: all accepted, 1: not all, 77: a package is missing
 """
 
 import json
@@ -31,14 +31,14 @@ def modules():
 
 
 def notebook(path):
-    """The file as a notebook, after checks that nothing is lost and every cell's metadata is accepted."""
+    """The file as a notebook, after checking that nothing is lost and that every cell's metadata is accepted."""
     import jupytext
     from nbgrader import nbgraderformat
 
     text = path.read_text()
     book = jupytext.reads(text, fmt="rs:percent")
     back = jupytext.writes(book, fmt="rs:percent")
-    # The writer signs its work and names the encoding; neither is content.
+    # The writer adds its version and the encoding; neither is content.
     back = re.sub(r"^// -\*- coding: utf-8 -\*-\n|^//       jupytext_version: .*\n", "", back, flags=re.M)
     if back.strip() != text.strip():
         lines = zip(back.strip().splitlines(), text.strip().splitlines())
@@ -53,7 +53,7 @@ def notebook(path):
 
 
 def released(book, course):
-    """The cells that nbgrader hands to students."""
+    """The cells that nbgrader releases to students."""
     import nbformat
 
     source = course / "source" / "unit"
@@ -61,7 +61,7 @@ def released(book, course):
     nbformat.write(book, source / "module.ipynb")
     (course / "nbgrader_config.py").write_text(CONFIG)
     command = [sys.executable, "-m", "nbgrader", "generate_assignment", "unit", "--create", "--force"]
-    # nbgrader starts a program of its own environment by its bare name.
+    # nbgrader starts a program from its own environment by its bare name.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     surroundings = os.environ | {"PATH": path}
     done = subprocess.run(command, cwd=course, env=surroundings, capture_output=True, text=True)
@@ -83,14 +83,14 @@ def accept(path):
     if len(ours) != len(cells):
         raise ValueError(f"nbgrader releases {len(cells)} cells, the starter has {len(ours)}")
     for theirs, mine in zip(cells, ours):
-        # nbgrader knows one stub for all cells; ours names the cell.
+        # nbgrader has one stub for all cells; ours names the cell.
         plain = re.sub(r'todo!\("[^"]*"\)', lambda _: STUB, mine.source)
         if theirs.source.strip() != plain.strip() and is_starter(mine):
-            raise ValueError(f"{mine.metadata['nbgrader']['grade_id']}: nbgrader cuts it differently")
+            raise ValueError(f"{mine.metadata['nbgrader']['grade_id']}: nbgrader removes something else")
 
 
 def is_starter(cell):
-    """A learner may have solved the exercise in this clone: then there is nothing to compare."""
+    """Whether the cell can be compared: a learner may have solved the exercise in this clone."""
     solution = cell.metadata["nbgrader"]["solution"]
     return not solution or "todo!(" in cell.source
 

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# What `cargo package` makes is enough: a tutor is installed from both archives, offline and with no repository in
-# sight, and with it a lab is made and checked.
+# The archives of `cargo package` are complete: a tutor is installed from both, offline and outside the repository, and
+# creates and checks a lab.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# The archives are compiled where this project is: the third-party crates are compiled there already.
+# The archives are compiled in this project's target folder, which has the third-party crates already.
 target=${CARGO_TARGET_DIR:-$PWD/target}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
 # `cargo install` compiles what is packed, so cargo need not verify it too.
 cargo package --workspace --offline --allow-dirty --no-verify --quiet --target-dir "$target"
-# Each archive holds these and nothing more.
+# Each archive contains these and nothing more.
 common=".cargo_vcs_info.json Cargo.lock Cargo.toml Cargo.toml.orig LICENSE-APACHE LICENSE-MIT README.md src"
 packed_is() {
   tar -xzf "$target/package/$1-0.1.0.crate" -C "$folder"
-  diff <(ls -A "$folder/$1-0.1.0") <(tr ' ' '\n' <<<"$common $2" | sort) || { echo "$1: packed is not as expected"; exit 1; }
+  diff <(ls -A "$folder/$1-0.1.0") <(tr ' ' '\n' <<<"$common $2" | sort) || { echo "$1: the archive does not contain what is expected"; exit 1; }
 }
 export LC_ALL=C
 packed_is tinytorch milestones

@@ -1,5 +1,5 @@
-//! The runner end to end: real compiler, real processes, a small course of two modules. Every state
-//! that a verdict can have is produced by an exercise.
+//! The runner end to end: the real compiler, real processes, a small course of two modules. An exercise produces each
+//! kind of verdict.
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the verdict, in its helpers too")]
 
 use std::path::{Path, PathBuf};
@@ -178,7 +178,7 @@ fn place(line: usize, column: usize) -> Place {
 }
 
 #[test]
-fn a_right_answer_passes_and_what_a_test_prints_is_kept() {
+fn a_correct_solution_passes_and_the_output_of_a_test_is_kept() {
     let events = check(ALPHA_TEXT);
     let graded = |name: &str, grade_id: &str| Expected {
         grade_id: Some(grade_id.into()),
@@ -196,12 +196,16 @@ fn a_right_answer_passes_and_what_a_test_prints_is_kept() {
 }
 
 #[test]
-fn a_starter_compiles_and_each_of_its_tests_says_what_it_waits_for() {
+fn a_starter_compiles_and_each_of_its_tests_names_the_cell_it_waits_for() {
     let starter = tinytorch_tutor::curriculum::cells::starter(ALPHA_TEXT);
     let starter = starter.replace("pub fn double", "#[expect(unused)]\npub fn double");
     let events = check(&starter);
     assert!(built(&events));
-    assert_eq!(diagnostics(&events), Vec::<&Diagnostic>::new(), "an unfinished cell is no warning");
+    assert_eq!(
+        diagnostics(&events),
+        Vec::<&Diagnostic>::new(),
+        "an unfinished cell is not worth a warning"
+    );
     for result in results(&events) {
         assert_eq!(result.verdict, Verdict::NotStarted { waits_for: "double".into() });
     }
@@ -209,7 +213,7 @@ fn a_starter_compiles_and_each_of_its_tests_says_what_it_waits_for() {
 }
 
 #[test]
-fn a_wrong_answer_fails_with_its_values_and_its_place() {
+fn a_wrong_solution_fails_with_its_values_and_its_place() {
     let text = with_body("x * 3");
     let at = Some(place(line_of(&text, "assert_eq!(double(4)"), 5));
     let message = "assertion `left == right` failed: twice four\n  left: 12\n right: 8".into();
@@ -217,7 +221,7 @@ fn a_wrong_answer_fails_with_its_values_and_its_place() {
 }
 
 #[test]
-fn a_panic_inside_the_answer_is_placed_there_in_characters() {
+fn a_panic_in_the_solution_has_its_place_there_with_columns_in_characters() {
     let text = with_body("let é = \"é\"; panic!(\"{é}\\u{1b}[2J\")");
     let at = Some(place(line_of(&text, "panic!"), 18));
     let failed = Verdict::Failed { message: "é␛[2J".into(), at };
@@ -225,7 +229,7 @@ fn a_panic_inside_the_answer_is_placed_there_in_characters() {
 }
 
 #[test]
-fn only_the_tests_asked_for_run_and_one_that_is_not_there_is_missing() {
+fn only_the_requested_tests_run_and_one_that_does_not_exist_is_missing() {
     let mut request = request(ALPHA, RunKind::Check, ALPHA_TEXT);
     request.only = vec!["test_module".into(), "test_gone".into()];
     let events = events(&runner(), &request);
@@ -235,7 +239,7 @@ fn only_the_tests_asked_for_run_and_one_that_is_not_there_is_missing() {
 }
 
 #[test]
-fn an_analysis_that_is_not_there_is_missing_and_one_asked_for_twice_runs_once() {
+fn an_analysis_that_does_not_exist_is_missing_and_one_requested_twice_runs_once() {
     let mut request = request(ALPHA, RunKind::Analysis, ALPHA_TEXT);
     request.only = vec!["analyze_debug".into(), "analyze_gone".into(), "analyze_debug".into()];
     let ended: Vec<_> = events(&runner(), &request)
@@ -259,7 +263,7 @@ fn a_text_without_tests_expects_none_and_passes_none() {
 }
 
 #[test]
-fn a_type_error_comes_with_its_place_its_line_and_what_rustc_proposes() {
+fn a_type_error_has_its_place_its_line_and_rustcs_label() {
     let text = with_body("let half: f32 = x; half as i32");
     let events = check(&text);
     assert!(!built(&events) && results(&events).is_empty());
@@ -274,7 +278,7 @@ fn a_type_error_comes_with_its_place_its_line_and_what_rustc_proposes() {
 }
 
 #[test]
-fn a_syntax_error_is_placed_right_even_below_a_changed_locked_cell() {
+fn a_syntax_error_has_the_right_line_even_below_a_changed_locked_cell() {
     let text =
         with_body("let = 2; x").replace("use tinytorch::report::Reporter;", "// gone\n// and more");
     let events = check(&text);
@@ -287,7 +291,7 @@ fn a_syntax_error_is_placed_right_even_below_a_changed_locked_cell() {
 }
 
 #[test]
-fn analyses_run_optimised_count_memory_and_come_in_order() {
+fn analyses_run_optimised_in_order_and_count_memory() {
     let events = events(&runner(), &request(ALPHA, RunKind::Analysis, ALPHA_TEXT));
     let mut reported = vec![];
     for event in &events {
@@ -335,14 +339,14 @@ fn a_milestone_can_use_every_module_up_to_its_own() {
     assert_eq!(ended, Some(&failed));
 }
 
-/// A pipe with a name. Not `mkfifoat`, which macOS does not have.
+/// A named pipe. Not by `mkfifoat`, which macOS does not have.
 fn fifo(folder: &tempfile::TempDir) -> PathBuf {
     let fifo = folder.path().join("fifo");
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     fifo
 }
 
-/// The exercise with a `double` that never returns, and whose child holds `fifo`.
+/// The exercise with a `double` that never returns and whose child holds `fifo` open.
 fn hanging(fifo: &Path) -> String {
     let body = r#"
         let script = "exec 9>FIFO; echo >&9; sleep 1000";

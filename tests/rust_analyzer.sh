@@ -1,33 +1,33 @@
 #!/usr/bin/env bash
-# rust-analyzer's own diagnostics over a solved lab and a solved clone: it must see every exercise, find no error,
-# and find one that is put in. $RUST_ANALYZER, or rust-analyzer on the PATH. Says so and succeeds where there
-# is none. `cargo install ra_ap_rust-analyzer` installs it.
+# rust-analyzer's diagnostics of a solved lab and a solved clone: it must see every exercise, find no error, and find
+# one that is added. Uses $RUST_ANALYZER, or rust-analyzer on the PATH; if there is none, it says so and succeeds.
+# `cargo install ra_ap_rust-analyzer` installs it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 analyzer=${RUST_ANALYZER:-rust-analyzer}
 if ! "$analyzer" --version >/dev/null 2>&1; then
-  echo "skipped: there is no $analyzer, so completion and errors in exercises were not tried"
+  echo "skipped: there is no $analyzer to check the exercises in an editor with"
   exit 0
 fi
-# The clone is compiled where this project is: its third-party crates are there.
+# The clone is compiled in this project's target folder, which has the third-party crates already.
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# Every exercise is seen, and nothing is wrong in any.
-errors() { (cd "$1" && "$analyzer" diagnostics . 2>&1 || true) | tr '\b\r' '\n\n' >"$folder/said"; grep ': Error ' "$folder/said" || true; }
+# Prints the errors in all files of a folder, and keeps the whole output.
+errors() { (cd "$1" && "$analyzer" diagnostics . 2>&1 || true) | tr '\b\r' '\n\n' >"$folder/output"; grep ': Error ' "$folder/output" || true; }
 
 examine() {
   local found exercise
   found=$(errors "$1")
   for exercise in exercises/*.rs; do
-    grep -q "processing .*$exercise" "$folder/said" || { echo "$1: $exercise is not seen"; return 1; }
+    grep -q "processing .*$exercise" "$folder/output" || { echo "$1: $exercise is not seen"; return 1; }
   done
   [ -z "$found" ] || { echo "$found"; return 1; }
-  # Proof that it looks: a type error is found where it was put.
-  echo 'fn put_in_by_the_test() -> i32 { "text" }' >>"$1/exercises/03_layers.rs"
+  # Proof that it checks: it finds a type error that is added.
+  echo 'fn added_by_the_test() -> i32 { "text" }' >>"$1/exercises/03_layers.rs"
   errors "$1" | grep -q 'exercises/03_layers.rs: Error ' || { echo "$1: an error in 03_layers is not found"; return 1; }
-  echo "$1: every exercise is seen, no error but the one put in"
+  echo "$1: every exercise is seen, with no error but the one that was added"
 }
 
 cargo run --quiet -- init "$folder/lab" --solved >/dev/null

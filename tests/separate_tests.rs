@@ -1,12 +1,12 @@
-//! Every module's test cells compile as a crate of their own against the engine: they name nothing private and
-//! nothing of each other. The audit sees what the text tells; fields, methods and types only rustc does.
+//! Every module's test cells compile as a crate of their own against the engine: they use nothing private and nothing
+//! of each other. The audit checks names in the text; only rustc can check fields, methods and types.
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the verdict, in its helpers too")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tinytorch_tutor::curriculum::{Course, cells};
 
-/// rustc on a crate with the tests of these modules, each in a module of its own beside it.
+/// Compiles a crate with the tests of these modules, each in a file of its own.
 fn compile(folder: &Path, tests: &[(&str, String)]) -> Result<(), String> {
     let root: String = tests.iter().map(|(name, _)| format!("mod {name};\n")).collect();
     std::fs::write(folder.join("lib.rs"), root).unwrap();
@@ -27,7 +27,7 @@ fn compile(folder: &Path, tests: &[(&str, String)]) -> Result<(), String> {
     }
 }
 
-/// The engine that this test is linked to, which Cargo alone can name.
+/// The engine that this test is linked to; only cargo knows its path.
 fn engine() -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["test", "--no-run", "--offline", "--quiet", "--message-format", "json"]);

@@ -10,7 +10,7 @@ use crate::report::{ModuleReport, human, json};
 use crate::runner::event::{RunEvent, RunKind, Verdict};
 use tinytorch::report::Item;
 
-/// Returns whether every analysis ended well.
+/// Returns whether every analysis ran to its end.
 pub fn run(
     context: &Context,
     arguments: &AnalyzeArguments,
@@ -37,7 +37,7 @@ pub fn run(
     Ok(well)
 }
 
-/// Writes what is left to write, and returns whether everything ended well.
+/// Prints the rest of the report, and returns whether every analysis ran to its end.
 pub fn conclude(report: &ModuleReport, course: &Course, json: bool, out: &mut Printer) -> bool {
     let mut well = report.compiles == Some(true) && !report.analyses.is_empty();
     if json {
@@ -67,6 +67,6 @@ fn chosen(module: &Module, name: Option<&str>) -> Result<Vec<String>, Error> {
         known.iter().find(|known| *known == name || known.strip_prefix("analyze_") == Some(name));
     meant.map(|name| vec![name.clone()]).ok_or_else(|| {
         Error::usage(format!("{} has no analysis \"{name}\"", module.slug()))
-            .hint(format!("It has {}.", known.join(", ")))
+            .hint(format!("Its analyses are {}.", known.join(", ")))
     })
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// The version with the commit that a release was built from.
 const LONG_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("TINYTORCH_COMMIT"));
 
-/// Whose framework to use.
+/// Which engine to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum EngineName {
     /// The modules that you completed; the reference for the rest.
@@ -29,7 +29,7 @@ impl From<EngineName> for Engine {
 /// The colours of the screen. `NO_COLOR` turns them off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum ThemeName {
-    /// By the terminal's background, as the terminal says it.
+    /// Chosen by the terminal's background colour.
     #[default]
     Auto,
     /// For a dark background.
@@ -46,7 +46,7 @@ pub enum ThemeName {
 #[derive(Debug, Parser)]
 #[command(name = "tinytorch-tutor", version, long_version = LONG_VERSION, max_term_width = 100)]
 pub struct Arguments {
-    /// What to do; without it the tutor opens.
+    /// The command; without one the tutor opens.
     #[command(subcommand)]
     pub command: Option<Command>,
 
@@ -66,7 +66,7 @@ pub struct Arguments {
     #[arg(long, global = true)]
     pub plain: bool,
 
-    /// Also say whose code runs and how long each step takes.
+    /// Also print whose code each earlier module is, and how long each test takes.
     #[arg(long, short, global = true)]
     pub verbose: bool,
 
@@ -83,7 +83,7 @@ pub struct Arguments {
     pub ascii: bool,
 }
 
-/// What to do without a screen.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List the modules with their status.
@@ -100,11 +100,11 @@ pub enum Command {
     Hint(CellArguments),
     /// Show the reference solution.
     Solution(CellArguments),
-    /// Replace exercises by their starters; a backup is kept.
+    /// Replace exercises with their starters; a backup is kept.
     Reset(ResetArguments),
     /// List the backups of an exercise, or restore one.
     Restore(RestoreArguments),
-    /// Make a lab, or adopt the exercises in a folder. Needs no network.
+    /// Create a lab, or turn a folder with exercises into one. Needs no network.
     Init(InitArguments),
     /// Open the tutor at a module.
     Start {
@@ -124,7 +124,7 @@ pub enum Command {
     Audit(FormatArguments),
     /// Show what is missing on this machine and how to fix it.
     Doctor(FormatArguments),
-    /// For authors of lessons.
+    /// Commands for authors of lessons.
     #[command(subcommand)]
     Author(AuthorCommand),
     /// Print a completion script for a shell.
@@ -140,7 +140,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether its reader is a program, so that an error is one JSON value too.
+    /// Whether the output is JSON, so that an error is too.
     #[must_use]
     pub fn is_json(&self) -> bool {
         let format = match self {
@@ -163,23 +163,23 @@ impl Command {
     }
 }
 
-/// How results are written.
+/// The form of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// Text for people.
     #[default]
     Human,
     /// For programs: one JSON value per line.
     Json,
 }
 
-/// How checks are written.
+/// The form of the results of checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum CheckFormat {
-    /// For people.
+    /// Text for people.
     #[default]
     Human,
-    /// For programs: one JSON value per line, one line per module.
+    /// For programs: JSON, one line per module.
     Json,
     /// For continuous integration: JUnit XML.
     Junit,
@@ -188,7 +188,7 @@ pub enum CheckFormat {
 /// Arguments of `list`.
 #[derive(Debug, Args)]
 pub struct ListArguments {
-    /// How to write it.
+    /// The output format.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
@@ -196,7 +196,7 @@ pub struct ListArguments {
 /// Arguments of commands that only report.
 #[derive(Debug, Args)]
 pub struct FormatArguments {
-    /// How to write it.
+    /// The output format.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
@@ -204,15 +204,15 @@ pub struct FormatArguments {
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArguments {
-    /// Modules by number, name or both: 1, tensor, 01_tensor. Without any: all.
+    /// Modules by number, name or both: 1, tensor, 01_tensor. By default all.
     pub modules: Vec<String>,
     /// Check the reference solutions instead of your files.
     #[arg(long)]
     pub solution: bool,
-    /// Compile the tests as a crate of their own, so that nothing in a file can change what they test.
+    /// Compile the tests as a crate of their own, so that nothing in the exercise can change what they test.
     #[arg(long)]
     pub separate_tests: bool,
-    /// How to write it.
+    /// The output format.
     #[arg(long, value_enum, default_value_t)]
     pub format: CheckFormat,
 }
@@ -220,7 +220,7 @@ pub struct CheckArguments {
 /// Arguments of `watch`.
 #[derive(Debug, Args)]
 pub struct WatchArguments {
-    /// Modules by number, name or both. Without any: all.
+    /// Modules by number, name or both. By default all.
     pub modules: Vec<String>,
 }
 
@@ -229,12 +229,12 @@ pub struct WatchArguments {
 pub struct AnalyzeArguments {
     /// The module.
     pub module: String,
-    /// One analysis; without it, all of the module.
+    /// One analysis. By default all of the module's.
     pub name: Option<String>,
     /// Measure the reference solution instead of your file.
     #[arg(long)]
     pub solution: bool,
-    /// How to write it.
+    /// The output format.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
@@ -242,10 +242,10 @@ pub struct AnalyzeArguments {
 /// Arguments of `explore`.
 #[derive(Debug, Args)]
 pub struct ExploreArguments {
-    /// The figure: learning_rate or explore_learning_rate.
+    /// The figure, such as learning_rate or explore_learning_rate.
     #[arg(required_unless_present = "list")]
     pub name: Option<String>,
-    /// Set a control; can be given several times.
+    /// Set a control; can be repeated.
     #[arg(long, value_name = "CONTROL=VALUE", value_parser = setting)]
     pub set: Vec<(String, String)>,
     /// List all interactive figures of the course.
@@ -254,7 +254,7 @@ pub struct ExploreArguments {
     /// Use the reference solution instead of your file.
     #[arg(long)]
     pub solution: bool,
-    /// How to write it.
+    /// The output format.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
@@ -270,9 +270,9 @@ fn setting(text: &str) -> Result<(String, String), String> {
 pub struct CellArguments {
     /// The module.
     pub module: String,
-    /// The cell: tensor-add. Without it, the first that is not solved, or all.
+    /// The cell, such as tensor-add. By default `hint` takes the first unsolved cell, and `solution` all.
     pub cell: Option<String>,
-    /// How to write it.
+    /// The output format.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
@@ -283,11 +283,11 @@ pub struct CompleteArguments {
     /// Modules by number, name or both.
     #[arg(required = true)]
     pub modules: Vec<String>,
-    /// Bring back the completed version before this one, or take the module out of your engine. The exercise
-    /// is not changed.
+    /// Restore the previously completed version, or take the module out of your engine if there is none. The
+    /// exercise is not changed.
     #[arg(long)]
     pub undo: bool,
-    /// How to write it.
+    /// The output format.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
@@ -297,12 +297,12 @@ pub struct CompleteArguments {
 pub struct RestoreArguments {
     /// The module.
     pub module: String,
-    /// The backup's number. Without it, the latest.
+    /// The backup's number. By default the latest.
     pub number: Option<usize>,
-    /// List the backups instead.
+    /// List the backups instead of restoring one.
     #[arg(long, conflicts_with = "number")]
     pub list: bool,
-    /// How to write it.
+    /// The output format.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
@@ -313,10 +313,10 @@ pub struct ResetArguments {
     /// Modules by number, name or both.
     #[arg(required = true)]
     pub modules: Vec<String>,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long)]
     pub yes: bool,
-    /// How to write it.
+    /// The output format.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
@@ -324,7 +324,7 @@ pub struct ResetArguments {
 /// Arguments of `init`.
 #[derive(Debug, Args)]
 pub struct InitArguments {
-    /// The folder to make.
+    /// The folder of the lab.
     pub folder: PathBuf,
     /// Fill the exercises with the reference solutions.
     #[arg(long)]
@@ -334,52 +334,52 @@ pub struct InitArguments {
 /// Arguments of `export`.
 #[derive(Debug, Args)]
 pub struct ExportArguments {
-    /// The folder to make.
+    /// The folder of the package: new or empty.
     pub folder: PathBuf,
 }
 
-/// What to do with milestones.
+/// The commands about milestones.
 #[derive(Debug, Subcommand)]
 pub enum MilestoneCommand {
-    /// Show the milestones and what they need.
+    /// List the milestones and the modules that they need.
     List(FormatArguments),
-    /// Show the story of one.
+    /// Show the story of a milestone.
     Info {
-        /// The milestone: 1986, mlp or 1986_mlp.
+        /// The milestone, such as 1986, mlp or 1986_mlp.
         milestone: String,
     },
-    /// Train it. Exit code 0: the measured figures pass.
+    /// Train the network of a milestone. Exit code 0: every target is met.
     Run {
-        /// The milestone: 1986, mlp or 1986_mlp.
+        /// The milestone, such as 1986, mlp or 1986_mlp.
         milestone: String,
-        /// How to write it.
+        /// The output format.
         #[arg(long, value_enum, default_value_t)]
         format: Format,
-        /// Also run it on the reference, and show both side by side.
+        /// Also run it on the reference, and show the two side by side.
         #[arg(long)]
         compare: bool,
     },
 }
 
-/// What authors do.
+/// The commands for authors.
 #[derive(Debug, Subcommand)]
 pub enum AuthorCommand {
-    /// Write the starters of exercises from the engine's sources.
+    /// Generate the starters of exercises from the engine's sources.
     Generate {
-        /// Modules by number, name or both. Without any: all.
+        /// Modules by number, name or both. By default all.
         modules: Vec<String>,
-        /// Also replace exercises that hold solutions; a backup is kept.
+        /// Also replace exercises that contain solutions; a backup is kept.
         #[arg(long)]
         force: bool,
     },
-    /// Run the wrong solutions of modules: each must fail its cell's test, with the missed idea named.
+    /// Run the wrong solutions of modules: each must fail its cell's test with a message that names the missed idea.
     Mutants {
-        /// Modules by number, name or both. Without any: all.
+        /// Modules by number, name or both. By default all.
         modules: Vec<String>,
     },
-    /// Write the beginning of a lesson and of its engine module.
+    /// Create a skeleton of a lesson and of its engine module.
     New {
-        /// The module's number and name: 21_serving.
+        /// The module's number and name, such as 21_serving.
         slug: String,
     },
 }

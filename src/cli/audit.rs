@@ -1,4 +1,4 @@
-//! `audit`: every module against the ten patterns of the course, as a matrix and a list of misses.
+//! `audit`: checks every module against the ten patterns of the course. Prints a matrix and a list of misses.
 
 use super::arguments::{Format, FormatArguments};
 use super::context::Context;
@@ -56,7 +56,7 @@ fn matrix(modules: &[Audited]) -> String {
     text
 }
 
-/// `ok`, or how often the module misses the pattern.
+/// `ok`, or the number of misses.
 fn cell(module: &Audited, pattern: Pattern) -> String {
     let misses = module.misses.iter().filter(|miss| miss.pattern == pattern).count();
     if misses == 0 { "  ok".to_owned() } else { format!("{misses:>4}") }

@@ -1,4 +1,4 @@
-//! `author`: what writing lessons needs.
+//! `author`: the commands for authors of lessons.
 
 use super::arguments::AuthorCommand;
 use super::context::Context;
@@ -7,7 +7,7 @@ use crate::curriculum::cells;
 use crate::error::Error;
 use crate::lab::{Lab, atomic};
 
-/// Succeeds when everything asked for was written.
+/// Succeeds when everything that was asked for is written.
 pub fn run(context: &Context, command: AuthorCommand, out: &mut Printer) -> Result<bool, Error> {
     match command {
         AuthorCommand::Generate { modules, force } => generate(context, &modules, force, out),
@@ -16,8 +16,8 @@ pub fn run(context: &Context, command: AuthorCommand, out: &mut Printer) -> Resu
     }
 }
 
-/// Writes starters, and lists each exercise in the engine's manifest. An exercise with solutions in it is a
-/// learner's work: it is left alone unless forced.
+/// Writes starters, and lists each exercise in the engine's manifest. An exercise that contains solutions is a
+/// learner's work: it is not overwritten unless forced.
 fn generate(
     context: &Context,
     words: &[String],
@@ -32,13 +32,13 @@ fn generate(
         if solved && !force {
             all = false;
             out.line(format!(
-                "{}: holds solutions, left alone (--force replaces it)",
+                "{}: contains solutions, not overwritten (--force replaces it)",
                 module.slug()
             ));
             continue;
         }
         let backup = lab.put(module, starter.as_bytes())?;
-        let kept = backup.map(|backup| format!("; before: {}", backup.display()));
+        let kept = backup.map(|backup| format!("; backup: {}", backup.display()));
         out.line(format!("{}: written{}", module.slug(), kept.unwrap_or_default()));
         list_as_example(&lab, &module.slug())?;
     }
@@ -59,21 +59,21 @@ fn list_as_example(lab: &Lab, slug: &str) -> Result<(), Error> {
     atomic::write(&path, format!("{manifest}\n{entry}{rest}").as_bytes())
 }
 
-/// Whether any solution cell waits no more.
+/// Whether any solution cell has a solution.
 fn is_work(text: &str) -> bool {
     let cells = cells::parse(text);
     cells.iter().any(|cell| cell.kind == cells::CellKind::Solution && !cell.is_unsolved())
 }
 
-/// Writes what a new lesson begins with, and says which two lines make it part of the course.
+/// Writes the skeleton of a lesson and its module, and prints the two lines that add them to the course.
 fn new(context: &Context, slug: &str, out: &mut Printer) -> Result<bool, Error> {
     let parts = slug.split_once('_').and_then(|(n, name)| Some((n.parse::<usize>().ok()?, name)));
     let Some((number, name)) = parts.filter(|(_, name)| is_identifier(name)) else {
-        return Err(Error::usage(format!("\"{slug}\" is not a name for a module"))
+        return Err(Error::usage(format!("\"{slug}\" is not a module name"))
             .hint("Give a number and a name in lower case: `author new 21_serving`."));
     };
     if let Ok(known) = context.course().named(name) {
-        return Err(Error::usage(format!("there is a module {} already", known.slug())));
+        return Err(Error::usage(format!("there is already a module {}", known.slug())));
     }
     let next = context.course().modules().len();
     if number != next {
@@ -92,17 +92,17 @@ fn new(context: &Context, slug: &str, out: &mut Printer) -> Result<bool, Error> 
     ] {
         if !atomic::write_new(&root.join(path), text.as_bytes())? {
             return Err(Error::environment(format!(
-                "\"{path}\" exists already; it was left alone"
+                "\"{path}\" already exists; it was not overwritten"
             )));
         }
         out.line(format!("{path}: written"));
     }
-    out.line("Two lines make it part of the course:");
+    out.line("Add it to the course with two lines:");
     out.line(format!("  src/tinytorch/src/lib.rs: `{name}` at the end of the list in `course!`"));
     out.line(format!(
         "  src/curriculum/course.rs: `include_str!(\"../../{lesson}\"),` at the end of LESSONS"
     ));
-    out.line(format!("Then write, and run `cargo run -- author generate {number:02}`."));
+    out.line(format!("Write the lesson, then run `cargo run -- author generate {number:02}`."));
     Ok(true)
 }
 

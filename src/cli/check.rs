@@ -46,7 +46,7 @@ pub fn run(
             }
             Err(problem) => {
                 passed = false;
-                say_problem(arguments.format, module, &problem, out);
+                print_problem(arguments.format, module, &problem, out);
                 reports.push((module.slug(), ModuleReport::new(module.id)));
             }
         }
@@ -57,7 +57,7 @@ pub fn run(
     Ok(passed)
 }
 
-/// Ends a command whose run was cancelled, so that a partial result is not taken for one.
+/// Ends a command whose run was cancelled, so that a partial result is not taken for a complete one.
 ///
 /// # Errors
 /// When it was cancelled.
@@ -65,7 +65,8 @@ pub fn stopped(cancel: &Cancel) -> Result<(), Error> {
     if cancel.is_cancelled() { Err(Error::unmet("stopped")) } else { Ok(()) }
 }
 
-pub fn say_problem(format: CheckFormat, module: &Module, problem: &str, out: &mut Printer) {
+/// Prints why an exercise cannot be read.
+pub fn print_problem(format: CheckFormat, module: &Module, problem: &str, out: &mut Printer) {
     #[derive(Serialize)]
     struct Problem<'a> {
         name: String,
@@ -85,7 +86,7 @@ pub fn say_problem(format: CheckFormat, module: &Module, problem: &str, out: &mu
     }
 }
 
-/// Everything that a check of one module after the other needs.
+/// What commands need to check one module after another.
 pub struct CheckSession {
     runner: Runner,
     cancel: Cancel,
@@ -102,7 +103,7 @@ enum Source {
 }
 
 impl CheckSession {
-    /// For the reference's or the learner's files.
+    /// A session on the reference's or the learner's files.
     pub fn open(context: &Context, solution: bool) -> Result<Self, Error> {
         let source = if solution {
             Source::Reference
@@ -139,8 +140,8 @@ impl CheckSession {
         }
     }
 
-    /// Checks one module, and remembers it when the file is the learner's. The inner error says why
-    /// the file cannot be read.
+    /// Checks one module, and records the result when the file is the learner's. The inner error says why the
+    /// file cannot be read.
     pub fn check(&mut self, module: &Module) -> Result<Result<ModuleReport, String>, Error> {
         let (file, text) = match self.text(module) {
             Ok(source) => source,
@@ -153,7 +154,7 @@ impl CheckSession {
         Ok(Ok(report))
     }
 
-    /// Computes one frame of an explorable; none when stopped.
+    /// Computes one frame of an explorable; none when cancelled.
     pub fn explore(
         self,
         module: &Module,
@@ -200,7 +201,7 @@ impl CheckSession {
         Ok(report)
     }
 
-    /// Whose code the modules below are. Read for each run: another terminal may complete one.
+    /// The sources of the modules below. Read for each run: another terminal may complete one.
     fn sources(&self) -> Result<ModuleSources, Error> {
         match &self.source {
             Source::Reference => Ok(ModuleSources::default()),
@@ -208,7 +209,7 @@ impl CheckSession {
         }
     }
 
-    /// Remembers what analyses reported when the file is the learner's.
+    /// Records what analyses reported when the file is the learner's.
     pub fn keep_analyses(&mut self, report: &ModuleReport, text: &str) {
         let Source::Learner { records, .. } = &mut self.source else { return };
         for analysis in &report.analyses {
@@ -217,7 +218,7 @@ impl CheckSession {
         }
     }
 
-    /// Prints a check for people.
+    /// Prints a report for people.
     pub fn show(&self, report: &ModuleReport, out: &mut Printer) {
         out.text(&human::check(report, self.course, out.colour()));
         self.show_predictions(report, out);

@@ -1,5 +1,5 @@
-//! `complete`: adds the learner's file to their engine, on which later modules run, or takes it back. `export`: the
-//! whole engine as a package.
+//! `complete`: adds the learner's file to their engine, on which later modules run, or undoes that. `export`: writes
+//! the whole engine as a package.
 
 use super::arguments::{CompleteArguments, ExportArguments, Format};
 use super::context::Context;
@@ -85,7 +85,7 @@ fn describe(step: &Step, course: &Course, out: &mut Printer) {
 fn conclude(module: &Module, course: &Course, completed: &Completion, out: &mut Printer) {
     let slug = module.slug();
     match completed {
-        Completion::Yes => out.line(format!("{slug}: part of your engine; later modules run on your code now")),
+        Completion::Yes => out.line(format!("{slug}: added to your engine; later modules now run on your code")),
         Completion::Rejected { reason } => out.line(format!(
             "{slug}: your code passes its own tests, but the reference is used instead: {reason}\n  \
              Fix it and complete it again."
@@ -94,7 +94,7 @@ fn conclude(module: &Module, course: &Course, completed: &Completion, out: &mut 
             out.text(&human::check(report, course, out.colour()));
             out.line(format!("{slug}: not completed; your engine is unchanged"));
         }
-        Completion::Cancelled => out.line(format!("{slug}: stopped; your engine is unchanged")),
+        Completion::Cancelled => out.line(format!("{slug}: cancelled; your engine is unchanged")),
     }
 }
 
@@ -114,7 +114,7 @@ fn undo(lab: &Lab, modules: &[&Module], format: Format, out: &mut Printer) -> Re
             Format::Json => out.line(json::to_line(&undone)),
             Format::Human => {
                 out.line(match restored {
-                    true => format!("{module}: your engine has the version before again"),
+                    true => format!("{module}: your engine has the previous version again"),
                     false => format!(
                         "{module}: no longer in your engine; later modules use the reference"
                     ),
@@ -134,7 +134,7 @@ pub fn export(
 ) -> Result<bool, Error> {
     framework::export(&context.lab()?, &arguments.folder)?;
     out.line(format!(
-        "{} holds your framework. Try it:\n  cd {0} && cargo test --offline",
+        "Wrote your engine to {}. Try it:\n  cd {0} && cargo test --offline",
         arguments.folder.display()
     ));
     Ok(true)

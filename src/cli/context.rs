@@ -1,4 +1,4 @@
-//! What commands share: the lab, the cache, the runner, the store. Each is opened when first needed.
+//! What commands share: the lab, the cache, the runner. Each is opened when a command needs it.
 
 use super::Arguments;
 use crate::curriculum::{Course, Module};
@@ -8,7 +8,7 @@ use crate::lab::Lab;
 use crate::runner::{Cancel, Runner};
 use std::path::PathBuf;
 
-/// Where a command works.
+/// The lab, cache and engine that a command works with.
 #[derive(Debug, Clone)]
 pub struct Context {
     course: &'static Course,
@@ -18,12 +18,12 @@ pub struct Context {
     pub engine: Option<Engine>,
     /// Whether to print whose code runs and how long each step takes.
     pub verbose: bool,
-    /// Ends what the command runs.
+    /// Cancels what the command runs.
     pub cancel: Cancel,
 }
 
 impl Context {
-    /// From what was typed.
+    /// From the command line.
     #[must_use]
     pub fn new(arguments: &Arguments) -> Self {
         Self {
@@ -65,7 +65,7 @@ impl Context {
         };
         let folder = of("XDG_CACHE_HOME").or_else(|| of("HOME").map(|home| home.join(".cache")));
         folder.map(|folder| folder.join("tinytorch-tutor")).ok_or_else(|| {
-            Error::environment("there is no folder for compiled modules: HOME is not set")
+            Error::environment("no folder for the cache: HOME is not set")
                 .hint("Name one with `--cache DIR`.")
         })
     }

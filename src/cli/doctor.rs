@@ -89,7 +89,7 @@ fn linker() -> Finding {
     }
 }
 
-/// What compiled modules and third-party crates take, and some more.
+/// What compiled modules and third-party crates take up, with a margin.
 const SPACE: u64 = 1 << 30;
 
 fn disk(context: &Context) -> Finding {
@@ -97,7 +97,7 @@ fn disk(context: &Context) -> Finding {
     let free = context.cache().and_then(|cache| {
         // The cache may not exist yet, but its disk does.
         let folder = cache.ancestors().find(|folder| folder.is_dir()).unwrap_or(&cache);
-        let failed = |e: rustix::io::Errno| Error::io("look at the disk of", folder, &e.into());
+        let failed = |e: rustix::io::Errno| Error::io("read the free space of", folder, &e.into());
         let disk = rustix::fs::statvfs(folder).map_err(failed)?;
         Ok(disk.f_bavail * disk.f_frsize)
     });
@@ -130,15 +130,13 @@ fn locale(get: impl Fn(&str) -> Option<String>) -> Finding {
     Finding::ok("locale", found)
 }
 
-/// Builds what every lesson needs: this tries crates, linker, disk and cache for real.
+/// Builds what every lesson needs, which uses the crates, the linker, the disk and the cache.
 fn build(context: &Context) -> Finding {
     let built = context.runner().and_then(|runner| {
         runner.prepare(ModuleId(1), &ModuleSources::default(), &Cancel::default(), &mut |_| {})
     });
     match built.and_then(|()| context.cache()) {
-        Ok(cache) => {
-            Finding::ok("engine", format!("builds, without network, in {}", cache.display()))
-        }
+        Ok(cache) => Finding::ok("engine", format!("builds offline, in {}", cache.display())),
         Err(error) => Finding::missing("engine", error),
     }
 }
@@ -157,23 +155,23 @@ fn store(context: &Context) -> Finding {
     }
 }
 
-/// Writes a file in a folder of its own and waits for the event.
+/// Watches a file in a temporary folder, and waits until the watcher says how it notices saves.
 fn saves() -> Finding {
     let what = "saves";
-    let noticing = || -> Result<WatchMode, Error> {
+    let watched = || -> Result<WatchMode, Error> {
         let folder = tempfile::tempdir().map_err(|error| {
-            Error::environment(format!("failed to make a temporary folder: {error}"))
+            Error::environment(format!("failed to create a temporary folder: {error}"))
         })?;
         let (sink, changes) = channel();
         let file = folder.path().join("exercise.rs");
         let _watch = watch::start(vec![file], move |change| drop(sink.send(change)))?;
         match changes.recv_timeout(Duration::from_secs(5)) {
-            Ok(Change::Mode(kind)) => Ok(kind),
+            Ok(Change::Mode(mode)) => Ok(mode),
             _ => Err(Error::environment("the file watcher did not respond")),
         }
     };
-    match noticing() {
-        Ok(WatchMode::Native) => Finding::ok(what, "the system reports them"),
+    match watched() {
+        Ok(WatchMode::Native) => Finding::ok(what, "the system reports file changes"),
         Ok(WatchMode::Polling(reason)) => {
             Finding::ok(what, format!("files are read twice a second: {reason}"))
         }
@@ -200,7 +198,7 @@ fn terminal() -> Finding {
         }
         Ok((columns, rows)) => Finding::missing(
             what,
-            Error::environment(format!("{columns}x{rows} is small"))
+            Error::environment(format!("{columns}x{rows} is too small"))
                 .hint("The tutor needs 60x20: make the window larger."),
         ),
         Err(error) => Finding::missing(what, Error::environment(error.to_string())),

@@ -13,7 +13,7 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 use tinytorch::explore::Settings;
 
-/// Returns whether the frame was computed to its end.
+/// Returns whether the whole frame was computed.
 pub fn run(
     context: &Context,
     arguments: &ExploreArguments,
@@ -39,8 +39,8 @@ pub fn run(
     Ok(frame.verdict == Verdict::Passed)
 }
 
-/// Settings that the figure did not ask for, or that a control cannot have, are refused. A figure that broke off
-/// may not have asked for all of its controls.
+/// Refuses settings that the figure did not ask for, or that a control cannot have. A figure that failed may not
+/// have asked for all of its controls.
 fn known(name: &str, frame: &Frame, settings: &Settings) -> Result<(), Error> {
     for (key, value) in settings {
         match frame.controls.iter().find(|control| control.name() == key) {
@@ -51,7 +51,7 @@ fn known(name: &str, frame: &Frame, settings: &Settings) -> Result<(), Error> {
                     frame.controls.iter().map(|control| control.name()).collect();
                 let known = match names[..] {
                     [] => "It has no controls.".to_owned(),
-                    _ => format!("It has {}.", names.join(", ")),
+                    _ => format!("Its controls are {}.", names.join(", ")),
                 };
                 return Err(Error::usage(format!("{name} has no control \"{key}\"")).hint(known));
             }
@@ -68,7 +68,8 @@ fn named<'a>(course: &'a Course, word: &str) -> Result<(&'a Module, Explorable),
     course.explorables().find(is_meant).ok_or_else(|| {
         let names: BTreeSet<String> = course.explorables().map(|(_, known)| known.name).collect();
         let names = names.into_iter().collect::<Vec<_>>().join(", ");
-        Error::usage(format!("unknown explorable \"{word}\"")).hint(format!("There are {names}."))
+        Error::usage(format!("unknown explorable \"{word}\""))
+            .hint(format!("The explorables are {names}."))
     })
 }
 
@@ -102,12 +103,12 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_a_figure_does_not_have_names_those_that_it_has() {
+    fn an_unknown_setting_is_refused_with_the_names_of_the_controls() {
         let set = |key: &str, value: &str| Settings::from([(key.to_owned(), value.to_owned())]);
         let passed = frame(Verdict::Passed);
         assert_eq!(known("f", &passed, &set("kind", "Adam")), Ok(()));
         let error = known("f", &passed, &set("rate", "1")).unwrap_err();
-        assert_eq!(error.to_string(), "f has no control \"rate\"\n  It has kind.");
+        assert_eq!(error.to_string(), "f has no control \"rate\"\n  Its controls are kind.");
         let error = known("f", &passed, &set("kind", "Adagrad")).unwrap_err();
         assert_eq!(error.to_string(), "\"kind\" is one of SGD, Adam, not \"Adagrad\"");
         let broken = frame(Verdict::Missing);

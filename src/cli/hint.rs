@@ -1,4 +1,4 @@
-//! `hint`: one more step, from a nudge to nearly the code.
+//! `hint`: the next hint for a cell, from a nudge to nearly the code.
 
 use super::arguments::{CellArguments, Format};
 use super::context::Context;
@@ -31,7 +31,7 @@ pub fn run(context: &Context, arguments: &CellArguments, out: &mut Printer) -> R
     };
     let hints = lesson.hints(&cell);
     if hints.is_empty() {
-        return Err(Error::unmet(format!("there are no hints for \"{cell}\"")));
+        return Err(Error::unmet(format!("\"{cell}\" has no hints")));
     }
     // After the last hint, the last one is shown again.
     let shown = (records.hints_shown(module.id, &cell)? + 1).min(hints.len());
@@ -60,11 +60,11 @@ pub fn known(module: &Module, lesson: &Lesson, cell: &str) -> Result<String, Err
     let meant = ids.iter().find(|id| **id == cell || **id == long);
     meant.map(|id| (*id).to_owned()).ok_or_else(|| {
         Error::usage(format!("{} has no exercise \"{cell}\"", module.slug()))
-            .hint(format!("It has {}.", ids.join(", ")))
+            .hint(format!("Its exercises are {}.", ids.join(", ")))
     })
 }
 
-/// The first cell that is not solved.
+/// The first unsolved cell.
 fn next(module: &Module, text: &str) -> Result<String, Error> {
     let unsolved = cells::parse(text).into_iter().find(cells::Cell::is_unsolved);
     let first = || {
@@ -72,7 +72,7 @@ fn next(module: &Module, text: &str) -> Result<String, Error> {
         cells.find(|cell| text.is_empty() && cell.kind == CellKind::Solution)
     };
     unsolved.or_else(first).and_then(|cell| cell.grade_id).ok_or_else(|| {
-        Error::usage(format!("every exercise of {} has an answer", module.slug()))
+        Error::usage(format!("{} has no unsolved exercise", module.slug()))
             .hint("Name the cell that you want a hint for: `tinytorch-tutor hint MODULE CELL`.")
     })
 }

@@ -1,4 +1,4 @@
-//! `init`: makes a lab, completes one, or adopts the exercises in a folder.
+//! `init`: creates a lab, adds what one lacks, or turns a folder with exercises into one.
 
 use super::arguments::InitArguments;
 use super::context::Context;
@@ -16,7 +16,7 @@ pub fn run(context: &Context, arguments: &InitArguments, out: &mut Printer) -> R
         out.line(existing(&root.to_string(), &created));
     } else {
         let modules = count(context.course().modules().len(), "module");
-        out.line(format!("{root} is a lab with {modules}."));
+        out.line(format!("Created a lab with {modules} in {root}."));
     }
     if created.engine_ignored {
         out.line(
@@ -32,16 +32,16 @@ fn existing(root: &str, created: &Created) -> String {
     let added: Vec<_> =
         created.added.iter().map(|path| format!("\n  {}", path.display())).collect();
     match added.len() {
-        0 => format!("{root} is a complete lab; no file of yours was changed."),
+        0 => format!("{root} is a complete lab already; none of your files was changed."),
         number => format!(
-            "{root} is a lab now; your files were left as they are. Added {}:{}",
+            "{root} is now a lab; none of your files was changed. Added {}:{}",
             count(number, "file"),
             added.concat()
         ),
     }
 }
 
-/// What starts this program in a shell: its name where the shell finds it, else its path.
+/// The word that starts this program in a shell: its name if it is on the `PATH`, else its path.
 fn program() -> String {
     let name = env!("CARGO_PKG_NAME");
     let Ok(own) = std::env::current_exe() else { return name.to_owned() };

@@ -1,5 +1,5 @@
-//! What a command is doing, on standard error: a line when a long step begins, or on a terminal one line that is
-//! rewritten. Nothing is written for what is quick. Not here: results, which go to standard output.
+//! Progress on standard error: a line when a long step begins, or on a terminal one line that is rewritten. Quick
+//! steps print nothing. Not here: results, which go to standard output.
 
 use crate::curriculum::Course;
 use crate::runner::event::RunEvent;
@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 
 const BAR: usize = 20;
 
-/// Shows how far a run is.
+/// Shows the progress of a run.
 pub struct Meter {
     course: &'static Course,
     writer: Box<dyn Write>,
@@ -29,7 +29,7 @@ struct Progress {
     total: usize,
     /// `ndarray`.
     detail: String,
-    /// Whether it takes so long that a line in a log is worth while.
+    /// Whether it takes long enough to be worth a line in a log.
     long: bool,
 }
 
@@ -47,7 +47,7 @@ impl Meter {
         Self { course, writer, columns, drawn: false, announced: String::new() }
     }
 
-    /// Takes an event into account.
+    /// Shows the progress that an event reports, if it reports any.
     pub fn show(&mut self, event: &RunEvent) {
         match self.progress(event) {
             Some(progress) if self.columns.is_some() => self.draw(&progress),
@@ -56,7 +56,7 @@ impl Meter {
         }
     }
 
-    /// Leaves the line to what is written next.
+    /// Clears the line, so that other output can follow.
     pub fn clear(&mut self) {
         if std::mem::take(&mut self.drawn) {
             self.write("\r\x1b[K");
@@ -104,7 +104,7 @@ impl Meter {
     }
 
     fn write(&mut self, text: &str) {
-        // Whoever closed standard error does not want to see it.
+        // If standard error is closed, progress is not wanted.
         let _ = self.writer.write_all(text.as_bytes()).and_then(|()| self.writer.flush());
     }
 }

@@ -1,4 +1,4 @@
-//! `milestone`: networks of history, trained by the learner's framework.
+//! `milestone`: networks from the history of the field, trained on the learner's engine.
 
 use super::analyze::conclude;
 use super::arguments::{Format, FormatArguments, MilestoneCommand};
@@ -15,7 +15,7 @@ use crate::runner::event::RunEvent;
 use serde::Serialize;
 use tinytorch::report::Item;
 
-/// Returns whether the measured figures pass.
+/// Returns whether every target is met.
 pub fn run(context: &Context, command: MilestoneCommand, out: &mut Printer) -> Result<bool, Error> {
     match command {
         MilestoneCommand::List(arguments) => list(context, &arguments, out),
@@ -40,7 +40,7 @@ fn named(course: &Course, word: &str) -> Result<&'static Milestone, Error> {
         let error = Error::usage(format!("unknown milestone \"{word}\""));
         match ids.iter().max_by_key(likeness).filter(|id| likeness(id) > 600) {
             Some(id) => error.hint(format!("Did you mean \"{id}\"?")),
-            None => error.hint(format!("There are {}.", ids.join(", "))),
+            None => error.hint(format!("The milestones are {}.", ids.join(", "))),
         }
     })
 }
@@ -93,7 +93,7 @@ fn list(context: &Context, arguments: &FormatArguments, out: &mut Printer) -> Re
 fn info(course: &Course, milestone: &Milestone, out: &mut Printer) -> bool {
     out.line(format!("{}: {}\n\n{}\n", milestone.year, milestone.title, milestone.story));
     out.line(format!("It runs on {}.", needs(course, milestone).join(", ")));
-    out.line("It is achieved when all of that is your code and each of these meets its target:");
+    out.line("It is achieved when all of these are your code and each of these figures meets its target:");
     milestone.achieved_when.iter().for_each(|name| out.line(format!("  {name}")));
     true
 }
@@ -148,15 +148,15 @@ fn verdict(context: &Context, milestone: &Milestone, ran: &Ran) -> String {
             let modules = ran.on_reference(milestone).into_iter();
             let slugs: Vec<_> = modules.map(|id| context.course().slug(id)).collect();
             format!(
-                "a preview, every target is met. It is achieved when it runs on your code, and these ran on the \
-                 reference's: {}",
+                "preview. Every target is met, but these modules ran on the reference: {}. It is achieved when they \
+                 run on your code",
                 slugs.join(", ")
             )
         }
     }
 }
 
-/// Runs it on one engine, says whose code runs, and remembers what came of it.
+/// Runs it on one engine, prints whose code ran, and records the outcome.
 fn train_on(
     context: &Context,
     milestone: &'static Milestone,
@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_milestone_is_meant_by_year_name_or_both() {
+    fn a_milestone_is_named_by_year_name_or_both() {
         for word in ["1986", "mlp", "1986_mlp"] {
             assert_eq!(named(Course::tinytorch(), word).unwrap().id, "1986_mlp", "{word}");
         }

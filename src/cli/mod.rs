@@ -33,10 +33,10 @@ use crate::error::Error;
 use signals::Interruption;
 use std::process::ExitCode;
 
-/// Carries out a command.
+/// Runs a command.
 ///
 /// # Errors
-/// When the command was not understood, or something is missing on this machine.
+/// When the arguments are wrong, or something is missing on this machine.
 pub fn run(context: &Context, command: Command) -> Result<ExitCode, Error> {
     let mut out = Printer::stdout();
     // Before signals are caught: Ctrl-C at a question ends the program.
@@ -48,7 +48,7 @@ pub fn run(context: &Context, command: Command) -> Result<ExitCode, Error> {
     let interruption = Interruption::listen(context.cancel.clone())?;
     let done = dispatch(context, command, &mut out);
     if let Some(code) = interruption.exit_code() {
-        // A message about a run that was interrupted is of no use.
+        // The errors of an interrupted run are not reported.
         return Ok(ExitCode::from(code));
     }
     let done = done?;
@@ -76,7 +76,7 @@ fn dispatch(context: &Context, command: Command, out: &mut Printer) -> Result<bo
         Command::Completions { shell } => manual::completions(shell, out),
         Command::Man { folder } => manual::pages(folder.as_deref(), out),
         Command::Watch(arguments) => watch::run(context, &arguments, out),
-        // `main` opens the screen: this component does not know it.
+        // `main` opens the screen, which this component does not know.
         Command::Start { .. } | Command::Resume => Ok(true),
     }
 }

@@ -1,5 +1,5 @@
 //! `author mutants`: runs each module's wrong solutions. One that passes its cell's test, or whose failure does
-//! not name the idea that it misses, is a defect of the test.
+//! not name the missed idea, is a defect of the test.
 
 use super::check::stopped;
 use super::context::Context;
@@ -26,7 +26,11 @@ pub fn run(context: &Context, words: &[String], out: &mut Printer) -> Result<boo
             .lacking(module.reference())
             .into_iter()
             .map(|(cell, number)| {
-                format!("{cell}: {}, {} needed", count(number, "mutant"), mutants::PER_CELL)
+                format!(
+                    "{cell}: {}, at least {} needed",
+                    count(number, "mutant"),
+                    mutants::PER_CELL
+                )
             })
             .collect();
         defects.extend(survivors(context, &runner, module, &known.mutants)?);
@@ -44,14 +48,14 @@ fn read(context: &Context, module: &Module) -> Result<Mutants, Error> {
     let path = folder.join(module.slug()).with_extension("toml");
     match std::fs::read_to_string(&path) {
         Ok(text) => mutants::parse(&text).map_err(|error| {
-            Error::usage(format!("\"{}\" cannot be read: {error}", path.display()))
+            Error::usage(format!("\"{}\" is not a list of mutants: {error}", path.display()))
         }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Mutants::default()),
         Err(error) => Err(Error::io("read", &path, &error)),
     }
 }
 
-/// What is wrong with the tests, mutant by mutant, in their order. As many run at a time as there are cores.
+/// The defects of the tests, in the order of the mutants. As many run at a time as there are cores.
 fn survivors(
     context: &Context,
     runner: &Runner,
@@ -87,13 +91,13 @@ fn defect(
     module: &Module,
     mutant: &Mutant,
 ) -> Result<Option<String>, Error> {
-    let say = |what: String| Ok(Some(format!("{}: {}: {what}", mutant.cell, mutant.mistake)));
+    let found = |what: String| Ok(Some(format!("{}: {}: {what}", mutant.cell, mutant.mistake)));
     let text = match mutant.apply(module.reference()) {
         Ok(text) => text,
-        Err(reason) => return say(reason),
+        Err(reason) => return found(reason),
     };
     let Some(test) = mutant.test(module.reference()) else {
-        return say("the cell has no test directly after it".to_owned());
+        return found("the cell has no test directly after it".to_owned());
     };
     let request = Request {
         module: module.id,
@@ -107,19 +111,19 @@ fn defect(
     let mut report = ModuleReport::new(module.id);
     runner.run(&request, &context.cancel.beside(), &mut |event| report.apply(&event))?;
     if let Some(error) = report.errors().next() {
-        return say(format!("does not compile: {}", error.message));
+        return found(format!("does not compile: {}", error.message));
     }
     let verdict = report.tests.first().and_then(|test| test.result.as_ref());
     match verdict.map(|result| &result.verdict) {
-        None => say("its test did not run".to_owned()),
-        Some(Verdict::Passed) => say("passes".to_owned()),
+        None => found("its test did not run".to_owned()),
+        Some(Verdict::Passed) => found("passes its test".to_owned()),
         Some(verdict) => {
             let (word, more) = human::verdict(verdict);
             let failure = format!("{word}: {more}");
             if mutant.is_named(&failure) {
                 return Ok(None);
             }
-            say(format!("fails without the words {:?}: {failure}", mutant.idea))
+            found(format!("the failure does not name {:?}: {failure}", mutant.idea))
         }
     }
 }

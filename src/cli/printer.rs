@@ -1,4 +1,4 @@
-//! Standard output: lines, colours where wanted, and a reader that may leave at any time.
+//! Standard output: lines, colours where they are wanted, and a reader that may close it at any time.
 
 use crate::error::Error;
 use crate::report::human::Colour;
@@ -42,13 +42,13 @@ impl Printer {
         }
     }
 
-    /// Whether the reader has left, so that nothing more needs to be computed.
+    /// Whether the output is closed, so that nothing more needs to be computed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.error.is_some()
     }
 
-    /// Says whether everything arrived. A reader that left early had enough: that is no error.
+    /// Reports a failed write. A reader that closes the output early is not an error.
     ///
     /// # Errors
     /// When the output could not be written, for example on a full disk.

@@ -1,5 +1,5 @@
-//! The store as commands use it. Where it cannot be opened or written, as in a lab that is read-only or on a full
-//! disk, progress is not kept: a warning says so once, on standard error, and the command continues.
+//! The store as commands use it. If it cannot be opened or written (a read-only lab, a full disk), progress is not
+//! saved: one warning on standard error says so, and the command continues.
 
 use crate::error::Error;
 use crate::lab::Lab;
@@ -13,10 +13,10 @@ pub struct Records {
 }
 
 impl Records {
-    /// The lab's store, or a copy of it that is forgotten when the command ends.
+    /// The lab's store, or a copy of it that is removed when the command ends.
     ///
     /// # Errors
-    /// When not even that can be had.
+    /// When neither can be opened.
     pub fn open(lab: &Lab) -> Result<Self, Error> {
         match Store::open(&lab.store()) {
             Ok((store, set_aside)) => {
@@ -50,13 +50,13 @@ impl Deref for Records {
 
 #[expect(clippy::print_stderr, reason = "a warning beside the output of a command")]
 fn warn(error: &Error) {
-    eprintln!("warning: progress is not kept: {error}");
+    eprintln!("warning: progress is not saved: {error}");
 }
 
 #[expect(clippy::print_stderr, reason = "a warning beside the output of a command")]
 fn warn_set_aside(aside: &SetAside) {
     eprintln!(
-        "warning: the progress store was damaged ({}); it is kept as \"{}\", and a new one was made",
+        "warning: the progress store was damaged ({}): it was renamed to \"{}\", and a new one was created",
         aside.reason,
         aside.kept_as.display()
     );

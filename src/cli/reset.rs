@@ -1,4 +1,4 @@
-//! `reset`: exercises become their starters again. A completed module leaves the learner's engine.
+//! `reset`: replaces exercises with their starters. A completed module leaves the learner's engine.
 
 use super::arguments::{Format, ResetArguments};
 use super::context::Context;
@@ -18,7 +18,7 @@ struct Reset {
     left_engine: bool,
 }
 
-/// Asks, unless the answer was given as `--yes`.
+/// Asks for confirmation, unless `--yes` was passed.
 ///
 /// # Errors
 /// When there is no terminal to ask at, or a module is unknown.
@@ -31,12 +31,12 @@ pub fn is_confirmed(context: &Context, arguments: &ResetArguments) -> Result<boo
     }
     if !stdin().is_terminal() {
         return Err(Error::usage(
-            "`reset` replaces your exercise, and there is no terminal to ask at",
+            "`reset` replaces your exercise and asks first, but there is no terminal",
         )
         .hint("Pass --yes to replace it; a backup is kept."));
     }
     let slugs: Vec<_> = modules.into_iter().map(Module::slug).collect();
-    eprint!("Replace your {} by the starter? A backup is kept. [y/N] ", slugs.join(", "));
+    eprint!("Replace your {} with the starter? A backup is kept. [y/N] ", slugs.join(", "));
     let mut answer = String::new();
     let read = stdin().read_line(&mut answer);
     read.map_err(|error| Error::environment(format!("failed to read the answer: {error}")))?;
@@ -69,7 +69,7 @@ pub fn run(
 fn describe(reset: &Reset, out: &mut Printer) {
     let Reset { module, backup, left_engine } = reset;
     match backup {
-        None => out.line(format!("{module}: it is the starter already")),
+        None => out.line(format!("{module}: already the starter")),
         Some(backup) => {
             out.line(format!(
                 "{module}: reset to the starter; your work is kept in {}",

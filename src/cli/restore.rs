@@ -1,4 +1,4 @@
-//! `restore`: lists the backups of an exercise, or puts one back. What was there becomes a backup first.
+//! `restore`: lists the backups of an exercise, or restores one after backing up the current text.
 
 use super::arguments::{Format, RestoreArguments};
 use super::context::Context;
@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 struct Backup<'a> {
     number: usize,
     file: &'a Path,
-    /// Seconds since it was made; `None` where the system does not tell.
+    /// Seconds since it was made; `None` where the system does not know.
     age: Option<u64>,
     lines: usize,
 }
@@ -24,7 +24,7 @@ struct Backup<'a> {
 struct Restored {
     module: String,
     number: usize,
-    /// Where the text is kept that was replaced; `None` when it was the same.
+    /// Where the replaced text is kept; `None` when it was the same.
     backup: Option<PathBuf>,
 }
 
@@ -57,7 +57,7 @@ fn chosen<'a>(
     let Some(number) = number else { return Ok(latest) };
     backups.iter().find(|backup| backup.number == number).ok_or_else(|| {
         Error::usage(format!("{slug} has no backup {number}"))
-            .hint(format!("`tinytorch-tutor restore {slug} --list` shows what there is."))
+            .hint(format!("`tinytorch-tutor restore {slug} --list` lists the backups."))
     })
 }
 
@@ -96,9 +96,9 @@ fn restore(
     let Restored { module, number, backup } = &restored;
     match (format, backup) {
         (Format::Json, _) => out.line(json::to_line(&restored)),
-        (Format::Human, None) => out.line(format!("{module}: it is the same as backup {number}")),
+        (Format::Human, None) => out.line(format!("{module}: already the same as backup {number}")),
         (Format::Human, Some(backup)) => out.line(format!(
-            "{module}: backup {number} is restored; what was there is kept in {}",
+            "{module}: backup {number} restored; the replaced text is kept in {}",
             backup.display()
         )),
     }

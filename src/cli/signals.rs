@@ -1,4 +1,4 @@
-//! Ctrl-C and what the system asks: the first signal ends what runs, with every process that it started; a
+//! Signals that end a command, such as Ctrl-C: the first one cancels what runs, with every process that it started; a
 //! second one ends the program at once. Not here: the screen's signals (`tui`).
 
 use crate::error::Error;
@@ -13,25 +13,25 @@ use std::thread;
 
 const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
-/// The signal that came, if one did.
+/// The signal that was received, if any.
 #[derive(Debug, Clone, Default)]
 pub struct Interruption(Arc<AtomicI32>);
 
 impl Interruption {
-    /// Listens from now on; the first signal ends what `cancel` stands for.
+    /// Listens from now on; the first signal triggers `cancel`.
     ///
     /// # Errors
     /// When the system refuses.
     pub fn listen(cancel: Cancel) -> Result<Self, Error> {
         let own = Self::default();
-        let came = Arc::clone(&own.0);
-        listen(cancel, came).map_err(|error| {
+        let received = Arc::clone(&own.0);
+        listen(cancel, received).map_err(|error| {
             Error::environment(format!("failed to listen for signals: {error}"))
         })?;
         Ok(own)
     }
 
-    /// The exit code that shells know: 128 and the signal's number.
+    /// The exit code that shells expect: 128 plus the signal's number.
     #[must_use]
     pub fn exit_code(&self) -> Option<u8> {
         match self.0.load(Ordering::SeqCst) {
@@ -58,17 +58,17 @@ pub fn on_signal(stop: impl FnOnce() + Send + 'static) -> Result<(), Error> {
     wait().map_err(|error| Error::environment(format!("failed to listen for signals: {error}")))
 }
 
-fn listen(cancel: Cancel, came: Arc<AtomicI32>) -> io::Result<()> {
+fn listen(cancel: Cancel, received: Arc<AtomicI32>) -> io::Result<()> {
     let second = Arc::new(AtomicBool::new(false));
     for signal in ENDING {
-        // Looked at before it is set: only the second signal finds it true.
+        // Checked before it is set: only the second signal finds it true.
         flag::register_conditional_default(signal, Arc::clone(&second))?;
         flag::register(signal, Arc::clone(&second))?;
     }
     let mut signals = Signals::new(ENDING)?;
     thread::Builder::new().name("signals".into()).spawn(move || {
         if let Some(signal) = signals.forever().next() {
-            came.store(signal, Ordering::SeqCst);
+            received.store(signal, Ordering::SeqCst);
             cancel.cancel();
         }
     })?;

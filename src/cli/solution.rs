@@ -1,4 +1,4 @@
-//! `solution`: the reference, whole or one cell.
+//! `solution`: the reference solution of a module, or of one cell.
 
 use super::arguments::{CellArguments, Format};
 use super::context::Context;

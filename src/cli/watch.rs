@@ -1,8 +1,8 @@
-//! `watch` and `--plain`: each save is checked and its results are printed as lines, with no movement of the cursor, for
-//! screen readers and simple terminals. Not here: the screen (`tui`).
+//! `watch` and `--plain`: checks each save and prints the results as lines, without moving the cursor, for screen
+//! readers and simple terminals. Not here: the screen (`tui`).
 
 use super::arguments::{CheckFormat, WatchArguments};
-use super::check::{CheckSession, say_problem};
+use super::check::{CheckSession, print_problem};
 use super::context::Context;
 use super::printer::Printer;
 use super::signals::on_signal;
@@ -11,12 +11,12 @@ use crate::error::{Error, count, printable};
 use crate::watch::{self, Change, WatchMode};
 use std::sync::mpsc::{Receiver, channel};
 
-enum News {
+enum WatchEvent {
     Change(Change),
     Stop,
 }
 
-/// Ends when a signal comes, or the reader leaves.
+/// Ends at a signal, or when the output is closed.
 pub fn run(
     context: &Context,
     arguments: &WatchArguments,
@@ -25,22 +25,22 @@ pub fn run(
     let modules = context.modules(&arguments.modules)?;
     let lab = context.lab()?;
     let mut session = CheckSession::open(context, false)?;
-    let (sender, news) = channel();
+    let (sender, events) = channel();
     let stop = sender.clone();
-    // Who has ended does not listen any more.
-    on_signal(move || drop(stop.send(News::Stop)))?;
+    // After the loop has ended, nothing receives it.
+    on_signal(move || drop(stop.send(WatchEvent::Stop)))?;
     let files: Vec<_> = modules.iter().map(|module| lab.exercise(module)).collect();
     let _watch =
-        watch::start(files.clone(), move |change| drop(sender.send(News::Change(change))))?;
+        watch::start(files.clone(), move |change| drop(sender.send(WatchEvent::Change(change))))?;
     while !out.is_closed()
-        && let Some(changes) = next(&news)
+        && let Some(changes) = next(&events)
     {
         for (module, file) in modules.iter().zip(&files) {
             if changes.contains(&Change::Saved(file.clone())) {
                 check(&mut session, module, out)?;
             }
             if changes.contains(&Change::Gone(file.clone())) {
-                out.line(format!("{} is gone.", printable(file)));
+                out.line(format!("{} was removed.", printable(file)));
             }
         }
         for change in changes {
@@ -58,19 +58,19 @@ fn how(mode: &WatchMode) -> String {
         WatchMode::Native => String::new(),
         WatchMode::Polling(reason) => format!(", twice a second: {reason}"),
     };
-    format!("{how}. Save one to check it; Ctrl-C ends.")
+    format!("{how}. Save one to check it; Ctrl-C stops.")
 }
 
-/// All changes since the last call, once there is one; `None` when the watching ends.
-fn next(news: &Receiver<News>) -> Option<Vec<Change>> {
+/// Waits for a change and returns all since the last call; `None` when watching ends.
+fn next(events: &Receiver<WatchEvent>) -> Option<Vec<Change>> {
     let mut changes = vec![];
-    let mut newest = news.recv().ok();
+    let mut newest = events.recv().ok();
     while let Some(one) = newest {
         match one {
-            News::Stop => return None,
-            News::Change(change) => changes.push(change),
+            WatchEvent::Stop => return None,
+            WatchEvent::Change(change) => changes.push(change),
         }
-        newest = news.try_recv().ok();
+        newest = events.try_recv().ok();
     }
     (!changes.is_empty()).then_some(changes)
 }
@@ -78,7 +78,7 @@ fn next(news: &Receiver<News>) -> Option<Vec<Change>> {
 fn check(session: &mut CheckSession, module: &Module, out: &mut Printer) -> Result<(), Error> {
     match session.check(module)? {
         Ok(report) => session.show(&report, out),
-        Err(problem) => say_problem(CheckFormat::Human, module, &problem, out),
+        Err(problem) => print_problem(CheckFormat::Human, module, &problem, out),
     }
     out.line("");
     Ok(())

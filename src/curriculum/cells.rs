@@ -1,6 +1,6 @@
-//! The cells of an exercise: Jupytext's percent format with nbgrader's metadata. A text comes in, its
-//! cells go out, and joining the cells gives the text back. A damaged marker is a problem to be
-//! shown, never an error: the cell under it counts as the learner's own code.
+//! The cells of an exercise: Jupytext's percent format with nbgrader's metadata. Joining the cells of a text gives the
+//! text again. A damaged marker is a problem to be shown, never an error: the cell under it counts as the learner's
+//! own code.
 
 mod dependencies;
 mod explorables;
@@ -24,11 +24,11 @@ pub struct Cell<'a> {
     pub kind: CellKind,
     /// nbgrader's name of the cell.
     pub grade_id: Option<String>,
-    /// What its test is worth.
+    /// The points of its test.
     pub points: u32,
     /// The line of its marker, from 1.
     pub first_line: usize,
-    /// Marker and content, with all line ends.
+    /// Marker and content, with all line endings.
     pub text: &'a str,
     /// Whether it has a marker that could not be read.
     pub damaged: bool,
@@ -37,7 +37,7 @@ pub struct Cell<'a> {
 /// What a cell is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CellKind {
-    /// What stands before the first marker: the notebook's head.
+    /// What comes before the first marker: the notebook's head.
     Head,
     /// The learner writes here.
     Solution,
@@ -51,7 +51,7 @@ pub enum CellKind {
     Own,
 }
 
-/// nbgrader's metadata, as far as it decides anything here.
+/// The part of nbgrader's metadata that matters here.
 #[derive(Deserialize)]
 struct Metadata {
     grade: bool,
@@ -66,7 +66,7 @@ const MARKER: &str = "// %%";
 const BEGIN: &str = "// BEGIN SOLUTION";
 const END: &str = "// END SOLUTION";
 
-/// Takes a text apart. Joining the cells' texts gives it back.
+/// Splits a text into cells. Joining the cells' texts gives it again.
 #[must_use]
 pub fn parse(text: &str) -> Vec<Cell<'_>> {
     let mut starts = vec![(0, 1)];
@@ -127,21 +127,21 @@ impl Cell<'_> {
             .collect()
     }
 
-    /// The functions named `analyze_*` that are open to the tutor, in file order.
+    /// The public functions named `analyze_*`, in file order.
     #[must_use]
     pub fn analyses(&self) -> Vec<&str> {
         let open = self.text.lines().filter(|line| line.starts_with("pub fn "));
         open.filter_map(function).filter(|name| name.starts_with("analyze_")).collect()
     }
 
-    /// Whether a `todo!` stands where its solution goes.
+    /// Whether it has a `todo!` in place of its solution.
     #[must_use]
     pub fn is_unsolved(&self) -> bool {
         self.kind == CellKind::Solution
             && self.text.lines().any(|line| line.trim_start().starts_with("todo!("))
     }
 
-    /// A fingerprint that line ends, trailing blanks and empty lines around it do not change.
+    /// A fingerprint that line endings, trailing blanks and empty lines around it do not change.
     #[must_use]
     pub fn fingerprint(&self) -> blake3::Hash {
         let lines: Vec<&str> = self.text.trim().lines().map(str::trim_end).collect();
@@ -163,7 +163,7 @@ pub fn tests(text: &str) -> Vec<String> {
     parse(text).iter().flat_map(names).collect()
 }
 
-/// What all tests of a text are worth.
+/// The points of all tests of a text.
 #[must_use]
 pub fn points(text: &str) -> u32 {
     parse(text).iter().map(|cell| cell.points).sum()
@@ -202,7 +202,7 @@ fn cut(cell: &Cell) -> String {
     text
 }
 
-/// Where the solution of a cell's text lies: between its first `BEGIN SOLUTION` line and its last
+/// Where the solution of a cell's text is: between its first `BEGIN SOLUTION` line and its last
 /// `END SOLUTION` line.
 #[must_use]
 pub fn solution(cell: &str) -> Option<std::ops::Range<usize>> {
@@ -223,8 +223,8 @@ pub fn replace(text: &str, grade_id: &str, cell: &str) -> String {
     parse(text).iter().map(swap).collect()
 }
 
-/// The learner's text with every locked cell that the reference knows in its original form; one that
-/// is gone stands at the end.
+/// The learner's text with every locked cell of the reference in its original form; one that was removed is added at
+/// the end.
 #[must_use]
 pub fn with_locked(text: &str, reference: &str) -> String {
     let originals: Vec<Cell> = parse(reference).into_iter().filter(Cell::is_locked).collect();

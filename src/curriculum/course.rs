@@ -1,5 +1,5 @@
 //! The course as a value: its modules in teaching order, and its milestones. Everything that lists, names or
-//! numbers modules is handed a course; tests make a small one of their own. Not here: disk, processes.
+//! numbers modules is passed a course; tests make a small one of their own. Not here: disk, processes.
 
 use super::cells::Explorable;
 use super::milestones::{self, Milestone};
@@ -29,7 +29,7 @@ pub struct Course {
 }
 
 impl Course {
-    /// A course of these modules, numbered from 0 without gaps, and milestones.
+    /// A course of these modules, numbered from 0 without gaps, and these milestones.
     #[must_use]
     pub fn new(modules: Vec<Module>, milestones: &'static [Milestone]) -> Self {
         Self { modules, milestones }
@@ -122,21 +122,21 @@ mod tests {
     use crate::curriculum::lesson;
 
     #[test]
-    fn a_module_is_meant_by_number_name_or_both() {
+    fn a_module_is_named_by_number_name_or_both() {
         for word in ["1", "01", "tensor", "01_tensor"] {
             assert_eq!(Course::tinytorch().named(word).unwrap().id, ModuleId(1), "{word}");
         }
     }
 
     #[test]
-    fn an_unknown_module_is_answered_with_the_nearest_name() {
+    fn the_error_for_an_unknown_module_suggests_the_nearest_name() {
         let error = Course::tinytorch().named("tensr").unwrap_err();
         assert_eq!(error.to_string(), "unknown module \"tensr\"\n  Did you mean \"01_tensor\"?");
         assert!(Course::tinytorch().named("99").unwrap_err().hints[0].contains("list"));
     }
 
     #[test]
-    fn every_engine_module_has_its_lesson_and_stands_after_its_prerequisites() {
+    fn every_engine_module_has_its_lesson_and_comes_after_its_prerequisites() {
         let course = Course::tinytorch();
         assert_eq!(course.modules().len(), LESSONS.len());
         assert_eq!(course.modules().len(), tinytorch::sources::MODULES.len());

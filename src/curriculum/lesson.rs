@@ -1,13 +1,13 @@
-//! A lesson's text, taken apart: a TOML head, prose, and live blocks. Live blocks are fenced code
-//! blocks whose first word is one of ours. Whatever the text, a lesson comes out; what is wrong with
-//! it is listed with its line. Not here: how prose is laid out.
+//! The parser of lessons: a TOML head, prose, and live blocks. Live blocks are fenced code blocks whose first word is
+//! one of ours. Every text gives a lesson; what is wrong with it is listed with its line. Not here: how prose is laid
+//! out.
 
 use serde::Deserialize;
 
-/// A lesson, ready to be shown.
+/// A parsed lesson.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Lesson {
-    /// What it says about itself.
+    /// Its head.
     pub head: Head,
     /// Its text, in order.
     pub blocks: Vec<Block>,
@@ -15,7 +15,7 @@ pub struct Lesson {
     pub problems: Vec<Problem>,
 }
 
-/// What a lesson says about itself.
+/// The head of a lesson.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Head {
@@ -29,7 +29,7 @@ pub struct Head {
     pub time: String,
     /// 1 to 4.
     pub difficulty: u8,
-    /// Modules to have done before: `00_setup`.
+    /// Modules to complete first: `00_setup`.
     pub prerequisites: Vec<String>,
 }
 
@@ -38,7 +38,7 @@ pub struct Head {
 pub struct Problem {
     /// Where, from 1.
     pub line: usize,
-    /// What, and what would be right.
+    /// What is wrong, and what would be right.
     pub message: String,
 }
 
@@ -94,7 +94,7 @@ pub enum Block {
         /// Its id.
         name: String,
     },
-    /// A fence that looks like a live block and is none.
+    /// A fence that looks like a live block but is not one.
     Unknown {
         /// Where.
         line: usize,
@@ -130,7 +130,7 @@ pub struct ValueName {
 /// Languages of plain code blocks; any other first word must be a live block.
 const LANGUAGES: &[&str] = &["", "rust", "text", "toml", "sh", "bash", "json", "python", "console"];
 
-/// Takes a lesson apart.
+/// Parses a lesson.
 #[must_use]
 pub fn parse(text: &str) -> Lesson {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn prose_keeps_its_code_and_live_blocks_stand_between() {
+    fn prose_keeps_its_code_and_live_blocks_divide_it() {
         let body = "# Title\n\n```rust\nlet x = 1;\n```\n\n```exercise tensor-add\nhint: one\nmore\nhint: two\n```\nEnd.\n";
         assert_eq!(
             blocks(body),
@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn problems_name_their_line_and_the_lesson_opens_all_the_same() {
+    fn problems_name_their_line_and_the_lesson_still_opens() {
         for (text, line, words) in [
             ("# No head\n", 1, "head is missing"),
             ("+++\ntitle = \n+++\nText\n", 2, ""),

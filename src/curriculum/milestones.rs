@@ -1,13 +1,12 @@
-//! The milestones: four programs of the history of the field, run on the engine, and what each must
-//! measure to count as achieved. One slice, from which list, info and run follow. Not here: running
-//! them, and whether a figure was reached.
+//! The milestones: four programs from the history of the field that run on the engine, and what each must measure to
+//! count as achieved. Every command reads this one list. Not here: running them, and whether a target was met.
 
 use super::module::ModuleId;
 
-/// A program of the history of the field.
+/// A program from the history of the field.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Milestone {
-    /// `1957_perceptron`: what commands, lessons and its source file call it.
+    /// `1957_perceptron`: its name in commands, lessons and its source file.
     pub id: &'static str,
     /// When it happened.
     pub year: u16,
@@ -15,7 +14,7 @@ pub struct Milestone {
     pub title: &'static str,
     /// What happened then, and what happens here: two sentences.
     pub story: &'static str,
-    /// Modules whose code it runs on: all must be complete.
+    /// The modules that it needs. It is achieved only if all of them are the learner's.
     pub prerequisites: &'static [ModuleId],
     /// The names of the metrics that must each be reported and meet their target.
     pub achieved_when: &'static [&'static str],
@@ -93,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_has_a_program_that_reports_what_it_is_judged_by() {
+    fn each_has_a_program_that_reports_the_metrics_that_decide() {
         for milestone in ALL {
             let source = milestone.source();
             assert!(source.contains("pub fn milestone(out: &mut Reporter)"), "{}", milestone.id);

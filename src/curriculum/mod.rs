@@ -1,5 +1,5 @@
-//! What is taught: the list of modules, the cells of an exercise, the parts of a lesson, the ten
-//! patterns. Pure: texts are handed in or embedded. Not here: disk, processes, clock.
+//! What is taught: the list of modules, the cells of an exercise, the parts of a lesson, the ten patterns. Pure: texts
+//! are passed in or embedded. Not here: disk, processes, clock.
 
 pub mod audit;
 pub mod cells;

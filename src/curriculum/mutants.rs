@@ -1,6 +1,6 @@
 //! Mutants: plausible wrong solutions of a module's cells, each with the idea that it misses. A test that lets one
-//! pass is too weak; a failure that does not name the idea teaches nothing. They lie in
-//! `src/tinytorch/mutants/NN_name.toml`, for authors alone. Pure: running them is the command's.
+//! pass is too weak; a failure that does not name the idea teaches nothing. They are in
+//! `src/tinytorch/mutants/NN_name.toml`, for authors only. Pure. Not here: running them (`cli::mutants`).
 
 use super::cells::{self, CellKind};
 use serde::Deserialize;
@@ -24,7 +24,7 @@ pub struct Mutants {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mutant {
-    /// The solution cell that is got wrong.
+    /// The solution cell with the mistake.
     pub cell: String,
     /// What is done wrong, in a few words.
     pub mistake: String,
@@ -49,7 +49,7 @@ pub struct Exemption {
 /// Reads a file of mutants.
 ///
 /// # Errors
-/// When it is not of this form; TOML's words name the line.
+/// When the text does not have this form; the TOML error names the line.
 pub fn parse(text: &str) -> Result<Mutants, String> {
     toml::from_str(text).map_err(|error| error.to_string())
 }
@@ -163,7 +163,7 @@ with = "x"
     }
 
     #[test]
-    fn a_part_that_is_not_there_once_is_refused() {
+    fn a_part_that_does_not_occur_exactly_once_is_refused() {
         let mut mutant = parse(MUTANTS).unwrap().mutants.remove(0);
         mutant.replace = Some("y".into());
         assert!(mutant.apply(REFERENCE).unwrap_err().contains("does not contain \"y\""));

@@ -1,6 +1,6 @@
-//! Completing a module: its tests pass, every later module builds and passes on the new text, and then one write
-//! adds it to the learner's engine. Until then the earlier engine is in use, so a kill at any moment leaves that one
-//! or the new one. A text on which a later module fails is kept, but the reference is used instead.
+//! Completing a module: its tests must pass, every later module must build and pass on the new text, and then one
+//! write adds it to the learner's engine. Until then the earlier engine is in use, so a kill at any moment leaves that
+//! one or the new one. A text on which a later module fails is kept, but the reference is used instead.
 
 use super::{Engine, learners, sources, swapped_in};
 use crate::curriculum::{Course, Module, ModuleId};
@@ -29,11 +29,11 @@ pub enum Step {
     Rebuilt {
         /// The module.
         module: ModuleId,
-        /// How long after the one before. The next module is compiled while machine code for this one is still
-        /// generated; what is left of that is in the last one's time.
+        /// The time since the previous module was rebuilt. The next module is compiled while machine code for this one
+        /// is still generated; what is left of that is in the last one's time.
         took: Duration,
     },
-    /// A later module is tested against the new text.
+    /// A later module is being tested against the new text.
     Proving {
         /// The later module.
         module: ModuleId,

@@ -15,7 +15,7 @@ use std::path::Path;
 pub fn export(lab: &Lab, folder: &Path) -> Result<(), Error> {
     if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Error::environment(format!(
-            "\"{}\" holds other files; nothing was written",
+            "\"{}\" contains other files; nothing was written",
             folder.display()
         ))
         .hint("Name a folder that does not exist yet."));
@@ -45,7 +45,7 @@ fn readme(lab: &Lab) -> Result<String, Error> {
         let whose = match owners.get(&module.id) {
             None | Some(Owner::Reference) => "the reference's".to_owned(),
             Some(Owner::Learner) => "mine".to_owned(),
-            Some(Owner::Rejected { reason }) => format!("mine; a later module objects: {reason}"),
+            Some(Owner::Rejected { reason }) => format!("mine, although {reason}"),
         };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "| {} | {whose} |", module.slug());

@@ -16,18 +16,18 @@ pub struct Trial {
     pub request: Request,
     /// Whose code it will run on, module by module.
     pub modules: Vec<RanModule>,
-    /// Stands for the program and every text of the learner's that it runs on: two trials with the
-    /// same one measure the same thing.
+    /// Identifies the program and every text of the learner's that it runs on: two trials with the same fingerprint
+    /// measure the same thing.
     pub fingerprint: String,
 }
 
-/// A milestone stands on its last module and all before it.
+/// The trial of a milestone, which runs on its last prerequisite and all modules before that.
 ///
 /// # Errors
-/// When a completed module cannot be read, or the course lacks what the milestone stands on.
+/// When a completed module cannot be read, or the milestone has no prerequisites.
 pub fn trial(lab: &Lab, milestone: &Milestone, engine: Engine) -> Result<Trial, Error> {
     let last = *milestone.prerequisites.iter().max().ok_or_else(|| {
-        Error::environment(format!("{} stands on no module of this course", milestone.id))
+        Error::environment(format!("{} needs no module of this course", milestone.id))
     })?;
     let mut sources = sources(lab, engine)?;
     sources.0.retain(|id, _| *id <= last);
@@ -83,8 +83,8 @@ mod tests {
         assert_eq!(on(Engine::Reference).fingerprint, empty.fingerprint);
         lab.complete(&lab.course().modules()[9], "above it").unwrap();
         assert_eq!(on(Engine::Mine), mine);
-        lab.refuse(&lab.course().modules()[1], "text", "02 objects").unwrap();
+        lab.refuse(&lab.course().modules()[1], "text", "02 fails on it").unwrap();
         let refused = on(Engine::Mine).modules[1].clone();
-        assert_eq!((refused.mine, refused.reason.as_deref()), (false, Some("02 objects")));
+        assert_eq!((refused.mine, refused.reason.as_deref()), (false, Some("02 fails on it")));
     }
 }

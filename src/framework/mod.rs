@@ -1,5 +1,5 @@
-//! The learner's own engine: which of its modules are theirs, how a module becomes one of them, and the proof that
-//! later modules still pass on it. Not here: screen, store.
+//! The learner's own engine: whose code each module is, how a module is completed, and the proof that later modules
+//! still pass on it. Not here: screen, store.
 
 mod complete;
 mod export;
@@ -28,7 +28,7 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// `mine` or `reference`: how it is typed, and remembered.
+    /// `mine` or `reference`: how it is typed and stored.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -126,7 +126,10 @@ mod tests {
         let reason = "03_layers does not compile".to_owned();
         assert_eq!(owners[&ModuleId(2)], Owner::Rejected { reason });
         lab.complete(&lab.course().modules()[2], "better").unwrap();
-        assert!(sources(&lab, Engine::Mine).unwrap().0.contains_key(&ModuleId(2)), "a new chance");
+        assert!(
+            sources(&lab, Engine::Mine).unwrap().0.contains_key(&ModuleId(2)),
+            "no longer refused"
+        );
     }
 
     #[test]

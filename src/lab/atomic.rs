@@ -5,8 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Puts `bytes` at `path`, in place of what is there. After a kill or a power cut there is the old
-/// content or the new one.
+/// Writes `bytes` to `path`, replacing what is there. After a kill or a power cut the file has the old content or
+/// the new one.
 ///
 /// # Errors
 /// When the folder cannot be written.
@@ -14,7 +14,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     try_write(path, bytes, true).map_err(|error| Error::io("write", path, &error))
 }
 
-/// Puts `bytes` at `path` unless something is there already. Returns whether it did.
+/// Writes `bytes` to `path` unless something is there already. Returns whether it did.
 ///
 /// # Errors
 /// When the folder cannot be written.
@@ -32,7 +32,7 @@ fn try_write(path: &Path, bytes: &[u8], replace: bool) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let mut draft = tempfile::Builder::new().prefix(".tinytorch-").tempfile_in(folder)?;
     draft.write_all(bytes)?;
-    // Drafts are private; a learner's file has the permissions that other new files have.
+    // Drafts are private; the file keeps its permissions, and a new one gets the usual ones.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_or_kept_as_asked_and_no_draft_stays() {
+    fn a_file_is_replaced_or_kept_as_asked_and_no_draft_is_left() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/a.rs");
         assert!(write_new(&path, b"one").unwrap());

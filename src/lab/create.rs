@@ -1,6 +1,5 @@
-//! Making a lab. Nothing that exists is overwritten, so a lab that lacks files is completed by doing it again, and a
-//! folder that holds exercises without the tutor's own files, as after a clone that left them out, is adopted. Needs
-//! no network.
+//! Creating a lab. Nothing that exists is overwritten, so creating a lab again adds what it lacks, and a folder that
+//! has exercises without the tutor's own files, as after a clone that left them out, becomes a lab. Needs no network.
 
 use super::paths::{MARK, has_exercises, is_clone};
 use super::{Lab, atomic};
@@ -8,7 +7,7 @@ use crate::curriculum::{Course, cells};
 use crate::error::Error;
 use std::path::{Path, PathBuf};
 
-/// What the exercises hold.
+/// What the exercises contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Filled {
     /// Starters.
@@ -17,7 +16,7 @@ pub enum Filled {
     Solutions,
 }
 
-/// What making a lab did.
+/// What creating a lab did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Created {
     /// Whether there was a lab, or its exercises, before.
@@ -30,10 +29,10 @@ pub struct Created {
 
 /// Progress, backups and builds stay on one machine; everything else of a lab belongs in git.
 const IGNORED: &str = "/target/\n/.tinytorch/progress.*\n/.tinytorch/backups/\n";
-/// What earlier versions wrote: it loses the learner's engine.
+/// What earlier versions wrote: a clone would lack the learner's engine.
 const IGNORED_EARLIER: &str = ".tinytorch/\ntarget/\n";
 
-/// Makes a lab at `root`, completes one that is there, or adopts the exercises there.
+/// Creates a lab at `root`, adds what one there lacks, or adopts the exercises there.
 ///
 /// # Errors
 /// When `root` holds files that are not a lab's, or cannot be written.
@@ -54,7 +53,7 @@ pub fn create(
         .hint("Open it with `cargo run --release`."));
     }
     let mut files = Files { root, added: vec![] };
-    // The mark comes first: a lab that was made half is known as one.
+    // The mark comes first: a lab whose creation was interrupted is recognised as one.
     files.add(MARK.into(), &mark())?;
     let lab = Lab::at(root.canonicalize().map_err(|e| Error::io("open", root, &e))?, course);
     for module in course.modules() {
@@ -85,8 +84,8 @@ impl Files<'_> {
         Ok(())
     }
 
-    /// Adds the list of what git ignores, or brings our earlier one up to date. Returns whether the learner's own
-    /// list ignores the tutor's whole folder.
+    /// Adds the `.gitignore`, or updates one of an earlier version. Returns whether the learner's own ignores the
+    /// tutor's whole folder.
     fn ignore(&mut self) -> Result<bool, Error> {
         let path = self.root.join(".gitignore");
         let text = std::fs::read_to_string(&path).unwrap_or_default();
@@ -100,7 +99,7 @@ impl Files<'_> {
     }
 }
 
-/// A folder with other things in it is not overwritten. A repository that is still empty is no such folder.
+/// Refuses a folder with other files in it. A git repository that is still empty is allowed.
 fn refuse_foreign(root: &Path) -> Result<(), Error> {
     let taken = match std::fs::read_dir(root) {
         Ok(entries) => entries.flatten().any(|entry| entry.file_name() != ".git"),
@@ -109,7 +108,7 @@ fn refuse_foreign(root: &Path) -> Result<(), Error> {
     };
     if taken {
         return Err(Error::environment(format!(
-            "\"{}\" holds other files; nothing was written",
+            "\"{}\" contains other files; nothing was written",
             root.display()
         ))
         .hint("Name a folder that does not exist yet."));
@@ -134,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lab_is_made_once_and_completed_without_touching_work() {
+    fn creating_a_lab_again_adds_what_is_missing_and_touches_no_work() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("lab");
         let (lab, created) = make(&root, Filled::Starters);
@@ -166,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn our_earlier_list_of_ignored_files_is_replaced_and_the_learners_is_not() {
+    fn an_earlier_versions_gitignore_is_replaced_and_the_learners_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("lab");
         make(&root, Filled::Starters);
@@ -186,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_with_other_things_is_left_alone() {
+    fn a_folder_with_other_files_is_not_touched() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("thesis.txt"), "years").unwrap();
         let error = create(folder.path(), Course::tinytorch(), Filled::Starters).unwrap_err();

@@ -16,7 +16,7 @@ resolver = \"3\"
 ";
 
 impl Lab {
-    /// Brings the engine's files up to date, and adds the workspace's where they are missing.
+    /// Updates the engine's files, and adds the workspace's if they are missing.
     pub(super) fn write_workspace(&self) -> Result<(), Error> {
         let completed = self.completed()?;
         let source = |module: &Module| match completed.get(&module.id) {
@@ -33,7 +33,7 @@ impl Lab {
         Ok(())
     }
 
-    /// Shows the editor the learner's text of a completed module.
+    /// Makes the learner's text of a completed module what the editor sees.
     pub(super) fn show_to_editor(&self, module: &Module, text: &str) -> Result<(), Error> {
         let path = self.engine().join("src").join(&module.name).with_extension("rs");
         // The project's own clone has none: there the editor sees the engine itself.
@@ -43,7 +43,7 @@ impl Lab {
         atomic::write(&path, shown(module, text).as_bytes())
     }
 
-    /// Shows the editor the module without its solutions.
+    /// Makes the module without its solutions what the editor sees.
     pub(super) fn hide_from_editor(&self, module: &Module) -> Result<(), Error> {
         self.show_to_editor(module, &cells::starter(module.reference()))
     }
@@ -56,7 +56,7 @@ impl Lab {
 fn shown(module: &Module, text: &str) -> String {
     let slug = module.slug();
     format!(
-        "// Written by tinytorch-tutor, for your editor to look things up. Your file is exercises/{slug}.rs.\n{text}"
+        "// Written by tinytorch-tutor so that your editor finds definitions. Your file is exercises/{slug}.rs.\n{text}"
     )
 }
 
@@ -72,7 +72,7 @@ fn manifest(course: &Course) -> String {
         table(vec![("name", text(&slug)), ("path", text(&path)), ("test", true.into())])
     };
     let examples = course.modules().iter().map(example).collect();
-    // What a cut solution leaves unused is no mistake.
+    // What is unused because a solution was cut is not a mistake.
     let lints = table(vec![("unused", text("allow")), ("unreachable_code", text("allow"))]);
     let more = [("example", toml::Value::Array(examples)), ("lints", table(vec![("rust", lints)]))];
     package::manifest(more.map(|(key, value)| (key.to_owned(), value)).into_iter().collect())

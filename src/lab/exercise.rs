@@ -1,4 +1,4 @@
-//! Reading an exercise once, with a plain word for everything that can be in its place.
+//! Reading an exercise, with a plain message for everything else that can be in its place.
 
 use super::Lab;
 use crate::curriculum::Module;
@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
-/// Far more than any exercise, far less than what would hurt.
+/// In bytes: far more than any exercise has, and still little to read.
 const LARGEST: u64 = 1024 * 1024;
 
 /// Why an exercise cannot be read.
@@ -17,7 +17,7 @@ const LARGEST: u64 = 1024 * 1024;
 pub enum Unreadable {
     /// There is no such file.
     Missing,
-    /// Something else has its name: `"a folder"`.
+    /// It is something other than a file: `"a folder"`.
     NotAFile(&'static str),
     /// It is a symbolic link to this file, which cannot be read.
     Link(String, Box<Self>),
@@ -27,7 +27,7 @@ pub enum Unreadable {
     Utf16,
     /// It is not UTF-8; the line where that shows.
     NotUtf8(usize),
-    /// The system refuses; its reason.
+    /// The system does not allow it; its reason.
     Refused(String),
 }
 
@@ -41,7 +41,7 @@ impl Lab {
     }
 }
 
-/// A symbolic link is followed; when what it leads to cannot be read, it is named.
+/// Follows a symbolic link; when its target cannot be read, the error names it.
 fn read(path: &Path) -> Result<String, Unreadable> {
     read_file(path).map_err(|problem| match std::fs::read_link(path) {
         Ok(target) => Unreadable::Link(printable(&target), Box::new(problem)),
@@ -54,7 +54,7 @@ fn read_file(path: &Path) -> Result<String, Unreadable> {
         io::ErrorKind::NotFound => Unreadable::Missing,
         _ => Unreadable::Refused(error.to_string()),
     };
-    // Looked at before it is opened: opening a pipe would wait for ever.
+    // Checked before it is opened: opening a pipe would wait for ever.
     let meta = std::fs::metadata(path).map_err(refused)?;
     if !meta.is_file() {
         return Err(Unreadable::NotAFile(word(meta.file_type())));
@@ -74,7 +74,7 @@ fn read_file(path: &Path) -> Result<String, Unreadable> {
     })
 }
 
-/// What has the name of a file, in a word.
+/// What is in the place of a file, in a word.
 fn word(kind: FileType) -> &'static str {
     match kind {
         _ if kind.is_dir() => "a folder",
@@ -87,19 +87,19 @@ fn word(kind: FileType) -> &'static str {
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing => {
-                f.write_str("the file is not there: put it back, or `reset` makes a fresh one")
-            }
+            Self::Missing => f.write_str(
+                "the file does not exist: put it back, or run `reset` for a new starter",
+            ),
             Self::NotAFile(what) => write!(f, "it is {what}, not a file: move it away"),
             Self::Link(target, problem) => {
                 write!(f, "it is a symbolic link to \"{target}\": {problem}")
             }
             Self::TooLarge(size) => {
-                write!(f, "{size} bytes is more than an exercise can have ({LARGEST})")
+                write!(f, "the file has {size} bytes, and an exercise has at most {LARGEST}")
             }
             Self::Utf16 => f.write_str("the file is UTF-16: save it as UTF-8"),
             Self::NotUtf8(line) => write!(f, "line {line} is not UTF-8: save the file as UTF-8"),
-            Self::Refused(reason) => write!(f, "the system refuses: {reason}"),
+            Self::Refused(reason) => write!(f, "the file cannot be read: {reason}"),
         }
     }
 }
@@ -110,7 +110,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn everything_that_can_be_in_its_place_has_a_word() {
+    fn everything_that_can_be_in_its_place_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.rs");
         assert_eq!(read(&path), Err(Unreadable::Missing));
@@ -132,12 +132,12 @@ mod tests {
     }
 
     #[test]
-    fn a_symbolic_link_is_followed_and_named_when_it_leads_to_nothing_that_can_be_read() {
+    fn a_symbolic_link_is_followed_and_named_when_its_target_cannot_be_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.rs");
         std::os::unix::fs::symlink("else\x1bwhere.rs", &path).unwrap();
         let message = read(&path).unwrap_err().to_string();
-        let start = "it is a symbolic link to \"else␛where.rs\": the file is not there";
+        let start = "it is a symbolic link to \"else␛where.rs\": the file does not exist";
         assert!(message.starts_with(start), "{message}");
         fs::write(folder.path().join("else\x1bwhere.rs"), "fn main() {}").unwrap();
         assert_eq!(read(&path).as_deref(), Ok("fn main() {}"));

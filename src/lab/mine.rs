@@ -1,6 +1,6 @@
-//! The learner's own engine: for each completed module the text that later modules are compiled against. A
-//! module is completed when its file lies in `.tinytorch/mine/`, put there by one rename: a kill at any
-//! moment leaves the earlier engine or the new one.
+//! The learner's own engine: for each completed module the text that later modules are compiled against. A module
+//! is completed when its file is in `.tinytorch/mine/`. One rename puts it there: a kill at any moment leaves the
+//! earlier engine or the new one.
 
 use super::{Lab, atomic, numbered};
 use crate::curriculum::{Module, ModuleId};
@@ -21,7 +21,7 @@ impl Lab {
     /// The text of each completed module.
     ///
     /// # Errors
-    /// When a completed module's file is there and cannot be read.
+    /// When a completed module's file exists and cannot be read.
     pub fn completed(&self) -> Result<BTreeMap<ModuleId, String>, Error> {
         let mut texts = BTreeMap::new();
         for module in self.course().modules() {
@@ -41,19 +41,18 @@ impl Lab {
     /// Makes `text` the module's completed version. The one before is kept for [`Lab::undo`].
     ///
     /// # Errors
-    /// When the lab cannot be written; then the version before stays.
+    /// When the lab cannot be written; then the earlier version stays.
     pub fn complete(&self, module: &Module, text: &str) -> Result<(), Error> {
         self.replace(module, text)?;
         remove(&self.refusal(module))
     }
 
-    /// Makes `text` the module's completed version, although a later module does not build or pass on it; why.
+    /// Makes `text` the module's completed version, with the reason why a later module does not build or pass on it.
     ///
     /// # Errors
-    /// When the lab cannot be written; then the version before stays.
+    /// When the lab cannot be written; then the earlier version stays.
     pub fn refuse(&self, module: &Module, text: &str, reason: &str) -> Result<(), Error> {
-        // The refusal first: it names its text, so it says nothing about the one that is there until
-        // the second write.
+        // The refusal first: it names its text, so it does not apply to the one that is there until the second write.
         let refusal = format!("{}\n{reason}", name_of(text));
         atomic::write(&self.refusal(module), refusal.as_bytes())?;
         self.replace(module, text)
@@ -71,8 +70,8 @@ impl Lab {
         atomic::write(&path, text.as_bytes())
     }
 
-    /// Brings back the completed version before this one; where there is none, the module leaves the
-    /// learner's engine. The exercise is not touched, and the undone version becomes a backup.
+    /// Restores the previous completed version; if there is none, the module leaves the learner's engine. The
+    /// exercise is not touched, and the undone version becomes a backup.
     ///
     /// # Errors
     /// When the module is not completed, or the lab cannot be written.
@@ -122,13 +121,13 @@ impl Lab {
         remove(&self.refusal(module))
     }
 
-    /// Where a completed module's text lies.
+    /// Where a completed module's text is.
     #[must_use]
     pub fn mine(&self, module: &Module) -> PathBuf {
         self.own().join("mine").join(format!("{}.rs", module.slug()))
     }
 
-    /// Where completed versions are kept that another one has replaced.
+    /// Where replaced versions are kept.
     fn earlier(&self) -> PathBuf {
         self.own().join("mine").join("earlier")
     }
@@ -138,7 +137,7 @@ impl Lab {
     }
 }
 
-/// Stands for a text in its refusal.
+/// Identifies a text in its refusal.
 fn name_of(text: &str) -> String {
     blake3::hash(text.as_bytes()).to_hex().to_string()
 }
@@ -171,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn each_undo_goes_back_one_version_and_the_last_one_out_of_the_engine() {
+    fn each_undo_restores_the_previous_version_and_the_last_one_leaves_the_engine() {
         let folder = tempfile::tempdir().unwrap();
         let lab = Lab::at(folder.path().to_owned(), Course::tinytorch());
         let module = &lab.course().modules()[1];
@@ -179,7 +178,7 @@ mod tests {
         for text in ["one", "two", "two"] {
             lab.complete(module, text).unwrap();
         }
-        // A kill in `complete` after it kept the version before, and before it wrote the new one.
+        // A kill in `complete` between keeping the earlier version and writing the new one.
         numbered::keep(&lab.earlier(), &module.slug(), b"two").unwrap();
         let undone = lab.undo(module).unwrap();
         assert!(undone.restored);
@@ -190,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_of_one_text_and_a_kill_between_two_writes_makes_it_of_no_other() {
+    fn a_refusal_applies_to_one_text_whatever_moment_a_kill_comes_at() {
         let folder = tempfile::tempdir().unwrap();
         let lab = Lab::at(folder.path().to_owned(), Course::tinytorch());
         let module = &lab.course().modules()[1];
@@ -203,6 +202,6 @@ mod tests {
         assert_eq!(lab.refused(module.id), None);
         lab.refuse(module, "one", "still").unwrap();
         lab.complete(module, "one").unwrap();
-        assert_eq!(lab.refused(module.id), None, "a new proof");
+        assert_eq!(lab.refused(module.id), None, "it passes now");
     }
 }

@@ -1,4 +1,4 @@
-//! The learner's folder: where its files are, how they are made, read, reset and restored. The only component that
+//! The learner's folder: where its files are, how they are created, read, reset and restored. The only component that
 //! writes a learner's file, and never without a backup. Not here: processes, screen.
 
 pub mod atomic;

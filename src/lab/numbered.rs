@@ -28,7 +28,7 @@ pub fn keep(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, Error> {
     }
 }
 
-/// All that is kept under `name`, the oldest first.
+/// All files kept under `name`, the oldest first.
 #[must_use]
 pub fn all(folder: &Path, name: &str) -> Vec<Numbered> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();

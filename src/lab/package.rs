@@ -25,13 +25,13 @@ pub fn files(course: &Course, source: impl Fn(&Module) -> String) -> Vec<(PathBu
     modules.chain(support).chain(data).chain([file("lib.rs", root().as_bytes())]).collect()
 }
 
-/// The crate's root without its own sources, which it offers to the tutor alone.
+/// The crate's root without the `sources` module, which only the tutor needs.
 fn root() -> String {
     let offers = "#[cfg(feature = \"sources\")]\npub mod sources;\n";
     sources::ROOT.replace(offers, "")
 }
 
-/// The package's manifest; `more` is put in, such as examples.
+/// The package's manifest, with `more` added, such as examples.
 pub fn manifest(more: toml::Table) -> String {
     // The text was embedded when this program was built, and a test reads it.
     let mut manifest: toml::Table = sources::MANIFEST.parse().unwrap_or_default();

@@ -1,5 +1,4 @@
-//! Where things lie in a lab, and which folder is one: the project's own clone, or a folder made by
-//! `init`.
+//! Where things are in a lab, and which folders are labs: the project's own clone, and a folder made by `init`.
 
 use crate::curriculum::{Course, Module, lesson};
 use crate::error::Error;
@@ -16,7 +15,7 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// The lab that `folder` is or lies in.
+    /// The lab that contains `folder`, or is it.
     ///
     /// # Errors
     /// When there is none.
@@ -28,11 +27,11 @@ impl Lab {
             let error = Error::environment(format!("\"{}\" is not in a lab", folder.display()));
             match folder.ancestors().find(|folder| has_exercises(folder, course)) {
                 Some(folder) => error.hint(format!(
-                    "It has exercises: `tinytorch-tutor init {}` makes it a lab and leaves them as they are.",
+                    "It has exercises: `tinytorch-tutor init {}` makes it a lab and does not change them.",
                     shell_words::quote(&folder.to_string_lossy())
                 )),
                 None => error
-                    .hint("Make one with `tinytorch-tutor init DIR`, or name one with `--lab DIR`."),
+                    .hint("Create one with `tinytorch-tutor init DIR`, or name one with `--lab DIR`."),
             }
         })
     }
@@ -113,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lab_is_found_from_inside_and_its_absence_is_said() {
+    fn a_lab_is_found_from_inside_and_its_absence_is_an_error_with_the_fix() {
         let folder = tempfile::tempdir().unwrap();
         let inside = folder.path().join("exercises/deep");
         std::fs::create_dir_all(&inside).unwrap();

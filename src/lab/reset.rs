@@ -1,4 +1,4 @@
-//! Replacing an exercise: by its starter, or by a backup. What was there becomes a backup, every time.
+//! Replacing an exercise with its starter or with a backup. The current text is always backed up first.
 
 use super::numbered::{self, Numbered};
 use super::{Lab, atomic};
@@ -16,8 +16,8 @@ pub struct Reset {
 }
 
 impl Lab {
-    /// Replaces the exercise by its starter, after a backup. A completed module leaves the learner's
-    /// engine; a text there that the exercise no longer has is backed up too.
+    /// Replaces the exercise with its starter, after a backup. A completed module leaves the learner's engine; its
+    /// text there is backed up too if the exercise differs from it.
     ///
     /// # Errors
     /// When a backup or the starter cannot be written; then exercise and engine are as they were.
@@ -32,7 +32,7 @@ impl Lab {
         Ok(Reset { backup, left_engine: completed.is_some() })
     }
 
-    /// Replaces the exercise by `text`, after a backup of what differs.
+    /// Replaces the exercise with `text`, after a backup if they differ.
     ///
     /// # Errors
     /// When the backup or the text cannot be written; then the exercise is as it was.
@@ -54,7 +54,7 @@ impl Lab {
         numbered::all(&self.backups(), &module.slug())
     }
 
-    /// Replaces the exercise by a backup of it, after a backup of what is there now.
+    /// Replaces the exercise with one of its backups, after a backup of the current text.
     ///
     /// # Errors
     /// When a file cannot be read or written; then the exercise is as it was.

@@ -1,6 +1,5 @@
-//! The store: what was tried, what passed, what was measured, in an SQLite database in the lab.
-//! Two tutors may share it;
-//! what is written is on the disk when the call returns. Not here: processes, screen.
+//! The store: what was checked, what passed and what was measured, in an SQLite database in the lab. Two tutors may
+//! share it; a write is on the disk when its call returns. Not here: processes, screen.
 
 mod query;
 mod record;
@@ -20,10 +19,10 @@ fn failure(path: &Path, what: &str, error: &rusqlite::Error) -> Error {
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DiskFull) => failure.hint("The disk is full: free some space."),
         Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::CannotOpen) => {
-            failure.hint("The lab's folder must be writable for progress to be kept.")
+            failure.hint("Make the lab's folder writable, so that progress can be saved.")
         }
         Some(rusqlite::ErrorCode::DatabaseBusy) => {
-            failure.hint("Another program holds the store: close it and try again.")
+            failure.hint("Another program has locked the store: close it and try again.")
         }
         _ => failure,
     }

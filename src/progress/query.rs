@@ -9,21 +9,21 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use tinytorch::report::Item;
 
-/// How a module stood at its last check.
+/// The result of a module's last check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastCheck {
     /// The outcome, by its serde name: `passed`, `unfinished`, `does_not_compile`, `not_started`.
     pub outcome: String,
     /// Tests that passed.
     pub passed: usize,
-    /// Tests in all.
+    /// All tests.
     pub expected: usize,
-    /// Whether the check was of the text asked about; otherwise the file was edited since.
+    /// Whether the check was of the given text; otherwise the file was edited since.
     pub current: bool,
 }
 
 impl Store {
-    /// How the module stood at its last check, and whether that was of `text`.
+    /// The result of the module's last check, and whether that was of `text`.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -93,14 +93,14 @@ impl Store {
             .query_map(params![module.0, fingerprint(text)], |row| Ok((row.get(0)?, row.get(1)?)))
             .map_err(&failed)?;
         let rows: Vec<(String, String)> = rows.collect::<Result<_, _>>().map_err(&failed)?;
-        // An item of a kind that this version does not know is no figure it could show.
+        // An item of an unknown kind, which another version wrote, is skipped.
         let known = |(analysis, item): (String, String)| {
             serde_json::from_str(&item).ok().map(|item| (analysis, item))
         };
         Ok(rows.into_iter().filter_map(known).collect())
     }
 
-    /// What came of a milestone on an engine the last time, with the fingerprint that it was of.
+    /// The last run of a milestone on an engine, with its fingerprint.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -114,7 +114,7 @@ impl Store {
             )
             .optional()
             .map_err(self.failed("read"))?;
-        // What another version wrote and this one cannot read was not measured for it.
+        // A run that another version wrote in a form unknown to this one counts as none.
         Ok(row.and_then(|(fingerprint, ran)| Some((fingerprint, serde_json::from_str(&ran).ok()?))))
     }
 
@@ -134,7 +134,7 @@ impl Store {
             .map_err(self.failed("read"))
     }
 
-    /// The questions of a module whose answers were looked at.
+    /// The questions of a module whose answers were revealed.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -193,8 +193,8 @@ impl Store {
     }
 }
 
-/// A choice as the store at `path` has it, for what is drawn before the store is open. Nothing is made
-/// or repaired here: opening the store reports what is wrong with it.
+/// A choice as the store at `path` has it, for what is drawn before the store is open. Nothing is created or
+/// repaired here: opening the store reports what is wrong with it.
 #[must_use]
 pub fn remembered(path: &Path, name: &str) -> Option<String> {
     let store = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;

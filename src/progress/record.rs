@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tinytorch::report::Item;
 
 impl Store {
-    /// Remembers a finished check of `text`, with the verdict of every test.
+    /// Records a finished check of `text`, with the verdict of every test.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -46,8 +46,7 @@ impl Store {
         transaction.commit().map_err(&failed)
     }
 
-    /// Remembers what an analysis of `text` reported, in place of what it reported
-    /// before about the same text.
+    /// Records what an analysis of `text` reported, in place of its earlier report about the same text.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -78,8 +77,7 @@ impl Store {
         transaction.commit().map_err(&failed)
     }
 
-    /// Remembers what came of a milestone on an engine (`mine` or `reference`), in place of what came
-    /// of it there before.
+    /// Records the run of a milestone on an engine (`mine` or `reference`), in place of the earlier run on it.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -101,7 +99,7 @@ impl Store {
             .map_err(failed)
     }
 
-    /// Remembers that hints of a cell were shown, up to and including number `shown`.
+    /// Records that hints of a cell were shown, up to and including number `shown`.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -117,7 +115,7 @@ impl Store {
             .map_err(failed)
     }
 
-    /// Remembers that the answer to a question was looked at.
+    /// Records that the answer to a question was revealed.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -166,8 +164,7 @@ impl Store {
     }
 }
 
-/// Seconds since 1970; 0 on a machine whose clock is set before that. The order of rows never
-/// depends on it.
+/// Seconds since 1970; 0 if the clock is set before that. The order of rows never depends on it.
 fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))

@@ -1,5 +1,5 @@
-//! The tables, and the opening of a store: a new one is made, an older one is brought up to date,
-//! a damaged or foreign one is set aside under another name.
+//! The tables, and how a store is opened: a new one is created, an older one is migrated, and a damaged or foreign
+//! one is renamed.
 
 use super::failure;
 use crate::error::Error;
@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Marks the file as ours: `TTut` in ASCII.
 pub(super) const APPLICATION: i32 = 0x5454_7574;
 
-/// Each step brings a store from its index to the next version. Steps are only ever added.
+/// Each step migrates a store from the version of its index to the next. Steps are only ever added.
 pub(super) const MIGRATIONS: &[&str] = &[
     "
     CREATE TABLE attempts (
@@ -82,28 +82,28 @@ pub(super) const MIGRATIONS: &[&str] = &[
 pub struct Store {
     pub(super) connection: Connection,
     pub(super) path: PathBuf,
-    /// Where a temporary copy lies; removed with it.
+    /// The folder of a temporary copy; removed with it.
     _folder: Option<tempfile::TempDir>,
 }
 
-/// A store that could not be used and was put out of the way, whole.
+/// A store that could not be used and was renamed, unchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetAside {
-    /// Where it lies now.
+    /// Where it is now.
     pub kept_as: PathBuf,
     /// What is wrong with it.
     pub reason: String,
 }
 
 enum OpenError {
-    /// The file is not a store of ours, or broken: it is set aside.
+    /// The file is damaged, or not a store of ours: it is set aside.
     Damaged(String),
     /// Any other error.
     Failed(Error),
 }
 
 impl Store {
-    /// Opens the store at `path`, or makes one, with the folder that it lies in.
+    /// Opens the store at `path`, or creates it and its folder.
     ///
     /// # Errors
     /// When the folder cannot be written, or the store was made by a newer version.
@@ -111,9 +111,9 @@ impl Store {
         // A fresh clone has no such folder yet.
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)
-                .map_err(|error| Error::io("make the folder", folder, &error))?;
+                .map_err(|error| Error::io("create the folder", folder, &error))?;
         }
-        // Of two tutors that find the damage one sets it aside, and the other finds a new store.
+        // Of two tutors that find the damage, one sets the store aside, and the other finds a new one.
         let lock = StoreLock::open(path)?;
         let damage = match Self::try_open(path, &lock) {
             Ok(store) => return Ok((store, None)),
@@ -125,14 +125,14 @@ impl Store {
             Ok(store) => Ok((store, Some(aside))),
             Err(OpenError::Failed(error)) => Err(error),
             Err(OpenError::Damaged(reason)) => Err(Error::environment(format!(
-                "failed to make a new progress store \"{}\": {reason}",
+                "failed to create a new progress store \"{}\": {reason}",
                 path.display()
             ))),
         }
     }
 
-    /// A copy of the store at `path`, forgotten when it is dropped: for a lab that cannot be written. Empty where
-    /// it cannot be copied.
+    /// A copy of the store at `path`, removed when it is dropped: for a lab that cannot be written. Empty if there
+    /// is nothing to copy.
     ///
     /// # Errors
     /// When there is no memory left.
@@ -145,7 +145,7 @@ impl Store {
         let folder = tempfile::tempdir().map_err(failed)?;
         let copy = folder.path().join("progress.db");
         std::fs::copy(path, &copy).map_err(failed)?;
-        // The part that is not in the main file yet, where there is one.
+        // The write-ahead log, if there is one: its part is not in the main file yet.
         let _ = std::fs::copy(path.with_extension("db-wal"), copy.with_extension("db-wal"));
         let (store, _) = Self::open(&copy)?;
         Ok(Self { _folder: Some(folder), ..store })
@@ -163,7 +163,7 @@ impl Store {
     }
 
     fn try_open(path: &Path, lock: &StoreLock) -> Result<Self, OpenError> {
-        // SQLite takes an empty file for a new database, and so for no progress.
+        // SQLite takes an empty file for a new database: all progress would seem never made.
         if lock.made && path.metadata().is_ok_and(|store| store.len() == 0) {
             return Err(OpenError::Damaged("it is empty".into()));
         }
@@ -194,8 +194,8 @@ impl Store {
     }
 }
 
-/// A file beside the store that one tutor at a time holds while it opens the store. It is empty until
-/// a store was made.
+/// A file beside the store that one tutor at a time locks while it opens the store. It is empty until a store was
+/// created.
 struct StoreLock {
     file: File,
     path: PathBuf,
@@ -207,7 +207,7 @@ impl StoreLock {
         let path = store.with_extension("lock");
         let failed = |error| {
             Error::io("lock the progress store with", &path, &error)
-                .hint("The lab's folder must be writable for progress to be kept.")
+                .hint("Make the lab's folder writable, so that progress can be saved.")
         };
         let file = File::options().create(true).append(true).open(&path).map_err(failed)?;
         file.lock().map_err(failed)?;
@@ -233,8 +233,8 @@ fn open_error(path: &Path, what: &str, error: &rusqlite::Error) -> OpenError {
     }
 }
 
-/// Brings the tables up to date in one transaction, so that of two tutors that start at once one
-/// does it and the other finds it done.
+/// Migrates the tables in one transaction, so that of two tutors that start at once one does it and the other finds it
+/// done.
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let failed = |error: rusqlite::Error| open_error(path, "update", &error);
     let transaction = connection
@@ -255,7 +255,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     if version > MIGRATIONS.len() {
         return Err(OpenError::Failed(
             Error::environment(format!(
-                "the progress store \"{}\" was made by a newer tinytorch-tutor (format {version}, this one knows {})",
+                "the progress store \"{}\" was written by a newer tinytorch-tutor (format {version}, this one knows {})",
                 path.display(),
                 MIGRATIONS.len()
             ))
@@ -275,8 +275,8 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     transaction.commit().map_err(failed)
 }
 
-/// Renames the store to the first free name, its journal first: after a kill in between the store is
-/// still found damaged.
+/// Renames the store to the first free name, its journal first: after a kill in between, the store is still found to be
+/// damaged.
 fn set_aside(path: &Path, reason: String) -> Result<SetAside, Error> {
     let name = |number: usize| path.with_extension(format!("damaged-{number}.db"));
     let kept_as = (1..).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(0));

@@ -1,4 +1,4 @@
-//! The store: what is written comes back, through damage and two writers at once.
+//! The store: what is written is read again, despite damage and with two writers at once.
 
 use super::schema::{APPLICATION, MIGRATIONS};
 use super::*;
@@ -54,7 +54,7 @@ impl Lab {
 }
 
 #[test]
-fn a_check_is_remembered_with_the_text_it_was_of() {
+fn a_check_is_recorded_with_the_text_that_was_checked() {
     let lab = Lab::new();
     lab.open().record_check(&passed_check(), "fn add() {}").unwrap();
     let store = lab.open();
@@ -88,7 +88,7 @@ fn a_fresh_clone_has_no_folder_for_the_store_yet() {
 }
 
 #[test]
-fn measurements_choices_hints_and_answers_come_back() {
+fn measurements_choices_hints_and_answers_are_read_again() {
     let lab = Lab::new();
     let mut store = lab.open();
     let item = Item::Insight(Insight { text: "Rows are faster.".into() });
@@ -108,7 +108,7 @@ fn measurements_choices_hints_and_answers_come_back() {
 }
 
 #[test]
-fn every_prediction_comes_back_in_order_and_none_replaces_another() {
+fn every_prediction_is_kept_in_order_and_none_replaces_another() {
     let lab = Lab::new();
     let mut store = lab.open();
     for (task, part, text) in [
@@ -129,7 +129,7 @@ fn every_prediction_comes_back_in_order_and_none_replaces_another() {
 }
 
 #[test]
-fn a_store_of_every_earlier_version_keeps_what_it_has_and_takes_predictions() {
+fn a_store_of_each_earlier_version_keeps_its_content_and_accepts_predictions() {
     for version in 1..MIGRATIONS.len() {
         let lab = Lab::new();
         let connection = rusqlite::Connection::open(lab.path()).unwrap();
@@ -149,7 +149,7 @@ fn a_store_of_every_earlier_version_keeps_what_it_has_and_takes_predictions() {
 }
 
 #[test]
-fn a_damaged_store_is_set_aside_whole_and_said() {
+fn a_damaged_store_is_set_aside_unchanged_and_reported() {
     let lab = Lab::new();
     drop(lab.open());
     let garbage = vec![0xAB; 8192];
@@ -178,7 +178,7 @@ fn a_store_with_a_damaged_page_is_set_aside() {
 }
 
 #[test]
-fn a_database_of_another_program_is_not_written_into() {
+fn a_database_of_another_program_is_not_written_to() {
     let lab = Lab::new();
     let foreign = rusqlite::Connection::open(lab.path()).unwrap();
     foreign.execute_batch("CREATE TABLE songs (title TEXT)").unwrap();
@@ -203,7 +203,7 @@ fn a_store_of_a_newer_version_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn two_tutors_write_into_one_store() {
+fn two_tutors_write_to_one_store() {
     let lab = Lab::new();
     let path = lab.path();
     drop(lab.open());
@@ -237,7 +237,7 @@ fn two_tutors_that_start_at_once_make_one_store() {
 }
 
 #[test]
-fn the_last_run_of_a_milestone_is_remembered_for_each_engine() {
+fn the_last_run_of_a_milestone_is_recorded_for_each_engine() {
     let lab = Lab::new();
     let mut store = lab.open();
     let tensor = RanModule { module: TENSOR, mine: true, reason: None };
@@ -255,7 +255,7 @@ fn the_last_run_of_a_milestone_is_remembered_for_each_engine() {
 }
 
 #[test]
-fn an_emptied_store_is_set_aside_too_and_a_deleted_one_begins_anew() {
+fn an_emptied_store_is_set_aside_too_and_a_deleted_one_is_created_again() {
     let lab = Lab::new();
     lab.open().record_check(&passed_check(), "text").unwrap();
     std::fs::write(lab.path(), "").unwrap();
@@ -267,7 +267,7 @@ fn an_emptied_store_is_set_aside_too_and_a_deleted_one_begins_anew() {
 }
 
 #[test]
-fn looking_at_a_choice_neither_makes_nor_mends_a_store() {
+fn reading_a_choice_neither_creates_nor_repairs_a_store() {
     let lab = Lab::new();
     assert_eq!(remembered(&lab.path(), "module"), None);
     assert!(!lab.path().exists());
@@ -276,7 +276,7 @@ fn looking_at_a_choice_neither_makes_nor_mends_a_store() {
     std::fs::write(lab.path(), [0xAB; 8192]).unwrap();
     assert_eq!(remembered(&lab.path(), "module"), None);
     let (_, set_aside) = Store::open(&lab.path()).unwrap();
-    assert!(set_aside.is_some(), "left for who says it");
+    assert!(set_aside.is_some(), "left for `open` to report");
 }
 
 #[test]
@@ -301,12 +301,12 @@ fn of_two_tutors_that_find_the_damage_one_sets_it_aside() {
     }
 }
 
-/// Names the store that a process of this test is to write into.
+/// Names the store that a process of this test writes to.
 const WRITE_INTO: &str = "TINYTORCH_TEST_WRITE_INTO";
 /// Printed once a check is recorded.
 const ACKNOWLEDGED: &str = "acknowledged";
 
-/// Another process that records checks, for ever, and says so after each.
+/// Another process that records checks until it is killed, and prints a line after each.
 fn writer(lab: &Lab) -> (Child, impl Iterator<Item = String> + use<>) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "progress::tests::writes_until_it_is_killed", "--ignored", "--nocapture"])
@@ -314,8 +314,8 @@ fn writer(lab: &Lab) -> (Child, impl Iterator<Item = String> + use<>) {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    (child, said.filter(|line| line.ends_with(ACKNOWLEDGED)))
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    (child, lines.filter(|line| line.ends_with(ACKNOWLEDGED)))
 }
 
 #[test]
@@ -337,11 +337,11 @@ fn what_was_acknowledged_survives_kill_9() {
     let lab = Lab::new();
     let mut acknowledged = 0;
     for (kills, until) in [1, 2, 3, 5, 8, 13, 21, 34].into_iter().enumerate() {
-        let (mut child, mut said) = writer(&lab);
-        acknowledged += said.by_ref().take(until).count();
+        let (mut child, mut lines) = writer(&lab);
+        acknowledged += lines.by_ref().take(until).count();
         child.kill().unwrap();
-        // What it said between the last line read and its end counts as well.
-        acknowledged += said.count();
+        // What it printed between the last line read and its end counts as well.
+        acknowledged += lines.count();
         child.wait().unwrap();
         let store = lab.open();
         let attempts = store.attempts(TENSOR).unwrap();
@@ -357,17 +357,17 @@ fn what_was_acknowledged_survives_kill_9() {
 }
 
 #[test]
-fn two_processes_write_into_one_store_and_one_is_killed() {
+fn two_processes_write_to_one_store_and_one_is_killed() {
     let lab = Lab::new();
-    let (mut first, mut said_by_first) = writer(&lab);
-    let (mut second, mut said_by_second) = writer(&lab);
-    let mut acknowledged = said_by_first.by_ref().take(10).count();
-    acknowledged += said_by_second.by_ref().take(10).count();
+    let (mut first, mut lines_of_first) = writer(&lab);
+    let (mut second, mut lines_of_second) = writer(&lab);
+    let mut acknowledged = lines_of_first.by_ref().take(10).count();
+    acknowledged += lines_of_second.by_ref().take(10).count();
     first.kill().unwrap();
-    acknowledged += said_by_first.count();
-    acknowledged += said_by_second.by_ref().take(10).count();
+    acknowledged += lines_of_first.count();
+    acknowledged += lines_of_second.by_ref().take(10).count();
     second.kill().unwrap();
-    acknowledged += said_by_second.count();
+    acknowledged += lines_of_second.count();
     first.wait().unwrap();
     second.wait().unwrap();
     let attempts = lab.open().attempts(TENSOR).unwrap();

@@ -26,7 +26,7 @@ pub fn frame(frame: &Frame, slug: &str) -> String {
     text
 }
 
-/// What else a control could be, in brackets.
+/// The values that a control can have, in brackets.
 #[must_use]
 pub fn range(control: &Control) -> String {
     match control {
@@ -61,7 +61,7 @@ mod tests {
     use tinytorch::report::{Insight, Item};
 
     #[test]
-    fn a_frame_says_what_could_be_set_and_whose_code_computed_it() {
+    fn a_frame_shows_its_controls_and_whose_code_computed_it() {
         let (name, value, low, high, step) = ("learning rate".into(), 0.1, 0.0, 0.5, 0.05);
         let number = Control::Number { name, value, low, high, step };
         let (name, value) = ("é".into(), "b".into());

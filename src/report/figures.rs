@@ -1,5 +1,5 @@
-//! Figures as people read them: `0.00123 s` becomes `1.23 ms`. One rule for tables, charts and metrics,
-//! on screen and in headless output. Must not know where a figure is shown.
+//! Figures for people: `0.00123 s` becomes `1.23 ms`. The same rules for tables, charts and metrics, on screen and in
+//! headless output. Must not know where a figure is shown.
 
 use tinytorch::report::{Origin, Table, Target, Value};
 
@@ -111,7 +111,7 @@ pub fn prefix(unit: &str, reference: f64) -> (f64, &'static str) {
         return (1.0, "");
     };
     let highest = prefixes.lowest + i32::try_from(prefixes.names.len()).unwrap_or(1) - 1;
-    // The small addition lifts what would be shown as 1000 (999.5 and up) to the next prefix.
+    // The small addition moves what would be shown as 1000 (999.5 and up) to the next prefix.
     let power = (reference.abs().log(prefixes.step) + 7.3e-5).floor() as i32;
     let power = power.clamp(prefixes.lowest, highest);
     let name = prefixes.names[usize::try_from(power - prefixes.lowest).unwrap_or(0)];
@@ -124,8 +124,8 @@ pub fn is_binary(unit: &str) -> bool {
     prefixes(unit).is_some_and(|prefixes| prefixes.step == BINARY.step)
 }
 
-/// The ticks of an axis: all with one prefix and with the decimals that tell them apart, and beside them
-/// the unit that they share. Where one prefix does not suit all, each has its own unit, and none is shared.
+/// The labels of an axis's ticks, with one prefix and with enough decimals to tell them apart, and the unit that they
+/// share. If no prefix suits all, each has its own unit, and none is shared.
 #[must_use]
 pub fn ticks(values: &[f64], unit: &str) -> (Vec<String>, String) {
     let sizes = || values.iter().map(|value| value.abs()).filter(|size| *size > 0.0);
@@ -144,7 +144,7 @@ pub fn ticks(values: &[f64], unit: &str) -> (Vec<String>, String) {
     (scaled.iter().map(number).collect(), format!("{name}{unit}"))
 }
 
-/// A number that misses one of few digits by the noise of floating point becomes that one.
+/// A number that differs from one of few digits only by rounding errors becomes that one.
 fn without_noise(value: f64) -> f64 {
     let rounded: f64 = format!("{value:.11e}").parse().unwrap_or(value);
     if (value - rounded).abs() <= value.abs() * 1e-12 { rounded } else { value }
@@ -203,7 +203,7 @@ pub fn grouped(value: i64) -> String {
     text
 }
 
-/// One cell of a table: a spread becomes `1.23 ms ±0.04`, half the distance of its quartiles.
+/// One cell of a table: a spread becomes `1.23 ms ±0.04`, half the distance between its quartiles.
 #[must_use]
 pub fn cell(value: &Value, unit: &str) -> String {
     match value {
@@ -215,7 +215,7 @@ pub fn cell(value: &Value, unit: &str) -> String {
     }
 }
 
-/// A median with half the distance of its quartiles, in one unit and to one decimal: `1.23 ms ±0.04`.
+/// A median with half the distance between its quartiles, in one unit and with the same decimals: `1.23 ms ±0.04`.
 #[must_use]
 pub fn spread(median: f64, (low, high): (f64, f64), unit: &str) -> String {
     let (size, name) = prefix(unit, median);
@@ -229,7 +229,7 @@ pub fn spread(median: f64, (low, high): (f64, f64), unit: &str) -> String {
     format!("{shown} ±{}", fixed(half, decimals))
 }
 
-/// The decimals that give a number three significant digits; 0.9996 is read as 1.00.
+/// The decimals that give a number three significant digits; 0.9996 counts as 1.00.
 fn significant(size: f64) -> usize {
     let digits_before = (size.abs() * 1.0005).log10().floor();
     if digits_before.is_finite() { (2.0 - digits_before).clamp(0.0, 6.0) as usize } else { 2 }
@@ -257,7 +257,7 @@ struct Form {
 }
 
 impl Form {
-    /// `None` where the figures are too far apart for one form.
+    /// `None` if the figures are too far apart for one form.
     fn of<'a>(column: impl Iterator<Item = &'a Value>, unit: &str) -> Option<Self> {
         let (values, halves): (Vec<f64>, Vec<f64>) =
             column.filter_map(|value| Some((middle(value)?, half(value)))).unzip();
@@ -285,7 +285,7 @@ impl Form {
         let Some(middle) = middle(value) else { return cell(value, "") };
         let number = |value: f64| match value / self.size {
             scaled if scaled.is_finite() => fixed(without_noise(scaled), self.decimals),
-            strange => number(strange),
+            not_finite => number(not_finite),
         };
         let shown = join(&number(middle), &self.unit);
         match value {
@@ -295,7 +295,7 @@ impl Form {
     }
 }
 
-/// Half the distance of a spread's quartiles.
+/// Half the distance between a spread's quartiles.
 fn half(value: &Value) -> f64 {
     match value {
         Value::Spread { low, high, .. } => (high - low) / 2.0,

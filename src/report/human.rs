@@ -1,5 +1,5 @@
-//! A report as lines for a person at a pipe or a plain terminal: no redraws, no box drawing, a
-//! word for every state. Colour is a decoration that the caller allows or not.
+//! A report as lines of text, for a pipe or a plain terminal: no redraws, no box drawing, a word for every state.
+//! Colours are decoration that the caller may turn off.
 
 use super::figures;
 use super::module_report::{AnalysisState, ModuleReport, Outcome, TestState};
@@ -28,7 +28,7 @@ const BLUE: &str = "34";
 const BOLD: &str = "1";
 const DIM: &str = "2";
 
-/// A check of one module: diagnostics, then one line per test, then the sum.
+/// A check of one module: diagnostics, then one line per test, then the summary.
 #[must_use]
 pub fn check(report: &ModuleReport, course: &Course, colour: Colour) -> String {
     let name = course.slug(report.module);
@@ -68,7 +68,7 @@ pub fn summary(report: &ModuleReport, name: &str, colour: Colour) -> String {
     format!("{}: {}", colour.paint(BOLD, name), colour.paint(code, &words))
 }
 
-/// What became of a test, in a word, and what there is to say beyond the word.
+/// The verdict on a test in a word or two, and the details.
 #[must_use]
 pub fn verdict(verdict: &Verdict) -> (&'static str, String) {
     match verdict {
@@ -84,7 +84,7 @@ pub fn verdict(verdict: &Verdict) -> (&'static str, String) {
             (
                 "timed out",
                 format!(
-                    "stopped after {after}: is there an endless loop, a recursion without an end, \
+                    "stopped after {after}: is there an endless loop, an endless recursion, \
                      or an algorithm that is too slow?"
                 ),
             )
@@ -93,25 +93,25 @@ pub fn verdict(verdict: &Verdict) -> (&'static str, String) {
             "no verdict",
             match code {
                 Some(code) => {
-                    format!("its process ended with exit code {code} before the test returned")
+                    format!("its process exited with code {code} before the test returned")
                 }
-                None => "its process ended before the test returned".to_owned(),
+                None => "its process exited before the test returned".to_owned(),
             },
         ),
         Verdict::Missing => ("missing", "the exercise has no such test".to_owned()),
         Verdict::RunnerError { message } => {
-            ("not run", format!("the tutor could not run it, check again: {message}"))
+            ("not run", format!("the tutor could not run it: {message}. Check again."))
         }
     }
 }
 
-/// That a failure follows from that of an earlier cell: `follows from tensor-zip-with, which fails: fix that first`.
+/// That an earlier cell is the cause of a failure: `follows from tensor-zip-with, which fails: fix that first`.
 #[must_use]
 pub fn follows_from(cell: &str) -> String {
     format!("follows from {cell}, which fails: fix that first")
 }
 
-/// All notices, in words. Locked cells and lost ones, when they are many, share a sentence.
+/// All notices as sentences. Many locked cells share one, and so do many that are gone.
 #[must_use]
 pub fn notices(notices: &[Notice], course: &Course) -> Vec<String> {
     let (locked, rest): (Vec<_>, Vec<_>) =
@@ -124,9 +124,9 @@ pub fn notices(notices: &[Notice], course: &Course) -> Vec<String> {
     };
     let gone = sentences(
         &gone,
-        "cells for your code are gone, or their marker lines are: undo that, or reset the exercise (a backup is kept).",
+        "cells for your code, or their marker lines, are missing: undo that change, or reset the exercise (a backup is kept).",
     );
-    let locked = sentences(&locked, "locked cells were changed; their originals were used.");
+    let locked = sentences(&locked, "locked cells were changed; the originals were used.");
     gone.into_iter().chain(locked).chain(rest.into_iter().map(|one| notice(one, course))).collect()
 }
 
@@ -136,10 +136,10 @@ pub fn notice(notice: &Notice, course: &Course) -> String {
     match notice {
         Notice::LockedCellChanged { grade_id, line } => {
             let place = line.map(|line| format!(" at line {line}")).unwrap_or_default();
-            format!("The locked cell \"{grade_id}\"{place} was changed; its original was used.")
+            format!("The locked cell \"{grade_id}\"{place} was changed; the original was used.")
         }
         Notice::CellGone { grade_id } => format!(
-            "The cell \"{grade_id}\" is gone, or its marker line is: undo that, or reset the exercise (a backup is kept)."
+            "The cell \"{grade_id}\", or its marker line, is missing: undo that change, or reset the exercise (a backup is kept)."
         ),
         Notice::FellBack { module, at, reason } => format!(
             "The reference is used instead of your {} here: {}",
@@ -147,14 +147,14 @@ pub fn notice(notice: &Notice, course: &Course) -> String {
             fell_back(*module, *at, reason, course)
         ),
         Notice::ItemsLeftOut { analysis, kept } => {
-            format!("{analysis} reports more than {kept} results: the others are not shown.")
+            format!("{analysis} reports more than {kept} results; the rest is not shown.")
         }
         Notice::DamagedMarker { line } => {
             format!("The cell marker at line {line} is damaged: undo that change.")
         }
         Notice::CodeOutsideCells { line } => {
             format!(
-                "Line {line} is outside the cells for your code: move it to your own cell, the last of the file."
+                "Line {line} is outside the cells for your code: move it to your own cell, the last one of the file."
             )
         }
     }
@@ -169,7 +169,7 @@ pub fn fell_back(module: ModuleId, at: ModuleId, reason: &str, course: &Course) 
     format!("{} does not build on it: {reason}", course.slug(at))
 }
 
-/// A compiler message in rustc's manner, at most a few lines long.
+/// A diagnostic in rustc's form, at most a few lines long.
 #[must_use]
 pub fn diagnostic(diagnostic: &Diagnostic, colour: Colour) -> String {
     let (word, code) = match diagnostic.level {
@@ -245,7 +245,7 @@ fn printed(output: &Output, colour: Colour) -> String {
     text
 }
 
-/// All that an analysis reported.
+/// Everything that an analysis reported.
 #[must_use]
 pub fn analysis(analysis: &AnalysisState, colour: Colour) -> String {
     let mut text = format!("{}\n", colour.paint(BOLD, &analysis.name));
@@ -473,7 +473,7 @@ mod tests {
         let many = [locked("a"), locked("b"), locked("c"), gone, locked("d")];
         assert_eq!(
             notices(&many, Course::tinytorch())[1],
-            "4 locked cells were changed; their originals were used."
+            "4 locked cells were changed; the originals were used."
         );
         assert_eq!(notices(&many, Course::tinytorch()).len(), 2);
     }
@@ -512,7 +512,7 @@ mod tests {
     }
 
     #[test]
-    fn the_learners_own_tests_stand_below_the_graded_ones_and_outside_the_sum() {
+    fn the_learners_own_tests_come_after_the_graded_ones_and_are_not_counted() {
         let expected = |name: &str, owner| Expected { owner, ..Expected::new(name) };
         let mut report = ModuleReport::new(ModuleId(1));
         let names = [("test_a", Owner::Course), ("own::test_b", Owner::Learner)];
@@ -534,7 +534,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_lines_up_its_figures() {
+    fn the_figures_of_a_table_are_aligned() {
         let table = Table {
             title: "Sums".into(),
             columns: vec![Column::plain("order"), Column::with_unit("time", "s")],
@@ -571,7 +571,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_curve_is_summed_up_in_one_row() {
+    fn a_long_curve_is_summarised_in_one_row() {
         let y = |x: f64| if x == 7.0 { f64::NAN } else { (x - 30.0).abs() };
         let points = (0..100).map(f64::from).map(|x| Point { x, y: y(x), ..Point::default() });
         let series = Series { name: "loss".into(), points: points.collect() };
@@ -616,7 +616,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missed_target_is_said() {
+    fn a_missed_target_is_named() {
         let missed = Metric {
             name: "accuracy".into(),
             value: 90.0,
@@ -628,7 +628,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flat_or_broken_picture_is_drawn_all_the_same() {
+    fn a_flat_picture_and_one_with_missing_values_are_drawn() {
         let flat = Picture { title: String::new(), width: 2, pixels: vec![3.0, f32::NAN] };
         assert_eq!(shades(&flat), ["    "]);
     }

@@ -1,6 +1,6 @@
-//! Reports for programs: JSON, one value per line. The shapes are those of the types in `runner::event`, `report` and
+//! Reports for programs: JSON, one value per line. The forms are those of the types in `runner::event`, `report` and
 //! `tinytorch::report`, written by serde; nothing is renamed here. Programs rely on the names of these fields: one may
-//! be added, none is renamed or removed without a word in `CHANGELOG.md`. A test keeps them.
+//! be added, but none is renamed or removed without an entry in `CHANGELOG.md`. A test checks them.
 //!
 //! | command | one line for each | fields |
 //! |---|---|---|
@@ -91,7 +91,7 @@ mod tests {
     use serde_json::{Value, json};
 
     #[test]
-    fn a_check_is_one_line_that_says_its_outcome() {
+    fn a_check_is_one_line_with_its_outcome() {
         let line = check(&ModuleReport::new(ModuleId(1)), "01_tensor");
         let value: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["outcome"], "unknown");
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_that_is_no_number_is_null_and_not_broken_json() {
+    fn a_figure_that_is_not_a_number_is_null_and_not_broken_json() {
         let metric = tinytorch::report::Metric {
             name: "loss".into(),
             value: f64::NAN,

@@ -1,6 +1,6 @@
-//! What came of a milestone's program on one engine, and two engines side by side. Input: a
-//! report, and whose code each module was. Output: a plain value that can be kept and shown. Not
-//! here: running it, keeping it.
+//! The result of a milestone's program on one engine, and two engines side by side. Input: a report, and whose code
+//! each module was. Output: a plain value that can be stored and shown. Not here: running the program, storing the
+//! result.
 
 use super::ModuleReport;
 use super::figures::figure;
@@ -17,7 +17,7 @@ pub struct RanModule {
     pub module: ModuleId,
     /// Whether the learner's code ran; otherwise the reference's did.
     pub mine: bool,
-    /// Why the reference was used in place of the learner's code, if it was.
+    /// Why the reference was used instead of the learner's code, if it was.
     pub reason: Option<String>,
 }
 
@@ -27,14 +27,14 @@ impl RanModule {
     pub fn sentence(&self, course: &Course) -> String {
         let slug = course.slug(self.module);
         match (&self.reason, self.mine) {
-            (Some(reason), _) => format!("{slug} reference, in place of yours: {reason}"),
+            (Some(reason), _) => format!("{slug} reference, instead of yours: {reason}"),
             (None, true) => format!("{slug} yours"),
             (None, false) => format!("{slug} reference"),
         }
     }
 }
 
-/// What a run says about its milestone.
+/// The outcome of a milestone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MilestoneOutcome {
@@ -42,18 +42,18 @@ pub enum MilestoneOutcome {
     Achieved,
     /// Every target was met, but some of the code that the milestone needs was the reference's.
     Preview,
-    /// A target was missed, or the program did not end well.
+    /// A target was missed, or the program failed.
     NotReached,
 }
 
-/// What came of a run that ended by itself.
+/// A run of a milestone that ended by itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ran {
-    /// Whether each figure that decides was measured and met its target. Earlier versions called it `achieved`, on
-    /// whatever engine it ran.
+    /// Whether each figure that decides was measured and met its target. Earlier versions called it `achieved`,
+    /// whatever the engine.
     #[serde(alias = "achieved")]
     pub met: bool,
-    /// How long the program ran: training and judging, not building. `None` when it did not run.
+    /// How long the program ran: training and evaluation, without the build. `None` when it did not run.
     pub seconds: Option<f64>,
     /// Whose code ran, module by module. Earlier versions called them `links`.
     #[serde(alias = "links")]
@@ -63,8 +63,8 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// What a finished run says. `modules` is what it was to run on; what fell back on the way is the
-    /// report's to know.
+    /// The result of a finished run. `modules` is what it was meant to run on; the report knows where the reference
+    /// was used instead.
     #[must_use]
     pub fn of(
         milestone: &Milestone,
@@ -85,7 +85,7 @@ impl Ran {
         }
     }
 
-    /// What the run says about the milestone: only the learner's own code achieves one.
+    /// The outcome of the milestone: only the learner's own code achieves it.
     #[must_use]
     pub fn outcome(&self, milestone: &Milestone) -> MilestoneOutcome {
         match self.met {
@@ -95,7 +95,7 @@ impl Ran {
         }
     }
 
-    /// The modules that the milestone needs and of which the reference ran.
+    /// The modules that the milestone needs and that were the reference's.
     #[must_use]
     pub fn on_reference(&self, milestone: &Milestone) -> Vec<ModuleId> {
         let mine = |id: &&ModuleId| self.modules.iter().any(|ran| ran.module == **id && ran.mine);
@@ -110,7 +110,7 @@ impl Ran {
     }
 }
 
-/// The program ended well, and each figure that decides was measured and met its target.
+/// The program succeeded, and each figure that decides was measured and met its target.
 fn met(milestone: &Milestone, report: &ModuleReport) -> bool {
     let is_met = |name: &&str| {
         report.metrics().any(|metric| metric.name == **name && metric.is_met() == Some(true))
@@ -144,7 +144,7 @@ pub struct Pair {
     pub reference: Option<f64>,
 }
 
-/// The same program on the learner's engine and on the reference: each figure of both, then the time.
+/// The same program on the learner's engine and on the reference: each figure, then the time.
 #[must_use]
 pub fn pairs(mine: &Ran, reference: &Ran) -> Vec<Pair> {
     let metrics = reference.metrics().map(|metric| Pair {
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_figure_that_meets_its_target_in_a_run_that_ends_well_counts() {
+    fn only_a_figure_that_meets_its_target_in_a_run_that_succeeds_counts() {
         let target = Some(Target::AtLeast(90.0));
         assert!(ran(95.0, target, Verdict::Passed, false).met);
         assert!(!ran(80.0, target, Verdict::Passed, false).met);
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tick_of_an_earlier_version_counts_by_whose_code_it_was() {
+    fn a_run_stored_by_an_earlier_version_is_judged_by_whose_code_it_was() {
         let stored = r#"{"achieved": true, "seconds": 1.0, "links": [], "items": []}"#;
         let ran: Ran = serde_json::from_str(stored).unwrap();
         assert_eq!(ran.outcome(mlp()), MilestoneOutcome::Preview);
@@ -270,12 +270,12 @@ mod tests {
         assert_eq!(whose_was(false), "01_tensor yours");
         assert_eq!(
             whose_was(true),
-            "01_tensor reference, in place of yours: it does not compile: no matmul"
+            "01_tensor reference, instead of yours: it does not compile: no matmul"
         );
     }
 
     #[test]
-    fn what_was_not_measured_is_said() {
+    fn a_figure_that_was_not_measured_is_shown_as_such() {
         let reference = ran(96.0, None, Verdict::Passed, false);
         let nothing = Ran::of(mlp(), &ModuleReport::new(ModuleId(8)), vec![], Course::tinytorch());
         let pairs = pairs(&nothing, &reference);

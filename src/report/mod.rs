@@ -1,4 +1,4 @@
-//! From events to what we now know: a pure fold, and the renderings that need no screen. The only
+//! Reports: a pure fold of events into what is known about a module, and the renderers that need no screen. The only
 //! component that decides "passed". Not here: IO, clock, the store.
 
 pub mod explorable;

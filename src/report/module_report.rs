@@ -1,5 +1,5 @@
-//! What we know about one module after the events so far. Input: events, in order. Output: a value that a screen
-//! or a file can show at any moment. Results of an earlier run stay, marked as old, until new ones replace them.
+//! What is known about one module after the events so far. Input: events, in order. Output: a value that a screen or a
+//! file can show at any moment. Results of an earlier run stay, marked as old, until new ones replace them.
 
 use crate::curriculum::ModuleId;
 use crate::runner::event::{
@@ -8,7 +8,7 @@ use crate::runner::event::{
 use serde::Serialize;
 use tinytorch::report::{Item, Metric};
 
-/// What we know about one module.
+/// What is known about one module.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModuleReport {
     /// The module.
@@ -17,11 +17,11 @@ pub struct ModuleReport {
     pub phase: Phase,
     /// The compiler's last messages.
     pub diagnostics: Vec<Diagnostic>,
-    /// Whether the last compilation gave a program; `None` before the first.
+    /// Whether the last compilation succeeded; `None` before the first.
     pub compiles: Option<bool>,
     /// What else the learner should know.
     pub notices: Vec<Notice>,
-    /// Every expected test, in file order; the learner's own come last and count for nothing.
+    /// Every expected test, in file order; the learner's own come last and do not count.
     pub tests: Vec<TestState>,
     /// Every analysis that was run, in file order.
     pub analyses: Vec<AnalysisState>,
@@ -33,13 +33,13 @@ pub struct ModuleReport {
 pub enum Phase {
     /// Nothing was run yet.
     Idle,
-    /// What the build depends on is being made.
+    /// The dependencies of the build are being built.
     Preparing {
         /// Which part.
         what: String,
         /// Parts done.
         done: usize,
-        /// Parts in all.
+        /// All parts.
         total: usize,
     },
     /// The compiler runs.
@@ -59,7 +59,7 @@ pub struct TestState {
     pub name: String,
     /// The id of its cell, if it has one.
     pub grade_id: Option<String>,
-    /// What it is worth.
+    /// Its points.
     pub points: u32,
     /// Whose it is.
     pub owner: Owner,
@@ -115,7 +115,7 @@ impl ModuleReport {
         }
     }
 
-    /// Takes one more event into account. Events of another module are not for this report.
+    /// Applies one more event, which must be of this module.
     pub fn apply(&mut self, event: &RunEvent) {
         match event {
             RunEvent::Started { module, kind, expected } => {
@@ -146,7 +146,7 @@ impl ModuleReport {
         }
     }
 
-    /// Marks every result as belonging to an earlier text: a new save came.
+    /// Marks every result as belonging to an earlier text, after a new save.
     pub fn mark_old(&mut self) {
         self.tests.iter_mut().for_each(|test| test.old = true);
         self.analyses.iter_mut().for_each(|analysis| analysis.old = true);
@@ -173,7 +173,7 @@ impl ModuleReport {
         }
     }
 
-    /// A result of a test that was not expected is left out.
+    /// Records a result; one of a test that was not expected is ignored.
     fn record(&mut self, result: &TestResult) {
         self.phase = Phase::Testing;
         if let Some(test) = self.tests.iter_mut().find(|test| test.name == result.name) {
@@ -221,14 +221,14 @@ impl ModuleReport {
         }
     }
 
-    /// Tests that pass now, old verdicts left out, and all tests.
+    /// The number of tests that pass now, without old verdicts, and of all tests.
     #[must_use]
     pub fn passed(&self) -> (usize, usize) {
         let passed = self.graded().filter(|test| test.passes()).count();
         (passed, self.graded().count())
     }
 
-    /// What the tests that pass now are worth.
+    /// The points of the tests that pass now.
     #[must_use]
     pub fn points(&self) -> u32 {
         self.graded().filter(|test| test.passes()).map(|test| test.points).sum()
@@ -267,7 +267,7 @@ impl ModuleReport {
         })
     }
 
-    /// Whether every analysis that was run ended well, and each metric met its target.
+    /// Whether every analysis that was run succeeded, and each metric met its target.
     #[must_use]
     pub fn measured_well(&self) -> bool {
         let ended = |analysis: &AnalysisState| {
@@ -287,7 +287,7 @@ impl TestState {
         Self { name, grade_id, points, owner, needs, result: None, old: true }
     }
 
-    /// Whether it ran now and failed, in whatever way. One that waits for a `todo!` did not.
+    /// Whether it ran now and failed, in whatever way. One that reached a `todo!` did not.
     #[must_use]
     pub fn fails(&self) -> bool {
         let failed = |result: &TestResult| match result.verdict {

@@ -25,22 +25,22 @@ pub enum RunEvent {
         /// own tests come last.
         expected: Vec<Expected>,
     },
-    /// Something that the build depends on is being made: third-party crates, the crates of earlier modules.
+    /// A dependency is being built: third-party crates, the crates of earlier modules.
     Preparing {
         /// `"ndarray and friends"`, `"03_layers"`.
         what: String,
         /// Parts done.
         done: usize,
-        /// Parts in all.
+        /// All parts.
         total: usize,
     },
-    /// Something the learner should know that is no error: a locked cell was changed, the reference was used.
+    /// Something the learner should know that is not an error: a locked cell was changed, the reference was used.
     Notice(Notice),
     /// A message of the compiler about the learner's file.
     Diagnostic(Diagnostic),
     /// Compilation ended.
     Built {
-        /// Whether there is a program to run.
+        /// Whether it succeeded.
         success: bool,
         /// How long the compiler took.
         #[serde(rename = "seconds", serialize_with = "seconds")]
@@ -66,18 +66,18 @@ pub enum RunEvent {
 pub struct Expected {
     /// The function's name. `own::test_sum` for a test of the learner's own.
     pub name: String,
-    /// The id of its cell; none for what is in no cell of the course.
+    /// The id of its cell; none for one that is in no cell of the course.
     pub grade_id: Option<String>,
-    /// What it is worth.
+    /// Its points.
     pub points: u32,
     /// Whose it is.
     pub owner: Owner,
-    /// The ids of earlier solution cells that what it tests needs, directly or not, in file order.
+    /// The ids of the earlier solution cells that the tested cell needs, directly or not, in file order.
     pub needs: Vec<String>,
 }
 
 impl Expected {
-    /// A test or an analysis of the course's that is in no cell.
+    /// A test or an analysis of the course that is in no cell.
     #[must_use]
     pub fn new(name: &str) -> Self {
         let (name, owner) = (name.to_owned(), Owner::Course);
@@ -103,13 +103,13 @@ pub enum RunKind {
     Check,
     /// Optimised build and analyses.
     Analysis,
-    /// Optimised build of a program that uses `module` and everything before it, and its one
-    /// function `milestone`, which reports like an analysis.
+    /// Optimised build of a program that uses `module` and all modules before it, and its function `milestone`,
+    /// which reports like an analysis.
     Milestone,
 }
 
 impl RunKind {
-    /// It in a word: `check`.
+    /// Its name: `check`.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -125,16 +125,16 @@ impl RunKind {
 pub struct TestResult {
     /// The function's name: `test_unit_add`.
     pub name: String,
-    /// What became of it.
+    /// The verdict.
     pub verdict: Verdict,
-    /// What it printed, cut and made harmless.
+    /// What it printed, cut, with control characters replaced.
     pub output: Output,
     /// Wall-clock time of its process.
     #[serde(rename = "seconds", serialize_with = "seconds")]
     pub took: Duration,
 }
 
-/// What became of a test. Only `Passed` is a pass.
+/// The verdict on a test. Only `Passed` is a pass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Verdict {
@@ -163,7 +163,7 @@ pub enum Verdict {
         #[serde(rename = "seconds", serialize_with = "seconds")]
         after: Duration,
     },
-    /// Its process ended without a record: `process::exit`, say.
+    /// Its process exited without a record, for example by `process::exit`.
     ExitedEarly {
         /// The exit code, if it had one.
         code: Option<i32>,
@@ -186,7 +186,7 @@ pub struct Frame {
     pub items: Vec<Item>,
     /// How the computation ended; anything but `Passed` means that the frame is incomplete.
     pub verdict: Verdict,
-    /// Why the reference computed it; `None`: the file that was asked for did.
+    /// Why the reference computed it; `None` if the requested file did.
     pub unfinished: Option<Unfinished>,
 }
 
@@ -235,9 +235,9 @@ pub struct Diagnostic {
     pub code: Option<String>,
     /// The place it is about.
     pub at: Option<Place>,
-    /// Lines of source under question.
+    /// The lines of source that it is about.
     pub spans: Vec<Span>,
-    /// Notes and helps, in rustc's words.
+    /// rustc's notes and help messages.
     pub notes: Vec<String>,
     /// Replacements that rustc proposes.
     pub suggestions: Vec<Suggestion>,
@@ -292,7 +292,7 @@ pub struct Suggestion {
     pub corrected: String,
 }
 
-/// Something the learner should know that is no error.
+/// Something the learner should know that is not an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "notice", rename_all = "snake_case")]
 pub enum Notice {
@@ -303,7 +303,7 @@ pub enum Notice {
         /// Where it begins, if it is still there.
         line: Option<usize>,
     },
-    /// A cell for the learner's code is not in the file any more, or has lost its marker.
+    /// A cell for the learner's code is no longer in the file, or has lost its marker.
     CellGone {
         /// The cell's id.
         grade_id: String,
@@ -322,14 +322,14 @@ pub enum Notice {
         /// Where.
         line: usize,
     },
-    /// An analysis reported more than is passed on.
+    /// An analysis reported more items than are passed on.
     ItemsLeftOut {
         /// The analysis.
         analysis: String,
         /// How many items were passed on.
         kept: usize,
     },
-    /// Code of the learner's is in none of the cells for it.
+    /// Code of the learner's is outside the cells for it.
     CodeOutsideCells {
         /// Where it begins.
         line: usize,
@@ -345,7 +345,7 @@ pub struct Output {
     pub cut: usize,
 }
 
-/// What an item is to those before it: items of the same key replace each other.
+/// The identity of an item: a later item with the same key replaces an earlier one.
 #[must_use]
 pub fn key(item: &Item) -> (u8, &str) {
     match item {
@@ -358,7 +358,7 @@ pub fn key(item: &Item) -> (u8, &str) {
     }
 }
 
-/// JSON has no bytes that are not UTF-8.
+/// A path as JSON can have it: what is not UTF-8 is replaced.
 fn lossy<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&path.to_string_lossy())
 }

@@ -1,6 +1,6 @@
-//! An explorable that is open: its program, compiled from the learner's file or, where that is not finished, from
-//! the reference, and its process, started again when it ended. Input: settings of controls. Output: frames.
-//! Not here: when a frame is due, how it looks.
+//! An open explorable: its program, compiled from the learner's file or, if that is not finished, from the reference,
+//! and its process, which is started again if it ends. Input: settings of controls. Output: frames. Not here: when a
+//! frame is due, how it looks.
 
 use super::event::{Frame, RunKind, Unfinished, Verdict};
 use super::process::Stop;
@@ -11,7 +11,7 @@ use crate::error::Error;
 use std::sync::Arc;
 use tinytorch::explore::Settings;
 
-/// An explorable that is open. Dropping it kills its processes.
+/// An open explorable. Dropping it kills its processes.
 pub struct Explorable {
     runner: Arc<Runner>,
     name: String,
@@ -23,7 +23,7 @@ pub struct Explorable {
 }
 
 impl Explorable {
-    /// The explorable `name` of a request's file. Nothing is compiled before the first frame.
+    /// The explorable `name` in a request's file. Nothing is compiled before the first frame.
     #[must_use]
     pub fn new(runner: Arc<Runner>, name: &str, request: Request, cancel: Cancel) -> Self {
         // Compiled as analyses are: optimised.
@@ -32,8 +32,8 @@ impl Explorable {
         Self { runner, name, request, cancel, unfinished: None, figure: None, built: None }
     }
 
-    /// Computes a frame; `None` when cancelled. A frame that panics, takes too long or ends the process is
-    /// a frame too: its verdict says so, and the next one starts the process again.
+    /// Computes a frame; `None` when cancelled. One that panics, takes too long or ends the process is a frame too: its
+    /// verdict says so, and the next one starts the process again if necessary.
     ///
     /// # Errors
     /// When something on this machine is missing or broken.

@@ -1,4 +1,4 @@
-//! Compile a learner's file and run it: a [`Request`] becomes a stream of [`event::RunEvent`]s. `build` makes
+//! Compiles a learner's file and runs it: a [`Request`] becomes a stream of [`event::RunEvent`]s. `build` compiles
 //! programs, `run` runs them, both through `process`. Not here: what is shown, what is stored.
 
 mod build;

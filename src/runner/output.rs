@@ -1,5 +1,5 @@
-//! What a child prints, in bounded space and safe to show: the first and the last part of a flood, control characters
-//! as symbols. Pure.
+//! What a child prints, with a limit and safe to show: the first and the last part of a flood, control characters as
+//! symbols. Pure.
 
 use super::event::Output;
 use crate::error::harmless;
@@ -11,7 +11,7 @@ const HEAD: usize = 32 << 10;
 /// Bytes kept from its end.
 const TAIL: usize = 8 << 10;
 
-/// An output of any length in a bounded space: its head and its tail.
+/// The head and the tail of an output of any length.
 #[derive(Debug, Default)]
 pub(super) struct Capped {
     head: Vec<u8>,
@@ -20,7 +20,7 @@ pub(super) struct Capped {
 }
 
 impl Capped {
-    /// Takes what was printed next.
+    /// Adds what was printed next.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         let (head, rest) = bytes.split_at(bytes.len().min(HEAD - self.head.len()));
         self.head.extend_from_slice(head);
@@ -44,8 +44,8 @@ impl Capped {
     }
 }
 
-/// Hands each line, without its end, to `take` until it returns false or the stream ends. Of a line
-/// longer than `longest` the rest is dropped. A last line without an end is passed on too.
+/// Passes each line, without its newline, to `take` until it returns false or the stream ends. What a line has beyond
+/// `longest` is dropped. A last line without a newline is passed on too.
 pub(super) fn for_each_line(
     mut reader: impl BufRead,
     longest: usize,
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn output_that_is_not_text_is_shown_all_the_same() {
+    fn output_that_is_not_utf_8_is_still_shown() {
         assert_eq!(capped(&[b"\xff\xfeok\x1b"]).text, "\u{fffd}\u{fffd}ok␛");
     }
 
@@ -112,7 +112,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_printed_leaves_a_control_character_or_takes_more_than_its_space(
+        fn no_output_has_a_control_character_or_is_longer_than_the_limit(
             parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20_000), 0..6)
         ) {
             let total: usize = parts.iter().map(Vec::len).sum();

@@ -1,6 +1,6 @@
-//! A child process as a value: its own process group, no standard input, an empty environment, bounded
-//! output, bounded waits. Input: a command. Output: [`Next`] values, then an [`End`]. Dropping it kills
-//! the group. Not here: what the child is for.
+//! A child process as a value: its own process group, no standard input, a clean environment, limited output, waits
+//! with timeouts. Input: a command. Output: [`Next`] values, then an [`End`]. Dropping it kills the group. Not here:
+//! what the child is for.
 
 use super::event::Output;
 use super::output::{Capped, for_each_line};
@@ -22,19 +22,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long readers may go on after the process and its group are dead: only a descendant that left
-/// the group can still hold the other end.
+/// How long readers may continue after the process and its group have ended: only a descendant that left the group can
+/// still hold the other end.
 const READER_GRACE: Duration = Duration::from_millis(200);
-/// How long a killed process may take to exit: one that waits for a dead disk or network never does.
+/// How long a killed process may take to exit: one that waits for a failed disk or network may never do so.
 const KILL_GRACE: Duration = Duration::from_secs(5);
 /// Lines in the queue; when it is full, the child waits.
 const QUEUED_LINES: usize = 16;
 /// The longest line that is passed on, in bytes; the rest of a longer one is dropped.
 const LONGEST_LINE: usize = 4 << 20;
-/// What a compiler may use however small the machine is: less stops it on ordinary code.
+/// The memory that a compiler may use even on a small machine: with less it fails on ordinary code.
 pub(super) const COMPILER_MEMORY: u64 = 4 << 30;
 
-/// Cancels a run from another thread: kills all its processes, and each that it would start later.
+/// Cancels a run from another thread: kills its processes, and each one that it starts later.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel {
     groups: Arc<Mutex<Groups>>,
@@ -56,8 +56,8 @@ impl Cancel {
         });
     }
 
-    /// For one of several runs at the same time that are cancelled together. What it leaves behind is told apart
-    /// from the processes of the others.
+    /// For one of several runs at the same time that are cancelled together. The processes that it leaves behind are
+    /// distinguished from those of the others.
     #[must_use]
     pub fn beside(&self) -> Self {
         Self { groups: Arc::clone(&self.groups), marker: Arc::default() }
@@ -107,9 +107,9 @@ impl From<Error> for Stop {
     }
 }
 
-/// Kills a group and the process that began it, which may have joined another group since.
+/// Kills a group and its leader, which may have joined another group since.
 fn kill(group: Pid) {
-    // Either may be gone already, which is the aim.
+    // Either may have ended already.
     let _ = kill_process_group(group, Signal::KILL);
     let _ = kill_process(group, Signal::KILL);
 }
@@ -117,7 +117,7 @@ fn kill(group: Pid) {
 /// Which of the child's streams is read line by line; the others are collected as its output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lines {
-    /// None; standard output and error are collected in order of arrival.
+    /// Neither; standard output and error are collected in order of arrival.
     Neither,
     /// Standard output.
     Stdout,
@@ -128,7 +128,7 @@ pub(super) enum Lines {
 /// What a child does next.
 #[derive(Debug)]
 pub(super) enum Next {
-    /// A line of the stream that is read line by line, or of the socket; without its end.
+    /// A line of the stream that is read line by line, or of the socket, without its newline.
     Line(Vec<u8>),
     /// It exited.
     Ended,
@@ -199,7 +199,7 @@ impl Process {
         };
         command.env(strays::VARIABLE, cancel.marker.value());
         let child = command.stdin(Stdio::null()).process_group(0).spawn()?;
-        // The parent's copies of the writing ends must close, or the readers would never see an end.
+        // The parent's copies of the write ends must close, or the readers would never see the end.
         drop(command);
         let group = Pid::from_child(&child);
         cancel.add(group);
@@ -225,9 +225,9 @@ impl Process {
         Ok(process)
     }
 
-    /// Gives the child at most half of the machine's memory, but not less than `least` bytes, and no
-    /// core file: a loop that never stops allocating stops itself, not the machine. On a system without
-    /// `prlimit`, such as macOS, nothing is limited.
+    /// Gives the child at most half of the machine's memory, but not less than `least` bytes, and no core file: a loop
+    /// that never stops allocating ends itself, not the machine. On a system without `prlimit`, such as macOS, nothing
+    /// is limited.
     pub(super) fn limit_memory(&self, least: u64) {
         #[cfg(target_os = "linux")]
         {
@@ -244,8 +244,8 @@ impl Process {
         let _ = least;
     }
 
-    /// Reads lines from the first connection to `listener` too; there is no second one. Once the child has
-    /// connected, the receiver has the connection, to write to it.
+    /// Also reads lines from the first connection to `listener`; a second one is not accepted. Once the child has
+    /// connected, the receiver gets the connection, to write to it.
     pub(super) fn listen(
         &mut self,
         listener: UnixListener,
@@ -255,7 +255,7 @@ impl Process {
         let (send, connected) = sync_channel(1);
         self.read(move || {
             let (stream, _) = listener.accept()?;
-            // Most callers have nothing to write and dropped the receiver.
+            // Most callers have nothing to write and drop the receiver.
             let _ = send.send(stream.try_clone()?);
             Ok(stream)
         })?;
@@ -267,7 +267,7 @@ impl Process {
         self.deadline = Instant::now().checked_add(limit);
     }
 
-    /// Waits for the next line or the exit, at most until the time limit and two graces have passed.
+    /// Waits for the next line or the exit, at most until the time limit and both grace periods have passed.
     pub(super) fn next(&mut self) -> Next {
         while !(self.exited && self.open_streams == 0) {
             match self.event() {
@@ -304,13 +304,13 @@ impl Process {
         Ok(End { status: self.child.wait()?, timed_out: self.timed_out, output })
     }
 
-    /// The process has exited and is not yet reaped, so its group's number is still its own: the rest
-    /// of the group is killed too.
+    /// Kills the rest of the group. The process has exited but is not reaped yet, so the number of its group cannot be
+    /// another one's.
     fn kill_rest(&mut self) {
         self.exited = true;
         kill(self.group);
         if let Some(path) = self.socket.take() {
-            // Wakes a reader that still waits for the child to connect.
+            // Wakes the reader if it still waits for the child to connect.
             drop(UnixStream::connect(path));
         }
         self.deadline = Instant::now().checked_add(READER_GRACE);

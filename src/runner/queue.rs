@@ -9,17 +9,17 @@ use crate::error::Error;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-/// What the queue sends to its owner.
+/// A message of the queue to its owner.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RunMessage {
     /// Something happened in the run.
     Event(RunEvent),
-    /// This machine lacks something that the run needs; the run is over.
+    /// Something on this machine is missing or broken; the run is over.
     Failed(Error),
 }
 
-/// Runs one request at a time on a thread of its own. Dropping it ends the running request and waits
-/// until its processes are gone.
+/// Runs one request at a time on a thread of its own. Dropping it cancels the running request and waits until its
+/// processes have ended.
 pub struct Queue {
     shared: Arc<Shared>,
     worker: Option<JoinHandle<()>>,
@@ -39,7 +39,7 @@ struct State {
 }
 
 impl Queue {
-    /// A queue that runs requests with `runner` and hands every message to `sink`.
+    /// A queue that runs requests with `runner` and passes every message to `sink`.
     pub fn new(
         runner: Arc<Runner>,
         sink: impl Fn(u64, RunMessage) + Send + Sync + 'static,
@@ -100,7 +100,7 @@ impl Drop for Queue {
             state.closed = true;
         });
         if let Some(worker) = self.worker.take() {
-            // A worker that panicked has nothing left to wait for.
+            // If the worker panicked, there is nothing to wait for.
             drop(worker.join());
         }
     }
@@ -148,7 +148,7 @@ mod tests {
         }
     }
 
-    /// A queue whose work reports that it began, waits until it may go on, and reports that it ends.
+    /// A queue whose work reports that it began, waits for permission to continue, and then sends its messages.
     struct Slow {
         queue: Queue,
         has_begun: Receiver<(String, Cancel)>,

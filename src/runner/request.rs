@@ -1,5 +1,5 @@
-//! What a run is to do: the file's text, as it was read once, and for each module below it whether the reference or the
-//! learner's own file is used. Not here: reading files.
+//! What to run: a file's text, and for each module below it whether the reference or the learner's own file is used.
+//! Not here: reading files.
 
 use super::event::RunKind;
 use crate::curriculum::ModuleId;
@@ -15,7 +15,7 @@ pub struct Request {
     pub kind: RunKind,
     /// Names of the tests or analyses to run; empty for all.
     pub only: Vec<String>,
-    /// Where the text was read from: shown in places, never opened.
+    /// The path of the file, to show in messages; it is never opened.
     pub file: PathBuf,
     /// The file's text.
     pub text: String,
@@ -34,13 +34,13 @@ pub enum ModuleSource {
     Reference,
     /// A file that the learner completed.
     Learner {
-        /// Where the text was read from: shown in places, never opened.
+        /// The path of the file, to show in messages; it is never opened.
         file: PathBuf,
         /// The file's text.
         text: String,
     },
 }
 
-/// The sources of the modules. A module that is not named here is the reference.
+/// The sources of the modules. A module that is not listed is the reference.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ModuleSources(pub BTreeMap<ModuleId, ModuleSource>);

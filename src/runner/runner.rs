@@ -162,7 +162,7 @@ impl Runner {
         Figure::start(&binary, name, sockets()?, self.limits.frame, cancel)
     }
 
-    /// The same request for the reference's source of the module.
+    /// The same request with the reference's source of the module.
     pub(super) fn with_reference(&self, request: &Request) -> Request {
         let module = self.course.module(request.module);
         let text = module.map_or("", Module::reference).to_owned();
@@ -190,14 +190,14 @@ impl Runner {
     }
 }
 
-/// A program that was compiled, in a folder that belongs to it as long as this value lives.
+/// A compiled program, in a folder that no other run uses while this value lives.
 pub(super) struct Built {
     work_dir: WorkDir,
-    /// Leads places in it back to the file.
+    /// Maps places in it back to the file.
     pub(super) source_map: SourceMap,
 }
 
-/// One request on its way.
+/// One run of a request.
 struct Run<'a> {
     runner: &'a Runner,
     request: &'a Request,
@@ -223,7 +223,7 @@ impl Run<'_> {
             if chain.exist() {
                 return Err(stop);
             }
-            // The cache was removed meanwhile: what is missing is rebuilt, once.
+            // The cache was removed meanwhile: rebuild what is missing, once.
             self.attempt(&prepared, events)?.map_err(|(_, stop)| stop)?;
         }
         events(RunEvent::Finished);
@@ -308,7 +308,7 @@ impl Run<'_> {
         }
     }
 
-    /// What the text has of the expected, and the rest.
+    /// The expected functions that the text has, and the rest.
     fn split<'a>(&self, prepared: &'a Prepared) -> (Vec<&'a Expected>, Vec<&'a Expected>) {
         let analyses = cells::analyses(&prepared.exercise.text);
         let tests = prepared.tests.as_ref().unwrap_or(&prepared.exercise);
@@ -354,7 +354,7 @@ impl Run<'_> {
             owned.map(|expected| expected.name.as_str()).collect()
         };
         if self.request.kind == RunKind::Check {
-            // The learner's own come last: the verdict does not wait for them.
+            // The learner's own come last, so that the verdict does not wait for them.
             program.tests(&names(Owner::Course), events)?;
             return program.tests(&names(Owner::Learner), events);
         }
@@ -369,7 +369,7 @@ fn finish(result: Result<(), Stop>) -> Result<(), Error> {
     }
 }
 
-/// What must give a verdict. A name that was asked for and that does not exist will be missing.
+/// What must give a verdict. A requested name that does not exist gets the verdict `Missing`.
 fn expected(request: &Request, original: &str, exercise: &PreparedSource) -> Vec<Expected> {
     let cells = cells::parse(if original.is_empty() { &request.text } else { original });
     let dependencies = cells::dependencies(original);
@@ -406,12 +406,12 @@ fn expected(request: &Request, original: &str, exercise: &PreparedSource) -> Vec
     only
 }
 
-/// A folder whose path is short enough for the address of a socket, which has 100 bytes.
+/// A folder whose path is short enough for the address of a socket, which has about 100 bytes.
 fn sockets() -> Result<tempfile::TempDir, Error> {
     let usual = std::env::temp_dir();
     let folder = if usual.as_os_str().len() < 50 { usual.as_path() } else { Path::new("/tmp") };
     tempfile::Builder::new()
         .prefix("tt-")
         .tempdir_in(folder)
-        .map_err(|error| Error::io("make a folder in", folder, &error))
+        .map_err(|error| Error::io("create a folder in", folder, &error))
 }

@@ -1,4 +1,4 @@
-//! From places in what was compiled back to places in the learner's files. Pure.
+//! Maps places in what was compiled back to places in the learner's files. Pure.
 
 use super::event::Place;
 use std::path::{Path, PathBuf};

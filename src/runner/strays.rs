@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The variable in the environment of each process of a run.
 pub(super) const VARIABLE: &str = "TINYTORCH_RUN";
-/// A process can fork between being seen and being killed; more rounds than this is a fork bomb.
+/// A process can fork between being found and being killed; one that survives this many rounds is a fork bomb.
 const ROUNDS: usize = 20;
 
 /// The variable's value, which no other run has.

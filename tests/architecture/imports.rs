@@ -1,5 +1,5 @@
-//! Which file of the crate imports from which, read from its text: `use` lines and paths in code, followed
-//! through the re-exports of a `mod.rs` to the file that defines the name.
+//! Which file of the crate imports from which, read from the text: `use` lines and paths in code, followed through the
+//! re-exports of a `mod.rs` to the file that defines the name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -80,7 +80,7 @@ fn module_name(src: &Path, path: &Path) -> String {
     parts.join("::")
 }
 
-/// The paths that begin with `crate`, `super` or `self` in a text, groups in braces taken apart.
+/// The paths that begin with `crate`, `super` or `self` in a text, with groups in braces expanded.
 fn paths(text: &str) -> Vec<String> {
     let code: String = text
         .lines()
@@ -160,7 +160,7 @@ fn target(from: &str, path: &str, modules: &BTreeMap<String, String>) -> Option<
     Some(module)
 }
 
-/// What a `mod.rs` offers from its children: `process::Cancel` of `pub use process::Cancel;`.
+/// What a `mod.rs` re-exports from its children: `process::Cancel` for `pub use process::Cancel;`.
 fn paths_of_exports(text: &str) -> Vec<String> {
     let lines = text.split(';').map(str::trim);
     let exports = lines.filter_map(|line| {

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_list_names_every_figure_and_an_unknown_one_is_answered_with_it() {
+fn a_list_names_every_figure_and_so_does_the_error_for_an_unknown_one() {
     let desk = Desk::new();
     let listed = desk.run(&["explore", "--list"]);
     assert_eq!(code(&listed), 0, "{}", said(&listed));
@@ -19,7 +19,7 @@ fn a_list_names_every_figure_and_an_unknown_one_is_answered_with_it() {
 }
 
 #[test]
-fn a_frame_has_the_settings_it_was_given_and_says_whose_code_computed_it() {
+fn a_frame_uses_its_settings_and_names_whose_code_computed_it() {
     let desk = Desk::new();
     let explore = |settings: &[&str]| {
         let all = [&["explore", "learning_rate", "--format", "json"], settings].concat();
@@ -35,7 +35,7 @@ fn a_frame_has_the_settings_it_was_given_and_says_whose_code_computed_it() {
     assert_eq!(frame["items"][0]["type"], "chart");
 
     for (setting, answer) in [
-        ("rate=1", "It has optimizer, learning rate, momentum."),
+        ("rate=1", "Its controls are optimizer, learning rate, momentum."),
         ("optimizer=Adagrad", "is one of SGD, Adam, AdamW"),
         ("optimizer", "CONTROL=VALUE"),
     ] {

@@ -1,5 +1,5 @@
-//! The learner's own engine through the commands: whose code runs, what a mistake in it does, and what a
-//! kill leaves behind.
+//! The learner's own engine through the commands: whose code runs, what a mistake in it does, and what is left after a
+//! kill.
 
 use super::*;
 use std::io::{BufRead, BufReader};
@@ -42,7 +42,7 @@ fn a_milestone_runs_on_the_learners_code_and_a_sign_error_in_it_shows() {
         true
     );
 
-    // The module's own tests would not let it pass: here it is what the engine holds.
+    // The module's own tests would fail on it, so it is put into the engine directly.
     let autograd = Course::tinytorch().named("autograd").unwrap();
     let wrong = autograd.reference().replacen(
         "Op::Neg => -grad_output,",
@@ -59,11 +59,11 @@ fn a_milestone_runs_on_the_learners_code_and_a_sign_error_in_it_shows() {
     assert_eq!(ended["achieved"], false, "{ended}");
     let reference = desk.at_lab(&["--engine", "reference", "milestone", "run", "1957"]);
     assert_eq!(code(&reference), 0, "{}", said(&reference));
-    assert!(out(&reference).contains("1957_perceptron: a preview"), "{}", said(&reference));
+    assert!(out(&reference).contains("1957_perceptron: preview"), "{}", said(&reference));
 }
 
 #[test]
-fn without_the_learners_code_a_milestone_is_a_preview_and_gets_no_tick() {
+fn without_the_learners_code_a_milestone_is_a_preview_and_not_achieved() {
     let desk = Desk::new();
     let ran = desk.at_lab(&["milestone", "run", "1957"]);
     assert_eq!(code(&ran), 0, "{}", said(&ran));
@@ -88,9 +88,9 @@ fn a_kill_while_a_module_is_completed_leaves_the_earlier_engine() {
     for last_line in [1, 3] {
         let arguments = arguments.each_ref().map(String::as_str);
         let mut child = desk.command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
-        let mut told = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut printed = BufReader::new(child.stdout.take().unwrap()).lines();
         for _ in 0..last_line {
-            told.next().unwrap().unwrap();
+            printed.next().unwrap().unwrap();
         }
         child.kill().unwrap();
         child.wait().unwrap();
@@ -98,15 +98,15 @@ fn a_kill_while_a_module_is_completed_leaves_the_earlier_engine() {
         let later = desk.at_lab(&["check", "09"]);
         assert_eq!(code(&later), 0, "{}", said(&later));
         let mine: Vec<_> = std::fs::read_dir(lab.mine(module).parent().unwrap()).unwrap().collect();
-        assert_eq!(mine.len(), 1, "no draft stays: {mine:?}");
+        assert_eq!(mine.len(), 1, "no draft is left: {mine:?}");
         let ours = format!(".new-{}-", child.id());
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
         let stale = std::fs::read_dir(cache)
             .unwrap()
             .any(|entry| entry.unwrap().file_name().to_string_lossy().starts_with(&ours));
-        assert!(!stale, "the next command sweeps what the killed one was making");
+        assert!(!stale, "the next command removes what the killed one was building");
     }
-    let whole = desk.at_lab(&["complete", "08"]);
-    assert_eq!(code(&whole), 0, "{}", said(&whole));
+    let completed = desk.at_lab(&["complete", "08"]);
+    assert_eq!(code(&completed), 0, "{}", said(&completed));
     assert_eq!(lab.completed().unwrap()[&module.id], edited);
 }

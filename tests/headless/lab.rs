@@ -1,4 +1,4 @@
-//! A lab through the commands: making it, keeping it in git, and taking back what was done in it.
+//! A lab through the commands: creating it, keeping it in git, and undoing what was done in it.
 
 use super::*;
 
@@ -9,7 +9,7 @@ fn a_reset_keeps_what_was_there() {
     let starter = std::fs::read(&path).unwrap();
     std::fs::write(&path, "my work").unwrap();
     let output = desk.at_lab(&["reset", "01"]);
-    assert_eq!(code(&output), 2, "no terminal to ask at: {}", said(&output));
+    assert_eq!(code(&output), 2, "it cannot ask: {}", said(&output));
     assert!(said(&output).contains("--yes"), "{}", said(&output));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "my work");
     let output = desk.at_lab(&["reset", "01", "--yes"]);
@@ -21,7 +21,7 @@ fn a_reset_keeps_what_was_there() {
 }
 
 #[test]
-fn a_lab_is_not_poured_over_work() {
+fn init_overwrites_no_work() {
     let desk = Desk::new();
     let path = desk.exercise("00_setup");
     std::fs::write(&path, "my work").unwrap();
@@ -110,7 +110,7 @@ fn complete_is_undone_version_by_version_and_the_exercise_stays() {
     assert!(said(&nothing).contains("09_spatial is not completed"), "{}", said(&nothing));
 }
 
-/// Runs git with a name of its own, so that it works on any machine.
+/// Runs git with an identity of its own, so that it works on any machine.
 fn git(folder: &Path, arguments: &[&str]) {
     let mut command = Command::new("git");
     command.args(["-c", "user.name=learner", "-c", "user.email=learner@example.org"]);
@@ -148,7 +148,7 @@ fn a_clone_of_a_lab_works_at_once_and_has_the_learners_engine() {
 }
 
 #[test]
-fn init_adopts_a_lab_that_lost_the_tutors_folder() {
+fn init_restores_a_lab_that_lost_the_tutors_folder() {
     let desk = Desk::new();
     std::fs::write(desk.exercise("01_tensor"), "my work").unwrap();
     std::fs::remove_dir_all(desk.lab().join(".tinytorch")).unwrap();

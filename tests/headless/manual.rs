@@ -1,4 +1,4 @@
-//! What packagers install beside the program: completions, manual pages, a version with its commit.
+//! What packagers need beside the program: completions, manual pages, a version.
 
 use super::*;
 

@@ -4,7 +4,7 @@ use super::*;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout};
 
-/// The tutor as it watches, with its lines.
+/// A tutor that watches, with the lines that it prints.
 struct Watching {
     child: Child,
     lines: std::io::Lines<BufReader<ChildStdout>>,
@@ -58,7 +58,7 @@ fn each_save_prints_its_results_as_lines_until_ctrl_c() {
         let seen = watching.until("00_setup:");
         assert!(seen.last().unwrap().contains("does not compile"), "{seen:#?}");
         std::fs::remove_file(&path).unwrap();
-        watching.until("is gone");
+        watching.until("was removed");
         assert_eq!(watching.interrupt(), 130);
     }
 }
@@ -111,7 +111,7 @@ fn analyses_and_milestones_fit_on_a_screen() {
 }
 
 #[test]
-fn verbose_says_whose_code_ran_and_how_long_each_test_took() {
+fn verbose_prints_whose_code_ran_and_how_long_each_test_took() {
     let desk = Desk::new();
     complete_setup(&desk);
     let output = desk.at_lab(&["check", "01", "-v"]);
@@ -120,7 +120,7 @@ fn verbose_says_whose_code_ran_and_how_long_each_test_took() {
 }
 
 #[test]
-fn where_the_store_cannot_be_opened_commands_go_on_and_say_once_that_nothing_is_kept() {
+fn where_the_store_cannot_be_opened_commands_continue_and_warn_once_that_nothing_is_saved() {
     let desk = Desk::new();
     // A folder in the place of the lock: it cannot be opened for writing, not even by root.
     std::fs::create_dir_all(desk.lab().join(".tinytorch/progress.lock")).unwrap();
@@ -129,12 +129,12 @@ fn where_the_store_cannot_be_opened_commands_go_on_and_say_once_that_nothing_is_
         assert!(code(&output) < 2, "{arguments:?}: {}", said(&output));
         assert!(!out(&output).is_empty(), "{arguments:?}");
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(error.matches("progress is not kept").count(), 1, "{arguments:?}: {error}");
+        assert_eq!(error.matches("progress is not saved").count(), 1, "{arguments:?}: {error}");
     }
 }
 
 #[test]
-fn what_was_recorded_is_still_listed_where_nothing_can_be_kept() {
+fn earlier_progress_is_still_listed_where_nothing_can_be_saved() {
     let desk = Desk::new();
     desk.at_lab(&["check", "00"]);
     let states = || {
@@ -151,7 +151,7 @@ fn what_was_recorded_is_still_listed_where_nothing_can_be_kept() {
 }
 
 #[test]
-fn an_error_is_json_where_the_output_is() {
+fn an_error_is_json_when_the_output_is() {
     let desk = Desk::new();
     let output = desk.at_lab(&["check", "tensr", "--format", "json"]);
     assert_eq!(code(&output), 2);

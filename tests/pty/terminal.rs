@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-/// Long enough for the slowest machine; nothing that works waits that long.
+/// Long enough for the slowest machine; a test that passes never waits that long.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A program in a terminal of its own.
@@ -137,7 +137,7 @@ impl Terminal {
         self.wait_for(&format!("\"{text}\""), |screen| screen.contains(text))
     }
 
-    /// Waits until the program has ended and everything it wrote was read; returns all of it.
+    /// Waits until the program has ended and all its output is read; returns that.
     pub fn wait_for_end(&mut self) -> (portable_pty::ExitStatus, Vec<u8>) {
         let status = self.child.wait().expect("an exit status");
         let mut state = self.screen.state.lock().expect("a screen");
@@ -175,7 +175,7 @@ impl Screen {
     }
 }
 
-/// What the emulator answers to a program: that its background is black, and that it is a VT220.
+/// The emulator's answers to a program: its background is black, and it is a VT220.
 #[derive(Default)]
 struct Answers(Vec<u8>);
 

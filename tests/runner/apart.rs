@@ -1,4 +1,4 @@
-//! Tests as a crate of their own: the learner's file cannot change what they mean.
+//! Separate tests: compiled as a crate of their own, so that the learner's file cannot change what they mean.
 
 use super::*;
 use tinytorch_tutor::curriculum::Course;
@@ -9,7 +9,7 @@ fn apart(text: &str) -> Vec<RunEvent> {
 }
 
 #[test]
-fn every_reference_passes_with_its_tests_apart() {
+fn every_reference_passes_with_separate_tests() {
     let runner = Runner::new(cache(), Course::tinytorch()).unwrap();
     for module in Course::tinytorch().modules() {
         let request = request(module.id, RunKind::Check, module.reference());
@@ -23,7 +23,7 @@ fn every_reference_passes_with_its_tests_apart() {
 }
 
 #[test]
-fn right_and_wrong_answers_have_their_verdicts_and_places() {
+fn right_and_wrong_solutions_have_their_verdicts_and_places() {
     let text = with_body("x * 3");
     let events = apart(&text);
     let at = Some(place(line_of(&text, "assert_eq!(double(4)"), 5));
@@ -38,7 +38,7 @@ fn right_and_wrong_answers_have_their_verdicts_and_places() {
     assert_eq!(verdict(&apart(&starter), "test_unit_double"), &waits);
 }
 
-/// No test of a file passes.
+/// Asserts that no test of a file passes.
 fn no_pass(text: &str) {
     let events = apart(text);
     let passed = results(&events).into_iter().any(|result| result.verdict == Verdict::Passed);
@@ -49,7 +49,7 @@ fn no_pass(text: &str) {
 const IGNORES: &str = "{ ($($any:tt)*) => {}; }";
 
 #[test]
-fn a_macro_of_the_answers_own_does_not_reach_the_tests() {
+fn a_macro_in_the_solution_does_not_reach_the_tests() {
     let wrong = with_body("x * 3");
     let before = |code: &str| wrong.replacen("pub fn double", &format!("{code}\npub fn double"), 1);
     let shadow = before(&format!("macro_rules! assert_eq {IGNORES}"));
@@ -65,7 +65,7 @@ fn a_macro_of_the_answers_own_does_not_reach_the_tests() {
 }
 
 #[test]
-fn tests_that_are_removed_or_switched_off_run_all_the_same() {
+fn tests_that_are_removed_or_disabled_still_run() {
     let wrong = with_body("x * 3");
     no_pass(&wrong.replace("#[test]", "#[cfg(any())]\n#[test]"));
     no_pass(&wrong.replace("assert_eq!(double(4), 8, \"twice four\");", ""));
@@ -79,7 +79,7 @@ fn with_double(items: &str, signature: &str, body: &str) -> String {
     with_body(body).replace("pub fn double(x: i32) -> i32 {", &format!("{items}\n{signature}"))
 }
 
-/// It does not compile with the tests apart, and the compiler names the line of this signature.
+/// Asserts that it does not compile with separate tests, and that the compiler names the line of this signature.
 fn is_refused_at(text: &str, signature: &str) {
     let events = apart(text);
     assert!(!built(&events) && results(&events).is_empty(), "{events:#?}");
@@ -105,7 +105,7 @@ impl<T: std::fmt::Debug> Any for T {}
 ";
 
 #[test]
-fn an_answer_that_equals_everything_is_refused_at_its_function() {
+fn a_result_that_equals_everything_is_refused_at_its_function() {
     let signature = "pub fn double(_: impl Any) -> Liar {";
     let own_type = with_double(LIAR, signature, "Liar");
     assert_eq!(verdict(&check(&own_type), "test_unit_double"), &Verdict::Passed, "in one crate");
@@ -131,7 +131,7 @@ impl Doubled for u8 {{ type Out = Liar; fn out(self) -> Liar {{ Liar }} }}
 }
 
 #[test]
-fn an_item_that_the_tests_need_and_the_file_lacks_is_named() {
+fn an_item_that_the_tests_need_and_the_file_does_not_have_is_named() {
     let events = apart(&ALPHA_TEXT.replace("pub fn double", "fn double"));
     assert!(!built(&events));
     assert!(diagnostics(&events)[0].message.contains("double"), "{:#?}", diagnostics(&events));

@@ -1,4 +1,4 @@
-//! The chain: the learner's own files below later modules, when the reference is used instead, what is rebuilt.
+//! The chain: the learner's own files below later modules, when the reference is used instead, and what is rebuilt.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn with_alpha(text: &str) -> ModuleSources {
     ModuleSources([(ALPHA, ModuleSource::Learner { file, text: text.into() })].into())
 }
 
-/// An alpha that passes its own tests, and whose result has another type than beta needs.
+/// An alpha that passes its own tests but returns another type than beta needs.
 fn wide() -> String {
     let signature = "pub fn double(x: impl Into<i64>) -> i64 {";
     with_body("x.into() * 2").replace("pub fn double(x: i32) -> i32 {", signature)
@@ -115,12 +115,12 @@ fn test_unit_eight_times() {
 "##;
 
 #[test]
-fn of_two_modules_only_the_one_that_does_not_fit_is_replaced() {
+fn of_two_modules_only_the_incompatible_one_is_replaced() {
     let gamma = ModuleId(2);
     let modules = vec![alpha(), beta(), Module::new(gamma, "gamma", "", GAMMA_TEXT)];
     let runner = Runner::new(cache(), course(modules)).unwrap();
 
-    // The learner's beta does without alpha, so it compiles on any; gamma does not.
+    // The learner's beta does not use alpha, so it compiles on any alpha; gamma does not.
     let beta = BETA_TEXT.replace("double(double(x))", "println!(\"my beta\"); x * 4");
     let mut sources = with_alpha(&wide());
     sources.0.insert(BETA, ModuleSource::Learner { file: "01_beta.rs".into(), text: beta });
@@ -140,8 +140,8 @@ fn a_crate_that_is_rebuilt_after_damage_fits_the_one_above_it() {
                      out.insight(tinytorch::beta::four_times(1).to_string());\n}\n";
     let request =
         Request { sources: with_alpha(&text), ..request(BETA, RunKind::Milestone, milestone) };
-    let well = |events: Vec<RunEvent>| built(&events) && notices(&events).is_empty();
-    assert!(well(events(&runner(), &request)));
+    let is_fine = |events: Vec<RunEvent>| built(&events) && notices(&events).is_empty();
+    assert!(is_fine(events(&runner(), &request)));
 
     let crates =
         std::fs::read_dir(cache().join("modules")).unwrap().map(|krate| krate.unwrap().path());
@@ -154,5 +154,5 @@ fn a_crate_that_is_rebuilt_after_damage_fits_the_one_above_it() {
         .filter(is_alpha)
         .filter(|alpha| std::fs::remove_file(alpha.join("libtt_alpha.rlib")).is_ok());
     assert!(removed.count() > 0);
-    assert!(well(events(&runner(), &request)), "rebuilt elsewhere, it is the same");
+    assert!(is_fine(events(&runner(), &request)), "rebuilt in another folder, it is the same");
 }

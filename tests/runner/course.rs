@@ -1,5 +1,5 @@
-//! The real course through the runner: every reference passes on the references before it, and every
-//! starter builds and waits for its own cells.
+//! The real course through the runner: every reference passes on the references before it, and every starter compiles
+//! and waits for its own cells.
 
 use super::*;
 use tinytorch_tutor::curriculum::{Course, cells};

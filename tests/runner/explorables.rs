@@ -1,5 +1,5 @@
-//! Explorables end to end: frames of the learner's code, the reference where that is unfinished, and figures
-//! that panic, hang or end their process.
+//! Explorables end to end: frames of the learner's code, the reference if that is unfinished, and figures that panic,
+//! hang or end their process.
 
 use super::*;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use tinytorch::explore::Control;
 use tinytorch_tutor::runner::Explorable;
 use tinytorch_tutor::runner::event::{Frame, Unfinished};
 
-/// The module of the other tests with a figure that says twice a number, and on which process it runs.
+/// The module of the other tests with a figure that reports twice a number and the id of its process.
 fn module() -> Module {
     let text = ALPHA_TEXT.replace("report::Reporter;", "{explore::Explorer, report::Reporter};");
     let cell = r##"
@@ -60,7 +60,7 @@ fn text(frame: &Frame) -> Vec<&str> {
 }
 
 #[test]
-fn each_change_is_a_frame_of_the_learners_code_by_one_process() {
+fn each_change_gives_a_frame_of_the_learners_code_from_one_process() {
     let mut figure = open("x * 2 + 1");
     let first = frame(&mut figure, &[]);
     let second = frame(&mut figure, &[("x", "3"), ("word", "two \"times\"\n"), ("other", "1")]);
@@ -72,7 +72,7 @@ fn each_change_is_a_frame_of_the_learners_code_by_one_process() {
 }
 
 #[test]
-fn an_unfinished_file_leaves_the_figure_to_the_reference_which_says_so() {
+fn an_unfinished_file_leaves_the_figure_to_the_reference_and_the_frame_says_so() {
     let frame = frame(&mut open("todo!(\"double\")"), &[("x", "5")]);
     assert_eq!(text(&frame)[0], "twice 5 is 10");
     assert_eq!(frame.unfinished, Some(Unfinished::Todo { waits_for: "double".into() }));
@@ -80,7 +80,7 @@ fn an_unfinished_file_leaves_the_figure_to_the_reference_which_says_so() {
 }
 
 #[test]
-fn a_file_that_does_not_compile_leaves_it_to_the_reference_too() {
+fn a_file_that_does_not_compile_leaves_the_figure_to_the_reference_too() {
     let frame = frame(&mut open("x * \"2\""), &[]);
     assert_eq!(text(&frame)[0], "twice 4 is 8");
     let Some(Unfinished::DoesNotCompile { message }) = frame.unfinished else { panic!() };
@@ -98,7 +98,11 @@ fn a_panic_is_a_frame_with_its_place_and_the_next_one_is_computed() {
     assert_eq!(message, "not seven");
     let line = text_with("assert!(x").lines().position(|line| line == "    assert!(x").unwrap() + 1;
     assert_eq!(at.line, line);
-    assert_eq!(panicked.controls.len(), 2, "what was asked for until then can still be changed");
+    assert_eq!(
+        panicked.controls.len(),
+        2,
+        "the controls asked for until then can still be changed"
+    );
     let after = frame(&mut figure, &[("x", "8")]);
     assert_eq!((text(&after)[0], text(&after)[1]), ("twice 8 is 16", text(&before)[1]));
 }
@@ -118,7 +122,7 @@ fn a_process_that_ends_or_hangs_is_reported_and_started_again() {
     assert_eq!(verdict(&mut figure, "1"), Verdict::Passed);
 }
 
-/// A body whose grandchild holds `fifo` for ever.
+/// A body whose grandchild holds `fifo` open for ever.
 fn holding(fifo: &Path, then: &str) -> String {
     let script = "exec 9>FIFO; echo >&9; sleep 1000".replace("FIFO", fifo.to_str().unwrap());
     text_with(&format!(
@@ -127,7 +131,7 @@ fn holding(fifo: &Path, then: &str) -> String {
 }
 
 #[test]
-fn closing_a_figure_ends_its_process_and_what_that_started() {
+fn closing_a_figure_ends_its_process_and_its_descendants() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = fifo(&folder);
     let mut figure = open_with(&holding(&fifo, "spawn()"), Limits::default());
@@ -137,7 +141,7 @@ fn closing_a_figure_ends_its_process_and_what_that_started() {
     let mut held = std::fs::File::open(&fifo).unwrap();
     std::io::Read::read_exact(&mut held, &mut [0]).unwrap();
     drop(figure);
-    assert_eq!(std::io::Read::read(&mut held, &mut [0]).unwrap(), 0, "the grandchild is gone");
+    assert_eq!(std::io::Read::read(&mut held, &mut [0]).unwrap(), 0, "the grandchild has ended");
     assert!(rustix::process::test_kill_process(process).is_err());
 }
 
@@ -155,5 +159,5 @@ fn a_frame_that_is_cancelled_ends_at_once_with_its_processes() {
     std::io::Read::read_exact(&mut held, &mut [0]).unwrap();
     cancel.cancel();
     assert_eq!(computing.join().unwrap(), None);
-    assert_eq!(std::io::Read::read(&mut held, &mut [0]).unwrap(), 0, "the grandchild is gone");
+    assert_eq!(std::io::Read::read(&mut held, &mut [0]).unwrap(), 0, "the grandchild has ended");
 }

@@ -1,4 +1,4 @@
-//! A machine that misbehaves, and a learner who saves faster than anything can run.
+//! Damaged files of the compiler, and a learner who saves faster than a test can run.
 
 use super::*;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ fn damaged_incremental_state_of_rustc_changes_no_verdict() {
                 touched += 1;
             }
         }
-        assert!(touched > 0, "nothing to damage: {damaged}");
+        assert!(touched > 0, "there is no file to damage: {damaged}");
         let events = events(&runner, &request);
         assert_eq!(diagnostics(&events), Vec::<&Diagnostic>::new(), "{damaged}");
         assert_eq!(verdict(&events, "test_module"), &Verdict::Passed, "{damaged}");
@@ -88,5 +88,5 @@ fn dropping_the_queue_ends_what_runs() {
     let mut held = std::fs::File::open(&fifo).unwrap();
     std::io::Read::read_exact(&mut held, &mut [0]).unwrap();
     drop(queue);
-    assert_eq!(std::io::Read::read(&mut held, &mut [0]).unwrap(), 0, "the grandchild is gone");
+    assert_eq!(std::io::Read::read(&mut held, &mut [0]).unwrap(), 0, "the grandchild has ended");
 }

@@ -1,4 +1,4 @@
-//! Exercises that crash, hang, leave their process, forge a record, flood: each gets its own verdict and changes no other.
+//! Exercises that crash, hang, exit, forge a record or flood their output: each gets its own verdict and changes no other.
 
 use super::*;
 use std::time::Duration;
@@ -29,7 +29,7 @@ fn an_endless_recursion_is_a_stack_overflow() {
 }
 
 #[test]
-fn an_answer_that_never_stops_allocating_ends_itself_and_not_the_machine() {
+fn a_solution_that_never_stops_allocating_ends_itself_and_not_the_machine() {
     // Address space only: no memory is touched.
     let body = "loop { std::mem::forget(Vec::<u8>::with_capacity(1 << 28)); }";
     assert_eq!(double(body).verdict, crashed("SIGABRT (out of memory)"));
@@ -44,7 +44,7 @@ fn an_abort_and_a_wild_pointer_are_crashes_with_their_signals() {
 }
 
 #[test]
-fn an_endless_loop_runs_out_of_time_and_its_output_is_kept() {
+fn an_endless_loop_times_out_and_its_output_is_kept() {
     let limit = Duration::from_secs(2);
     let result = run(&with_body("println!(\"round\"); loop {}"), limit);
     assert_eq!(result.verdict, Verdict::TimedOut { after: limit });
@@ -52,7 +52,7 @@ fn an_endless_loop_runs_out_of_time_and_its_output_is_kept() {
 }
 
 #[test]
-fn leaving_the_process_is_no_pass_whatever_is_printed() {
+fn exiting_the_process_is_not_a_pass_whatever_is_printed() {
     let body = "println!(\"test result: ok. 1 passed\\n{{\\\"record\\\":\\\"returned\\\"}}\"); std::process::exit(0)";
     let result = double(body);
     assert_eq!(result.verdict, Verdict::ExitedEarly { code: Some(0) });
@@ -60,7 +60,7 @@ fn leaving_the_process_is_no_pass_whatever_is_printed() {
 }
 
 #[test]
-fn a_record_sent_by_the_answer_itself_is_not_read() {
+fn a_record_sent_by_the_solution_itself_is_not_read() {
     let body = r#"
         use std::io::Write;
         let socket = std::env::args().nth(1).unwrap();
@@ -79,7 +79,7 @@ fn a_todo_whose_panic_is_caught_is_still_a_todo() {
 }
 
 #[test]
-fn a_payload_whose_destructor_leaves_is_a_failure() {
+fn a_panic_payload_whose_destructor_exits_is_a_failure() {
     let body = "struct Bomb; impl Drop for Bomb { fn drop(&mut self) { std::process::exit(0) } } \
         std::panic::panic_any(Bomb)";
     assert!(matches!(double(body).verdict, Verdict::Failed { .. }));
@@ -96,10 +96,10 @@ fn a_flood_is_cut_and_escape_sequences_become_symbols() {
 }
 
 #[test]
-fn what_a_test_starts_and_leaves_behind_is_killed() {
+fn a_process_that_a_test_leaves_behind_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = fifo(&folder);
-    // The answer returns once its child holds the fifo and says so.
+    // The solution returns once its child holds the pipe and has said so.
     let body = r#"
         use std::process::{Command, Stdio};
         let script = "exec 9>FIFO; echo held; sleep 1000";
@@ -109,11 +109,11 @@ fn what_a_test_starts_and_leaves_behind_is_killed() {
         .replace("FIFO", fifo.to_str().unwrap());
     let reader = std::thread::spawn(move || std::fs::read(fifo).unwrap());
     assert_eq!(double(&body).verdict, Verdict::Passed);
-    assert_eq!(reader.join().unwrap(), b"", "an end of file: no process holds it any more");
+    assert_eq!(reader.join().unwrap(), b"", "an end of file: no process holds it");
 }
 
 #[test]
-fn what_left_its_process_group_is_killed_too() {
+fn a_process_that_left_its_group_is_killed_too() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = fifo(&folder);
     // A new session, and a parent that exits at once: neither its group nor its parent leads to it.
@@ -126,11 +126,11 @@ fn what_left_its_process_group_is_killed_too() {
         .replace("FIFO", fifo.to_str().unwrap());
     let reader = std::thread::spawn(move || std::fs::read(fifo).unwrap());
     assert_eq!(double(&body).verdict, Verdict::Passed);
-    assert_eq!(reader.join().unwrap(), b"", "an end of file: no process holds it any more");
+    assert_eq!(reader.join().unwrap(), b"", "an end of file: no process holds it");
 }
 
 #[test]
-fn an_answer_that_joins_another_group_still_runs_out_of_time() {
+fn a_solution_that_joins_another_process_group_still_times_out() {
     let body = "unsafe extern \"C\" { fn setpgid(pid: i32, group: i32) -> i32; fn getppid() -> i32; \
         fn getpgid(pid: i32) -> i32; } \
         assert_eq!(unsafe { setpgid(0, getpgid(getppid())) }, 0); loop {}";
@@ -139,7 +139,7 @@ fn an_answer_that_joins_another_group_still_runs_out_of_time() {
 }
 
 #[test]
-fn a_panic_in_a_destructor_loses_neither_message() {
+fn a_panic_in_a_destructor_keeps_both_messages() {
     let text = with_body(
         "struct Bomb; impl Drop for Bomb { fn drop(&mut self) { panic!(\"second\") } } \
          let _bomb = Bomb; panic!(\"first\")",
@@ -170,7 +170,7 @@ fn destructors_of_thread_locals_do_not_run_after_the_verdict() {
 }
 
 #[test]
-fn a_place_in_a_foreign_file_of_the_same_name_is_not_shown_as_the_learners() {
+fn a_place_in_another_file_with_the_same_name_is_not_shown_as_the_learners() {
     let folder = tempfile::tempdir().unwrap();
     let foreign = folder.path().join("exercise.rs");
     std::fs::write(&foreign, "pub fn foreign() -> i32 {\n    panic!(\"elsewhere\")\n}\n").unwrap();
@@ -217,7 +217,7 @@ fn a_deleted_test_is_restored_and_an_edited_one_does_not_count() {
 }
 
 #[test]
-fn a_file_that_switches_itself_off_does_not_pass() {
+fn a_file_that_disables_itself_does_not_pass() {
     let events = check(&format!("#![cfg(any())]\n{ALPHA_TEXT}"));
     assert!(!built(&events) && results(&events).is_empty());
     assert!(!diagnostics(&events).is_empty());
@@ -279,7 +279,7 @@ fn an_analysis_that_floods_is_cut_with_a_notice_and_its_live_figures_are_not() {
 fn a_test_whose_tutor_was_killed_ends_by_itself() {
     let folder = tempfile::tempdir().unwrap();
     let (copy, socket) = (folder.path().join("copy"), folder.path().join("socket"));
-    // The first time the answer copies its program and returns; started again, it never returns.
+    // The first time, the solution copies its program and returns; started again, it never returns.
     let body = r#"
         let copy = std::path::Path::new("COPY");
         while copy.exists() {}
@@ -291,7 +291,7 @@ fn a_test_whose_tutor_was_killed_ends_by_itself() {
     let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let mut child =
         std::process::Command::new(copy).arg(socket).arg("test_unit_double").spawn().unwrap();
-    // What a tutor does that is killed: its end of the connection closes.
+    // As when a tutor is killed: its end of the connection closes.
     drop(listener.accept().unwrap());
     assert_eq!(child.wait().unwrap().code(), Some(3));
 }

@@ -1,4 +1,4 @@
-//! The learner's own cell: its helpers are compiled, its tests are run and decide nothing.
+//! The learner's own cell: its helpers are compiled, and its tests are run but never graded.
 
 use super::*;
 use tinytorch_tutor::report::{ModuleReport, Outcome};
@@ -86,7 +86,7 @@ fn code_outside_any_cell_is_compiled_where_it_can_be_and_named() {
 }
 
 #[test]
-fn own_tests_run_only_when_named_if_anything_is_named() {
+fn own_tests_run_only_if_they_are_requested_when_any_test_is() {
     let mut request = request(
         ALPHA,
         RunKind::Check,

@@ -1,4 +1,4 @@
-//! What the patterns ask of the form of an engine module's file, which is the same for all of them: its head, its
+//! What the patterns require of the form of an engine module's file, which is the same for all modules: its head, its
 //! header, the order of its cells, and the learner's own cell at the end.
 
 use super::{Found, Texts, id, in_source};
@@ -21,8 +21,8 @@ const HEAD: &str = "\
 // ---
 ";
 
-/// What nbgrader takes for the borders of a solution, in code and in prose.
-const SIGNS: [&str; 2] = ["BEGIN SOLUTION", "END SOLUTION"];
+/// The delimiters of a solution, which nbgrader finds in code and in prose.
+const DELIMITERS: [&str; 2] = ["BEGIN SOLUTION", "END SOLUTION"];
 
 pub(super) fn format(texts: &Texts) -> Vec<Found> {
     [head(texts), header(texts), metadata(texts), own(texts)].concat()
@@ -33,15 +33,15 @@ fn head(texts: &Texts) -> Vec<Found> {
     let head = texts.cells.first().filter(|cell| cell.kind == CellKind::Head);
     let mut lines = head.map_or("", |cell| cell.text).trim_end().lines();
     let differs = HEAD.lines().enumerate().find(|(_, wanted)| lines.next() != Some(wanted));
-    let differs = differs.map(|(index, wanted)| (index + 1, format!("\"{wanted}\" belongs here")));
+    let differs = differs.map(|(index, wanted)| (index + 1, format!("expected \"{wanted}\"")));
     let more =
-        || lines.next().map(|line| (HEAD.lines().count() + 1, format!("\"{line}\" is too much")));
+        || lines.next().map(|line| (HEAD.lines().count() + 1, format!("unexpected \"{line}\"")));
     let found = differs.or_else(more);
     let found = found.map(|(line, what)| in_source(line, format!("the Jupytext head: {what}")));
     found.into_iter().collect()
 }
 
-/// Every cell has nbgrader's metadata, whole and with an id of its own.
+/// Every cell has complete nbgrader metadata, with an id of its own.
 fn metadata(texts: &Texts) -> Vec<Found> {
     let mut ids = HashSet::new();
     let cells = texts.cells.iter().filter(|cell| cell.kind != CellKind::Head);
@@ -49,13 +49,21 @@ fn metadata(texts: &Texts) -> Vec<Found> {
         let marker = cell.text.lines().next().unwrap_or_default();
         let lacks = |key: &&str| !marker.contains(key);
         let reason = match &cell.grade_id {
-            _ if cell.damaged => "the cell's metadata is not JSON with all of nbgrader's keys".into(),
+            _ if cell.damaged => {
+                "the cell's metadata is not JSON with all of nbgrader's keys".into()
+            }
             None => "the cell has no nbgrader metadata".into(),
             Some(id) if !ids.insert(id.clone()) => format!("the grade_id \"{id}\" is used twice"),
-            Some(_) if cell.kind != CellKind::Solution && SIGNS.iter().any(|s| cell.text.contains(s)) => {
-                "the words of a solution's border stand outside of a solution cell: nbgrader cuts there".into()
+            Some(_)
+                if cell.kind != CellKind::Solution
+                    && DELIMITERS.iter().any(|s| cell.text.contains(s)) =>
+            {
+                "BEGIN SOLUTION or END SOLUTION outside of a solution cell: nbgrader cuts there"
+                    .into()
             }
-            Some(_) if cell.kind == CellKind::Test && cell.points == 0 => "the test has no points".into(),
+            Some(_) if cell.kind == CellKind::Test && cell.points == 0 => {
+                "the test has no points".into()
+            }
             Some(_) if ["\"schema_version\": 3", "\"task\": false"].iter().any(lacks) => {
                 "the metadata needs \"schema_version\": 3 and \"task\": false".into()
             }
@@ -74,20 +82,20 @@ fn header(texts: &Texts) -> Vec<Found> {
     for (number, cell) in cells.enumerate() {
         if number == 0 {
             if id(cell) != wanted || !cell.text.contains("\n//! ") {
-                let reason = format!("the first cell is \"{wanted}\" and holds the `//!` comment");
+                let reason = format!("the first cell must be \"{wanted}\", with the `//!` comment");
                 found.push(in_source(cell.first_line, reason));
             }
             continue;
         }
         if let Some(index) = use_lines(cell.text).first() {
-            let reason = format!("`use` at column 0 belongs in \"{wanted}\" only");
+            let reason = format!("`use` at column 0 belongs only in \"{wanted}\"");
             found.push(in_source(cell.first_line + index, reason));
         }
     }
     found
 }
 
-/// The last cell is the learner's, and nothing is in it yet.
+/// The last cell is the learner's, and has no code yet.
 fn own(texts: &Texts) -> Vec<Found> {
     let wanted = format!("{}-own", texts.module.name);
     let last = texts.cells.last();
@@ -103,7 +111,7 @@ fn own(texts: &Texts) -> Vec<Found> {
     vec![in_source(
         line,
         format!(
-            "the last cell is \"{wanted}\", neither graded, locked nor a solution, without code"
+            "the last cell must be \"{wanted}\", neither graded, locked nor a solution, without code"
         ),
     )]
 }
@@ -116,13 +124,13 @@ pub(super) fn order(texts: &Texts) -> Vec<Found> {
         let is_after = cell.first_line > module_test.first_line;
         let reason = match cell.kind {
             CellKind::Given if is_after && !cell.analyses().is_empty() => {
-                "an analysis stands before the module test"
+                "an analysis must come before the module test"
             }
             CellKind::Given if !is_after && cell.text.contains("\npub fn main() {") => {
-                "main stands behind the module test"
+                "main must come after the module test"
             }
             CellKind::Given | CellKind::Own => return None,
-            _ if is_after => "only given cells stand behind the module test",
+            _ if is_after => "only given cells may come after the module test",
             _ => return None,
         };
         Some(in_source(cell.first_line, format!("{}: {reason}", id(cell))))

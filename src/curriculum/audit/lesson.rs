@@ -1,14 +1,15 @@
-//! What the patterns ask of a lesson's text.
+//! What the patterns require of a lesson's text.
 
 use super::{COURSE, Found, Texts, earlier, in_lesson, in_source, line_of};
 use crate::curriculum::cells::{self, CellKind};
 use crate::curriculum::lesson::{Block, Task, ValueName};
+use crate::error::count;
 use unicode_width::UnicodeWidthStr;
 
-/// The widest diagram: fits into the narrowest screen with a margin.
+/// The widest diagram: it fits on the narrowest screen with a margin.
 const WIDEST: usize = 76;
 
-/// The sections, in order. Between the third and the fourth stand the parts of the module.
+/// The sections, in order. The parts of the module are between the third and the fourth.
 const SECTIONS: [&str; 9] = [
     "## 🧭 Before you start",
     "## 🎯 Objectives",
@@ -26,7 +27,7 @@ pub(super) fn format(texts: &Texts) -> Vec<Found> {
     problems.map(|problem| in_lesson(problem.line, problem.message.clone())).collect()
 }
 
-/// The text under a heading, up to the next heading of the same rank.
+/// The text under a heading, up to the next heading of the same level.
 fn part<'a>(texts: &'a Texts, heading: &str) -> &'a str {
     let rest = texts.lesson.split_once(heading).map_or("", |(_, rest)| rest);
     rest.split("\n## ").next().unwrap_or_default()
@@ -77,7 +78,10 @@ pub(super) fn introduction(texts: &Texts) -> Vec<Found> {
         (
             objectives >= 3,
             at(1),
-            format!("{objectives} objectives; at least three are asked, each a line \"- ...\""),
+            format!(
+                "{}; at least three are required, each a line \"- ...\"",
+                count(objectives, "objective")
+            ),
         ),
     ];
     demands
@@ -94,12 +98,13 @@ pub(super) fn hints(texts: &Texts) -> Vec<Found> {
         0 if !exercises(texts).any(|cell| cell == id) => {
             Some(in_lesson(1, format!("the solution cell \"{id}\" has no exercise block")))
         }
-        count @ 0..=1 => {
+        number @ 0..=1 => {
             let line = line_of(texts.lesson, &format!("```exercise {id}"));
             Some(in_lesson(
                 line,
                 format!(
-                    "{id}: {count} hints; at least two are asked, from a nudge to nearly the code"
+                    "{id}: {}; at least two are required, from a nudge to nearly the code",
+                    count(number, "hint")
                 ),
             ))
         }
@@ -169,7 +174,7 @@ pub(super) fn predictions(texts: &Texts) -> Vec<Found> {
     twice.chain(unmeasured).collect()
 }
 
-/// Why a value is not there to be set beside a prediction. Its name and its unit stand in one statement, as literals.
+/// Why a value cannot be shown beside a prediction. Its name and its unit must be literals in one statement.
 fn unmeasured(texts: &Texts, value: &ValueName, unit: &str) -> Option<String> {
     let ValueName { analysis, metric } = value;
     let Some(cell) = texts.cells.iter().find(|cell| cell.analyses().contains(&analysis.as_str()))
@@ -186,13 +191,13 @@ fn unmeasured(texts: &Texts, value: &ValueName, unit: &str) -> Option<String> {
     match found {
         None => Some(format!("{analysis} reports no metric \"{metric}\"")),
         Some(rest) if !rest.contains(&format!("\"{unit}\"")) => {
-            Some(format!("\"{metric}\" is reported in another unit than \"{unit}\""))
+            Some(format!("\"{metric}\" is reported in a unit other than \"{unit}\""))
         }
         Some(_) => None,
     }
 }
 
-/// Each explorable has its place in the lesson and its description in the source, and the other way round.
+/// Each explorable has a block in the lesson and a description in the source, and each block has its explorable.
 pub(super) fn explorables(texts: &Texts) -> Vec<Found> {
     let there = cells::explorables(texts.source);
     let blocks = texts.parsed.blocks.iter().filter_map(|block| match block {
@@ -203,13 +208,13 @@ pub(super) fn explorables(texts: &Texts) -> Vec<Found> {
     let unknown = placed.iter().filter(|name| !there.iter().any(|known| known.name == **name));
     let unknown = unknown.map(|name| {
         let line = line_of(texts.lesson, &format!("```explorable {name}"));
-        in_lesson(line, format!("there is no explorable \"{name}\": it is a given `pub fn {name}`"))
+        in_lesson(line, format!("there is no explorable \"{name}\": add a given `pub fn {name}`"))
     });
     let faulty = there.iter().filter_map(|known| {
         let reason = if !placed.contains(&known.name.as_str()) {
-            format!("{}: no block of the lesson places it", known.name)
+            format!("{}: no block of the lesson shows it", known.name)
         } else if known.title.is_empty() || known.about.is_empty() {
-            format!("{}: its comment is a title, an empty line, and what to try", known.name)
+            format!("{}: its comment needs a title, an empty line, and what to try", known.name)
         } else {
             return None;
         };
@@ -226,7 +231,10 @@ pub(super) fn diagrams(texts: &Texts) -> Vec<Found> {
     let blocks: Vec<(&String, &String)> = blocks.collect();
     let mut found = vec![];
     if !(4..=6).contains(&blocks.len()) {
-        found.push(in_lesson(1, format!("{} diagrams; four to six are asked", blocks.len())));
+        found.push(in_lesson(
+            1,
+            format!("{}; four to six are required", count(blocks.len(), "diagram")),
+        ));
     }
     for (title, text) in blocks {
         let line = line_of(texts.lesson, &format!("```diagram {title}"));
@@ -234,13 +242,13 @@ pub(super) fn diagrams(texts: &Texts) -> Vec<Found> {
             found.push(in_lesson(line, "the diagram is empty"));
         }
         if text.contains('\t') {
-            found.push(in_lesson(line, "the diagram holds a tab: its width depends on the screen"));
+            found.push(in_lesson(line, "the diagram has a tab, whose width depends on the screen"));
         }
         let wide = text.lines().enumerate().find(|(_, row)| row.width() > WIDEST);
         if let Some((index, row)) = wide {
             found.push(in_lesson(
                 line + 1 + index,
-                format!("{} columns; {WIDEST} is the most", row.width()),
+                format!("{} columns; at most {WIDEST} are allowed", row.width()),
             ));
         }
     }
@@ -257,7 +265,8 @@ pub(super) fn final_parts(texts: &Texts) -> Vec<Found> {
     }
     let questions = part(texts, SECTIONS[5]).matches("\n```question ").count();
     if questions != 5 {
-        found.push(in_lesson(at(5), format!("{questions} questions; five are asked")));
+        found
+            .push(in_lesson(at(5), format!("{}; five are required", count(questions, "question"))));
     }
     if !part(texts, SECTIONS[7]).contains("```figures") {
         found.push(in_lesson(at(7), "the summary does not show the learner's own figures"));
@@ -279,37 +288,37 @@ pub(super) fn order(texts: &Texts) -> Vec<Found> {
         match place(section) {
             None => found.push(in_lesson(1, format!("the section \"{section}\" is missing"))),
             Some(line) if line < last => {
-                found.push(in_lesson(line + 1, format!("\"{section}\" stands too early")));
+                found.push(in_lesson(line + 1, format!("\"{section}\" comes too early")));
             }
             Some(line) => last = line,
         }
     }
     let (first, motivation) = (place("```exercise"), place(SECTIONS[2]));
     if let Some(first) = first.filter(|first| motivation.is_none_or(|line| *first < line)) {
-        found.push(in_lesson(first + 1, "the first exercise stands before the motivation"));
+        found.push(in_lesson(first + 1, "the first exercise comes before the motivation"));
     }
     if motivation.is_some() && !part(texts, SECTIONS[2]).contains(|c: char| c.is_ascii_digit()) {
         found.push(in_lesson(
             line_of(texts.lesson, SECTIONS[2]),
-            "the motivation begins with a measurement: it has no figure",
+            "the motivation must begin with a measurement, but it has no figure",
         ));
     }
     found.extend(exercises_in_order(texts));
     found
 }
 
-/// The blocks of the solution cells come in the order of the cells.
+/// The exercise blocks are in the order of their cells.
 fn exercises_in_order(texts: &Texts) -> Option<Found> {
     let place = |id: &str| texts.cells.iter().position(|cell| cell.grade_id.as_deref() == Some(id));
     let places: Vec<(&str, usize)> =
         exercises(texts).filter_map(|id| Some((id, place(id)?))).collect();
-    let turned = places.windows(2).find(|pair| pair[0].1 > pair[1].1)?;
-    let (id, before) = (turned[1].0, turned[0].0);
+    let swapped = places.windows(2).find(|pair| pair[0].1 > pair[1].1)?;
+    let (id, before) = (swapped[1].0, swapped[0].0);
     let line = line_of(texts.lesson, &format!("```exercise {id}"));
-    Some(in_lesson(line, format!("\"{id}\" stands before \"{before}\" in the exercise")))
+    Some(in_lesson(line, format!("\"{id}\" comes before \"{before}\" in the exercise")))
 }
 
-/// Numbers and names of modules in the text must be those of the course.
+/// The numbers and names of modules in the text must be those of the course.
 pub(super) fn mentions(texts: &Texts) -> Vec<Found> {
     let known: Vec<&str> = earlier(texts).collect();
     let mut found = vec![];
@@ -344,7 +353,7 @@ pub(super) fn mentions(texts: &Texts) -> Vec<Found> {
 fn wrong_mention(word: &str, next: &str, led: bool) -> Option<String> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     let bare = |text: &str| text.trim_matches(|c| !is_part(c)).to_lowercase();
-    // A mark after the number parts it from the word that follows: "curves (02), layers (03)".
+    // Punctuation after the number separates it from the next word: "curves (02), layers (03)".
     let follows = word.ends_with(is_part) && next.starts_with(is_part);
     let (word, next) = (bare(word), if follows { bare(next) } else { String::new() });
     let (number, name) = word.split_once('_').unwrap_or((&word, &next));

@@ -1,5 +1,5 @@
-//! The ten patterns that every module of the course follows: from the texts of a module to each pattern
-//! that it misses, with place and reason. Pure: nothing is compiled or run here.
+//! The ten patterns that every module of the course follows. Input: the texts of a module. Output: each pattern that
+//! it misses, with place and reason. Pure: nothing is compiled or run here.
 
 mod form;
 mod lesson;
@@ -10,7 +10,7 @@ use super::lesson::Lesson;
 use super::{Course, Module, cells};
 use serde::Serialize;
 
-/// What a module is held against.
+/// A pattern of the course.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pattern {
@@ -18,9 +18,9 @@ pub enum Pattern {
     Format,
     /// Prerequisites, connection map, objectives, where the code lives.
     Introduction,
-    /// TODO, APPROACH, EXAMPLE, HINTS outside of what is cut, and hints in the lesson.
+    /// TODO, APPROACH, EXAMPLE, HINTS outside the solution region, and hints in the lesson.
     Scaffolding,
-    /// A unit test directly after each solution cell, that names only what another crate can see.
+    /// A unit test directly after each solution cell, which names only what another crate can see.
     UnitTests,
     /// Two or three measured analyses, each with a full doc comment, explorables that the lesson places, and open tasks
     /// whose value is measured.
@@ -83,8 +83,8 @@ pub struct Miss {
     pub reason: String,
 }
 
-/// The names of all modules of the course in teaching order, those to come included: what a lesson may
-/// point ahead to.
+/// The names of all modules of the course in teaching order, with those that are not written yet: lessons may mention
+/// them.
 pub const COURSE: [&str; 21] = [
     "setup",
     "tensor",
@@ -112,13 +112,13 @@ pub const COURSE: [&str; 21] = [
 /// The most lines that lesson and exercise have together.
 const LONGEST: usize = 1500;
 
-/// Holds an embedded module against all patterns. No misses: it follows them.
+/// Checks an embedded module against all patterns. It follows them when there are no misses.
 #[must_use]
 pub fn audit(course: &Course, module: &Module) -> Vec<Miss> {
     audit_texts(course, module, module.reference(), module.lesson())
 }
 
-/// Holds texts that take the place of a module's own against all patterns.
+/// Checks other texts in place of a module's own against all patterns.
 #[must_use]
 pub fn audit_texts(course: &Course, module: &Module, source: &str, lesson: &str) -> Vec<Miss> {
     let texts = Texts {
@@ -134,7 +134,7 @@ pub fn audit_texts(course: &Course, module: &Module, source: &str, lesson: &str)
     misses
 }
 
-/// One module's texts, taken apart.
+/// One module's texts, parsed.
 struct Texts<'a> {
     course: &'a Course,
     module: &'a Module,
@@ -144,7 +144,7 @@ struct Texts<'a> {
     parsed: Lesson,
 }
 
-/// What is wrong, before it is known under which pattern: file, line, reason.
+/// What is wrong, without the pattern: file, line, reason.
 #[derive(Clone)]
 struct Found {
     in_lesson: bool,
@@ -228,12 +228,12 @@ fn length(texts: &Texts) -> Vec<Found> {
     }
     vec![in_source(
         1,
-        format!("{code} lines of exercise and {prose} of lesson; {LONGEST} is the most"),
+        format!("{code} lines of exercise and {prose} of lesson; at most {LONGEST} are allowed"),
     )]
 }
 
-/// The emoji of the protocol; others have no meaning here.
-const PROTOCOL: &str = "🧭🎯💡🔬🧪📊🤔🚀🏁📖";
+/// The emoji that the course uses; others have no meaning here.
+const EMOJI: &str = "🧭🎯💡🔬🧪📊🤔🚀🏁📖";
 
 fn foreign_emoji(texts: &Texts) -> Vec<Found> {
     let is_emoji = |c: char| {
@@ -245,15 +245,15 @@ fn foreign_emoji(texts: &Texts) -> Vec<Found> {
     };
     let foreign = |text: &str, found: fn(usize, String) -> Found| -> Vec<Found> {
         let on_line = |(index, line): (usize, &str)| {
-            let foreign = line.chars().find(|c| is_emoji(*c) && !PROTOCOL.contains(*c))?;
-            Some(found(index + 1, format!("{foreign} is not of the protocol ({PROTOCOL})")))
+            let foreign = line.chars().find(|c| is_emoji(*c) && !EMOJI.contains(*c))?;
+            Some(found(index + 1, format!("{foreign} is not an emoji of the course ({EMOJI})")))
         };
         text.lines().enumerate().filter_map(on_line).collect()
     };
     [foreign(texts.source, in_source), foreign(texts.lesson, in_lesson)].concat()
 }
 
-/// The names of modules that `module` may stand on.
+/// The names of the modules before this one, which it may use.
 fn earlier<'a>(texts: &Texts<'a>) -> impl Iterator<Item = &'a str> + use<'a> {
     let (course, module) = (texts.course, texts.module);
     let before = course.modules().iter().filter(move |other| other.id < module.id);

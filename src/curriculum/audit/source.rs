@@ -1,4 +1,4 @@
-//! What the patterns ask of an engine module: the file that is reference, exercise and notebook at once.
+//! What the patterns require of an engine module: the file that is reference, exercise and notebook at once.
 
 use super::{Found, Texts, earlier, form, id, in_source, line_of};
 use crate::curriculum::cells::{Cell, CellKind, items, names, section};
@@ -54,26 +54,27 @@ pub(super) fn unit_tests(texts: &Texts) -> Vec<Found> {
         let next = code.get(index + 1).filter(|next| next.kind == CellKind::Test);
         let reason = match next {
             Some(next) if id(next) == wanted => return None,
-            _ => format!("{}: its test \"{wanted}\" must stand directly after it", id(cell)),
+            _ => format!("{}: its test \"{wanted}\" must come directly after it", id(cell)),
         };
         Some(in_source(cell.first_line, reason))
     });
     let tests = code.iter().filter(|cell| cell.kind == CellKind::Test);
     let misnamed = tests.filter_map(|cell| match cell.tests()[..] {
         [name] if name == "test_module" || name.starts_with("test_unit_") => None,
-        [name] => {
-            Some(in_source(cell.first_line, format!("{name}: unit tests are named test_unit_*")))
-        }
+        [name] => Some(in_source(
+            cell.first_line,
+            format!("{name}: a unit test must be named test_unit_*"),
+        )),
         _ => Some(in_source(
             cell.first_line,
-            format!("{}: a test cell holds exactly one test", id(cell)),
+            format!("{}: a test cell must have exactly one test", id(cell)),
         )),
     });
     untested.chain(misnamed).chain(unseen(texts)).collect()
 }
 
-/// What a test cell names although a crate of its own cannot see it: private items of the module, and items
-/// of other test cells. Private fields and methods are left to the compiler.
+/// What a test cell names although it cannot be seen from a separate crate: private items of the module, and items of
+/// other test cells. Private fields and methods are left to the compiler.
 fn unseen(texts: &Texts) -> Vec<Found> {
     let tests = texts.cells.iter().filter(|cell| cell.kind == CellKind::Test);
     tests.flat_map(|test| unseen_in(test, texts)).collect()
@@ -109,7 +110,8 @@ pub(super) fn analyses(texts: &Texts) -> Vec<Found> {
         .collect();
     let mut found = vec![];
     if !(2..=3).contains(&there.len()) {
-        found.push(in_source(1, format!("{} analyses; two or three are asked", there.len())));
+        let number = there.len();
+        found.push(in_source(1, format!("analyses: {number}; two or three are required")));
     }
     for (cell, name) in there {
         let comment = doc_comment(cell.text, name).to_lowercase();
@@ -136,7 +138,7 @@ pub(super) fn final_cells(texts: &Texts) -> Vec<Found> {
     let mut found = vec![];
     let tests: Vec<&str> = texts.cells.iter().flat_map(Cell::tests).collect();
     if tests.iter().filter(|name| **name == "test_module").count() != 1 {
-        found.push(in_source(1, "one test cell must hold test_module"));
+        found.push(in_source(1, "one test cell must have test_module"));
     }
     let Some(main) = texts.cells.iter().find(|cell| cell.text.contains("\npub fn main() {")) else {
         found.push(in_source(1, "`pub fn main()` is missing"));
@@ -165,7 +167,7 @@ pub(super) fn emoji(texts: &Texts) -> Vec<Found> {
             if !text.contains(&format!("/// {sign} ")) {
                 found.push(in_source(
                     cell.first_line,
-                    format!("{name}: its comment begins with {sign}"),
+                    format!("{name}: its comment must begin with {sign}"),
                 ));
             }
         }
@@ -173,7 +175,7 @@ pub(super) fn emoji(texts: &Texts) -> Vec<Found> {
     let first = texts.cells.iter().find(|cell| cell.kind == CellKind::Markdown);
     if !first.is_some_and(|cell| cell.text.contains("\n// # 🎯 ")) {
         let line = first.map_or(1, |cell| cell.first_line);
-        found.push(in_source(line, "the first markdown cell is headed \"# 🎯 ...\""));
+        found.push(in_source(line, "the first markdown cell must begin with \"# 🎯 ...\""));
     }
     found
 }
@@ -196,7 +198,7 @@ pub(super) fn imports(texts: &Texts) -> Vec<Found> {
             let name =
                 path.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
             let reason = match name {
-                "" => "one `use` line for each module: `use tinytorch::NAME::...`".to_owned(),
+                "" => "write one `use` line for each module: `use tinytorch::NAME::...`".to_owned(),
                 name if !known.contains(name) => {
                     format!("`tinytorch::{name}` is not an earlier module")
                 }
@@ -208,10 +210,8 @@ pub(super) fn imports(texts: &Texts) -> Vec<Found> {
             found.push(in_source(index + 1, reason));
         }
         if code.contains("crate::") {
-            found.push(in_source(
-                index + 1,
-                "earlier modules are named `tinytorch::`, not `crate::`",
-            ));
+            found
+                .push(in_source(index + 1, "name earlier modules as `tinytorch::`, not `crate::`"));
         }
     }
     found

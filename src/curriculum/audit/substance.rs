@@ -1,5 +1,5 @@
-//! What an empty shell lacks: tests that assert something of their cell, analyses whose findings are measured, parts
-//! with prose, hints that differ. Whether a text is good cannot be seen here.
+//! What an empty shell lacks: tests that assert something about their cell, analyses whose findings are measured,
+//! parts with prose, hints that differ. Whether a text is good cannot be checked here.
 
 use super::{Found, Texts, id, in_lesson, in_source, line_of};
 use crate::curriculum::cells::{Cell, CellKind, identifiers, items};
@@ -26,7 +26,7 @@ pub(super) fn tests(texts: &Texts) -> Vec<Found> {
     silent.chain(strange).collect()
 }
 
-/// An assertion is one of the standard library's, of `testing`'s, or a check of the engine that panics.
+/// An assertion is one of the standard library's or of `testing`, or a check of the engine's that panics.
 fn asserts(test: &Cell) -> bool {
     let is_assertion =
         |name: &str| ["assert", "expect_", "check"].iter().any(|prefix| name.starts_with(prefix));
@@ -44,8 +44,8 @@ fn is_about(test: &Cell, solution: &Cell) -> bool {
     own.any(|name| named.contains(name))
 }
 
-/// Each analysis has a finding that depends on what was measured, and what is called measured was: the analysis uses
-/// other code of the module, or the helpers that time and count.
+/// Each analysis has an insight that depends on its figures, and figures that are labelled as measured are measured:
+/// the analysis uses other code of the module, or the helpers that time and count.
 pub(super) fn analyses(texts: &Texts) -> Vec<Found> {
     let there = texts.cells.iter().flat_map(|cell| {
         let analyses = cell.analyses();
@@ -109,7 +109,7 @@ pub(super) fn prose(texts: &Texts) -> Vec<Found> {
     let thin = parts.filter(|part| words(part) < FEWEST_WORDS).map(|part| {
         let title = part.lines().next().unwrap_or_default();
         let reason = format!(
-            "\"{title}\": a part of the lesson explains something, in {FEWEST_WORDS} words or more"
+            "\"{title}\": a part of the lesson must explain something, in at least {FEWEST_WORDS} words"
         );
         in_lesson(line_of(texts.lesson, &format!("## {title}")), reason)
     });

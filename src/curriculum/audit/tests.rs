@@ -1,4 +1,4 @@
-//! A small module that follows every pattern, and one way to break each demand.
+//! A small module that follows every pattern, and one way to break each requirement.
 
 use super::*;
 
@@ -249,40 +249,40 @@ fn an_empty_shell_does_not_pass() {
     breaks(false, insight, fixed, Analyses, "every insight is a fixed sentence");
     let prose = "To double a number is to add it to itself. The sum of two equal numbers is exact in binary, since only the\nexponent grows by one.\n";
     let nonsense = format!("{}\n", "Word word. ".repeat(40));
-    breaks(true, prose, "", Narrative, "\"A part\": a part of the lesson explains");
-    breaks(true, prose, &nonsense, Narrative, "\"A part\": a part of the lesson explains");
+    breaks(true, prose, "", Narrative, "\"A part\": a part of the lesson must explain");
+    breaks(true, prose, &nonsense, Narrative, "\"A part\": a part of the lesson must explain");
     breaks(true, "hint: `x + x`.", "hint: A nudge.", Scaffolding, "two hints are the same");
 }
 
 #[test]
 fn the_form_of_the_notebook_is_checked() {
     use Pattern::Format;
-    breaks(false, "//     name: rust\n", "", Format, "\"//     name: rust\" belongs here");
+    breaks(false, "//     name: rust\n", "", Format, "expected \"//     name: rust\"");
     breaks(
         false,
         "//   jupytext:\n",
         "//   jupytext:\n//     formats: ipynb\n",
         Format,
-        "belongs here",
+        "expected \"",
     );
-    breaks(false, "rust\n// ---\n", "rust\n// ---\n// more\n", Format, "\"// more\" is too much");
+    breaks(false, "rust\n// ---\n", "rust\n// ---\n// more\n", Format, "unexpected \"// more\"");
     breaks(
         false,
         "\"tensor-header\"",
         "\"t-imports\"",
         Format,
-        "the first cell is \"tensor-header\"",
+        "the first cell must be \"tensor-header\"",
     );
-    breaks(false, "//! Doubling.\n", "", Format, "holds the `//!` comment");
+    breaks(false, "//! Doubling.\n", "", Format, "with the `//!` comment");
     breaks(
         false,
         "/// Runs all.",
         "use std::fmt;\n/// Runs all.",
         Format,
-        "in \"tensor-header\" only",
+        "only in \"tensor-header\"",
     );
-    breaks(false, "\"tensor-own\"", "\"t-own\"", Format, "the last cell is \"tensor-own\"");
-    breaks(false, "// Yours.", "fn mine() {}", Format, "the last cell is \"tensor-own\"");
+    breaks(false, "\"tensor-own\"", "\"t-own\"", Format, "the last cell must be \"tensor-own\"");
+    breaks(false, "// Yours.", "fn mine() {}", Format, "the last cell must be \"tensor-own\"");
     breaks(
         false,
         "\"tensor-own\", \"locked\": false",
@@ -366,7 +366,7 @@ fn the_scaffolding_is_checked() {
     }
     breaks(false, "    // END SOLUTION\n", "", Scaffolding, "needs BEGIN SOLUTION");
     breaks(false, "    // BEGIN SOLUTION\n", "", Scaffolding, "do not alternate");
-    breaks(true, "hint: A nudge.\n", "", Scaffolding, "1 hints");
+    breaks(true, "hint: A nudge.\n", "", Scaffolding, "1 hint;");
     breaks(true, "exercise t-double", "exercise t-other", Scaffolding, "no exercise block");
     breaks(true, "exercise t-double", "exercise t-other", Scaffolding, "there is no cell");
 }
@@ -387,7 +387,7 @@ fn explorables_and_their_places_are_checked() {
         "```explorable explore_twice",
         "```text",
         Analyses,
-        "no block of the lesson places",
+        "no block of the lesson shows",
     );
     breaks(false, "/// Double a number.\n", "", Analyses, "explore_twice: its comment");
     breaks(false, "pub fn explore_twice", "fn explore_twice", Analyses, "there is no explorable");
@@ -397,7 +397,7 @@ fn explorables_and_their_places_are_checked() {
 fn tests_and_analyses_are_checked() {
     use Pattern::{Analyses, UnitTests};
     breaks(false, "\"test-t-double\"", "\"t-double-test\"", UnitTests, "directly after");
-    breaks(false, "fn test_unit_double", "fn doubles", UnitTests, "named test_unit_*");
+    breaks(false, "fn test_unit_double", "fn doubles", UnitTests, "must be named test_unit_*");
     breaks(
         false,
         "/// 🧪 Together.",
@@ -405,7 +405,7 @@ fn tests_and_analyses_are_checked() {
         UnitTests,
         "exactly one",
     );
-    breaks(false, "pub fn analyze_two", "pub fn other_two", Analyses, "1 analyses");
+    breaks(false, "pub fn analyze_two", "pub fn other_two", Analyses, "analyses: 1");
     breaks(
         false,
         "Key insight: slow",
@@ -451,7 +451,7 @@ fn a_test_cell_names_only_what_its_own_crate_can_see() {
 }
 
 #[test]
-fn what_nobody_has_to_read_stands_behind_the_module_test() {
+fn what_need_not_be_read_comes_after_the_module_test() {
     use Pattern::FinalFour;
     let cell = |id: &str| SOURCE.split("\n// %%").find(|cell| cell.contains(id)).unwrap();
     let moved = |id: &str, before: &str| {
@@ -464,8 +464,8 @@ fn what_nobody_has_to_read_stands_behind_the_module_test() {
         let hit = found.iter().any(|(p, _, reason)| *p == FinalFour && reason.contains(words));
         assert!(hit, "{words}: {found:#?}");
     };
-    broken(&moved("t-analyses", "t-main"), "t-analyses: an analysis stands before");
-    broken(&moved("t-main", "\"test-t-module"), "t-main: main stands behind");
+    broken(&moved("t-analyses", "t-main"), "t-analyses: an analysis must come before");
+    broken(&moved("t-main", "\"test-t-module"), "t-main: main must come after");
     broken(&moved("t-intro", "t-main"), "t-intro: only given cells");
 }
 
@@ -479,13 +479,7 @@ fn diagrams_and_length_are_checked() {
         Pattern::Diagrams,
         "77 columns",
     );
-    breaks(
-        true,
-        "Everywhere.\n",
-        &"Everywhere.\n".repeat(1500),
-        Pattern::Length,
-        "1500 is the most",
-    );
+    breaks(true, "Everywhere.\n", &"Everywhere.\n".repeat(1500), Pattern::Length, "at most 1500");
     let tests = SOURCE.replace(
         "    assert_eq!(double(2.0), 4.0);\n",
         &"    assert_eq!(double(2.0), 4.0);\n".repeat(1500),
@@ -518,11 +512,11 @@ fn the_final_parts_and_the_emoji_are_checked() {
     for sign in ["🔬", "🧪", "📊", "🎯"] {
         breaks(false, sign, "", Emoji, sign);
     }
-    breaks(true, "Everywhere.", "Everywhere 🎉", Emoji, "🎉 is not of the protocol");
+    breaks(true, "Everywhere.", "Everywhere 🎉", Emoji, "🎉 is not an emoji of the course");
 }
 
 #[test]
-fn the_order_of_things_is_checked() {
+fn the_narrative_is_checked() {
     use Pattern::Narrative;
     breaks(true, "## 🚀 In production", "## Production", Narrative, "is missing");
     breaks(
@@ -574,7 +568,7 @@ fn the_order_of_things_is_checked() {
         1,
     );
     let found = reasons(SOURCE, &swapped);
-    assert!(found.iter().any(|(_, _, reason)| reason.contains("stands before")), "{found:#?}");
+    assert!(found.iter().any(|(_, _, reason)| reason.contains("comes before")), "{found:#?}");
 }
 
 #[test]
@@ -588,7 +582,7 @@ fn a_miss_names_file_and_line() {
 }
 
 #[test]
-fn modules_stand_where_the_plan_of_the_course_has_them() {
+fn modules_have_the_numbers_that_the_plan_of_the_course_gives_them() {
     let modules = Course::tinytorch().modules();
     for (module, planned) in modules.iter().zip(COURSE) {
         assert_eq!(module.name, planned, "module {}", module.id.0);

@@ -1,12 +1,12 @@
-//! Which solution cells stand on which: so that a failure that follows from an earlier cell can name that cell. Read
-//! from the names of functions, line by line. A name that two cells define says nothing, so a dependency may be
-//! missed, and is never made up.
+//! Which solution cells depend on which, so that a failure that follows from an earlier cell can name that cell. Read
+//! from the names of functions. A name that two cells define is ignored, so a dependency may be missed, but none is
+//! invented.
 
 use super::items::identifiers;
 use super::{Cell, CellKind, parse};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// For each solution cell those before it that it needs, directly or not, in file order. What its test uses counts.
+/// For each solution cell the earlier ones that it needs, directly or not, in file order. What its test uses counts.
 #[must_use]
 pub fn dependencies(reference: &str) -> BTreeMap<String, Vec<String>> {
     let cells = parse(reference);
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn in_the_course_the_broadcast_steps_stand_under_arithmetic() {
+    fn in_the_course_arithmetic_depends_on_the_broadcast_steps() {
         let course = crate::curriculum::Course::tinytorch();
         let tensor = course.named("tensor").unwrap();
         let found = dependencies(tensor.reference());

@@ -1,6 +1,5 @@
 //! The top-level items of a module and the names that a piece of code uses, read line by line from text in
-//! rustfmt's form: items begin at column 0. Not here: what the compiler alone can know, such as whether a
-//! field is public.
+//! rustfmt's form: items begin at column 0. Not here: what only the compiler knows, such as whether a field is public.
 
 /// A top-level item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

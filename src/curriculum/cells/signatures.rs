@@ -1,6 +1,6 @@
-//! The types of a module's public functions, as constants that compile only while those types hold. So a result in a
-//! test is what the reference returns, and not a type of the learner's that equals everything. Read line by line from
-//! text in rustfmt's form. Not here: generic functions and the types of fields.
+//! The types of a module's public functions, as constants that compile only while the types are the same. So a result
+//! in a test has the type that the reference returns, not a type of the learner's that equals everything. Read line by
+//! line from text in rustfmt's form. Not here: generic functions and the types of fields.
 
 use super::items::{item, items};
 use std::collections::HashSet;
@@ -102,7 +102,7 @@ fn parameter(text: &str) -> Option<String> {
     }
 }
 
-/// Where a character stands outside of all brackets. A closing bracket without an opening one is outside.
+/// Where a character occurs outside all brackets. A closing bracket without an opening one is outside.
 fn top_level(text: &str, wanted: char) -> impl Iterator<Item = usize> {
     let mut depth = 0;
     let mut before = ' ';
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_public_function_that_is_not_generic_is_held_to_its_types() {
+    fn each_public_function_that_is_not_generic_must_keep_its_types() {
         let reference = "\
 pub fn scale(values: &[f32], by: (f32, f32)) -> Vec<f32> {
 fn private() {}

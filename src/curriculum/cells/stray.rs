@@ -1,13 +1,12 @@
-//! Code of the learner's that stands where no cell holds it: it is not compiled, or it is lost when the
-//! locked cell around it is restored.
+//! Code of the learner's in a place where no cell of theirs is: it is not compiled, or it is lost when the locked
+//! cell around it is restored.
 
 use super::items::{item, items};
 use super::{Cell, CellKind, parse};
 use std::collections::HashSet;
 
-/// The lines, from 1, where code begins that belongs into the learner's own cell: before the first marker, in
-/// a cell that the reference does not know, or beside the items of a locked cell. A damaged marker is a
-/// problem of its own and not repeated here.
+/// The lines, from 1, where code begins that belongs in the learner's own cell: before the first marker, in a cell
+/// that the reference does not have, or beside the items of a locked cell. A damaged marker is reported elsewhere.
 #[must_use]
 pub fn stray_code(text: &str, reference: &str) -> Vec<usize> {
     let originals = parse(reference);

@@ -1,4 +1,4 @@
-//! Cells of whole, broken and hostile texts.
+//! The cells of valid, damaged and hostile texts.
 
 use super::items::item;
 use super::*;
@@ -62,7 +62,7 @@ fn tests_and_analyses_are_found() {
 }
 
 #[test]
-fn a_starter_waits_where_the_solution_stood() {
+fn a_starter_has_a_todo_in_place_of_the_solution() {
     let starter = starter(FILE);
     assert!(starter.contains("i32 {\n    todo!(\"t-add\")\n}\n"), "{starter}");
     assert!(!starter.contains("a + b") && !starter.contains("SOLUTION"));
@@ -73,13 +73,13 @@ fn a_starter_waits_where_the_solution_stood() {
 }
 
 #[test]
-fn a_cell_can_be_put_back() {
+fn a_cell_can_be_replaced() {
     let reference = parse(FILE);
     assert_eq!(replace(&starter(FILE), "t-add", reference[3].text), FILE);
 }
 
 #[test]
-fn locked_cells_come_back_and_the_learners_stay() {
+fn locked_cells_are_restored_and_the_learners_stay() {
     let edited = FILE.replace("assert_eq!(add(1, 2), 3);", "").replace("a + b", "b + a");
     let restored = with_locked(&edited, FILE);
     assert_eq!(restored, FILE.replace("a + b", "b + a"));
@@ -105,7 +105,7 @@ fn a_damaged_marker_makes_the_cell_the_learners_own() {
 }
 
 #[test]
-fn line_ends_do_not_change_a_fingerprint_and_letters_do() {
+fn line_endings_do_not_change_a_fingerprint_and_letters_do() {
     let cell = |text: &str| parse(text)[4].fingerprint();
     assert_eq!(cell(FILE), cell(&FILE.replace('\n', "\r\n")));
     assert_eq!(cell(FILE), cell(&FILE.replace("3);\n}", "3);   \n}\n")));
@@ -114,7 +114,7 @@ fn line_ends_do_not_change_a_fingerprint_and_letters_do() {
 
 proptest! {
     #[test]
-    fn joining_the_cells_gives_the_text_back(text in "(// %%( nbgrader=\\{\"grade\")?[ a-z]{0,9}\n|.{0,20}\n|\u{feff}|\r\n|// BEGIN SOLUTION\n){0,30}") {
+    fn joining_the_cells_gives_the_text_again(text in "(// %%( nbgrader=\\{\"grade\")?[ a-z]{0,9}\n|.{0,20}\n|\u{feff}|\r\n|// BEGIN SOLUTION\n){0,30}") {
         let joined: String = parse(&text).iter().map(|cell| cell.text).collect();
         prop_assert_eq!(joined, text);
     }
@@ -174,7 +174,7 @@ fn the_tests_crate_imports_what_its_tests_name_and_keeps_every_line_in_its_place
     let made = tests_crate(WITH_PRIVATE);
     let line = |text: &str, part: &str| text.lines().position(|line| line.contains(part));
     let first = Some("use subject::{Double, used, unused};");
-    assert_eq!(made.lines().next(), first, "traits in any case, and each function");
+    assert_eq!(made.lines().next(), first, "all traits, and each function");
     let bound = "const _: fn() = { let _ = unused; unused };";
     assert_eq!(line(&made, bound), line(WITH_PRIVATE, "pub fn unused() {}"));
     assert_eq!(made.lines().count(), WITH_PRIVATE.lines().count());
@@ -186,7 +186,7 @@ fn the_tests_crate_imports_what_its_tests_name_and_keeps_every_line_in_its_place
 }
 
 #[test]
-fn stray_code_is_found_where_no_cell_holds_it() {
+fn stray_code_is_found_where_no_cell_of_the_learners_is() {
     let reference = FILE.replacen("// %%\nfn mine() {}\n\n", "", 1);
     let line = |text: &str, part: &str| 1 + text.lines().position(|line| line == part).unwrap();
     let none: [usize; 0] = [];
@@ -201,7 +201,7 @@ fn stray_code_is_found_where_no_cell_holds_it() {
     assert_eq!(
         stray(&last),
         [line(&last, "fn helper() {}")],
-        "behind the last item of a locked cell"
+        "after the last item of a locked cell"
     );
     let between = reference.replacen("#[test]\n", "use std::io;\n#[test]\n", 1);
     assert_eq!(stray(&between), [line(&between, "use std::io;")], "before the first one");
@@ -211,9 +211,9 @@ fn stray_code_is_found_where_no_cell_holds_it() {
     let solution = reference.replacen("/// Adds.", "fn helper() {}\n/// Adds.", 1);
     assert_eq!(stray(&solution), none, "a solution cell is the learner's");
     let damaged = reference.replacen("\"grade_id\": \"t-add\", ", "", 1);
-    assert_eq!(stray(&damaged), none, "a damaged marker is a problem of its own");
+    assert_eq!(stray(&damaged), none, "a damaged marker is reported elsewhere");
     let own = r#"// %% nbgrader={"grade": false, "grade_id": "t-own", "locked": false, "schema_version": 3, "solution": false, "task": false}"#;
     let (with_own, used) =
         (format!("{reference}\n{own}\n"), format!("{reference}\n{own}\nfn helper() {{}}\n"));
-    assert_eq!(stray_code(&used, &with_own), none, "the learner's own cell is the place for it");
+    assert_eq!(stray_code(&used, &with_own), none, "it belongs in the learner's own cell");
 }

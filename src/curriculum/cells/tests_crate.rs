@@ -1,5 +1,5 @@
-//! A module's test cells as a crate of their own, so that a learner's file cannot change what they mean.
-//! Pure: who compiles it hands it the module to be tested as the crate `subject`.
+//! A module's test cells as a crate of their own, so that a learner's file cannot change what they mean. It imports
+//! the module under test as the crate `subject`. Pure.
 
 use super::items::{items, names, use_lines};
 use super::signatures::signatures;
@@ -7,11 +7,11 @@ use super::{Cell, CellKind, parse};
 use std::collections::{BTreeMap, HashSet};
 
 /// The crate's text: the `use` lines of the header (the first given cell), the module's public items that the tests name,
-/// the test cells as they are, and on the line of each public function a constant that holds it to its types. Line N of
-/// it is line N of `reference`; every other line is empty.
+/// the test cells as they are, and on the line of each public function a constant that checks its types. Line N of it
+/// is line N of `reference`; every other line is empty.
 ///
-/// Each item is imported by its own name, because a glob would let the macros of `subject` in. Traits
-/// come along in any case: a test that calls their methods need not name them.
+/// Each item is imported by its own name, because a glob would import the macros of `subject` too. All traits are
+/// imported: a test that calls their methods need not name them.
 #[must_use]
 pub fn tests_crate(reference: &str) -> String {
     let cells = parse(reference);
@@ -40,7 +40,7 @@ fn imports<'a>(cells: &[Cell<'a>], signatures: &BTreeMap<usize, String>) -> Vec<
     needed.map(|item| item.name).collect()
 }
 
-/// The header's `use` lines; what comes from the module takes the line of the cell's marker.
+/// The header's `use` lines; the import from the module takes the line of the cell's marker.
 fn head(header: &str, imports: &[&str]) -> String {
     let kept = use_lines(header);
     let line = |(index, line): (usize, &str)| match index {

@@ -1,4 +1,4 @@
-//! The fold, event by event: what counts as passed, what is old.
+//! The fold, event by event: what counts as passed, and what is old.
 
 use super::*;
 use crate::runner::event::Output;
@@ -105,7 +105,7 @@ fn old_passes_do_not_make_a_module_pass() {
     report.apply(&built(true));
     report.apply(&test("a", Verdict::Passed));
     report.apply(&RunEvent::Finished);
-    assert_eq!((report.outcome(), report.passed()), (Outcome::Unknown, (1, 2)), "b is of before");
+    assert_eq!((report.outcome(), report.passed()), (Outcome::Unknown, (1, 2)), "b is old");
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn a_failure_is_blamed_on_the_first_cell_that_it_needs_and_that_fails() {
     old.mark_old();
     assert_eq!(blamed(&old), [None; 3], "after a save");
     old.apply(&test("c", failed()));
-    assert_eq!(blamed(&old), [None; 3], "the others are of before");
+    assert_eq!(blamed(&old), [None; 3], "the others are old");
 }
 
 fn curve(last: f64) -> RunEvent {

@@ -1,5 +1,5 @@
-//! Folders of the cache, each published atomically: filled under another name, listed with the hash of each file, and
-//! renamed. A folder that is damaged later counts as missing, and is rebuilt. Not here: what is in them.
+//! The folders of the cache, each published atomically: filled under another name, given a list with the hash of each
+//! file, and renamed. A folder that is damaged later counts as missing, and is rebuilt. Not here: what is in them.
 
 use crate::error::Error;
 use rustix::io::Errno;
@@ -14,9 +14,9 @@ use std::time::{Duration, SystemTime};
 
 /// The list in each folder: a line `HASH SIZE NAME` for each other file.
 const LIST: &str = "parts";
-/// How long a folder is kept that is not used.
+/// How long an unused folder is kept.
 const KEPT: Duration = Duration::from_secs(60 * 60 * 24 * 30);
-/// How the name of a folder in the making begins.
+/// The prefix of a folder that is being filled.
 const PRIVATE: &str = ".new-";
 
 /// The cache's root, with the folders that were found intact since it was opened.
@@ -27,7 +27,7 @@ pub(in crate::runner) struct Cache {
 }
 
 impl Cache {
-    /// Opens the cache and makes its root if it is missing.
+    /// Opens the cache, and creates its root if it is missing.
     pub(in crate::runner) fn open(root: PathBuf) -> Result<Self, Error> {
         make_root(&root)?;
         let root = root.canonicalize().map_err(|e| Error::io("open", &root, &e))?;
@@ -40,13 +40,13 @@ impl Cache {
         &self.root
     }
 
-    /// Makes the cache's folder again, if it was removed meanwhile.
+    /// Creates the cache's folder again if it was removed meanwhile.
     pub(in crate::runner) fn make_root(&self) -> Result<(), Error> {
         make_root(&self.root)
     }
 
-    /// The folder of that name, if it is intact. Its files are hashed the first time, and looked at
-    /// (are they there, are they as long as they were) every time.
+    /// The folder of that name, if it is intact. The first time its files are hashed; every time they must exist and
+    /// have the right size.
     pub(in crate::runner) fn get(&self, name: &str) -> Option<PathBuf> {
         let folder = self.root.join(name);
         let known = self.known().contains(&folder);
@@ -56,7 +56,7 @@ impl Cache {
         }
         if !known {
             self.known().insert(folder.clone());
-            // Only the sweep reads this date; a folder that keeps its old one is rebuilt some day.
+            // Only the sweep reads this date; if it cannot be set, the folder is rebuilt one day.
             let list = fs::File::options().append(true).open(folder.join(LIST));
             let _ = list.and_then(|list| list.set_modified(SystemTime::now()));
         }
@@ -67,17 +67,18 @@ impl Cache {
     pub(in crate::runner) fn scratch(&self) -> Result<tempfile::TempDir, Error> {
         let make = || fs::create_dir_all(&self.root).and_then(|()| private(&self.root));
         make().map_err(|error| {
-            Error::io("make a folder in the cache", &self.root, &error)
-                .hint("Is the disk full, or the cache read-only? --cache DIR names another one.")
+            Error::io("create a folder in the cache", &self.root, &error).hint(
+                "Is the disk full, or the cache read-only? Name another one with --cache DIR.",
+            )
         })
     }
 
-    /// Publishes the filled folder under that name. What was there is damaged, or the same.
+    /// Publishes the filled folder under that name. What is there already is either damaged or the same.
     pub(in crate::runner) fn put(&self, filled: &Path, name: &str) -> Result<PathBuf, Error> {
         let folder = self.root.join(name);
         let put = || -> io::Result<()> {
             if is_intact(&folder, true) {
-                // Another process was quicker, and may be using it by now.
+                // Another process published it first, and may be using it by now.
                 return Ok(());
             }
             fs::write(filled.join(LIST), list(filled)?)?;
@@ -85,11 +86,11 @@ impl Cache {
                 fs::create_dir_all(parent)?;
             }
             let rename = || match fs::rename(filled, &folder) {
-                // Another process put the same there in the meantime, and may be using it by now.
+                // Another process published it meanwhile, and may be using it by now.
                 Err(_) if is_intact(&folder, true) => Ok(()),
                 result => result,
             };
-            // A rename does not replace a folder that holds files: only a damaged one is in the way.
+            // A rename does not replace a folder with files in it: here only a damaged one can be in the way.
             rename().or_else(|_| {
                 let aside = private(&self.root)?;
                 // It may have been set aside by another process; then the last rename decides.
@@ -109,23 +110,23 @@ impl Cache {
 
 fn make_root(root: &Path) -> Result<(), Error> {
     fs::create_dir_all(root).map_err(|error| {
-        Error::io("make the cache folder", root, &error)
+        Error::io("create the cache folder", root, &error)
             .hint("Name another one with --cache DIR or the variable TINYTORCH_CACHE.")
     })
 }
 
-/// A folder whose name has the process that made it.
+/// A folder whose name has the number of the process that made it.
 fn private(root: &Path) -> io::Result<tempfile::TempDir> {
     tempfile::Builder::new().prefix(&format!("{PRIVATE}{}-", std::process::id())).tempdir_in(root)
 }
 
-/// Removes the private folders of processes that were killed, and what was not used for a long
-/// time: modules whose text the learner changed since.
+/// Removes the private folders of killed processes, and what was not used for a long time: modules whose text the
+/// learner has changed since.
 fn sweep(root: &Path) {
     for place in [root, &root.join("modules"), &root.join("probes")] {
         for entry in fs::read_dir(place).into_iter().flatten().flatten() {
             if is_abandoned(&entry) || is_unused(&entry) {
-                // What cannot be removed now is tried again next time.
+                // If it cannot be removed now, the next sweep tries again.
                 let _ = fs::remove_dir_all(entry.path());
             }
         }
@@ -141,7 +142,7 @@ fn is_abandoned(entry: &fs::DirEntry) -> bool {
 
 fn is_unused(entry: &fs::DirEntry) -> bool {
     let asked = fs::metadata(entry.path().join(LIST)).and_then(|list| list.modified());
-    // A date in the future says that the clock was moved, and nothing about age.
+    // A date in the future means that the clock was changed, and says nothing about age.
     asked.is_ok_and(|asked| asked.elapsed().is_ok_and(|age| age > KEPT))
 }
 
@@ -153,7 +154,7 @@ fn list(folder: &Path) -> io::Result<String> {
         let (hash, size) = measure(&entry.path())?;
         let _ = writeln!(list, "{hash} {size} {}", entry.file_name().to_string_lossy());
     }
-    // A list that was cut at a line's end would be taken for complete without this.
+    // Without this, a list that was cut off after a line would seem complete.
     list.push_str("end\n");
     Ok(list)
 }
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_there_once_it_was_put() {
+    fn a_folder_can_be_read_once_it_is_published() {
         let (_root, cache) = cache();
         assert_eq!(cache.get("modules/k"), None);
         let put = cache.put(filled(&cache).path(), "modules/k").unwrap();
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_put_stays_while_others_put_the_same() {
+    fn a_published_folder_stays_while_others_publish_the_same() {
         let (_root, cache) = cache();
         let gone = std::sync::atomic::AtomicUsize::new(0);
         for round in 0..20 {
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_damage_is_noticed() {
+    fn every_kind_of_damage_is_detected() {
         let damages: [fn(&Path); 5] = [
             |folder| fs::remove_file(folder.join("a.rlib")).unwrap(),
             |folder| fs::write(folder.join("a.rlib"), "fou").unwrap(),
@@ -279,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_that_cannot_be_made_is_an_error_that_says_how_to_fix_it() {
+    fn a_cache_that_cannot_be_created_is_an_error_that_says_how_to_fix_it() {
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join("file");
         fs::write(&file, "").unwrap();

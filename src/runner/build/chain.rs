@@ -1,6 +1,6 @@
 //! The engine as a chain of small crates, one per module, each the reference or the learner's own file.
-//! Input: up to which module, from which sources. Output: the dependencies of the module above. A crate is
-//! found in the cache by the hash of everything that went into it, so none is ever stale.
+//! Input: the last module and the sources. Output: the dependencies of the module above. A crate is found in the cache
+//! by the hash of everything that went into it, so none is ever stale.
 
 use super::module_crate::{CrateError, ModuleCrate, Tools, file_name};
 use super::prepared_source::prepare;
@@ -34,9 +34,9 @@ pub(in crate::runner) struct BuiltChain {
 }
 
 impl Chain<'_> {
-    /// Builds the crates of all modules before `end`. A learner's module that does not compile, or on which
-    /// a later reference does not compile, is replaced by the reference, with a notice. The reference of
-    /// module `end` itself is tried too: its tests use the modules below.
+    /// Builds the crates of all modules before `end`. A learner's module that does not compile, or on which a later
+    /// reference does not compile, is replaced by the reference, with a notice. The reference of module `end` itself
+    /// is compiled too, as a test: its tests use the modules below.
     pub(in crate::runner) fn build(
         &self,
         end: u8,
@@ -136,7 +136,7 @@ impl Chain<'_> {
         })
     }
 
-    /// Moves the new crates into the cache. No compiler reads their earlier folders any more.
+    /// Moves the new crates into the cache. No compiler reads their earlier folders now.
     fn keep(
         &self,
         steps: Vec<(ModuleCrate<'_>, Folder)>,
@@ -183,7 +183,7 @@ impl Folder {
     }
 }
 
-/// From a thread that builds a crate.
+/// A message from a thread that builds a crate.
 enum Message {
     /// The module above can be compiled.
     MetadataReady,
@@ -209,7 +209,7 @@ impl BuildPool {
         Self { sender, messages, cores, running: 0, built, errors }
     }
 
-    /// Builds a crate once a core is free; returns when the module above can be begun, or on an error.
+    /// Builds a crate once a core is free; returns when the module above can be compiled, or on an error.
     fn begin<'s>(&mut self, scope: &'s Scope<'s, '_>, krate: ModuleCrate<'s>, folder: PathBuf) {
         while self.running >= self.cores {
             self.receive();
@@ -225,7 +225,7 @@ impl BuildPool {
         while self.receive().is_some_and(|of| of != id) {}
     }
 
-    /// Takes the next message into account; returns of which module it was.
+    /// Handles the next message; returns the module that it is about.
     fn receive(&mut self) -> Option<ModuleId> {
         let (id, message) = self.messages.recv().ok()?;
         if let Message::Ended(result) = message {

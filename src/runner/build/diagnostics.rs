@@ -1,5 +1,5 @@
-//! rustc's JSON as diagnostics about the learner's file. Input: one line of rustc's standard error, and
-//! the source map. Output: a diagnostic, or nothing when the line is not one. Pure.
+//! Diagnostics about the learner's file from rustc's JSON. Input: one line of rustc's standard error, and the source
+//! map. Output: a diagnostic, or nothing if the line is not one. Pure.
 
 use crate::error::harmless;
 use crate::runner::event::{Diagnostic, Level, Place, Span, Suggestion};
@@ -52,7 +52,7 @@ struct Line {
     highlight_end: usize,
 }
 
-/// Reads one line. Counts at the end (`aborting due to 2 previous errors`) are no diagnostics.
+/// Reads one line. The counts at the end (`aborting due to 2 previous errors`) are not diagnostics.
 pub(in crate::runner) fn diagnostic(line: &[u8], source_map: &SourceMap) -> Option<Diagnostic> {
     let message: Message = serde_json::from_slice(line).ok()?;
     let level = match message.level.as_str() {
@@ -101,7 +101,7 @@ fn text(text: &str) -> String {
     }
 }
 
-/// The span in the learner's file that this one is, or from whose macro it comes.
+/// The span itself if it is in the learner's file, else the one there that called the macro it comes from.
 fn own<'a>(span: &'a RawSpan, source_map: &SourceMap) -> Option<(&'a RawSpan, Place)> {
     match source_map.find(&span.file_name, span.line_start, span.column_start) {
         Some(place) => Some((span, place)),
@@ -109,7 +109,7 @@ fn own<'a>(span: &'a RawSpan, source_map: &SourceMap) -> Option<(&'a RawSpan, Pl
     }
 }
 
-/// Whether the place is in the file that the diagnostic is about: a span names no file of its own.
+/// Whether the place is in the file that the diagnostic is about: spans do not name their file.
 fn is_beside(found: &Diagnostic, place: &Place) -> bool {
     found.at.as_ref().is_none_or(|at| at.file == place.file)
 }
@@ -157,8 +157,8 @@ fn add_child(found: &mut Diagnostic, child: &Message, source_map: &SourceMap) {
     }
 }
 
-/// Whether two replacements are parts of one suggestion, such as two brackets around a value: both in
-/// one line. Those at the same place are alternatives.
+/// Whether two replacements are parts of one suggestion, such as two brackets around a value: both are on one line. Those
+/// at the same place are alternatives.
 fn is_one_with(one: &RawSpan, other: &RawSpan) -> bool {
     let is_short = |span: &RawSpan| span.text.len() == 1;
     one.line_start == other.line_start
@@ -177,7 +177,7 @@ fn corrected(spans: &[&RawSpan]) -> String {
     let mut line: Vec<char> = first.text.chars().collect();
     let tail: String = last.text.chars().skip(last.highlight_end.saturating_sub(1)).collect();
     let mut spans = spans.to_vec();
-    // From the right: what was put in moves nothing that is still to be done.
+    // From the right, so that a replacement does not move the places of the others.
     spans.sort_by_key(|span| std::cmp::Reverse(span.column_start));
     if let [span] = spans[..] {
         let head: String = line.iter().take(first.highlight_start.saturating_sub(1)).collect();

@@ -1,6 +1,6 @@
-//! An exercise as a program: one crate in which the tests are part of the learner's file, or two, in which
-//! the original tests are a crate of their own. Input: prepared texts and the chain below. Output:
-//! diagnostics, and whether there is a program. Not here: running it.
+//! Compiles an exercise into a program: one crate in which the tests are part of the learner's file, or two, in which
+//! the original tests are a crate of their own. Input: prepared texts and the chain below. Output: diagnostics, and
+//! whether compilation succeeded. Not here: running the program.
 
 use super::prepared_source::{ENTRY, SUBJECT};
 use super::rustc::{Build, Built, Dependencies, RustcMessage};
@@ -25,7 +25,7 @@ pub(in crate::runner) struct Exercise<'a> {
     pub(in crate::runner) work_dir: &'a WorkDir,
     /// The chain below it.
     pub(in crate::runner) below: &'a Dependencies,
-    /// Leads places back to the learner's files.
+    /// Maps places back to the learner's files.
     pub(in crate::runner) source_map: &'a SourceMap,
     /// Decides how it is optimised.
     pub(in crate::runner) kind: RunKind,
@@ -45,7 +45,7 @@ impl Exercise<'_> {
         self.work_dir.write("entry.rs", &ENTRY.replace("FILE", EXERCISE))?;
         self.work_dir.write(EXERCISE, text)?;
         let built = self.compile("entry.rs", &PROGRAM.map(Into::into), events)?;
-        Ok(tell(built, events))
+        Ok(report(built, events))
     }
 
     /// Compiles the learner's text, without its tests, as a library, and then the tests, with their table,
@@ -67,7 +67,7 @@ impl Exercise<'_> {
             let program = self.compile("entry.rs", &flags, events)?;
             built = Built { took: built.took + program.took, ..program };
         }
-        Ok(tell(built, events))
+        Ok(report(built, events))
     }
 
     fn compile(
@@ -103,8 +103,7 @@ impl Exercise<'_> {
         Ok(built)
     }
 
-    /// Tests need a fast build. Measurements need the code that the compiler makes when it sees all of it,
-    /// as in the chain.
+    /// Tests need a fast build. Measurements need a fully optimised one, in a single codegen unit as in the chain.
     fn optimisation(&self) -> Vec<OsString> {
         if self.kind != RunKind::Check {
             return ["-Copt-level=3", "-Ccodegen-units=1"].map(Into::into).into();
@@ -115,18 +114,19 @@ impl Exercise<'_> {
     }
 }
 
-/// A compiler that reads damaged state crashes at once.
+/// A compiler that reads damaged incremental state crashes within this time.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-/// Whether a compiler was killed, by the time limit or for its memory, after it had worked for a while: a
-/// second build would only take as long again.
+/// Whether a compiler was killed, by the time limit or for its memory, after it had worked for a while: a second build
+/// would take as long again and fail too.
 fn is_slow_to_fail(built: &Built) -> bool {
     built.killed && built.took > AT_ONCE
 }
 
 const PROGRAM: [&str; 3] = ["--crate-name=entry", "--crate-type=bin", "-Cstrip=debuginfo"];
 
-fn tell(built: Built, events: &mut dyn FnMut(RunEvent)) -> bool {
+/// Sends the event for a build that has ended; returns whether it succeeded.
+fn report(built: Built, events: &mut dyn FnMut(RunEvent)) -> bool {
     events(RunEvent::Built { success: built.success, took: built.took });
     built.success
 }

@@ -1,5 +1,5 @@
-//! From texts to a program: the toolchain, the cache, the chain of crates below a module, and one call of
-//! rustc. Not here: running what was built.
+//! From texts to a program: the toolchain, the cache, the chain of crates below a module, and calls of rustc. Not here:
+//! running what was built.
 
 pub(super) mod cache;
 pub(super) mod chain;

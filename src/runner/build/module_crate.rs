@@ -1,6 +1,5 @@
-//! One module compiled as a crate, with the facade through which the modules above see it. Input: a text and
-//! its dependencies. Output: a folder of compiled crates, or an error. Not here: which texts, in which order
-//! (`chain`).
+//! Compiles one module as a crate, with the facade through which the modules above see it. Input: a text and its
+//! dependencies. Output: a folder of compiled crates, or an error. Not here: which texts, and in which order (`chain`).
 
 use super::cache::Cache;
 use super::prepared_source::prepare_module;
@@ -54,7 +53,7 @@ pub(in crate::runner) fn file_name(source: &Module) -> String {
     format!("{}.rs", source.slug())
 }
 
-/// One module on its way to a crate.
+/// One module that is compiled as a crate.
 #[derive(Clone)]
 pub(in crate::runner) struct ModuleCrate<'a> {
     tools: &'a Tools<'a>,
@@ -133,14 +132,14 @@ impl<'a> ModuleCrate<'a> {
         self.compile(folder, "facade.rs", &self.facade(), &flags, &mut || ())
     }
 
-    /// Puts the compiled module into the cache.
+    /// Moves the compiled module into the cache.
     pub(in crate::runner) fn put(&self, folder: &Path) -> Result<PathBuf, Error> {
-        // The crate beside it contains it too.
+        // The rlib beside it contains the metadata too.
         let _ = fs::remove_file(folder.join(format!("lib{}.rmeta", self.krate())));
         self.tools.cache.put(folder, &self.entry())
     }
 
-    /// Whether the source compiles here, tests and all; remembered in the cache.
+    /// Whether the source, with its tests, compiles on these dependencies; success is recorded in the cache.
     pub(in crate::runner) fn probe(&self) -> Result<(), CrateError> {
         let (cache, entry) = (self.tools.cache, format!("probes/{}", self.key));
         if cache.get(&entry).is_some() {
@@ -174,8 +173,8 @@ impl<'a> ModuleCrate<'a> {
         let mut all: Vec<OsString> =
             vec!["--crate-name".into(), krate.into(), "--cap-lints=allow".into()];
         all.push(format!("-Cmetadata={}", self.key).into());
-        // A crate is the same wherever it is compiled: those of two tutors, or one that was rebuilt after
-        // damage, fit those above and below.
+        // A crate is the same wherever it is compiled: the crates of two tutors fit together, and so does one that was
+        // rebuilt after damage.
         let mut remap = OsString::from("--remap-path-prefix=");
         remap.push(folder);
         remap.push("=/tinytorch");
@@ -202,7 +201,7 @@ impl<'a> ModuleCrate<'a> {
 
 fn no_metadata() -> Error {
     Error::environment("the compiler wrote no metadata")
-        .hint("Run `tinytorch-tutor doctor`: it looks at each part of the toolchain.")
+        .hint("Run `tinytorch-tutor doctor`: it checks each part of the toolchain.")
 }
 
 /// An error in rustc's words, with the code that it is about.

@@ -13,7 +13,7 @@ pub(in crate::runner) struct PreparedSource {
     pub(in crate::runner) text: String,
     /// Where its lines come from.
     pub(in crate::runner) lines: LineMap,
-    /// What the learner should know.
+    /// Notices for the learner.
     pub(in crate::runner) notices: Vec<Notice>,
     /// The graded tests that can be called, each with a Rust expression for its function.
     tests: Vec<(String, String)>,
@@ -21,9 +21,9 @@ pub(in crate::runner) struct PreparedSource {
     own_tests: Vec<(String, String)>,
 }
 
-/// The crate that the learner's file is when the tests are a crate of their own.
+/// The name of the learner's crate when the tests are a crate of their own.
 pub(in crate::runner) const SUBJECT: &str = "subject";
-/// What the names of the learner's own tests begin with, so that none is the name of a graded test.
+/// The prefix of the learner's own tests, so that none has the name of a graded test.
 const OWN: &str = "own::";
 
 /// Prepares `text`, whose original is `reference`. A text without an original (a milestone's program)
@@ -32,8 +32,8 @@ pub(in crate::runner) fn prepare(text: &str, reference: &str) -> PreparedSource 
     build(text, reference, Builder::default())
 }
 
-/// Prepares `text` without its tests, whose lines stay empty, and the original tests of `reference` to be
-/// compiled as a crate of their own that imports from it.
+/// Prepares `text` with its tests' lines left empty, and the original tests of `reference` as a crate of their own that
+/// imports from it.
 pub(in crate::runner) fn prepare_separately(
     text: &str,
     reference: &str,
@@ -80,7 +80,7 @@ fn build(text: &str, reference: &str, mut builder: Builder) -> PreparedSource {
     for (index, learners) in matched.iter().enumerate() {
         let cell = learners.cell;
         if index > 0 || cell.kind != CellKind::Head {
-            // Not before the head: its inner attributes hold for the whole file and must come first.
+            // Not before the head: its inner attributes apply to the whole file and must come first.
             builder.insert_all(&std::mem::take(&mut before));
         }
         if cell.damaged {
@@ -104,7 +104,7 @@ fn build(text: &str, reference: &str, mut builder: Builder) -> PreparedSource {
     made
 }
 
-/// How the functions of a module begin that no later module calls.
+/// How the names of functions begin that no later module calls.
 const UNUSED_ABOVE: [&str; 3] = ["analyze_", "explore_", "main("];
 
 /// Prepares a module that others depend on: its analyses, its explorables and its `main` are private, so that
@@ -121,11 +121,11 @@ pub(in crate::runner) fn prepare_module(text: &str, reference: &str) -> Prepared
     made
 }
 
-/// A cell of the learner's file with the original that it is, by position.
+/// A cell of the learner's file with the position of its original.
 struct Matched<'a> {
     cell: &'a Cell<'a>,
     original: Option<usize>,
-    /// Whether it is locked and its original must be used.
+    /// Whether it is locked and its original is used instead.
     restored: bool,
 }
 
@@ -135,8 +135,8 @@ impl Matched<'_> {
     }
 }
 
-/// Finds the original of each cell by its id. A second cell of the same id has none. An id that can still
-/// be read in a damaged marker counts.
+/// Finds the original of each cell by its id, even one in a damaged marker if it can still be read. A second cell with
+/// the same id has none.
 fn matched<'a>(learners: &'a [Cell<'a>], originals: &[Cell<'_>]) -> Vec<Matched<'a>> {
     let mut used = HashSet::new();
     let find = |cell: &'a Cell<'a>| {
@@ -153,8 +153,8 @@ fn matched<'a>(learners: &'a [Cell<'a>], originals: &[Cell<'_>]) -> Vec<Matched<
     learners.iter().map(find).collect()
 }
 
-/// Whether a given cell is the original with items of the learner's between its own: `use` lines,
-/// functions. They are kept, since the learner's code may need them.
+/// Whether a given cell is the original with additional items of the learner's, such as `use` lines and functions. They
+/// are kept, since the learner's code may need them.
 fn has_only_additions(cell: &Cell<'_>, original: &Cell<'_>) -> bool {
     if original.kind != CellKind::Given || cell.fingerprint() == original.fingerprint() {
         return false;
@@ -174,8 +174,8 @@ fn has_only_additions(cell: &Cell<'_>, original: &Cell<'_>) -> bool {
         && added.iter().filter(|block| !block.is_empty()).all(|it| is_complete(it))
 }
 
-/// Whether the lines are items by themselves, as far as their form shows: they begin at the first column,
-/// end an item, leave nothing open, and comment nothing out.
+/// Whether the lines are complete items, as far as their form shows: they begin at the first column, end an item, close
+/// every bracket, and comment nothing out.
 fn is_complete(block: &[&str]) -> bool {
     let text = block.join("\n");
     let is_balanced =
@@ -205,12 +205,12 @@ impl<'a> Missing<'a> {
         self.matched.iter().any(|cell| cell.original == Some(position))
     }
 
-    /// The locked cells from `start` on that are missing, up to the first cell that is not.
+    /// The missing locked cells from `start` on, up to the first cell that is not missing.
     fn from(&self, start: usize) -> Vec<&'a Cell<'a>> {
         let rest = self.originals.iter().enumerate().skip(start);
         let rest = rest.filter(|(_, original)| original.grade_id.is_some());
         let missing = rest.take_while(|(position, _)| !self.has(*position)).map(|(_, cell)| cell);
-        // A given cell that only lost its marker still does its work; a second one would clash.
+        // A given cell that only lost its marker is still compiled; a second one would clash with it.
         missing
             .filter(|cell| cell.is_locked())
             .filter(|cell| cell.kind == CellKind::Test || !self.is_kept(cell))
@@ -226,7 +226,7 @@ impl<'a> Missing<'a> {
         })
     }
 
-    /// Notices of the solution cells that are missing: what was in them cannot be restored.
+    /// Notices about the missing solution cells, which cannot be restored.
     fn solutions(&self) -> Vec<Notice> {
         let cells = self.originals.iter().enumerate();
         let gone = cells
@@ -244,7 +244,7 @@ fn body<'a>(cell: &Cell<'a>) -> &'a str {
 #[derive(Default)]
 struct Builder {
     made: PreparedSource,
-    /// The learner's functions: a graded test of one of these names gets a module of its own.
+    /// The learner's functions: a graded test with one of these names gets a module of its own.
     taken: HashSet<String>,
     /// Whether lines of tests, graded and own, are left empty.
     without_tests: bool,
@@ -256,7 +256,7 @@ impl Builder {
         let mut lines: Vec<&str> = cell.text.split_inclusive('\n').collect();
         let mut blanked = String::new();
         for index in 0..lines.len() {
-            // With its attribute the compiler leaves a test out.
+            // With the attribute, the compiler would leave the test out.
             if self.without_tests || lines[index].trim_end() != "#[test]" {
                 continue;
             }
@@ -296,7 +296,7 @@ impl Builder {
         for cell in missing {
             let grade_id = cell.grade_id.clone().unwrap_or_default();
             self.made.notices.push(Notice::LockedCellChanged { grade_id, line: None });
-            // What is left of a test in the learner's file may have its name.
+            // The rest of the test in the learner's file may still have its name.
             self.taken.extend(cell.tests().into_iter().map(str::to_owned));
             let text = self.callable(cell, cell);
             self.push(&text, |_| None);
@@ -343,8 +343,8 @@ fn test_name(line: &str) -> Option<&str> {
     name.chars().all(|c| c.is_alphanumeric() || c == '_').then_some(name)
 }
 
-/// The text with each `#[test]` line made of spaces: the functions become ordinary ones, and every
-/// column stays where it was.
+/// The text with each `#[test]` replaced by spaces: the functions become ordinary ones, and every column stays where it
+/// was.
 fn blank(text: &str) -> String {
     let line = |line: &str| match line.trim() {
         "#[test]" => line.replace("#[test]", "       "),
@@ -354,8 +354,8 @@ fn blank(text: &str) -> String {
 }
 
 impl PreparedSource {
-    /// The text with the table that the entry crate hands to the harness. `names` are the tests to put
-    /// in; those that the text does not have are left out.
+    /// The text with the tables that the entry crate passes to the harness. `names` are the tests to list; those that
+    /// the text does not have are left out.
     pub(in crate::runner) fn with_tests(&self, names: &[String]) -> String {
         let all = self.tests.iter().chain(&self.own_tests);
         let known = all.filter(|(name, _)| names.contains(name));

@@ -1,5 +1,5 @@
-//! One call of rustc. Input: a source file and its dependencies. Output: diagnostics while rustc works,
-//! then whether there is a program.
+//! One call of rustc. Input: a source file and its dependencies. Output: diagnostics while rustc works, then whether it
+//! succeeded.
 
 use super::diagnostics::diagnostic;
 use super::toolchain::Toolchain;
@@ -21,7 +21,7 @@ const MOST_BYTES: usize = 256 << 10;
 /// rustc's code for a crate that another rustc compiled.
 const OTHER_COMPILER: &str = "E0514";
 
-/// The dependencies of a source: the facade through which it sees the engine, and where crates are.
+/// The dependencies of a source file: the facade through which it sees the engine, and the folders of its crates.
 #[derive(Debug, Clone)]
 pub(in crate::runner) struct Dependencies {
     /// `libtinytorch.rlib` or a facade above it.
@@ -33,7 +33,7 @@ pub(in crate::runner) struct Dependencies {
 }
 
 impl Dependencies {
-    /// Whether all folders are there.
+    /// Whether all folders exist.
     pub(in crate::runner) fn exist(&self) -> bool {
         self.search.iter().all(|folder| folder.is_dir())
     }
@@ -61,13 +61,13 @@ pub(in crate::runner) struct Build<'a> {
     pub(in crate::runner) source: &'a str,
     /// Its dependencies.
     pub(in crate::runner) below: &'a Dependencies,
-    /// What to make of it, and how.
+    /// What to compile it to, and how.
     pub(in crate::runner) flags: Vec<OsString>,
     /// How long it may take.
     pub(in crate::runner) limit: Duration,
 }
 
-/// How it went.
+/// The result of a call.
 #[derive(Debug)]
 pub(in crate::runner) struct Built {
     /// Whether compilation succeeded.
@@ -87,7 +87,7 @@ pub(in crate::runner) enum RustcMessage {
 }
 
 impl Build<'_> {
-    /// Calls rustc and hands out its messages.
+    /// Calls rustc and sends its messages.
     pub(in crate::runner) fn run(
         &self,
         source_map: &SourceMap,
@@ -121,7 +121,7 @@ impl Build<'_> {
                 return Err(error.into());
             }
             if diagnostic.level == Level::Warning && diagnostic.at.is_none() {
-                // About rustc's own files: nothing that a learner could fix.
+                // Not about the learner's file: nothing that a learner could fix.
                 continue;
             }
             has_error |= diagnostic.level == Level::Error;
@@ -153,7 +153,7 @@ impl Build<'_> {
     fn command(&self) -> std::process::Command {
         let mut rustc = command(&self.toolchain.rustc, self.folder);
         rustc.args([self.source, "--edition=2024", "--error-format=json"]);
-        // Half-written code has much that is unused, so that this was expected is not worth a warning.
+        // Unfinished code has much that is unused, and `#[expect(unused)]` in it is not worth a warning either.
         rustc.args(["-Aunused", "-Aunfulfilled_lint_expectations"]);
         rustc.args(self.below.arguments());
         rustc.args(&self.flags);
@@ -180,9 +180,9 @@ fn gave_up(end: &End, printed: &str, limit: Duration) -> Diagnostic {
         Some(signal) if printed.contains("memory allocation of ") => format!(
             "the compiler ran out of memory ({signal}): does a macro, a constant or a type grow without end?"
         ),
-        Some(signal) if signal == "SIGKILL" => format!(
-            "the compiler was killed from outside ({signal}): the machine may have run out of memory"
-        ),
+        Some(signal) if signal == "SIGKILL" => {
+            format!("the compiler was killed ({signal}): the machine may have run out of memory")
+        }
         Some(signal) => format!(
             "the compiler crashed ({signal}): is an expression or a type nested very deeply?"
         ),
@@ -192,7 +192,7 @@ fn gave_up(end: &End, printed: &str, limit: Duration) -> Diagnostic {
     Diagnostic { level: Level::Error, message, code: None, at: None, spans, notes, suggestions }
 }
 
-/// Folders of the cache are gone.
+/// Folders of the cache were removed.
 fn cache_removed(folder: &Path) -> Error {
     let folder = folder.display();
     Error::environment(format!("the cache was removed while \"{folder}\" was compiled"))
@@ -210,7 +210,7 @@ fn of_this_machine(message: &str) -> Option<Error> {
     if message.contains("No space left on device") {
         return Some(
             Error::environment("the disk is full: the compiler could not write")
-                .hint("Make room, or name another cache folder with --cache DIR."),
+                .hint("Free some space, or name another cache folder with --cache DIR."),
         );
     }
     no_linker(message)
@@ -221,7 +221,7 @@ pub(in crate::runner) fn no_linker(message: &str) -> Option<Error> {
     let missing = message.contains("linker `") && message.contains("not found");
     missing.then(|| {
         Error::environment("the linker \"cc\" is not installed")
-            .hint("Debian, Ubuntu: apt install gcc. Fedora: dnf install gcc. macOS: xcode-select --install.")
+            .hint("Debian, Ubuntu: `sudo apt install gcc`. Fedora: `sudo dnf install gcc`. macOS: `xcode-select --install`.")
     })
 }
 
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_that_is_removed_during_a_build_is_named_with_the_remedy() {
+    fn a_cache_that_is_removed_during_a_build_is_an_error_that_says_how_to_fix_it() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("script"), "exit 1").unwrap();
         let (cargo, version, host) = (PathBuf::new(), String::new(), String::new());

@@ -69,7 +69,7 @@ pub(in crate::runner) fn key(toolchain: &Toolchain) -> Result<String, Error> {
     Ok(hasher.finalize().to_hex()[..16].to_owned())
 }
 
-/// Waits for the lock, unless the run is cancelled.
+/// Waits for the lock until the run is cancelled.
 fn lock(path: &Path, cancel: &Cancel) -> Result<File, Stop> {
     let failed = |error: io::Error| Stop::from(Error::io("lock", path, &error));
     let file = File::options().create(true).append(true).open(path).map_err(failed)?;
@@ -113,10 +113,10 @@ fn library() -> String {
     left_out.iter().fold(sources::ROOT.to_owned(), |root, part| root.replace(part, ""))
 }
 
-/// A package with the engine's dependencies and nothing of its exercises.
+/// The manifest of a package with the engine's dependencies and without its exercises.
 fn manifest() -> Result<String, Error> {
     let mut engine: toml::Table = toml::from_str(sources::MANIFEST).map_err(|error| {
-        Error::environment(format!("the built-in manifest is damaged: {error}"))
+        Error::environment(format!("the embedded manifest is damaged: {error}"))
     })?;
     engine.retain(|name, _| name == "dependencies" || name == "features");
     let package = "[package]\nname = \"tinytorch\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n";
@@ -158,7 +158,7 @@ fn run_cargo(
     Ok(files)
 }
 
-/// How many packages the base consists of on this machine.
+/// How many packages the base has on this platform.
 fn packages(toolchain: &Toolchain, package: &Path, cancel: &Cancel) -> Result<usize, Stop> {
     #[derive(Deserialize)]
     struct Metadata {
@@ -215,10 +215,10 @@ fn explain(printed: &str, package: &Path) -> Error {
         let manifest = package.join("Cargo.toml");
         return Error::environment("the engine's third-party crates are not on this machine")
             .hint(format!(
-                "Run once, with network: cargo fetch --manifest-path \"{}\"",
+                "Run once with a network: cargo fetch --manifest-path \"{}\"",
                 manifest.display()
             ))
-            .hint("After that no network is needed.");
+            .hint("After that, no network is needed.");
     }
     if let Some(error) = super::rustc::no_linker(printed) {
         return error;
@@ -227,11 +227,11 @@ fn explain(printed: &str, package: &Path) -> Error {
         return Error::environment(
             "the disk is full: the engine's third-party crates cannot be built",
         )
-        .hint("Make room, or name another cache folder with --cache DIR.");
+        .hint("Free some space, or name another cache folder with --cache DIR.");
     }
     let last = printed.lines().filter(|line| line.contains("error")).take(5).collect::<Vec<_>>();
     Error::environment(format!("the engine's third-party crates do not build: {}", last.join("; ")))
-        .hint("Run `tinytorch-tutor doctor`: it looks at each part of the toolchain.")
+        .hint("Run `tinytorch-tutor doctor`: it checks each part of the toolchain.")
 }
 
 #[derive(Deserialize)]
@@ -262,8 +262,7 @@ impl Target {
     }
 }
 
-/// Copies compiled crates into one folder. Names carry a hash, but cargo leaves the last crate's
-/// without: `libtinytorch.rlib`.
+/// Copies compiled crates into one folder. Their names contain a hash, except the last crate's: `libtinytorch.rlib`.
 fn copy(files: &[PathBuf], folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let names: BTreeMap<_, _> =
@@ -308,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_that_was_removed_while_the_tutor_runs_is_made_again() {
+    fn a_cache_that_was_removed_while_the_tutor_runs_is_created_again() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::open(folder.path().join("cache")).unwrap();
         fs::remove_dir_all(cache.root()).unwrap();

@@ -23,7 +23,7 @@ pub(in crate::runner) struct Toolchain {
 }
 
 impl Toolchain {
-    /// Finds the toolchain of the `rustc` on the path. `folder` is ours: no file in it chooses another one.
+    /// Finds the toolchain of the `rustc` on the `PATH`. `folder` is the tutor's own: no file in it chooses another one.
     pub(in crate::runner) fn find(folder: &Path) -> Result<Self, Error> {
         Self::find_as("rustc".as_ref(), folder)
     }
@@ -46,7 +46,7 @@ impl Toolchain {
     }
 }
 
-/// Runs the program in a clean environment that still leads rustup to its toolchains.
+/// Runs the program in a clean environment that has what rustup needs to find its toolchains.
 fn ask(program: &Path, arguments: &[&str], folder: &Path) -> Result<String, Error> {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(folder).env_clear();

@@ -1,5 +1,5 @@
-//! The folder in which one file is compiled and run: it keeps rustc's incremental state between builds. Each
-//! belongs to one run at a time; a second tutor on the same cache gets the next one.
+//! The folder in which one file is compiled and run. It keeps rustc's incremental state between builds. One run at a
+//! time uses it; a second tutor on the same cache gets the next one.
 
 use crate::error::Error;
 use std::fs::{self, File, TryLockError};

@@ -1,4 +1,4 @@
-//! Children of every bad kind. No test sleeps: each waits for an end of file or an event.
+//! Children that misbehave in every way. No test sleeps: each waits for an end of file or an event.
 
 use super::*;
 use std::fs::File;
@@ -48,7 +48,7 @@ fn a_child_that_takes_too_long_is_killed_with_its_children() {
     assert_eq!(end.status.signal(), Some(9));
 }
 
-/// Starts a child whose grandchild holds a pipe with a name; returns its reading end once the grandchild is there.
+/// Starts a child whose grandchild holds a named pipe open; returns the read end once the grandchild runs.
 fn with_grandchild(script: &str, cancel: &Cancel) -> (Process, File) {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
@@ -69,12 +69,12 @@ fn cancel_and_drop_kill_grandchildren() {
     let cancel = Cancel::default();
     let (process, mut held) = with_grandchild(GRANDCHILD, &cancel);
     cancel.cancel();
-    assert_eq!(held.read(&mut [0]).unwrap(), 0, "no process holds the pipe any more");
+    assert_eq!(held.read(&mut [0]).unwrap(), 0, "no process holds the pipe");
     drop(process);
 
     let (process, mut held) = with_grandchild(GRANDCHILD, &Cancel::default());
     drop(process);
-    assert_eq!(held.read(&mut [0]).unwrap(), 0, "no process holds the pipe any more");
+    assert_eq!(held.read(&mut [0]).unwrap(), 0, "no process holds the pipe");
 }
 
 #[test]
@@ -82,11 +82,11 @@ fn what_a_child_leaves_behind_is_killed_when_it_ends() {
     let cancel = Cancel::default();
     let (process, mut held) = with_grandchild("exec 9>$HELD; sleep 1000 & echo >&9", &cancel);
     assert_eq!(process.end().unwrap().status.code(), Some(0));
-    assert_eq!(held.read(&mut [0]).unwrap(), 0, "no process holds the pipe any more");
+    assert_eq!(held.read(&mut [0]).unwrap(), 0, "no process holds the pipe");
 }
 
 #[test]
-fn a_descendant_that_left_the_group_does_not_hold_the_end_back_and_is_killed_with_the_run() {
+fn a_descendant_that_left_the_group_does_not_delay_the_end_and_is_killed_with_the_run() {
     // `setsid` leaves the group; its standard error stays open. The first byte comes after that.
     let cancel = Cancel::default();
     let script = "exec 9>$HELD; { setsid sh -c 'echo; exec sleep 1000' & } | read line; echo >&9";
@@ -118,7 +118,7 @@ fn a_process_of_a_cancelled_run_is_killed_as_it_starts() {
 }
 
 #[test]
-fn a_child_that_never_connects_ends_all_the_same() {
+fn a_child_that_never_connects_still_ends() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s");
     let listener = UnixListener::bind(&path).unwrap();

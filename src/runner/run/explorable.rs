@@ -1,6 +1,6 @@
 //! The process of an explorable: it is started once and then computes a frame for each line of settings. Input: a
-//! program with a table of explorables. Output: items, controls and a verdict per frame. Not here: which
-//! source it is compiled from.
+//! program with a table of explorables. Output: items, controls and a verdict for each frame. Not here: which source it
+//! is compiled from.
 
 use super::program::{MOST_ITEMS, clean, judge, verdict};
 use crate::error::Error;
@@ -22,11 +22,11 @@ pub(in crate::runner) struct Figure {
     process: Process,
     settings: UnixStream,
     limit: Duration,
-    /// The folder of the socket goes after the process.
+    /// The folder of the socket, removed after the process has ended.
     _sockets: TempDir,
 }
 
-/// What a frame consists of.
+/// The content of a frame.
 #[derive(Debug, Default)]
 pub(in crate::runner) struct Drawn {
     /// What the figure reported.
@@ -60,7 +60,7 @@ impl Figure {
         }
     }
 
-    /// Computes a frame. The process is given back unless it ended or was killed, which the verdict tells.
+    /// Computes a frame. The process is returned unless it ended or was killed; then the verdict says so.
     pub(in crate::runner) fn frame(
         mut self,
         settings: &Settings,
@@ -68,7 +68,7 @@ impl Figure {
     ) -> Result<(Drawn, Verdict, Option<Self>), Stop> {
         self.process.allow(self.limit);
         let line = serde_json::to_string(settings).unwrap_or_default() + "\n";
-        // A process that is gone does not read: then its end says why.
+        // If the process has ended, the write fails, and the verdict below says why.
         let _ = self.settings.write_all(line.as_bytes());
         let mut drawn = Drawn::default();
         while let Next::Line(line) = self.process.next() {

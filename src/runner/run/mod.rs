@@ -1,5 +1,5 @@
-//! Running what was built: one process per test, analysis or explorable, and the verdict on each. Not here: how the
-//! program was made.
+//! Running what was built: one process per test, analysis or explorable, and the verdict on each. Not here: building
+//! the program.
 
 pub(super) mod explorable;
 pub(super) mod program;

@@ -27,7 +27,7 @@ pub(in crate::runner) struct Program<'a> {
     pub(in crate::runner) folder: &'a Path,
     /// A folder with a short path, for sockets.
     pub(in crate::runner) sockets: &'a Path,
-    /// Leads places back to the learner's files.
+    /// Maps places back to the learner's files.
     pub(in crate::runner) source_map: &'a SourceMap,
     /// How long one test or analysis may take.
     pub(in crate::runner) limit: Duration,
@@ -35,15 +35,15 @@ pub(in crate::runner) struct Program<'a> {
     pub(in crate::runner) cancel: &'a Cancel,
 }
 
-/// Items of one analysis, or of one frame, that are passed on: more cannot be looked at. Those that replace an earlier
-/// one do not count.
+/// The most items of one analysis, or of one frame, that are passed on: more is noise. Those that replace an earlier one do not
+/// count.
 pub(super) const MOST_ITEMS: usize = 100;
 
-/// A number for each socket: a test's name could be longer than an address can be.
+/// Numbers the sockets: a test's name could be too long for an address.
 static SOCKETS: AtomicUsize = AtomicUsize::new(0);
 
 impl Program<'_> {
-    /// Runs the tests, as many at a time as there are cores. Verdicts come as they are known.
+    /// Runs the tests, as many at a time as there are cores. Each verdict is sent as soon as it is known.
     pub(in crate::runner) fn tests(
         &self,
         names: &[&str],
@@ -72,7 +72,7 @@ impl Program<'_> {
         })
     }
 
-    /// Runs one function that reports; each item is passed on at once, as long as they are not too many.
+    /// Runs one function that reports. Each item is passed on at once, up to [`MOST_ITEMS`].
     pub(in crate::runner) fn reporter(
         &self,
         name: &str,
@@ -94,7 +94,7 @@ impl Program<'_> {
         Ok(())
     }
 
-    /// Runs one test or analysis. What fails on the tutor's side is the verdict on this one alone.
+    /// Runs one test or analysis. An error of the tutor's becomes the verdict on this one alone.
     fn one(&self, name: &str, report: &mut dyn FnMut(Item)) -> Result<TestResult, Stop> {
         if self.cancel.is_cancelled() {
             return Err(Stop::Cancelled);
@@ -152,7 +152,7 @@ pub(super) fn judge(
     }
 }
 
-/// The verdict in a record that ends a body.
+/// The verdict of a record that ends a body.
 pub(super) fn verdict(record: Record, source_map: &SourceMap) -> Verdict {
     match record {
         Record::Todo { message } => Verdict::NotStarted { waits_for: harmless(&message) },
@@ -164,7 +164,7 @@ pub(super) fn verdict(record: Record, source_map: &SourceMap) -> Verdict {
     }
 }
 
-/// Why a process aborted, by the messages of Rust's runtime.
+/// Why a process aborted, according to the messages of Rust's runtime.
 fn reason(printed: &str) -> &'static str {
     if printed.contains("has overflowed its stack") {
         " (stack overflow)"
@@ -175,7 +175,7 @@ fn reason(printed: &str) -> &'static str {
     }
 }
 
-/// An item, or what else a process sent, with control characters as symbols.
+/// An item, or anything else that a process sent, with control characters as symbols.
 pub(super) fn clean<T: Serialize + DeserializeOwned>(sent: T) -> T {
     let cleaned = serde_json::to_value(&sent).map(clean_value).and_then(serde_json::from_value);
     cleaned.unwrap_or(sent)
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_tutor_cannot_start_is_the_outcome_of_each_test_and_not_the_end_of_the_run() {
+    fn what_the_tutor_cannot_start_is_a_verdict_on_each_test_and_not_the_end_of_the_run() {
         let folder = tempfile::tempdir().unwrap();
         let is_error = |verdict: &Verdict| matches!(verdict, Verdict::RunnerError { message } if message.contains("No such file"));
         let no_program = verdicts(Path::new("/nowhere/entry"), folder.path());
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_controls_a_terminal_is_taken_out_of_reports() {
+    fn control_characters_are_replaced_in_reports() {
         let item = |text: &str| Item::Insight(Insight { text: text.into() });
         assert_eq!(clean(item("\x1b[2Jx")), item("␛[2Jx"));
     }

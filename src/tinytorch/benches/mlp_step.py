@@ -1,7 +1,7 @@
 """Times one training step of a 64-32-10 network, batch 32, in PyTorch on the CPU.
 
-Prints the median in seconds, for one thread and for as many as PyTorch likes; the smaller one is what
-mlp_step.rs compares with.
+Prints the median in seconds, with one thread or with PyTorch's default number, whichever is faster: mlp_step.rs
+compares with it.
 """
 
 import statistics

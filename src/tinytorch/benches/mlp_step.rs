@@ -2,8 +2,8 @@
 //!
 //!     cargo bench -p tinytorch --bench mlp_step
 //!
-//! PyTorch is asked through the Python in `TORCH_PYTHON`, else `python3`; without PyTorch the
-//! engine's own figure stands alone. Nothing is asserted: it prints what it measured.
+//! PyTorch runs in the Python that `TORCH_PYTHON` names, else `python3`; without PyTorch only the engine's figure is
+//! printed. Nothing is asserted: it prints what it measured.
 
 #![expect(clippy::print_stdout, reason = "printing the figures is what a benchmark is for")]
 
@@ -71,7 +71,7 @@ fn main() {
             println!("ratio:       {:.2} times as fast", pytorch / engine.median);
         }
         Err(reason) => println!(
-            "PyTorch is absent, so there is no ratio ({reason}). Set TORCH_PYTHON to a Python that has it."
+            "no ratio, because PyTorch does not run ({reason}). Set TORCH_PYTHON to a Python that has it."
         ),
     }
 }

@@ -42,7 +42,7 @@ pub fn start(
         let send = |message| drop(messages.send(message));
         let opened = StoreThread::open(&lab, engine, &send);
         if let Err(error) = opened.map(|mut thread| thread.work(&inbox)) {
-            send(Message::Failed(format!("progress is not kept: {error}")));
+            send(Message::Failed(format!("progress is not saved: {error}")));
         }
     })
 }

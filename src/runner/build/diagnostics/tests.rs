@@ -1,4 +1,4 @@
-//! Recorded words of rustc 1.95 (`--error-format=json`, file `exercise.rs`) as diagnostics.
+//! Recorded output of rustc 1.95 (`--error-format=json`, file `exercise.rs`) as diagnostics.
 
 use super::*;
 use crate::runner::source_map::LineMap;
@@ -26,13 +26,13 @@ fn at(line: usize, column: usize) -> Place {
 }
 
 #[test]
-fn a_type_error_has_place_code_labels_notes_and_a_proposal() {
+fn a_type_error_has_place_code_labels_notes_and_a_suggestion() {
     let [divide, mismatch] = &read(TYPE_ERROR)[..] else { panic!("two errors") };
     assert_eq!(divide.message, "cannot divide `f32` by `usize`");
     assert_eq!((divide.level, divide.code.as_deref()), (Level::Error, Some("E0277")));
     assert_eq!(divide.at, Some(at(3, 9)));
     assert_eq!(divide.notes[0], "the trait `Div<usize>` is not implemented for `f32`");
-    assert_eq!(divide.spans.len(), 1, "source_map in the standard library are no spans");
+    assert_eq!(divide.spans.len(), 1, "places in the standard library are not shown");
 
     let labels: Vec<_> =
         mismatch.spans.iter().map(|s| (s.line, s.columns, &*s.label, s.primary)).collect();
@@ -43,9 +43,9 @@ fn a_type_error_has_place_code_labels_notes_and_a_proposal() {
             (6, (29, 35), "expected `String` because of return type", false),
         ]
     );
-    let [proposal] = &mismatch.suggestions[..] else { panic!("{mismatch:#?}") };
-    assert_eq!((&proposal.at, &*proposal.replacement), (&at(7, 9), ".to_string()"));
-    assert_eq!(proposal.corrected, "    name.to_string()");
+    let [suggestion] = &mismatch.suggestions[..] else { panic!("{mismatch:#?}") };
+    assert_eq!((&suggestion.at, &*suggestion.replacement), (&at(7, 9), ".to_string()"));
+    assert_eq!(suggestion.corrected, "    name.to_string()");
 }
 
 /// What rustc writes of a suggestion, in the lines of `text`: line, columns, replacement.
@@ -85,7 +85,7 @@ fn replacements_at_one_place_are_alternatives() {
 }
 
 #[test]
-fn the_main_place_stands_first_whatever_the_order_in_which_rustc_names_them() {
+fn the_primary_span_comes_first_whatever_rustcs_order() {
     let [too_many, _] = &read(MULTILINE)[..] else { panic!("two errors") };
     assert_eq!((&too_many.at, too_many.spans[0].primary), (&Some(at(15, 16)), true));
     let [borrow] = &read(BORROW_ERROR)[..] else { panic!("one error") };
@@ -139,14 +139,14 @@ fn a_place_in_another_file_of_the_learner_does_not_mix_with_the_first() {
 }
 
 #[test]
-fn a_warning_is_one_and_counts_are_none() {
+fn warnings_are_diagnostics_and_counts_are_not() {
     let found = read(WARNING);
     assert_eq!(found.len(), 2);
     assert!(found.iter().all(|warning| warning.level == Level::Warning));
 }
 
 #[test]
-fn what_is_no_diagnostic_is_nothing() {
+fn other_lines_are_not_diagnostics() {
     for line in
         ["", "error: words", "{}", "{\"$message_type\":\"artifact\"}", "{\"message\":1}", "\u{0}"]
     {

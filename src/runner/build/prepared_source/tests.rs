@@ -1,4 +1,4 @@
-//! What is compiled for a learner's file that is complete, damaged, or changed where it is locked.
+//! What is compiled for a learner's file that is complete, damaged, or has changed locked cells.
 
 use super::*;
 
@@ -33,7 +33,7 @@ fn line_of(text: &str, part: &str) -> usize {
 }
 
 #[test]
-fn an_untouched_file_only_loses_its_test_attributes_and_keeps_every_line() {
+fn an_unchanged_file_loses_only_its_test_attributes_and_keeps_every_line() {
     let made = prepare(REFERENCE, REFERENCE);
     assert_eq!(made.text, REFERENCE.replace("#[test]", "       "));
     assert_eq!(made.notices, []);
@@ -43,7 +43,7 @@ fn an_untouched_file_only_loses_its_test_attributes_and_keeps_every_line() {
 }
 
 #[test]
-fn the_table_names_what_was_asked_for() {
+fn the_tables_have_the_requested_functions() {
     let made = prepare(REFERENCE, REFERENCE);
     let names = ["test_unit_sum".to_owned(), "test_gone".to_owned()];
     let text = made.with_tests(&names);
@@ -77,7 +77,7 @@ fn lines_of_a_restored_cell_stay_inside_what_the_learner_has_of_it() {
 }
 
 #[test]
-fn a_deleted_test_comes_back_in_a_module_of_its_own() {
+fn a_deleted_test_is_restored_in_a_module_of_its_own() {
     let (before, rest) = REFERENCE.split_once("// %% nbgrader={\"grade\": true").unwrap();
     let text = format!("{before}// %%{}", rest.split_once("// %%").unwrap().1);
     let made = prepare(&text, REFERENCE);
@@ -103,7 +103,7 @@ fn a_test_that_lost_its_marker_is_not_the_one_that_counts() {
 }
 
 #[test]
-fn a_solution_cell_that_is_gone_or_lost_its_marker_is_named() {
+fn a_missing_solution_cell_and_one_without_its_marker_are_named() {
     let gone = || Notice::CellGone { grade_id: "sum".into() };
     let marker = REFERENCE.lines().find(|line| line.contains("\"sum\"")).unwrap();
     let unmarked = REFERENCE.replace(&format!("{marker}\n"), "");
@@ -117,7 +117,7 @@ fn a_solution_cell_that_is_gone_or_lost_its_marker_is_named() {
 }
 
 #[test]
-fn a_deleted_given_cell_comes_back_in_its_place_and_one_without_its_marker_is_left_alone() {
+fn a_deleted_given_cell_is_restored_in_its_place_and_one_without_its_marker_is_kept() {
     let text = REFERENCE.replace("pub struct Pair(pub i32, pub i32);\n\n", "");
     let marker = text.lines().find(|line| line.contains("\"types\"")).unwrap().to_owned();
     let made = prepare(&text.replace(&format!("{marker}\n"), ""), REFERENCE);
@@ -129,7 +129,7 @@ fn a_deleted_given_cell_comes_back_in_its_place_and_one_without_its_marker_is_le
 }
 
 #[test]
-fn nothing_comes_before_the_head() {
+fn nothing_is_inserted_before_the_head() {
     let text = REFERENCE.split_once("// %% nbgrader").unwrap().1.split_once("// %%").unwrap().1;
     let made = prepare(&format!("#![allow(unused)]\n// %%{text}"), REFERENCE);
     assert_eq!(made.notices, [changed("types", None), Notice::CodeOutsideCells { line: 1 }]);
@@ -149,7 +149,7 @@ fn a_damaged_marker_is_reported_and_its_cell_restored() {
 }
 
 #[test]
-fn a_damaged_marker_whose_id_is_gone_too_leaves_the_code_to_the_learner() {
+fn a_damaged_marker_without_a_readable_id_makes_the_code_the_learners() {
     let text = REFERENCE.replace("\"grade_id\": \"test-sum\", \"locked\"", "\"locked");
     let made = prepare(&text, REFERENCE);
     let line = line_of(&text, "\"locked:");
@@ -190,7 +190,7 @@ fn a_given_cell_that_was_changed_or_switched_off_is_restored() {
 }
 
 #[test]
-fn a_given_cell_whose_lines_only_stand_in_a_comment_comes_back() {
+fn a_given_cell_whose_lines_are_only_in_a_comment_is_restored() {
     let cell = "pub struct Pair(pub i32, pub i32);\n\n";
     let marker = REFERENCE.lines().find(|line| line.contains("\"types\"")).unwrap();
     let text = REFERENCE.replace(&format!("{marker}\n{cell}"), "");
@@ -231,7 +231,7 @@ fn the_tests_of_the_own_cell_are_callable_beside_the_graded_ones() {
 }
 
 #[test]
-fn an_own_test_of_a_graded_name_moves_the_graded_one_into_a_module_without_moving_lines() {
+fn an_own_test_with_a_graded_name_moves_the_graded_one_into_a_module_without_moving_lines() {
     let own = OWN_CELL.replace("test_helper", "test_unit_sum");
     let text = REFERENCE.to_owned() + &own;
     let made = prepare(&text, &text.replace("helper() {", "helper() { "));
@@ -263,7 +263,7 @@ fn separate_tests_leave_the_learners_lines_in_place_and_are_the_original_ones() 
 }
 
 #[test]
-fn a_cell_twice_counts_once() {
+fn a_cell_that_occurs_twice_counts_once() {
     let copy = REFERENCE.split_once("// %% nbgrader={\"grade\": true").unwrap().1;
     let copy = format!("// %% nbgrader={{\"grade\": true{}", copy.split_once("// %%").unwrap().0);
     let made = prepare(&format!("{REFERENCE}{copy}"), REFERENCE);
@@ -273,7 +273,7 @@ fn a_cell_twice_counts_once() {
 }
 
 #[test]
-fn an_empty_file_gets_all_that_is_locked_and_a_file_without_original_nothing() {
+fn an_empty_file_gets_all_locked_cells_and_a_file_without_an_original_none() {
     let made = prepare("", REFERENCE);
     assert!(made.has_test("test_unit_sum") && made.text.contains("struct Pair"));
     let made = prepare("pub fn milestone() {}", "");
