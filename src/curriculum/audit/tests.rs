@@ -335,8 +335,8 @@ fn the_value_of_an_open_task_is_reported_in_its_unit() {
         ("x", "analyze_six / time", "twice: there is no analysis \"analyze_six\""),
         ("x", "analyze_one / speed", "twice: analyze_one reports no metric \"speed\""),
         ("x", "analyze_one / a table", "twice: analyze_one reports no metric \"a table\""),
-        ("s", "analyze_one / in turn / at once", "in another unit than \"s\""),
-        ("", "analyze_one / time", "in another unit than \"\""),
+        ("s", "analyze_one / in turn / at once", "in a unit other than \"s\""),
+        ("", "analyze_one / time", "in a unit other than \"\""),
     ] {
         let found = of_tasks(&task(unit, value));
         let [(Pattern::Analyses, line, said)] = &found[..] else { panic!("{found:#?}") };
