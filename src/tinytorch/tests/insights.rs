@@ -230,6 +230,9 @@ mod losses {
     #[test]
     fn forms_that_differ_are_not_said_to_agree() {
         assert!(loss_behaviour_insight(4.7, 1e-6).contains("two classes agree."));
+        assert!(loss_behaviour_insight(4.7, 1e-6).contains("is 4.7 times the squared error"));
+        assert!(loss_behaviour_insight(0.5, 1e-6).contains("is only 0.50 times"));
+        assert!(loss_behaviour_insight(1.0, 1e-6).contains("about as large"));
         assert!(loss_behaviour_insight(4.7, 0.1).contains("do not agree"));
     }
 
@@ -244,9 +247,12 @@ mod losses {
     }
 
     #[test]
-    fn a_loss_that_needs_no_more_than_its_logits_is_not_said_to_need_more() {
-        assert!(loss_memory_insight(3.0).contains(", more than the logits"));
-        assert!(loss_memory_insight(1.0).contains("no more than"));
+    fn a_history_is_said_to_keep_more_only_where_it_does() {
+        let more = loss_memory_insight([3.0, 5.0]);
+        assert!(more.contains("3.0 times the memory of its logits"), "{more}");
+        assert!(more.contains("more stays allocated than that peak: 5.0 times"), "{more}");
+        assert!(loss_memory_insight([3.0, 2.0]).contains("less stays allocated"));
+        assert!(loss_memory_insight([3.0, 3.0]).contains("about as much"));
     }
 }
 

@@ -4,6 +4,7 @@ use tinytorch::activations::Sigmoid;
 use tinytorch::autograd::Backward;
 use tinytorch::losses::{
     BinaryCrossEntropyLoss, BinaryCrossEntropyWithLogitsLoss, CrossEntropyLoss, Loss,
+    weighted_cross_entropy,
 };
 use tinytorch::tensor::Tensor;
 use tinytorch::testing::assert_close;
@@ -74,4 +75,30 @@ fn logits_of_any_size_give_the_loss_of_the_formula() {
         assert_close(&[value], &[exact as f32], 1e-6);
         assert_close(&gradient, &[(1.0 / (1.0 + (-z).exp()) - t) as f32], 1e-6);
     }
+}
+
+#[test]
+fn class_weights_scale_the_gradient_of_a_row_as_well() {
+    let target = Tensor::new(&[0.0, 2.0, 1.0, 2.0], &[4]);
+    let weights = Tensor::new(&[1.0, 5.0, 0.5], &[3]);
+    let loss = |logits: &Tensor| weighted_cross_entropy(logits, &target, &weights);
+    let logits = [2.0, 0.0, 1.0, 0.0, 3.0, -1.0, 1.0, 1.0, 1.0, 0.5, -2.0, 4.0];
+    let (value, gradient) = judged(loss, &logits, &[4, 3]);
+    // torch.nn.functional.cross_entropy(logits, target, weight=weights), PyTorch 2.15.
+    assert_close(&[value], &[1.135_669_5], 1e-6);
+    let wanted = [
+        -0.047_822_733,
+        0.012_861_509,
+        0.034_961_209,
+        0.003_329_473,
+        0.066_874_258,
+        -0.070_203_729,
+        0.238_095_224,
+        -0.476_190_507,
+        0.238_095_224,
+        0.002_088_705,
+        0.000_171_451,
+        -0.002_260_153,
+    ];
+    assert_close(&gradient, &wanted, 1e-6);
 }
