@@ -140,7 +140,7 @@ impl TensorDataset {
 /// 🔬 Inputs and targets must pair up.
 #[test]
 fn test_unit_dataset_new() {
-    use tinytorch::testing::expect_eq;
+    use tinytorch::testing::{expect_eq, panic_message};
 
     let pair = |inputs: &[usize], targets: &[usize]| {
         let made = TensorDataset::new(Tensor::zeros(inputs), Tensor::zeros(targets));
@@ -152,15 +152,12 @@ fn test_unit_dataset_new() {
         let wanted =
             if fits { Ok((inputs.to_vec(), targets.to_vec())) } else { Err(Problem::Shape) };
         let input = format!("inputs {inputs:?} and targets {targets:?}");
-        expect_eq(input, pair(inputs, targets), wanted, idea);
+        expect_eq(&input, panic_message(|| pair(inputs, targets)), panic_message(|| ()), idea);
+        expect_eq(&input, pair(inputs, targets), wanted, idea);
     };
-    expect(&[3, 2], &[3], true, "only the first sizes must agree: a target is not an input");
-    expect(
-        &[3, 2],
-        &[3, 5],
-        true,
-        "only the first sizes must agree: a target may have several values",
-    );
+    let idea = "only the first sizes must agree: inputs and targets may differ in the other axes";
+    expect(&[3, 2], &[3], true, idea);
+    expect(&[3, 2], &[3, 5], true, idea);
     expect(&[3, 2], &[4], false, "each input needs one target: the first sizes must be equal");
     expect(
         &[3, 2],
@@ -168,8 +165,9 @@ fn test_unit_dataset_new() {
         false,
         "compare the first sizes, not the number of values: they count the samples",
     );
-    expect(&[], &[], false, "a scalar has no first axis, so it holds no samples");
-    expect(&[1], &[], false, "a scalar has no first axis, so it holds no samples");
+    let idea = "a scalar has no first axis, so it holds no samples: an error, not a panic";
+    expect(&[], &[], false, idea);
+    expect(&[1], &[], false, idea);
     let error = TensorDataset::new(Tensor::zeros(&[3, 2]), Tensor::zeros(&[4])).unwrap_err();
     let shown = error.message.contains("[3, 2]") && error.message.contains("[4]");
     expect_eq(&error, shown, true, "the message must show both shapes");
@@ -217,6 +215,7 @@ fn test_unit_dataset_sample() {
         let panic = panic_message(|| dataset.sample(index));
         expect_eq(&input, panic, panic_message(|| ()), idea);
         let kind = dataset.sample(index).err().map(|error| error.kind);
+        let idea = "samples are counted from 0: an index of 2 or more is an error of kind `Index`";
         expect_eq(&input, kind, Some(Problem::Index), idea);
     }
 }
@@ -233,7 +232,7 @@ fn test_unit_dataset_sample() {
 /// 1. Write one helper that stacks a list of tensors; use it for inputs and for targets.
 /// 2. Without a first sample the shape is unknown: an error of kind [`Problem::Shape`].
 /// 3. Compare each shape with the first one. If they differ, return [`Problem::Shape`] too; the
-///    message gives the position in the batch and both shapes.
+///    message gives the position in the batch, counted from 0, and both shapes.
 /// 4. Append all values to one `Vec`. The shape of the batch is `B`, then the shape of one sample.
 ///
 /// EXAMPLE: inputs `[1, 2]` and `[3, 4]` with targets `0` and `1` give `[[1, 2], [3, 4]]` and `[0,
@@ -279,9 +278,13 @@ fn test_unit_collate() {
     let pair_target = (Tensor::zeros(&[2]), Tensor::zeros(&[1]));
     let idea = "the shapes of the targets must agree too";
     expect_shape_error("targets of [] and [1]", &[good.clone(), pair_target], idea);
-    let message = collate(&[good.clone(), good, odd]).unwrap_err().message;
-    let named = ["2", "[3]", "[2]"].iter().all(|part| message.contains(part));
-    expect_eq(&message, named, true, "name the position in the batch, 2, and both shapes");
+    let mut nine = vec![good; 9];
+    nine[7] = odd;
+    let message = collate(&nine).unwrap_err().message;
+    let facts = ["7", "[3]", "[2]"];
+    let named = facts.iter().all(|fact| message.contains(fact));
+    let idea = "name the position in the batch, counted from 0, and both shapes";
+    expect_eq(format!("the message {message:?}: does it name {facts:?}"), named, true, idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "dataset-gather", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -295,7 +298,8 @@ impl TensorDataset {
     /// 2. Let ndarray select the rows of each tensor's array along axis 0, and wrap them as
     ///    tensors.
     ///
-    /// EXAMPLE: rows `[2, 0]` of `[[1], [2], [3]]` are `[[3], [1]]`.
+    /// EXAMPLE: rows `[2, 0]` of `[[1], [2], [3]]` are `[[3], [1]]`; no rows at all are a tensor of
+    /// shape `(0, 1)`.
     ///
     /// HINTS: if the largest index is valid, all are. `Tensor::array` gives the array,
     /// `Tensor::from_array` makes a tensor of one.
@@ -305,7 +309,7 @@ impl TensorDataset {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-dataset-gather", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Gathering gives what collating gives.
+/// 🔬 Gathering gives what collating gives, in one copy.
 #[test]
 fn test_unit_dataset_gather() {
     use tinytorch::testing::{expect_eq, panic_message};
@@ -327,6 +331,27 @@ fn test_unit_dataset_gather() {
         let kind = dataset.gather(&indices).err().map(|error| error.kind);
         expect_eq(&input, kind, Some(Problem::Index), idea);
     }
+    let idea = "without indices the batch has no rows: check an index only if there is one";
+    let panic = panic_message(|| dataset.gather(&[]));
+    expect_eq("no rows", panic, panic_message(|| ()), idea);
+    let rows = dataset.gather(&[]).ok().map(|(inputs, _)| inputs.shape().to_vec());
+    expect_eq("the shape of no rows", rows, Some(vec![0, 2, 3]), idea);
+
+    // What is computed from a tracked tensor is numbered, so the numbers count how often something was computed. Other
+    // tests may compute at the same time: the smallest of some counts is that of `gather`.
+    let dataset =
+        TensorDataset::new(Tensor::zeros(&[64, 3]).tracked(), Tensor::zeros(&[64])).unwrap();
+    let all: Vec<usize> = (0..64).collect();
+    let number = || Tensor::scalar(0.0).tracked().id().unwrap();
+    let computed = (0..20).map(|_| {
+        let before = number();
+        dataset.gather(&all).unwrap();
+        number() - before
+    });
+    let idea =
+        "one copy of all rows: no tensor for each of them, and one index to check, the largest";
+    let few = computed.min().is_some_and(|count| count < 64);
+    expect_eq("64 rows: are fewer than 64 tensors made on the way", few, true, idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "epoch-order", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -341,7 +366,8 @@ fn test_unit_dataset_gather() {
 /// EXAMPLE: `epoch_rng(1, 5)` yields the same numbers today, tomorrow and after a restart.
 ///
 /// HINTS: combining the numbers by arithmetic is shorter, and wrong. With `seed + epoch`, seed 1
-/// shuffles epoch 1 as seed 2 shuffles epoch 0.
+/// shuffles epoch 1 as seed 2 shuffles epoch 0. To draw `epoch` numbers and go on from there is
+/// wrong too: the epochs would draw the same numbers, a place apart.
 pub fn epoch_rng(seed: u64, epoch: usize) -> Rng {
     todo!("epoch-order")
 }
@@ -350,7 +376,7 @@ pub fn epoch_rng(seed: u64, epoch: usize) -> Rng {
 /// 🔬 The same seed and epoch give the same order; another seed or epoch gives another order.
 #[test]
 fn test_unit_epoch_order() {
-    use tinytorch::testing::expect_eq;
+    use tinytorch::testing::{expect_eq, panic_message};
 
     let order_of = |mut rng: Rng| {
         let mut order: Vec<usize> = (0..100).collect();
@@ -376,10 +402,74 @@ fn test_unit_epoch_order() {
         let input = format!(
             "seed {seed}, epoch {epoch}: is this the order of `Rng::seeded` of a small number"
         );
-        let idea = "fork instead: when seed and epoch are combined by arithmetic, other seeds repeat this order \
-                    in other epochs";
+        let idea = "fork instead, for epoch 0 too: when seed and epoch are combined by arithmetic, other seeds \
+                    repeat this order in other epochs";
         expect_eq(input, plain.contains(&order(seed, epoch)), false, idea);
     }
+    let numbers = |epoch| -> std::collections::HashSet<u32> {
+        let mut rng = epoch_rng(1, epoch);
+        (0..20).map(|_| rng.uniform().to_bits()).collect()
+    };
+    let shared = numbers(3).intersection(&numbers(4)).count();
+    let idea = "fork for each epoch: a generator that only runs on gives the next epoch the same numbers, a place \
+                later";
+    expect_eq("numbers that epochs 3 and 4 share, of 20", shared, 0, idea);
+    let idea = "every seed is valid: arithmetic with a large one overflows";
+    let panic = panic_message(|| epoch_rng(u64::MAX, 1));
+    expect_eq(format!("seed {}", u64::MAX), panic, panic_message(|| ()), idea);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "dataloader-debug", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl TensorDataset {
+    /// A copy of the dataset in a random order, for a program that shuffles once, before it trains.
+    ///
+    /// TODO: find the fault in these lines, which a colleague wrote, and write them correctly. A
+    /// network that is trained on the copy reads new digits as a guess would, one in ten right.
+    ///
+    /// ```text
+    /// let (mut rows, mut answers) = (all.clone(), all);
+    /// rng.shuffle(&mut rows);
+    /// rng.shuffle(&mut answers);
+    /// Self::new(self.gather(&rows)?.0, self.gather(&answers)?.1)
+    /// ```
+    ///
+    /// APPROACH:
+    /// 1. Here `all` holds the indices of all samples. Follow one of them: where does its input go,
+    ///    and where its target?
+    /// 2. Draw one order, and gather inputs and targets by it.
+    ///
+    /// EXAMPLE: inputs 1, 2, 3 with targets 10, 20, 30 may become 3, 1, 2 with 30, 10, 20.
+    ///
+    /// HINTS: nothing in these lines is of the wrong type or shape, so neither the compiler nor a
+    /// check can find the fault.
+    pub fn shuffled_copy(&self, rng: &mut Rng) -> Result<Self, DataError> {
+        todo!("dataloader-debug")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-dataloader-debug", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Each sample once, each input with its own target, in a random order.
+#[test]
+fn test_unit_shuffled_copy() {
+    use tinytorch::testing::expect_eq;
+
+    let inputs: Vec<f32> = (0..50_u8).map(f32::from).collect();
+    let targets: Vec<f32> = inputs.iter().map(|input| input * 10.0).collect();
+    let dataset =
+        TensorDataset::new(Tensor::new(&inputs, &[50]), Tensor::new(&targets, &[50])).unwrap();
+    let copy = |seed| dataset.shuffled_copy(&mut Rng::seeded(seed)).unwrap();
+    let of = |what: &str| format!("{what} of a copy of inputs 0 to 49 with targets 0 to 490");
+    let (mixed, answers) = (copy(1).inputs().to_vec(), copy(1).targets().to_vec());
+    let own: Vec<f32> = mixed.iter().map(|input| input * 10.0).collect();
+    let idea = "one order for both: each input keeps its own target";
+    expect_eq(of("the targets"), answers, own, idea);
+    let mut sorted = mixed.clone();
+    sorted.sort_by(f32::total_cmp);
+    expect_eq(of("the inputs, sorted,"), &sorted, &inputs, "each sample exactly once");
+    let idea = "the generator decides the order";
+    expect_eq(of("is the order unchanged in the inputs"), mixed == inputs, false, idea);
+    let repeats = copy(2).inputs().to_vec() == mixed;
+    expect_eq(of("do seeds 1 and 2 give the same inputs"), repeats, false, idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "dataloader-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -406,7 +496,7 @@ pub struct Epoch {
     augment: Option<(Arc<dyn Transform>, Rng)>,
 }
 
-/// A random change to an input that keeps its label true: data augmentation.
+/// A random change to an input that preserves its label: data augmentation.
 pub trait Transform: Send + Sync {
     /// A changed copy of `image`, shape `(H, W)` or `(C, H, W)`.
     fn apply(&self, image: &Tensor, rng: &mut Rng) -> Result<Tensor, DataError>;
@@ -419,8 +509,8 @@ impl DataLoader {
     /// TODO: refuse batch size 0 and an empty dataset, otherwise build the loader.
     ///
     /// APPROACH:
-    /// 1. Both are errors of kind [`Problem::Setting`]; the messages say `batch size` and `dataset
-    ///    is empty`.
+    /// 1. Both are errors of kind [`Problem::Setting`]. One message contains the word `batch`, the
+    ///    other the word `empty`.
     /// 2. Put the dataset into an `Arc`; no shuffling, no augmentation.
     ///
     /// EXAMPLE: 10 samples in batches of 4 are batches of 4, 4 and 2.
@@ -436,7 +526,7 @@ impl DataLoader {
 /// 🔬 A loader that could never yield a batch is refused when it is made.
 #[test]
 fn test_unit_loader_new() {
-    use tinytorch::testing::expect_eq;
+    use tinytorch::testing::{expect_eq, panic_message};
 
     let loader = |n: usize, batch_size| {
         let dataset = TensorDataset::new(Tensor::zeros(&[n, 2]), Tensor::zeros(&[n])).unwrap();
@@ -447,22 +537,19 @@ fn test_unit_loader_new() {
         let made = loader(n, batch_size).ok().map(|loader| loader.len());
         expect_eq(input, made, Some(batches), "a loader keeps the batch size that it is given");
     }
-    for (n, batch_size, words, idea) in [
-        (3, 0, "batch size", "batch size 0 must be refused here: its epochs would never end"),
-        (
-            0,
-            2,
-            "dataset is empty",
-            "an empty dataset must be refused here: its epochs have no step",
-        ),
+    for (n, batch_size, word, idea) in [
+        (3, 0, "batch", "batch size 0 must be refused here: its epochs would never end"),
+        (0, 2, "empty", "an empty dataset must be refused here: its epochs have no step"),
     ] {
         let input = format!("{n} samples, batch size {batch_size}");
+        expect_eq(&input, panic_message(|| loader(n, batch_size)), panic_message(|| ()), idea);
         let error = loader(n, batch_size).err();
         let kind = error.as_ref().map(|error| error.kind);
         expect_eq(&input, kind, Some(Problem::Setting), idea);
         let message = error.map_or(String::new(), |error| error.message);
-        let input = format!("{input}, the message {message:?}: does it say {words:?}");
-        expect_eq(input, message.contains(words), true, "each mistake has a message of its own");
+        let input = format!("{input}, the message {message:?}: does it contain {word:?}");
+        let idea = "each mistake has a message of its own, which names it";
+        expect_eq(input, message.to_lowercase().contains(word), true, idea);
     }
 }
 
@@ -519,7 +606,8 @@ fn test_unit_epoch_next() {
     epoch.by_ref().take(9).for_each(drop);
     let idea = "an epoch that has ended stays ended";
     expect_eq("is there a batch after the last", epoch.next().is_some(), false, idea);
-    expect_eq("without shuffling", targets(&plain, 0), numbers.clone(), "the samples in order");
+    let idea = "without shuffling `order` is ascending: read the samples in that order";
+    expect_eq("targets without shuffling", targets(&plain, 0), numbers.clone(), idea);
 
     let shuffled = plain.shuffled(7);
     for (inputs, targets) in batches(&shuffled, 0) {
@@ -620,13 +708,13 @@ impl Transform for RandomHorizontalFlip {
     ///
     /// APPROACH:
     /// 1. Draw one number from `[0, 1)`; if it is below `p`, flip.
-    /// 2. To flip, copy the array and invert its last axis.
+    /// 2. To flip, clone the array and invert its last axis.
     ///
     /// EXAMPLE: `[[1, 2], [3, 4]]` becomes `[[2, 1], [4, 3]]`.
     ///
     /// HINTS: draw even when `p` is 0 or 1, so that later random numbers do not depend on `p`.
-    /// ndarray's `invert_axis` only changes the stride: bring the numbers into standard layout
-    /// afterwards. A tensor of shape `[]` has no last axis: [`not_an_image`].
+    /// ndarray's `invert_axis` negates the stride of the axis: no number is moved, and a clone shares
+    /// them all. A tensor of shape `[]` has no last axis: [`not_an_image`].
     fn apply(&self, image: &Tensor, rng: &mut Rng) -> Result<Tensor, DataError> {
         todo!("random-flip")
     }
@@ -651,13 +739,11 @@ fn test_unit_random_flip() {
         let flipped = always.apply(&image, &mut rng).unwrap();
         expect_eq(&input, (flipped.shape(), flipped.to_vec()), (shape, mirrored.clone()), idea);
     }
-    let panic = panic_message(|| always.apply(&Tensor::scalar(1.0), &mut Rng::seeded(1)));
-    expect_eq(
-        "a scalar",
-        panic,
-        panic_message(|| ()),
-        "a scalar has no last axis: an error, not a panic",
-    );
+    let scalar = || always.apply(&Tensor::scalar(1.0), &mut Rng::seeded(1));
+    let idea = "a scalar has no last axis: an error of kind `Shape`, not a panic";
+    expect_eq("a scalar", panic_message(scalar), panic_message(|| ()), idea);
+    let kind = scalar().err().map(|error| error.kind);
+    expect_eq("a scalar", kind, Some(Problem::Shape), idea);
 
     let mut flip = |p: f32| RandomHorizontalFlip::new(p).unwrap().apply(&image, &mut rng).unwrap();
     // The standard deviations are 10 and 6: four of them are allowed on each side.
@@ -823,8 +909,8 @@ fn test_unit_random_crop() {
 /// TODO: shuffle the indices of all samples, sort them by class, and deal them out.
 ///
 /// APPROACH:
-/// 1. Shuffle the indices with a generator seeded with `seed`, so that chance decides who is
-///    chosen.
+/// 1. Shuffle the indices with a generator seeded with `seed`, so that chance decides which samples
+///    are chosen.
 /// 2. Sort by class with a stable sort: the samples of a class stand together, still shuffled.
 /// 3. Positions 0, `every`, `2 * every`, ... are for testing, the others for training.
 /// 4. Sort both lists.
@@ -860,6 +946,15 @@ fn test_unit_stratified_split() {
             "sort by class before dealing out: each class must be in both parts in proportion";
         expect_eq(of(&format!("seed {seed}: test samples of class 1")), ones, 2, idea);
     }
+    let every_third: Vec<u8> = (0..50).map(|i| if i % 5 == 3 { 200 } else { 7 }).collect();
+    let (rest, third) = stratified_split(&every_third, 3, 1);
+    let ones = third.iter().filter(|&&i| every_third[i] == 200).count();
+    expect_eq(
+        "train, test, test of class 200: 40 samples of class 7 and 10 of class 200, every 3rd",
+        (rest.len(), third.len(), ones),
+        (33, 17, 3),
+        "positions 0, `every`, 2 * `every` and so on are for testing, whatever the classes are",
+    );
     let mut all = [train.clone(), test.clone()].concat();
     all.sort_unstable();
     expect_eq(of("all indices"), all, (0..50).collect(), "no sample twice and none lost");
@@ -896,7 +991,7 @@ pub enum DigitShape {
 pub struct Split {
     /// To learn from.
     pub train: TensorDataset,
-    /// To measure what was learned; never used in training.
+    /// To measure what was learned, once, at the end.
     pub test: TensorDataset,
 }
 
@@ -939,7 +1034,7 @@ fn test_unit_digits() {
             of("shapes"),
             shapes,
             (one.to_vec(), one.to_vec()),
-            "the shape that was asked for",
+            "the shape that was asked for; an image has an axis for its channel, of size 1",
         );
         let largest = [train.inputs().max().item(), test.inputs().max().item()];
         expect_close(
@@ -952,6 +1047,16 @@ fn test_unit_digits() {
         let first = [2., 4., 5., 9., 6., 9., 2., 3., 5., 7., 5., 5., 9., 1., 7., 0.];
         let idea = "the split is always the same: one in 5, with seed 0";
         expect_close(of("first test classes"), &test.targets().data()[..16], &first, 0.0, idea);
+        let levels = |row| test.inputs().select(0, row).sum().item() * 16.0;
+        let sums = [0, 1, 2, 3].map(levels);
+        let idea = "each target keeps its own 64 grey levels: gather both from the same rows";
+        expect_close(
+            of("sums of levels of the first test digits"),
+            &sums,
+            &[344., 258., 342., 329.],
+            0.1,
+            idea,
+        );
         let total = [train.inputs().sum().item() + test.inputs().sum().item()];
         expect_close(
             of("sum of all inputs"),
@@ -986,18 +1091,19 @@ pub const CIFAR_RECORD: usize = 1 + 3 * 32 * 32;
 /// 1. Fewer than 4 bytes is `DataError::wrong_size`. Other than `0 0 8` is [`Problem::WrongMagic`].
 /// 2. The header has `4 + 4 * R` bytes; fewer is `wrong_size` again.
 /// 3. The sizes are big-endian `u32`s.
-/// 4. The number of values is the product of the sizes; fewer or more bytes is `wrong_size`.
+/// 4. The number of values is the product of the sizes; fewer or more bytes is `wrong_size`. Both of
+///    its numbers count the whole file, header included.
 ///
 /// EXAMPLE: `0 0 8 1  0 0 0 2  7 9` is the shape `[2]` with the values 7 and 9.
 ///
-/// HINTS: `get` of a range is `None` where indexing would panic. A hostile header can hold sizes
-/// whose product overflows: a saturating product is a number of bytes that no file has.
+/// HINTS: `get` of a range is `None` where indexing would panic. A header can hold sizes whose
+/// product overflows: a saturating product is a number of bytes that no file has.
 pub fn parse_idx(file: &str, bytes: &[u8]) -> Result<Idx, DataError> {
     todo!("parse-idx")
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-parse-idx", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 A valid file is parsed; a truncated, long, foreign or lying one is refused by name.
+/// 🔬 A valid file is parsed; one of a wrong length or format, or of impossible sizes, is an error that names it.
 #[test]
 fn test_unit_parse_idx() {
     use tinytorch::testing::{expect_eq, panic_message};
@@ -1034,12 +1140,6 @@ fn test_unit_parse_idx() {
             18,
             "more bytes than the sizes promise: another format",
         ),
-        (
-            "a file of 4,294,967,295 x 4,294,967,295 x 4,294,967,295 values",
-            &[&[0, 0, 8, 3][..], &[255; 12], &[1]].concat(),
-            u64::MAX,
-            "a product of sizes can overflow: let it saturate",
-        ),
     ] {
         expect_eq(what, panic_message(|| parse(bytes)), panic_message(|| ()), idea);
         expect_eq(what, parse(bytes), Err(Problem::WrongSize), idea);
@@ -1048,8 +1148,16 @@ fn test_unit_parse_idx() {
         let facts = ["a.idx", &format!("{expected} bytes"), &format!("{} found", bytes.len())];
         let named = facts.iter().all(|fact| message.contains(fact));
         let input = format!("{what}, the message {message:?}: does it name {facts:?}");
+        let idea = "the expected and the found size count the whole file, header included";
         expect_eq(input, named, true, idea);
     }
+    let what =
+        "a file without values that promises 2,147,483,648 x 2,147,483,648 x 4 of them, 2^64";
+    let bytes = [&[0, 0, 8, 3][..], &[128, 0, 0, 0], &[128, 0, 0, 0], &[0, 0, 0, 4]].concat();
+    let idea = "a product of sizes can overflow, and one that wraps around makes this header look right: \
+                let it saturate";
+    expect_eq(what, panic_message(|| parse(&bytes)), panic_message(|| ()), idea);
+    expect_eq(what, parse(&bytes), Err(Problem::WrongSize), idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "class-numbers", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1080,6 +1188,7 @@ fn test_unit_class_numbers() {
         (&[10], 10, Err(Problem::Label), "numbered from 0: label 10 of 10 classes does not exist"),
         (&[2, 0], 2, Err(Problem::Label), "the number of classes is an argument"),
         (&[0, 1, 2], 2, Err(Problem::Label), "look at every label: one bad one is enough"),
+        (&[255], 256, Ok(vec![255.0]), "compare as `usize`: 256 classes do not fit in a byte"),
     ] {
         let numbers = class_numbers("l.idx", labels, classes).map_err(|error| error.kind);
         expect_eq(format!("labels {labels:?} of {classes} classes"), numbers, wanted, idea);
@@ -1199,17 +1308,40 @@ impl<T: Send + 'static> Prefetcher<T> {
 /// 🔬 The same items in the same order, a bounded buffer, and a thread that ends with its owner.
 #[test]
 fn test_unit_prefetch() {
+    use std::sync::mpsc::{Sender, channel};
     use std::time::Duration;
-    use tinytorch::testing::expect_eq;
+    use tinytorch::testing::{expect_eq, panic_message};
 
-    let all: Vec<usize> = Prefetcher::new(0..100, 3).collect();
+    // `new` is called on a thread, so that one that waits for its items fails here instead of hanging.
+    let (done, returned) = channel();
+    std::thread::spawn(move || done.send(Prefetcher::new(0..100, 3)));
+    let prefetcher = returned.recv_timeout(Duration::from_secs(5)).ok();
+    let idea = "the thread takes the items: `new` starts it and returns at once";
+    expect_eq("did `new` return within 5 s, capacity 3", prefetcher.is_some(), true, idea);
+    let all: Vec<usize> = prefetcher.into_iter().flatten().collect();
     expect_eq("0 to 99", all, (0..100).collect(), "every item, in the same order");
 
-    // Each item reports when it is made.
-    let (report, made) = std::sync::mpsc::channel();
-    let endless = (0_usize..).inspect(move |_| report.send(()).unwrap());
+    let broken = Prefetcher::new((0..3).inspect(|&item| assert!(item < 2, "item 2 is broken")), 3);
+    let idea =
+        "keep the thread's handle: without it a panic while loading looks like the end of the data";
+    let count = panic_message(|| broken.count());
+    expect_eq("a source that panics at item 2", count, "item 2 is broken".to_owned(), idea);
+
+    // Each item reports when it is made, and the source how it ended: true if the thread that owned it panicked.
+    struct Ending(Sender<bool>);
+    impl Drop for Ending {
+        fn drop(&mut self) {
+            let _ = self.0.send(std::thread::panicking());
+        }
+    }
+    let ((report, made), (end, ended)) = (channel(), channel());
+    let ending = Ending(end);
+    let source = (0..100_000_usize).inspect(move |_| {
+        let _whole = &ending;
+        report.send(()).unwrap();
+    });
     let made_within = |time| made.recv_timeout(Duration::from_millis(time)).is_ok();
-    let mut prefetcher = Prefetcher::new(endless, 3);
+    let mut prefetcher = Prefetcher::new(source, 3);
     let ahead = (0..4).take_while(|_| made_within(5_000)).count();
     let idea = "`capacity` items are buffered and one more is waiting to be sent";
     expect_eq("items made ahead, capacity 3", ahead, 4, idea);
@@ -1224,8 +1356,13 @@ fn test_unit_prefetch() {
         "there is space again",
     );
     drop(prefetcher);
-    let idea = "the thread must end with the prefetcher, and its source with it";
-    expect_eq("does the source still live", made.recv().is_ok(), false, idea);
+    let idea = "when `send` fails the receiver is gone: stop, without a panic";
+    let panicked = ended.recv_timeout(Duration::from_secs(5));
+    expect_eq("did the thread panic when the prefetcher was dropped", panicked, Ok(false), idea);
+    let more = made.try_iter().count();
+    let input =
+        format!("{more} of 99,995 items were made after the prefetcher was dropped: at most 1");
+    expect_eq(input, more <= 1, true, idea);
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "dataloader-measure", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1471,7 +1608,7 @@ fn digit_network(hidden: usize, seed: u64) -> Sequential {
     ])
 }
 
-/// 📊 The same digits in three orders, then few of them.
+/// 📊 The same digits in four orders, then few of them.
 ///
 /// Purpose: see what shuffling is for, what overfitting is, and what a validation set shows.
 /// Measured: accuracy on 360 validation digits after 5 epochs on 1,077 in each order, batches of 32, Adam at 0.01,
@@ -1493,6 +1630,7 @@ fn compare_orders(out: &mut Reporter) -> Result<(), Box<dyn std::error::Error>> 
     by_class.sort_by_key(|&index| train.targets().data()[index] as u8);
     let (inputs, targets) = train.gather(&by_class)?;
     let sorted = DataLoader::new(TensorDataset::new(inputs, targets)?, 32)?;
+    let once = DataLoader::new(train.shuffled_copy(&mut Rng::seeded(1))?, 32)?;
     let as_in_file = DataLoader::new(train, 32)?;
     let held_out = [(validation.inputs().clone(), validation.targets().clone())];
     let accuracy = |loader: &DataLoader, seed: u64| -> Result<f64, Box<dyn std::error::Error>> {
@@ -1506,6 +1644,7 @@ fn compare_orders(out: &mut Reporter) -> Result<(), Box<dyn std::error::Error>> 
     for (name, loader, shuffles) in [
         ("sorted by class", &sorted, false),
         ("as in the file", &as_in_file, false),
+        ("shuffled once", &once, false),
         ("shuffled for each epoch", &sorted, true),
     ] {
         let mut found = vec![];
@@ -1517,7 +1656,7 @@ fn compare_orders(out: &mut Reporter) -> Result<(), Box<dyn std::error::Error>> 
         let [low, median, high] = [1, 2, 3].map(|place| found[place] * 100.0);
         rows.push(vec![name.into(), Value::Spread { median, low, high }]);
         medians.push(found[2]);
-        out.progress("orders", rows.len() as u64, 3);
+        out.progress("orders", rows.len() as u64, 4);
     }
     out.table(Table {
         title: "Accuracy on 360 validation digits after 5 epochs".into(),
@@ -1528,7 +1667,7 @@ fn compare_orders(out: &mut Reporter) -> Result<(), Box<dyn std::error::Error>> 
         rows,
         origin: Origin::Measured,
     });
-    out.insight(order_insight(medians[0], medians[2], validation.len()));
+    out.insight(order_insight(medians[0], medians[3], validation.len()));
     Ok(())
 }
 
@@ -1627,6 +1766,8 @@ pub fn overfitting_insight(losses: &[f64], [train, validation]: [f64; 2], n: usi
 /// 🧪 Shuffled digits train a network of the earlier modules; prefetching changes nothing.
 #[test]
 fn test_module() {
+    use tinytorch::testing::{expect_close, expect_eq};
+
     // Augmented and prefetched batches are the same as those drawn without a second thread.
     let images = digits(DigitShape::Image).unwrap();
     let augment = Compose(vec![
@@ -1638,14 +1779,20 @@ fn test_module() {
     let mut samples = 0;
     for (one, other) in loader.epoch(3).zip(prefetched) {
         let ((inputs, targets), (same_inputs, same_targets)) = (one.unwrap(), other.unwrap());
-        assert_eq!(&inputs.shape()[1..], [1, 8, 8]);
-        assert_eq!(inputs.to_vec(), same_inputs.to_vec());
-        assert_eq!(targets.to_vec(), same_targets.to_vec());
+        let idea = "a crop as large as the image gives an image of the same shape";
+        expect_eq("the shape of an augmented digit", &inputs.shape()[1..], &[1, 8, 8], idea);
+        let idea = "prefetching changes nothing: an epoch depends on its seeds and its number only";
+        let of = |what: &str| {
+            format!("{what} of a prefetched batch and of the same batch without a thread")
+        };
+        expect_close(of("the inputs"), &same_inputs.data(), &inputs.data(), 0.0, idea);
+        expect_close(of("the targets"), &same_targets.data(), &targets.data(), 0.0, idea);
         samples += targets.numel();
     }
-    assert_eq!(samples, 1437);
+    let idea = "each sample exactly once: the last batch is smaller than the others";
+    expect_eq("samples in an epoch of 1,437 in batches of 100", samples, 1437, idea);
 
-    // Digits that were not in the training set are recognised.
+    // Digits that were not in the training set are read.
     let flat = digits(DigitShape::Flat).unwrap();
     let train = DataLoader::new(flat.train, 32).unwrap().shuffled(1);
     let test = DataLoader::new(flat.test, 360).unwrap();
@@ -1660,8 +1807,11 @@ fn test_module() {
         trainer.train_epoch(train.epoch(epoch)).unwrap();
     }
     let (_, accuracy) = trainer.evaluate(test.epoch(0)).unwrap();
-    let accuracy = accuracy.unwrap_or(0.0);
-    assert!(accuracy >= 0.9, "test accuracy {accuracy} after 5 epochs, expected at least 0.9");
+    let percent = accuracy.unwrap_or(0.0) * 100.0;
+    let input =
+        format!("{percent:.1} % of the test digits read after 5 epochs: are that 90 % or more");
+    let idea = "each digit keeps its own target, and its levels are from 0 to 1: print a batch";
+    expect_eq(input, percent >= 90.0, true, idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "dataloader-errors-impl", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1804,7 +1954,7 @@ fn unreadable(file: &str) -> impl FnOnce(std::io::Error) -> DataError + '_ {
     move |error| DataError::new(Problem::Unreadable, format!("cannot read '{file}': {error}"))
 }
 
-/// Unpacks gzip, recognised by its first two bytes; other bytes are returned unchanged.
+/// Unpacks gzip, recognized by its first two bytes; other bytes are returned unchanged.
 pub fn unpack(file: &str, bytes: Vec<u8>) -> Result<Vec<u8>, DataError> {
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(bytes);
