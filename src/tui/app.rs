@@ -214,7 +214,7 @@ fn read_input(messages: Sender<Message>) -> io::Result<Sender<()>> {
 }
 
 /// What an event of the terminal means, if anything. Pasted text means nothing: it would be read as
-/// keys. Another size comes as a signal: crossterm does not report one that comes together with keys.
+/// keys. A resize is reported by [`listen`], also while the reader waits for a permit.
 fn input(event: &Event) -> Option<Message> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => Some(Message::Key(*key)),

@@ -123,7 +123,7 @@ impl Effects {
                 let _ = self.highlighter.send(texts);
             }
             Effect::Keep(record) => self.store.send(StoreCommand::Keep(record)),
-            Effect::Redraw => self.answer_io("redraw the screen", screen.redraw()),
+            Effect::Redraw => screen.redraw(),
             Effect::Suspend => self.suspend(screen),
             Effect::Quit => return Next::Quit,
         }

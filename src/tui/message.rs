@@ -12,6 +12,7 @@ use crate::runner::RunMessage;
 use crate::runner::event::{Frame, RunKind};
 use crate::watch;
 use crossterm::event::KeyEvent;
+use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tinytorch::explore::Settings;
@@ -110,7 +111,7 @@ pub enum Message {
     /// The input thread sent its last event, and waits for a permit to read the next.
     InputTaken,
     /// The editor was stopped by this signal.
-    EditorStopped(i32),
+    EditorStopped(Signal),
     /// The editor ended; the error, if it failed.
     EditorEnded(Result<(), String>),
     /// SIGTSTP asks the program to suspend.
@@ -188,7 +189,7 @@ pub enum Effect {
         line: usize,
     },
     /// Suspend together with the editor, which this signal stopped.
-    StopWithEditor(i32),
+    StopWithEditor(Signal),
     /// Take the terminal back from the editor.
     CloseEditor,
     /// Reset the exercise to the starter; the lab keeps a backup.

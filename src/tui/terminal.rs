@@ -19,6 +19,8 @@ use std::sync::Once;
 /// The terminal while the tutor has it. Dropping it restores the terminal.
 pub struct Screen {
     terminal: Terminal<Out>,
+    /// What the terminal shows is not what was drawn last.
+    stale: bool,
 }
 
 type Out = CrosstermBackend<BufWriter<Stdout>>;
@@ -30,7 +32,7 @@ impl Screen {
         // The theme obeys NO_COLOR; crossterm would also drop reverse video.
         crossterm::style::force_color_output(true);
         take()?;
-        Ok(Self { terminal: blank().inspect_err(|_| restore())? })
+        Ok(Self { terminal: blank().inspect_err(|_| restore())?, stale: false })
     }
 
     /// Columns and rows.
@@ -41,6 +43,9 @@ impl Screen {
     /// Draws one frame as a synchronized update, so that it never shows in part.
     pub fn draw(&mut self, model: &Model, page: &Page) -> io::Result<()> {
         execute!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        if std::mem::take(&mut self.stale) {
+            self.terminal = blank()?;
+        }
         let drawn = self.terminal.draw(|frame| view::draw(frame, model, page)).map(drop);
         execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
         drawn
@@ -53,14 +58,13 @@ impl Screen {
 
     /// Takes over a terminal that was released.
     pub fn reclaim(&mut self) -> io::Result<()> {
-        take()?;
-        self.redraw()
+        self.redraw();
+        take()
     }
 
-    /// Forgets the last frame, so that every cell of the next one is drawn.
-    pub fn redraw(&mut self) -> io::Result<()> {
-        self.terminal = blank()?;
-        Ok(())
+    /// Forgets the last frame, so that the next one is drawn whole.
+    pub const fn redraw(&mut self) {
+        self.stale = true;
     }
 }
 

@@ -63,7 +63,9 @@ fn take(model: &mut Model, now: Duration, message: Message) -> Vec<Effect> {
         Message::Click { column, row } => mouse::click(model, column, row),
         Message::Resized(width, height) => {
             model.size = (width, height);
-            vec![]
+            // Even at the size of the last frame: the terminal may have had another one in between,
+            // and have wrapped or cut what it showed.
+            vec![Effect::Redraw]
         }
         Message::Background(theme) => {
             model.capabilities.theme = theme;

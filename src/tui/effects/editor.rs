@@ -6,18 +6,15 @@
 use crate::editor::Editor;
 use crate::error::{Error, printable};
 use crate::tui::message::Message;
-use nix::sys::signal::{SigSet, Signal as Blocked};
-use rustix::io::Errno;
-use rustix::process::{
-    Pid, Signal, WaitOptions, WaitStatus, getpgrp, getppid, getsid, kill_current_process_group,
-    kill_process_group, waitpid,
-};
-use rustix::termios::{tcgetpgrp, tcsetpgrp};
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, Signal, killpg};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, getpgrp, getppid, getsid, tcgetpgrp, tcsetpgrp};
 use std::fs::File;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Builder;
 use std::time::Duration;
@@ -66,7 +63,7 @@ fn start_window(command: &mut Command) -> io::Result<()> {
 impl OpenEditor {
     fn start(command: &mut Command, messages: Sender<Message>) -> io::Result<Self> {
         let child = command.spawn()?;
-        let group = Pid::from_child(&child);
+        let group = group_of(&child)?;
         let (alive, ended) = channel();
         // Without a controlling terminal there are no jobs to control.
         let this = Self { group, terminal: File::open("/dev/tty").ok(), ended };
@@ -80,26 +77,26 @@ impl OpenEditor {
 
     /// The editor was stopped by `signal`: the tutor stops with it, and once it is continued, so is the
     /// editor. Where no shell could continue the tutor, the editor is continued at once.
-    pub fn stopped(&self, signal: i32) -> io::Result<()> {
+    pub fn stopped(&self, signal: Signal) -> io::Result<()> {
         // It asked for the terminal before it had it.
-        let early = [Signal::TTIN, Signal::TTOU].iter().any(|early| early.as_raw() == signal);
+        let early = matches!(signal, Signal::SIGTTIN | Signal::SIGTTOU);
         if !early && has_shell() {
             self.to_foreground(getpgrp())?;
             suspend(self.terminal.as_ref())?;
         }
         self.to_foreground(self.group)?;
-        Ok(kill_process_group(self.group, Signal::CONT)?)
+        Ok(killpg(self.group, Signal::SIGCONT)?)
     }
 
     /// Asks the editor to stop; [`OpenEditor::stopped`] follows.
     pub fn ask_to_stop(&self) -> io::Result<()> {
-        Ok(kill_process_group(self.group, Signal::TSTP)?)
+        Ok(killpg(self.group, Signal::SIGTSTP)?)
     }
 
     fn to_foreground(&self, group: Pid) -> io::Result<()> {
         let Some(terminal) = &self.terminal else { return Ok(()) };
         // A group in the background that takes the terminal is sent SIGTTOU, unless that is blocked.
-        let signals = SigSet::from(Blocked::SIGTTOU);
+        let signals = SigSet::from(Signal::SIGTTOU);
         signals.thread_block()?;
         let done = tcsetpgrp(terminal, group);
         signals.thread_unblock()?;
@@ -112,8 +109,8 @@ impl Drop for OpenEditor {
         use std::sync::mpsc::RecvTimeoutError::Timeout;
         if self.ended.recv_timeout(Duration::ZERO) == Err(Timeout) {
             // As a terminal that is closed does. It may have ended by now.
-            let _ = kill_process_group(self.group, Signal::HUP);
-            let _ = kill_process_group(self.group, Signal::CONT);
+            let _ = killpg(self.group, Signal::SIGHUP);
+            let _ = killpg(self.group, Signal::SIGCONT);
             let _ = self.ended.recv_timeout(GRACE);
         }
         // The terminal may be gone.
@@ -121,30 +118,31 @@ impl Drop for OpenEditor {
     }
 }
 
+/// A child started with `process_group(0)` leads a group that has its number.
+fn group_of(child: &Child) -> io::Result<Pid> {
+    child.id().try_into().map(Pid::from_raw).map_err(io::Error::other)
+}
+
 /// Reports every stop of the editor, and its end.
 fn watch(child: Pid, messages: &Sender<Message>) {
     loop {
-        let message = match waitpid(Some(child), WaitOptions::UNTRACED) {
-            Err(Errno::INTR) => continue,
-            Ok(Some((_, status))) => match status.stopping_signal() {
-                Some(signal) => Message::EditorStopped(signal),
-                None => Message::EditorEnded(verdict(status)),
-            },
-            Ok(None) => Message::EditorEnded(Err("it is no child of the tutor".into())),
-            Err(error) => Message::EditorEnded(Err(error.to_string())),
+        let ended = match waitpid(child, Some(WaitPidFlag::WUNTRACED)) {
+            Err(Errno::EINTR) => continue,
+            Ok(WaitStatus::Stopped(_, signal)) => {
+                if messages.send(Message::EditorStopped(signal)).is_err() {
+                    return;
+                }
+                continue;
+            }
+            Ok(WaitStatus::Exited(_, 0)) => Ok(()),
+            Ok(WaitStatus::Exited(_, code)) => Err(format!("it exited with status {code}")),
+            Ok(WaitStatus::Signaled(_, signal, _)) => Err(format!("it was ended by {signal}")),
+            Ok(status) => Err(format!("its status is unknown: {status:?}")),
+            Err(error) => Err(error.to_string()),
         };
-        let ended = matches!(message, Message::EditorEnded(_));
-        if messages.send(message).is_err() || ended {
-            return;
-        }
-    }
-}
-
-fn verdict(status: WaitStatus) -> Result<(), String> {
-    match (status.exit_status(), status.terminating_signal()) {
-        (Some(0), _) => Ok(()),
-        (Some(code), _) => Err(format!("it exited with status {code}")),
-        (None, signal) => Err(format!("it was ended by signal {}", signal.unwrap_or_default())),
+        // The loop that receives messages may have ended.
+        let _ = messages.send(Message::EditorEnded(ended));
+        return;
     }
 }
 
@@ -154,7 +152,7 @@ pub fn suspend(terminal: Option<&File>) -> io::Result<()> {
         return Err(io::Error::other("no shell is there that could continue it"));
     }
     loop {
-        kill_current_process_group(Signal::STOP)?;
+        killpg(getpgrp(), Signal::SIGSTOP)?;
         // Continued in the background, as by `bg`, it could only disturb the program in front.
         let in_front =
             |terminal: &File| tcgetpgrp(terminal).map_or(true, |group| group == getpgrp());
@@ -165,8 +163,9 @@ pub fn suspend(terminal: Option<&File>) -> io::Result<()> {
 }
 
 /// Whether the parent belongs to the same session, as a shell does; a terminal that was started with
-/// the tutor as its program does not, and cannot continue what was stopped.
+/// the tutor as its program does not, and cannot continue what was stopped. A parent outside the
+/// tutor's container has the number 0, and so has a session that was started outside.
 fn has_shell() -> bool {
-    let session = |pid| getsid(pid).ok();
-    getppid().is_some_and(|parent| session(Some(parent)) == session(None))
+    let (parent, session) = (getppid(), |pid| getsid(pid).ok());
+    parent.as_raw() != 0 && session(Some(parent)) == session(None)
 }
