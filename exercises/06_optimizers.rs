@@ -922,6 +922,9 @@ pub fn analyze_optimizer_convergence(out: &mut Reporter) {
         series: runs,
         origin: Origin::Measured,
     });
+    if let [(_, Some(sgd)), _, (_, Some(adam)), _] = found[..] {
+        out.measured("steps of plain SGD compared with Adam", sgd as f64 / adam as f64, "x");
+    }
     out.insight(convergence_insight(&found));
 
     let ends = [0.005, 0.01, 0.02, 0.03, 0.035, 0.038, 0.0395, 0.0405, 0.042].map(|rate| {

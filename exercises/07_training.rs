@@ -1125,6 +1125,7 @@ pub fn analyze_overfitting(out: &mut Reporter) {
         rows: vec![row("best", chosen, early), row("last", EPOCHS, last)],
         origin: Origin::Measured,
     });
+    out.measured("epoch of the lowest validation loss", chosen as f64, "");
     let losses = (loss_at(chosen), loss_at(EPOCHS));
     if let ((Some(train_best), Some(best)), (Some(train_last), Some(last_loss))) = losses {
         let train = (train_best, train_last);
