@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn in_the_course_arithmetic_depends_on_the_broadcast_steps() {
+    fn in_the_course_arithmetic_depends_on_the_broadcast_strides() {
         let course = crate::curriculum::Course::tinytorch();
         let tensor = course.named("tensor").unwrap();
         let found = dependencies(tensor.reference());

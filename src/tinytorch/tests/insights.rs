@@ -158,9 +158,9 @@ mod tensor {
 
     #[test]
     fn the_order_of_access_is_named_as_the_cause_only_where_it_made_a_difference() {
-        let names = ["Going down the columns", "going along the rows"];
+        let names = ["\"down the columns\"", "\"along the rows\""];
         assert_says(|ratio| memory_layout_insight(ratio, CASES[2]), names);
-        let names = ["Going down the columns", "adding whole lines"];
+        let names = ["\"down the columns\"", "\"columns, line by line\""];
         assert_says(|ratio| memory_layout_insight(CASES[2], ratio), names);
         let cause = "the order of access makes";
         assert!(memory_layout_insight(CASES[0], CASES[2]).contains(cause));
@@ -169,8 +169,9 @@ mod tensor {
 
     #[test]
     fn additions_that_wait_are_the_cause_only_where_the_control_shows_it() {
-        assert_says(|ratio| matmul_orders_insight(ratio, CASES[2]), ["i-j-k", "i-k-j"]);
-        let names = ["One sum per element", "sixteen sums"];
+        let names = ["\"i-j-k\"", "\"yours\""];
+        assert_says(|ratio| matmul_orders_insight(ratio, CASES[2]), names);
+        let names = ["\"b transposed, 1 sum\"", "\"b transposed, 16 sums\""];
         assert_says(|ratio| matmul_orders_insight(CASES[2], ratio), names);
         let cause = "do not wait for each other";
         assert!(matmul_orders_insight(CASES[0], CASES[0]).contains(cause));
@@ -179,8 +180,11 @@ mod tensor {
 
     #[test]
     fn memory_that_was_not_saved_is_not_praised() {
-        assert!(broadcasting_memory_insight(2.0).contains("takes 2.0 times the memory"));
-        assert!(broadcasting_memory_insight(1.0).contains("as much memory as copying"));
+        let saved = broadcasting_memory_insight(2.0);
+        assert!(saved.contains("2.00 times the memory") && saved.contains("copies nothing"));
+        for ratio in [1.0, 0.5, f64::NAN] {
+            assert!(broadcasting_memory_insight(ratio).contains("no saving"), "{ratio}");
+        }
     }
 }
 
