@@ -40,13 +40,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     terminal.send(&format!("/{SHOWN}\r"));
     terminal.wait_for("the analysis", |screen| screen.contains("size of the matrix"));
     terminal.send("\x1b");
-    terminal.wait_for("a calm status line", |screen| !screen.contains("N previous"));
+    terminal.wait_for("a status line without a search", |screen| !screen.contains("N previous"));
     std::fs::write(Path::new(&target), terminal.look(svg))?;
     terminal.send("q");
     Ok(())
 }
 
-/// The screen as a picture: one rectangle per run of background, one text element per run of colour.
+/// The screen as a picture: a rectangle for each cell with a background, a text element for each character.
 fn svg(screen: &vt100::Screen) -> String {
     const CELL: (f32, f32) = (8.4, 18.0);
     let (rows, columns) = (screen.size().0.get(), screen.size().1.get());
@@ -60,15 +60,15 @@ fn svg(screen: &vt100::Screen) -> String {
         for column in 0..columns {
             let Some(cell) = screen.cell(row, column) else { continue };
             let (x, y) = (12.0 + CELL.0 * f32::from(column), 12.0 + CELL.1 * f32::from(row));
-            let (mut token, mut paper) =
+            let (mut text, mut background) =
                 (colour(cell.fgcolor(), "#d7dae0"), colour(cell.bgcolor(), "#1b1d23"));
             if cell.inverse() {
-                std::mem::swap(&mut token, &mut paper);
+                std::mem::swap(&mut text, &mut background);
             }
-            if paper != "#1b1d23" {
+            if background != "#1b1d23" {
                 let _ = writeln!(
                     svg,
-                    "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\" fill=\"{paper}\"/>",
+                    "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\" fill=\"{background}\"/>",
                     CELL.0 + 0.3,
                     CELL.1 + 0.3
                 );
@@ -76,11 +76,11 @@ fn svg(screen: &vt100::Screen) -> String {
             if cell.has_contents() && cell.contents() != " " {
                 let weight = if cell.bold() { " font-weight=\"bold\"" } else { "" };
                 let faint = if cell.dim() { " opacity=\"0.6\"" } else { "" };
-                let text = escape(cell.contents());
+                let content = escape(cell.contents());
                 let base = y + 13.5;
                 let _ = writeln!(
                     svg,
-                    "<text x=\"{x:.1}\" y=\"{base:.1}\" fill=\"{token}\"{weight}{faint}>{text}</text>"
+                    "<text x=\"{x:.1}\" y=\"{base:.1}\" fill=\"{text}\"{weight}{faint}>{content}</text>"
                 );
             }
         }

@@ -1,6 +1,6 @@
 //! The tutor as a learner meets it: the real program in a real pseudo-terminal, files saved from
 //! outside as editors save them. Every wait is for something on the screen.
-#![expect(clippy::unwrap_used, reason = "helpers of tests; a panic there is the verdict")]
+#![expect(clippy::unwrap_used, reason = "a panic in a helper fails the test")]
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use std::fs::Permissions;
@@ -20,14 +20,14 @@ const TUTOR: &str = env!("CARGO_BIN_EXE_tinytorch-tutor");
 /// High enough for every block that one save can change.
 const TALL: (u16, u16) = (100, 240);
 
-/// A lab of starters with the tutor on one of its modules.
+/// A lab of starters, with the tutor open on one of its modules.
 struct Desk {
     _folder: tempfile::TempDir,
     exercise: PathBuf,
     terminal: Terminal,
 }
 
-/// An editor for tests: it prints that it is open, repeats what is typed, and ends by `quit`.
+/// An editor for tests: it prints that it is open, echoes what is typed, and exits on `quit`.
 const EDITOR: &str = r#"#!/bin/sh
 echo "$$" > "$(dirname "$0")/pid"
 echo "editing $*"
@@ -51,7 +51,7 @@ impl Desk {
         Self::start(module, size, &[], TUTOR)
     }
 
-    /// The same with variables of the environment, in the tutor or in a shell that knows it as `$TUTOR`.
+    /// The same with environment variables. `program` is the tutor, or a shell that can start it as `$TUTOR`.
     fn start(module: &Module, size: (u16, u16), variables: &[(&str, &str)], program: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let lab = folder.path().join("lab");
@@ -65,7 +65,7 @@ impl Desk {
         Self { _folder: folder, exercise, terminal }
     }
 
-    /// A terminal in the lab, with what every tutor of these tests needs in its environment.
+    /// A terminal in the lab, with the environment variables that all tests need.
     fn terminal(
         program: &str,
         arguments: &[&str],
@@ -106,16 +106,16 @@ impl Desk {
         self.terminal = Self::terminal(TUTOR, arguments, self.lab(), size, variables);
     }
 
-    /// The first whole frame.
+    /// The first complete frame.
     fn frame(&self) -> String {
         self.terminal.wait_for("a frame", |screen| {
             screen.contains("00 Setup") && screen.trim_end().ends_with("q quit")
         })
     }
 
-    /// Waits until the lesson's name in the title has these colours, for text and background.
+    /// Waits until the lesson's name in the title has these colours of text and background.
     #[track_caller]
-    fn colored(&self, colors: [Color; 2]) {
+    fn wait_for_colors(&self, colors: [Color; 2]) {
         let column = self.frame().lines().next().and_then(|title| title.find("00 Setup")).unwrap();
         let column = u16::try_from(column).unwrap();
         self.terminal.wait_until(&format!("a title in {colors:?}"), |screen| {
@@ -150,7 +150,7 @@ impl Desk {
 
     /// Waits until the shell has reported that many stopped jobs.
     #[track_caller]
-    fn stopped(&self, times: usize) {
+    fn wait_for_stops(&self, times: usize) {
         let stopped = |screen: &str| screen.matches("Stopped").count() == times;
         self.terminal.wait_for(&format!("{times} stopped jobs"), stopped);
     }
@@ -164,7 +164,7 @@ impl Desk {
     }
 }
 
-/// Where built things are kept from test to test.
+/// The build cache, which the tests share.
 fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
 }
@@ -180,7 +180,7 @@ fn first() -> &'static Module {
     &Course::tinytorch().modules()[0]
 }
 
-/// What a learner writes, in the order of the lesson: each step solves one more cell that has a test.
+/// The learner's file in the order of the lesson: each step solves one more cell that has a test.
 fn steps(module: &Module) -> Vec<(String, String)> {
     let mut text = cells::starter(module.reference());
     let mut steps: Vec<(String, String)> = vec![];
@@ -188,7 +188,7 @@ fn steps(module: &Module) -> Vec<(String, String)> {
         let Some(id) = cell.grade_id.as_deref() else { continue };
         match cell.kind {
             CellKind::Solution => text = cells::replace(&text, id, cell.text),
-            // The module's own test asks for nothing new to be written.
+            // The module test needs no new code.
             CellKind::Test if steps.last().is_some_and(|(_, last)| *last == text) => {}
             CellKind::Test => steps.push((id.replacen("test-", "", 1), text.clone())),
             _ => {}
@@ -235,7 +235,7 @@ fn a_compiler_error_names_its_place_and_leaves_the_last_results_as_old() {
 }
 
 #[test]
-fn a_file_that_goes_away_is_reported_and_picked_up_when_it_is_back() {
+fn a_file_that_disappears_is_reported_and_checked_again_once_it_is_back() {
     let module = first();
     let desk = Desk::open(module, (100, 40));
     desk.line(&["not started"]);
@@ -247,7 +247,7 @@ fn a_file_that_goes_away_is_reported_and_picked_up_when_it_is_back() {
 }
 
 #[test]
-fn any_size_from_60_by_20_works_and_a_smaller_one_says_so() {
+fn any_size_from_60_by_20_works_and_a_smaller_one_is_reported() {
     let mut desk = Desk::open(first(), (60, 20));
     desk.line(&["any key closes it"]);
     desk.line(&["shows this card again"]);
@@ -317,12 +317,12 @@ fn a_resize_that_is_taken_back_at_once_leaves_a_whole_screen() {
     }
 }
 
-/// What the terminal must be asked to leave: the alternate screen, mouse reports, a hidden cursor.
+/// How the terminal leaves the alternate screen, mouse capture and a hidden cursor, and how it enters them.
 const LEFT: [&str; 3] = ["\x1b[?1049l", "\x1b[?1000l", "\x1b[?25h"];
 const TAKEN: [&str; 3] = ["\x1b[?1049h", "\x1b[?1000h", "\x1b[?25l"];
 
 #[track_caller]
-fn given_back(written: &[u8]) {
+fn assert_restored(written: &[u8]) {
     let written = String::from_utf8_lossy(written);
     for (taken, left) in TAKEN.iter().zip(LEFT) {
         let (taken, left) = (written.rfind(taken), written.rfind(left));
@@ -331,7 +331,7 @@ fn given_back(written: &[u8]) {
 }
 
 #[test]
-fn the_terminal_is_given_back_on_leaving_and_by_signals() {
+fn the_terminal_is_restored_on_quitting_and_on_signals() {
     let quit = |desk: &mut Desk| desk.terminal.send("q");
     let signal = |signal: Signal| {
         move |desk: &mut Desk| {
@@ -344,11 +344,11 @@ fn the_terminal_is_given_back_on_leaving_and_by_signals() {
         let mut desk = Desk::open(first(), (80, 24));
         desk.line(&["q quit"]);
         let before = desk.terminal.modes_before.clone();
-        assert_ne!(desk.terminal.modes(), before, "raw while the tutor has it");
+        assert_ne!(desk.terminal.modes(), before, "raw mode while the tutor has it");
         end(&mut desk);
         let (status, written) = desk.terminal.wait_for_end();
         assert!(status.success(), "{status:?}");
-        given_back(&written);
+        assert_restored(&written);
         assert_eq!(desk.terminal.modes(), before);
     }
 }
@@ -366,7 +366,7 @@ fn a_shell_stops_tutor_and_editor_together_and_continues_both() {
     desk.line(&["editing -n", "exercises/00_setup.rs"]);
     for (stops, word) in [(1, "one"), (2, "two")] {
         desk.terminal.send("\x1a");
-        desk.stopped(stops);
+        desk.wait_for_stops(stops);
         desk.terminal.send(&format!("echo sh''ell {word}\r"));
         desk.line(&["shell", word]);
         desk.terminal.send("fg\r");
@@ -375,9 +375,9 @@ fn a_shell_stops_tutor_and_editor_together_and_continues_both() {
     }
     desk.terminal.send("quit\r");
     desk.line(&["q quit"]);
-    // The tutor alone stops as well, and reads keys again when it is back.
+    // Without an editor the tutor stops too, and reads keys again when it is continued.
     desk.terminal.send("\x1a");
-    desk.stopped(3);
+    desk.wait_for_stops(3);
     desk.terminal.send("fg\r");
     desk.line(&["q quit"]);
     desk.terminal.send("q");
@@ -404,7 +404,7 @@ fn an_editor_in_a_terminal_without_a_shell_is_never_left_stopped() {
 }
 
 #[test]
-fn signals_are_obeyed_while_an_editor_is_open() {
+fn signals_end_the_tutor_while_an_editor_is_open() {
     for signal in [Signal::TERM, Signal::HUP] {
         let tools = tempfile::tempdir().unwrap();
         let editor = editor(tools.path(), "edit");
@@ -427,7 +427,7 @@ fn signals_are_obeyed_while_an_editor_is_open() {
 }
 
 #[test]
-fn without_a_variable_an_editor_that_is_installed_is_opened() {
+fn without_a_variable_an_installed_editor_is_opened() {
     let tools = tempfile::tempdir().unwrap();
     editor(tools.path(), "sensible-editor");
     let path = format!("{}:{}", tools.path().display(), std::env::var("PATH").unwrap());
@@ -441,14 +441,14 @@ fn without_a_variable_an_editor_that_is_installed_is_opened() {
 }
 
 #[test]
-fn a_save_that_changes_nothing_leaves_the_page_and_a_jump_leads_back() {
+fn a_save_that_changes_no_verdict_does_not_scroll_and_a_jump_can_be_undone() {
     let module = &Course::tinytorch().modules()[1];
     let mut desk = Desk::open(module, (100, 30));
     desk.line(&["not started"]);
     let steps = steps(module);
     desk.terminal.send("\x06\x06");
     desk.terminal.wait_for("another page", |screen| !screen.contains("difficulty"));
-    // The next session begins where this one ended; nothing has scrolled in it yet.
+    // The next session starts where this one ended, and has not scrolled yet.
     desk.resume((100, 30));
     let screen = desk.terminal.wait_for_text("not started");
     assert!(!screen.contains("difficulty"), "{screen}");
@@ -457,7 +457,7 @@ fn a_save_that_changes_nothing_leaves_the_page_and_a_jump_leads_back() {
     desk.line(&["because the file was saved"]);
     desk.line(&["not started"]);
     desk.back_at(&page);
-    // A verdict that changed is shown, and the way back is one key.
+    // A verdict that changed is scrolled to, and one key leads back.
     desk.save(&steps[1].1);
     desk.line(&["exercise", &steps[0].0, "✓ passed"]);
     desk.terminal.send("\x0f");
@@ -478,7 +478,7 @@ fn a_typo_keeps_the_count_of_tests_that_passed() {
 }
 
 #[test]
-fn what_another_terminal_does_shows_without_a_save() {
+fn a_hint_shown_in_another_terminal_is_counted_without_a_save() {
     let desk = Desk::open(first(), TALL);
     desk.line(&["not started"]);
     desk.line(&["hint 0 of"]);
@@ -585,12 +585,49 @@ fn the_outline_leads_to_an_exercise() {
     desk.line(&["▌ exercise tensor-tr"]);
 }
 
-/// The terminal of these tests answers that its background is black.
+/// A terminal sends Alt with a letter as Esc and the letter.
 #[test]
-fn the_theme_follows_the_background_and_what_is_asked_for() {
+fn escape_and_a_key_in_one_read_are_two_keys() {
+    let mut desk = Desk::open(first(), (100, 30));
+    desk.line(&["q quit"]);
+    desk.terminal.send("/setup\r");
+    desk.line(&["/setup", "Esc ends"]);
+    desk.terminal.send("\x1bo");
+    desk.line(&["outline: type to filter"]);
+}
+
+#[test]
+fn a_figure_opens_follows_its_controls_and_closes() {
+    const RIGHT: &str = "\x1b[C";
+    let mut desk = Desk::open(&Course::tinytorch().modules()[6], (100, 60));
+    // Builds the modules below it, which can take longer than a wait: this has no limit.
+    let built = desk.other(&["explore", "learning_rate"]);
+    assert!(built.status.success(), "{built:?}");
+    desk.line(&["not started"]);
+    desk.terminal.send("/Learning rate and optimizer\r");
+    desk.line(&["figure Learning rate and optimizer", "Enter opens it"]);
+    // The same as Enter, also where an exercise above the figure has the focus.
+    desk.terminal.send(RIGHT);
+    desk.line(&["▸ optimizer", "[SGD]"]);
+    desk.line(&["the loss stays below"]);
+    // The second control: from a rate that arrives to one that diverges.
+    desk.terminal.send("\x1b[B");
+    desk.line(&["▸ learning rate", " 0.030 "]);
+    desk.terminal.send(&RIGHT.repeat(20));
+    desk.line(&["▸ learning rate", " 0.050 "]);
+    desk.line(&["it leaves the picture"]);
+    desk.terminal.send("\x1b");
+    desk.terminal.wait_for("a closed figure", |screen| {
+        screen.contains("Enter opens it") && !screen.contains("learning rate  ")
+    });
+}
+
+/// The terminal of these tests reports a black background.
+#[test]
+fn the_theme_follows_the_background_and_the_options() {
     let mut desk = Desk::open(first(), (80, 24));
     let [dark, light, bright, black] = [80, 23, 51, 16].map(Color::Idx);
-    desk.colored([dark, Color::Default]);
+    desk.wait_for_colors([dark, Color::Default]);
     for (arguments, variables, colors) in [
         (&["--theme", "auto"][..], &[("COLORFGBG", "0;15")][..], [light, Color::Default]),
         (&["--theme", "light"], &[], [light, Color::Default]),
@@ -599,7 +636,7 @@ fn the_theme_follows_the_background_and_what_is_asked_for() {
         (&["--theme", "high-contrast"], &[("NO_COLOR", "1")], [Color::Default; 2]),
     ] {
         desk.restart(&[&["--module", "00"], arguments].concat(), (80, 24), variables);
-        desk.colored(colors);
+        desk.wait_for_colors(colors);
     }
 }
 

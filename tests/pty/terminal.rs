@@ -17,7 +17,7 @@ pub struct Terminal {
     screen: Arc<Screen>,
     writer: Keyboard,
     master: Box<dyn MasterPty + Send>,
-    /// The terminal's modes before the program had it.
+    /// The terminal's modes before the program started.
     pub modes_before: String,
     /// The program.
     pub child: Box<dyn Child + Send + Sync>,
@@ -87,7 +87,7 @@ impl Terminal {
         format!("{:?}", self.master.get_termios())
     }
 
-    /// Types.
+    /// Types keys.
     pub fn send(&mut self, keys: &str) {
         type_into(&self.writer, keys.as_bytes()).expect("the terminal takes keys");
     }
@@ -111,7 +111,7 @@ impl Terminal {
         self.wait_until(what, |screen| wanted(&screen.contents()))
     }
 
-    /// The same for what is not in the text, such as colours.
+    /// The same with the emulator's screen, for colours and the like.
     #[track_caller]
     pub fn wait_until(&self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) -> String {
         let end = Instant::now() + PATIENCE;
@@ -147,7 +147,7 @@ impl Terminal {
         (status, state.raw.clone())
     }
 
-    /// A look at the emulator's screen.
+    /// Reads something from the emulator's screen.
     pub fn look<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
         look(self.screen.state.lock().expect("a screen").parser.screen())
     }
