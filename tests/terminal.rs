@@ -272,9 +272,9 @@ fn any_size_from_60_by_20_works_and_a_smaller_one_is_reported() {
     desk.line(&["q quit"]);
 }
 
-/// Neither is lost: the terminal reports both at once.
+/// The tutor learns of both at once.
 #[test]
-fn a_resize_while_keys_come_in_is_not_lost() {
+fn a_resize_while_typing_is_not_lost() {
     let mut desk = Desk::open(first(), (80, 24));
     desk.line(&["q quit"]);
     for round in 0..40 {
@@ -288,17 +288,17 @@ fn a_resize_while_keys_come_in_is_not_lost() {
     }
 }
 
-/// Whether the title is in the first line, and ends where a screen of so many columns does. A frame
-/// drawn for another width can fill the first line by chance, but not with the title.
+/// Whether the first line is the title and ends where a screen of this many columns does. A frame for
+/// another width may fill the first line too, but not with the title.
 fn spans(screen: &str, columns: u16) -> bool {
     let title = screen.lines().next().unwrap_or_default().trim_end();
     title.contains("Setup") && title.chars().count() + 1 == usize::from(columns)
 }
 
-/// A terminal that is narrow for a moment wraps what it shows; by the time the tutor asks, its size
-/// may be what it was.
+/// A terminal that is narrow for a moment wraps what it shows, and may have its old size again when
+/// the tutor asks.
 #[test]
-fn a_resize_that_is_taken_back_at_once_leaves_a_whole_screen() {
+fn a_resize_that_is_undone_at_once_leaves_a_complete_screen() {
     let mut desk = Desk::open(first(), (100, 24));
     desk.line(&["q quit"]);
     for round in 0..20 {
@@ -306,9 +306,9 @@ fn a_resize_that_is_taken_back_at_once_leaves_a_whole_screen() {
         desk.terminal.resize((80, 24));
         desk.terminal.send(&"k".repeat(50));
         desk.terminal.resize((100, 24));
-        // What is drawn from here on is drawn after the resizes.
+        // Everything from here on is drawn after both resizes.
         desk.terminal.send("?");
-        desk.line(&["open your editor at this place"]);
+        desk.line(&["open the exercise in your editor"]);
         desk.terminal.send("?");
         desk.terminal.wait_for(&format!("a whole screen in round {round}"), |screen| {
             spans(screen, 100)

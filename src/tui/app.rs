@@ -213,8 +213,8 @@ fn read_input(messages: Sender<Message>) -> io::Result<Sender<()>> {
     Ok(permits)
 }
 
-/// What an event of the terminal means, if anything. Pasted text means nothing: it would be read as
-/// keys. A resize is reported by [`listen`], also while the reader waits for a permit.
+/// The message of a terminal event, if any. Pasted text is ignored: it would be read as keys. A resize is
+/// reported by [`listen`], even while the input thread waits for a permit.
 fn input(event: &Event) -> Option<Message> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => Some(Message::Key(*key)),

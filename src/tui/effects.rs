@@ -162,12 +162,12 @@ impl Effects {
         self.answer_io("suspend", stopped);
     }
 
-    /// The terminal is the tutor's again. It may have another size by now.
+    /// Takes the terminal back, whose size may have changed.
     fn reclaim(&mut self, screen: &mut Screen) {
         self.editor = None;
         match screen.reclaim().and_then(|()| screen.size()) {
             Ok((width, height)) => self.send(Message::Resized(width, height)),
-            // Nothing can be drawn any more, which the next frame reports.
+            // Drawing the next frame fails too, and reports why.
             Err(_) => self.send(Message::Tick),
         }
     }

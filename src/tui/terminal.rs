@@ -19,7 +19,7 @@ use std::sync::Once;
 /// The terminal while the tutor has it. Dropping it restores the terminal.
 pub struct Screen {
     terminal: Terminal<Out>,
-    /// What the terminal shows is not what was drawn last.
+    /// Whether the terminal may no longer show the last frame.
     stale: bool,
 }
 
@@ -62,7 +62,7 @@ impl Screen {
         take()
     }
 
-    /// Forgets the last frame, so that the next one is drawn whole.
+    /// Forgets the last frame, so that every cell of the next one is drawn.
     pub const fn redraw(&mut self) {
         self.stale = true;
     }

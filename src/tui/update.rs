@@ -63,8 +63,8 @@ fn take(model: &mut Model, now: Duration, message: Message) -> Vec<Effect> {
         Message::Click { column, row } => mouse::click(model, column, row),
         Message::Resized(width, height) => {
             model.size = (width, height);
-            // Even at the size of the last frame: the terminal may have had another one in between,
-            // and have wrapped or cut what it showed.
+            // Even if the size is that of the last frame: in between it may have been another one, at
+            // which the terminal wrapped or cut what it showed.
             vec![Effect::Redraw]
         }
         Message::Background(theme) => {

@@ -1,7 +1,7 @@
-//! The learner's editor as a process. One that lives in the terminal gets it as a shell's job does: a
-//! process group of its own in the foreground; when it stops, the tutor stops too, and when the shell
-//! continues the tutor, the editor comes back. One with a window of its own is started and left alone.
-//! Must not know when an editor is opened, nor what a frame looks like.
+//! The learner's editor as a process. A terminal editor gets the terminal as a job of a shell does: its
+//! process group is in the foreground; when it stops, the tutor stops too, and when the shell continues
+//! the tutor, the editor continues. An editor with a window of its own is started and left alone. Must
+//! not know when an editor is opened or what a frame looks like.
 
 use crate::editor::Editor;
 use crate::error::{Error, printable};
@@ -19,11 +19,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Builder;
 use std::time::Duration;
 
-/// An editor that was hung up gets this long to keep what was typed.
+/// An editor that got SIGHUP has this long to save what was typed.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// An editor that has the terminal. Dropping it takes the terminal back; an editor that is still
-/// there is hung up first.
+/// running gets SIGHUP first.
 pub struct OpenEditor {
     group: Pid,
     terminal: Option<File>,
@@ -37,7 +37,7 @@ pub fn open(
     messages: &Sender<Message>,
 ) -> Result<Option<OpenEditor>, Error> {
     let mut command = Command::new(&editor.program);
-    // A group of its own: signals of the terminal are the editor's or the tutor's, never both's.
+    // A process group of its own: a signal from the terminal goes to the editor or the tutor, never both.
     command.args(editor.arguments(file, line)).process_group(0);
     let started = if editor.windowed {
         start_window(&mut command).map(|()| None)
@@ -56,7 +56,7 @@ pub fn open(
 fn start_window(command: &mut Command) -> io::Result<()> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn()?;
-    // The thread only collects the exit status, whenever that comes.
+    // The thread only collects the exit status.
     Builder::new().name("editor".into()).spawn(move || drop(child.wait())).map(drop)
 }
 
@@ -65,7 +65,7 @@ impl OpenEditor {
         let child = command.spawn()?;
         let group = group_of(&child)?;
         let (alive, ended) = channel();
-        // Without a controlling terminal there are no jobs to control.
+        // Without a controlling terminal there is no job control.
         let this = Self { group, terminal: File::open("/dev/tty").ok(), ended };
         this.to_foreground(group)?;
         Builder::new().name("editor".into()).spawn(move || {
@@ -75,10 +75,10 @@ impl OpenEditor {
         Ok(this)
     }
 
-    /// The editor was stopped by `signal`: the tutor stops with it, and once it is continued, so is the
-    /// editor. Where no shell could continue the tutor, the editor is continued at once.
+    /// Handles an editor that `signal` stopped: the tutor stops too, and once it is continued, so is the
+    /// editor. If no shell could continue the tutor, the editor is continued at once.
     pub fn stopped(&self, signal: Signal) -> io::Result<()> {
-        // It asked for the terminal before it had it.
+        // The editor used the terminal before it had it.
         let early = matches!(signal, Signal::SIGTTIN | Signal::SIGTTOU);
         if !early && has_shell() {
             self.to_foreground(getpgrp())?;
@@ -108,7 +108,7 @@ impl Drop for OpenEditor {
     fn drop(&mut self) {
         use std::sync::mpsc::RecvTimeoutError::Timeout;
         if self.ended.recv_timeout(Duration::ZERO) == Err(Timeout) {
-            // As a terminal that is closed does. It may have ended by now.
+            // As a terminal does when it is closed. The editor may have ended by now.
             let _ = killpg(self.group, Signal::SIGHUP);
             let _ = killpg(self.group, Signal::SIGCONT);
             let _ = self.ended.recv_timeout(GRACE);
@@ -140,7 +140,7 @@ fn watch(child: Pid, messages: &Sender<Message>) {
             Ok(status) => Err(format!("its status is unknown: {status:?}")),
             Err(error) => Err(error.to_string()),
         };
-        // The loop that receives messages may have ended.
+        // The event loop may have ended.
         let _ = messages.send(Message::EditorEnded(ended));
         return;
     }
@@ -149,14 +149,14 @@ fn watch(child: Pid, messages: &Sender<Message>) {
 /// Stops the tutor's process group until the shell continues it in the foreground.
 pub fn suspend(terminal: Option<&File>) -> io::Result<()> {
     if !has_shell() {
-        return Err(io::Error::other("no shell is there that could continue it"));
+        return Err(io::Error::other("no shell could continue the tutor"));
     }
     loop {
         killpg(getpgrp(), Signal::SIGSTOP)?;
-        // Continued in the background, as by `bg`, it could only disturb the program in front.
-        let in_front =
+        // Continued in the background, as by `bg`, it would only disturb the program in the foreground.
+        let in_foreground =
             |terminal: &File| tcgetpgrp(terminal).map_or(true, |group| group == getpgrp());
-        if terminal.is_none_or(in_front) {
+        if terminal.is_none_or(in_foreground) {
             return Ok(());
         }
     }
