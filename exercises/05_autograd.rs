@@ -1249,8 +1249,8 @@ pub fn analyze_gradient_methods(out: &mut Reporter) {
         slow.push((parameters as f64, timed.first.median));
         fast.push((parameters as f64, timed.second.median));
         let (measured, backward) = (timed.first.into(), timed.second.into());
-        rows.push(vec![parameters.into(), measured, backward, timed.ratio.median.into()]);
-        factors.push((parameters, timed.ratio));
+        rows.push(vec![parameters.into(), measured, backward, timed.ratio.into()]);
+        factors.push((parameters, timed));
     }
     out.table(Table {
         title: "One gradient, two ways".into(),
@@ -1272,8 +1272,10 @@ pub fn analyze_gradient_methods(out: &mut Reporter) {
         origin: Origin::Measured,
     });
     if let [first, .., last] = factors[..] {
-        out.measured("central differences against backward, 1,024 parameters", last.1.median, "x");
-        out.insight(gradient_methods_insight(first, last));
+        let (ratio, pair) = (last.1.ratio, ("central differences", "backward", last.1));
+        out.compared("Timed in turn, 1,024 parameters", &[pair]);
+        out.measured("central differences against backward, 1,024 parameters", ratio.median, "x");
+        out.insight(gradient_methods_insight((first.0, first.1.ratio), (last.0, ratio)));
     }
 }
 
@@ -1281,7 +1283,7 @@ pub fn analyze_gradient_methods(out: &mut Reporter) {
 /// parameters.
 pub fn gradient_methods_insight(first: (usize, Ratio), last: (usize, Ratio)) -> String {
     let ((few, small), (many, large)) = (first, last);
-    let compared = large.took("Central differences", "backward");
+    let compared = large.took("central differences", "backward");
     let known = |ratio: &Ratio| ratio.reading() != Reading::TooNoisy;
     if !known(&small) || !known(&large) {
         return format!("With {many} parameters: {compared} The growth cannot be read off here.");
@@ -1318,7 +1320,7 @@ pub fn analyze_graph_memory(out: &mut Reporter) {
         drop(loss);
         let ((), after) = memory(|| drop(deep_loss(&x, &weights)));
         let (Some(without), Some(with), Some(after)) = (without, with, after) else {
-            out.insight("No counting allocator is installed here, so there are no bytes to show.");
+            out.note("No counting allocator is installed here, so there are no bytes to show.");
             return;
         };
         let ratio = with.peak as f64 / without.peak as f64;
@@ -1393,9 +1395,9 @@ pub fn analyze_backward_cost(out: &mut Reporter) {
         let (backward, forward) = (timed.first, timed.second);
         forward_line.push((width as f64, forward.median));
         backward_line.push((width as f64, backward.median));
-        let ratio = timed.ratio.median.into();
+        let ratio = timed.ratio.into();
         rows.push(vec![width.into(), forward.into(), backward.into(), ratio]);
-        widest = Some(timed.ratio);
+        widest = Some(timed);
     }
     out.table(Table {
         title: "Forward and backward pass".into(),
@@ -1416,9 +1418,11 @@ pub fn analyze_backward_cost(out: &mut Reporter) {
         series: vec![Series::new("forward", forward_line), Series::new("backward", backward_line)],
         origin: Origin::Measured,
     });
-    if let Some(ratio) = widest {
-        out.measured("backward against forward, width 256", ratio.median, "x");
-        out.insight(backward_cost_insight(ratio));
+    if let Some(timed) = widest {
+        let pair = ("the backward pass", "the forward pass", timed);
+        out.compared("Timed in turn, width 256", &[pair]);
+        out.measured("backward against forward, width 256", timed.ratio.median, "x");
+        out.insight(backward_cost_insight(timed.ratio));
     }
 }
 
@@ -1426,7 +1430,7 @@ pub fn analyze_backward_cost(out: &mut Reporter) {
 pub fn backward_cost_insight(ratio: Ratio) -> String {
     // Two products for each layer, but one for the first: the data needs no gradient.
     const PRODUCTS: f64 = 7.0 / 4.0;
-    let compared = ratio.took("The backward pass", "the forward pass");
+    let compared = ratio.took("the backward pass", "the forward pass");
     let counted = if ratio.reading() == Reading::TooNoisy {
         ""
     } else if ratio.low > PRODUCTS {

@@ -784,7 +784,7 @@ pub fn analyze_optimizer_memory(out: &mut Reporter) {
             let gradients = weights.sum().backward();
             let ((), counted) = memory(|| optimizer.step(vec![&mut weights], &gradients));
             let Some(counted) = counted else {
-                out.insight("No counting allocator is installed here: there are no bytes to show.");
+                out.note("No counting allocator is installed here: there are no bytes to show.");
                 return;
             };
             row.push(Value::from(counted.kept));
@@ -1341,14 +1341,22 @@ pub fn explore_learning_rate(figure: &mut Explorer) {
     figure.measured_chart("Loss by step", Axis::linear("step", ""), Axis::log("loss", ""), loss);
 
     let arrived = settled(&losses_of(path.clone()), GOAL * path[0].1);
-    figure.insight(match (left, arrived) {
-        (Some(step), _) => format!("At step {step} it leaves the picture: each step overshoots by more."),
-        (None, Some(step)) => format!("From step {step} on the loss stays below a thousandth of what it was."),
+    figure.insight(path_insight(left, arrived, path[STEPS - 1].1));
+}
+
+/// What a path shows: the step at which it left the picture, the one from which the loss stayed low, and the last loss.
+pub fn path_insight(left: Option<usize>, arrived: Option<usize>, last: f64) -> String {
+    match (left, arrived) {
+        (Some(step), _) => {
+            format!("At step {step} it leaves the picture: each step overshoots by more.")
+        }
+        (None, Some(step)) => {
+            format!("From step {step} on the loss stays below a thousandth of what it was.")
+        }
         (None, None) => format!(
-            "After {STEPS} steps the loss is {:.3}: it creeps along the valley, or swings across it.",
-            path[STEPS - 1].1
+            "After {STEPS} steps the loss is {last:.3}: it creeps along the valley, or swings across it."
         ),
-    });
+    }
 }
 
 /// The places where the loss has this value: an ellipse.

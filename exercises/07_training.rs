@@ -1070,7 +1070,7 @@ pub fn analyze_overfitting(out: &mut Reporter) {
     let (mut best, mut stop) = (trainer.checkpoint(), None);
     for epoch in 1..=EPOCHS {
         if let Err(error) = trainer.fit(epoch, |_| &train, &validation, None) {
-            return out.insight(format!("Training stopped: {error}."));
+            return out.note(format!("Training stopped: {error}."));
         }
         if epoch % 10 == 0 {
             out.progress("epochs", epoch as u64, EPOCHS as u64);
@@ -1092,7 +1092,7 @@ pub fn analyze_overfitting(out: &mut Reporter) {
     let (Some(last), Ok(()), Some(early)) =
         (judge(&mut trainer), trainer.restore(best), judge(&mut trainer))
     else {
-        return out.insight("The model cannot be judged: finish `evaluate` and `restore` first.");
+        return out.note("The model cannot be judged: finish `evaluate` and `restore` first.");
     };
     let loss_at = |epoch: usize| {
         let of_validation = history.eval_loss.iter().find(|(at, _)| *at == epoch);
@@ -1301,7 +1301,7 @@ pub fn analyze_accumulation(out: &mut Reporter) {
         Ok::<_, TrainingError>(pending.gradients)
     };
     let Ok(whole) = gather(512) else {
-        return out.insight("No gradient to measure: finish `process-batch` first.");
+        return out.note("No gradient to measure: finish `process-batch` first.");
     };
     let (mut rows, mut curve, mut furthest) = (vec![], vec![], 0.0_f32);
     for piece in [512, 256, 128, 64, 32, 16] {

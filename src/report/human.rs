@@ -277,6 +277,7 @@ pub fn item(item: &Item) -> String {
         Item::Metric(metric) => self::metric(metric) + "\n",
         Item::Picture(_) => pictures(&[item]).unwrap_or_default(),
         Item::Insight(insight) => format!("=> {}\n", insight.text),
+        Item::Note(note) => format!("{}\n", note.text),
         Item::Progress(progress) => {
             format!("{}: {} of {}\n", progress.label, progress.done, progress.total)
         }

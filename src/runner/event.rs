@@ -354,7 +354,8 @@ pub fn key(item: &Item) -> (u8, &str) {
         Item::Metric(metric) => (2, &metric.name),
         Item::Picture(picture) => (3, &picture.title),
         Item::Insight(insight) => (4, &insight.text),
-        Item::Progress(_) => (5, ""),
+        Item::Note(note) => (5, &note.text),
+        Item::Progress(_) => (6, ""),
     }
 }
 

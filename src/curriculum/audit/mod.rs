@@ -164,6 +164,7 @@ impl Texts<'_> {
             Pattern::Analyses => [
                 source::analyses(self),
                 substance::analyses(self),
+                substance::insights(self),
                 lesson::analyses(self),
                 lesson::predictions(self),
                 lesson::explorables(self),

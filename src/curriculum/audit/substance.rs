@@ -64,13 +64,10 @@ pub(super) fn analyses(texts: &Texts) -> Vec<Found> {
         .collect();
     let demands = |(name, body): (&str, &str)| {
         let line = line_of(texts.source, &format!("pub fn {name}("));
-        let fixed = (!body.split(".insight(").skip(1).any(depends_on_figures)).then(|| {
-            in_source(
-                line,
-                format!(
-                    "{name}: every insight is a fixed sentence; build it from what was measured"
-                ),
-            )
+        let silent = !calls(body, "insight").any(|(_, argument)| is_built(argument));
+        let silent = silent.then(|| {
+            let reason = format!("{name}: no insight says what was measured: {BUILT}");
+            in_source(line, reason)
         });
         let measures = identifiers(body).iter().any(|(name, _)| own.contains(name))
             || body.contains("Origin::Computed")
@@ -80,19 +77,68 @@ pub(super) fn analyses(texts: &Texts) -> Vec<Found> {
                 format!("{name}: nothing is measured, and nothing is labelled as computed");
             in_source(line, reason)
         });
-        [fixed, invented]
+        [silent, invented]
     };
     there.flat_map(demands).flatten().collect()
 }
 
-/// Whether an insight is more than a literal: `argument` is what follows the parenthesis.
-fn depends_on_figures(argument: &str) -> bool {
-    let argument = argument.trim_start();
-    let text = argument.strip_prefix("format!(").map(str::trim_start);
-    match text.and_then(|text| text.strip_prefix('"')) {
-        Some(text) => text.split('"').next().is_some_and(|text| text.contains('{')),
-        None => !argument.starts_with('"'),
-    }
+/// What is asked of an insight.
+const BUILT: &str = "an insight is the result of a function of the measured values, `NAME_insight(..)`, or of `Ratio::took`";
+
+/// Words of a comparison: a sentence with one of them is a finding.
+const COMPARING: [&str; 7] = ["times", "faster", "slower", "better", "worse", "larger", "smaller"];
+
+/// Every insight is made by a function that has words for each outcome, and what is reported as a note is no finding.
+pub(super) fn insights(texts: &Texts) -> Vec<Found> {
+    let written = || texts.cells.iter().filter(|cell| cell.kind != CellKind::Test);
+    let at = |cell: &Cell, index: usize| cell.first_line + index;
+    let literal = written().flat_map(|cell| {
+        let found = calls(cell.text, "insight").filter(|(_, argument)| !is_built(argument));
+        found.map(move |(index, _)| {
+            let reason = format!("{BUILT}; what is no finding is a `note`");
+            in_source(at(cell, index), reason)
+        })
+    });
+    let findings = written().flat_map(|cell| {
+        let found = calls(cell.text, "note").filter(|(_, argument)| {
+            let text = argument.split(';').next().unwrap_or_default();
+            COMPARING
+                .iter()
+                .any(|word| text.split(|c: char| !c.is_alphabetic()).any(|w| w == *word))
+        });
+        found.map(move |(index, _)| {
+            let reason =
+                format!("a note says why there are no figures, and this one compares: {BUILT}");
+            in_source(at(cell, index), reason)
+        })
+    });
+    let constant = written().flat_map(|cell| {
+        let lines = cell.text.lines().enumerate();
+        let found = lines.filter(|(_, line)| line.contains("_insight() -> "));
+        found.map(move |(index, _)| {
+            let reason = format!("without an argument it is a fixed sentence: {BUILT}");
+            in_source(at(cell, index), reason)
+        })
+    });
+    literal.chain(findings).chain(constant).collect()
+}
+
+/// The calls of a method of a reporter: the line of each, from 0, and what follows its parenthesis.
+fn calls<'a>(text: &'a str, method: &str) -> impl Iterator<Item = (usize, &'a str)> {
+    let call = format!(".{method}(");
+    let places: Vec<usize> = text.match_indices(&call).map(|(place, _)| place).collect();
+    places.into_iter().filter_map(move |place| {
+        let line = text[..place].rsplit('\n').next().unwrap_or_default();
+        let is_code = !line.trim_start().starts_with("//");
+        is_code.then(|| (text[..place].matches('\n').count(), &text[place + call.len()..]))
+    })
+}
+
+/// Whether an argument is the call of an insight function, or a sentence of a ratio.
+fn is_built(argument: &str) -> bool {
+    let function = argument.split('(').next().unwrap_or_default().trim();
+    let is_path = !function.contains(|c: char| c.is_whitespace() || "\"!;".contains(c));
+    is_path && (function.ends_with("_insight") || function.ends_with(".took"))
 }
 
 /// The text of a function, to the brace at column 0.

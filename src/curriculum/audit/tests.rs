@@ -20,6 +20,7 @@ const SOURCE: &str = r##"// ---
 use tinytorch::explore::Explorer;
 use tinytorch::report::Reporter;
 use tinytorch::setup::median;
+use tinytorch::testing::Ratio;
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "t-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Tensor
@@ -48,12 +49,18 @@ fn test_unit_double() {
 // %% nbgrader={"grade": false, "grade_id": "t-analyses", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// 📊 Purpose: see. Measured: time. Key insight: fast. Production context: everywhere.
 pub fn analyze_one(out: &mut Reporter) {
-    out.insight(format!("twice is {}", double(1.0)));
+    out.insight(twice_insight(double(1.0)));
+}
+
+/// What the double of 1 allows one to say.
+fn twice_insight(twice: f32) -> String {
+    format!("twice is {twice}")
 }
 
 /// 📊 Purpose: see. Measured: time. Key insight: slow. Production context: nowhere.
 pub fn analyze_two(out: &mut Reporter) {
-    out.insight(format!("four times is {}", double(double(1.0))));
+    let ratio = Ratio::of(vec![f64::from(double(double(1.0)))]);
+    out.insight(ratio.took("one", "four"));
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-t-module", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
@@ -69,7 +76,7 @@ fn test_module() {
 /// Double a number.
 pub fn explore_twice(figure: &mut Explorer) {
     let x = figure.number("x", 1.0, 0.0..=9.0, 1.0);
-    figure.insight(format!("{}", double(x as f32)));
+    figure.insight(twice_insight(double(x as f32)));
 }
 
 // %% nbgrader={"grade": false, "grade_id": "t-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -240,18 +247,60 @@ fn an_empty_shell_does_not_pass() {
         UnitTests,
         "names no item of \"t-double\"",
     );
-    let insight = "out.insight(format!(\"twice is {}\", double(1.0)));";
+    let insight = "out.insight(twice_insight(double(1.0)));";
     let invented =
         "out.measured(\"speed\", 42.0, \"x\");\n    out.insight(\"It is 42 times as fast.\");";
-    breaks(false, insight, invented, Analyses, "every insight is a fixed sentence");
+    breaks(false, insight, invented, Analyses, "analyze_one: no insight says what was measured");
     breaks(false, insight, invented, Analyses, "nothing is measured");
-    let fixed = "out.insight(format!(\"It is faster.\"));";
-    breaks(false, insight, fixed, Analyses, "every insight is a fixed sentence");
+    breaks(false, insight, "", Analyses, "analyze_one: no insight says what was measured");
     let prose = "To double a number is to add it to itself. The sum of two equal numbers is exact in binary, since only the\nexponent grows by one.\n";
     let nonsense = format!("{}\n", "Word word. ".repeat(40));
     breaks(true, prose, "", Narrative, "\"A part\": a part of the lesson must explain");
     breaks(true, prose, &nonsense, Narrative, "\"A part\": a part of the lesson must explain");
     breaks(true, "hint: `x + x`.", "hint: A nudge.", Scaffolding, "two hints are the same");
+}
+
+#[test]
+fn an_insight_that_no_function_built_is_refused() {
+    use Pattern::Analyses;
+    let insight = "out.insight(twice_insight(double(1.0)));";
+    let told = "double(1.0); let text = String::new();";
+    for offending in [
+        "out.insight(\"It is faster.\");",
+        "out.insight(\n        \"It is faster.\",\n    );",
+        "out.insight(format!(\"twice is {}\", double(1.0)));",
+        "out.insight(if double(1.0) > 1.0 { twice_insight(1.0) } else { String::new() });",
+        "out.insight(text);",
+        "out.insight(insight(double(1.0)));",
+    ] {
+        // Beside an insight that is in order, and in the place of the only one.
+        let beside = format!("{insight}\n    {told}\n    {offending}");
+        breaks(false, insight, &beside, Analyses, "what is no finding is a `note`");
+        let only = format!("{told}\n    {offending}");
+        breaks(false, insight, &only, Analyses, "analyze_one: no insight says");
+    }
+    let figure = "figure.insight(twice_insight(double(x as f32)));";
+    breaks(
+        false,
+        figure,
+        "figure.insight(\"Twice.\");",
+        Analyses,
+        "what is no finding is a `note`",
+    );
+    let constant = "fn twice_insight() -> String";
+    breaks(false, "fn twice_insight(twice: f32) -> String", constant, Analyses, "a fixed sentence");
+}
+
+#[test]
+fn a_note_is_no_finding() {
+    let insight = "out.insight(twice_insight(double(1.0)));";
+    let with = |note: &str| format!("{insight}\n    {note}");
+    let compares = "a note says why there are no figures";
+    for note in ["out.note(\"It is faster.\");", "out.note(format!(\"{} times\", double(1.0)));"] {
+        breaks(false, insight, &with(note), Pattern::Analyses, compares);
+    }
+    let note = with("out.note(\"The digits could not be read.\"); let times = double(1.0);");
+    assert_eq!(reasons(&SOURCE.replacen(insight, &note, 1), LESSON), []);
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn best_rate(sets: &Sets, out: &mut Reporter) -> Result<f32, TrainingError> {
 /// Trains five networks on the digits and reports their accuracy.
 pub fn milestone(out: &mut Reporter) {
     if let Err(error) = run(out) {
-        out.insight(format!("The milestone could not be completed: {error}"));
+        out.note(format!("The milestone could not be completed: {error}"));
     }
 }
 

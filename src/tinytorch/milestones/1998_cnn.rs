@@ -135,7 +135,7 @@ fn best_rates(sets: &Sets, out: &mut Reporter) -> Result<[f32; 2], TrainingError
 /// Trains five networks of each kind on the digits and compares their accuracy.
 pub fn milestone(out: &mut Reporter) {
     if let Err(error) = run(out) {
-        out.insight(format!("The milestone could not be completed: {error}"));
+        out.note(format!("The milestone could not be completed: {error}"));
     }
 }
 

@@ -1596,7 +1596,7 @@ pub fn analyze_loader_throughput(out: &mut Reporter) {
 
 fn throughput(out: &mut Reporter) {
     let Ok(Split { train, .. }) = digits(DigitShape::Flat) else {
-        return out.insight("The digits could not be read: finish `digits` first.");
+        return out.note("The digits could not be read: finish `digits` first.");
     };
     let samples = train.len();
     let load = |loader: &DataLoader| loader.epoch(0).filter_map(Result::ok).count();
@@ -1607,14 +1607,14 @@ fn throughput(out: &mut Reporter) {
         let mixed = loader.clone().shuffled(1);
         let both = compare(7, || load(&mixed), || load(&loader));
         let (at_random, in_order) = (both.first, both.second);
-        shuffling = Some(both.ratio);
+        shuffling = Some(both);
         ordered.push((batch_size as f64, samples as f64 / in_order.median));
         shuffled.push((batch_size as f64, samples as f64 / at_random.median));
         rows.push(vec![
             batch_size.into(),
             per_second(samples, in_order),
             per_second(samples, at_random),
-            Value::Float(both.ratio.median),
+            both.ratio.into(),
         ]);
     }
     out.table(Table {
@@ -1638,12 +1638,22 @@ fn throughput(out: &mut Reporter) {
     });
     let with_batches_of = |size| DataLoader::new(train.clone(), size);
     let (Ok(single), Ok(large)) = (with_batches_of(1), with_batches_of(1024)) else { return };
-    let batching = compare(15, || load(&single), || load(&large)).ratio;
-    out.measured("an epoch in batches of 1 / in batches of 1,024, time", batching.median, "x");
+    let batching = compare(15, || load(&single), || load(&large));
     if let Some(shuffling) = shuffling {
+        let pairs = [(EPOCHS[0], EPOCHS[1], batching), (EPOCHS[2], EPOCHS[1], shuffling)];
+        out.compared("Timed in turn", &pairs);
+        let (batching, shuffling) = (batching.ratio, shuffling.ratio);
+        out.measured("an epoch in batches of 1 / in batches of 1,024, time", batching.median, "x");
         out.insight(throughput_insight(batching, shuffling));
     }
 }
+
+// What is compared, as table and sentence call it.
+const EPOCHS: [&str; 3] = [
+    "an epoch in batches of 1",
+    "an epoch in batches of 1,024",
+    "a shuffled epoch in batches of 1,024",
+];
 
 /// What the times of an epoch say of batches of 1 beside batches of 1,024, and of shuffling.
 pub fn throughput_insight(batching: Ratio, shuffling: Ratio) -> String {
@@ -1655,9 +1665,9 @@ pub fn throughput_insight(batching: Ratio, shuffling: Ratio) -> String {
         Reading::Smaller => " That is the opposite of what a fixed cost for each batch would give.",
         Reading::NoClearDifference | Reading::TooNoisy => "",
     };
-    let batching = batching.took("batches of 1", "batches of 1,024");
-    let shuffling = shuffling.took("a shuffled epoch", "one in order");
-    format!("Time of one epoch: {batching}{why} With batches of 1,024: {shuffling}")
+    let batching = batching.took(EPOCHS[0], EPOCHS[1]);
+    let shuffling = shuffling.took(EPOCHS[2], EPOCHS[1]);
+    format!("{batching}{why} {shuffling}")
 }
 
 // %% nbgrader={"grade": false, "grade_id": "analyze-collation", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1666,7 +1676,7 @@ pub fn throughput_insight(batching: Ratio, shuffling: Ratio) -> String {
 fn collation(out: &mut Reporter) {
     let mut rng = Rng::seeded(4);
     let (mut rows, mut one_by_one, mut at_once) = (vec![], vec![], vec![]);
-    let mut smallest: Option<Ratio> = None;
+    let mut smallest = None;
     for values in [16, 64, 784, 3072] {
         let inputs = Tensor::rand(&[512, values], &mut rng);
         let Ok(dataset) = TensorDataset::new(inputs, Tensor::zeros(&[512])) else { continue };
@@ -1677,12 +1687,11 @@ fn collation(out: &mut Reporter) {
         };
         let both = compare(31, collated, || dataset.gather(&indices));
         let (slow, fast) = (both.first, both.second);
-        smallest.get_or_insert(both.ratio);
+        smallest.get_or_insert(both);
         let bytes = values * 4;
         one_by_one.push((bytes as f64, slow.median));
         at_once.push((bytes as f64, fast.median));
-        let ratio = Value::Float(both.ratio.median);
-        rows.push(vec![bytes.into(), slow.into(), fast.into(), ratio]);
+        rows.push(vec![bytes.into(), slow.into(), fast.into(), both.ratio.into()]);
     }
     out.table(Table {
         title: "One batch of 64 samples".into(),
@@ -1703,8 +1712,10 @@ fn collation(out: &mut Reporter) {
         series: vec![Series::new("sample by sample", one_by_one), Series::new("gathered", at_once)],
         origin: Origin::Measured,
     });
-    if let Some(ratio) = smallest {
-        out.insight(collation_insight(ratio));
+    if let Some(both) = smallest {
+        let pair = ("collating sample by sample", "gathering", both);
+        out.compared("Timed in turn, samples of 64 B", &[pair]);
+        out.insight(collation_insight(both.ratio));
     }
 }
 
@@ -1720,7 +1731,7 @@ pub fn collation_insight(ratio: Ratio) -> String {
         }
         Reading::NoClearDifference | Reading::TooNoisy => "",
     };
-    format!("Time of one batch: {}{why}", ratio.took("collating sample by sample", "gathering"))
+    format!("{}{why}", ratio.took("collating sample by sample", "gathering"))
 }
 
 // %% nbgrader={"grade": false, "grade_id": "analyze-prefetch", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1734,12 +1745,12 @@ pub fn collation_insight(ratio: Ratio) -> String {
 /// Production context: while a training job waits for data, expensive hardware is idle.
 pub fn analyze_prefetch(out: &mut Reporter) {
     let Ok(Split { train, .. }) = digits(DigitShape::Image) else {
-        return out.insight("The digits could not be read: finish `digits` first.");
+        return out.note("The digits could not be read: finish `digits` first.");
     };
     let crop = RandomCrop { size: (8, 8), padding: 2 };
     let Ok(loader) = DataLoader::new(train, 64).map(|loader| loader.shuffled(1).augmented(crop, 2))
     else {
-        return out.insight("There is no loader to measure: finish `loader-new` first.");
+        return out.note("There is no loader to measure: finish `loader-new` first.");
     };
     let weights = Tensor::randn(&[64, 256], &mut Rng::seeded(9));
     let compute = |inputs: &Tensor| {
@@ -1771,7 +1782,9 @@ pub fn analyze_prefetch(out: &mut Reporter) {
         ],
         origin: Origin::Measured,
     });
+    out.compared("Timed in turn, 20 batches", &[("loading in turn", "prefetching", both)]);
     out.measured("in turn / prefetching", both.ratio.median, "x");
+    out.measured("cores", cores as f64, "");
     out.metric(tinytorch::report::Metric {
         name: "the most that prefetching can gain".into(),
         value: (load.median + work.median) / load.median.max(work.median),
@@ -1800,7 +1813,7 @@ pub fn prefetch_insight(ratio: Ratio, cores: usize) -> String {
             "A prefetcher needs one of the {cores} cores for itself: a busy machine has none to spare."
         ),
     };
-    format!("Time of 20 batches: {took}{why} {cores}")
+    format!("{took}{why} {cores}")
 }
 
 // %% nbgrader={"grade": false, "grade_id": "analyze-training-data", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1826,7 +1839,7 @@ fn digit_network(hidden: usize, seed: u64) -> Sequential {
 /// with the lowest validation loss, and the test set has no part in that choice.
 pub fn analyze_training_data(out: &mut Reporter) {
     if let Err(error) = compare_orders(out).and_then(|()| overfit(out)) {
-        out.insight(format!("The networks could not be trained: {error}"));
+        out.note(format!("The networks could not be trained: {error}"));
     }
 }
 

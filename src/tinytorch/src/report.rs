@@ -1,7 +1,8 @@
-//! What an analysis says: typed tables, charts, metrics, pictures and insights, never formatted text.
+//! What an analysis says: typed tables, charts, metrics, pictures, insights and notes, never formatted text.
 //! An analysis hands each [`Item`] to a [`Reporter`]; the tutor, the headless commands and the
 //! notebook export render the same values. Not here: how an item looks on any screen.
 
+use crate::testing::{Comparison, Ratio, Timing};
 use serde::{Deserialize, Serialize};
 
 /// Whether a figure was measured in this run, or follows from a formula.
@@ -28,6 +29,8 @@ pub enum Item {
     Picture(Picture),
     /// One or two plain sentences: what the figures mean.
     Insight(Insight),
+    /// A sentence that is no finding: why there are no figures.
+    Note(Note),
     /// How far a long computation has come.
     Progress(Progress),
 }
@@ -194,6 +197,13 @@ pub struct Insight {
     pub text: String,
 }
 
+/// A sentence that is no finding: why there are no figures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// The sentence.
+    pub text: String,
+}
+
 /// How far a long computation has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
@@ -280,9 +290,15 @@ impl From<usize> for Value {
     }
 }
 
-impl From<crate::testing::Timing> for Value {
-    fn from(timing: crate::testing::Timing) -> Self {
+impl From<Timing> for Value {
+    fn from(timing: Timing) -> Self {
         Self::Spread { median: timing.median, low: timing.low, high: timing.high }
+    }
+}
+
+impl From<Ratio> for Value {
+    fn from(ratio: Ratio) -> Self {
+        Self::Spread { median: ratio.median, low: ratio.low, high: ratio.high }
     }
 }
 
@@ -339,6 +355,18 @@ impl Reporter {
         self.table(Table { title: title.into(), columns, rows, origin: Origin::Measured });
     }
 
+    /// Reports what was timed in turn, with the quotient of the times: the figures of a sentence that [`Ratio::took`]
+    /// makes, under the names that it uses.
+    pub fn compared(&mut self, title: impl Into<String>, pairs: &[(&str, &str, Comparison)]) {
+        let row = |&(first, second, compared): &(&str, &str, Comparison)| -> Vec<Value> {
+            let (times, ratio) = ([compared.first, compared.second], compared.ratio);
+            vec![first.into(), times[0].into(), second.into(), times[1].into(), ratio.into()]
+        };
+        let columns =
+            [("first", ""), ("took", "s"), ("second", ""), ("took", "s"), ("first / second", "x")];
+        self.measured_table(title, &columns, pairs.iter().map(row).collect());
+    }
+
     /// Reports measured curves, drawn as lines.
     pub fn measured_chart(
         &mut self,
@@ -356,9 +384,15 @@ impl Reporter {
         (self.sink)(Item::Picture(picture));
     }
 
-    /// Reports what the figures mean.
+    /// Reports what the figures mean, in the words of a function of the measured values: `NAME_insight(..)`, or
+    /// [`Ratio::took`]. The audit refuses other arguments.
     pub fn insight(&mut self, text: impl Into<String>) {
         (self.sink)(Item::Insight(Insight { text: text.into() }));
+    }
+
+    /// Reports a sentence that is no finding: why there are no figures.
+    pub fn note(&mut self, text: impl Into<String>) {
+        (self.sink)(Item::Note(Note { text: text.into() }));
     }
 
     /// Reports how far a long computation has come.
@@ -401,6 +435,7 @@ mod tests {
             }),
             Item::Picture(Picture { title: "p".into(), width: 2, pixels: vec![0.0, 1.0] }),
             Item::Insight(Insight { text: "i".into() }),
+            Item::Note(Note { text: "n".into() }),
             Item::Progress(Progress { label: "l".into(), done: 1, total: 2 }),
         ];
         for item in items {

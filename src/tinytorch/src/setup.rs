@@ -383,7 +383,8 @@ pub fn timer_resolution_insight(ratio: f64) -> String {
     let seems =
         format!("Timed alone, an addition seems to take {ratio:.1} times as long as among 65,536");
     match ratio {
-        r if r > 1.5 => format!("{seems}: most of that is the clock, not the addition."),
+        r if r > 2.0 => format!("{seems}: most of that is the clock, not the addition."),
+        r if r > 1.1 => format!("{seems}: part of that is the clock, not the addition."),
         r if r > 0.5 => format!("{seems}: here the clock hides nothing."),
         _ => format!("{seems}: the steps of this clock are too coarse to see a single one."),
     }

@@ -34,7 +34,9 @@ use tinytorch::random::Rng;
 use tinytorch::report::{Axis, Chart, ChartKind, Column, Origin, Picture};
 use tinytorch::report::{Reporter, Series, Table, Value};
 use tinytorch::tensor::{Tensor, shape_text, values};
-use tinytorch::testing::{Ratio, Reading, compare, compare_accuracies, sample_error, time};
+use tinytorch::testing::{
+    Comparison, Ratio, Reading, compare, compare_accuracies, sample_error, time,
+};
 use tinytorch::training::{CosineSchedule, Trainer};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "spatial-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1601,7 +1603,10 @@ pub fn analyze_convolution_cost(out: &mut Reporter) {
         series: curves,
         origin: Origin::Measured,
     });
-    let Some(ratio) = reordering_gain(&mut rng) else { return };
+    let Some(compared) = reordering_gain(&mut rng) else { return };
+    let pair = ("the naive order", "the reordered one", compared);
+    out.compared("Timed in turn, 32x32 image, 3x3 kernel", &[pair]);
+    let ratio = compared.ratio;
     out.measured("naive loops / reordered loops, 32x32 image, 3x3 kernel", ratio.median, "x");
     out.insight(loop_order_insight(ratio));
 }
@@ -1619,11 +1624,11 @@ pub fn loop_order_insight(ratio: Ratio) -> String {
         Reading::NoClearDifference | Reading::TooNoisy => "",
     };
     let took = ratio.took("the naive order", "the reordered one");
-    format!("Time of one convolution: {took}{why}")
+    format!("{took}{why}")
 }
 
 /// How many times as long the same convolution takes with the naive loops.
-fn reordering_gain(rng: &mut Rng) -> Option<Ratio> {
+fn reordering_gain(rng: &mut Rng) -> Option<Comparison> {
     let grid = Grid::new(34, 3)?;
     let image = Tensor::rand(&[8, 34, 34], rng).to_vec();
     let kernels = Tensor::rand(&[16, 72], rng).to_vec();
@@ -1632,7 +1637,7 @@ fn reordering_gain(rng: &mut Rng) -> Option<Ratio> {
         convolve(&grid, &image, &kernels, &mut result);
         result
     };
-    Some(compare(7, || run(Grid::convolve_naive), || run(Grid::convolve)).ratio)
+    Some(compare(15, || run(Grid::convolve_naive), || run(Grid::convolve)))
 }
 
 // %% nbgrader={"grade": false, "grade_id": "spatial-analyze-feature-maps", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1643,7 +1648,7 @@ fn reordering_gain(rng: &mut Rng) -> Option<Ratio> {
 /// Production context: looking at feature maps is how people find out what a vision model reacts to.
 pub fn analyze_feature_maps(out: &mut Reporter) {
     let Ok(Split { train, test }) = digits(DigitShape::Image) else {
-        return out.insight("The digits could not be loaded: finish `digits` in module 08 first.");
+        return out.note("The digits could not be loaded: finish `digits` in module 08 first.");
     };
     let image = |n: usize| test.inputs().slice(&[n..n + 1, 0..1, 0..8, 0..8]);
     let class = |n: usize| test.targets().data()[n];
@@ -1674,7 +1679,7 @@ pub fn analyze_feature_maps(out: &mut Reporter) {
     let mut trainer = Trainer::new(net, Adam::new(0.01), CrossEntropyLoss);
     for epoch in 0..3 {
         if let Err(error) = trainer.train_epoch(loader.epoch(epoch)) {
-            return out.insight(error.to_string());
+            return out.note(error.to_string());
         }
         out.progress("training for three epochs", epoch as u64 + 1, 3);
     }
@@ -1685,7 +1690,7 @@ pub fn analyze_feature_maps(out: &mut Reporter) {
             f64::from(accuracy)
         }
         Ok((_, None)) => 0.0,
-        Err(error) => return out.insight(error.to_string()),
+        Err(error) => return out.note(error.to_string()),
     };
     let parameters = trainer.model.parameters();
     let [weight, bias] = [parameters[0].detach(), parameters[1].detach()];
@@ -1727,7 +1732,7 @@ fn picture(out: &mut Reporter, title: &str, pixels: &[f32], width: usize) {
 pub fn analyze_parameter_sharing(out: &mut Reporter) {
     sharing(out);
     if let Err(error) = shift(out) {
-        out.insight(format!("The networks could not be compared: {error}"));
+        out.note(format!("The networks could not be compared: {error}"));
     }
 }
 
@@ -1747,9 +1752,9 @@ fn sharing(out: &mut Reporter) {
         let spent = [both.second, both.first];
         let name = || Value::from(format!("{side}x{side}"));
         let ratio = counts[1] as f64 / counts[0] as f64;
-        last = Some((ratio, both.ratio));
+        last = Some((ratio, both));
         sizes.push(vec![name(), counts[0].into(), counts[1].into(), ratio.into()]);
-        times.push(vec![name(), spent[0].into(), spent[1].into(), both.ratio.median.into()]);
+        times.push(vec![name(), spent[0].into(), spent[1].into(), both.ratio.into()]);
         for (curve, count) in curves.iter_mut().zip(counts) {
             curve.push((side as f64, count as f64));
         }
@@ -1782,9 +1787,11 @@ fn sharing(out: &mut Reporter) {
         series: vec![Series::new("convolution", shared), Series::new("dense", dense)],
         origin: counted(),
     });
-    let Some((parameters, spent)) = last else { return };
-    out.measured("time, dense / convolution, 32x32", spent.median, "x");
-    out.insight(sharing_insight(parameters, spent));
+    let Some((parameters, both)) = last else { return };
+    let pair = ("the dense layer", "the convolution", both);
+    out.compared("Timed in turn, 32x32, a batch of 8", &[pair]);
+    out.measured("time, dense / convolution, 32x32", both.ratio.median, "x");
+    out.insight(sharing_insight(parameters, both.ratio));
 }
 
 /// What a dense layer with so many times the parameters of a convolution, and the ratio of their times, say.
@@ -1796,7 +1803,7 @@ pub fn sharing_insight(parameters: f64, spent: Ratio) -> String {
     };
     format!(
         "At 32x32 the dense layer has {parameters:.0} times the parameters for an output of the same size; each must \
-         be learned from examples with something at that one pixel. Time of a batch: {took}{note}"
+         be learned from examples with something at that one pixel. {took}{note}"
     )
 }
 
@@ -2428,7 +2435,7 @@ pub fn explore_convolution(figure: &mut Explorer) {
     let padding = figure.number("padding", 0.0, 0.0..=2.0, 1.0) as usize;
     let grid = Grid::new(8, Window::new(3).stride(stride).padding(padding));
     let Some(grid) = grid.filter(|grid| grid.output.area() > 0) else {
-        return figure.insight("`output_size` says that a 3x3 window does not fit an 8x8 image.");
+        return figure.note("`output_size` says that a 3x3 window does not fit an 8x8 image.");
     };
     let Pair { rows, columns } = grid.output;
     let at = figure.play("position", rows * columns, 4);
@@ -2455,11 +2462,7 @@ pub fn explore_convolution(figure: &mut Explorer) {
         origin: Origin::Computed("the patch times the kernel".into()),
     });
     let (sum, written) = (products.iter().sum::<f32>(), map[at]);
-    figure.insight(if (sum - written).abs() < 1e-3 {
-        format!("The nine products add up to {sum}, which is what `convolve_naive` wrote here.")
-    } else {
-        format!("The nine products add up to {sum}, but `convolve_naive` wrote {written} here.")
-    });
+    figure.insight(products_insight(sum, written));
 
     let light = |row: usize, column: usize| {
         let pixel = image[row * grid.padded.columns + column] / 16.0;
@@ -2472,6 +2475,15 @@ pub fn explore_convolution(figure: &mut Explorer) {
     };
     let title = "The digit, the patch bright; the map so far";
     side_by_side(figure, title, (grid.padded, &light), (grid.output, &known));
+}
+
+/// What the nine products show: their sum, and what `convolve_naive` wrote in this place.
+pub fn products_insight(sum: f32, written: f32) -> String {
+    if (sum - written).abs() < 1e-3 {
+        format!("The nine products add up to {sum}, which is what `convolve_naive` wrote here.")
+    } else {
+        format!("The nine products add up to {sum}, but `convolve_naive` wrote {written} here.")
+    }
 }
 
 /// The first digit of a class in the test set: its 64 levels from 0 to 16.

@@ -175,12 +175,17 @@ pub fn compare<A, B>(
             (seconds(&mut first), b)
         }
     };
-    let times: Vec<(f64, f64)> = (0..pairs).map(pair).collect();
-    let ratios = times.iter().map(|(a, b)| a / b).collect();
-    Comparison {
-        first: Timing::of(times.iter().map(|(a, _)| *a).collect()),
-        second: Timing::of(times.iter().map(|(_, b)| *b).collect()),
-        ratio: Ratio::of(ratios),
+    Comparison::of(&(0..pairs).map(pair).collect::<Vec<_>>())
+}
+
+impl Comparison {
+    /// What pairs of times, in seconds, show. Panics when there are none.
+    pub fn of(pairs: &[(f64, f64)]) -> Self {
+        Self {
+            first: Timing::of(pairs.iter().map(|(a, _)| *a).collect()),
+            second: Timing::of(pairs.iter().map(|(_, b)| *b).collect()),
+            ratio: Ratio::of(pairs.iter().map(|(a, b)| a / b).collect()),
+        }
     }
 }
 
@@ -234,13 +239,13 @@ impl Ratio {
         }
     }
 
-    /// The comparison as a sentence about times, true for whatever was measured: "i-j-k took 3.1 times as long as
-    /// i-k-j (2.9 to 3.4 in the middle half of the pairs)."
+    /// The comparison as a sentence about times, true for whatever was measured: "The order i-j-k took 3.1 times as
+    /// long as i-k-j (2.90 to 3.40 in the middle half of the pairs)."
     pub fn took(&self, first: &str, second: &str) -> String {
         let spread = |low: f64, high: f64| {
             format!("({low:.2} to {high:.2} in the middle half of the pairs)")
         };
-        match self.reading() {
+        let said = match self.reading() {
             Reading::Larger => {
                 let (times, spread) = (self.median, spread(self.low, self.high));
                 format!("{first} took {times:.1} times as long as {second} {spread}.")
@@ -258,8 +263,15 @@ impl Ratio {
                  measure again.",
                 spread(self.low, self.high)
             ),
-        }
+        };
+        capitalized(&said)
     }
+}
+
+/// A sentence that begins with a capital letter.
+fn capitalized(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// The standard error of an accuracy `p`, from 0 to 1, counted on `n` samples: sqrt(p (1 - p) / n). On other samples of
@@ -410,12 +422,12 @@ mod tests {
         let said = ratio(2.9, 3.1, 3.4).took("a", "b");
         assert_eq!(
             said,
-            "a took 3.1 times as long as b (2.90 to 3.40 in the middle half of the pairs)."
+            "A took 3.1 times as long as b (2.90 to 3.40 in the middle half of the pairs)."
         );
         let said = ratio(0.25, 0.4, 0.5).took("a", "b");
         assert_eq!(
             said,
-            "b took 2.5 times as long as a (2.00 to 4.00 in the middle half of the pairs)."
+            "B took 2.5 times as long as a (2.00 to 4.00 in the middle half of the pairs)."
         );
         assert!(
             ratio(0.9, 1.0, 1.1).took("a", "b").starts_with("There is no clear difference here")

@@ -26,7 +26,7 @@ mod autograd {
         let fell = said(ratio(9.0, 10.0, 11.0), ratio(2.0, 2.1, 2.2));
         assert!(fell.contains("became smaller"), "{fell}");
         let faster = said(ratio(0.4, 0.5, 0.6), ratio(0.4, 0.5, 0.6));
-        assert!(faster.contains("backward took 2.0 times as long"), "{faster}");
+        assert!(faster.contains("Backward took 2.0 times as long"), "{faster}");
         let noisy = said(ratio(9.0, 10.0, 11.0), ratio(1.0, 10.0, 30.0));
         assert!(noisy.contains("disagree") && !noisy.contains("grew with"), "{noisy}");
     }
@@ -48,14 +48,23 @@ mod autograd {
         assert!(said(1.6, 1.8, 1.9).contains("agrees with the number of matrix products"));
         assert!(said(2.4, 2.5, 2.6).contains("more than the matrix products alone"));
         assert!(said(0.7, 0.8, 0.9).contains("less than the matrix products alone"));
-        assert!(said(0.7, 0.8, 0.9).contains("the forward pass took 1.2 times"));
+        assert!(said(0.7, 0.8, 0.9).contains("The forward pass took 1.2 times"));
         let noisy = said(0.5, 1.5, 4.0);
         assert!(noisy.contains("disagree") && !noisy.contains("1.75"), "{noisy}");
     }
 }
 
 mod optimizers {
-    use tinytorch::optimizers::{convergence_insight, optimizer_memory_insight, stability_insight};
+    use tinytorch::optimizers::{
+        convergence_insight, optimizer_memory_insight, path_insight, stability_insight,
+    };
+
+    #[test]
+    fn a_path_leaves_the_valley_arrives_or_does_neither() {
+        assert!(path_insight(Some(3), Some(9), 1e9).contains("At step 3 it leaves"));
+        assert!(path_insight(None, Some(9), 0.0).contains("From step 9 on the loss stays below"));
+        assert!(path_insight(None, None, 0.25).contains("the loss is 0.250"));
+    }
 
     #[test]
     fn an_optimizer_is_called_earlier_only_if_it_settled_earlier() {
@@ -144,8 +153,11 @@ const CASES: [Ratio; 4] = [
 /// What a sentence about times says in each of [`CASES`].
 fn assert_says(insight: impl Fn(Ratio) -> String, [slower, faster]: [&str; 2]) {
     let [larger, smaller, equal, noisy] = CASES.map(insight);
-    assert!(larger.contains(&format!("{slower} took 3.0 times as long as {faster}")), "{larger}");
-    assert!(smaller.contains(&format!("{faster} took 4.0 times as long as {slower}")), "{smaller}");
+    let [larger, smaller] = [larger, smaller].map(|sentence| sentence.to_lowercase());
+    let says =
+        |a: &str, b: &str, times| format!("{a} took {times} times as long as {b}").to_lowercase();
+    assert!(larger.contains(&says(slower, faster, "3.0")), "{larger}");
+    assert!(smaller.contains(&says(faster, slower, "4.0")), "{smaller}");
     assert!(equal.contains("no clear difference"), "{equal}");
     assert!(noisy.contains("disagree too much"), "{noisy}");
 }
@@ -194,7 +206,7 @@ mod activations {
 
     #[test]
     fn the_exponential_is_the_reason_only_where_the_sigmoid_is_slower() {
-        assert_says(activation_cost_insight, ["A sigmoid", "ReLU"]);
+        assert_says(activation_cost_insight, ["a sigmoid", "ReLU"]);
         let says_why =
             |case: usize| activation_cost_insight(CASES[case]).contains("It needs an exponential");
         assert_eq!([0, 1, 2, 3].map(says_why), [true, false, false, false]);
@@ -222,8 +234,9 @@ mod layers {
 
     #[test]
     fn each_layer_has_a_sentence_of_its_own() {
-        let rows = ["512 rows one by one", "a batch of 512"];
+        let rows = ["512 rows one by one through the small layer", "a batch of 512"];
         assert_says(|small| layer_performance_insight([small, CASES[3]]), rows);
+        let rows = ["512 rows one by one through the large layer", "a batch of 512"];
         assert_says(|large| layer_performance_insight([CASES[3], large]), rows);
     }
 }
@@ -266,6 +279,7 @@ mod setup {
     #[test]
     fn the_clock_and_the_noise_are_named_only_where_they_show() {
         assert!(timer_resolution_insight(40.0).contains("most of that is the clock"));
+        assert!(timer_resolution_insight(1.6).contains("part of that is the clock"));
         assert!(timer_resolution_insight(1.1).contains("hides nothing"));
         assert!(timer_resolution_insight(0.0).contains("too coarse to see a single one"));
         assert!(timer_resolution_insight(f64::INFINITY).contains("did not advance"));
@@ -290,7 +304,7 @@ mod dataloader {
         assert!(slower.contains("no clear difference here between a shuffled epoch"), "{slower}");
         let same = throughput_insight(equal, ratio(1.9, 2.0, 2.1));
         assert!(same.contains("no clear difference") && !same.contains("fixed cost"), "{same}");
-        assert!(same.contains("a shuffled epoch took 2.0 times"), "{same}");
+        assert!(same.contains("A shuffled epoch in batches of 1,024 took 2.0 times"), "{same}");
         let faster = throughput_insight(ratio(0.4, 0.5, 0.6), equal);
         assert!(
             faster.contains("1,024 took 2.0 times") && faster.contains("the opposite"),
@@ -307,7 +321,7 @@ mod dataloader {
         let same = collation_insight(ratio(0.98, 1.0, 1.02));
         assert!(same.contains("no clear difference") && !same.contains("overhead"), "{same}");
         let faster = collation_insight(ratio(0.4, 0.5, 0.6));
-        assert!(faster.contains("gathering took 2.0") && faster.contains("cost less"), "{faster}");
+        assert!(faster.contains("Gathering took 2.0") && faster.contains("cost less"), "{faster}");
         assert!(!collation_insight(ratio(1.0, 4.0, 9.0)).contains("overhead"));
     }
 
@@ -350,8 +364,15 @@ mod dataloader {
 mod spatial {
     use super::ratio;
     use tinytorch::spatial::{
-        learned_filters_insight, loop_order_insight, sharing_insight, shift_insight,
+        learned_filters_insight, loop_order_insight, products_insight, sharing_insight,
+        shift_insight,
     };
+
+    #[test]
+    fn a_sum_that_was_not_written_is_not_said_to_be() {
+        assert!(products_insight(3.0, 3.0).contains("which is what `convolve_naive` wrote"));
+        assert!(products_insight(3.0, 4.0).contains("but `convolve_naive` wrote 4"));
+    }
 
     #[test]
     fn the_order_of_loops_is_explained_only_where_it_was_faster() {
@@ -379,9 +400,9 @@ mod spatial {
     fn parameters_and_time_are_told_apart() {
         let slower = sharing_insight(100.0, ratio(1.9, 2.0, 2.1));
         assert!(slower.contains("100 times the parameters"), "{slower}");
-        assert!(slower.contains("the dense layer took 2.0 times"), "{slower}");
+        assert!(slower.contains("The dense layer took 2.0 times"), "{slower}");
         let faster = sharing_insight(100.0, ratio(0.4, 0.5, 0.6));
-        assert!(faster.contains("the convolution took 2.0 times"), "{faster}");
+        assert!(faster.contains("The convolution took 2.0 times"), "{faster}");
         assert!(faster.contains("Fewer parameters are not less work"), "{faster}");
         assert!(sharing_insight(100.0, ratio(0.98, 1.0, 1.02)).contains("no clear difference"));
         assert!(sharing_insight(100.0, ratio(0.5, 1.0, 9.0)).contains("disagree"));

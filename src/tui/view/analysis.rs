@@ -66,7 +66,7 @@ fn current(state: &AnalysisState) -> Vec<Item> {
 /// charts with one, pictures side by side.
 #[must_use]
 pub fn items(items: &[Item], width: usize, capabilities: Capabilities) -> Vec<Line<'static>> {
-    let is_small = |item: &Item| matches!(item, Item::Metric(_) | Item::Insight(_));
+    let is_small = |item: &Item| matches!(item, Item::Metric(_) | Item::Insight(_) | Item::Note(_));
     let is_picture = |item: &Item| matches!(item, Item::Picture(_));
     let mut lines = vec![];
     let mut before = false;
@@ -110,6 +110,7 @@ fn item(item: &Item, width: usize) -> Vec<Line<'static>> {
         Item::Chart(chart) => chart::lines(chart, width),
         Item::Metric(metric) => self::metric(metric, width),
         Item::Picture(_) => vec![],
+        Item::Note(note) => say(&note.text, Role::Dim, width),
         Item::Insight(insight) => {
             let arrow = [Span::styled("→ ", style(Role::Key))];
             wrap(
