@@ -21,9 +21,9 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use tinytorch::activations::{Gelu, QuickGelu, ReLU, Sigmoid, Softmax, Tanh};
 use tinytorch::random::Rng;
-use tinytorch::report::{Axis, Chart, ChartKind, Column, Origin, Reporter, Series, Table};
+use tinytorch::report::{Axis, Chart, ChartKind, Column, Origin, Reporter, Series, Table, Value};
 use tinytorch::tensor::{Tensor, shape_text};
-use tinytorch::testing::{Ratio, compare, memory, time};
+use tinytorch::testing::{Ratio, compare, memory};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "layers-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Layers
@@ -487,36 +487,43 @@ pub fn layer_memory_insight(growth: f64) -> String {
 /// 📊 Why are networks fed in batches?
 ///
 /// Purpose: see what a batch gains, and what it does not. Measured: the time of one forward pass through a
-/// small and a large layer for batches from 1 to 512, as median and quartiles; and 512 rows one by one, in turn with
-/// one batch of 512. Operations are counted as 2 x batch x in x out. Key insight: every call has a fixed overhead
-/// (checks, allocations), which a batch spreads over its rows; a layer so large that the overhead is negligible gains
-/// little in this engine. Production context: libraries also reuse a weight for many rows while it is in a register,
-/// so that large layers gain as well (lesson 18), and servers wait some milliseconds to collect a batch of requests.
+/// small and a large layer for batches from 1 to 512, as median and quartiles, in turn with as many rows one by one.
+/// Operations are counted as 2 x batch x in x out. Key insight: every call has a fixed overhead (checks, allocations),
+/// which a batch spreads over its rows; a layer so large that the overhead is negligible gains little in this engine.
+/// Production context: libraries also reuse a weight for many rows while it is in a register, so that large layers
+/// gain as well (lesson 18), and servers wait some milliseconds to collect a batch of requests.
 pub fn analyze_layer_performance(out: &mut Reporter) {
-    const BATCHES: [usize; 5] = [1, 8, 32, 128, 512];
     let mut rng = Rng::seeded(9);
     let (mut rows, mut curves, mut gains) = (vec![], vec![], vec![]);
     for (inputs, outputs) in [(64, 32), (784, 256)] {
         let layer = Linear::new(inputs, outputs, &mut rng);
+        let one = Tensor::randn(&[1, inputs], &mut rng);
         let mut speeds = vec![];
-        let [one, many] = [BATCHES[0], BATCHES[BATCHES.len() - 1]]
-            .map(|batch| Tensor::randn(&[batch, inputs], &mut rng));
-        // The same rows, once one by one and once together.
-        let one_by_one = || (0..many.shape()[0]).for_each(|_| drop(layer.forward(&one)));
-        gains.push(compare(9, one_by_one, || layer.forward(&many)).ratio);
-        for batch in BATCHES {
+        for batch in [1, 8, 32, 128, 512] {
             let x = Tensor::randn(&[batch, inputs], &mut rng);
-            let timing = time(25, || layer.forward(&x));
-            let samples = batch as f64 / timing.median;
+            // As many rows, once one by one and once together.
+            let one_by_one = || (0..batch).for_each(|_| drop(layer.forward(&one)));
+            let compared = compare(15, one_by_one, || layer.forward(&x));
+            let samples = batch as f64 / compared.second.median;
             let speed = samples * 2.0 * (inputs * outputs) as f64;
             speeds.push((batch as f64, speed));
-            let name = layer.name().into();
-            rows.push(vec![name, batch.into(), timing.into(), samples.into(), speed.into()]);
+            let (name, [alone, together]) =
+                (layer.name().into(), [compared.first, compared.second].map(Value::from));
+            rows.push(vec![name, batch.into(), alone, together, samples.into(), speed.into()]);
+            if batch == 512 {
+                gains.push(compared);
+            }
         }
         curves.push(Series::new(layer.name(), speeds));
     }
-    let columns =
-        [("layer", ""), ("batch", ""), ("time", "s"), ("rows", "samples/s"), ("speed", "FLOP/s")];
+    let columns = [
+        ("layer", ""),
+        ("batch", ""),
+        ("rows one by one", "s"),
+        ("as a batch", "s"),
+        ("rows", "samples/s"),
+        ("speed", "FLOP/s"),
+    ];
     out.measured_table("Forward pass by batch", &columns, rows);
     out.measured_chart(
         "Speed by batch",
@@ -524,16 +531,21 @@ pub fn analyze_layer_performance(out: &mut Reporter) {
         Axis::linear("speed", "FLOP/s"),
         curves,
     );
-    out.measured("small layer: rows per second, batch 512 against 1", gains[0].median, "x");
-    out.measured("large layer: rows per second, batch 512 against 1", gains[1].median, "x");
-    out.insight(layer_performance_insight([gains[0], gains[1]]));
+    let pairs = [(SMALL, BATCH, gains[0]), (LARGE, BATCH, gains[1])];
+    out.compared("Timed in turn", &pairs);
+    out.measured("small layer: 512 rows one by one / a batch", gains[0].ratio.median, "x");
+    out.measured("large layer: 512 rows one by one / a batch", gains[1].ratio.median, "x");
+    out.insight(layer_performance_insight([gains[0].ratio, gains[1].ratio]));
 }
+
+// What is compared, as table and sentence call it.
+const SMALL: &str = "512 rows one by one through the small layer";
+const LARGE: &str = "512 rows one by one through the large layer";
+const BATCH: &str = "a batch of 512";
 
 /// What the time of 512 rows one by one says, compared with one batch of 512, for a small layer and a large one.
 pub fn layer_performance_insight([small, large]: [Ratio; 2]) -> String {
-    let [small, large] =
-        [small, large].map(|layer| layer.took("512 rows one by one", "a batch of 512"));
-    format!("Small layer: {small} Large layer: {large}")
+    format!("{} {}", small.took(SMALL, BATCH), large.took(LARGE, BATCH))
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-layers-module", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}

@@ -518,7 +518,7 @@ pub fn analyze_loss_memory(out: &mut Reporter) {
             let without = memory(|| CrossEntropyLoss.forward(&logits, &target));
             let with = memory(|| CrossEntropyLoss.forward(&tracked, &target));
             let (Some(without), Some(with)) = (without.1, with.1) else {
-                out.insight(
+                out.note(
                     "This program counts no bytes; the tutor's own run of this analysis does.",
                 );
                 return;

@@ -521,9 +521,10 @@ pub fn layer_memory_insight(growth: f64) -> String {
 ///
 /// Purpose: see what a batch gains, and what it does not. Measured: the time of one forward pass through a
 /// small and a large layer for batches from 1 to 512, as median and quartiles, in turn with as many rows one by one.
-/// Operations are counted as 2 x batch x in x out. Key insight: every call has a fixed overhead
-/// little in this engine. Production context: libraries also reuse a weight for many rows while it is in a register,
-/// so that large layers gain as well (lesson 18), and servers wait some milliseconds to collect a batch of requests.
+/// Operations are counted as 2 x batch x in x out. Key insight: every call has a fixed overhead (checks, allocations),
+/// which a batch spreads over its rows; a layer so large that the overhead is negligible gains little in this engine.
+/// Production context: libraries also reuse a weight for many rows while it is in a register, so that large layers
+/// gain as well (lesson 18), and servers wait some milliseconds to collect a batch of requests.
 pub fn analyze_layer_performance(out: &mut Reporter) {
     let mut rng = Rng::seeded(9);
     let (mut rows, mut curves, mut gains) = (vec![], vec![], vec![]);
