@@ -1131,9 +1131,9 @@ pub fn analyze_memory_layout(out: &mut Reporter) {
         let stride = size * size_of::<f32>();
         let mut row: Vec<Value> = vec![size.into(), matrix.nbytes().into(), stride.into()];
         row.extend(times.map(Value::from));
-        row.push(along.ratio.median.into());
+        row.push(along.ratio.into());
         rows.push(row);
-        last = Some((along.ratio, lines.ratio));
+        last = Some((along, lines));
     }
     let mut columns = vec![("size", ""), ("matrix", "B"), ("column stride", "B")];
     columns.extend(names.map(|name| (name, "s")));
@@ -1146,16 +1146,20 @@ pub fn analyze_memory_layout(out: &mut Reporter) {
         names.iter().zip(curves).map(|(&name, curve)| Series::new(name, curve)).collect(),
     );
     if let Some((along, lines)) = last {
-        out.measured("down columns against along rows, 2000 x 2000", along.median, "x");
-        out.insight(memory_layout_insight(along, lines));
+        out.compared("Timed in turn, 2000 x 2000", &[(DOWN, ALONG, along), (DOWN, LINES, lines)]);
+        out.measured("down columns against along rows, 2000 x 2000", along.ratio.median, "x");
+        out.insight(memory_layout_insight(along.ratio, lines.ratio));
     }
 }
 
+// What is compared, as table and sentence call it.
+const DOWN: &str = "\"down the columns\"";
+const ALONG: &str = "\"along the rows\"";
+const LINES: &str = "\"columns, line by line\"";
+
 /// What the times of sums down the columns allow one to say, against those along the rows and line by line.
 pub fn memory_layout_insight(along: Ratio, lines: Ratio) -> String {
-    let [down, rows, whole] =
-        ["\"down the columns\"", "\"along the rows\"", "\"columns, line by line\""];
-    let facts = [along.took(down, rows), lines.took(down, whole)];
+    let facts = [along.took(DOWN, ALONG), lines.took(DOWN, LINES)];
     let cause = match along.reading() {
         Reading::Larger => {
             " All of them add the same numbers: the order of access makes the difference."
@@ -1245,20 +1249,25 @@ pub fn analyze_matmul_orders(out: &mut Reporter) {
     let mut against = |slow: Product, fast: Product| {
         let (slow, fast) =
             (|| slow(&a, &b, 256, 256, &mut first), || fast(&a, &b, 256, 256, &mut second));
-        compare(9, slow, fast).ratio
+        compare(9, slow, fast)
     };
     let (order, chain) =
         (against(ijk, matmul_2d), against(ijk_transposed::<1>, ijk_transposed::<16>));
-    out.measured("i-j-k against yours, n = 256", order.median, "x");
+    let pairs = [(ORDERS[0], ORDERS[1], order), (CHAINS[0], CHAINS[1], chain)];
+    out.compared("Timed in turn, n = 256", &pairs);
+    out.measured("i-j-k against yours, n = 256", order.ratio.median, "x");
     out.measured("rate of your matrix product, n = 256", yours, "FLOP/s");
-    out.insight(matmul_orders_insight(order, chain));
+    out.insight(matmul_orders_insight(order.ratio, chain.ratio));
 }
+
+// What is compared, as table and sentence call it.
+const ORDERS: [&str; 2] = ["\"i-j-k\"", "\"yours\""];
+const CHAINS: [&str; 2] = ["\"b transposed, 1 sum\"", "\"b transposed, 16 sums\""];
 
 /// What two comparisons allow one to say: i-j-k against the learner's product, and one sum against sixteen where both
 /// read along memory.
 pub fn matmul_orders_insight(order: Ratio, chain: Ratio) -> String {
-    let [one, many] = ["\"b transposed, 1 sum\"", "\"b transposed, 16 sums\""];
-    let facts = [order.took("\"i-j-k\"", "\"yours\""), chain.took(one, many)];
+    let facts = [order.took(ORDERS[0], ORDERS[1]), chain.took(CHAINS[0], CHAINS[1])];
     let cause = match chain.reading() {
         Reading::Larger => {
             " The last two read the same memory in the same order: what one sum lacks is additions that do not \
@@ -1298,7 +1307,7 @@ pub fn analyze_broadcasting_memory(out: &mut Reporter) {
     let columns = [("rows", ""), ("broadcast", "s"), ("copied first", "s")];
     out.measured_table("Time to add a bias of 1,024 numbers to every row", &columns, timings);
     if counts.is_empty() {
-        out.insight("This program counts no bytes; the tutor's own run of this analysis does.");
+        out.note("This program counts no bytes; the tutor's own run of this analysis does.");
         return;
     }
     let columns = [("rows", ""), ("broadcast", "B"), ("copied first", "B")];
