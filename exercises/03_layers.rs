@@ -533,8 +533,8 @@ pub fn analyze_layer_performance(out: &mut Reporter) {
     );
     let pairs = [(SMALL, BATCH, gains[0]), (LARGE, BATCH, gains[1])];
     out.compared("Timed in turn", &pairs);
-    out.measured("small layer: 512 rows one by one / a batch", gains[0].ratio.median, "x");
-    out.measured("large layer: 512 rows one by one / a batch", gains[1].ratio.median, "x");
+    out.measured("small layer: rows per second, batch 512 against 1", gains[0].ratio.median, "x");
+    out.measured("large layer: rows per second, batch 512 against 1", gains[1].ratio.median, "x");
     out.insight(layer_performance_insight([gains[0].ratio, gains[1].ratio]));
 }
 
