@@ -511,16 +511,16 @@ fn test_unit_shuffled_copy() {
     let dataset =
         TensorDataset::new(Tensor::new(&inputs, &[50]), Tensor::new(&targets, &[50])).unwrap();
     let copy = |seed| dataset.shuffled_copy(&mut Rng::seeded(seed)).unwrap();
-    let of = |what: &str| format!("{what} of a copy of inputs 0 to 49 with targets 0 to 490");
+    let of = |what: &str| format!("a copy of inputs 0 to 49 with targets 0 to 490: {what}");
     let (mixed, answers) = (copy(1).inputs().to_vec(), copy(1).targets().to_vec());
     let own: Vec<f32> = mixed.iter().map(|input| input * 10.0).collect();
     let idea = "one order for both: each input keeps its own target";
     expect_eq(of("the targets"), answers, own, idea);
     let mut sorted = mixed.clone();
     sorted.sort_by(f32::total_cmp);
-    expect_eq(of("the inputs, sorted,"), &sorted, &inputs, "each sample exactly once");
+    expect_eq(of("the inputs, sorted"), &sorted, &inputs, "each sample exactly once");
     let idea = "the generator decides the order";
-    expect_eq(of("is the order unchanged in the inputs"), mixed == inputs, false, idea);
+    expect_eq(of("are the inputs in their old order"), mixed == inputs, false, idea);
     let repeats = copy(2).inputs().to_vec() == mixed;
     expect_eq(of("do seeds 1 and 2 give the same inputs"), repeats, false, idea);
 }
@@ -683,7 +683,12 @@ fn test_unit_epoch_next() {
     let mut epoch = plain.epoch(0);
     epoch.by_ref().take(9).for_each(drop);
     let idea = "an epoch that has ended stays ended";
-    expect_eq("is there a batch after the last", epoch.next().is_some(), false, idea);
+    expect_eq(
+        "an epoch that has ended: is there another batch",
+        epoch.next().is_some(),
+        false,
+        idea,
+    );
     let idea = "without shuffling `order` is ascending: read the samples in that order";
     expect_eq("targets without shuffling", targets(&plain, 0), numbers.clone(), idea);
 
@@ -694,7 +699,7 @@ fn test_unit_epoch_next() {
     let (first, second) = (targets(&shuffled, 0), targets(&shuffled, 1));
     expect_eq("epoch 0 twice", &first, &targets(&shuffled, 0), "an epoch can be repeated");
     let idea = "read the indices in `order`: each epoch has an order of its own";
-    expect_eq("are epochs 0 and 1 the same", first == second, false, idea);
+    expect_eq("epochs 0 and 1: are they the same", first == second, false, idea);
     let mut sorted = second;
     sorted.sort_by(f32::total_cmp);
     expect_eq("a shuffled epoch, sorted", sorted, numbers, "each sample exactly once");
@@ -1064,7 +1069,7 @@ fn test_unit_stratified_split() {
     // 40 of class 0 and 10 of class 1, mixed.
     let classes: Vec<u8> = (0..50).map(|i| u8::from(i % 5 == 3)).collect();
     let (train, test) = stratified_split(&classes, 5, 1);
-    let of = |what: &str| format!("{what}, 40 samples of class 0 and 10 of class 1, every 5th");
+    let of = |what: &str| format!("40 samples of class 0 and 10 of class 1, every 5th: {what}");
     let sizes = (train.len(), test.len());
     expect_eq(
         of("sizes of train and test"),
@@ -1523,7 +1528,7 @@ fn test_unit_prefetch() {
     std::thread::spawn(move || done.send(Prefetcher::new(0..100, 3)));
     let prefetcher = returned.recv_timeout(Duration::from_secs(5)).ok();
     let idea = "the thread takes the items: `new` starts it and returns at once";
-    expect_eq("did `new` return within 5 s, capacity 3", prefetcher.is_some(), true, idea);
+    expect_eq("capacity 3: did `new` return within 5 s", prefetcher.is_some(), true, idea);
     let all: Vec<usize> = prefetcher.into_iter().flatten().collect();
     expect_eq("0 to 99", all, (0..100).collect(), "every item, in the same order");
 
@@ -1553,10 +1558,10 @@ fn test_unit_prefetch() {
     expect_eq("items made ahead, capacity 3", ahead, 4, idea);
     // A bounded source is blocked now and reports nothing; an unbounded one reports its fifth item.
     let idea = "the buffer is bounded: it holds `capacity` items and no more";
-    expect_eq("was a fifth item made, capacity 3", made_within(100), false, idea);
+    expect_eq("capacity 3: was a fifth item made", made_within(100), false, idea);
     expect_eq("the first item", prefetcher.next(), Some(0), "every item, in the same order");
     expect_eq(
-        "was one more made, after one was taken",
+        "after one item was taken: was one more made",
         made_within(5_000),
         true,
         "there is space again",
@@ -1564,7 +1569,7 @@ fn test_unit_prefetch() {
     drop(prefetcher);
     let idea = "when `send` fails the receiver is gone: stop, without a panic";
     let panicked = ended.recv_timeout(Duration::from_secs(5));
-    expect_eq("did the thread panic when the prefetcher was dropped", panicked, Ok(false), idea);
+    expect_eq("a prefetcher that was dropped: did its thread panic", panicked, Ok(false), idea);
     let more = made.try_iter().count();
     let input =
         format!("{more} of 99,995 items were made after the prefetcher was dropped: at most 1");
@@ -1886,6 +1891,7 @@ fn compare_orders(out: &mut Reporter) -> Result<(), Box<dyn std::error::Error>> 
         rows,
         origin: Origin::Measured,
     });
+    out.measured("accuracy after training on sorted digits", medians[0] * 100.0, "%");
     out.insight(order_insight(medians[0], medians[3], validation.len()));
     Ok(())
 }
