@@ -24,14 +24,20 @@ pub const SUPPORT: &[(&str, &str)] = &[
     ("report.rs", include_str!("report.rs")),
     ("testing.rs", include_str!("testing.rs")),
     ("random.rs", include_str!("random.rs")),
+    ("data/dialogue.rs", include_str!("data/dialogue.rs")),
     ("data/mod.rs", include_str!("data/mod.rs")),
+    ("data/text.rs", include_str!("data/text.rs")),
 ];
 
 /// The crate's root, as text.
 pub const ROOT: &str = include_str!("lib.rs");
 
 /// The data that the crate embeds, by file name.
-pub const DATA: &[(&str, &[u8])] = &[("data/digits.csv.gz", include_bytes!("data/digits.csv.gz"))];
+pub const DATA: &[(&str, &[u8])] = &[
+    ("data/dialogue.md", include_bytes!("data/dialogue.md")),
+    ("data/dialogue.tsv", include_bytes!("data/dialogue.tsv")),
+    ("data/digits.csv.gz", include_bytes!("data/digits.csv.gz")),
+];
 
 /// The crate's manifest. It names nothing outside the crate but the exercises, as `../../exercises`.
 pub const MANIFEST: &str = include_str!("../Cargo.toml");
