@@ -207,6 +207,20 @@ fn hints_come_one_by_one_and_the_list_knows_every_module() {
 }
 
 #[test]
+fn a_term_is_explained_without_a_lab_and_an_unknown_one_answered_with_the_nearest() {
+    let desk = Desk::empty();
+    let known = desk.run(&["glossary", "Chain", "rule"]);
+    assert_eq!(code(&known), 0, "{}", said(&known));
+    assert!(out(&known).starts_with("chain rule: "), "{}", said(&known));
+    assert!(out(&known).ends_with("(05_autograd)\n"), "{}", said(&known));
+    let all = lines(&desk.run(&["glossary", "--format", "json"]));
+    assert!(all.len() > 60 && all.iter().any(|line| line["term"] == "chain rule"));
+    let unknown = desk.run(&["glossary", "chian rule"]);
+    assert_eq!(code(&unknown), 2, "{}", said(&unknown));
+    assert!(said(&unknown).contains("Did you mean \"chain rule\"?"), "{}", said(&unknown));
+}
+
+#[test]
 fn a_reader_that_closes_the_output_early_is_not_an_error() {
     let desk = Desk::new();
     let mut command = desk.command(&["audit", "--format", "json"]);

@@ -93,7 +93,7 @@ fn beta() -> Module {
 
 /// A course of these modules. The few that tests make live until the tests end.
 fn course(modules: Vec<Module>) -> &'static Course {
-    Box::leak(Box::new(Course::new(modules, &[])))
+    Box::leak(Box::new(Course::new(modules, &[], "")))
 }
 
 /// The cache that all tests share, so that third-party crates are built once.

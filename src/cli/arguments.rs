@@ -96,6 +96,8 @@ pub enum Command {
     Analyze(AnalyzeArguments),
     /// Show one frame of an interactive figure.
     Explore(ExploreArguments),
+    /// Explain a term of the field, or list all terms.
+    Glossary(GlossaryArguments),
     /// Show the next hint for an exercise.
     Hint(CellArguments),
     /// Show the reference solution.
@@ -152,6 +154,7 @@ impl Command {
             | Self::Milestone(MilestoneCommand::Run { format, .. })
             | Self::Analyze(AnalyzeArguments { format, .. })
             | Self::Explore(ExploreArguments { format, .. })
+            | Self::Glossary(GlossaryArguments { format, .. })
             | Self::Hint(CellArguments { format, .. })
             | Self::Solution(CellArguments { format, .. })
             | Self::Reset(ResetArguments { format, .. })
@@ -189,6 +192,16 @@ pub enum CheckFormat {
 #[derive(Debug, Args)]
 pub struct ListArguments {
     /// The output format.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Arguments of `glossary`.
+#[derive(Debug, Args)]
+pub struct GlossaryArguments {
+    /// The term: `chain rule`.
+    pub term: Vec<String>,
+    /// How to write it.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }

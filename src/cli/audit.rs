@@ -1,10 +1,11 @@
-//! `audit`: checks every module against the ten patterns of the course. Prints a matrix and a list of misses.
+//! `audit`: checks every module and the glossary against the ten patterns of the course. Prints a matrix and a list of
+//! misses.
 
 use super::arguments::{Format, FormatArguments};
 use super::context::Context;
 use super::printer::Printer;
 use crate::curriculum::Module;
-use crate::curriculum::audit::{Miss, Pattern, audit};
+use crate::curriculum::audit::{Miss, Pattern, audit, audit_glossary};
 use crate::error::{Error, count};
 use crate::report::json;
 use serde::Serialize;
@@ -15,7 +16,7 @@ struct Audited {
     misses: Vec<Miss>,
 }
 
-/// Returns whether no module misses a pattern.
+/// Returns whether nothing misses a pattern.
 pub fn run(
     context: &Context,
     arguments: &FormatArguments,
@@ -23,19 +24,21 @@ pub fn run(
 ) -> Result<bool, Error> {
     let course = context.course();
     let audited = |module: &Module| Audited { name: module.slug(), misses: audit(course, module) };
-    let modules: Vec<Audited> = course.modules().iter().map(audited).collect();
+    let glossary = Audited { name: "glossary".into(), misses: audit_glossary(course) };
+    let modules = course.modules().iter().map(audited);
+    let audited: Vec<Audited> = modules.chain([glossary]).collect();
     match arguments.format {
-        Format::Json => modules.iter().for_each(|module| out.line(json::to_line(module))),
-        Format::Human => out.text(&matrix(&modules)),
+        Format::Json => audited.iter().for_each(|one| out.line(json::to_line(one))),
+        Format::Human => out.text(&matrix(&audited)),
     }
-    Ok(modules.iter().all(|module| module.misses.is_empty()))
+    Ok(audited.iter().all(|one| one.misses.is_empty()))
 }
 
-/// One row per module, one column per pattern; below it each miss with its place.
-fn matrix(modules: &[Audited]) -> String {
+/// One row per module and one for the glossary, one column per pattern; below it each miss with its place.
+fn matrix(audited: &[Audited]) -> String {
     let numbers: String = (1..=Pattern::ALL.len()).map(|number| format!("{number:>4}")).collect();
     let mut text = format!("{:<18}{numbers}\n", "");
-    for module in modules {
+    for module in audited {
         let cells: String = Pattern::ALL.iter().map(|pattern| cell(module, *pattern)).collect();
         text.push_str(&format!("{:<18}{cells}\n", module.name));
     }
@@ -43,7 +46,7 @@ fn matrix(modules: &[Audited]) -> String {
     for (index, pattern) in Pattern::ALL.iter().enumerate() {
         text.push_str(&format!("{:>4}  {}\n", index + 1, pattern.name()));
     }
-    let misses: Vec<&Miss> = modules.iter().flat_map(|module| &module.misses).collect();
+    let misses: Vec<&Miss> = audited.iter().flat_map(|module| &module.misses).collect();
     for miss in &misses {
         let Miss { pattern, file, line, reason } = miss;
         text.push_str(&format!("\n{file}:{line}: {}: {reason}", pattern.name()));
@@ -52,7 +55,7 @@ fn matrix(modules: &[Audited]) -> String {
         1 => "1 miss".to_owned(),
         number => format!("{number} misses"),
     };
-    text.push_str(&format!("\n{} audited, {missed}\n", count(modules.len(), "module")));
+    text.push_str(&format!("\n{} audited, {missed}\n", count(audited.len(), "text")));
     text
 }
 
@@ -82,6 +85,6 @@ mod tests {
         assert!(text.contains("00_setup            ok  ok  ok"), "{text}");
         assert!(text.contains("01_tensor           ok   1  ok"), "{text}");
         assert!(text.contains("lessons/01_tensor.md:7: introduction: no title"), "{text}");
-        assert!(text.ends_with("2 modules audited, 1 miss\n"), "{text}");
+        assert!(text.ends_with("2 texts audited, 1 miss\n"), "{text}");
     }
 }

@@ -10,6 +10,7 @@ mod complete;
 mod context;
 mod doctor;
 mod explore;
+mod glossary;
 mod hint;
 mod init;
 mod list;
@@ -62,6 +63,7 @@ fn dispatch(context: &Context, command: Command, out: &mut Printer) -> Result<bo
         Command::Check(arguments) => check::run(context, &arguments, out),
         Command::Analyze(arguments) => analyze::run(context, &arguments, out),
         Command::Explore(arguments) => explore::run(context, &arguments, out),
+        Command::Glossary(arguments) => glossary::run(context, &arguments, out),
         Command::Hint(arguments) => hint::run(context, &arguments, out),
         Command::Solution(arguments) => solution::run(context, &arguments, out),
         Command::Reset(arguments) => reset::run(context, &arguments, out),

@@ -2,6 +2,7 @@
 //! numbers modules is passed a course; tests make a small one of their own. Not here: disk, processes.
 
 use super::cells::Explorable;
+use super::glossary::{self, Glossary};
 use super::milestones::{self, Milestone};
 use super::module::{Module, ModuleId};
 use crate::error::Error;
@@ -21,18 +22,23 @@ const LESSONS: &[&str] = &[
     include_str!("../../lessons/09_spatial.md"),
 ];
 
+/// The terms of the course.
+const GLOSSARY: &str = include_str!("../../lessons/glossary.md");
+
 /// Modules in teaching order, and the milestones that run on them. It lives as long as the program.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Course {
     modules: Vec<Module>,
     milestones: &'static [Milestone],
+    glossary: Glossary,
 }
 
 impl Course {
-    /// A course of these modules, numbered from 0 without gaps, and these milestones.
+    /// A course of these modules, numbered from 0 without gaps, with these milestones and the text of a glossary.
     #[must_use]
-    pub fn new(modules: Vec<Module>, milestones: &'static [Milestone]) -> Self {
-        Self { modules, milestones }
+    pub fn new(modules: Vec<Module>, milestones: &'static [Milestone], glossary: &str) -> Self {
+        let glossary = glossary::parse(glossary, modules.len());
+        Self { modules, milestones, glossary }
     }
 
     /// The course that this program carries.
@@ -43,7 +49,7 @@ impl Course {
             let modules = sources.zip(LESSONS).map(|((&(name, reference), number), &lesson)| {
                 Module::new(ModuleId(number), name, lesson, reference)
             });
-            Course::new(modules.collect(), milestones::ALL)
+            Course::new(modules.collect(), milestones::ALL, GLOSSARY)
         });
         &COURSE
     }
@@ -58,6 +64,12 @@ impl Course {
     #[must_use]
     pub fn milestones(&self) -> &'static [Milestone] {
         self.milestones
+    }
+
+    /// The terms of the course.
+    #[must_use]
+    pub fn glossary(&self) -> &Glossary {
+        &self.glossary
     }
 
     /// The module of that number.

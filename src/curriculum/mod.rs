@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod cells;
 pub mod course;
+pub mod glossary;
 pub mod lesson;
 pub mod milestones;
 mod module;

@@ -51,7 +51,7 @@ pub fn course() -> &'static Course {
             module(3, "layers", "Layers"),
             module(4, "losses", "Losses"),
         ];
-        Course::new(modules.into(), MILESTONES)
+        Course::new(modules.into(), MILESTONES, GLOSSARY)
     });
     &COURSE
 }
@@ -74,6 +74,10 @@ const MILESTONES: &[Milestone] = &[
         achieved_when: &["accuracy on held-out digits, median of five seeds"],
     },
 ];
+
+const GLOSSARY: &str = "**cache line**: What memory is read in. (lesson 01)\n\n\
+                        **nanosecond**: A billionth of a `second`. (lesson 00)\n\n\
+                        **stride**: How far one step along an axis goes. (lesson 01)\n";
 
 const REFERENCE: &str = r#"// %% nbgrader={"grade": false, "grade_id": "tensor-new", "locked": false, "schema_version": 3, "solution": true, "task": false}
 pub fn new() {
@@ -98,7 +102,7 @@ fn long_course() -> &'static Course {
             let lesson = head(number, &name, &format!("Lesson {number}"));
             Module::new(ModuleId(number), &name, lesson, "")
         };
-        Course::new((0..=20).map(module).collect(), MILESTONES)
+        Course::new((0..=20).map(module).collect(), MILESTONES, GLOSSARY)
     });
     &COURSE
 }

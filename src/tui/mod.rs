@@ -7,6 +7,7 @@ mod effects;
 mod explorable;
 #[cfg(test)]
 mod fixture;
+mod glossary;
 mod highlight;
 mod highlighted;
 mod keymap;

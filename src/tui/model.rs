@@ -117,6 +117,8 @@ pub struct Measured {
     pub window: (usize, usize),
     /// The line of each entry of the outline, while it is open.
     pub outline: Vec<usize>,
+    /// The phrases in bold of the lesson, each with its line, while the glossary is open.
+    pub bold: Vec<(usize, String)>,
     /// Columns of the widest diagram that do not fit.
     pub hidden_columns: usize,
 }
@@ -278,6 +280,13 @@ pub enum Overlay {
         /// Only entries with these letters are listed.
         filter: String,
         /// The line of the cursor.
+        line: usize,
+    },
+    /// The terms of the field.
+    Glossary {
+        /// Only entries with these letters are listed.
+        filter: String,
+        /// The place of the cursor among them.
         line: usize,
     },
     /// The learner's cell beside the reference's.

@@ -2,9 +2,12 @@
 //! it misses, with place and reason. Pure: nothing is compiled or run here.
 
 mod form;
+mod glossary;
 mod lesson;
 mod source;
 mod substance;
+
+pub use glossary::audit_glossary;
 
 use super::lesson::Lesson;
 use super::{Course, Module, cells};

@@ -5,6 +5,7 @@ use super::{completions, explorables, predictions, runs, say, scroll, search};
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Block;
 use crate::runner::event::{RunKind, Verdict};
+use crate::tui::glossary;
 use crate::tui::keymap::{self, Action};
 use crate::tui::layout::Results;
 use crate::tui::message::{Effect, Record};
@@ -45,6 +46,14 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
             choose_entry(model, filter, line, key);
             vec![]
         }
+        Some(Overlay::Glossary { filter, line }) => {
+            let count = glossary::entries(model, &filter).len();
+            model.overlay = match filtered(filter, line, count, key) {
+                Filtered::At(filter, line) => Some(Overlay::Glossary { filter, line }),
+                Filtered::Chosen | Filtered::Left => None,
+            };
+            vec![]
+        }
         // Any key closes it, and keeps its usual meaning.
         Some(Overlay::Welcome) => {
             model.overlay = None;
@@ -81,6 +90,9 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Outline => {
             let opened = Overlay::Outline { filter: String::new(), line: 0 };
             model.overlay = model.module_state().map(|_| opened);
+        }
+        Action::Glossary => {
+            model.overlay = Some(Overlay::Glossary { filter: String::new(), line: 0 });
         }
         Action::Compare => return compare(model),
         Action::Welcome => model.overlay = Some(Overlay::Welcome),
@@ -249,33 +261,44 @@ fn moved(line: usize, last: usize, action: Option<Action>) -> usize {
     }
 }
 
-/// Handles a key in the outline: letters filter it.
-fn choose_entry(model: &mut Model, mut filter: String, line: usize, key: KeyEvent) {
+/// What a key does in a list that letters filter.
+enum Filtered {
+    /// Enter: the entry under the cursor.
+    Chosen,
+    /// Esc.
+    Left,
+    /// The filter, and the line of the cursor.
+    At(String, usize),
+}
+
+fn filtered(mut filter: String, line: usize, count: usize, key: KeyEvent) -> Filtered {
+    match key.code {
+        KeyCode::Enter => return Filtered::Chosen,
+        KeyCode::Esc => return Filtered::Left,
+        KeyCode::Backspace => drop(filter.pop()),
+        KeyCode::Char(letter) if search::is_typed(key) => filter.push(letter),
+        _ => {
+            let line = moved(line, count.saturating_sub(1), keymap::action(key));
+            return Filtered::At(filter, line);
+        }
+    }
+    Filtered::At(filter, 0)
+}
+
+/// Handles a key in the outline.
+fn choose_entry(model: &mut Model, filter: String, line: usize, key: KeyEvent) {
     let entries = model.module_state().map(|known| outline::entries(known, &filter));
     let entries = entries.unwrap_or_default();
-    let line = match key.code {
-        KeyCode::Enter => {
-            model.overlay = None;
+    model.overlay = None;
+    match filtered(filter, line, entries.len(), key) {
+        Filtered::At(filter, line) => model.overlay = Some(Overlay::Outline { filter, line }),
+        Filtered::Chosen => {
             if let Some(entry) = entries.get(line) {
                 go_to_outline(model, entry);
             }
-            return;
         }
-        KeyCode::Esc => {
-            model.overlay = None;
-            return;
-        }
-        KeyCode::Backspace => {
-            filter.pop();
-            0
-        }
-        KeyCode::Char(letter) if search::is_typed(key) => {
-            filter.push(letter);
-            0
-        }
-        _ => moved(line, entries.len().saturating_sub(1), keymap::action(key)),
-    };
-    model.overlay = Some(Overlay::Outline { filter, line });
+        Filtered::Left => {}
+    }
 }
 
 /// Goes to an entry of the outline.

@@ -16,6 +16,10 @@ pub(super) fn wheel(model: &mut Model, column: u16, row: u16, down: bool) -> Vec
         *top = top.saturating_add_signed(lines);
         return vec![];
     }
+    // Its order depends on the lines in view.
+    if matches!(model.overlay, Some(Overlay::Glossary { .. })) {
+        return vec![];
+    }
     let Some(regions) = regions(model.size, model.results) else { return vec![] };
     match regions.results {
         Some(results) if results.contains(column, row) => scroll_results(model, lines),

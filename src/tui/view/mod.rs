@@ -12,6 +12,7 @@ mod diagnostic;
 mod exercise;
 mod explorable;
 mod failure;
+mod glossary;
 mod help;
 mod hint;
 mod lesson;

@@ -2,13 +2,13 @@
 //! a frame. The same model gives the same frame. Must not know what a key does.
 
 use super::alert::{self, Alert};
-use super::{block, compare, help, lesson, modules, results, status, too_small, welcome};
+use super::{block, compare, glossary, help, lesson, modules, results, status, too_small, welcome};
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Block;
 use crate::tui::layout::{Area, Regions, first_row, module_rows, regions};
 use crate::tui::model::{Measured, Model, ModuleState, Overlay};
-use crate::tui::outline;
 use crate::tui::theme::{self, Role, style};
+use crate::tui::{glossary as terms, outline};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span, Text};
@@ -168,7 +168,14 @@ fn measure(model: &Model, pieces: &[Lines]) -> Measured {
         }
         _ => vec![],
     };
-    Measured { module: Some(model.module), starts, total, matches, outline, ..Measured::default() }
+    let bold = match &model.overlay {
+        Some(Overlay::Glossary { .. }) => {
+            glossary::bold(pieces.iter().flat_map(|piece| piece.iter()))
+        }
+        _ => vec![],
+    };
+    let module = Some(model.module);
+    Measured { module, starts, total, matches, outline, bold, ..Measured::default() }
 }
 
 /// The line of each entry: a heading's own, else the first of its piece.
@@ -324,6 +331,9 @@ fn overlay(frame: &mut Frame<'_>, model: &Model, page: &Page, regions: &Regions)
         Some(Overlay::Outline { filter, line }) => {
             put_outline(frame, model, regions, (filter, *line))
         }
+        Some(Overlay::Glossary { filter, line }) => {
+            put_glossary(frame, model, regions, (filter, *line));
+        }
         Some(Overlay::Modules(line)) if regions.modules.is_none() => {
             let (rows, top) = module_rows(regions, model.course, *line);
             let area = Area {
@@ -381,7 +391,6 @@ fn put_window(
     window(frame, area, title, lines, hidden(top, below));
 }
 
-/// As high as all entries need, so that a filter does not move it.
 fn put_outline(
     frame: &mut Frame<'_>,
     model: &Model,
@@ -390,17 +399,53 @@ fn put_outline(
 ) {
     let Some(module_state) = model.module_state() else { return };
     let entries = outline::entries(module_state, filter);
-    let rows = u16::try_from(model.measured.outline.len()).unwrap_or(u16::MAX).saturating_add(2);
-    let area = regions.centred(78, rows);
-    let (width, height) = (usize::from(area.width) - 2, usize::from(area.height) - 2);
-    let top = first_row(cursor, entries.len(), height);
-    let mut lines = super::outline::lines(module_state, &entries, cursor, width);
+    let area = list_area(regions, model.measured.outline.len());
+    let lines = super::outline::lines(module_state, &entries, cursor, usize::from(area.width) - 2);
+    let title = list_title("outline", "type to filter, Enter goes there", filter);
+    put_list(frame, area, &title, lines, cursor);
+}
+
+/// Lines for the longest meaning.
+const MEANING: usize = 8;
+
+fn put_glossary(
+    frame: &mut Frame<'_>,
+    model: &Model,
+    regions: &Regions,
+    (filter, cursor): (&str, usize),
+) {
+    let entries = terms::entries(model, filter);
+    let area = list_area(regions, model.course.glossary().entries.len() + MEANING);
+    let width = usize::from(area.width) - 2;
+    let mut lines = glossary::lines(&entries, cursor, model.course, width);
+    if lines.is_empty() {
+        lines.push(Line::styled(" no term and no meaning contains that", style(Role::Dim)));
+    }
+    let title = list_title("glossary", "type to search", filter);
+    put_list(frame, area, &title, lines, cursor);
+}
+
+/// As high as all entries need, so that a filter does not move it.
+fn list_area(regions: &Regions, rows: usize) -> Area {
+    regions.centred(78, u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(2))
+}
+
+fn list_title(name: &str, help: &str, filter: &str) -> String {
+    format!("{name}: {}", if filter.is_empty() { help } else { filter })
+}
+
+/// A list in a window, with the line of the cursor in view.
+fn put_list(
+    frame: &mut Frame<'_>,
+    area: Area,
+    title: &str,
+    mut lines: Vec<Line<'static>>,
+    cursor: usize,
+) {
+    let height = usize::from(area.height) - 2;
+    let top = first_row(cursor, lines.len(), height);
     let below = lines.len().saturating_sub(top + height);
-    let title = match filter {
-        "" => "outline: type to filter, Enter goes there".to_owned(),
-        filter => format!("outline: {filter}"),
-    };
-    window(frame, area, &title, lines.split_off(top), hidden(top, below));
+    window(frame, area, title, lines.split_off(top), hidden(top, below));
 }
 
 /// A window with its title, and how much of it is out of view.

@@ -430,3 +430,11 @@ fn a_prediction_beside_its_result() {
     session.press("<Enter>the same<Enter><Enter>0.2 ms more, a tenth");
     insta::assert_snapshot!("a_prediction_beside_its_result_at_60x20", session.screen());
 }
+
+#[test]
+fn the_glossary_over_a_lesson() {
+    let text = "An axis has a **stride**, in numbers.\n";
+    let mut session = Session::with((60, 20), text);
+    session.press("w");
+    insta::assert_snapshot!("the_glossary_at_60x20", session.screen());
+}
