@@ -175,11 +175,11 @@ impl Tape {
     /// Computes the number that `op` makes, writes it to the end of the tape together with `op`, and
     /// returns its position.
     ///
-    /// TODO: Compute the number, remember what made it, and return where it stands.
+    /// TODO: Compute the number, remember what made it, and return its position.
     ///
     /// APPROACH:
-    /// 1. A leaf brings its number along. A sum or a product takes the numbers of its two inputs from
-    ///    the tape.
+    /// 1. A leaf contains its number. A sum or a product takes the numbers of its two inputs from the
+    ///    tape.
     /// 2. Append a [`Node`] with the number and the operation.
     /// 3. Its position is how many numbers were on the tape before.
     ///
@@ -216,16 +216,16 @@ fn test_unit_record() {
 impl Tape {
     /// The derivative of the number at `result` with respect to every number on the tape, by position.
     ///
-    /// TODO: Walk back from `result`, and give each number's gradient on to its inputs.
+    /// TODO: Walk back from `result`, and pass each number's gradient on to its inputs.
     ///
     /// APPROACH:
     /// 1. All derivatives start at 0, only that of `result` with respect to itself is 1.
     /// 2. Visit the positions from `result` down to 0. When you arrive at a number, everything that
-    ///    used it is done, so its gradient is complete.
-    /// 3. A sum gives its gradient to both inputs. A product gives each input its gradient times the
-    ///    other input's number. A leaf has no inputs.
+    ///    used it has been visited, so its gradient is complete.
+    /// 3. A sum passes its gradient to both inputs. A product passes to each input its gradient times
+    ///    the other input's number. A leaf has no inputs.
     ///
-    /// EXAMPLE: For `x * x` at 3 the product gives 3 to `x`, twice: the gradient of `x` is 6.
+    /// EXAMPLE: For `x * x` at 3 the product passes 3 to `x`, twice: the gradient of `x` is 6.
     ///
     /// HINTS:
     /// - A number that was used twice receives two gradients. What must happen to the first one?
@@ -249,9 +249,9 @@ fn test_unit_walk() {
     expect_eq("x * x at 3", square.gradients(1), vec![6.0, 1.0], twice);
 
     let two = tape(&[(2.0, Leaf(2.0)), (5.0, Leaf(5.0)), (7.0, Add(0, 1)), (10.0, Mul(0, 1))]);
-    let sum = "a sum gives its gradient to both inputs; the result itself has the gradient 1";
+    let sum = "a sum passes its gradient to both inputs; the result itself has the gradient 1";
     expect_eq("a + b at 2 and 5", two.gradients(2), vec![1.0, 1.0, 1.0, 0.0], sum);
-    let other = "a product gives each input its gradient times the other input's number";
+    let other = "a product passes to each input its gradient times the other input's number";
     expect_eq("a * b at 2 and 5", two.gradients(3), vec![5.0, 2.0, 0.0, 1.0], other);
 
     // loss = (3 w - 6)^2 at w = 1: the numbers of the drawing.
@@ -259,7 +259,7 @@ fn test_unit_walk() {
     let values = [1.0, 3.0, 3.0, -6.0, -3.0, 9.0];
     let drawn: Vec<(f32, ScalarOp)> = values.into_iter().zip(ops).collect();
     let wanted = vec![-18.0, -6.0, -6.0, -6.0, -6.0, 1.0];
-    let back = "walk from the result to the beginning: a number gives on only what is complete";
+    let back = "walk from the result to the beginning: pass a gradient on when it is complete";
     expect_eq("(3 w - 6)^2 at w = 1", tape(&drawn).gradients(5), wanted, back);
     let both = tape(&[(3.0, Leaf(3.0)), (9.0, Mul(0, 0)), (12.0, Add(1, 0))]);
     expect_eq("x * x + x at 3", both.gradients(2), vec![7.0, 1.0, 1.0], twice);
@@ -434,7 +434,10 @@ fn test_unit_mul_rule() {
     let b = Tensor::randn(&[2, 1], &mut rng);
     let grad_output = Tensor::randn(&[4, 2, 3], &mut rng);
     let grads = mul_rule(&grad_output, &[a.clone().tracked(), b.clone().tracked()]);
-    let (for_a, for_b) = (grads[0].as_ref().unwrap(), grads[1].as_ref().unwrap());
+    let (for_a, for_b) = (
+        grads[0].as_ref().expect("what is tracked gets a gradient"),
+        grads[1].as_ref().expect("what is tracked gets a gradient"),
+    );
     let reduce = "multiply first, then reduce each gradient to the shape of its input";
     expect_eq("a of shape (4, 1, 3)", for_a.shape(), a.shape(), reduce);
     expect_eq("b of shape (2, 1)", for_b.shape(), b.shape(), reduce);
@@ -547,16 +550,18 @@ pub fn initial_gradient(result: &Tensor, grad_output: Option<&Tensor>) -> Tensor
 /// 🔬 A single number starts from 1; everything else needs a gradient of its shape.
 #[test]
 fn test_unit_initial_gradient() {
-    use tinytorch::testing::panic_message;
+    use tinytorch::testing::{expect_eq, panic_message};
     let loss = Tensor::scalar(3.0).tracked();
     let grid = Tensor::zeros(&[2, 3]).tracked();
     let one = "the derivative of the loss with respect to itself is 1";
-    assert_eq!(initial_gradient(&loss, None).to_vec(), [1.0], "{one}");
+    expect_eq("a loss of 3", initial_gradient(&loss, None).to_vec(), vec![1.0], one);
     let start = initial_gradient(&Tensor::zeros(&[1, 1]).tracked(), None);
-    assert_eq!(start.shape(), [1, 1], "the gradient has the shape of the result");
+    let shape = "the gradient has the shape of the result";
+    expect_eq("a result of shape (1, 1)", start.shape(), &[1, 1], shape);
     let grad_output = Tensor::full(&[2, 3], 5.0);
     let start = initial_gradient(&grid, Some(&grad_output)).to_vec();
-    assert_eq!(start, [5.0; 6], "a gradient that is given is the one to start from");
+    let given = "a gradient that is given is the one to start from";
+    expect_eq("a given gradient of fives", start, vec![5.0; 6], given);
     let tracked = grad_output.clone().tracked();
     let start = initial_gradient(&grid, Some(&tracked));
     assert!(!start.is_tracked(), "detach the gradient that is given: its history is not needed");
@@ -613,19 +618,21 @@ pub fn backpropagate(result: &Tensor, grad_output: Tensor) -> Gradients {
 #[test]
 fn test_unit_backpropagate() {
     use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    use tinytorch::testing::expect_eq;
 
     let x = Tensor::scalar(3.0).tracked();
     let derivative = |y: &Tensor| backpropagate(y, Tensor::scalar(1.0)).get(&x).map(Tensor::item);
-    assert_eq!(derivative(&x), Some(1.0), "the gradient of a leaf is the one that you start from");
+    let leaf = "the gradient of a leaf is the one that you start from";
+    expect_eq("x itself, at x = 3", derivative(&x), Some(1.0), leaf);
     let used_twice = "x is used twice: its two gradients must be added, not overwritten";
-    assert_eq!(derivative(&(&x * &x)), Some(6.0), "{used_twice}");
-    assert_eq!(derivative(&(&x + &x)), Some(2.0), "{used_twice}");
+    expect_eq("x * x at x = 3", derivative(&(&x * &x)), Some(6.0), used_twice);
+    expect_eq("x + x at x = 3", derivative(&(&x + &x)), Some(2.0), used_twice);
 
     // x reaches z on two paths of different length: the rule of y must wait for both.
     let y = &x * 2.0;
     let z = &y * &(&y + 1.0);
-    let wait = "z = 2x (2x + 1): the rule of y must wait until both of its gradients have arrived";
-    assert_eq!(derivative(&z), Some(26.0), "{wait}");
+    let wait = "the rule of y must wait until both of its gradients have arrived";
+    expect_eq("z = y (y + 1) with y = 2 x, at x = 3", derivative(&z), Some(26.0), wait);
 
     // Only leaves are reported, and only those that took part.
     let other = Tensor::scalar(1.0).tracked();
@@ -647,7 +654,7 @@ fn test_unit_backpropagate() {
         y = custom("counted", y.array().clone(), &[&y], Counted(Arc::clone(&runs)));
         y = &y + &y;
     }
-    assert_eq!(derivative(&y), Some(4096.0));
+    expect_eq("twelve doublings of x", derivative(&y), Some(4096.0), used_twice);
     let runs = runs.load(Relaxed);
     assert!(
         runs == 12,
@@ -660,7 +667,8 @@ fn test_unit_backpropagate() {
     for _ in 0..100_000 {
         chain = chain + 1.0;
     }
-    assert_eq!(derivative(&chain), Some(1.0), "a chain of 100,000 additions");
+    let every = "the gradient passes through every operation of the chain";
+    expect_eq("x with 100,000 times 1 added", derivative(&chain), Some(1.0), every);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-backward", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -717,18 +725,23 @@ pub fn track(parameters: Vec<&mut Tensor>) {
 /// 🔬 Tracking gives an id, tracking again keeps it, and the numbers do not change.
 #[test]
 fn test_unit_track() {
+    use tinytorch::testing::expect_eq;
     let (mut w, mut b) = (Tensor::new(&[1.0, 2.0], &[2]), Tensor::scalar(3.0));
     track(vec![&mut w, &mut b]);
     assert!(w.is_tracked() && b.is_tracked(), "track every parameter");
     assert!(w.id() != b.id(), "each parameter has an id of its own");
-    assert_eq!((w.to_vec(), b.item()), (vec![1.0, 2.0], 3.0), "tracking changes no number");
+    let numbers = (w.to_vec(), b.item());
+    expect_eq("[1, 2] and 3", numbers, (vec![1.0, 2.0], 3.0), "tracking changes no number");
     let ids = (w.id(), b.id());
     track(vec![&mut w, &mut b]);
-    assert_eq!((w.id(), b.id()), ids, "a tracked parameter keeps its id");
+    let again = (w.id(), b.id());
+    expect_eq("two parameters, tracked twice", again, ids, "a tracked parameter keeps its id");
 
     let gradients = (&w * &b).backward_with(&Tensor::ones(&[2]));
-    assert_eq!(gradients.get(&w).unwrap().to_vec(), [3.0, 3.0]);
-    assert_eq!(gradients.get(&b).unwrap().to_vec(), [3.0]);
+    let found = |leaf: &Tensor| gradients.get(leaf).map(Tensor::to_vec);
+    let leaf = "a tracked parameter is a leaf: backward returns its gradient";
+    expect_eq("w of w * b at [1, 2] and 3", found(&w), Some(vec![3.0, 3.0]), leaf);
+    expect_eq("b of w * b at [1, 2] and 3", found(&b), Some(vec![3.0]), leaf);
     assert!(!no_grad(|| &w * &b).is_tracked(), "no_grad records nothing");
     assert!((&w * &b).is_tracked(), "after no_grad, histories are recorded again");
 }
@@ -786,15 +799,14 @@ fn test_unit_debug() {
 /// TODO: Return the gradients of `a` and `b`.
 ///
 /// APPROACH:
-/// 1. The derivative with respect to `a` is `1 / b`.
-/// 2. The derivative with respect to `b` is `-a / b^2`. As `a / b` is `output`, that is `-output /
-///    b`.
+/// 1. Find the derivative with respect to `a`, for a fixed `b`.
+/// 2. Find the derivative with respect to `b`, and write it with `output`, which is `a / b`.
 /// 3. Multiply each by the upstream gradient, and reduce it to its input's shape.
 ///
 /// EXAMPLE: `a = [6]`, `b = [2]`, upstream gradient `[1]`: `a` gets `[0.5]`, `b` gets `[-1.5]`.
 ///
 /// HINTS:
-/// - Do not compute `b^2`: for `b = 1e20` it is infinite in `f32`, while `output / b` is not.
+/// - The square of `b` is infinite in `f32` for `b = 1e20`. With `output` you do not need it.
 #[must_use]
 pub fn div_rule(grad_output: &Tensor, inputs: &[Tensor], output: &Tensor) -> InputGradients {
     todo!("autograd-div")
@@ -812,7 +824,10 @@ fn test_unit_div_rule() {
     let reduce = "reduce each gradient to the shape of its input";
     for (a, b) in [(&a, &b), (&b, &(&a.mul(&a) + 1.0))] {
         let grads = div_rule(&grad_output, &[a.clone().tracked(), b.clone().tracked()], &(a / b));
-        let (for_a, for_b) = (grads[0].as_ref().unwrap(), grads[1].as_ref().unwrap());
+        let (for_a, for_b) = (
+            grads[0].as_ref().expect("what is tracked gets a gradient"),
+            grads[1].as_ref().expect("what is tracked gets a gradient"),
+        );
         expect_eq("a in a / b", for_a.shape(), a.shape(), reduce);
         expect_eq("b in a / b", for_b.shape(), b.shape(), reduce);
         let measured = numeric_gradient(|a| a / b, a, &grad_output);
@@ -824,7 +839,7 @@ fn test_unit_div_rule() {
     }
     let (a, b) = (Tensor::scalar(1e30), Tensor::scalar(1e20));
     let grads = div_rule(&Tensor::scalar(1e10), &[a.clone(), b.clone().tracked()], &(&a / &b));
-    let got = [grads[1].as_ref().unwrap().item()];
+    let got = [grads[1].as_ref().expect("what is tracked gets a gradient").item()];
     let idea = "b * b is infinite in f32: use output / b";
     expect_close("b = 1e20 in 1e30 / b, upstream 1e10", &got, &[-1.0], 1e-5, idea);
 
@@ -894,7 +909,10 @@ fn test_unit_matmul_rule() {
         let (a, b) = (Tensor::randn(a, &mut rng), Tensor::randn(b, &mut rng));
         let grad_output = Tensor::randn(a.matmul(&b).shape(), &mut rng);
         let grads = matmul_rule(&grad_output, &[a.clone().tracked(), b.clone().tracked()]);
-        let (for_a, for_b) = (grads[0].as_ref().unwrap(), grads[1].as_ref().unwrap());
+        let (for_a, for_b) = (
+            grads[0].as_ref().expect("what is tracked gets a gradient"),
+            grads[1].as_ref().expect("what is tracked gets a gradient"),
+        );
         let input = format!("{} @ {}", shape_text(a.shape()), shape_text(b.shape()));
         expect_eq(format!("a in {input}"), for_a.shape(), a.shape(), reduce);
         expect_eq(format!("b in {input}"), for_b.shape(), b.shape(), reduce);
@@ -1172,7 +1190,7 @@ pub fn map_rule(
 fn test_unit_map_rule() {
     use tinytorch::activations::{Gelu, QuickGelu, ReLU, Sigmoid, Tanh};
     use tinytorch::tensor::{ElementwiseFunction, Exp, Log, Sqrt};
-    use tinytorch::testing::memory;
+    use tinytorch::testing::{expect_eq, memory};
     let functions: [(&dyn ElementwiseFunction, &[f32]); 8] = [
         (&Exp, &[-3.0, -0.5, 0.0, 1.0, 3.0]),
         (&Log, &[0.3, 1.0, 2.0, 10.0]),
@@ -1185,7 +1203,10 @@ fn test_unit_map_rule() {
     ];
     let got = |function: Elementwise, x: &Tensor, y: &Tensor, grad_output: f32| {
         let grad_output = Tensor::full(x.shape(), grad_output);
-        map_rule(function, &grad_output, &[x.clone().tracked()], y)[0].clone().unwrap().to_vec()
+        map_rule(function, &grad_output, &[x.clone().tracked()], y)[0]
+            .clone()
+            .expect("what is tracked gets a gradient")
+            .to_vec()
     };
     for (function, places) in functions {
         let (name, x) = (function.kind(), Tensor::new(places, &[places.len()]));
@@ -1200,11 +1221,8 @@ fn test_unit_map_rule() {
         }
     }
     let zero = Tensor::scalar(0.0);
-    assert_eq!(
-        got(Elementwise::ReLU, &zero, &zero, 1.0),
-        [0.0],
-        "at the corner of ReLU the derivative is 0, as in PyTorch"
-    );
+    let corner = "at the corner of ReLU the derivative is 0, as in PyTorch";
+    expect_eq("ReLU at 0", got(Elementwise::ReLU, &zero, &zero, 1.0), vec![0.0], corner);
     let big = Tensor::ones(&[100, 100]);
     let (none, used) =
         memory(|| map_rule(Elementwise::Exp, &big, std::slice::from_ref(&big), &big));
@@ -1528,7 +1546,8 @@ fn test_module() {
     let idea = "an operation of a later module brings its own rule";
     expect_close("x^3 at [1, -2]", &gradient, &[3.0, 12.0], 0.0, idea);
     drop(loss);
-    assert_eq!(Arc::strong_count(&alive), 1, "gradients must not keep the history alive");
+    let freed = "gradients must not keep the history alive";
+    expect_eq("references to the rule of a dropped loss", Arc::strong_count(&alive), 1, freed);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-dispatch", "locked": true, "schema_version": 3, "solution": false, "task": false}

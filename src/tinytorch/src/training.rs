@@ -128,15 +128,16 @@ pub struct CosineSchedule {
 
 // %% nbgrader={"grade": false, "grade_id": "cosine-schedule", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl CosineSchedule {
-    /// The learning rate of an epoch: `min + (max - min) * (1 + cos(pi * epoch / epochs)) / 2`.
+    /// The learning rate of an epoch: it falls along half a cosine wave from `max_rate` at epoch 0 to
+    /// `min_rate` at `epochs`.
     ///
-    /// TODO: Compute the formula; from `epochs` on the learning rate stays at the minimum.
+    /// TODO: Compute the rate; from `epochs` on it stays at the minimum.
     ///
     /// APPROACH:
     /// 1. Deal with the epochs from `epochs` on first. That also covers a schedule of 0 epochs.
-    /// 2. The progress is `epoch / epochs`, a number from 0 to 1.
-    /// 3. The cosine term falls from 1 to 0 as the progress goes from 0 to 1: mix the two rates
-    ///    with it.
+    /// 2. The progress is the part of all epochs that is over, a number from 0 to 1.
+    /// 3. A cosine of pi times the progress falls from 1 to -1. Make of it a weight that falls from 1
+    ///    to 0, and mix the two rates with it.
     ///
     /// EXAMPLE: From 0.1 to 0.0 in 10 epochs: 0.1 at epoch 0, 0.05 at epoch 5, 0.0 at epoch 10.
     ///
@@ -396,15 +397,21 @@ pub fn check_batch(prediction: &Tensor, target: &Tensor) -> Result<(), TrainingE
 /// 🔬 What fits is accepted; everything else is refused with its reason.
 #[test]
 fn test_unit_check_batch() {
+    use tinytorch::testing::expect_eq;
     let logits = Tensor::zeros(&[3, 4]);
-    assert!(check_batch(&logits, &Tensor::zeros(&[3, 4])).is_ok());
-    assert!(check_batch(&logits, &Tensor::new(&[0.0, 3.0, 1.0], &[3])).is_ok());
+    let kind = |target: Tensor| check_batch(&logits, &target).map_err(|error| error.kind);
+    let fits = "equal shapes fit, and so do class numbers (B) for a prediction (B, C)";
+    let target = Tensor::zeros(&[3, 4]);
+    expect_eq("prediction (3, 4), target (3, 4)", kind(target), Ok(()), fits);
+    let target = Tensor::new(&[0.0, 3.0, 1.0], &[3]);
+    expect_eq("prediction (3, 4), classes 0, 3, 1", kind(target), Ok(()), fits);
 
     for (label, shown) in [(4.0, "4"), (-1.0, "-1"), (1.5, "1.5"), (f32::NAN, "NaN")] {
         let checked = check_batch(&logits, &Tensor::new(&[0.0, label, 1.0], &[3]));
         let error =
             checked.err().unwrap_or_else(|| panic!("label {shown} was accepted for 4 classes"));
-        assert_eq!(error.kind, ErrorKind::Label);
+        let idea = "a class that does not exist is an error of the kind Label";
+        expect_eq(format!("label {shown} of 4 classes"), error.kind, ErrorKind::Label, idea);
         let named = [shown, "1", "4"].iter().all(|part| error.message.contains(part));
         assert!(
             named,
@@ -414,9 +421,10 @@ fn test_unit_check_batch() {
     let misfits = [(&[3, 4][..], &[2][..]), (&[3, 1], &[3]), (&[3], &[3, 1]), (&[3, 4], &[3, 5])];
     for (prediction, target) in misfits {
         let checked = check_batch(&Tensor::zeros(prediction), &Tensor::zeros(target));
-        let both = format!("{prediction:?} against {target:?}");
+        let both = format!("prediction {prediction:?}, target {target:?}");
         let error = checked.err().unwrap_or_else(|| panic!("{both} was accepted"));
-        assert_eq!(error.kind, ErrorKind::Shape, "{both}");
+        let idea = "shapes that do not fit are an error of the kind Shape: they would broadcast";
+        expect_eq(&both, error.kind, ErrorKind::Shape, idea);
         let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
         for shape in [prediction, target] {
             let shape = digits(&format!("{shape:?}"));
@@ -426,8 +434,10 @@ fn test_unit_check_batch() {
             );
         }
     }
-    let empty = check_batch(&Tensor::zeros(&[0, 4]), &Tensor::zeros(&[0])).unwrap_err();
-    assert_eq!(empty.kind, ErrorKind::Empty);
+    let empty = check_batch(&Tensor::zeros(&[0, 4]), &Tensor::zeros(&[0]));
+    let idea = "an empty batch has no mean: look for it first";
+    let kind = empty.map_err(|error| error.kind);
+    expect_eq("prediction (0, 4), target (0)", kind, Err(ErrorKind::Empty), idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "process-batch", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -511,7 +521,7 @@ fn test_unit_process_batch() {
     let refused = refused.map_err(|error| error.kind);
     let first = "check_batch comes before the loss";
     expect_eq("a column for a list", refused, Err(ErrorKind::Shape), first);
-    let kept = "a batch that is refused must not be pair";
+    let kept = "a batch that is refused must not be counted";
     expect_eq("two batches and two that were refused", pending.batches, 2, kept);
 }
 
@@ -976,22 +986,27 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 /// 🔬 The old file is replaced, not overwritten, and no temporary file is left.
 #[test]
 fn test_unit_write_atomically() {
+    use tinytorch::testing::expect_eq;
     let folder = std::env::temp_dir().join(format!("tinytorch-atomic-{}", std::process::id()));
     let file = folder.join("deep").join("model.ckpt");
     write_atomically(&file, b"old").unwrap();
     // A second name for the old file: it keeps the old content only if a new file replaces it.
     std::fs::hard_link(&file, folder.join("witness")).unwrap();
     write_atomically(&file, b"new").unwrap();
-    assert_eq!(std::fs::read(&file).unwrap(), b"new");
-    let old = std::fs::read(folder.join("witness")).unwrap();
-    assert!(old == b"old", "the old file was overwritten: a crash in between would lose both");
+    let content = |file: &Path| std::fs::read_to_string(file).unwrap();
+    let idea = "the file has the new content";
+    expect_eq("a file that was \"old\"", content(&file), "new".to_owned(), idea);
+    let idea = "the old file was overwritten: a crash in between would lose both";
+    let witness = content(&folder.join("witness"));
+    expect_eq("a second name of the old file", witness, "old".to_owned(), idea);
     // A folder has the name of the file: an error, and no temporary file is left.
     std::fs::create_dir_all(folder.join("taken").join("inside")).unwrap();
     let refused = write_atomically(&folder.join("taken"), b"new").is_err();
     let idea = "renaming is the one step that replaces: what it refuses is an error, not a removal";
     assert!(refused && folder.join("taken").join("inside").is_dir(), "{idea}");
     let names = |folder: &Path| std::fs::read_dir(folder).unwrap().count();
-    assert_eq!((names(&folder), names(&folder.join("deep"))), (3, 1), "a temporary file was left");
+    let left = (names(&folder), names(&folder.join("deep")));
+    expect_eq("the files in both folders", left, (3, 1), "a temporary file was left");
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
@@ -1064,17 +1079,16 @@ fn test_unit_take_checkpoint() {
     let read = Checkpoint::from_bytes("a", &taken.to_bytes()).unwrap();
     let idea = "epoch and step belong to a checkpoint: the schedule depends on them";
     expect_eq("after one epoch", (read.epoch, read.step), (1, 1), idea);
-    assert_eq!(read.history.train_loss, trainer.history.train_loss[..1]);
-    assert_eq!(read.history.eval_loss, trainer.history.eval_loss);
-    let shapes: Vec<&[usize]> = read.parameters.iter().map(Tensor::shape).collect();
-    assert_eq!(shapes, [&[2, 2][..], &[2]]);
+    let idea = "the history up to here belongs to a checkpoint";
+    let losses = (read.history.train_loss, read.history.eval_loss);
+    let wanted = (trainer.history.train_loss[..1].to_vec(), trainer.history.eval_loss.clone());
+    expect_eq("after one epoch and one evaluation", losses, wanted, idea);
     let values: Vec<Vec<f32>> = read.parameters.iter().map(Tensor::to_vec).collect();
-    assert_eq!(values, before, "a checkpoint must not change with further training");
-    assert!(read.parameters.iter().all(|parameter| !parameter.is_tracked()));
+    let idea = "all parameters, in their order; they must not change with further training";
+    expect_eq("a checkpoint, one epoch later", values, before, idea);
     let state = (read.optimizer.kind.as_str(), read.optimizer.slots.len());
     let idea = "the state of the optimizer belongs to a checkpoint";
     expect_eq("two parameters, after a step of Adam", state, ("Adam", 2), idea);
-    assert_eq!(read.optimizer.slots[0].buffers[0].shape(), [2, 2]);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "restore", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1153,7 +1167,8 @@ fn test_unit_restore() {
     };
     let before = ids(&resumed);
     resumed.restore(stopped.checkpoint()).unwrap();
-    assert_eq!(ids(&resumed), before, "the values change, but the parameters stay the same leaves");
+    let leaves = "the values change, but the parameters stay the same leaves";
+    expect_eq("the ids after restoring", ids(&resumed), before, leaves);
     resumed.fit(6, |_| &batches, &[], None).unwrap();
     let same = "a resumed run is the same as one that never stopped, to the last bit";
     let course = |trainer: &Trainer| (trainer.epoch, trainer.step, trainer.history.clone());
@@ -1183,21 +1198,26 @@ fn test_unit_restore() {
     let mut other = buffered(0.0);
     let bytes = buffered(7.0).checkpoint().to_bytes();
     other.restore(Checkpoint::from_bytes("a", &bytes).unwrap()).unwrap();
-    assert_eq!(other.model.buffers()[0].item(), 7.0, "buffers belong to a checkpoint");
-    assert_eq!(
-        fresh(1).restore(buffered(7.0).checkpoint()).unwrap_err().kind,
-        ErrorKind::OtherModel
-    );
+    let buffer = other.model.buffers()[0].item();
+    expect_eq("a buffer of 7", buffer, 7.0, "buffers belong to a checkpoint");
+    let refused = |trainer: &mut Trainer, saved: Checkpoint| {
+        trainer.restore(saved).map_err(|error| error.kind)
+    };
+    let different = Err(ErrorKind::OtherModel);
+    let compared = "parameters are compared by number and shape, and so are buffers";
+    let found = refused(&mut fresh(1), buffered(7.0).checkpoint());
+    expect_eq("a model with other parameters and buffers", found, different, compared);
 
     // Neither has parameters, but only one of them has a buffer.
     let empty = Sequential::new(vec![]);
     let mut unbuffered = Trainer::new(empty, Adam::new(0.1), CrossEntropyLoss);
-    let error = unbuffered.restore(buffered(7.0).checkpoint()).unwrap_err();
-    assert_eq!(error.kind, ErrorKind::OtherModel, "buffers are compared as well as parameters");
+    let found = refused(&mut unbuffered, buffered(7.0).checkpoint());
+    expect_eq("a buffer that the model has not", found, different, compared);
     // Before the first step Adam has no state, so only the shapes of the model can differ.
     let wider = Linear::new(2, 3, &mut Rng::seeded(1));
     let mut other = Trainer::new(wider, Adam::new(0.1), CrossEntropyLoss);
-    assert_eq!(other.restore(fresh(1).checkpoint()).unwrap_err().kind, ErrorKind::OtherModel);
+    let found = refused(&mut other, fresh(1).checkpoint());
+    expect_eq("Linear(2 -> 3) for Linear(2 -> 2)", found, different, compared);
 
     let saved = straight.checkpoint();
     let wider = Linear::new(2, 3, &mut Rng::seeded(1));
@@ -1207,7 +1227,8 @@ fn test_unit_restore() {
     ];
     for mut other in others {
         let before = weights(&other);
-        assert_eq!(other.restore(saved.clone()).unwrap_err().kind, ErrorKind::OtherModel);
+        let found = refused(&mut other, saved.clone());
+        expect_eq("another model, or another optimizer", found, different, compared);
         let unchanged = (weights(&other), other.epoch) == (before, 0);
         assert!(unchanged, "a checkpoint that is refused must not change anything");
     }
@@ -1226,8 +1247,7 @@ fn two_layers(inputs: usize, hidden: usize, outputs: usize, rng: &mut Rng) -> Se
     ])
 }
 
-/// Two moons of which 15 % have the wrong class: what no model can predict, and every large one can learn
-/// by heart.
+/// Two moons of which 15 % have the wrong class: no model can predict those, and a large one can memorize them.
 fn noisy_moons(count: usize, rng: &mut Rng) -> (Tensor, Tensor) {
     let (x, y) = two_moons(count, rng);
     let flip = |class: f32| if rng.uniform() < 0.15 { 1.0 - class } else { class };
@@ -1577,6 +1597,7 @@ pub fn accumulation_insight(peaks: (f64, f64), difference: f32) -> String {
 /// refused.
 #[test]
 fn test_module() {
+    use tinytorch::testing::expect_eq;
     let mut rng = Rng::seeded(21);
     let (validation, test) = ([two_moons(200, &mut rng)], [two_moons(200, &mut rng)]);
     let batches: Vec<(Tensor, Tensor)> = (0..5).map(|_| two_moons(30, &mut rng)).collect();
@@ -1595,9 +1616,12 @@ fn test_module() {
     let mut straight = fresh(1);
     straight.fit(60, |_| &batches, &validation, None).unwrap();
     let (loss, accuracy) = straight.evaluate(&test).unwrap();
-    assert!(accuracy.unwrap() >= 0.95, "accuracy {accuracy:?}, loss {loss}");
-    assert_eq!(straight.step, 60 * 3, "5 batches, 2 to a step: 3 steps an epoch");
-    assert_eq!(straight.history.eval_loss.len(), 61);
+    let learned = accuracy.is_some_and(|accuracy| accuracy >= 0.95);
+    assert!(learned, "after 60 epochs the accuracy is {accuracy:?}, not 95 %; the loss is {loss}");
+    let idea = "5 batches, 2 for each step: 3 steps in each epoch";
+    expect_eq("60 epochs", straight.step, 60 * 3, idea);
+    let idea = "fit evaluates after each epoch, and the test was evaluated once";
+    expect_eq("60 epochs", straight.history.eval_loss.len(), 61, idea);
 
     let file = std::env::temp_dir().join(format!("tinytorch-module-{}.ckpt", std::process::id()));
     let mut stopped = fresh(1);
@@ -1607,17 +1631,17 @@ fn test_module() {
     resumed.load_checkpoint(&file).unwrap();
     std::fs::remove_file(&file).unwrap();
     resumed.fit(60, |_| &batches, &validation, None).unwrap();
-    assert_eq!(resumed.evaluate(&test).unwrap(), (loss, accuracy));
-    assert_eq!(
-        resumed.load_checkpoint(&file).unwrap_err().kind,
-        ErrorKind::File,
-        "the file was removed"
-    );
+    let idea = "a resumed run is the same as one that never stopped, to the last bit";
+    expect_eq("epochs 30 + 30 and 60", resumed.evaluate(&test).unwrap(), (loss, accuracy), idea);
+    let missing = resumed.load_checkpoint(&file).map_err(|error| error.kind);
+    let idea = "a file that cannot be read is an error of the kind File";
+    expect_eq("a file that was removed", missing, Err(ErrorKind::File), idea);
 
     let model = Linear::new(2, 2, &mut rng);
     let mut wild = Trainer::new(model, SGD::new(1e38), CrossEntropyLoss);
-    let error = wild.fit(50, |_| &batches, &[], None).unwrap_err();
-    assert_eq!(error.kind, ErrorKind::NotFinite, "a learning rate of 1e38 cannot work: {error}");
+    let ended = wild.fit(50, |_| &batches, &[], None).map_err(|error| error.kind);
+    let idea = "stop at the first loss or gradient that is not finite";
+    expect_eq("a learning rate of 1e38", ended, Err(ErrorKind::NotFinite), idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "training-trainer", "locked": true, "schema_version": 3, "solution": false, "task": false}
