@@ -497,14 +497,14 @@ fn a_prediction_is_kept_and_stands_beside_what_is_measured_later() {
     desk.frame();
     std::fs::write(desk.lab().join("lessons/00_setup.md"), OPEN_TASK).unwrap();
     desk.restart(&["--module", "00"], size, &[]);
-    desk.terminal.wait_for_text("takes your prediction");
+    desk.terminal.wait_for_text("starts a prediction");
     // `q` is a letter here.
     desk.terminal.send("\r5q");
     desk.terminal.wait_for_text("your prediction (in x): 5q");
     desk.terminal.send("\u{7f}x\r");
     desk.terminal.wait_for_text("you predicted 5x");
     desk.terminal.send("\r");
-    desk.terminal.wait_for_text("Enter keeps what you wrote");
+    desk.terminal.wait_for_text("Enter saves");
     desk.terminal.send("0\r");
     desk.line(&["you predicted \"5x0\" (at first 5x)"]);
     desk.terminal.send("\r\u{7f}\u{7f}\u{7f}3x\r");

@@ -1,4 +1,4 @@
-//! The glossary as it is listed: what is in view of the lesson first, then all terms in order. Plain values for update
+//! The list of the glossary: the terms in view of the lesson first, then the others in order. Plain values for update
 //! and view.
 
 use super::model::Model;
@@ -13,7 +13,7 @@ pub struct Listed<'a> {
     pub in_view: bool,
 }
 
-/// The entries that contain `filter`, in capitals or not: those whose term does come before those whose text does.
+/// The entries that contain `filter`, ignoring case: first those with it in their term, then those with it in their text.
 #[must_use]
 pub fn entries<'a>(model: &'a Model, filter: &str) -> Vec<Listed<'a>> {
     let filter = filter.to_lowercase();
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_bold_in_view_comes_first_and_what_is_not_in_view_does_not() {
+    fn only_terms_that_are_bold_in_view_come_first() {
         let text = format!("A **stride** of one.\n{}**Nanoseconds**.\n", "\nword\n".repeat(40));
         let mut session = Session::with((60, 20), &text);
         session.press("w");
@@ -74,7 +74,7 @@ mod tests {
         session.press("step");
         assert!(session.screen().contains("How far one step"), "{}", session.screen());
         session.press("zzz");
-        assert!(session.screen().contains("no term and no meaning contains"));
+        assert!(session.screen().contains("no term or meaning contains this"));
         assert_eq!(session.press("<Enter>"), []);
         assert_eq!(session.model.overlay, None);
     }

@@ -38,7 +38,7 @@ pub enum Action {
     Modules,
     /// The headings and exercises of the lesson.
     Outline,
-    /// The terms of the field.
+    /// The glossary.
     Glossary,
     /// The learner's cell beside the reference's.
     Compare,
@@ -194,7 +194,7 @@ pub const KEYMAP: &[Group] = &[
         bindings: &[
             shown(&[letter('l')], Action::Modules, "modules", "list of modules"),
             bind(&[letter('o')], Action::Outline, "outline: headings and exercises"),
-            bind(&[letter('w')], Action::Glossary, "glossary: the words on screen first"),
+            bind(&[letter('w')], Action::Glossary, "glossary: the terms on screen first"),
             bind(&[letter('=')], Action::Compare, "compare your cell with the reference"),
             bind(&[letter(']')], Action::NextModule, "next module"),
             bind(&[letter('[')], Action::PreviousModule, "previous module"),

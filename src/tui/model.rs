@@ -117,7 +117,7 @@ pub struct Measured {
     pub window: (usize, usize),
     /// The line of each entry of the outline, while it is open.
     pub outline: Vec<usize>,
-    /// The phrases in bold of the lesson, each with its line, while the glossary is open.
+    /// The bold phrases of the lesson, each with its line, while the glossary is open.
     pub bold: Vec<(usize, String)>,
     /// Columns of the widest diagram that do not fit.
     pub hidden_columns: usize,
@@ -282,11 +282,11 @@ pub enum Overlay {
         /// The line of the cursor.
         line: usize,
     },
-    /// The terms of the field.
+    /// The glossary.
     Glossary {
         /// Only entries with these letters are listed.
         filter: String,
-        /// The place of the cursor among them.
+        /// The line of the cursor among them.
         line: usize,
     },
     /// The learner's cell beside the reference's.
@@ -313,7 +313,7 @@ pub struct Search {
     pub at: Option<usize>,
 }
 
-/// What is being typed at an open task. Nothing of it is kept yet.
+/// What is being typed at an open task, not saved yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Writing {
     /// The module.

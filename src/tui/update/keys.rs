@@ -261,7 +261,7 @@ fn moved(line: usize, last: usize, action: Option<Action>) -> usize {
     }
 }
 
-/// What a key does in a list that letters filter.
+/// The effect of a key in a list that letters filter.
 enum Filtered {
     /// Enter: the entry under the cursor.
     Chosen,
@@ -562,7 +562,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
         _ => {
             say(
                 model,
-                "Enter shows an answer, takes a prediction, runs a milestone or opens a figure; n goes to the \
+                "Enter shows an answer, starts a prediction, runs a milestone or opens a figure; n goes to the \
                  next block",
             );
             vec![]

@@ -16,7 +16,7 @@ pub(super) fn wheel(model: &mut Model, column: u16, row: u16, down: bool) -> Vec
         *top = top.saturating_add_signed(lines);
         return vec![];
     }
-    // Its order depends on the lines in view.
+    // The lines in view decide the order of its terms, so they stay.
     if matches!(model.overlay, Some(Overlay::Glossary { .. })) {
         return vec![];
     }

@@ -1,5 +1,4 @@
-//! Open tasks: what is typed at them, and what is kept of it. Must not know how a prediction is set beside a result
-//! (`report`).
+//! Open tasks: typing a prediction or a result, and saving it. Must not know how the two are compared (`report`).
 
 use super::{say, scroll, search};
 use crate::curriculum::ModuleId;
@@ -11,7 +10,7 @@ use crate::tui::model::{Model, Writing};
 use crossterm::event::{KeyCode, KeyEvent};
 use std::collections::BTreeMap;
 
-/// What was written in earlier sessions, or by another terminal. What was written here since is not taken back.
+/// Takes what was written in earlier sessions or in another terminal. What was written here since stays.
 pub(super) fn recalled(model: &mut Model, module: ModuleId, written: BTreeMap<String, Written>) {
     let Some(module_state) = model.module_states.get_mut(&module) else { return };
     for (task, theirs) in written {
@@ -25,7 +24,7 @@ pub(super) fn recalled(model: &mut Model, module: ModuleId, written: BTreeMap<St
     }
 }
 
-/// Letters go to a task from now on: to the result once there is a prediction, where the learner writes both.
+/// Starts typing at a task: the result if there is a prediction and the learner writes both, else the prediction.
 pub(super) fn write(model: &mut Model, task: &Task) {
     let module = model.module;
     let Some(module_state) = model.module_state() else { return };
@@ -40,7 +39,7 @@ pub(super) fn write(model: &mut Model, task: &Task) {
     model.writing = Some(Writing { module, task: task.name.clone(), part, prediction, result });
 }
 
-/// A key while something is written.
+/// Handles a key while something is typed.
 pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     if let Some(piece) = model.writing_piece() {
         scroll::go_to_piece(model, piece);
@@ -58,7 +57,7 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     vec![]
 }
 
-/// Keeps what is new. A text that was cleared changes nothing: what was written stays.
+/// Saves what is new. A text that was cleared changes nothing.
 fn keep(model: &mut Model) -> Vec<Effect> {
     let Some(Writing { module, task, prediction, result, .. }) = model.writing.take() else {
         return vec![];
@@ -75,7 +74,7 @@ fn keep(model: &mut Model) -> Vec<Effect> {
         }
     }
     if is_measured && !effects.is_empty() {
-        say(model, format!("kept; {} runs the analyses", key(Action::Analyse)));
+        say(model, format!("saved; {} runs the analyses", key(Action::Analyse)));
     }
     effects
 }

@@ -1,5 +1,5 @@
-//! The glossary over the lesson: a term on each line, and the meaning of the one under the cursor. Also finds what is
-//! in bold in laid-out lines. Must not know which terms are listed.
+//! The glossary over the lesson: a term on each line, and the meaning of the one under the cursor. Also finds the bold
+//! phrases in laid-out lines. Must not know which terms are listed.
 
 use super::markdown;
 use super::text::both_ends;
@@ -43,7 +43,7 @@ fn meaning(text: &str, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
-/// The phrases in bold, each with the line that it begins at. A phrase may go on in the next line.
+/// The bold phrases, each with the line on which it begins. A phrase may continue on the next line.
 pub fn bold<'a>(lines: impl Iterator<Item = &'a Line<'static>>) -> Vec<(usize, String)> {
     let mut phrases: Vec<(usize, String)> = vec![];
     let mut open = false;
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bold_phrase_may_go_on_in_the_next_line() {
+    fn a_bold_phrase_may_continue_on_the_next_line() {
         let text = "Some words and a **computational graph**, a **leaf**.\n\n**tape**\n\nend";
         for width in [60, 30, 24, 20] {
             let lines = markdown::lay_out(text, width, &HighlightedCode::new());

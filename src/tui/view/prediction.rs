@@ -1,4 +1,4 @@
-//! An open task: its question, what is typed at it, and the prediction beside the result. Must not know how the two
+//! An open task: its question, the text being typed, and the prediction beside the result. Must not know how the two
 //! are compared.
 
 use super::block::{self, framed, head, say};
@@ -38,9 +38,9 @@ pub fn lines(
 /// What Enter does.
 fn offer(task: &Task, written: &Written) -> Vec<Span<'static>> {
     let act = match (written.predictions.is_empty(), &task.value) {
-        (true, _) => " takes your prediction",
+        (true, _) => " starts a prediction",
         (false, Some(_)) => " changes it",
-        (false, None) if written.results.is_empty() => " takes your result",
+        (false, None) if written.results.is_empty() => " adds your result",
         (false, None) => " changes them",
     };
     vec![
@@ -52,7 +52,7 @@ fn offer(task: &Task, written: &Written) -> Vec<Span<'static>> {
 /// The keys that work while something is typed.
 fn keys(task: &Task) -> Vec<Span<'static>> {
     let known =
-        [(task.value.is_none(), "↑↓", "pick"), (true, "Enter", "keep"), (true, "Esc", "leave")];
+        [(task.value.is_none(), "↑↓", "pick"), (true, "Enter", "save"), (true, "Esc", "cancel")];
     let shown = known.into_iter().filter(|(is_shown, ..)| *is_shown);
     let spans = shown.flat_map(|(_, key, word)| {
         [Span::styled(key, style(Role::Key)), Span::styled(format!(" {word}  "), style(Role::Dim))]

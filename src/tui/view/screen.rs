@@ -405,7 +405,7 @@ fn put_outline(
     put_list(frame, area, &title, lines, cursor);
 }
 
-/// Lines for the longest meaning.
+/// Lines of the longest meaning.
 const MEANING: usize = 8;
 
 fn put_glossary(
@@ -419,7 +419,7 @@ fn put_glossary(
     let width = usize::from(area.width) - 2;
     let mut lines = glossary::lines(&entries, cursor, model.course, width);
     if lines.is_empty() {
-        lines.push(Line::styled(" no term and no meaning contains that", style(Role::Dim)));
+        lines.push(Line::styled(" no term or meaning contains this", style(Role::Dim)));
     }
     let title = list_title("glossary", "type to search", filter);
     put_list(frame, area, &title, lines, cursor);

@@ -249,7 +249,7 @@ pub fn last_line(model: &Model) -> Line<'static> {
     let words = |text: String| vec![Span::styled(format!(" {text}"), style(Role::Key))];
     match short_note(model, width) {
         _ if model.writing.is_some() => {
-            both_ends(words("Enter keeps what you wrote  Esc leaves".into()), vec![], width)
+            both_ends(words("Enter saves  Esc cancels".into()), vec![], width)
         }
         _ if search.typing => {
             let letters = Span::raw(search.text.clone());

@@ -1,4 +1,4 @@
-//! Writing at open tasks: what is kept, and what is not.
+//! Open tasks: what is saved, and what is not.
 
 use super::*;
 use crate::runner::event::Verdict;
@@ -23,7 +23,7 @@ fn recall(session: &mut Session, predictions: &[&str]) {
     });
 }
 
-/// What is to be kept.
+/// What is to be saved.
 fn kept(effects: &[Effect]) -> Vec<(&str, Part, &str)> {
     let record = |effect| match effect {
         &Effect::Keep(Record::Written { ref task, part, ref text, .. }) => {
@@ -39,7 +39,7 @@ fn written(session: &Session, task: &str) -> Written {
 }
 
 #[test]
-fn enter_keeps_a_prediction_and_its_letters_are_no_keys() {
+fn enter_saves_a_prediction_and_its_letters_are_not_commands() {
     let mut session = session();
     let effects = session.press("<Enter>3x, quietly/<Enter>");
     assert_eq!(kept(&effects), [("walk", Part::Prediction, "3x, quietly/")]);
@@ -49,13 +49,13 @@ fn enter_keeps_a_prediction_and_its_letters_are_no_keys() {
 }
 
 #[test]
-fn escape_leaves_without_keeping() {
+fn escape_leaves_without_saving() {
     let mut session = session();
     assert_eq!(session.press("<Enter>3x<Esc>"), []);
     assert_eq!(session.model.writing, None);
     assert_eq!(written(&session, "walk"), Written::default());
     session.press("l");
-    assert!(session.model.overlay.is_some(), "letters are keys again");
+    assert!(session.model.overlay.is_some(), "letters are commands again");
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_changed_prediction_begins_with_the_last_one_and_leaves_the_first() {
 }
 
 #[test]
-fn what_did_not_change_or_is_empty_is_not_kept() {
+fn a_text_that_did_not_change_or_is_empty_is_not_saved() {
     let mut session = session();
     assert_eq!(session.press("<Enter>  <Enter>"), []);
     session.press("<Enter>5x<Enter>");
@@ -79,7 +79,7 @@ fn what_did_not_change_or_is_empty_is_not_kept() {
 }
 
 #[test]
-fn where_nothing_is_measured_the_result_is_written_beside_the_prediction() {
+fn where_nothing_is_measured_the_learner_also_types_the_result() {
     let mut session = session();
     session.focus_on("\"open\"");
     session.press("<Enter>30<Enter>");
@@ -114,7 +114,7 @@ fn the_measured_value_appears_beside_the_prediction_with_their_ratio() {
 }
 
 #[test]
-fn what_is_remembered_comes_back_and_takes_back_nothing_newer() {
+fn predictions_from_the_store_do_not_replace_newer_ones() {
     let mut session = session();
     recall(&mut session, &["5x"]);
     session.press("<Enter>!<Enter>");
@@ -125,7 +125,7 @@ fn what_is_remembered_comes_back_and_takes_back_nothing_newer() {
 }
 
 #[test]
-fn nothing_takes_the_task_from_the_screen_while_it_is_written() {
+fn the_task_stays_on_screen_while_something_is_typed() {
     let mut session = Session::with((140, 30), LESSON);
     session.check([Verdict::Passed, Verdict::Passed, Verdict::NotStarted { waits_for: "".into() }]);
     session.press("<Enter>3");
@@ -138,7 +138,7 @@ fn nothing_takes_the_task_from_the_screen_while_it_is_written() {
     let effects = session.press("x<Enter>");
     assert_eq!(kept(&effects), [("walk", Part::Prediction, "3x")]);
     let list = (0..30).flat_map(|row| session.send(Message::Click { column: 3, row }));
-    assert!(list.collect::<Vec<_>>().contains(&Effect::Open(other)), "a click leads on again");
+    assert!(list.collect::<Vec<_>>().contains(&Effect::Open(other)), "a click works again");
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn the_task_stays_in_view_when_the_size_changes_and_when_blocks_above_it_grow() 
 }
 
 #[test]
-fn a_key_brings_the_task_back_into_view_that_the_wheel_moved_away() {
+fn a_key_scrolls_back_to_the_task_after_the_wheel_scrolled_away() {
     let text = format!("{LESSON}{}", "word\n\n".repeat(200));
     let mut session = Session::with((60, 20), &text);
     session.press("<Enter>");
