@@ -25,8 +25,8 @@ use tinytorch::testing::{Comparison, Ratio, Reading, compare};
 // %% [markdown] nbgrader={"grade": false, "grade_id": "activations-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Activations
 //
-// You build: ReLU, sigmoid, tanh, GELU in two forms, and softmax. Each is a struct with a method `forward`. All but
-// softmax are elementwise: you write their value `at` one number, and the given `forward` maps it over a tensor.
+// You write: ReLU, sigmoid, tanh, GELU in two forms, and softmax. Each is a struct with a method `forward`. All but
+// softmax are elementwise: you write their value `at` one number, and the given `forward` applies it to each element.
 
 // %% nbgrader={"grade": false, "grade_id": "activations-relu", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// The rectified linear unit: negative numbers become 0, the others stay (Nair and Hinton, 2010).
@@ -55,7 +55,7 @@ impl ElementwiseFunction for ReLU {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-activations-relu", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Mixed, all negative, all positive; the shape stays, and so does NaN.
+/// 🔬 Numbers below and above 0; the shape stays, and so does NaN.
 #[test]
 fn test_unit_relu() {
     use tinytorch::testing::expect_eq;
@@ -65,12 +65,13 @@ fn test_unit_relu() {
     let idea = "what is below 0 becomes 0, the rest stays, and so does the shape";
     let yours = (mixed.shape().to_vec(), mixed.to_vec());
     expect_eq("[[-2, -0.5, 0], [0.5, 2, 100]]", yours, wanted, idea);
-    assert_eq!(ReLU.forward(&Tensor::new(&[], &[0, 4])).shape(), [0, 4], "an empty batch is fine");
+    let empty = ReLU.forward(&Tensor::new(&[], &[0, 4]));
+    expect_eq("an empty batch (0, 4)", empty.shape(), &[0, 4], "the shape stays");
     assert!(ReLU.forward(&Tensor::scalar(f32::NAN)).item().is_nan(), "a NaN is not hidden");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "activations-sigmoid", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// The sigmoid (logistic) function: any number becomes one between 0 and 1.
+/// The sigmoid, or logistic function: any number becomes one between 0 and 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sigmoid;
 
@@ -103,7 +104,7 @@ impl ElementwiseFunction for Sigmoid {
 /// 🔬 The middle, both ends, a tiny value, symmetry, monotonicity.
 #[test]
 fn test_unit_sigmoid() {
-    use tinytorch::testing::{assert_close, expect_close};
+    use tinytorch::testing::expect_close;
 
     let x = Tensor::new(&[-1000.0, -2.0, 0.0, 2.0, 1000.0], &[5]);
     let y = Sigmoid.forward(&x).to_vec();
@@ -116,7 +117,9 @@ fn test_unit_sigmoid() {
     for step in -40..40 {
         let x = step as f32 / 4.0;
         assert!(sigmoid(x) <= sigmoid(x + 0.25), "it never decreases, at {x}");
-        assert_close(&[sigmoid(x) + sigmoid(-x)], &[1.0], 2e-7);
+        let (input, idea) =
+            (format!("sigmoid({x}) + sigmoid({})", -x), "sigmoid(-x) is 1 - sigmoid(x)");
+        expect_close(input, &[sigmoid(x) + sigmoid(-x)], &[1.0], 2e-7, idea);
     }
 }
 
@@ -134,7 +137,8 @@ impl ElementwiseFunction for Tanh {
     ///
     /// EXAMPLE: `[0, 100]` becomes `[0, 1]`.
     ///
-    /// HINTS: `(e^x - e^-x) / (e^x + e^-x)` is the definition, and infinity by infinity for a large `x`.
+    /// HINTS: do not compute `(e^x - e^-x) / (e^x + e^-x)`, the definition: for a large `x` that is infinity
+    /// divided by infinity.
     fn at(&self, x: f32) -> f32 {
         todo!("activations-tanh")
     }
@@ -148,7 +152,7 @@ impl ElementwiseFunction for Tanh {
 /// 🔬 Zero, odd symmetry, saturation.
 #[test]
 fn test_unit_tanh() {
-    use tinytorch::testing::expect_close;
+    use tinytorch::testing::{expect_close, expect_eq};
 
     let y = Tanh.forward(&Tensor::new(&[-100.0, -1.0, 0.0, 1.0, 100.0], &[5])).to_vec();
     let idea = "tanh runs from -1 to 1, zero stays zero, and large numbers do not overflow";
@@ -157,7 +161,7 @@ fn test_unit_tanh() {
     for step in 0..40 {
         let x = Tensor::new(&[step as f32 / 4.0, step as f32 / -4.0], &[2]);
         let y = Tanh.forward(&x).to_vec();
-        assert_eq!(y[0], -y[1], "tanh(-x) = -tanh(x)");
+        expect_eq(format!("tanh of {}", x.data()[1]), y[1], -y[0], "tanh(-x) = -tanh(x)");
     }
 }
 
@@ -167,13 +171,13 @@ fn test_unit_tanh() {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gelu;
 
-/// The approximation of GELU with a sigmoid, `x * sigmoid(1.702 x)`: no error function. Its values differ from GELU's
-/// by less than 0.021, its slopes by less than 0.03.
+/// The approximation of GELU with a sigmoid, `x * sigmoid(1.702 x)`, which needs no error function. Its values differ
+/// from those of GELU by less than 0.021, its slopes by less than 0.03.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuickGelu;
 
 impl QuickGelu {
-    /// The steepness at which the sigmoid is closest to the normal distribution's cumulative distribution function.
+    /// The factor that brings the sigmoid closest to the normal distribution's cumulative distribution function.
     pub const STEEPNESS: f32 = 1.702;
 }
 
@@ -210,7 +214,7 @@ impl ElementwiseFunction for QuickGelu {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-activations-gelu", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Known values, the dip below zero, smoothness, far ends, and how far the two forms differ.
+/// 🔬 Known values of both forms, the dip below zero, both ends, and how far the two forms differ.
 #[test]
 fn test_unit_gelu() {
     use tinytorch::testing::expect_close;
@@ -252,9 +256,9 @@ impl Softmax {
     /// TODO: shift, exponentiate, divide by the sum.
     ///
     /// APPROACH:
-    /// 1. Subtract the largest score along the axis: the probabilities stay the same, and `exp` never
+    /// 1. Subtract the largest score along the axis: the probabilities stay the same, and no exponential
     ///    overflows, because no score is above 0 then.
-    /// 2. `exp` of each.
+    /// 2. Exponentiate each.
     /// 3. Divide by the sum along the axis.
     ///
     /// EXAMPLE: `[1, 2, 3]` becomes `[0.0900, 0.2447, 0.6652]`.
@@ -274,7 +278,7 @@ impl Softmax {
 /// 🔬 Known probabilities, rows that sum to 1, order kept, huge scores, another axis.
 #[test]
 fn test_unit_softmax() {
-    use tinytorch::testing::{assert_close, expect_close, panic_message};
+    use tinytorch::testing::{expect_close, expect_eq, panic_message};
 
     let y = Softmax::LAST.forward(&Tensor::new(&[1.0, 2.0, 3.0], &[3]));
     let wanted = [0.090_030_57, 0.244_728_48, 0.665_240_94];
@@ -286,8 +290,8 @@ fn test_unit_softmax() {
     let wanted = [&y.to_vec()[..], &[0.0, 0.5, 0.5]].concat();
     let idea = "subtract the largest score of each row before `exp`; with `keepdim` it broadcasts";
     expect_close("two rows of scores near 1000", &rows.to_vec(), &wanted, 1e-6, idea);
-    assert_close(&rows.sum_axis(1, false).to_vec(), &[1.0, 1.0], 1e-6);
-    assert!(rows.to_vec().iter().all(|p| (0.0..=1.0).contains(p)));
+    let sums = rows.sum_axis(1, false).to_vec();
+    expect_close("the sums of these rows", &sums, &[1.0, 1.0], 1e-6, "probabilities sum to 1");
 
     let idea = "work along `axis`, which is not always the last";
     for axis in [0, -2] {
@@ -295,21 +299,76 @@ fn test_unit_softmax() {
         let input = format!("zeros (4, 2), axis {axis}");
         expect_close(input, &columns.to_vec(), &[0.25; 8], 1e-7, idea);
     }
-    assert_eq!(Softmax::LAST.forward(&Tensor::zeros(&[2, 0])).shape(), [2, 0], "no classes");
+    let empty = Softmax::LAST.forward(&Tensor::zeros(&[2, 0]));
+    expect_eq("no classes (2, 0)", empty.shape(), &[2, 0], "given: there is nothing to compute");
 
     let tracked = Softmax::LAST.forward(&Tensor::ones(&[3]).tracked());
     assert!(tracked.is_tracked(), "use tensor operations only: lesson 05 follows them");
     let message = panic_message(|| Softmax::LAST.forward(&Tensor::scalar(1.0)));
-    assert_eq!(message, "softmax: axis -1 of shape (): there are 0 axes");
+    let wanted = "softmax: axis -1 of shape (): there are 0 axes";
+    expect_eq("a scalar", &*message, wanted, "given: the axis is checked first");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "activations-debug", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The probabilities of each class, for each row of `x`: a network of two linear maps with the weights `first` and
+/// `second`.
+///
+/// TODO: find the fault in these lines, which a colleague wrote, and write them correctly. The network learns
+/// nothing but straight lines, and whenever two scores should be negative, their probabilities are equal.
+///
+/// ```text
+/// let hidden = x.matmul(first);
+/// let scores = ReLU.forward(&hidden.matmul(second));
+/// Softmax::LAST.forward(&scores)
+/// ```
+///
+/// APPROACH:
+/// 1. Compute by hand what comes out for x = 1 and x = -1, with the weights of the example.
+/// 2. Where must something nonlinear be, so that two linear maps are more than one? And what does softmax need:
+///    scores, or scores without the negative ones?
+///
+/// EXAMPLE: with `first` `[[1, -1]]` and `second` `[[1, -1], [1, -1]]`, the scores of x are |x| and -|x|. So the
+/// rows -1 and 1 have the probabilities 0.881 and 0.119.
+///
+/// HINTS: no line has to be added. One step is in the wrong place.
+pub fn class_probabilities(x: &Tensor, first: &Tensor, second: &Tensor) -> Tensor {
+    todo!("activations-debug")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-activations-debug", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 The V of the lesson as a score, and scores of which one or both are negative.
+#[test]
+fn test_unit_debug() {
+    use tinytorch::testing::expect_close;
+
+    let x = Tensor::new(&[-1.0, 0.0, 1.0], &[3, 1]);
+    let first = Tensor::new(&[1.0, -1.0], &[1, 2]);
+    let check = |input: &str, second: &[f32], wanted: &[f32], idea: &str| {
+        let probabilities = class_probabilities(&x, &first, &Tensor::new(second, &[2, 2]));
+        let sums = probabilities.sum_axis(-1, false).to_vec();
+        let rows = "the probabilities of each row sum to 1: softmax along the classes";
+        expect_close(format!("{input}: sums"), &sums, &[1.0; 3], 1e-6, rows);
+        expect_close(input, &probabilities.to_vec(), wanted, 1e-6, idea);
+    };
+    // PyTorch: torch.softmax(torch.relu(x @ first) @ second, -1)
+    let (large, small) = (0.880_797_1, 0.119_202_92);
+    let wanted = [large, small, 0.5, 0.5, large, small];
+    let idea = "two linear maps are one without ReLU between them; what softmax gets are all scores, \
+                negative ones too";
+    check("scores |x| and -|x| for x = -1, 0, 1", &[1.0, -1.0, 1.0, -1.0], &wanted, idea);
+    let (large, small) = (0.731_058_6, 0.268_941_43);
+    let wanted = [large, small, 0.5, 0.5, large, small];
+    let idea = "what softmax gets are all scores, negative ones too";
+    check("scores -|x| and -2|x|", &[-1.0, -2.0, -1.0, -2.0], &wanted, idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "activations-analyze-cost", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// 📊 What does an activation cost?
 ///
 /// Purpose: compare the cost of the activations. Measured: the time for one million elements, as median and
-/// quartiles of 15 runs, each in turn with ReLU. Key insight: a comparison is almost free, `exp` is not; ReLU
-/// costs little more than moving the numbers. Production context: this is why fused kernels
-/// compute the activation while the layer's result is still in a register.
+/// quartiles of 15 runs, each in turn with ReLU. Key insight: an exponential takes many instructions, a comparison
+/// takes one. Production context: fused kernels compute the activation while the layer's result is still in a
+/// register, and save the way to memory and back.
 pub fn analyze_activation_cost(out: &mut Reporter) {
     let x = Tensor::randn(&[1_000_000], &mut Rng::seeded(2));
     type Activation = fn(&Tensor) -> Tensor;
@@ -381,10 +440,10 @@ pub fn activation_cost_insight(sigmoid: Ratio) -> String {
 ///
 /// Purpose: see how the activation limits the depth of a network. Measured: the standard deviation of 64
 /// rows after each of 20 random layers of width 256, for each activation; after the last ReLU also the
-/// fraction of outputs that are zero, and of units that are zero for every row. Key insight: a sigmoid
-/// pulls everything towards one value, tanh shrinks the signal slowly, ReLU halves its mean square in each
-/// layer unless the weights compensate. Production context: He's initialisation (2015) doubles
-/// the variance of the weights for exactly this reason.
+/// fraction of outputs that are zero, and of units that are zero for every row. Key insight: behind a sigmoid
+/// the rows hardly differ, tanh shrinks the signal slowly, ReLU halves its mean square in each layer unless the
+/// weights compensate. Production context: He's initialization (2015) doubles the variance of the weights for
+/// this reason.
 pub fn analyze_depth(out: &mut Reporter) {
     const LAYERS: usize = 20;
     const WIDTH: usize = 256;
@@ -458,22 +517,30 @@ fn standard_deviation(x: &Tensor) -> f32 {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-activations-module", "locked": true, "points": 20, "schema_version": 3, "solution": false, "task": false}
-/// 🧪 A tiny network by hand, and a batch with two axes before the scores.
+/// 🧪 A batch with two axes before the scores, and a network of two layers by hand.
 #[test]
 fn test_module() {
-    use tinytorch::testing::assert_close;
+    use tinytorch::testing::{expect_close, expect_eq};
 
     let batch = Softmax::LAST.forward(&Tensor::randn(&[2, 3, 4], &mut Rng::seeded(1)));
-    assert_eq!(batch.shape(), [2, 3, 4]);
-    assert_close(&batch.sum_axis(2, false).to_vec(), &[1.0; 6], 1e-6);
+    expect_eq("(2, 3, 4)", batch.shape(), &[2, 3, 4], "the shape stays");
+    let sums = batch.sum_axis(2, false).to_vec();
+    expect_close(
+        "sums over the last axis",
+        &sums,
+        &[1.0; 6],
+        1e-6,
+        "one distribution for each row",
+    );
 
     // x (1, 2) and two linear maps with a ReLU between them.
     let x = Tensor::new(&[1.0, -3.0], &[1, 2]);
     let first = Tensor::new(&[1.0, -1.0, 1.0, -1.0], &[2, 2]);
-    let hidden = ReLU.forward(&x.matmul(&first));
-    assert_eq!(hidden.to_vec(), [0.0, 2.0], "ReLU of (-2, 2)");
-    let probabilities = Softmax::LAST.forward(&hidden.matmul(&Tensor::ones(&[2, 2])));
-    assert_close(&probabilities.to_vec(), &[0.5, 0.5], 1e-7);
+    let hidden = ReLU.forward(&x.matmul(&first)).to_vec();
+    expect_eq("ReLU of (-2, 2)", hidden, vec![0.0, 2.0], "what is below 0 becomes 0");
+    let probabilities = class_probabilities(&x, &first, &Tensor::ones(&[2, 2])).to_vec();
+    let idea = "the scores are 2 and 2, and equal scores have equal probabilities";
+    expect_close("probabilities", &probabilities, &[0.5, 0.5], 1e-7, idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "activations-normal", "locked": true, "schema_version": 3, "solution": false, "task": false}
