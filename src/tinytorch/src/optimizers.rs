@@ -75,20 +75,19 @@ pub trait Optimizer: Send {
 // The smallest optimizer is one line, and everything else builds on it: step against the gradient.
 
 // %% nbgrader={"grade": false, "grade_id": "optimizers-descend", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Moves `parameter` against `direction`: `p = p - rate * direction`, in place.
+/// Moves `parameter` against `direction`, by `rate` times its numbers, in place.
 ///
 /// TODO: Change the numbers of `parameter` without allocating another tensor.
 ///
 /// APPROACH:
-/// 1. `array_mut` opens the numbers for writing; the tensor keeps its id, so it stays the same
-///    leaf.
-/// 2. ndarray's `scaled_add` adds a multiple of another array in one pass.
+/// 1. Open the numbers for writing; the tensor keeps its id, so it stays the same leaf.
+/// 2. Add a multiple of the other array, in one pass. Mind the sign of the factor.
 ///
 /// EXAMPLE: `p = [1, 2]`, `direction = [10, -10]`, `rate = 0.1`: afterwards `p = [0, 3]`.
 ///
 /// HINTS:
-/// - Mind the sign of the factor.
-/// - `array` gives the numbers of `direction` for reading.
+/// - `array_mut` gives the array for writing, `array` that of `direction` for reading; ndarray's
+///   `scaled_add` needs both.
 pub fn descend(parameter: &mut Tensor, direction: &Tensor, rate: f32) {
     // BEGIN SOLUTION
     parameter.array_mut().scaled_add(-rate, direction.array());
@@ -174,7 +173,7 @@ fn test_unit_visit() {
 ///
 /// APPROACH:
 /// 1. Without decay there is nothing to add: a clone costs nothing.
-/// 2. The derivative of the penalty with respect to a number `p` is `decay * p`.
+/// 2. Otherwise find the derivative of the penalty with respect to a number `p`.
 ///
 /// EXAMPLE: `gradient = [1]`, `parameter = [10]`, `decay = 0.1`: `[2]`.
 ///
@@ -203,13 +202,13 @@ fn test_unit_with_decay() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "optimizers-velocity", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Keeps a part of the old velocity and adds the gradient: `v = momentum * v + gradient`, in place.
+/// Keeps the part `momentum` of the old velocity and adds the gradient, in place.
 ///
 /// TODO: Change the numbers of `velocity`.
 ///
 /// APPROACH:
-/// 1. One pass over both arrays does it, without a third tensor.
-/// 2. For each pair: multiply the old number by `momentum` and add that of the gradient.
+/// 1. One pass over both arrays is enough, without a third tensor.
+/// 2. A new number depends on the old one and on that of the gradient at the same place.
 ///
 /// EXAMPLE: A steady gradient of 1 with a momentum of 0.9 gives 1, then 1.9, then 2.71, in the end
 /// 10.
@@ -347,8 +346,8 @@ fn test_unit_sgd() {
 // about the same speed.
 
 // %% nbgrader={"grade": false, "grade_id": "optimizers-average", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// An exponential moving average: `average = beta * average + (1 - beta) * value(g)` for each
-/// number g of the gradient, in place.
+/// An exponential moving average of `value(g)`, for each number g of the gradient, in place: the old
+/// average has the weight `beta`, the new value has the rest.
 ///
 /// TODO: Change the numbers of `average`.
 ///
@@ -394,15 +393,14 @@ fn test_unit_update_average() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "optimizers-correction", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// How much of a moving average that started at zero comes from real values after `steps` steps:
-/// `1 - beta^steps`.
+/// The weight that real values have, after `steps` steps, in a moving average that started at zero.
 ///
 /// TODO: Compute it without losing digits.
 ///
 /// APPROACH:
-/// 1. After `steps` steps the zero that the average started from still has the weight `beta^steps`;
-///    the rest is real.
-/// 2. Dividing the average by the rest removes the bias towards zero.
+/// 1. Each step multiplies the weight of the zero that the average started from by `beta`.
+/// 2. All weights add up to 1. (Adam divides the average by the result: that removes the bias
+///    towards zero.)
 ///
 /// EXAMPLE: For a beta of 0.9: 0.1 after one step, 0.19 after two, near 1 after fifty.
 ///
@@ -457,8 +455,7 @@ pub struct Adam {
 // %% nbgrader={"grade": false, "grade_id": "optimizers-moments", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl Slot {
     /// Counts a step, updates both moving averages with `gradient`, and returns the direction of
-    /// Adam, `m' / (sqrt(v') + epsilon)`. Needs two buffers: the average m of the gradient and the
-    /// average v of its square.
+    /// Adam. Needs two buffers: the average m of the gradient and the average v of its square.
     ///
     /// TODO: Combine `update_average` and `bias_correction`.
     ///
@@ -466,8 +463,8 @@ impl Slot {
     /// 1. Count the step. Update m with the gradient and the first beta, v with its square and the
     ///    second.
     /// 2. Compute both bias corrections for the new number of steps.
-    /// 3. Divide each average by its correction to get m' and v', and return the formula above for
-    ///    each pair of numbers.
+    /// 3. Divide each average by its correction to get m' and v'. The direction is m', divided by the
+    ///    root of v'; `epsilon` is added to that root.
     ///
     /// EXAMPLE: In the first step m' = g and v' = g^2, so the direction is g / |g|: 1 or -1.
     ///
@@ -592,7 +589,7 @@ impl AdamW {
     /// TODO: Shrink the parameter, then let Adam update it.
     ///
     /// APPROACH:
-    /// 1. Multiply every number of the parameter by `1 - rate * decay`, in place.
+    /// 1. Every number of the parameter loses the part `rate * decay` of itself, in place.
     /// 2. `self.adam` has no weight decay of its own; its `update` does the rest.
     ///
     /// EXAMPLE: With a learning rate of 0.1 and a decay of 0.5, `p = 4` with a gradient of 0
@@ -777,8 +774,8 @@ fn test_unit_state_check() {
 // %% nbgrader={"grade": false, "grade_id": "optimizers-debug", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// The first step from which on all losses are below `limit`; `None` if the last one is not.
 ///
-/// TODO: Find the fault in this line, which a colleague wrote, and write it correctly. It says that
-/// momentum arrives in the middle of an overshoot, from which it then climbs out again.
+/// TODO: Find the fault in this line, which a colleague wrote, and write it correctly. By this line
+/// momentum arrives in the middle of an overshoot, after which the loss rises again.
 ///
 /// ```text
 /// losses.iter().position(|&loss| loss < limit)
@@ -1096,19 +1093,17 @@ fn test_module() {
         (0..60).for_each(|_| step(optimizer.as_mut(), &mut w, &mut idle));
         let after = loss_of(&w).item();
         assert!(after < 0.05 * before, "{name}: the loss went from {before} to {after}");
-        assert_eq!(
-            idle.to_vec(),
-            [1.0, 1.0],
-            "{name}: a parameter without a gradient must not change"
-        );
+        let idea = "a parameter without a gradient must not change";
+        expect_eq(name, idle.to_vec(), vec![1.0, 1.0], idea);
 
         // A second optimizer that loads the state continues with exactly the same steps.
         second.load_state(optimizer.state(), &[&w, &idle]).expect("the state fits");
         let (mut here, mut there) = (w.detach().tracked(), w.detach().tracked());
         (0..3).for_each(|_| step(optimizer.as_mut(), &mut here, &mut idle));
         (0..3).for_each(|_| step(second.as_mut(), &mut there, &mut idle));
-        let (here_now, there_now) = (here.to_vec(), there.to_vec());
-        assert_eq!(here_now, there_now, "{name}: something is missing from the saved state");
+        let idea =
+            "an optimizer that loads the state takes the same steps: is a part of it missing?";
+        expect_eq(name, there.to_vec(), here.to_vec(), idea);
 
         // A state that is refused changes nothing.
         let foreign = OptimizerState { kind: "Muon".into(), ..optimizer.state() };
