@@ -72,6 +72,10 @@ fn test_unit_log_softmax() {
     let idea = "subtract the logarithm of the sum of the exponentials";
     let wanted = [-2.407_606, -1.407_606, -0.407_606];
     expect_close("[1, 2, 3]", &y.to_vec(), &wanted, 1e-6, idea);
+    let y = log_softmax(&Tensor::new(&[1.0, 2.0, 4.0, 8.0], &[2, 2]), 1);
+    let idea = "with `keepdim` the maximum and the sum of a row broadcast along that row";
+    let wanted = [-1.313_261_7, -0.313_261_7, -4.018_15, -0.018_149_93];
+    expect_close("[[1, 2], [4, 8]]", &y.to_vec(), &wanted, 1e-6, idea);
     let huge = log_softmax(&Tensor::new(&[1000.0, 0.0, -1000.0, -1000.0], &[2, 2]), 1);
     let idea = "subtract the largest of each row first, and take no logarithm of a probability: it may be 0";
     let wanted = [0.0, -1000.0, -LN_2, -LN_2];
