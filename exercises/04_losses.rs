@@ -30,6 +30,9 @@ use tinytorch::testing::memory;
 // cross-entropy for classes, and its binary form for yes or no. *Logits* are the scores of the classes, before softmax.
 
 // %% nbgrader={"grade": false, "grade_id": "losses-loss", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// The class of a target that does not count, such as the padding behind a short text. As in PyTorch.
+pub const IGNORED: f32 = -100.0;
+
 /// A measure of how wrong predictions are.
 pub trait Loss {
     /// One number, as a tensor of shape `()`: the closer to 0, the better `prediction` fits `target`.
@@ -146,8 +149,8 @@ fn test_unit_mse() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "losses-one-hot", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Class indices `(B)` as rows of zeros with a single 1: `(B, classes)`. Panics with the row and the value in the
-/// message for anything but a whole number from 0 to `classes - 1`.
+/// Class indices `(B)` as rows of zeros with a single 1: `(B, classes)`. The row of a target that is [`IGNORED`] has
+/// no 1. Panics with the row and the value in the message for any other number that is no class.
 ///
 /// TODO: check each class index, then set its 1.
 ///
@@ -159,7 +162,8 @@ fn test_unit_mse() {
 ///
 /// EXAMPLE: `[2, 0]` with 3 classes becomes `[[0, 0, 1], [1, 0, 0]]`; 3, 0.5 and NaN are not among 3 classes.
 ///
-/// HINTS: `to_vec` gives the numbers, `enumerate` counts the rows; `fract` is 0 for a whole number.
+/// HINTS: `counted`, which is given, lists row and class of each target that is not ignored; `fract` is 0 for a whole
+/// number.
 pub fn one_hot(targets: &Tensor, classes: usize) -> Tensor {
     todo!("losses-one-hot")
 }
@@ -174,6 +178,13 @@ fn test_unit_one_hot() {
     let yours = (rows.shape().to_vec(), rows.to_vec());
     let wanted = (vec![2, 3], vec![0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
     expect_eq("[2, 0], 3 classes", yours, wanted, "row r begins at element r * classes");
+    let mut rows = vec![];
+    let message = panic_message(|| {
+        rows = one_hot(&Tensor::new(&[IGNORED, 1.0], &[2]), 2).to_vec();
+    });
+    let idea = "the row of an ignored target stays zero: use `counted`";
+    assert!(message.contains("no panic"), "for [-100, 1], 2 classes: {message}\n  idea: {idea}");
+    expect_eq("[-100, 1], 2 classes", rows, vec![0.0, 0.0, 0.0, 1.0], idea);
     for wrong in [3.0, -1.0, 0.5, f32::NAN, f32::INFINITY] {
         let targets = Tensor::new(&[0.0, wrong], &[2]);
         let message = panic_message(|| one_hot(&targets, 3));
@@ -190,27 +201,31 @@ pub struct CrossEntropyLoss;
 
 impl Loss for CrossEntropyLoss {
     /// The mean over the rows of minus the logarithm of the target class's probability. `prediction`: logits
-    /// `(B, C)`. `target`: class indices `(B)`, from 0 to `C - 1`. Panics with shapes, row and value in the message
-    /// when they do not fit.
+    /// `(B, C)`. `target`: class indices `(B)`, from 0 to `C - 1`. As in PyTorch, `(B, C, ...)` with `(B, ...)` has
+    /// more targets in a row, and a target that is [`IGNORED`] does not count. Panics with shapes, row and value in the
+    /// message when they do not fit.
     ///
     /// TODO: compute the mean of the negative log-probabilities of the target classes.
     ///
     /// APPROACH:
     /// 1. `log_softmax` along the axis of the classes.
     /// 2. Pick the target class of each row: `masked` with the `one_hot` rows makes all other elements 0.
-    /// 3. From the sum of all elements to the mean over the rows it is one factor, which also changes the sign.
+    /// 3. From the sum of all elements to the mean over the rows it is one factor, which also changes the sign. `rows`
+    ///    is the number of targets that count.
     ///
     /// EXAMPLE: logits `[[0, 0]]` and target `[1]` give `ln 2 = 0.6931`.
     ///
     /// HINTS: a tensor can be multiplied by an `f32`, a negative one too.
     fn forward(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
-        let (rows, classes) = check_classes(prediction, target);
+        let (prediction, target) = &as_rows(prediction, target);
+        let (rows, classes) = (counted(target).len(), prediction.shape()[1]);
         todo!("losses-cross-entropy")
     }
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-losses-cross-entropy", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Certain and right, certain and wrong, equal logits, huge logits, the mean over rows, invalid targets.
+/// 🔬 Certain and right, certain and wrong, equal logits, huge logits, the mean over rows, several targets in a row, an
+/// ignored one, invalid targets.
 #[test]
 fn test_unit_cross_entropy() {
     use tinytorch::testing::{expect_close, expect_eq, panic_message};
@@ -238,14 +253,27 @@ fn test_unit_cross_entropy() {
     let idea = "sum the picked logarithms, and divide by the number of rows";
     expect_close("two rows", &[both], &[(rows[0] + rows[1]) / 2.0], 1e-6, idea);
 
+    let with_ignored = loss(&[1.0, 2.0, 9.0, 9.0, 3.0, 5.0], &[0.0, IGNORED, 1.0]);
+    let idea = "divide by the number of rows that count";
+    expect_close("two rows and an ignored one", &[with_ignored], &[both], 1e-6, idea);
+    let logits = Tensor::new(&[1.0, 3.0, 2.0, 5.0], &[1, 2, 2]);
+    let loss = CrossEntropyLoss.forward(&logits, &Tensor::new(&[0.0, 1.0], &[1, 2])).item();
+    let idea = "the classes are axis 1: the given first line makes rows of the others";
+    expect_close("the two rows as columns", &[loss], &[both], 1e-6, idea);
+
     let wrong = |logits: &[usize], targets: &[usize]| {
         panic_message(|| CrossEntropyLoss.forward(&Tensor::ones(logits), &Tensor::ones(targets)))
     };
     let checked = "the given check of the shapes stays first";
     let wanted = "cross entropy: logits (3) must be (rows, classes)".to_owned();
     expect_eq("logits (3)", wrong(&[3], &[3]), wanted, checked);
-    let wanted = "cross entropy: logits (2, 3) need targets (2), one class per row, got (2, 3)";
+    let wanted =
+        "cross entropy: logits (2, 3), whose axis 1 is the classes, need targets (2), got (2, 3)";
     expect_eq("logits and targets (2, 3)", wrong(&[2, 3], &[2, 3]), wanted.to_owned(), checked);
+    let ignored = Tensor::full(&[2], IGNORED);
+    let message = panic_message(|| CrossEntropyLoss.forward(&Tensor::ones(&[2, 3]), &ignored));
+    let wanted = "cross entropy: all 2 targets are ignored (-100), so there is no mean";
+    expect_eq("two ignored targets", message, wanted.to_owned(), checked);
     let wanted = panic_message(|| not_a_class(0, 1.0, 1));
     expect_eq("class 1 of one class", wrong(&[1, 1], &[1]), wanted, "`one_hot` checks the classes");
     let tracked = CrossEntropyLoss.forward(&Tensor::ones(&[1, 3]).tracked(), &Tensor::zeros(&[1]));
@@ -338,7 +366,8 @@ fn test_unit_binary_cross_entropy() {
 ///
 /// HINTS: the class of a row decides its weight; weights of classes that do not occur do not count.
 pub fn weighted_cross_entropy(logits: &Tensor, target: &Tensor, weights: &Tensor) -> Tensor {
-    let (_rows, classes) = check_classes(logits, target);
+    let (logits, target) = &as_rows(logits, target);
+    let classes = logits.shape()[1];
     check_class_weights(weights, classes);
     todo!("losses-debug")
 }
@@ -651,21 +680,55 @@ fn check_class_weights(weights: &Tensor, classes: usize) {
     );
 }
 
-/// The number of rows and classes. Panics when logits are not `(B, C)` or targets not `(B)`.
-fn check_classes(prediction: &Tensor, target: &Tensor) -> (usize, usize) {
-    let (given, wanted) = (shape_text(prediction.shape()), shape_text(target.shape()));
-    let &[rows, classes] = prediction.shape() else {
+/// Row and class of each target that is not ignored.
+pub fn counted(targets: &Tensor) -> Vec<(usize, f32)> {
+    let all = targets.to_vec().into_iter().enumerate();
+    all.filter(|&(_, class)| class != IGNORED).collect()
+}
+
+/// Logits `(B, C, ...)` and targets `(B, ...)` as `(N, C)` and `(N)`: one row for each target. Panics when their shapes
+/// do not fit, or when no target counts.
+fn as_rows(prediction: &Tensor, target: &Tensor) -> (Tensor, Tensor) {
+    let given = shape_text(prediction.shape());
+    let &[rows, classes, ref others @ ..] = prediction.shape() else {
         panic!("cross entropy: logits {given} must be (rows, classes)");
     };
+    let wanted = [&[rows], others].concat();
     assert!(
-        target.shape() == [rows],
-        "cross entropy: logits {given} need targets ({rows}), one class per row, got {wanted}"
+        target.shape() == wanted,
+        "cross entropy: logits {given}, whose axis 1 is the classes, need targets {}, got {}",
+        shape_text(&wanted),
+        shape_text(target.shape())
     );
+    assert!(prediction.numel() > 0, "cross entropy: logits {given} are empty, so they have no mean");
+    let targets = target.numel();
     assert!(
-        rows > 0 && classes > 0,
-        "cross entropy: logits {given} are empty, so they have no mean"
+        !counted(target).is_empty(),
+        "cross entropy: all {targets} targets are ignored ({IGNORED}), so there is no mean"
     );
-    (rows, classes)
+    if others.is_empty() {
+        return (prediction.clone(), target.clone());
+    }
+    let classes_last: Vec<usize> = [0].into_iter().chain(2..prediction.ndim()).chain([1]).collect();
+    let logits = prediction.permute(&classes_last).reshape(&[targets, classes]);
+    (logits, target.reshape(&[targets]))
+}
+
+/// The cross-entropy in which the targets of one more class do not count, such as that of padding: PyTorch's
+/// `ignore_index`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CrossEntropyIgnoring {
+    /// The class.
+    pub class: usize,
+}
+
+impl Loss for CrossEntropyIgnoring {
+    /// That of [`CrossEntropyLoss`] over all other targets.
+    fn forward(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
+        let ignored = |&class: &f32| if class == self.class as f32 { IGNORED } else { class };
+        let targets: Vec<f32> = target.data().iter().map(ignored).collect();
+        CrossEntropyLoss.forward(prediction, &Tensor::new(&targets, target.shape()))
+    }
 }
 
 /// Panics: `class`, the target of a row, is none of the classes.

@@ -32,7 +32,9 @@ use tinytorch::activations::{ReLU, Tanh, normal_cdf, normal_density, sigmoid};
 use tinytorch::ndarray::{Slice, Zip};
 use tinytorch::random::Rng;
 use tinytorch::report::{Axis, Chart, ChartKind, Column, Origin, Reporter, Series, Table};
-use tinytorch::tensor::{Elementwise, Op, Tensor, Values, shape_text, without_history, zip_with};
+use tinytorch::tensor::{
+    Elementwise, Op, Tensor, Values, part_starts, shape_text, without_history, zip_with,
+};
 use tinytorch::testing::{Ratio, Reading, compare, memory};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "autograd-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1753,6 +1755,8 @@ pub fn input_gradients(
         Op::Max => max_rule(grad_output, inputs, output),
         Op::Slice(ranges) => slice_rule(grad_output, inputs, ranges),
         Op::Map(function) => map_rule(*function, grad_output, inputs, output),
+        Op::MaskedFill => masked_fill_rule(grad_output, inputs),
+        Op::IndexSelect(axis, indices) => index_select_rule(grad_output, inputs, *axis, indices),
         Op::Custom { name, rule } => {
             let Some(rule) = rule.downcast_ref::<Box<dyn GradientRule>>() else {
                 panic!("backward: `{name}` has no gradient rule; make it with autograd::custom")
@@ -1762,6 +1766,36 @@ pub fn input_gradients(
             grads
         }
     }
+}
+
+/// The gradient rule of `masked_fill`: an element that was replaced had no influence. A mask gets no gradient.
+fn masked_fill_rule(grad_output: &Tensor, inputs: &[Tensor]) -> InputGradients {
+    let (x, mask) = (&inputs[0], &inputs[1]);
+    let for_x = || reduce_to_shape(&grad_output.masked_fill(mask, 0.0), x.shape());
+    vec![grad_for(x, for_x), None]
+}
+
+/// The gradient rule of `index_select`: each part of the upstream gradient is added where that part was taken from
+/// (*scatter-add*), so a part that was taken twice gets both.
+fn index_select_rule(
+    grad_output: &Tensor,
+    inputs: &[Tensor],
+    axis: usize,
+    indices: &[usize],
+) -> InputGradients {
+    let x = &inputs[0];
+    let scatter_add = || {
+        let mut whole = vec![0.0; x.numel()];
+        let (starts, width) = part_starts(x.shape(), axis, indices);
+        let upstream = grad_output.data();
+        for (start, part) in starts.into_iter().zip(upstream.chunks_exact(width.max(1))) {
+            for (total, grad) in whole[start..start + width].iter_mut().zip(part) {
+                *total += grad;
+            }
+        }
+        Tensor::new(&whole, x.shape())
+    };
+    vec![grad_for(x, scatter_add)]
 }
 
 /// Panics unless there is one gradient for each input, in its shape.

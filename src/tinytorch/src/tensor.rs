@@ -1824,6 +1824,70 @@ impl Tensor {
         shape.remove(axis);
         self.slice(&ranges).with_shape(&shape)
     }
+
+    /// The same storage with the axes in another order: axis i of the result is axis `order[i]` of `self`. A view,
+    /// made of one [`Tensor::transpose`] after the other. Panics when an axis is missing or named twice.
+    pub fn permute<Number: Copy + TryInto<isize>>(&self, order: &[Number]) -> Tensor {
+        let (shape, axes) = (self.shape(), self.ndim());
+        let given = order.from_the_front("permute", shape).len();
+        assert!(
+            given == axes,
+            "permute: {given} axes for shape {}: name each of its {axes} once",
+            shape_text(shape)
+        );
+        let mut result = self.clone();
+        let mut places: Vec<usize> = (0..axes).collect();
+        for (to, &axis) in order.iter().enumerate() {
+            let axis = axis_from_front("permute", axis, shape);
+            let from = (to..axes).find(|&place| places[place] == axis).unwrap_or(to);
+            if from != to {
+                places.swap(from, to);
+                result = result.transpose(from, to);
+            }
+        }
+        result
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "tensor-choice", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Some of the elements: for attention, which must not look at some positions, and for tables that are looked up by
+/// number.
+impl Tensor {
+    /// `value` wherever `mask` is not 0, and the element of `self` elsewhere; both broadcast. What is replaced takes
+    /// no part in the result, not even as 0 times infinity.
+    pub fn masked_fill(&self, mask: &Tensor, value: f32) -> Tensor {
+        let fill = |x, mask| if mask == 0.0 { x } else { value };
+        Tensor::made_by(Op::MaskedFill, zip_with("masked_fill", self, mask, fill), &[self, mask])
+    }
+
+    /// The parts at `indices` of one axis, in that order; an index may be named again. Panics when an index is
+    /// too large.
+    pub fn index_select(&self, axis: impl TryInto<isize>, indices: &[usize]) -> Tensor {
+        let axis = axis_from_front("index_select", axis, self.shape());
+        let size = self.shape()[axis];
+        if let Some((place, index)) = indices.iter().enumerate().find(|&(_, &index)| index >= size) {
+            panic!(
+                "index_select: index {index}, number {place} of {}, on axis {axis} of shape {}",
+                indices.len(),
+                shape_text(self.shape())
+            );
+        }
+        let (starts, width) = part_starts(self.shape(), axis, indices);
+        let data = self.data();
+        let elements = starts.into_iter().flat_map(|start| &data[start..start + width]).copied();
+        let mut shape = self.shape().to_vec();
+        shape[axis] = indices.len();
+        let op = Op::IndexSelect(axis, indices.to_vec());
+        Tensor::made_by(op, values(elements.collect(), &shape), &[self])
+    }
+}
+
+/// Where each part of `index_select` begins among the row-major elements of `shape`, in the order of the result, and
+/// how many elements a part has.
+pub fn part_starts(shape: &[usize], axis: usize, indices: &[usize]) -> (Vec<usize>, usize) {
+    let [outer, size, inner] = axis_split(shape, axis);
+    let of_block = |block: usize| indices.iter().map(move |index| (block * size + index) * inner);
+    ((0..outer).flat_map(of_block).collect(), inner)
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-axes", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1970,6 +2034,10 @@ pub enum Op {
     Slice(Vec<Range<usize>>),
     /// A function of one element at a time.
     Map(Elementwise),
+    /// The first input, with one value wherever the second, a mask, is not 0; broadcast.
+    MaskedFill,
+    /// The parts at these indices of one axis; an index may occur more than once.
+    IndexSelect(usize, Vec<usize>),
     /// An operation of a later lesson, with a rule of its own. A rule keeps detached tensors, so that a
     /// long chain of them is not dropped recursively.
     Custom {

@@ -154,6 +154,14 @@ fn shapes_axes_and_parts() {
     for axis in 0..3 {
         check(|x| x.select(axis, 1), &x);
     }
+    for order in [[1, 2, 0], [2, 0, 1], [0, -1, 1]] {
+        check(|x| x.permute(&order).reshape(&[-1]), &x);
+    }
+    for axis in -3..3 {
+        check(|x| x.index_select(axis, &[1, 0, 1]), &x);
+        check(|x| x.index_select(axis, &[]).sum() + x.sum(), &x);
+    }
+    check(|x| x.t().index_select(0, &[1, 1, 1]), &x);
     // Overlapping parts meet again in one gradient.
     check(|x| x.slice(&[0..1]) * x.slice(&[1..2]) + x.slice(&[0..1]), &x);
 }
@@ -205,11 +213,44 @@ fn what_is_mapped_over_a_tensor_is_what_its_history_names() {
 }
 
 #[test]
+fn what_a_mask_hides_gets_no_gradient_and_cannot_break_that_of_the_rest() {
+    let x = randn(&[2, 3, 4], 1);
+    for shape in [&[2, 3, 4][..], &[3, 1], &[4], &[2, 2, 3, 4]] {
+        let mask = mapped(&randn(shape, 2), |x| f32::from(x > 0.3));
+        check(|x| x.masked_fill(&mask, 0.5) * x, &x);
+    }
+    // Attention's use of it: scores of the future are -inf, and their probability is 0.
+    let future = Tensor::new(&[0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0], &[3, 3]);
+    let hidden = |x: &Tensor| Softmax::LAST.forward(&x.masked_fill(&future, f32::NEG_INFINITY));
+    check(hidden, &apart(&[2, 3, 3], 3));
+    let broken = Tensor::new(&[1.0, f32::NAN, f32::INFINITY], &[3]).tracked();
+    let mask = Tensor::new(&[0.0, 1.0, 1.0], &[3]).tracked();
+    let gradients = broken.masked_fill(&mask, 2.0).log().sum().backward();
+    assert_eq!(gradients.get(&broken).unwrap().to_vec(), [1.0, 0.0, 0.0]);
+    assert!(gradients.get(&mask).is_none(), "a mask is no number that could be learned");
+}
+
+#[test]
+fn a_row_that_is_looked_up_twice_gets_both_gradients() {
+    let table = randn(&[4, 2], 1).tracked();
+    let upstream = Tensor::new(&[1.0, 2.0, 10.0, 20.0, 100.0, 200.0], &[3, 2]);
+    let gradients = table.index_select(0, &[3, 1, 3]).backward_with(&upstream);
+    let wanted = [0.0, 0.0, 10.0, 20.0, 0.0, 0.0, 101.0, 202.0];
+    assert_eq!(gradients.get(&table).unwrap().to_vec(), wanted);
+    let empty = Tensor::zeros(&[3, 0]).tracked();
+    let gradients = empty.index_select(0, &[1, 1]).sum().backward();
+    assert_eq!(gradients.get(&empty).unwrap().shape(), [3, 0]);
+}
+
+#[test]
 fn losses() {
     let (prediction, target) = (apart(&[4, 3], 1), randn(&[4, 3], 2));
     check_two(|p, t| MSELoss.forward(p, t), &prediction, &target);
     let classes = Tensor::new(&[0.0, 2.0, 1.0, 2.0], &[4]);
     check(|p| CrossEntropyLoss.forward(p, &classes), &prediction);
+    let steps = apart(&[2, 3, 2], 4);
+    let targets = Tensor::new(&[0.0, 2.0, -100.0, 1.0], &[2, 2]);
+    check(|p| CrossEntropyLoss.forward(p, &targets), &steps);
     let probability = mapped(&Tensor::rand(&[6], &mut Rng::seeded(3)), |p| 0.1 + 0.8 * p);
     let yes_or_no = Tensor::new(&[0.0, 1.0, 1.0, 0.0, 1.0, 0.0], &[6]);
     check(|p| BinaryCrossEntropyLoss.forward(p, &yes_or_no), &probability);

@@ -3,11 +3,11 @@
 use tinytorch::activations::Sigmoid;
 use tinytorch::autograd::Backward;
 use tinytorch::losses::{
-    BinaryCrossEntropyLoss, BinaryCrossEntropyWithLogitsLoss, CrossEntropyLoss, Loss,
-    weighted_cross_entropy,
+    BinaryCrossEntropyLoss, BinaryCrossEntropyWithLogitsLoss, CrossEntropyIgnoring,
+    CrossEntropyLoss, IGNORED, Loss, weighted_cross_entropy,
 };
 use tinytorch::tensor::Tensor;
-use tinytorch::testing::assert_close;
+use tinytorch::testing::{assert_close, panic_message};
 
 /// The loss of one prediction, and its gradient.
 fn judged(
@@ -31,6 +31,44 @@ fn an_excluded_class_costs_nothing_and_gets_no_gradient() {
     assert_eq!((value, gradient), (0.0, vec![0.0, 0.0]));
     let (value, _) = judged(loss, &[0.0, f32::NEG_INFINITY], &[1, 2]);
     assert_eq!(value, f32::INFINITY, "the target itself is impossible");
+}
+
+#[test]
+fn an_ignored_target_costs_nothing_gets_no_gradient_and_is_not_counted() {
+    let target = Tensor::new(&[IGNORED, 1.0, 0.0], &[3]);
+    let logits = [9.0, f32::NEG_INFINITY, 1.0, 3.0, 5.0, 5.0];
+    let loss = |logits: &Tensor| CrossEntropyLoss.forward(logits, &target);
+    let (value, gradient) = judged(loss, &logits, &[3, 2]);
+    let counted = Tensor::new(&[1.0, 0.0], &[2]);
+    let others = |logits: &Tensor| CrossEntropyLoss.forward(logits, &counted);
+    let (wanted, of_others) = judged(others, &logits[2..], &[2, 2]);
+    assert_close(&[value], &[wanted], 1e-6);
+    assert_close(&gradient, &[&[0.0, 0.0], &of_others[..]].concat(), 1e-6);
+
+    // The same by the number of a class.
+    let padded = Tensor::new(&[2.0, 1.0, 0.0], &[3]);
+    let ignoring = |logits: &Tensor| CrossEntropyIgnoring { class: 2 }.forward(logits, &padded);
+    assert_eq!(judged(ignoring, &logits, &[3, 2]), (value, gradient));
+}
+
+#[test]
+fn targets_that_do_not_fit_are_named_where_they_stand() {
+    let loss = |shape: &[usize], targets: &[f32], wanted: &[usize]| {
+        let (logits, targets) = (Tensor::zeros(shape), Tensor::new(targets, wanted));
+        panic_message(|| CrossEntropyLoss.forward(&logits, &targets))
+    };
+    let message = loss(&[3, 2], &[IGNORED, 0.0, 2.0], &[3]);
+    assert!(message.starts_with("cross entropy: target 2 is 2"), "ignored ones count: {message}");
+    let message = loss(&[2, 4, 3], &[0.0; 8], &[2, 4]);
+    let wanted = "cross entropy: logits (2, 4, 3), whose axis 1 is the classes, need targets (2, 3), got (2, 4)";
+    assert_eq!(message, wanted);
+    let message = loss(&[1, 4, 3], &[IGNORED; 3], &[1, 3]);
+    assert_eq!(message, "cross entropy: all 3 targets are ignored (-100), so there is no mean");
+    let padding =
+        |logits: &Tensor| CrossEntropyIgnoring { class: 0 }.forward(logits, &Tensor::zeros(&[2]));
+    let message = panic_message(|| padding(&Tensor::zeros(&[2, 3])));
+    assert!(message.contains("all 2 targets are ignored"), "{message}");
+    assert!(loss(&[2, 0, 3], &[0.0; 6], &[2, 3]).contains("are empty"));
 }
 
 #[test]

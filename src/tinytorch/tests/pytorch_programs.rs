@@ -3,9 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the verdict")]
 
-use tinytorch::activations::{ReLU, Sigmoid, Softmax, Tanh};
+use tinytorch::activations::{Gelu, QuickGelu, ReLU, Sigmoid, Softmax, Tanh};
 use tinytorch::autograd::Backward;
-use tinytorch::losses::{CrossEntropyLoss, Loss, log_softmax};
+use tinytorch::losses::{CrossEntropyIgnoring, CrossEntropyLoss, Loss, log_softmax};
 use tinytorch::tensor::Tensor;
 
 /// Both sides round each of some dozens of `f32` operations, in different orders: each rounding is off by 6e-8 of a
@@ -28,7 +28,7 @@ struct Program {
     gradients: Vec<Option<Vec<f32>>>,
 }
 
-#[derive(serde::Deserialize)]
+#[derive(Debug, serde::Deserialize)]
 struct Leaf {
     shape: Vec<usize>,
     values: Vec<f32>,
@@ -39,15 +39,18 @@ struct Step {
     op: String,
     inputs: Vec<usize>,
     #[serde(default)]
-    axis: usize,
+    axis: isize,
+    #[serde(default)]
+    axes: Vec<isize>,
     #[serde(default)]
     index: usize,
     #[serde(default)]
+    indices: Vec<usize>,
+    #[serde(default)]
     keepdim: bool,
     #[serde(default)]
-    axes: [usize; 2],
-    #[serde(default)]
     ranges: Vec<[usize; 2]>,
+    mask: Option<Leaf>,
 }
 
 #[derive(serde::Deserialize)]
@@ -55,6 +58,7 @@ struct LossCase {
     shape: Vec<usize>,
     input: Vec<f32>,
     targets: Vec<f32>,
+    ignored: f32,
     output: f32,
     gradient: Vec<f32>,
 }
@@ -68,6 +72,12 @@ fn positive(x: &Tensor) -> Tensor {
     &(x * x) + 0.5
 }
 
+/// The mask of a step that has one.
+fn mask(step: &Step) -> Tensor {
+    let mask = step.mask.as_ref().unwrap();
+    Tensor::new(&mask.values, &mask.shape)
+}
+
 fn apply(step: &Step, values: &[Tensor]) -> Tensor {
     let x = &values[step.inputs[0]];
     let other = || &values[step.inputs[1]];
@@ -79,6 +89,8 @@ fn apply(step: &Step, values: &[Tensor]) -> Tensor {
         "relu" => ReLU.forward(x),
         "sigmoid" => Sigmoid.forward(x),
         "tanh" => Tanh.forward(x),
+        "gelu" => Gelu.forward(x),
+        "quick_gelu" => QuickGelu.forward(x),
         "scale" => &(x * 1.5) - 0.25,
         "sum" => x.sum(),
         "mean" => x.mean(),
@@ -89,15 +101,19 @@ fn apply(step: &Step, values: &[Tensor]) -> Tensor {
         "mul" => x * other(),
         "div" => x / &positive(other()),
         "matmul" => x.matmul(other()),
-        "sum_axis" => x.sum_axis(step.axis, step.keepdim),
-        "mean_axis" => x.mean_axis(step.axis, step.keepdim),
-        "max_axis" => x.max_axis(step.axis, step.keepdim),
-        "softmax" => Softmax::LAST.forward(x),
+        "sum_axis" => x.sum_axis(&step.axes[..], step.keepdim),
+        "mean_axis" => x.mean_axis(&step.axes[..], step.keepdim),
+        "max_axis" => x.max_axis(&step.axes[..], step.keepdim),
+        "softmax" => Softmax { axis: step.axis }.forward(x),
         "log_softmax" => log_softmax(x, step.axis),
         "reshape" => x.reshape(&[-1]),
         "transpose" => x.transpose(step.axes[0], step.axes[1]),
         "slice" => x.slice(&step.ranges.iter().map(|[a, b]| *a..*b).collect::<Vec<_>>()),
         "select" => x.select(step.axis, step.index),
+        "permute" => x.permute(&step.axes),
+        "masked_fill" => x.masked_fill(&mask(step), 0.75),
+        "masked_softmax" => Softmax::LAST.forward(&x.masked_fill(&mask(step), f32::NEG_INFINITY)),
+        "index_select" => x.index_select(step.axis, &step.indices),
         other => panic!("the script knows an operation that this test does not: {other}"),
     }
 }
@@ -119,7 +135,7 @@ fn assert_agrees(what: &str, ours: &[f32], pytorch: &[f32]) {
 #[test]
 fn random_programs_have_pytorchs_values_and_gradients() {
     let programs = fixture().programs;
-    assert!(programs.len() >= 300, "the fixture is whole");
+    assert!(programs.len() >= 600, "the fixture is complete");
     for (number, program) in programs.iter().enumerate() {
         let what = |part: &str| format!("program {number}, {part}, steps {:#?}", program.steps);
         let leaves: Vec<Tensor> = program
@@ -153,13 +169,20 @@ fn random_programs_have_pytorchs_values_and_gradients() {
 }
 
 #[test]
-fn cross_entropy_has_pytorchs_values_for_small_and_for_huge_logits() {
-    for case in fixture().losses {
+fn cross_entropy_has_pytorchs_values_for_extreme_logits_ignored_targets_and_more_axes() {
+    let cases = fixture().losses;
+    assert!(cases.len() >= 10, "the fixture is complete");
+    for case in cases {
         let logits = Tensor::new(&case.input, &case.shape).tracked();
-        let targets = Tensor::new(&case.targets, &[case.targets.len()]);
-        let loss = CrossEntropyLoss.forward(&logits, &targets);
-        assert_agrees("cross-entropy", &[loss.item()], &[case.output]);
+        let targets = Tensor::new(&case.targets, &[&case.shape[..1], &case.shape[2..]].concat());
+        let loss = if case.ignored < 0.0 {
+            CrossEntropyLoss.forward(&logits, &targets)
+        } else {
+            CrossEntropyIgnoring { class: case.ignored as usize }.forward(&logits, &targets)
+        };
+        let what = format!("cross-entropy of {:?} with {:?}", case.shape, case.targets);
+        assert_agrees(&what, &[loss.item()], &[case.output]);
         let gradient = loss.backward().get(&logits).unwrap().to_vec();
-        assert_agrees("the gradient of cross-entropy", &gradient, &case.gradient);
+        assert_agrees(&format!("the gradient of {what}"), &gradient, &case.gradient);
     }
 }

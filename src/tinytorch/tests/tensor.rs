@@ -141,6 +141,43 @@ fn batches_broadcast_as_their_products_one_by_one() {
 }
 
 #[test]
+fn a_permuted_tensor_is_a_view_with_its_axes_in_the_order_that_was_named() {
+    let tensor = Tensor::randn(&[2, 3, 4], &mut Rng::seeded(5));
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0], [-1, 0, -2]] {
+        let front = order.map(|axis: isize| axis.rem_euclid(3) as usize);
+        let theirs = tensor.array().clone().permuted_axes(IxDyn(&front));
+        let ours = tensor.permute(&order);
+        assert_eq!(array(&ours), theirs.to_owned(), "{order:?}");
+        assert_eq!(ours.array().as_ptr(), tensor.array().as_ptr(), "no element is copied");
+    }
+    assert_eq!(Tensor::scalar(7.0).permute(&[0_usize; 0]).item(), 7.0);
+}
+
+#[test]
+fn a_mask_broadcasts_and_what_it_hides_takes_no_part() {
+    let scores = Tensor::new(&[1.0, f32::NAN, 3.0, f32::INFINITY], &[2, 2]);
+    let filled = scores.masked_fill(&Tensor::new(&[0.0, 1.0], &[2]), f32::NEG_INFINITY);
+    assert_eq!(filled.to_vec(), [1.0, f32::NEG_INFINITY, 3.0, f32::NEG_INFINITY]);
+    let stretched = Tensor::ones(&[2]).masked_fill(&Tensor::new(&[0.0, 1.0], &[2, 1]), 5.0);
+    assert_eq!((stretched.shape(), stretched.to_vec()), (&[2, 2][..], vec![1.0, 1.0, 5.0, 5.0]));
+}
+
+#[test]
+fn rows_are_looked_up_by_number_in_any_order_and_more_than_once() {
+    let table = Tensor::new(&[0.0, 1.0, 10.0, 11.0, 20.0, 21.0], &[3, 2]);
+    let rows = table.index_select(0, &[2, 0, 2]);
+    assert_eq!(
+        (rows.shape(), rows.to_vec()),
+        (&[3, 2][..], vec![20.0, 21.0, 0.0, 1.0, 20.0, 21.0])
+    );
+    let columns = table.index_select(-1, &[1]);
+    assert_eq!((columns.shape(), columns.to_vec()), (&[3, 1][..], vec![1.0, 11.0, 21.0]));
+    assert_eq!(table.t().index_select(0, &[1]).to_vec(), [1.0, 11.0, 21.0], "of a view too");
+    assert_eq!(table.index_select(0, &[]).shape(), [0, 2]);
+    assert_eq!(Tensor::zeros(&[3, 0]).index_select(0, &[1, 1]).shape(), [2, 0]);
+}
+
+#[test]
 fn wrong_uses_name_the_operation_and_the_shape() {
     let matrix = Tensor::zeros(&[2, 3]);
     for (message, expected) in [
@@ -159,6 +196,22 @@ fn wrong_uses_name_the_operation_and_the_shape() {
         (
             panic_message(|| matrix.transpose(isize::MIN, 0)),
             "transpose: axis -9223372036854775808 of shape (2, 3): there are 2 axes",
+        ),
+        (
+            panic_message(|| matrix.permute(&[0])),
+            "permute: 1 axes for shape (2, 3): name each of its 2 once",
+        ),
+        (
+            panic_message(|| matrix.permute(&[1, -1])),
+            "permute: axis 1 of shape (2, 3) is named twice",
+        ),
+        (
+            panic_message(|| matrix.masked_fill(&Tensor::zeros(&[2]), 0.0)),
+            "masked_fill: (2, 3) and (2) do not broadcast: sizes 3 and 2 differ",
+        ),
+        (
+            panic_message(|| matrix.index_select(0, &[1, 0, 2])),
+            "index_select: index 2, number 2 of 3, on axis 0 of shape (2, 3)",
         ),
         (
             panic_message(|| Tensor::zeros(&[2, 0, 3]).max_axis([0, 1], false)),
@@ -223,6 +276,8 @@ fn every_operation_says_what_it_was() {
     assert_eq!(made(x.t()), "Transpose(0, 1)");
     assert_eq!(made(x.slice(&[0..1])), "Slice([0..1, 0..3])");
     assert_eq!(made(x.exp()), "Map(Exp)");
+    assert_eq!(made(x.masked_fill(&Tensor::ones(&[3]), 0.0)), "MaskedFill");
+    assert_eq!(made(x.index_select(1, &[2, 0])), "IndexSelect(1, [2, 0])");
     assert_eq!(made(x.matmul(&Tensor::ones(&[3]))), "Reshape", "a vector goes in as a matrix");
 }
 
