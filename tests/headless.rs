@@ -207,6 +207,35 @@ fn hints_come_one_by_one_and_the_list_knows_every_module() {
 }
 
 #[test]
+fn a_prediction_and_a_result_are_written_without_the_screen() {
+    let desk = Desk::new();
+    let all = out(&desk.at_lab(&["predict", "05"]));
+    assert!(all.contains("autograd-tape: ") && all.contains("  no prediction yet"), "{all}");
+    let written = |arguments: &[&str]| {
+        let output = desk.at_lab(&[&["predict", "05"], arguments].concat());
+        assert_eq!(code(&output), 0, "{}", said(&output));
+        out(&output).lines().last().unwrap().to_owned()
+    };
+    assert_eq!(written(&["tape", "30"]), "  you predicted 30");
+    assert_eq!(
+        written(&["autograd-tape", "27", "or", "so"]),
+        "  you predicted \"27 or so\" (at first 30)"
+    );
+    let beside = "  you predicted \"27 or so\" (at first 30), your result: 27";
+    assert_eq!(written(&["tape", "--result", "27"]), beside);
+    assert_eq!(written(&["tape"]), beside, "looking at it changes nothing");
+    for (arguments, words) in [
+        (&["tapes", "3"][..], "It has autograd-"),
+        (&["backward-cost", "3x", "--result"], "is measured by analyze_backward_cost"),
+        (&["tape", "--result"], "required"),
+    ] {
+        let refused = desk.at_lab(&[&["predict", "05"], arguments].concat());
+        assert_eq!(code(&refused), 2, "{}", said(&refused));
+        assert!(said(&refused).contains(words), "{}", said(&refused));
+    }
+}
+
+#[test]
 fn a_term_is_explained_without_a_lab_and_an_unknown_one_answered_with_the_nearest() {
     let desk = Desk::empty();
     let known = desk.run(&["glossary", "Chain", "rule"]);

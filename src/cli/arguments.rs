@@ -96,6 +96,8 @@ pub enum Command {
     Analyze(AnalyzeArguments),
     /// Show one frame of an interactive figure.
     Explore(ExploreArguments),
+    /// Write a prediction down at an open task of a lesson, or show all tasks.
+    Predict(PredictArguments),
     /// Explain a term of the field, or list all terms.
     Glossary(GlossaryArguments),
     /// Show the next hint for an exercise.
@@ -154,6 +156,7 @@ impl Command {
             | Self::Milestone(MilestoneCommand::Run { format, .. })
             | Self::Analyze(AnalyzeArguments { format, .. })
             | Self::Explore(ExploreArguments { format, .. })
+            | Self::Predict(PredictArguments { format, .. })
             | Self::Glossary(GlossaryArguments { format, .. })
             | Self::Hint(CellArguments { format, .. })
             | Self::Solution(CellArguments { format, .. })
@@ -192,6 +195,23 @@ pub enum CheckFormat {
 #[derive(Debug, Args)]
 pub struct ListArguments {
     /// The output format.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Arguments of `predict`.
+#[derive(Debug, Args)]
+pub struct PredictArguments {
+    /// The module.
+    pub module: String,
+    /// The open task; all of the lesson when left out.
+    pub task: Option<String>,
+    /// What you predict: a number with its unit, or a sentence.
+    pub text: Vec<String>,
+    /// The text is the result, where no analysis measures it.
+    #[arg(long, requires = "text")]
+    pub result: bool,
+    /// How to write it.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }

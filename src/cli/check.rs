@@ -232,10 +232,7 @@ impl CheckSession {
         let Source::Learner { lab, records, .. } = &self.source else { return };
         let Some(module) = self.course.module(report.module) else { return };
         let text = lab.read_exercise(module).unwrap_or_default();
-        let mut known = ModuleReport::new(module.id);
-        for (analysis, item) in records.measurements(module.id, &text).unwrap_or_default() {
-            known.apply(&RunEvent::Reported { analysis, item });
-        }
+        let mut known = records.measured(module, &text);
         known.analyses.retain(|old| !report.analyses.iter().any(|new| new.name == old.name));
         known.analyses.extend(report.analyses.iter().cloned());
         let written = records.written(module.id).unwrap_or_default();

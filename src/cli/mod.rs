@@ -18,6 +18,7 @@ mod manual;
 mod meter;
 mod milestone;
 mod mutants;
+mod predict;
 mod printer;
 mod records;
 mod reset;
@@ -62,6 +63,7 @@ fn dispatch(context: &Context, command: Command, out: &mut Printer) -> Result<bo
         Command::List(arguments) => list::run(context, &arguments, out),
         Command::Check(arguments) => check::run(context, &arguments, out),
         Command::Analyze(arguments) => analyze::run(context, &arguments, out),
+        Command::Predict(arguments) => predict::run(context, &arguments, out),
         Command::Explore(arguments) => explore::run(context, &arguments, out),
         Command::Glossary(arguments) => glossary::run(context, &arguments, out),
         Command::Hint(arguments) => hint::run(context, &arguments, out),

@@ -1,9 +1,12 @@
 //! The store as commands use it. If it cannot be opened or written (a read-only lab, a full disk), progress is not
 //! saved: one warning on standard error says so, and the command continues.
 
+use crate::curriculum::Module;
 use crate::error::Error;
 use crate::lab::Lab;
 use crate::progress::{SetAside, Store};
+use crate::report::ModuleReport;
+use crate::runner::event::RunEvent;
 use std::ops::Deref;
 
 /// An open store.
@@ -37,6 +40,15 @@ impl Records {
         {
             warn(&error);
         }
+    }
+
+    /// What analyses of a module reported about `text`.
+    pub fn measured(&self, module: &Module, text: &str) -> ModuleReport {
+        let mut report = ModuleReport::new(module.id);
+        for (analysis, item) in self.store.measurements(module.id, text).unwrap_or_default() {
+            report.apply(&RunEvent::Reported { analysis, item });
+        }
+        report
     }
 }
 

@@ -334,6 +334,14 @@ impl Lesson {
         self.problems.push(Problem { line, message: message.into() });
     }
 
+    /// The open tasks, in order.
+    pub fn tasks(&self) -> impl Iterator<Item = &Task> {
+        self.blocks.iter().filter_map(|block| match block {
+            Block::Predict(task) => Some(task),
+            _ => None,
+        })
+    }
+
     /// The hints of a cell.
     #[must_use]
     pub fn hints(&self, id: &str) -> &[String] {

@@ -10,6 +10,7 @@
 //! | `milestone list` | milestone | `id`, `year`, `title`, `needs`, `outcome`, `achieved` |
 //! | `milestone run` | item, module, at last the result | items as above; `module`, `mine`, `reason`; `milestone`, `engine`, `outcome`, `achieved`, `seconds` |
 //! | `complete` | module | `module`, `completed` (`yes`, `rejected`, `not_yet`, `cancelled`), `reason` |
+//! | `predict` | open task | `task`, `question`, `unit`, `predictions`, `results`, `measured` |
 //! | `glossary` | term | `term`, `text`, `lesson` |
 //! | `hint` | hint | `cell`, `number`, `of`, `hint` |
 //! | `restore --list` | backup | `number`, `file`, `age`, `lines` |

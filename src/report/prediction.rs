@@ -3,7 +3,7 @@
 
 use super::ModuleReport;
 use super::figures::{amount, figure, number};
-use crate::curriculum::lesson::{Block, Lesson, Task, ValueName};
+use crate::curriculum::lesson::{Lesson, Task, ValueName};
 use std::collections::BTreeMap;
 use tinytorch::report::{Item, Metric};
 
@@ -76,16 +76,20 @@ pub fn lines(
     written: &BTreeMap<String, Written>,
     report: &ModuleReport,
 ) -> String {
-    let tasks = lesson.blocks.iter().filter_map(|block| match block {
-        Block::Predict(task) => Some((task, written.get(&task.name)?)),
-        _ => None,
-    });
+    let tasks = lesson.tasks().filter_map(|task| Some((task, written.get(&task.name)?)));
     let line = |(task, written): (&Task, &Written)| {
         let measured = task.value.as_ref().and_then(|name| report.value(name));
         let sentence = beside(task, written, measured.map(|(metric, _)| metric))?;
         Some(format!("{}: {sentence}\n", task.name))
     };
     tasks.filter_map(line).collect()
+}
+
+/// Text from elsewhere as one line without control characters.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// The prediction beside the result: `you predicted 3x (at first 5x), measured 1.40x; predicted / measured: 2.14`.

@@ -213,11 +213,12 @@ fn read_input(messages: Sender<Message>) -> io::Result<Sender<()>> {
     Ok(permits)
 }
 
-/// The message of a terminal event, if any. Pasted text is ignored: it would be read as keys. A resize is
-/// reported by [`listen`], even while the input thread waits for a permit.
+/// The message of a terminal event, if any. Pasted text is not read as keys. A resize is reported by
+/// [`listen`], even while the input thread waits for a permit.
 fn input(event: &Event) -> Option<Message> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => Some(Message::Key(*key)),
+        Event::Paste(text) => Some(Message::Pasted(text.clone())),
         Event::Mouse(mouse) => {
             let (column, row) = (mouse.column, mouse.row);
             match mouse.kind {
@@ -280,11 +281,12 @@ mod tests {
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
     #[test]
-    fn pasted_text_and_released_keys_are_ignored() {
+    fn pasted_text_is_no_key_and_released_keys_are_ignored() {
         let key = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
         assert!(matches!(input(&Event::Key(key)), Some(Message::Key(_))));
         let released = KeyEvent { kind: KeyEventKind::Release, ..key };
         assert!(input(&Event::Key(released)).is_none());
-        assert!(input(&Event::Paste("qqq".into())).is_none());
+        let pasted = input(&Event::Paste("qqq".into()));
+        assert!(matches!(pasted, Some(Message::Pasted(text)) if text == "qqq"));
     }
 }

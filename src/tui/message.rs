@@ -23,6 +23,8 @@ use tinytorch::report::Item;
 pub enum Message {
     /// A key was pressed.
     Key(KeyEvent),
+    /// Text was pasted.
+    Pasted(String),
     /// The mouse wheel was turned over a cell.
     Wheel {
         /// The cell's column.

@@ -59,6 +59,10 @@ fn take(model: &mut Model, now: Duration, message: Message) -> Vec<Effect> {
     }
     match message {
         Message::Key(key) => keys::press(model, key),
+        Message::Pasted(text) => {
+            predictions::paste(model, &text);
+            vec![]
+        }
         Message::Wheel { column, row, down } => mouse::wheel(model, column, row, down),
         Message::Click { column, row } => mouse::click(model, column, row),
         Message::Resized(width, height) => {

@@ -180,6 +180,8 @@ fn the_fields_that_programs_rely_on_are_there() {
     has(&["list"], &["completed", "owner", "edited_since"]);
     has(&["milestone", "list"], &["id", "year", "title", "needs", "outcome", "achieved"]);
     has(&["hint", "00"], &["cell", "number", "of", "hint"]);
+    let task = ["task", "question", "unit", "predictions", "results", "measured"];
+    has(&["predict", "05"], &task);
     has(&["glossary"], &["term", "text", "lesson"]);
     has(&["reset", "00", "--yes"], &["module", "backup", "left_engine"]);
     std::fs::write(desk.exercise("00_setup"), "work").unwrap();

@@ -153,11 +153,7 @@ pub(super) fn analyses(texts: &Texts) -> Vec<Found> {
 
 /// Each open task has a name of its own, and the value that it names is reported in its unit.
 pub(super) fn predictions(texts: &Texts) -> Vec<Found> {
-    let tasks = texts.parsed.blocks.iter().filter_map(|block| match block {
-        Block::Predict(task) => Some(task),
-        _ => None,
-    });
-    let tasks: Vec<&Task> = tasks.collect();
+    let tasks: Vec<&Task> = texts.parsed.tasks().collect();
     let line = |task: &Task| line_of(texts.lesson, &format!("```predict {}", task.name));
     let twice = tasks
         .iter()

@@ -3,6 +3,7 @@
 use super::{say, scroll, search};
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Task;
+use crate::report::prediction::one_line;
 use crate::report::{Part, Written};
 use crate::tui::keymap::{Action, key};
 use crate::tui::message::{Effect, Record};
@@ -55,6 +56,13 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
         _ => {}
     }
     vec![]
+}
+
+/// Adds pasted text, as one line, to what is written. Anywhere else it has no meaning.
+pub(super) fn paste(model: &mut Model, text: &str) {
+    if let Some(writing) = &mut model.writing {
+        writing.text().push_str(&one_line(text));
+    }
 }
 
 /// Saves what is new. A text that was cleared changes nothing.

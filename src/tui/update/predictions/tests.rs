@@ -49,6 +49,18 @@ fn enter_saves_a_prediction_and_its_letters_are_not_commands() {
 }
 
 #[test]
+fn what_is_pasted_is_one_line_of_the_prediction_and_elsewhere_nothing() {
+    let mut session = session();
+    let paste =
+        |session: &mut Session| session.send(Message::Pasted("q\n3.5x,\u{1b}[2J\tq\n".into()));
+    assert_eq!(paste(&mut session), []);
+    assert_eq!(session.press("<Enter>about "), []);
+    assert_eq!(paste(&mut session), []);
+    let effects = session.press("<Enter>");
+    assert_eq!(kept(&effects), [("walk", Part::Prediction, "about q 3.5x, [2J q")]);
+}
+
+#[test]
 fn escape_leaves_without_saving() {
     let mut session = session();
     assert_eq!(session.press("<Enter>3x<Esc>"), []);
