@@ -136,26 +136,35 @@ impl Glossary {
     }
 }
 
-/// The phrases in bold in the prose of a lesson.
+/// The phrases in bold in the text of a lesson.
 #[must_use]
 pub fn bold(lesson: &Lesson) -> Vec<String> {
-    let mut phrases = vec![];
-    for block in &lesson.blocks {
-        let Block::Prose { text } = block else { continue };
-        let mut open = false;
-        for event in Parser::new(text) {
-            match (event, phrases.last_mut()) {
-                (Event::Start(Tag::Strong), _) => {
-                    open = true;
-                    phrases.push(String::new());
-                }
-                (Event::End(TagEnd::Strong), _) => open = false,
-                (Event::Text(part) | Event::Code(part), Some(phrase)) if open => {
-                    phrase.push_str(&part);
-                }
-                (Event::SoftBreak, Some(phrase)) if open => phrase.push(' '),
-                _ => {}
+    lesson.blocks.iter().flat_map(texts).flat_map(bold_in).collect()
+}
+
+/// What a block says in CommonMark.
+fn texts(block: &Block) -> Vec<&str> {
+    match block {
+        Block::Prose { text } | Block::Analysis { text, .. } => vec![text],
+        Block::Question { question, answer, .. } => vec![question, answer],
+        Block::Predict(task) => vec![&task.question],
+        _ => vec![],
+    }
+}
+
+fn bold_in(text: &str) -> Vec<String> {
+    let mut phrases: Vec<String> = vec![];
+    let mut open = false;
+    for event in Parser::new(text) {
+        match (event, phrases.last_mut()) {
+            (Event::Start(Tag::Strong), _) => {
+                open = true;
+                phrases.push(String::new());
             }
+            (Event::End(TagEnd::Strong), _) => open = false,
+            (Event::Text(part) | Event::Code(part), Some(phrase)) if open => phrase.push_str(&part),
+            (Event::SoftBreak, Some(phrase)) if open => phrase.push(' '),
+            _ => {}
         }
     }
     phrases
@@ -224,8 +233,8 @@ mod tests {
     }
 
     #[test]
-    fn bold_phrases_are_those_of_the_prose_across_lines_too() {
-        let text = "+++\n+++\nThe **computational\ngraph** of **`tall`**.\n\n```diagram D\n**not**\n```\nAnd **leaf**.\n";
-        assert_eq!(bold(&lesson::parse(text)), ["computational graph", "tall", "leaf"]);
+    fn bold_phrases_are_those_of_prose_and_blocks_across_lines_too() {
+        let text = "+++\n+++\nThe **computational\ngraph** of **`tall`**.\n\n```diagram D\n**not**\n```\nAnd **leaf**.\n\n```analysis analyze_x\nThe **TLB** too.\n```\n";
+        assert_eq!(bold(&lesson::parse(text)), ["computational graph", "tall", "leaf", "TLB"]);
     }
 }

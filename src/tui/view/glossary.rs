@@ -72,12 +72,17 @@ mod tests {
 
     #[test]
     fn a_bold_phrase_may_continue_on_the_next_line() {
-        let text = "Some words and a **computational graph**, a **leaf**.\n\n**tape**\n\nend";
+        let text =
+            "Some words and a **computational graph**, a **leaf**.\n\n**tape**\n\n**node**\n\nend";
         for width in [60, 30, 24, 20] {
             let lines = markdown::lay_out(text, width, &HighlightedCode::new());
             let phrases: Vec<String> =
                 bold(lines.iter()).into_iter().map(|(_, phrase)| phrase).collect();
-            assert_eq!(phrases, ["computational graph", "leaf", "tape"], "{width}: {lines:?}");
+            assert_eq!(
+                phrases,
+                ["computational graph", "leaf", "tape", "node"],
+                "{width}: {lines:?}"
+            );
         }
     }
 }
