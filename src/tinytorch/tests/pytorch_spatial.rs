@@ -54,7 +54,7 @@ impl Case {
         Conv2d::from_weights(weight, self.leaf("bias", &[outputs]), self.window())
     }
 
-    fn normalisation(&self) -> BatchNorm2d {
+    fn normalization(&self) -> BatchNorm2d {
         let channels = self.input_shape[1];
         let mut norm = BatchNorm2d::new(channels);
         norm.weight = self.leaf("weight", &[channels]).unwrap();
@@ -116,9 +116,9 @@ fn pooling_equals_pytorch_with_ties_borders_and_overlaps() {
 }
 
 #[test]
-fn batch_normalisation_equals_pytorch_and_remembers_the_same() {
+fn batch_normalization_equals_pytorch_and_remembers_the_same() {
     for case in cases(&["batch_norm_train", "batch_norm_eval"]) {
-        let norm = case.normalisation();
+        let norm = case.normalization();
         case.compare(&norm, &["weight", "bias"]);
         let running = norm.running_stats();
         assert_close(&running.mean, case.mean_after.as_ref().unwrap(), TOLERANCE);

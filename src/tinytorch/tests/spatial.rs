@@ -184,7 +184,7 @@ fn the_gradient_of_a_bias_keeps_its_digits_however_many_pixels_there_are() {
 }
 
 #[test]
-fn batch_normalisation_of_an_empty_batch_is_empty_and_changes_nothing() {
+fn batch_normalization_of_an_empty_batch_is_empty_and_changes_nothing() {
     let mut norm = BatchNorm2d::new(3);
     track(norm.parameters_mut());
     let before = norm.running_stats();
