@@ -439,7 +439,8 @@ fn test_unit_matmul_check() {
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-matmul-2d", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// Adds the product of `a` (m, k) and `b` (k, n) to `out` (m, n), all row-major. Most of a network's
-/// time is spent in these three loops.
+/// time is spent in these three loops. They are generic over the type of the numbers `T`, so that the test can
+/// use one that records the order of the multiplications.
 ///
 /// TODO: write three loops, in the order i, k, j.
 ///
@@ -451,8 +452,12 @@ fn test_unit_matmul_check() {
 /// EXAMPLE: `[1, 2] @ [[5, 6], [7, 8]]`: 1 x `[5, 6]`, then 2 x `[7, 8]` on top: `[19, 22]`.
 ///
 /// HINTS: `chunks_exact` cuts a slice into rows, `chunks_exact_mut` into rows that you may change. The innermost
-/// loop runs along memory in both slices, so that the compiler can use vector instructions.
-pub fn matmul_2d(a: &[f32], b: &[f32], k: usize, n: usize, out: &mut [f32]) {
+/// loop runs along memory in both slices, so that the compiler can use vector instructions. A `T` can be copied,
+/// multiplied and added with `+=`; a reference to one has to be dereferenced first.
+pub fn matmul_2d<T>(a: &[T], b: &[T], k: usize, n: usize, out: &mut [T])
+where
+    T: Copy + ops::Mul<Output = T> + ops::AddAssign,
+{
     if k == 0 || n == 0 {
         return; // An empty sum adds nothing, and `chunks_exact` panics for 0.
     }
@@ -485,20 +490,38 @@ fn test_unit_matmul_2d() {
         "0 x NaN is NaN: no product is left out"
     );
 
-    // The order of the loops, seen where they stop: operands that end early leave `out` as it was by then.
-    let interrupted = |rows_of_a: usize, rows_of_b: usize| {
-        let (a, b) = (vec![1.0; rows_of_a * 5], vec![1.0; rows_of_b * 3]);
-        let mut out = vec![0.0; 2 * 3];
-        // Whether the loops stop by a panic or by the end of an iterator does not matter.
-        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            matmul_2d(&a, &b, 5, 3, &mut out);
-        }));
-        out[..3].to_vec()
+    /// A number that stands for an element of `a` or `b`, and records its products.
+    #[derive(Clone, Copy)]
+    struct Element {
+        is_of_a: bool,
+        row: usize,
+        column: usize,
+    }
+    thread_local! {
+        static PRODUCTS: std::cell::RefCell<Vec<[usize; 3]>> = const { std::cell::RefCell::new(vec![]) };
+    }
+    impl std::ops::Mul for Element {
+        type Output = Element;
+        fn mul(self, other: Element) -> Element {
+            let (a, b) = if self.is_of_a { (self, other) } else { (other, self) };
+            PRODUCTS.with_borrow_mut(|products| products.push([a.row, a.column, b.column]));
+            self
+        }
+    }
+    impl std::ops::AddAssign for Element {
+        fn add_assign(&mut self, _: Element) {}
+    }
+    let matrix = |is_of_a: bool, rows: usize, columns: usize| -> Vec<Element> {
+        let element =
+            |place: usize| Element { is_of_a, row: place / columns, column: place % columns };
+        (0..rows * columns).map(element).collect()
     };
-    let idea = "k before j: each row of b is added to a whole row of out";
-    expect_eq("a b that ends after 4 of 5 rows", interrupted(2, 4), vec![4.0; 3], idea);
-    let idea = "i before k: a row of out is finished before the next";
-    expect_eq("an a that ends after 1 of 2 rows", interrupted(1, 5), vec![5.0; 3], idea);
+    matmul_2d(&matrix(true, 2, 2), &matrix(false, 2, 3), 2, 3, &mut matrix(true, 2, 3));
+    let yours = PRODUCTS.take();
+    let wanted: Vec<[usize; 3]> = (0..12).map(|p| [p / 6, p / 3 % 2, p % 3]).collect();
+    let idea = "i before k, and k before j: each number of a row of a meets a whole row of b, and a row of out is \
+                finished before the next";
+    expect_eq("the order of the products [i, k, j], (2, 2) x (2, 3)", yours, wanted, idea);
 
     let mut out = [100.0];
     matmul_2d(&[2.0], &[3.0], 1, 1, &mut out);
