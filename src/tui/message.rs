@@ -1,7 +1,7 @@
 //! Messages and effects: what happened, and what `update` wants done, as plain values. Must not know what
 //! follows from them.
 
-use super::model::{CellInfo, Engine, HighlightedCode, Measured, ModuleStatus, ReadingPlace};
+use super::model::{CellInfo, Engine, HighlightedCode, Measured, ModuleStatus, ReadingPosition};
 use super::palette::Theme;
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Lesson;
@@ -159,8 +159,8 @@ pub struct Opened {
     pub lesson: Lesson,
     /// The exercise's path, as shown.
     pub file: String,
-    /// The reading place when it was last left.
-    pub place: Option<ReadingPlace>,
+    /// The reading position when it was last left.
+    pub place: Option<ReadingPosition>,
 }
 
 /// A side effect to perform.
@@ -274,12 +274,12 @@ pub enum Record {
         /// What was written.
         text: String,
     },
-    /// The reading place when a lesson was left.
+    /// The reading position when a lesson was left.
     Place {
         /// The module.
         module: ModuleId,
         /// The place.
-        place: ReadingPlace,
+        place: ReadingPosition,
     },
     /// The welcome card was closed.
     Welcomed,

@@ -4,7 +4,7 @@
 pub use super::explorable::{Explorable, OpenFigure};
 pub use super::highlighted::HighlightedCode;
 pub use super::module_state::{
-    CellInfo, CellPlace, CellState, Exercise, ModuleState, ReadingPlace, Trained,
+    CellInfo, CellPlace, CellState, Exercise, ModuleState, ReadingPosition, Trained,
 };
 pub use crate::framework::{Engine, Owner};
 
@@ -140,7 +140,7 @@ impl Totals {
 }
 
 /// A place in a module.
-pub type Place = (ModuleId, ReadingPlace);
+pub type Place = (ModuleId, ReadingPosition);
 
 /// The jump list: where the view was before each jump.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

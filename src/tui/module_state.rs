@@ -42,12 +42,12 @@ pub struct ModuleState {
     /// The piece to bring into view once it is laid out.
     pub bring: Option<usize>,
     /// The place to return to once it is laid out.
-    pub restore: Option<ReadingPlace>,
+    pub restore: Option<ReadingPosition>,
 }
 
 /// A place in a lesson that stays valid when blocks grow or the width changes: a piece, and a line of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ReadingPlace {
+pub struct ReadingPosition {
     /// The piece at the top of the view.
     pub piece: usize,
     /// Its first line in view.

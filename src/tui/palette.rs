@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn every_text_can_be_read_on_its_background() {
+    fn every_text_is_readable_on_its_background() {
         let backgrounds: [(Theme, &[Rgb], f64); 3] = [
             (Theme::Dark, &DARK_BACKGROUNDS, 4.5),
             (Theme::Light, &LIGHT_BACKGROUNDS, 4.5),

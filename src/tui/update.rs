@@ -12,7 +12,7 @@ mod scroll;
 mod search;
 
 use super::message::{Effect, Message, Opened, Record};
-use super::model::{Exercise, Explorable, Model, ModuleState, Note, Overlay, ReadingPlace};
+use super::model::{Exercise, Explorable, Model, ModuleState, Note, Overlay, ReadingPosition};
 use super::prose;
 use crate::curriculum::lesson::Block;
 use crate::curriculum::{Module, ModuleId};
@@ -47,8 +47,8 @@ pub fn update(model: &mut Model, now: Duration, message: Message) -> Vec<Effect>
     effects
 }
 
-/// The module on screen, and the reading place in it.
-fn place(model: &Model) -> Option<(ModuleId, ReadingPlace)> {
+/// The module on screen, and the reading position in it.
+fn place(model: &Model) -> Option<(ModuleId, ReadingPosition)> {
     Some((model.module, scroll::here(model)?))
 }
 

@@ -12,7 +12,7 @@ use crate::progress::{self, Store};
 use crate::report::Outcome;
 use crate::runner::event::RunKind;
 use crate::tui::message::{Message, Record, Remembered};
-use crate::tui::model::{ModuleStatus, ReadingPlace};
+use crate::tui::model::{ModuleStatus, ReadingPosition};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -151,11 +151,11 @@ pub fn last_module(lab: &Lab) -> Option<ModuleId> {
     lab.course().by_slug(&slug).map(|module| module.id)
 }
 
-/// The reading place in a module, if the store has one.
-pub fn place(lab: &Lab, module: &Module) -> Option<ReadingPlace> {
+/// The reading position in a module, if the store has one.
+pub fn place(lab: &Lab, module: &Module) -> Option<ReadingPosition> {
     let words = progress::remembered(&lab.store(), &place_of(module))?;
     let (piece, line) = words.split_once(' ')?;
-    Some(ReadingPlace { piece: piece.parse().ok()?, line: line.parse().ok()? })
+    Some(ReadingPosition { piece: piece.parse().ok()?, line: line.parse().ok()? })
 }
 
 fn place_of(module: &Module) -> String {

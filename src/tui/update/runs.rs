@@ -71,7 +71,7 @@ fn begin(
     Effect::Run { generation: model.generation, module, kind, milestone, engine }
 }
 
-/// Notes what a milestone that starts will run on.
+/// Records whose code a milestone is about to run on.
 pub(super) fn trial(
     model: &mut Model,
     which: (&'static str, Engine),

@@ -2,7 +2,7 @@
 //! know keys.
 
 use crate::curriculum::lesson::Block;
-use crate::tui::model::{Jumps, Measured, Model, Overlay, ReadingPlace};
+use crate::tui::model::{Jumps, Measured, Model, Overlay, ReadingPosition};
 use std::time::Duration;
 
 /// For this long after the learner scrolled, the view does not scroll by itself.
@@ -17,14 +17,14 @@ pub(super) fn is_reading(model: &Model) -> bool {
 const JUMPS: usize = 100;
 
 /// The place at the top of the view; `None` before the lesson was laid out.
-pub(super) fn here(model: &Model) -> Option<ReadingPlace> {
+pub(super) fn here(model: &Model) -> Option<ReadingPosition> {
     let module_state = model.module_state()?;
     let starts = &model.measured.starts;
     if model.measured.module != Some(model.module) || module_state.restore.is_some() {
         return module_state.restore;
     }
     let piece = starts.iter().rposition(|start| *start <= module_state.top)?;
-    Some(ReadingPlace { piece, line: module_state.top - starts[piece] })
+    Some(ReadingPosition { piece, line: module_state.top - starts[piece] })
 }
 
 /// Adds the place in view to the jump list, before a jump away from it.
@@ -124,7 +124,7 @@ fn last_top(measured: &Measured) -> usize {
 }
 
 /// The line of a place; the last line of its piece if that is shorter now.
-fn line_of(place: ReadingPlace, measured: &Measured) -> usize {
+fn line_of(place: ReadingPosition, measured: &Measured) -> usize {
     let Some(start) = measured.starts.get(place.piece).copied() else { return measured.total };
     let end = measured.starts.get(place.piece + 1).copied().unwrap_or(measured.total);
     start + place.line.min((end - start).saturating_sub(1))

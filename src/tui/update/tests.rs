@@ -12,8 +12,8 @@ use crate::tui::fixture::{Session, TENSOR, failed, waits};
 use crate::tui::layout::Results;
 use crate::tui::message::{Completing, Effect, Message, Opened, Record, Remembered};
 use crate::tui::model::{
-    Cause, CellState, Engine, Exercise, ModuleStatus, Overlay, Owner, ReadingPlace, Stage, Totals,
-    Trained,
+    Cause, CellState, Engine, Exercise, ModuleStatus, Overlay, Owner, ReadingPosition, Stage,
+    Totals, Trained,
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::time::Duration;
@@ -25,7 +25,7 @@ fn session() -> Session {
     Session::opened((100, 30))
 }
 
-/// Presses a key that leaves the lesson; returns the effects after the one that saves the reading place.
+/// Presses a key that leaves the lesson; returns the effects after the one that saves the reading position.
 fn leave(session: &mut Session, key: &str) -> Vec<Effect> {
     let mut effects = session.press(key);
     assert!(matches!(effects.remove(0), Effect::Keep(Record::Place { .. })), "{effects:?}");
@@ -209,11 +209,12 @@ fn top(session: &Session) -> usize {
 }
 
 #[test]
-fn the_reading_place_is_saved_on_leaving_and_restored_on_opening() {
+fn the_reading_position_is_saved_on_leaving_and_restored_on_opening() {
     let mut session = session();
     session.check([waits(), waits(), waits()]);
     session.press("jjjjjjj");
-    let place = ReadingPlace { piece: 1, line: top(&session) - session.model.measured.starts[1] };
+    let place =
+        ReadingPosition { piece: 1, line: top(&session) - session.model.measured.starts[1] };
     let kept = Effect::Keep(Record::Place { module: TENSOR, place });
     assert_eq!(session.press("q"), [kept.clone(), Effect::Cancel, Effect::Quit]);
     session.model.module_states.clear();
@@ -222,13 +223,13 @@ fn the_reading_place_is_saved_on_leaving_and_restored_on_opening() {
         module: ModuleId(3),
         lesson: crate::curriculum::lesson::parse(&"line\n\n".repeat(100)),
         file,
-        place: Some(ReadingPlace { piece: 1, line: 42 }),
+        place: Some(ReadingPosition { piece: 1, line: 42 }),
     };
     session.send(Message::Opened(Box::new(opened)));
     assert_eq!(top(&session), session.model.measured.starts[1] + 42);
     session.model.run = None;
     let left = session.press("[");
-    let place = ReadingPlace { piece: 1, line: 42 };
+    let place = ReadingPosition { piece: 1, line: 42 };
     assert_eq!(left, [Effect::Open(ModuleId(2))], "still on screen");
     let effects = session.send(Message::Opened(Box::new(Opened {
         module: ModuleId(2),
@@ -243,7 +244,7 @@ fn the_reading_place_is_saved_on_leaving_and_restored_on_opening() {
 fn a_lesson_that_opens_at_its_saved_place_stays_there() {
     let mut session = session();
     session.model.module_states.get_mut(&TENSOR).unwrap().restore =
-        Some(ReadingPlace { piece: 1, line: 3 });
+        Some(ReadingPosition { piece: 1, line: 3 });
     session.check([PASSED, failed(), waits()]);
     assert_eq!(top(&session), session.model.measured.starts[1] + 3);
 }

@@ -13,7 +13,7 @@ use ratatui::text::{Line, Span};
 
 /// How many lines of a failure's message and of what a test printed are shown.
 #[derive(Debug, Clone, Copy)]
-pub struct Most {
+pub struct Limits {
     /// Of the message.
     pub message: usize,
     /// Of the output.
@@ -21,7 +21,7 @@ pub struct Most {
 }
 
 /// In a block; the results show everything.
-const IN_BLOCK: Most = Most { message: 8, printed: 6 };
+const IN_BLOCK: Limits = Limits { message: 8, printed: 6 };
 
 /// The block of a cell.
 #[must_use]
@@ -108,10 +108,10 @@ fn place(
 pub fn own_tests<'a>(
     module_state: &ModuleState,
     own: impl Iterator<Item = &'a TestState>,
-    most: Most,
+    limits: Limits,
     width: usize,
 ) -> Vec<Line<'static>> {
-    let lines = tests(module_state, own, most, width);
+    let lines = tests(module_state, own, limits, width);
     if lines.is_empty() {
         return lines;
     }
@@ -123,17 +123,17 @@ pub fn own_tests<'a>(
 pub fn tests<'a>(
     module_state: &ModuleState,
     tests: impl Iterator<Item = &'a TestState>,
-    most: Most,
+    limits: Limits,
     width: usize,
 ) -> Vec<Line<'static>> {
     let shown = |state: &'a TestState| (state.name.as_str(), state.result.as_ref(), state.old);
-    tests.flat_map(|state| test(module_state, shown(state), most, width)).collect()
+    tests.flat_map(|state| test(module_state, shown(state), limits, width)).collect()
 }
 
 fn test(
     module_state: &ModuleState,
     (name, result, old): (&str, Option<&TestResult>, bool),
-    most: Most,
+    limits: Limits,
     width: usize,
 ) -> Vec<Line<'static>> {
     let mut lines = test_line(name, result, old, width);
@@ -146,13 +146,13 @@ fn test(
             // The line number is that of an earlier text.
             let at = at.as_ref().filter(|_| !old);
             let mut message = failure::message(module_state, message, at, width);
-            cut(&mut message, most.message);
+            cut(&mut message, limits.message);
             lines.extend(message);
             lines.extend(at.iter().flat_map(|at| failure::source(module_state, at, width)));
         }
         other => lines.extend(say(&human::verdict(other).1, Role::Text, width)),
     }
-    lines.extend(printed(&result.output, most.printed, width));
+    lines.extend(printed(&result.output, limits.printed, width));
     lines
 }
 

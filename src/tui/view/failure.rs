@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn an_assertion_is_shown_whole_over_all_its_lines() {
+    fn an_assertion_is_shown_with_all_its_lines() {
         let mut session = Session::opened((90, 30));
         let long = format!(
             "    assert_eq!(\n        add({}),\n        3,\n    );\n    after();\n",

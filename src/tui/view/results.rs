@@ -2,7 +2,7 @@
 //! printed. Must not know how many of the lines are in view.
 
 use super::block::{say, time};
-use super::exercise::{self, Most};
+use super::exercise::{self, Limits};
 use super::{diagnostic, explorable, status};
 use crate::curriculum::{Course, ModuleId};
 use crate::tui::layout::Results;
@@ -12,7 +12,7 @@ use ratatui::text::Line;
 use std::time::Duration;
 
 /// Everything: the runner truncates longer output.
-const ALL: Most = Most { message: 2000, printed: 2000 };
+const ALL: Limits = Limits { message: 2000, printed: 2000 };
 
 /// All results; in full screen the open figure, if there is one.
 #[must_use]

@@ -233,7 +233,7 @@ fn the_help_at_60x20() {
 }
 
 #[test]
-fn a_reset_is_asked_for_at_60x20() {
+fn the_question_before_a_reset_at_60x20() {
     let mut session = failing((60, 20));
     session.press("x");
     insta::assert_snapshot!(session.screen());
@@ -400,7 +400,7 @@ fn the_same_model_gives_the_same_frame() {
         assert_ne!(frame, last, "a different model has a different frame: {size:?} {keys}");
         session.now += Duration::from_secs(100);
         assert_eq!(session.screen(), frame, "drawn twice");
-        // What was laid out for earlier models leaves nothing behind.
+        // A cache from earlier models makes no difference.
         let (model, now) = (session.model.clone(), session.now);
         assert_eq!(Session { model, cache: Cache::default(), now }.screen(), frame);
         last = frame;

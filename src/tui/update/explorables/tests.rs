@@ -34,7 +34,7 @@ fn frame(number: u64, controls: Vec<Control>) -> Message {
     Message::Frame(number, Box::new(Ok(frame)))
 }
 
-/// The number and the settings of the last frame that was asked for.
+/// The number and the settings of the last frame that was requested.
 fn asked(effects: &[Effect]) -> Option<(u64, Settings)> {
     effects.iter().rev().find_map(|effect| match effect {
         Effect::Explore(explore) => Some((explore.number, explore.settings.clone())),
@@ -42,7 +42,7 @@ fn asked(effects: &[Effect]) -> Option<(u64, Settings)> {
     })
 }
 
-/// What a control was set to in the last frame that was asked for.
+/// The setting of a control in the last frame that was requested.
 fn set(effects: &[Effect], name: &str) -> String {
     asked(effects).expect("a frame").1[name].clone()
 }
@@ -67,7 +67,7 @@ fn a_figure_shows_its_title_and_opens_on_enter() {
 }
 
 #[test]
-fn the_arrows_change_the_chosen_control_and_each_change_asks_for_a_frame() {
+fn the_arrows_change_the_chosen_control_and_each_change_requests_a_frame() {
     let mut session = opened();
     assert_eq!(set(&session.press("<Right>"), "rate"), "0.2");
     let effects = session.press("<Right>");

@@ -71,7 +71,7 @@ fn escape_leaves_without_saving() {
 }
 
 #[test]
-fn a_changed_prediction_begins_with_the_last_one_and_leaves_the_first() {
+fn a_changed_prediction_starts_from_the_last_one_and_keeps_the_first() {
     let mut session = session();
     session.press("<Enter>5x<Enter>");
     let effects = session.press("<Enter><Backspace><Backspace>3x<Enter>");
