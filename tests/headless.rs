@@ -209,6 +209,9 @@ fn hints_come_one_by_one_and_the_list_knows_every_module() {
 #[test]
 fn a_prediction_and_a_result_are_written_without_the_screen() {
     let desk = Desk::new();
+    let lesson = desk.lab().join("lessons/01_tensor.md");
+    std::fs::write(lesson, "no block\n").unwrap();
+    assert_eq!(out(&desk.at_lab(&["predict", "01"])), "01_tensor has no open tasks.\n");
     let all = out(&desk.at_lab(&["predict", "05"]));
     assert!(all.contains("autograd-tape: ") && all.contains("  no prediction yet"), "{all}");
     let written = |arguments: &[&str]| {

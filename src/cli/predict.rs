@@ -35,6 +35,9 @@ pub fn run(
         Some(name) => vec![named(module, &lesson, name)?],
         None => lesson.tasks().collect(),
     };
+    if tasks.is_empty() && arguments.format == Format::Human {
+        out.line(format!("{} has no open tasks.", module.slug()));
+    }
     if let [task] = tasks[..]
         && let Some(text) = text(arguments)
     {

@@ -362,11 +362,12 @@ fn the_form_of_the_notebook_is_checked() {
 
 /// What the audit says of a lesson with these open tasks, on a source that reports two metrics.
 fn of_tasks(tasks: &str) -> Vec<(Pattern, usize, String)> {
-    let insight = "    out.insight(format!(\"twice";
+    let analysis = "pub fn analyze_one(out: &mut Reporter) {\n";
+    assert!(SOURCE.contains(analysis));
     let metrics = "    out.measured(\"in turn / at once\", double(1.0), \"x\");\n    \
                    out.metric(Metric { name: \"time\".into(), unit: \"s\".into() });\n    \
                    out.measured_table(\"a table\", &[(\"n\", \"x\")], vec![]);\n";
-    let source = SOURCE.replacen(insight, &format!("{metrics}{insight}"), 1);
+    let source = SOURCE.replacen(analysis, &format!("{analysis}{metrics}"), 1);
     reasons(&source, &LESSON.replacen("## 📊 Measure\n", &format!("{tasks}## 📊 Measure\n"), 1))
 }
 
