@@ -207,22 +207,23 @@ pub fn comparison_insight(dense: (f64, usize), convolutional: (f64, usize), n: u
         let error = sample_error(accuracy, n) * 100.0;
         format!("{parameters} parameters, {:.1} % +- {error:.1}", accuracy * 100.0)
     };
-    let meaning = match compare_accuracies(convolutional.0, dense.0, n) {
-        Reading::Larger => {
-            "The convolutional network read more digits correctly, by more than two standard errors of the \
-             difference. A likely reason: a kernel that is used everywhere learns each stroke once."
-        }
-        Reading::Smaller => {
-            "The dense network read more digits correctly, by more than two standard errors of the difference: look \
-             at the search, and at your convolution."
-        }
-        Reading::NoClearDifference | Reading::TooNoisy => {
-            "No clear difference: the accuracies are within two standard errors of the difference."
-        }
+    let points = (convolutional.0 - dense.0).abs() * 100.0;
+    let error = sample_error(dense.0, n).hypot(sample_error(convolutional.0, n)) * 100.0;
+    let (finding, reason) = match compare_accuracies(convolutional.0, dense.0, n) {
+        Reading::Larger => (
+            "The convolutional network read more digits correctly",
+            " A likely reason: a kernel that is used everywhere learns each stroke once.",
+        ),
+        Reading::Smaller => (
+            "The dense network read more digits correctly",
+            " Look at the search, and at your convolution.",
+        ),
+        Reading::NoClearDifference | Reading::TooNoisy => ("There is no clear difference", ""),
     };
     format!(
         "Dense network: {}. Convolutional network: {}. (Medians of five seeds on {n} test digits, +- one standard \
-         error; both had the same search, schedule and number of epochs.) {meaning}",
+         error; both had the same search, schedule and number of epochs.) {finding}: they are {points:.1} points \
+         apart, with a standard error of {error:.1} for the difference.{reason}",
         figures(dense),
         figures(convolutional)
     )
