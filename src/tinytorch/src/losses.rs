@@ -380,7 +380,7 @@ fn test_unit_binary_cross_entropy() {
 /// ```text
 /// let weighted = one_hot(target, classes) * weights;
 /// let picked = masked(&log_softmax(logits, 1), &weighted);
-/// picked.sum() * (-1.0 / rows as f32)
+/// picked.sum() * (-1.0 / counted(target).len() as f32)
 /// ```
 ///
 /// APPROACH:
