@@ -133,6 +133,9 @@ fn test_unit_median() {
     check(&[1.0, 2.0, 3.0, 10.0], 2.5, "an even count has two in the middle: take their mean");
     check(&[7.0], 7.0, "one number is its own median");
     check(&[1.0, 2.0, 3.0, 4.0, 1e9], 3.0, "an outlier changes nothing");
+    let message = panic_message(|| median(&[f64::NAN, 2.0, 1.0]));
+    assert!(!message.contains("unwrap"), "for [NaN, 2, 1]: {message}\n  idea: sort by `total_cmp`");
+    check(&[f64::NAN, 2.0, 1.0], 2.0, "sort by `total_cmp`: a NaN is at the end of its order");
     let numbers = [2.0, 1.0];
     median(&numbers);
     expect_eq("[2, 1], afterwards", numbers, [2.0, 1.0], "sort a copy: the input keeps its order");
