@@ -298,8 +298,10 @@ pub struct CountingAllocator;
 
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
 fn count(grown: usize, shrunk: usize) {
+    ALLOCATIONS.fetch_add(usize::from(grown > 0), Relaxed);
     let now = IN_USE.fetch_add(grown, Relaxed) + grown;
     PEAK.fetch_max(now, Relaxed);
     IN_USE.fetch_sub(shrunk, Relaxed);
@@ -327,13 +329,15 @@ unsafe impl GlobalAlloc for CountingAllocator {
     }
 }
 
-/// What a piece of work did with memory, in bytes.
+/// What a piece of work did with memory: sizes in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryUse {
     /// The most in use at any moment, above what was in use before.
     pub peak: usize,
     /// Still in use afterwards, above what was in use before (its result, usually).
     pub kept: usize,
+    /// How often memory was asked for.
+    pub allocations: usize,
 }
 
 /// Runs `work` and counts its memory. Returns `None` for the counts when [`CountingAllocator`] is
@@ -341,11 +345,15 @@ pub struct MemoryUse {
 /// threads' allocations count too.
 pub fn memory<T>(work: impl FnOnce() -> T) -> (T, Option<MemoryUse>) {
     let installed = IN_USE.load(Relaxed) > 0;
-    let before = IN_USE.load(Relaxed);
+    let (before, asked) = (IN_USE.load(Relaxed), ALLOCATIONS.load(Relaxed));
     PEAK.store(before, Relaxed);
     let result = work();
     let (after, peak) = (IN_USE.load(Relaxed), PEAK.load(Relaxed));
-    let used = MemoryUse { peak: peak.saturating_sub(before), kept: after.saturating_sub(before) };
+    let used = MemoryUse {
+        peak: peak.saturating_sub(before),
+        kept: after.saturating_sub(before),
+        allocations: ALLOCATIONS.load(Relaxed) - asked,
+    };
     (result, installed.then_some(used))
 }
 

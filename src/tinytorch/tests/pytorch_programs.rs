@@ -5,7 +5,9 @@
 
 use tinytorch::activations::{Gelu, QuickGelu, ReLU, Sigmoid, Softmax, Tanh};
 use tinytorch::autograd::Backward;
-use tinytorch::losses::{CrossEntropyIgnoring, CrossEntropyLoss, Loss, log_softmax};
+use tinytorch::losses::{
+    CrossEntropyIgnoring, CrossEntropyLoss, Loss, log_softmax, weighted_cross_entropy,
+};
 use tinytorch::tensor::Tensor;
 
 /// Both sides round each of some dozens of `f32` operations, in different orders: each rounding is off by 6e-8 of a
@@ -59,6 +61,7 @@ struct LossCase {
     input: Vec<f32>,
     targets: Vec<f32>,
     ignored: f32,
+    weights: Option<Vec<f32>>,
     output: f32,
     gradient: Vec<f32>,
 }
@@ -171,14 +174,19 @@ fn random_programs_have_pytorchs_values_and_gradients() {
 #[test]
 fn cross_entropy_has_pytorchs_values_for_extreme_logits_ignored_targets_and_more_axes() {
     let cases = fixture().losses;
-    assert!(cases.len() >= 10, "the fixture is complete");
+    assert!(cases.len() >= 12, "the fixture is complete");
     for case in cases {
         let logits = Tensor::new(&case.input, &case.shape).tracked();
         let targets = Tensor::new(&case.targets, &[&case.shape[..1], &case.shape[2..]].concat());
-        let loss = if case.ignored < 0.0 {
-            CrossEntropyLoss.forward(&logits, &targets)
-        } else {
-            CrossEntropyIgnoring { class: case.ignored as usize }.forward(&logits, &targets)
+        let loss = match case.weights {
+            Some(weights) => {
+                let weights = Tensor::new(&weights, &[weights.len()]);
+                weighted_cross_entropy(&logits, &targets, &weights)
+            }
+            None if case.ignored < 0.0 => CrossEntropyLoss.forward(&logits, &targets),
+            None => {
+                CrossEntropyIgnoring { class: case.ignored as usize }.forward(&logits, &targets)
+            }
         };
         let what = format!("cross-entropy of {:?} with {:?}", case.shape, case.targets);
         assert_agrees(&what, &[loss.item()], &[case.output]);
