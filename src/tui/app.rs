@@ -281,7 +281,7 @@ mod tests {
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
     #[test]
-    fn pasted_text_is_no_key_and_released_keys_are_ignored() {
+    fn pasted_text_is_not_read_as_keys_and_released_keys_are_ignored() {
         let key = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
         assert!(matches!(input(&Event::Key(key)), Some(Message::Key(_))));
         let released = KeyEvent { kind: KeyEventKind::Release, ..key };

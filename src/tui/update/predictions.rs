@@ -58,7 +58,7 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     vec![]
 }
 
-/// Adds pasted text, as one line, to what is written. Anywhere else it has no meaning.
+/// Adds pasted text, as one line, to what is being typed. Elsewhere it is ignored.
 pub(super) fn paste(model: &mut Model, text: &str) {
     if let Some(writing) = &mut model.writing {
         writing.text().push_str(&one_line(text));

@@ -49,7 +49,7 @@ fn enter_saves_a_prediction_and_its_letters_are_not_commands() {
 }
 
 #[test]
-fn what_is_pasted_is_one_line_of_the_prediction_and_elsewhere_nothing() {
+fn pasted_text_is_one_line_of_the_prediction_and_ignored_elsewhere() {
     let mut session = session();
     let paste =
         |session: &mut Session| session.send(Message::Pasted("q\n3.5x,\u{1b}[2J\tq\n".into()));
