@@ -1592,7 +1592,7 @@ fn per_second(samples: usize, timing: tinytorch::testing::Timing) -> Value {
 /// Purpose: see what a larger batch saves, and what shuffling costs.
 /// Measured: the time to load one epoch of the 1,437 training digits, median of 7 epochs.
 /// Key insight: each batch has a fixed cost, so larger batches are cheaper per sample until only
-/// copying is left; shuffling moves indices, not pictures, and costs little.
+/// copying is left; shuffling moves indices, not pictures.
 /// Production context: loaders shuffle a list of indices even for a hundred million samples.
 pub fn analyze_loader_throughput(out: &mut Reporter) {
     throughput(out);
