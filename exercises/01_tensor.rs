@@ -1197,8 +1197,8 @@ const LINES: &str = "\"columns, line by line\"";
 /// What the times of sums down the columns allow one to say, against those along the rows and line by line.
 pub fn memory_layout_insight(along: Ratio, lines: Ratio) -> String {
     let facts = [along.took(DOWN, ALONG), lines.took(DOWN, LINES)];
-    let cause = match along.reading() {
-        Reading::Larger => {
+    let cause = match [along.reading(), lines.reading()] {
+        [Reading::Larger, Reading::Larger] => {
             " All of them add the same numbers: the order of access makes the difference."
         }
         _ => "",

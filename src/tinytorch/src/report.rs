@@ -290,6 +290,13 @@ impl From<usize> for Value {
     }
 }
 
+impl Value {
+    /// A median between its quartiles.
+    pub fn spread([low, median, high]: [f64; 3]) -> Self {
+        Self::Spread { median, low, high }
+    }
+}
+
 impl From<Timing> for Value {
     fn from(timing: Timing) -> Self {
         Self::Spread { median: timing.median, low: timing.low, high: timing.high }

@@ -132,17 +132,22 @@ fn seconds<T>(work: &mut impl FnMut() -> T) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
+/// First quartile, median and third quartile, interpolated between neighbours. Panics when there are no values.
+pub fn quartiles(mut values: Vec<f64>) -> [f64; 3] {
+    assert!(!values.is_empty(), "quartiles: at least one value is needed, got 0");
+    values.sort_by(f64::total_cmp);
+    [0.25, 0.5, 0.75].map(|q| {
+        let position = q * (values.len() - 1) as f64;
+        let (below, part) = (position.floor() as usize, position.fract());
+        let above = (below + 1).min(values.len() - 1);
+        values[below] + part * (values[above] - values[below])
+    })
+}
+
 impl Timing {
-    /// Median and quartiles, interpolated between neighbours.
-    fn of(mut values: Vec<f64>) -> Self {
-        values.sort_by(f64::total_cmp);
-        let quantile = |q: f64| {
-            let position = q * (values.len() - 1) as f64;
-            let (below, part) = (position.floor() as usize, position.fract());
-            let above = (below + 1).min(values.len() - 1);
-            values[below] + part * (values[above] - values[below])
-        };
-        Self { median: quantile(0.5), low: quantile(0.25), high: quantile(0.75) }
+    fn of(values: Vec<f64>) -> Self {
+        let [low, median, high] = quartiles(values);
+        Self { median, low, high }
     }
 }
 
@@ -221,7 +226,7 @@ impl Ratio {
 
     /// Median and quartiles of the ratios of single pairs.
     pub fn of(pairs: Vec<f64>) -> Self {
-        let Timing { median, low, high } = Timing::of(pairs);
+        let [low, median, high] = quartiles(pairs);
         Self { median, low, high }
     }
 

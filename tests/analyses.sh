@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# No sentence of an analysis is contradicted by its own figures: all analyses on the reference ten times, five of them
+# beside two busy processes; tests/analyses.rs works out from the figures what may be said, and compares. Prints how
+# many analyses, insights and readings there were. Other numbers of runs: tests/analyses.sh QUIET BUSY. The records
+# stay in target/analyses.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+quiet=${1:-5} busy=${2:-5}
+records=$PWD/target/analyses
+rm -rf "$records"
+mkdir -p "$records"
+cargo build --quiet
+
+busy_processes=()
+end_busy_processes() {
+  for process in "${busy_processes[@]}"; do kill "$process" 2>/dev/null || true; done
+  wait
+  busy_processes=()
+}
+trap end_busy_processes EXIT
+trap 'exit 130' INT TERM HUP
+
+run() {
+  for module in exercises/*.rs; do
+    target/debug/tinytorch-tutor analyze "$(basename "$module" .rs)" --solution --format json
+  done >"$records/$1" 2>"$records.errors" || { cat "$records.errors"; exit 1; }
+  echo "$1: $SECONDS s"
+}
+
+for number in $(seq "$quiet"); do run "quiet-$number"; done
+for _ in 1 2; do
+  # Each ends with this script, even where the script is killed.
+  (while kill -0 $$ 2>/dev/null; do :; done) &
+  busy_processes+=("$!")
+done
+for number in $(seq "$busy"); do run "busy-$number"; done
+end_busy_processes
+
+TINYTORCH_RECORDS=$records cargo test --quiet --test analyses -- --ignored --nocapture

@@ -1,0 +1,760 @@
+//! What may be said of figures, worked out anew from the figures alone: no code of the engine that makes sentences is
+//! used here. Each function recomputes a direction, and lists the words for every direction with the one that holds.
+
+use super::figures::{Figures, Pair, Spread};
+use Reading::{Larger, NoClearDifference, Smaller, TooNoisy};
+
+/// What a comparison allows one to say of its first figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reading {
+    Larger,
+    Smaller,
+    NoClearDifference,
+    TooNoisy,
+}
+
+/// Words for one outcome.
+#[derive(Debug, Clone)]
+pub struct Words {
+    /// What is compared.
+    pub about: String,
+    pub text: String,
+    /// The reading of a comparison; nothing where the words only repeat figures, or explain.
+    pub says: Option<Reading>,
+    /// Whether the figures are so.
+    pub holds: bool,
+}
+
+/// Half of the pairs lie between the quartiles. A difference is at least 5 %; quartiles further apart than a factor of
+/// two allow nothing to be said.
+fn reading(ratio: Spread) -> Reading {
+    match ratio {
+        Spread { median, low, high } if !median.is_finite() || low <= 0.0 || high > 2.0 * low => {
+            TooNoisy
+        }
+        Spread { low, .. } if low > 1.05 => Larger,
+        Spread { high, .. } if high * 1.05 < 1.0 => Smaller,
+        _ => NoClearDifference,
+    }
+}
+
+/// Words about `about`, of which those hold whose reading is `found`.
+fn choice<const N: usize>(about: &str, found: Reading, all: [(Reading, String); N]) -> Vec<Words> {
+    let words = |(says, text)| Words {
+        about: about.to_owned(),
+        text,
+        says: Some(says),
+        holds: says == found,
+    };
+    all.into_iter().map(words).collect()
+}
+
+/// Words that repeat figures or explain them, and hold or do not.
+fn also(text: impl Into<String>, holds: bool) -> Words {
+    Words { about: "also".into(), text: text.into(), says: None, holds }
+}
+
+/// Everything that could be said of an analysis, and what of it holds.
+pub fn of(figures: &Figures) -> Result<Vec<Words>, String> {
+    let mut words = vec![];
+    for pair in figures.pairs()? {
+        words.extend(took(&pair)?);
+    }
+    for &(analysis, [first, second], readings, text) in EXPLANATIONS {
+        if analysis == figures.analysis {
+            let pair = figures.pair(first, second)?;
+            words.push(also(text, readings.contains(&reading(pair.ratio))));
+        }
+    }
+    let more: fn(&Figures) -> Result<Vec<Words>, String> = match figures.analysis.as_str() {
+        "analyze_timer_resolution" => clock,
+        "analyze_noise" => noise,
+        "analyze_memory_layout" => layout,
+        "analyze_broadcasting_memory" => broadcasting,
+        "analyze_depth" => depth,
+        "analyze_layer_memory" => layer_memory,
+        "analyze_loss_behaviour" => loss_behaviour,
+        "analyze_numerical_stability" => stability,
+        "analyze_loss_memory" => loss_memory,
+        "analyze_gradient_methods" => growth,
+        "analyze_graph_memory" => graph_memory,
+        "analyze_backward_cost" => products,
+        "analyze_optimizer_memory" => optimizer_memory,
+        "analyze_optimizer_convergence" => convergence,
+        "analyze_overfitting" => overfitting,
+        "analyze_learning_rates" => schedule,
+        "analyze_accumulation" => accumulation,
+        "analyze_prefetch" => cores,
+        "analyze_training_data" => training_data,
+        "analyze_feature_maps" => filters,
+        "analyze_parameter_sharing" => sharing,
+        _ => |_| Ok(vec![]),
+    };
+    words.extend(more(figures)?);
+    Ok(words)
+}
+
+/// The sentences about two times. The medians of the times themselves must not say the opposite of their quotient.
+fn took(pair: &Pair) -> Result<Vec<Words>, String> {
+    let ([first, second], ratio) = (&pair.names, pair.ratio);
+    let says = reading(ratio);
+    let [a, b] = pair.times.map(|time| time.median);
+    if (says == Larger && a <= b) || (says == Smaller && a >= b) {
+        return Err(format!(
+            "{first} took {a} s and {second} {b} s, and their quotient is {ratio:?}"
+        ));
+    }
+    let middle =
+        |low: f64, high: f64| format!("({low:.2} to {high:.2} in the middle half of the pairs)");
+    let (as_is, inverse) =
+        (middle(ratio.low, ratio.high), middle(1.0 / ratio.high, 1.0 / ratio.low));
+    let [times, less] =
+        [ratio.median, 1.0 / ratio.median].map(|r| format!("took {r:.1} times as long as"));
+    Ok(choice(
+        &format!("{first} / {second}"),
+        says,
+        [
+            (Larger, format!("{first} {times} {second} {as_is}.")),
+            (Smaller, format!("{second} {less} {first} {inverse}.")),
+            (
+                NoClearDifference,
+                format!("no clear difference here between {first} and {second} {as_is}."),
+            ),
+            (TooNoisy, format!("disagree too much to compare {first} with {second} {as_is}")),
+        ],
+    ))
+}
+
+/// An analysis, what it timed in turn, and what is said as well where the first took longer, shorter, ...
+type Explanation = (&'static str, [&'static str; 2], &'static [Reading], &'static str);
+
+/// Sentences that explain a difference: true only where there is one.
+const EXPLANATIONS: &[Explanation] = &[
+    (
+        "analyze_matmul_orders",
+        ["\"b transposed, 1 sum\"", "\"b transposed, 16 sums\""],
+        &[Larger],
+        "what one sum lacks is additions that do not wait",
+    ),
+    (
+        "analyze_activation_cost",
+        ["a sigmoid", "ReLU"],
+        &[Larger],
+        "It needs an exponential and a division",
+    ),
+    (
+        "analyze_activation_cost",
+        ["a sigmoid", "ReLU"],
+        &[NoClearDifference],
+        "the exponential hides behind it",
+    ),
+    ("analyze_loader_throughput", EPOCHS, &[Larger], "a fixed cost that a large batch divides"),
+    ("analyze_loader_throughput", EPOCHS, &[Smaller], "the opposite of what a fixed cost"),
+    ("analyze_loader_throughput", COLLATION, &[Larger], "most of the work is overhead"),
+    ("analyze_loader_throughput", COLLATION, &[Smaller], "cost less than gathering"),
+    ("analyze_prefetch", PREFETCH, &[Larger], "the prefetcher hid part of the loading"),
+    ("analyze_prefetch", PREFETCH, &[Smaller], "the second thread cost more than it hid"),
+    ("analyze_convolution_cost", LOOPS, &[Larger], "Both do the same multiplications."),
+    ("analyze_convolution_cost", LOOPS, &[Larger], "The innermost naive loop has three steps"),
+    ("analyze_convolution_cost", LOOPS, &[Smaller], "Reordering did not pay off here"),
+    (
+        "analyze_parameter_sharing",
+        ["the dense layer", "the convolution"],
+        &[Smaller],
+        "Fewer parameters are not less work",
+    ),
+];
+const EPOCHS: [&str; 2] = ["an epoch in batches of 1", "an epoch in batches of 1,024"];
+const COLLATION: [&str; 2] = ["collating sample by sample", "gathering"];
+const PREFETCH: [&str; 2] = ["loading in turn", "prefetching"];
+const LOOPS: [&str; 2] = ["the naive order", "the reordered one"];
+
+/// Larger, smaller or neither, where larger begins at `bound`.
+fn beside(value: f64, bound: f64) -> Reading {
+    match value {
+        v if v.is_nan() => TooNoisy,
+        v if v > bound => Larger,
+        v if v < 1.0 / bound => Smaller,
+        _ => NoClearDifference,
+    }
+}
+
+fn clock(figures: &Figures) -> Result<Vec<Words>, String> {
+    let times = figures
+        .curve("Time of one addition, by how many are timed at once", "total / additions")?;
+    let [(_, alone), .., (_, many)] = times[..] else { return Err("no two times".into()) };
+    let ratio = alone / many;
+    let seems =
+        |ends: &str| format!("seems to take {ratio:.1} times as long as among 65,536: {ends}");
+    let found = match ratio {
+        r if !r.is_finite() => None,
+        r if r > 2.0 => Some(2),
+        r if r > 1.1 => Some(1),
+        r if r > 0.5 => Some(0),
+        _ => Some(-1),
+    };
+    let words = |(place, says, text)| Words {
+        about: "timed alone / among 65,536".into(),
+        text,
+        says: Some(says),
+        holds: place == found,
+    };
+    Ok([
+        (Some(2), Larger, seems("most of that is the clock")),
+        (Some(1), Larger, seems("part of that is the clock")),
+        (Some(0), NoClearDifference, seems("here the clock hides nothing")),
+        (Some(-1), TooNoisy, seems("the steps of this clock are too coarse")),
+        (None, TooNoisy, "the clock did not advance".into()),
+    ]
+    .map(words)
+    .into())
+}
+
+fn noise(figures: &Figures) -> Result<Vec<Words>, String> {
+    let [_, largest] = figures.ends("200 runs of the same work", "time")?;
+    let middle = figures.numbers("200 runs of the same work", "time")?[2];
+    let ratio = largest / middle;
+    let found = if ratio > 1.05 { Larger } else { NoClearDifference };
+    let mut words = choice(
+        "the slowest run / the median",
+        found,
+        [
+            (Larger, "A single measurement could have been that one.".into()),
+            (NoClearDifference, "The machine was quiet".into()),
+        ],
+    );
+    let fact = format!("the slowest of 200 equal runs took {ratio:.2} times the median.");
+    words.push(also(fact, true));
+    Ok(words)
+}
+
+/// The order of access is the cause only where both other orders were faster.
+fn layout(figures: &Figures) -> Result<Vec<Words>, String> {
+    let others = ["\"along the rows\"", "\"columns, line by line\""];
+    let faster =
+        |other: &&str| Ok::<_, String>(reading(figures.pair("\"down the columns\"", other)?.ratio));
+    let readings: Vec<Reading> = others.iter().map(faster).collect::<Result<_, _>>()?;
+    Ok(vec![also("the order of access makes the difference", readings == [Larger, Larger])])
+}
+
+fn broadcasting(figures: &Figures) -> Result<Vec<Words>, String> {
+    let peak =
+        |column| Ok::<_, String>(figures.ends("Peak memory during the addition", column)?[1]);
+    let ratio = peak("copied first")? / peak("broadcast")?;
+    let found = if ratio > 1.05 { Larger } else { NoClearDifference };
+    let fact = format!("copying the bias first took {ratio:.2} times the memory of broadcasting");
+    let all = [
+        (Larger, "A stride of 0 copies nothing.".into()),
+        (NoClearDifference, "That is no saving".into()),
+    ];
+    let mut words = choice("copying / broadcasting", found, all);
+    words.push(also(fact, true));
+    Ok(words)
+}
+
+fn depth(figures: &Figures) -> Result<Vec<Words>, String> {
+    let mut words = vec![];
+    for (series, called) in [
+        ("none", "without an activation"),
+        ("ReLU", "with ReLU, and"),
+        ("ReLU, weights of twice the variance", "with ReLU and weights of twice the variance"),
+    ] {
+        let curve = figures.curve("Standard deviation of the signal by depth", series)?;
+        let [(_, start), .., (_, end)] = curve[..] else { return Err("no depth".into()) };
+        words.extend(choice(
+            &format!("start / end, {series}"),
+            beside(start / end, 2.0),
+            [
+                (Larger, format!("{:.1} times smaller than at the start {called}", start / end)),
+                (Smaller, format!("{:.1} times larger than at the start {called}", end / start)),
+                (
+                    NoClearDifference,
+                    format!("about as large as at the start ({:.2} of it) {called}", end / start),
+                ),
+            ],
+        ));
+    }
+    Ok(words)
+}
+
+fn layer_memory(figures: &Figures) -> Result<Vec<Words>, String> {
+    let curve = figures.curve("Weights by width", "Linear(width -> width)")?;
+    let [.., (_, half), (_, whole)] = curve[..] else { return Err("no two widths".into()) };
+    let growth = whole / half;
+    let found = match growth {
+        g if g < 3.5 => Smaller,
+        g if g > 4.5 => Larger,
+        _ => NoClearDifference,
+    };
+    let says = |ends: &str| format!("Twice the width took {growth:.2} times the bytes: {ends}");
+    let all = [
+        (Smaller, says("less than one weight for each pair")),
+        (Larger, says("more than one weight for each pair")),
+        (NoClearDifference, says("every output has a weight for every input")),
+    ];
+    Ok(choice("bytes of twice the width / 4 times the bytes", found, all))
+}
+
+fn loss_behaviour(figures: &Figures) -> Result<Vec<Words>, String> {
+    let table = |column| figures.numbers("The same as numbers", column);
+    let (squared, binary) = (table("squared error")?, table("binary cross-entropy")?);
+    let two = table("cross-entropy, 2 classes")?;
+    let ratio = binary[0] / squared[0];
+    let found = match ratio {
+        r if r > 1.05 => Larger,
+        r if r < 0.95 => Smaller,
+        _ => NoClearDifference,
+    };
+    let is = |ends: String| format!("for a prediction of 0.01, cross-entropy is {ends}");
+    let all = [
+        (Larger, is(format!("{ratio:.1} times the squared error."))),
+        (Smaller, is(format!("only {ratio:.2} times the squared error."))),
+        (NoClearDifference, is("about as large as the squared error.".into())),
+    ];
+    let mut words = choice("cross-entropy / squared error", found, all);
+    let agree = binary.iter().zip(&two).all(|(a, b)| (a - b).abs() < 1e-3 * b.abs());
+    let all = [
+        (NoClearDifference, "the form for two classes agree.".into()),
+        (Larger, "the form for two classes do not agree".into()),
+    ];
+    words.extend(choice("the two forms", if agree { NoClearDifference } else { Larger }, all));
+    Ok(words)
+}
+
+fn stability(figures: &Figures) -> Result<Vec<Words>, String> {
+    let table = |column| figures.numbers("Cross-entropy of logits (s, 0)", column);
+    let logits = table("s")?;
+    let (mut words, mut breaks) = (vec![], vec![]);
+    for (column, called) in [
+        ("naive, class 1", "the naive form"),
+        ("shifted, class 1", "a shifted softmax"),
+        ("log_softmax, class 1", "log_softmax"),
+    ] {
+        let broken =
+            table(column)?.iter().position(|loss| !loss.is_finite()).map(|row| logits[row]);
+        breaks.push(broken.is_some());
+        let found = if broken.is_some() { Larger } else { NoClearDifference };
+        let from = broken.unwrap_or(f64::NAN);
+        let all = [
+            (Larger, format!("{called} is infinite or nan from s = {from} on")),
+            (NoClearDifference, format!("{called} is finite for every s that was tried")),
+        ];
+        words.extend(choice(called, found, all));
+    }
+    words.push(also("A stable softmax alone is not enough", breaks[1..] == [true, false]));
+    Ok(words)
+}
+
+fn loss_memory(figures: &Figures) -> Result<Vec<Words>, String> {
+    let last = |column| {
+        Ok::<_, String>(figures.ends("Memory while a cross-entropy is computed", column)?[1])
+    };
+    let (peak, kept) =
+        (last("peak of the loss")? / last("logits")?, last("kept with a history / logits")?);
+    let found = match kept / peak {
+        r if r > 1.05 => Larger,
+        r if r < 0.95 => Smaller,
+        _ => NoClearDifference,
+    };
+    let with = |ends: &str| format!("With a history {ends}: {kept:.1} times the logits.");
+    let all = [
+        (Larger, with("more stays allocated than that peak")),
+        (Smaller, with("less stays allocated than that peak")),
+        (NoClearDifference, with("about as much stays allocated")),
+    ];
+    let mut words = choice("kept / peak", found, all);
+    let fact = format!("the loss needs {peak:.1} times the memory of its logits.");
+    words.push(also(fact, true));
+    Ok(words)
+}
+
+/// How the factor between central differences and backward changed with the number of parameters.
+fn growth(figures: &Figures) -> Result<Vec<Words>, String> {
+    let title = "One gradient, two ways";
+    let factors = figures.column(title, "factor")?;
+    let [few, many] = figures.ends(title, "parameters")?;
+    let [small, .., large] = &factors[..] else { return Err("no two factors".into()) };
+    let (small, large) = (super::figures::spread(small)?, super::figures::spread(large)?);
+    let found = match (reading(small), reading(large)) {
+        (TooNoisy, _) | (_, TooNoisy) => TooNoisy,
+        _ if small.high < large.low => Larger,
+        _ if large.high < small.low => Smaller,
+        _ => NoClearDifference,
+    };
+    let figures = format!("({:.1} with {few}, {:.1} with {many}).", small.median, large.median);
+    let mut words = choice(
+        "the factor of many / of few parameters",
+        found,
+        [
+            (Larger, "The factor grew with the number of parameters".into()),
+            (Smaller, "The factor became smaller with more parameters".into()),
+            (NoClearDifference, "The factor did not clearly grow here".into()),
+            (TooNoisy, "The growth cannot be read off here.".into()),
+        ],
+    );
+    words.push(also(figures, found != TooNoisy));
+    Ok(words)
+}
+
+fn graph_memory(figures: &Figures) -> Result<Vec<Words>, String> {
+    let ends = |column| figures.ends("Memory of a forward pass", column);
+    let [few, many] = ends("layers")?;
+    let each = |[first, last]: [f64; 2]| ((last - first).max(0.0) / (many - few)).floor();
+    let (without, with) = (each(ends("without history")?), each(ends("with history")?));
+    let found = match () {
+        () if with > 2.0 * without => Larger,
+        () if without > 2.0 * with => Smaller,
+        () => NoClearDifference,
+    };
+    let says = |ends: &str| {
+        format!(
+            "from {few} to {many} layers, each further layer needed {with} bytes with a history and {without} \
+             without one: {ends}"
+        )
+    };
+    let all = [
+        (Larger, says("with a history every result stays")),
+        (Smaller, says("the opposite of what keeping results should cost")),
+        (NoClearDifference, says("there is no clear difference here")),
+    ];
+    Ok(choice("a layer with a history / without", found, all))
+}
+
+/// The time of the backward pass beside the number of its matrix products.
+fn products(figures: &Figures) -> Result<Vec<Words>, String> {
+    let ratio = figures.pair("the backward pass", "the forward pass")?.ratio;
+    let found = match reading(ratio) {
+        TooNoisy => TooNoisy,
+        _ if ratio.low > 1.75 => Larger,
+        _ if ratio.high < 1.75 => Smaller,
+        _ => NoClearDifference,
+    };
+    let all = [
+        (Larger, "That is more than the matrix products alone".into()),
+        (Smaller, "That is less than the matrix products alone would give".into()),
+        (NoClearDifference, "That agrees with the number of matrix products".into()),
+    ];
+    Ok(choice("backward / forward, beside 1.75", found, all))
+}
+
+fn optimizer_memory(figures: &Figures) -> Result<Vec<Words>, String> {
+    let last = |column| Ok::<_, String>(figures.ends("What is kept after a step", column)?[1]);
+    let weights = last("weights")?;
+    let (momentum, adam) = (last("SGD + momentum")? / weights, last("Adam")? / weights);
+    let kept =
+        format!("Momentum keeps {momentum:.1} bytes for each byte of weights, Adam {adam:.1}");
+    let all = [
+        (Larger, format!("{kept}: one buffer against two.")),
+        (Smaller, format!("{kept}: the opposite of one buffer against two")),
+        (NoClearDifference, format!("{kept}: no clear difference")),
+    ];
+    let found = beside(adam / momentum, 1.5);
+    let mut words = choice("Adam / momentum", found, all);
+    let sum = format!("what Adam keeps are {:.1} times the weights.", adam + 2.0);
+    words.push(also(sum, true));
+    Ok(words)
+}
+
+fn convergence(figures: &Figures) -> Result<Vec<Words>, String> {
+    let title = "120 steps in a narrow valley, each with its best rate";
+    let steps = figures.column(title, "settles at step")?;
+    let steps: Vec<Option<f64>> = steps
+        .iter()
+        .map(|step| super::figures::spread(step).ok().map(|step| step.median))
+        .collect();
+    let [Some(plain), rest @ ..] = &steps[..] else {
+        return Err("plain SGD did not settle".into());
+    };
+    let mut words = vec![also(format!("With its best rate SGD settled at step {plain}."), true)];
+    for (name, step) in ["SGD + momentum", "Adam", "AdamW"].into_iter().zip(rest) {
+        let at = step.unwrap_or(f64::NAN);
+        let found = match plain / at {
+            _ if step.is_none() => TooNoisy,
+            r if r > 10.0 / 9.0 => Larger,
+            r if r < 0.9 => Smaller,
+            _ => NoClearDifference,
+        };
+        let all = [
+            (Larger, format!(" {name} settled {:.1} times as early (step {at})", plain / at)),
+            (Smaller, format!(" {name} settled later (step {at})")),
+            (NoClearDifference, format!(" {name} made no clear difference (step {at})")),
+            (TooNoisy, format!(" {name} did not settle")),
+        ];
+        words.extend(choice(&format!("SGD / {name}"), found, all));
+    }
+    words.extend(limit(figures)?);
+    Ok(words)
+}
+
+/// The largest rate with which plain SGD converges.
+fn limit(figures: &Figures) -> Result<Vec<Words>, String> {
+    let ends = figures.curve("Plain SGD: last loss by learning rate", "after 120 steps")?;
+    let start =
+        figures.curve("Loss by step, best rates", "SGD")?.first().map_or(f64::NAN, |first| first.1);
+    let above = ends.iter().position(|(_, loss)| *loss >= start || loss.is_nan());
+    let found = match above {
+        None => "every",
+        Some(0) => "none",
+        Some(place) if ends[place - 1].0 < 0.04 && 0.04 < ends[place].0 => "between",
+        Some(_) => "elsewhere",
+    };
+    let rates = above.filter(|place| *place > 0).map(|place| [ends[place - 1].0, ends[place].0]);
+    let [below, beyond] = rates.unwrap_or([f64::NAN; 2]);
+    let fact = format!("With a rate of {below} the loss fell, with {beyond} it grew.");
+    Ok(vec![
+        also("The loss fell with every rate that was tried", found == "every"),
+        also("The loss fell with none of the rates", found == "none"),
+        also(fact, rates.is_some()),
+        also("2 / 50 = 0.04, lies between them", found == "between"),
+        also("2 / 50 = 0.04, does not", found == "elsewhere"),
+    ])
+}
+
+fn overfitting(figures: &Figures) -> Result<Vec<Words>, String> {
+    let ends = |column| figures.ends("The best epoch by validation loss, and the last", column);
+    let ([best, epochs], train, validation) =
+        (ends("epoch")?, ends("training loss")?, ends("validation loss")?);
+    let course = format!(
+        "From epoch {best} to {epochs} the training loss went from {:.3} to {:.3}, the validation loss from {:.3} to \
+         {:.3}: ",
+        train[0], train[1], validation[0], validation[1]
+    );
+    let found = match () {
+        () if best == epochs || validation[1] <= 1.05 * validation[0] => NoClearDifference,
+        () if train[1] < train[0] => Larger,
+        () => Smaller,
+    };
+    let all = [
+        (NoClearDifference, format!("{course}no overfitting can be seen here.")),
+        (Larger, format!("{course}overfitting.")),
+        (Smaller, format!("{course}both became worse")),
+    ];
+    let mut words = choice("overfitting", found, all);
+    words.push(also("What was learned last holds for the training points only.", found == Larger));
+    words.extend(stopping(figures)?);
+    Ok(words)
+}
+
+/// When patience of 20 epochs would have ended the run, and what the epoch that it keeps is worth.
+fn stopping(figures: &Figures) -> Result<Vec<Words>, String> {
+    let (mut best, mut waited, mut stop) = (f64::INFINITY, 0, None);
+    for (epoch, loss) in figures.curve("Loss", "validation")? {
+        (best, waited) = if loss < best { (loss, 0) } else { (best, waited + 1) };
+        stop = stop.or((waited == 20).then_some(epoch));
+    }
+    let at = stop.unwrap_or(f64::NAN);
+    let mut words = vec![
+        also(format!("Patience of 20 would have stopped at epoch {at}."), stop.is_some()),
+        also("Patience of 20 would not have stopped this run.", stop.is_none()),
+    ];
+    let ends = |column| figures.ends("The best epoch by validation loss, and the last", column);
+    let ([early, last], [a, b]) = (ends("test accuracy")?, ends("standard error")?);
+    let error = a.hypot(b);
+    let against = format!(
+        ": {early:.1} % against {last:.1} %, with a standard error of {error:.1} for the difference."
+    );
+    let all = [
+        (Larger, format!("better than the last ones on the test set{against}")),
+        (
+            Smaller,
+            format!(
+                "worse than the last ones on the test set, although their validation loss was lower{against}"
+            ),
+        ),
+        (
+            NoClearDifference,
+            format!("not clearly different from the last ones in test accuracy{against}"),
+        ),
+    ];
+    words.extend(choice("best parameters / last ones", clearly(early - last, error), all));
+    Ok(words)
+}
+
+/// A difference counts from twice its standard error on.
+fn clearly(difference: f64, error: f64) -> Reading {
+    match difference {
+        d if d > 2.0 * error => Larger,
+        d if d < -2.0 * error => Smaller,
+        _ => NoClearDifference,
+    }
+}
+
+fn schedule(figures: &Figures) -> Result<Vec<Words>, String> {
+    let ratio =
+        figures.column("Each at its best rate, for the same seven seeds", "cosine / constant")?;
+    let ratio = super::figures::spread(ratio.first().ok_or("no ratio")?)?;
+    let was = |ends: &str| {
+        format!(
+            "{:.2} times that of a constant rate ({:.2} to {:.2} in the middle half of the seeds): {ends}",
+            ratio.median, ratio.low, ratio.high
+        )
+    };
+    let all = [
+        (Smaller, was("it helped here.")),
+        (Larger, was("it did harm here.")),
+        (NoClearDifference, was("no clear difference here.")),
+        (TooNoisy, was("the seeds disagree too much to tell.")),
+    ];
+    Ok(choice("cosine / constant", reading(ratio), all))
+}
+
+fn accumulation(figures: &Figures) -> Result<Vec<Words>, String> {
+    let title = "The gradient of 512 samples";
+    let [whole, pieces] = figures.ends(title, "peak memory")?;
+    let all = [
+        (
+            Larger,
+            format!(
+                "The whole batch needed {:.1} times the memory of the smallest pieces",
+                whole / pieces
+            ),
+        ),
+        (
+            Smaller,
+            format!(
+                "The smallest pieces needed {:.1} times the memory of the whole batch",
+                pieces / whole
+            ),
+        ),
+        (NoClearDifference, "There is no clear difference in memory here".into()),
+    ];
+    let mut words = choice("whole batch / pieces", beside(whole / pieces, 1.1), all);
+    let largest = figures.numbers(title, "largest difference")?.into_iter().fold(0.0, f64::max);
+    let found = if largest < 1e-4 { NoClearDifference } else { Larger };
+    let all = [
+        (
+            NoClearDifference,
+            format!("the same but for rounding (largest difference {largest:.1e})."),
+        ),
+        (Larger, "the gradient is not the same".into()),
+    ];
+    words.extend(choice("gradients", found, all));
+    Ok(words)
+}
+
+fn cores(figures: &Figures) -> Result<Vec<Words>, String> {
+    let cores = figures.metric("cores")?;
+    Ok(vec![
+        also(format!("A prefetcher needs one of the {cores} cores for itself"), cores > 1.0),
+        also("With a single core the two threads take turns", cores == 1.0),
+    ])
+}
+
+/// How many digits every accuracy of these lessons is counted on.
+const DIGITS: f64 = 360.0;
+
+/// An accuracy in percent with its standard error.
+struct Accuracy {
+    percent: f64,
+    error: f64,
+    /// As the sentences write it.
+    text: String,
+}
+
+fn accuracy(percent: f64) -> Accuracy {
+    let p = percent / 100.0;
+    let error = 100.0 * (p * (1.0 - p) / DIGITS).sqrt();
+    Accuracy { percent, error, text: format!("{percent:.1} % (+- {error:.1})") }
+}
+
+fn differ(a: &Accuracy, b: &Accuracy) -> Reading {
+    clearly(a.percent - b.percent, a.error.hypot(b.error))
+}
+
+fn training_data(figures: &Figures) -> Result<Vec<Words>, String> {
+    let at = |rate| figures.ends("Accuracy on 360 validation digits after 5 epochs", rate);
+    let rates =
+        [at("at rate 0.001")?, at("at rate 0.003")?, at("at rate 0.01")?, at("at rate 0.03")?];
+    let best = |order: usize| rates.iter().map(|rate| rate[order]).fold(0.0, f64::max);
+    let [sorted, shuffled] = [0, 1].map(|order| accuracy(best(order)));
+    let found = differ(&shuffled, &sorted);
+    let fact = format!("Sorted by class {}, shuffled {}.", sorted.text, shuffled.text);
+    let mut words = vec![also(fact, true)];
+    let all = [
+        (Larger, "sorted, each batch holds one class".into()),
+        (NoClearDifference, "No clear difference here: it is no larger than chance".into()),
+        (Smaller, "Here the sorted order did better".into()),
+    ];
+    words.extend(choice("shuffled / sorted", found, all));
+
+    let curve =
+        figures.curve("Loss on the digits that are trained on, and on others", "validation")?;
+    let lowest = curve.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1));
+    let (Some((epoch, lowest)), Some(&(epochs, last))) = (lowest, curve.last()) else {
+        return Err("no epochs".into());
+    };
+    let found = if last > 1.05 * lowest { Larger } else { NoClearDifference };
+    let rose = format!(
+        "lowest after epoch {epoch}, {lowest:.3}, and rose to {last:.3} after epoch {epochs}: overfitting."
+    );
+    let kept = format!("Early stopping would keep the weights of epoch {epoch}.");
+    let flat = format!(
+        "did not clearly rise: {lowest:.3} at its lowest, after epoch {epoch}, and {last:.3} after epoch {epochs}."
+    );
+    words.extend(choice(
+        "last / lowest validation loss",
+        found,
+        [(Larger, rose), (NoClearDifference, flat)],
+    ));
+    words.push(also(kept, found == Larger));
+
+    let seen = figures.metric("accuracy on the training digits")?;
+    let unseen = accuracy(figures.metric("accuracy on the validation digits")?);
+    let found = if seen - unseen.percent > 2.0 * unseen.error { Larger } else { NoClearDifference };
+    let fact =
+        format!("{seen:.1} % of the training digits and {} of the validation digits", unseen.text);
+    words.push(also(fact, true));
+    let all = [
+        (Larger, "The difference is the generalization gap".into()),
+        (NoClearDifference, "The difference is not clearly larger than chance".into()),
+    ];
+    words.extend(choice("training / validation", found, all));
+    Ok(words)
+}
+
+fn filters(figures: &Figures) -> Result<Vec<Words>, String> {
+    let read = accuracy(figures.metric("validation accuracy after 3 epochs")?);
+    let found = differ(&read, &accuracy(10.0));
+    let fact = format!("{} of 360 digits are read correctly.", read.text);
+    let mut words = vec![also(fact, true)];
+    let guessing = if found == Larger { Larger } else { NoClearDifference };
+    let all = [
+        (Larger, "gradient descent on the loss found them".into()),
+        (NoClearDifference, "That is no better than guessing".into()),
+    ];
+    words.extend(choice("accuracy / guessing", guessing, all));
+    Ok(words)
+}
+
+fn sharing(figures: &Figures) -> Result<Vec<Words>, String> {
+    let counts =
+        |column| Ok::<_, String>(figures.ends("Parameters, one channel to four", column)?[1]);
+    let ratio = counts("dense")? / counts("convolution")?;
+    let fact = format!("the dense layer has {ratio:.0} times the parameters");
+    let mut words = vec![also(fact, true)];
+
+    let title = "Accuracy on 360 validation digits, moved by one pixel, with its sample error";
+    let (written, moved) =
+        (figures.ends(title, "as written")?, figures.ends(title, "moved right")?);
+    let (written, moved) = (written.map(accuracy), moved.map(accuracy));
+    for (network, place) in [("the dense network", 0), ("the convolutional one", 1)] {
+        let (before, after) = (&written[place], &moved[place]);
+        let from = format!("from {} to {}", before.text, after.text);
+        let all = [
+            (Larger, format!("{network} fell {from}")),
+            (Smaller, format!("{network} rose {from}")),
+            (NoClearDifference, format!("{network} did not clearly change")),
+        ];
+        words.extend(choice(&format!("as written / moved, {network}"), differ(before, after), all));
+    }
+    let all = [
+        (
+            Larger,
+            "the convolutional network read more: its feature maps move with the image".into(),
+        ),
+        (Smaller, "Here the dense network read more of the moved digits".into()),
+        (NoClearDifference, "neither network clearly read more".into()),
+    ];
+    words.extend(choice("moved: convolutional / dense", differ(&moved[1], &moved[0]), all));
+    Ok(words)
+}
