@@ -105,7 +105,7 @@ pub enum Block {
     },
 }
 
-/// An open task: the learner writes a prediction down, and sees it beside the result.
+/// An open task: the learner writes a prediction, and sees it beside the result.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Task {
     /// Its id.
@@ -114,7 +114,7 @@ pub struct Task {
     pub question: String,
     /// A base unit as in [`tinytorch::report::Metric`]. Empty for none.
     pub unit: String,
-    /// The measured value beside the prediction; without one, the learner writes the result down.
+    /// The measured value to show beside the prediction; without one, the learner writes the result too.
     pub value: Option<ValueName>,
 }
 

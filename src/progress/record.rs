@@ -130,7 +130,7 @@ impl Store {
             .map_err(failed)
     }
 
-    /// Remembers what the learner wrote at an open task, after what was written there before.
+    /// Adds what the learner wrote at an open task; earlier texts are kept.
     ///
     /// # Errors
     /// When the store cannot be written.

@@ -34,8 +34,8 @@ pub fn figure(value: f64, unit: &str) -> String {
     join(&number, &unit)
 }
 
-/// What people write for a figure, in the base unit: 0.0015 for `about 1.5 ms`, 3 for `3x longer`. `None` for what
-/// is not one number in this unit.
+/// A figure as people write it, in the base unit: 0.0015 for `about 1.5 ms`, 3 for `3x longer`. `None` if it is not one
+/// number in this unit.
 #[must_use]
 pub fn amount(text: &str, unit: &str) -> Option<f64> {
     let text = text.trim().trim_start_matches("about").trim_start_matches(['~', '≈']).trim_start();
@@ -65,13 +65,13 @@ fn leading_number(text: &str) -> Option<(f64, &str)> {
     Some((number, text[end..].trim_start()))
 }
 
-/// Whether more than words follows a unit: the rest of a longer unit, or another figure.
+/// Whether more than words follow a unit: the rest of a longer unit, or another figure.
 fn goes_on(rest: &str) -> bool {
     rest.starts_with(|c: char| !c.is_whitespace() && c != '.')
         || rest.contains(|c: char| c.is_ascii_digit())
 }
 
-/// How people write out a unit.
+/// The word that people write for a unit.
 fn word_of(unit: &str) -> &str {
     match unit {
         "x" => "times",
@@ -82,7 +82,7 @@ fn word_of(unit: &str) -> &str {
     }
 }
 
-/// Every prefixed form of a unit, and how much one of it is. Bytes are counted in thousands too.
+/// Every prefixed form of a unit, and its size in the base unit. Bytes have decimal prefixes too.
 fn scales(unit: &str) -> impl Iterator<Item = (String, f64)> {
     let thousands = is_binary(unit).then_some(&COUNTS);
     let all = prefixes(unit).into_iter().chain(thousands);

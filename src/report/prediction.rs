@@ -1,5 +1,5 @@
-//! What a learner wrote at an open task, and the sentence that sets it beside the result. Must not know where it is
-//! kept, nor judge it.
+//! What a learner wrote at an open task, and the sentence that shows it beside the result. Not here: where it is
+//! stored, whether it is right.
 
 use super::ModuleReport;
 use super::figures::{amount, figure, number};
@@ -7,7 +7,7 @@ use crate::curriculum::lesson::{Lesson, Task, ValueName};
 use std::collections::BTreeMap;
 use tinytorch::report::{Item, Metric};
 
-/// What a learner wrote at one task, in order. Nothing is ever taken away.
+/// What a learner wrote at one task, in order. Nothing is ever removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Written {
     /// The prediction, and what it was changed to.
@@ -16,12 +16,12 @@ pub struct Written {
     pub results: Vec<String>,
 }
 
-/// One of the two things to write.
+/// Which of the two texts it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// What the learner expects.
     Prediction,
-    /// What came of it.
+    /// What the learner observed.
     Result,
 }
 
@@ -37,7 +37,7 @@ impl Part {
 }
 
 impl Written {
-    /// Adds a text, which is from now on the one that counts.
+    /// Adds a text, which counts from now on.
     pub fn add(&mut self, part: Part, text: String) {
         match part {
             Part::Prediction => self.predictions.push(text),
@@ -57,7 +57,7 @@ impl Written {
 }
 
 impl ModuleReport {
-    /// The metric that a task names, once it was reported, and whether it is of an earlier text.
+    /// The metric that a task names, once it is reported, and whether it is of an earlier text.
     #[must_use]
     pub fn value(&self, name: &ValueName) -> Option<(&Metric, bool)> {
         let analysis = self.analyses.iter().find(|analysis| analysis.name == name.analysis)?;
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prediction_is_set_beside_the_measured_value_with_their_ratio() {
+    fn a_prediction_is_shown_beside_the_measured_value_with_their_ratio() {
         assert_eq!(sentence(&[], Some((1.4, "x"))), None);
         assert_eq!(sentence(&["3x"], None).unwrap(), "you predicted 3x");
         assert_eq!(
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn words_and_values_without_a_ratio_are_set_beside_each_other_all_the_same() {
+    fn words_and_values_without_a_ratio_are_still_shown_side_by_side() {
         let beside = |text, value| sentence(&[text], Some((value, "x"))).unwrap();
         assert_eq!(beside("a bit more", 1.4), "you predicted \"a bit more\", measured 1.40x");
         assert_eq!(beside("2x", 0.0), "you predicted 2x, measured 0x");
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_that_of_its_own_analysis() {
+    fn a_value_is_taken_from_the_analysis_that_the_task_names() {
         let mut report = ModuleReport::new(ModuleId(5));
         let name = |analysis: &str, metric: &str| ValueName {
             analysis: analysis.into(),

@@ -112,6 +112,8 @@ fn a_process_that_a_test_leaves_behind_is_killed() {
     assert_eq!(reader.join().unwrap(), b"", "an end of file: no process holds it");
 }
 
+// Found by /proc, which other systems do not have.
+#[cfg(target_os = "linux")]
 #[test]
 fn a_process_that_left_its_group_is_killed_too() {
     let folder = tempfile::tempdir().unwrap();
@@ -228,7 +230,8 @@ fn a_compiler_that_crashes_is_a_diagnostic() {
     let body = format!("{}x{}", "(".repeat(20_000), ")".repeat(20_000));
     let events = check(&with_body(&body));
     assert!(!built(&events));
-    assert!(diagnostics(&events)[0].message.contains("SIGSEGV"), "{:?}", diagnostics(&events));
+    let message = &diagnostics(&events)[0].message;
+    assert!(message.starts_with("the compiler crashed (SIG"), "{message}");
 }
 
 #[test]

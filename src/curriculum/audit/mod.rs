@@ -25,7 +25,7 @@ pub enum Pattern {
     Scaffolding,
     /// A unit test directly after each solution cell, which names only what another crate can see.
     UnitTests,
-    /// Two or three measured analyses, each with a full doc comment, explorables that the lesson places, and open tasks
+    /// Two or three measured analyses, each with a full doc comment, explorables that the lesson shows, and open tasks
     /// whose value is measured.
     Analyses,
     /// Four to six clean diagrams.

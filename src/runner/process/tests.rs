@@ -85,6 +85,8 @@ fn what_a_child_leaves_behind_is_killed_when_it_ends() {
     assert_eq!(held.read(&mut [0]).unwrap(), 0, "no process holds the pipe");
 }
 
+// Found by /proc, which other systems do not have.
+#[cfg(target_os = "linux")]
 #[test]
 fn a_descendant_that_left_the_group_does_not_delay_the_end_and_is_killed_with_the_run() {
     // `setsid` leaves the group; its standard error stays open. The first byte comes after that.
@@ -150,6 +152,7 @@ fn only_the_first_connection_is_read() {
     assert_eq!(lines(&mut process), Vec::<String>::new());
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn the_machines_memory_is_read_and_gibberish_is_not() {
     assert_eq!(memory("MemTotal:       24567 kB\nMemFree: 1 kB\n"), Some(24567 * 1024));
