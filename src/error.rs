@@ -121,10 +121,12 @@ mod tests {
 
     #[test]
     fn control_characters_become_symbols() {
-        assert_eq!(
-            harmless("\x1b[2J\x07 a\r\nb\rc\td\u{9b}1m\u{202e}\x7f"),
-            "␛[2J␇ a\nb␍c\td\u{fffd}1m\u{fffd}␡"
-        );
+        assert_eq!(harmless("\x1b[2J\x07 a\r\nb\rc\td\u{9b}1m\x7f"), "␛[2J␇ a\nb␍c\td\u{fffd}1m␡");
+        for mark in
+            "\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202e}\u{2066}\u{2069}".chars()
+        {
+            assert_eq!(harmless(&mark.to_string()), "\u{fffd}", "{mark:?}");
+        }
         let refused = std::io::Error::other("no");
         let error = Error::io("read", Path::new("a\x1b[2J\nb"), &refused);
         assert_eq!(error.to_string(), "failed to read \"a␛[2J␊b\": no");

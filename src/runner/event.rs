@@ -367,3 +367,14 @@ fn lossy<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::E
 fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_one_line_without_control_characters_whatever_the_name_of_its_file() {
+        let place = Place { file: "a\x1b[2J\nb.rs".into(), line: 3, column: 7 };
+        assert_eq!(place.to_string(), "a␛[2J␊b.rs:3:7");
+    }
+}

@@ -197,6 +197,7 @@ mod tests {
         assert_eq!(has_begun.recv().unwrap().0, "one");
         queue.submit(2, request("two"));
         queue.cancel();
+        assert!(queue.shared.lock().next.is_none(), "the second does not wait any more");
         go_on.send(()).unwrap();
         drop(queue);
         assert!(has_begun.recv().is_err(), "the second never began");

@@ -72,6 +72,22 @@ fn each_change_gives_a_frame_of_the_learners_code_from_one_process() {
 }
 
 #[test]
+fn a_frame_that_floods_is_cut() {
+    let (start, _) = ALPHA_TEXT.split_once("// %% nbgrader={\"grade\": true").unwrap();
+    let cell = r##"// %% nbgrader={"grade": false, "grade_id": "explore", "locked": true, "schema_version": 3, "solution": false, "task": false}
+pub fn explore_flood(figure: &mut tinytorch::explore::Explorer) {
+    (0..1000).for_each(|number| figure.insight(number.to_string()));
+}
+"##;
+    let flood = Module::new(ALPHA, "flooded", "", start.to_owned() + cell);
+    let request = request(ALPHA, RunKind::Analysis, flood.reference());
+    let runner = Runner::new(cache(), course(vec![flood])).unwrap();
+    let mut figure = Explorable::new(Arc::new(runner), "explore_flood", request, Cancel::default());
+    let frame = frame(&mut figure, &[]);
+    assert_eq!((frame.items.len(), &frame.verdict), (100, &Verdict::Passed));
+}
+
+#[test]
 fn an_unfinished_file_leaves_the_figure_to_the_reference_and_the_frame_says_so() {
     let frame = frame(&mut open("todo!(\"double\")"), &[("x", "5")]);
     assert_eq!(text(&frame)[0], "twice 5 is 10");
