@@ -226,9 +226,9 @@ fn a_prediction_and_a_result_are_written_without_the_screen() {
     );
     let beside = "  you predicted \"27 or so\" (at first 30), your result: 27";
     assert_eq!(written(&["tape", "--result", "27"]), beside);
-    assert_eq!(written(&["tape"]), beside, "looking at it changes nothing");
+    assert_eq!(written(&["tape"]), beside, "showing it changes nothing");
     for (arguments, words) in [
-        (&["tapes", "3"][..], "It has autograd-"),
+        (&["tapes", "3"][..], "Its open tasks are autograd-"),
         (&["backward-cost", "3x", "--result"], "is measured by analyze_backward_cost"),
         (&["tape", "--result"], "required"),
     ] {
@@ -239,7 +239,7 @@ fn a_prediction_and_a_result_are_written_without_the_screen() {
 }
 
 #[test]
-fn a_term_is_explained_without_a_lab_and_an_unknown_one_answered_with_the_nearest() {
+fn a_term_is_explained_without_a_lab_and_the_error_for_an_unknown_one_suggests_the_nearest() {
     let desk = Desk::empty();
     let known = desk.run(&["glossary", "Chain", "rule"]);
     assert_eq!(code(&known), 0, "{}", said(&known));

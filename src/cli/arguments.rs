@@ -96,7 +96,7 @@ pub enum Command {
     Analyze(AnalyzeArguments),
     /// Show one frame of an interactive figure.
     Explore(ExploreArguments),
-    /// Write a prediction down at an open task of a lesson, or show all tasks.
+    /// Record a prediction for an open task of a lesson, or show the tasks.
     Predict(PredictArguments),
     /// Explain a term of the field, or list all terms.
     Glossary(GlossaryArguments),
@@ -204,14 +204,14 @@ pub struct ListArguments {
 pub struct PredictArguments {
     /// The module.
     pub module: String,
-    /// The open task; all of the lesson when left out.
+    /// The open task. By default all of the lesson's.
     pub task: Option<String>,
-    /// What you predict: a number with its unit, or a sentence.
+    /// Your prediction: a number with its unit, or a sentence.
     pub text: Vec<String>,
-    /// The text is the result, where no analysis measures it.
+    /// Record the text as the result, for a task that no analysis measures.
     #[arg(long, requires = "text")]
     pub result: bool,
-    /// How to write it.
+    /// The output format.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
@@ -219,9 +219,9 @@ pub struct PredictArguments {
 /// Arguments of `glossary`.
 #[derive(Debug, Args)]
 pub struct GlossaryArguments {
-    /// The term: `chain rule`.
+    /// The term, such as `chain rule`. By default all terms.
     pub term: Vec<String>,
-    /// How to write it.
+    /// The output format.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }

@@ -16,7 +16,7 @@ struct Audited {
     misses: Vec<Miss>,
 }
 
-/// Returns whether nothing misses a pattern.
+/// Returns whether there are no misses.
 pub fn run(
     context: &Context,
     arguments: &FormatArguments,

@@ -1,4 +1,4 @@
-//! `predict`: the open tasks of a lesson; takes a prediction or a result, and prints it beside what was measured.
+//! `predict`: the open tasks of a lesson. Records a prediction or a result, and prints it beside what was measured.
 
 use super::arguments::{Format, PredictArguments};
 use super::context::Context;
@@ -60,8 +60,8 @@ fn named<'a>(module: &Module, lesson: &'a Lesson, name: &str) -> Result<&'a Task
     tasks.find(|task| task.name == name || task.name == long).ok_or_else(|| {
         let names: Vec<&str> = lesson.tasks().map(|task| task.name.as_str()).collect();
         let known = match names[..] {
-            [] => "It has none.".to_owned(),
-            _ => format!("It has {}.", names.join(", ")),
+            [] => "It has no open tasks.".to_owned(),
+            _ => format!("Its open tasks are {}.", names.join(", ")),
         };
         Error::usage(format!("{} has no open task \"{name}\"", module.slug())).hint(known)
     })

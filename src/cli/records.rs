@@ -42,7 +42,7 @@ impl Records {
         }
     }
 
-    /// What analyses of a module reported about `text`.
+    /// What the analyses of a module reported about `text`.
     pub fn measured(&self, module: &Module, text: &str) -> ModuleReport {
         let mut report = ModuleReport::new(module.id);
         for (analysis, item) in self.store.measurements(module.id, text).unwrap_or_default() {

@@ -1,5 +1,5 @@
-//! The glossary: the field's terms in alphabetical order, each with its meaning and the lesson that introduces it.
-//! Whatever the text, a glossary comes out; what is wrong with it is listed with its line. Not here: how it looks.
+//! The glossary: the field's terms in alphabetical order, each with its meaning and the lesson that introduces it. Every
+//! text gives a glossary; what is wrong with it is listed with its line. Not here: how it looks.
 
 use super::lesson::{Block, Lesson, Problem};
 use super::module::ModuleId;
@@ -28,7 +28,7 @@ pub struct Entry {
     pub line: usize,
 }
 
-/// Takes the glossary of a course of so many lessons apart: each paragraph but headings is an entry.
+/// Parses the glossary of a course with that many lessons. Each paragraph is an entry, except headings.
 #[must_use]
 pub fn parse(text: &str, lessons: usize) -> Glossary {
     let mut glossary = Glossary::default();
@@ -42,7 +42,7 @@ pub fn parse(text: &str, lessons: usize) -> Glossary {
     glossary
 }
 
-/// The paragraphs of a text, each as one line, with the line that it begins at.
+/// The paragraphs of a text, each as one line, with the number of its first line.
 fn paragraphs(text: &str) -> Vec<(usize, String)> {
     let mut paragraphs: Vec<(usize, String)> = vec![];
     let mut open = false;
@@ -67,7 +67,7 @@ fn entry(line: usize, paragraph: &str) -> Option<Entry> {
     Some(Entry { term: term.to_owned(), text: text.to_owned(), lesson, line })
 }
 
-/// A term as it is compared: without capitals and hyphens.
+/// A term in the form in which terms are compared: without capitals and hyphens.
 fn folded(term: &str) -> String {
     term.to_lowercase().replace('-', " ")
 }
@@ -90,7 +90,7 @@ impl Glossary {
         let twin = self.entries.iter().find(|known| folded(&known.term) == folded(term));
         let later = self.entries.iter().find(|known| key(known) > key(&entry));
         let wrong = match (twin, later) {
-            (Some(twin), _) => Some(format!("\"{term}\" stands at line {} already", twin.line)),
+            (Some(twin), _) => Some(format!("\"{term}\" is already at line {}", twin.line)),
             (None, Some(later)) => {
                 Some(format!("\"{term}\" belongs before \"{}\": entries are sorted", later.term))
             }
@@ -142,7 +142,7 @@ pub fn bold(lesson: &Lesson) -> Vec<String> {
     lesson.blocks.iter().flat_map(texts).flat_map(bold_in).collect()
 }
 
-/// What a block says in CommonMark.
+/// The texts of a block that are CommonMark.
 fn texts(block: &Block) -> Vec<&str> {
     match block {
         Block::Prose { text } | Block::Analysis { text, .. } => vec![text],
@@ -191,12 +191,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_line_and_shown_all_the_same() {
+    fn problems_name_their_line_and_well_formed_entries_are_still_shown() {
         let text = "**b**: B. (lesson 01)\n\n**B**: Twice. (lesson 01)\n\n**a**: A. (lesson 01)\n\n\
                     **c**: C. (lesson 12)\n\n**d**: no lesson\n\nSome words.\n\n**a-b**: . (lesson 01)\n";
         let form = "an entry is written `**term**: Meaning. (lesson 05)`";
         let expected = [
-            (3, "\"B\" stands at line 1 already"),
+            (3, "\"B\" is already at line 1"),
             (5, "\"a\" belongs before \"b\": entries are sorted"),
             (7, "\"c\": there is no lesson 12"),
             (9, form),
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_term_is_answered_with_the_nearest() {
+    fn the_error_for_an_unknown_term_suggests_the_nearest() {
         let text = "**chain rule**: . (lesson 05)\n\n**epoch**: . (lesson 07)\n\n\
                     **exponential moving average**: . (lesson 06)\n";
         let glossary = parse(text, 10);
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn bold_phrases_are_those_of_prose_and_blocks_across_lines_too() {
+    fn bold_phrases_are_found_in_prose_and_blocks_and_across_lines() {
         let text = "+++\n+++\nThe **computational\ngraph** of **`tall`**.\n\n```diagram D\n**not**\n```\nAnd **leaf**.\n\n```analysis analyze_x\nThe **TLB** too.\n```\n";
         assert_eq!(bold(&lesson::parse(text)), ["computational graph", "tall", "leaf", "TLB"]);
     }

@@ -1,11 +1,11 @@
-//! What the audit asks of the glossary: an entry is where it belongs, and its lesson introduces the term in bold.
+//! What the audit requires of the glossary: each entry is in its place, and its lesson introduces the term in bold.
 
 use super::{Miss, Pattern};
 use crate::curriculum::glossary::{bold, is_term};
 use crate::curriculum::{Course, ModuleId, lesson};
 use std::collections::BTreeMap;
 
-/// Each entry that is not well formed, not in its place, or not introduced by its lesson.
+/// A miss for each entry that is malformed, not in its place, or not introduced by its lesson.
 #[must_use]
 pub fn audit_glossary(course: &Course) -> Vec<Miss> {
     let miss = |pattern, line, reason| {

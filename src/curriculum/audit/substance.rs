@@ -66,7 +66,7 @@ pub(super) fn analyses(texts: &Texts) -> Vec<Found> {
         let line = line_of(texts.source, &format!("pub fn {name}("));
         let silent = !calls(body, "insight").any(|(_, argument)| is_built(argument));
         let silent = silent.then(|| {
-            let reason = format!("{name}: no insight says what was measured: {BUILT}");
+            let reason = format!("{name}: no insight is about what was measured: {BUILT}");
             in_source(line, reason)
         });
         let measures = identifiers(body).iter().any(|(name, _)| own.contains(name))
@@ -82,20 +82,20 @@ pub(super) fn analyses(texts: &Texts) -> Vec<Found> {
     there.flat_map(demands).flatten().collect()
 }
 
-/// What is asked of an insight.
+/// What is required of an insight.
 const BUILT: &str = "an insight is the result of a function of the measured values, `NAME_insight(..)`, or of `Ratio::took`";
 
 /// Words of a comparison: a sentence with one of them is a finding.
 const COMPARING: [&str; 7] = ["times", "faster", "slower", "better", "worse", "larger", "smaller"];
 
-/// Every insight is made by a function that has words for each outcome, and what is reported as a note is no finding.
+/// Every insight is built by a function that has words for each outcome, and what is reported as a note is not a finding.
 pub(super) fn insights(texts: &Texts) -> Vec<Found> {
     let written = || texts.cells.iter().filter(|cell| cell.kind != CellKind::Test);
     let at = |cell: &Cell, index: usize| cell.first_line + index;
     let literal = written().flat_map(|cell| {
         let found = calls(cell.text, "insight").filter(|(_, argument)| !is_built(argument));
         found.map(move |(index, _)| {
-            let reason = format!("{BUILT}; what is no finding is a `note`");
+            let reason = format!("{BUILT}; report what is not a finding as a `note`");
             in_source(at(cell, index), reason)
         })
     });
@@ -108,7 +108,7 @@ pub(super) fn insights(texts: &Texts) -> Vec<Found> {
         });
         found.map(move |(index, _)| {
             let reason =
-                format!("a note says why there are no figures, and this one compares: {BUILT}");
+                format!("a note says why there are no figures, but this one compares: {BUILT}");
             in_source(at(cell, index), reason)
         })
     });

@@ -250,9 +250,15 @@ fn an_empty_shell_does_not_pass() {
     let insight = "out.insight(twice_insight(double(1.0)));";
     let invented =
         "out.measured(\"speed\", 42.0, \"x\");\n    out.insight(\"It is 42 times as fast.\");";
-    breaks(false, insight, invented, Analyses, "analyze_one: no insight says what was measured");
+    breaks(
+        false,
+        insight,
+        invented,
+        Analyses,
+        "analyze_one: no insight is about what was measured",
+    );
     breaks(false, insight, invented, Analyses, "nothing is measured");
-    breaks(false, insight, "", Analyses, "analyze_one: no insight says what was measured");
+    breaks(false, insight, "", Analyses, "analyze_one: no insight is about what was measured");
     let prose = "To double a number is to add it to itself. The sum of two equal numbers is exact in binary, since only the\nexponent grows by one.\n";
     let nonsense = format!("{}\n", "Word word. ".repeat(40));
     breaks(true, prose, "", Narrative, "\"A part\": a part of the lesson must explain");
@@ -264,7 +270,7 @@ fn an_empty_shell_does_not_pass() {
 fn an_insight_that_no_function_built_is_refused() {
     use Pattern::Analyses;
     let insight = "out.insight(twice_insight(double(1.0)));";
-    let told = "double(1.0); let text = String::new();";
+    let setup = "double(1.0); let text = String::new();";
     for offending in [
         "out.insight(\"It is faster.\");",
         "out.insight(\n        \"It is faster.\",\n    );",
@@ -273,11 +279,11 @@ fn an_insight_that_no_function_built_is_refused() {
         "out.insight(text);",
         "out.insight(insight(double(1.0)));",
     ] {
-        // Beside an insight that is in order, and in the place of the only one.
-        let beside = format!("{insight}\n    {told}\n    {offending}");
-        breaks(false, insight, &beside, Analyses, "what is no finding is a `note`");
-        let only = format!("{told}\n    {offending}");
-        breaks(false, insight, &only, Analyses, "analyze_one: no insight says");
+        // Beside a correct insight, and in place of the only one.
+        let beside = format!("{insight}\n    {setup}\n    {offending}");
+        breaks(false, insight, &beside, Analyses, "report what is not a finding as a `note`");
+        let only = format!("{setup}\n    {offending}");
+        breaks(false, insight, &only, Analyses, "analyze_one: no insight is about");
     }
     let figure = "figure.insight(twice_insight(double(x as f32)));";
     breaks(
@@ -285,14 +291,14 @@ fn an_insight_that_no_function_built_is_refused() {
         figure,
         "figure.insight(\"Twice.\");",
         Analyses,
-        "what is no finding is a `note`",
+        "report what is not a finding as a `note`",
     );
     let constant = "fn twice_insight() -> String";
     breaks(false, "fn twice_insight(twice: f32) -> String", constant, Analyses, "a fixed sentence");
 }
 
 #[test]
-fn a_note_is_no_finding() {
+fn a_note_is_not_a_finding() {
     let insight = "out.insight(twice_insight(double(1.0)));";
     let with = |note: &str| format!("{insight}\n    {note}");
     let compares = "a note says why there are no figures";

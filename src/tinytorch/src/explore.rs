@@ -1,7 +1,6 @@
-//! Interactive figures. A function takes an [`Explorer`], asks it for its controls where it needs their values,
-//! and reports what they make, all in one place; it is called again whenever a control changes. What comes in are
-//! the settings of controls by name; what goes out are items and the list of controls. Not here: how a control
-//! looks or which key moves it.
+//! Interactive figures. A function takes an [`Explorer`], asks it for its controls where it needs their values, and
+//! reports the result, all in one place; it is called again whenever a control changes. Input: the settings of controls
+//! by name. Output: items and the list of controls. Not here: how a control looks or which key changes it.
 
 use crate::report::Reporter;
 use serde::{Deserialize, Serialize};
@@ -11,15 +10,15 @@ use std::ops::{Deref, DerefMut, RangeInclusive};
 /// The settings of controls, by name, as a person would type them. A control that is not named keeps its default.
 pub type Settings = BTreeMap<String, String>;
 
-/// Something that a person can change.
+/// Something that the reader can change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "control", rename_all = "snake_case")]
 pub enum Control {
     /// A number in a range.
     Number {
-        /// What it is.
+        /// Its name.
         name: String,
-        /// Where it stands.
+        /// Its value.
         value: f64,
         /// The lowest value.
         low: f64,
@@ -30,7 +29,7 @@ pub enum Control {
     },
     /// One of several words.
     Choice {
-        /// What it is.
+        /// Its name.
         name: String,
         /// The word that is chosen.
         value: String,
@@ -39,14 +38,14 @@ pub enum Control {
     },
     /// A line of text.
     Text {
-        /// What it is.
+        /// Its name.
         name: String,
         /// The text.
         value: String,
     },
     /// A sequence of frames that can be played.
     Play {
-        /// What it is.
+        /// Its name.
         name: String,
         /// The frame, from 0.
         value: usize,
@@ -58,7 +57,7 @@ pub enum Control {
 }
 
 impl Control {
-    /// What it is.
+    /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -81,10 +80,10 @@ impl Control {
         }
     }
 
-    /// Takes a setting: a number becomes the nearest one that the control can have, a frame likewise.
+    /// Applies a setting: a number becomes the nearest one that the control can have, and so does a frame.
     ///
     /// # Errors
-    /// When the setting is no number where one is needed, or none of the words. The control stays as it is.
+    /// When the setting is not a number where one is needed, or not one of the words. Then the control does not change.
     pub fn set(&mut self, setting: &str) -> Result<(), String> {
         match self {
             Self::Number { name, value, low, high, step } => {
@@ -119,8 +118,7 @@ impl Control {
         Ok(())
     }
 
-    /// Moves it by `steps`: a number and a frame stop at their ends, words follow each other in a circle. A text
-    /// stays as it is.
+    /// Moves it by `steps`: a number and a frame stop at their ends, words wrap around. A text does not change.
     pub fn shift(&mut self, steps: i32) {
         match self {
             Self::Number { value, low, high, step, .. } => {
@@ -148,8 +146,8 @@ pub fn settings(controls: &[Control]) -> Settings {
     controls.iter().map(|control| (control.name().to_owned(), control.setting())).collect()
 }
 
-/// The value in the range that is nearest to `wanted`: whole steps from the lowest, or the highest itself. It is
-/// the number that its decimals say: 0.3, not 0.30000000000000004.
+/// The value in the range that is nearest to `wanted`: whole steps from the lowest, or the highest itself. It is rounded
+/// to the decimals that are shown: 0.3, not 0.30000000000000004.
 fn nearest(wanted: f64, (low, high): (f64, f64), step: f64) -> f64 {
     let steps = ((wanted.clamp(low, high) - low) / step).round();
     let places = decimals(step).max(decimals(low));
@@ -162,7 +160,7 @@ fn decimals(number: f64) -> usize {
     number.to_string().split_once('.').map_or(0, |(_, decimals)| decimals.len())
 }
 
-/// Gives a figure its controls, and takes what it reports: every method of a [`Reporter`] is here too.
+/// Gives a figure its controls, and receives what it reports: it has every method of a [`Reporter`] too.
 pub struct Explorer {
     reporter: Reporter,
     settings: Settings,
@@ -176,13 +174,13 @@ impl Explorer {
         Self { reporter, settings, controls: vec![] }
     }
 
-    /// The controls that were asked for so far, in that order.
+    /// The controls that were asked for so far, in order.
     #[must_use]
     pub fn controls(&self) -> &[Control] {
         &self.controls
     }
 
-    /// A number between two ends, which moves in steps.
+    /// A number in a range, which moves in steps.
     ///
     /// # Panics
     /// When the range is empty, the step is not above 0, or the name is taken.
@@ -245,8 +243,8 @@ impl Explorer {
         }
     }
 
-    /// Adds a control, with the setting that it was given. A setting that the control cannot have, because the
-    /// figure's source changed, leaves the default.
+    /// Adds a control, with its setting. If the control cannot have that setting, because the figure's source changed, it
+    /// keeps its default.
     #[track_caller]
     fn add(&mut self, mut control: Control) -> &Control {
         let name = control.name();
@@ -298,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_out_of_range_is_the_nearest_and_nonsense_is_the_default() {
+    fn a_setting_out_of_range_becomes_the_nearest_and_nonsense_the_default() {
         let number = |setting| explorer(&[("x", setting)]).number("x", 2.0, 1.0..=4.0, 0.5);
         assert_eq!(
             ["9", "-9", "2.7", "2.76", "NaN", "inf", "two"].map(number),
@@ -309,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn two_presses_are_two_values_and_are_shown_as_two() {
+    fn each_key_press_gives_a_value_that_is_shown_as_another() {
         let mut figure = explorer(&[]);
         figure.number("rate", 0.15, 0.0..=0.5, 0.005);
         let mut control = figure.controls()[0].clone();
@@ -337,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn words_go_round_and_frames_stop_at_their_ends() {
+    fn words_wrap_around_and_frames_stop_at_their_ends() {
         let mut figure = explorer(&[]);
         figure.choice("kind", &["a", "b", "c"]);
         figure.play("frame", 3, 1);
@@ -351,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_control_cannot_be_is_named_with_what_it_can() {
+    fn a_refused_setting_is_named_with_the_settings_that_are_possible() {
         let mut figure = explorer(&[]);
         figure.number("rate", 0.0, 0.0..=0.5, 0.1);
         figure.choice("kind", &["SGD", "Adam"]);

@@ -1,11 +1,11 @@
 //! Runs one test or one analysis of an exercise in a process of its own, or computes the frames of one
 //! explorable, and reports the result. Input: the exercise's tables, and on the command line a Unix socket and a
 //! name; for an explorable also one line of [`Settings`] per frame. Output: one [`Record`] a line over that
-//! socket. Not here: what the tutor makes of a record, or of none.
+//! socket. Not here: what a record, or the lack of one, means to the tutor.
 //!
-//! The harness connects before it runs anything, and the tutor accepts one connection only, so no
-//! other record can take its place; the verdict is sent after the body has returned, and then the
-//! process exits at once. When the tutor is gone, the connection closes, and this process exits too.
+//! The harness connects before it runs anything, and the tutor accepts one connection only, so nothing else can send a
+//! record. The verdict is sent after the body has returned, and then the process exits at once. When the tutor ends, the
+//! connection closes, and this process exits too.
 
 use crate::explore::{Control, Explorer, Settings};
 use crate::report::{Item, Reporter};
@@ -69,7 +69,7 @@ thread_local! {
     /// earlier panic unwinds.
     static PANICS: RefCell<[Option<Record>; 2]> = const { RefCell::new([None, None]) };
 }
-/// The last panic of any thread: says more than "a scoped thread panicked".
+/// The last panic of any thread, which says more than "a scoped thread panicked".
 static LAST_ANYWHERE: Mutex<Option<Record>> = Mutex::new(None);
 /// The message of the first `todo!` that was reached, in any thread.
 static TODO: Mutex<Option<String>> = Mutex::new(None);
@@ -115,7 +115,7 @@ fn connect(socket: &str) -> std::io::Result<(UnixStream, UnixStream)> {
     Ok((stream, lifeline))
 }
 
-/// The tutor never writes: a read that returns means that the tutor has ended.
+/// Exits when the tutor has ended: it never writes, so a read returns only then.
 fn end_with(mut lifeline: UnixStream) {
     let _ = lifeline.read(&mut [0]);
     leave(3);
@@ -145,8 +145,8 @@ fn run_body(stream: UnixStream, body: impl FnOnce(UnixStream) + Send + 'static) 
     leave(4);
 }
 
-/// Hands over the verdict, once, and waits for the exit. An explorable, whose process keeps running, has no one
-/// verdict to hand over.
+/// Hands over the verdict, once, and waits for the exit. An explorable has no such verdict, since its process keeps
+/// running.
 fn hand_over(verdict: Record) {
     let Some(send) = lock(&VERDICT).take() else { return };
     drop(send.send(verdict));
@@ -155,7 +155,7 @@ fn hand_over(verdict: Record) {
     }
 }
 
-/// Hands on each line of settings. When the tutor is gone, this process exits, even in the middle of a frame.
+/// Passes on each line of settings. When the tutor has ended, this process exits, even in the middle of a frame.
 fn receive(lifeline: UnixStream, settings: &Sender<Settings>) {
     for line in BufReader::new(lifeline).lines().map_while(Result::ok) {
         match serde_json::from_str(&line) {
@@ -166,8 +166,8 @@ fn receive(lifeline: UnixStream, settings: &Sender<Settings>) {
     leave(3);
 }
 
-/// Computes a frame for each line of settings, on a thread with a known stack. A frame that panics is an answer
-/// too, and the next one is computed all the same.
+/// Computes a frame for each line of settings, on a thread with a known stack. A frame that panics gets its verdict, and
+/// the next one is computed as usual.
 fn explore(stream: UnixStream, settings: Receiver<Settings>, figure: fn(&mut Explorer)) -> ! {
     let work = move || {
         for settings in settings {
@@ -184,7 +184,7 @@ fn explore(stream: UnixStream, settings: Receiver<Settings>, figure: fn(&mut Exp
     leave(4);
 }
 
-/// Runs the body and says how it ended.
+/// Runs the body and returns how it ended.
 fn judge(body: impl FnOnce()) -> Record {
     std::panic::set_hook(Box::new(note));
     // An earlier frame may have left a panic that its body caught.
@@ -216,7 +216,7 @@ fn is_an_echo(record: &Record) -> bool {
         if message == "a scoped thread panicked" || message.ends_with("Any { .. }"))
 }
 
-/// The panic hook: keeps the message and the place. The tutor shows them; nothing is printed.
+/// The panic hook: records the message and the place. The tutor shows them; nothing is printed.
 fn note(panic: &PanicHookInfo<'_>) {
     let message = message(panic.payload());
     if message == IN_DESTRUCTOR || message == IN_FOREIGN_FUNCTION {
@@ -237,8 +237,8 @@ fn note(panic: &PanicHookInfo<'_>) {
 const IN_DESTRUCTOR: &str = "panic in a destructor during cleanup";
 const IN_FOREIGN_FUNCTION: &str = "panic in a function that cannot unwind";
 
-/// The verdict of a body whose panic cannot unwind. When a destructor panicked while an earlier panic
-/// unwound, it has both messages, and the place of the earlier panic, which is the cause.
+/// The verdict on a body whose panic cannot unwind. When a destructor panicked while an earlier panic unwound, it has
+/// both messages, and the place of the earlier panic, which is the cause.
 fn aborting(why: &str) -> Record {
     if let Some(message) = lock(&TODO).take() {
         return Record::Todo { message };
@@ -297,7 +297,7 @@ fn leave(code: i32) -> ! {
 mod tests {
     use super::*;
 
-    /// The hook and what it keeps belong to the process, so all cases are in one test.
+    /// The hook and what it records belong to the process, so all cases are in one test.
     #[test]
     fn a_body_is_judged_by_how_it_ends_and_by_every_todo_it_reached() {
         let before = std::panic::take_hook();

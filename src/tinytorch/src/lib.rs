@@ -1,6 +1,5 @@
-//! A small machine-learning framework, written to be read: each module is one lesson of
-//! tinytorch-tutor and at the same time its reference solution. Modules stand in the order in
-//! which they are taught, and each uses only those before it.
+//! A small machine-learning framework, written to be read: each module is one lesson of tinytorch-tutor and at the same
+//! time its reference solution. Modules are listed in teaching order, and each uses only those before it.
 
 // A lesson names its neighbours as `tinytorch::tensor`, here and in a learner's file alike.
 extern crate self as tinytorch;

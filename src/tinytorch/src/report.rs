@@ -1,6 +1,6 @@
-//! What an analysis says: typed tables, charts, metrics, pictures, insights and notes, never formatted text.
-//! An analysis hands each [`Item`] to a [`Reporter`]; the tutor, the headless commands and the
-//! notebook export render the same values. Not here: how an item looks on any screen.
+//! What an analysis reports: typed tables, charts, metrics, pictures, insights and notes, never formatted text. An
+//! analysis passes each [`Item`] to a [`Reporter`]; the screen and the commands render the same values. Not here: how an
+//! item looks.
 
 use crate::testing::{Comparison, Ratio, Timing};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ pub enum Origin {
     Computed(String),
 }
 
-/// One thing an analysis has to say.
+/// One thing that an analysis reports.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Item {
@@ -31,7 +31,7 @@ pub enum Item {
     Insight(Insight),
     /// A sentence that is no finding: why there are no figures.
     Note(Note),
-    /// How far a long computation has come.
+    /// The progress of a long computation.
     Progress(Progress),
 }
 
@@ -204,14 +204,14 @@ pub struct Note {
     pub text: String,
 }
 
-/// How far a long computation has come.
+/// The progress of a long computation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// What is being done.
     pub label: String,
     /// Steps done.
     pub done: u64,
-    /// Steps in all.
+    /// All steps.
     pub total: u64,
 }
 
@@ -271,7 +271,7 @@ impl From<String> for Value {
     }
 }
 
-/// JSON has no infinity and no NaN: such a number goes as a word.
+/// JSON has no infinity and no NaN: such a number is sent as text.
 impl From<f64> for Value {
     fn from(number: f64) -> Self {
         if number.is_finite() { Self::Float(number) } else { Self::Text(number.to_string()) }
@@ -309,13 +309,13 @@ impl From<Ratio> for Value {
     }
 }
 
-/// Takes the items of an analysis, one by one, as they are known.
+/// Receives the items of an analysis, one by one, as they are known.
 pub struct Reporter {
     sink: Box<dyn FnMut(Item)>,
 }
 
 impl Reporter {
-    /// A reporter that hands every item to `sink` at once.
+    /// A reporter that passes every item to `sink` at once.
     pub fn new(sink: impl FnMut(Item) + 'static) -> Self {
         Self { sink: Box::new(sink) }
     }
@@ -402,7 +402,7 @@ impl Reporter {
         (self.sink)(Item::Note(Note { text: text.into() }));
     }
 
-    /// Reports how far a long computation has come.
+    /// Reports the progress of a long computation.
     pub fn progress(&mut self, label: impl Into<String>, done: u64, total: u64) {
         (self.sink)(Item::Progress(Progress { label: label.into(), done, total }));
     }

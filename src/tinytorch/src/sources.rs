@@ -17,7 +17,7 @@ pub const MILESTONES: &[(&str, &str)] = &[
     ("1998_cnn", include_str!("../milestones/1998_cnn.rs")),
 ];
 
-/// The files that every module may use and nobody has to write, by file name.
+/// The files that every module may use and no learner writes, by file name.
 pub const SUPPORT: &[(&str, &str)] = &[
     ("explore.rs", include_str!("explore.rs")),
     ("harness.rs", include_str!("harness.rs")),

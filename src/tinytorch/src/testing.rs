@@ -1,5 +1,5 @@
-//! What tests and analyses lean on: closeness of floats, a stopwatch with a spread, and an
-//! allocator that counts. Given to every lesson; not a lesson itself.
+//! Helpers of tests and analyses: comparison of floats, a timer with a spread, and an allocator that counts. Every
+//! lesson may use them; they are not a lesson.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fmt;
@@ -24,11 +24,11 @@ pub fn assert_close(actual: &[f32], expected: &[f32], tolerance: f32) {
     }
 }
 
-/// Numbers that a failure shows of one side: more of them teach nothing.
+/// How many numbers of each side a failure shows: more of them teach nothing.
 const SHOWN: usize = 10;
 
-/// Panics unless `yours` equals `wanted`. The message says for which `input`, what came and what was wanted, and the
-/// `idea` that is probably missing.
+/// Panics unless `yours` equals `wanted`. The message has the `input`, both values, and the `idea` that is probably
+/// missing.
 #[track_caller]
 pub fn expect_eq<T: PartialEq + fmt::Debug>(
     input: impl fmt::Display,
@@ -86,9 +86,8 @@ fn shortened(text: &str) -> String {
 /// What [`panic_message`] says of work that returned.
 const NO_PANIC: &str = "(no panic: the call returned)";
 
-/// Runs `work`, which should panic, and returns the message; for work that returns, a
-/// text that says so, so that a test shows it beside what was wanted. An unfinished `todo!` is no such panic: it goes on to
-/// whoever runs the test.
+/// Runs `work`, which should panic, and returns the message; if it returns, a text that says so, so that a test shows it
+/// beside what was wanted. The panic of a `todo!` is passed on.
 pub fn panic_message<T>(work: impl FnOnce() -> T) -> String {
     let Err(payload) = panic::catch_unwind(AssertUnwindSafe(work)) else {
         return NO_PANIC.to_owned();
@@ -151,7 +150,7 @@ impl Timing {
     }
 }
 
-/// Two pieces of work that were timed in turn, and what their times have to do with each other.
+/// Two pieces of work that were timed in turn, and the ratio of their times.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Comparison {
     /// The first one.
@@ -205,7 +204,7 @@ pub struct Ratio {
     pub high: f64,
 }
 
-/// What a ratio lets one say.
+/// What can be concluded from a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reading {
     /// The first figure is larger.
@@ -219,7 +218,7 @@ pub enum Reading {
 }
 
 impl Ratio {
-    /// Less than this much off 1 is no difference that a timing on a busy machine can show.
+    /// A ratio closer to 1 than this is not a difference that timing on a busy machine can show.
     const SMALLEST: f64 = 0.05;
     /// Quartiles further apart than this factor: the pairs contradict each other.
     const WIDEST: f64 = 2.0;
@@ -285,8 +284,8 @@ pub fn sample_error(p: f64, n: usize) -> f64 {
     (p * (1.0 - p) / n.max(1) as f64).sqrt()
 }
 
-/// What two accuracies, each counted on `n` samples, let one say: a difference only where it is larger than twice its
-/// own standard error.
+/// What can be concluded from two accuracies, each counted on `n` samples: a difference only where it is larger than
+/// twice its own standard error.
 pub fn compare_accuracies(first: f64, second: f64, n: usize) -> Reading {
     let error = sample_error(first, n).hypot(sample_error(second, n));
     match first - second {
@@ -345,9 +344,8 @@ pub struct MemoryUse {
     pub allocations: usize,
 }
 
-/// Runs `work` and counts its memory. Returns `None` for the counts when [`CountingAllocator`] is
-/// not installed: then there is nothing to count, and no figure is better than a wrong one. Other
-/// threads' allocations count too.
+/// Runs `work` and counts its memory. The counts are `None` when [`CountingAllocator`] is not installed: no figure is
+/// better than a wrong one. Allocations of other threads count too.
 pub fn memory<T>(work: impl FnOnce() -> T) -> (T, Option<MemoryUse>) {
     let installed = IN_USE.load(Relaxed) > 0;
     let (before, asked) = (IN_USE.load(Relaxed), ALLOCATIONS.load(Relaxed));
