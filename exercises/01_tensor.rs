@@ -993,7 +993,7 @@ impl Tensor {
     /// The mean over one axis or several; `NaN` for an axis of size 0. Axes and `keepdim` as in
     /// [`Tensor::sum_axis`].
     pub fn mean_axis(&self, axes: impl Axes, keepdim: bool) -> Tensor {
-        let axes = &axes.from_the_front("mean_axis", self.shape())[..];
+        let axes = &axes.resolve("mean_axis", self.shape())[..];
         let size: usize = axes.iter().map(|&axis| self.shape()[axis]).product();
         todo!("tensor-reductions")
     }
@@ -1003,7 +1003,7 @@ impl Tensor {
     /// The largest element along one axis or several; `NaN` where there is one. Axes and `keepdim` as in
     /// [`Tensor::sum_axis`]. Panics for an axis of size 0.
     pub fn max_axis(&self, axes: impl Axes, keepdim: bool) -> Tensor {
-        let axes = &axes.from_the_front("max_axis", self.shape())[..];
+        let axes = &axes.resolve("max_axis", self.shape())[..];
         require_elements("max_axis", self.shape(), axes);
         todo!("tensor-reductions")
     }
@@ -1712,7 +1712,7 @@ impl Tensor {
     /// made of one [`Tensor::transpose`] after the other. Panics when an axis is missing or named twice.
     pub fn permute<Number: Copy + TryInto<isize>>(&self, order: &[Number]) -> Tensor {
         let (shape, axes) = (self.shape(), self.ndim());
-        let given = order.from_the_front("permute", shape).len();
+        let given = order.resolve("permute", shape).len();
         assert!(
             given == axes,
             "permute: {given} axes for shape {}: name each of its {axes} once",
@@ -1748,7 +1748,8 @@ impl Tensor {
     pub fn index_select(&self, axis: impl TryInto<isize>, indices: &[usize]) -> Tensor {
         let axis = axis_from_front("index_select", axis, self.shape());
         let size = self.shape()[axis];
-        if let Some((place, index)) = indices.iter().enumerate().find(|&(_, &index)| index >= size) {
+        if let Some((place, index)) = indices.iter().enumerate().find(|&(_, &index)| index >= size)
+        {
             panic!(
                 "index_select: index {index}, number {place} of {}, on axis {axis} of shape {}",
                 indices.len(),
@@ -1779,13 +1780,13 @@ pub fn part_starts(shape: &[usize], axis: usize, indices: &[usize]) -> (Vec<usiz
 pub trait Axes {
     /// The same axes counted from the front, from the first to the last. Panics when the shape has no such axis,
     /// or when one is named twice.
-    fn from_the_front(self, op: &str, shape: &[usize]) -> Vec<usize>;
+    fn resolve(self, op: &str, shape: &[usize]) -> Vec<usize>;
 }
 
 macro_rules! one_axis {
     ($($number:ty)*) => {
         $(impl Axes for $number {
-            fn from_the_front(self, op: &str, shape: &[usize]) -> Vec<usize> {
+            fn resolve(self, op: &str, shape: &[usize]) -> Vec<usize> {
                 vec![axis_from_front(op, self, shape)]
             }
         })*
@@ -1794,7 +1795,7 @@ macro_rules! one_axis {
 one_axis!(usize isize i32);
 
 impl<Number: Copy + TryInto<isize>> Axes for &[Number] {
-    fn from_the_front(self, op: &str, shape: &[usize]) -> Vec<usize> {
+    fn resolve(self, op: &str, shape: &[usize]) -> Vec<usize> {
         let mut axes: Vec<usize> =
             self.iter().map(|&axis| axis_from_front(op, axis, shape)).collect();
         axes.sort_unstable();
@@ -1806,8 +1807,8 @@ impl<Number: Copy + TryInto<isize>> Axes for &[Number] {
 }
 
 impl<Number: Copy + TryInto<isize>, const COUNT: usize> Axes for [Number; COUNT] {
-    fn from_the_front(self, op: &str, shape: &[usize]) -> Vec<usize> {
-        self[..].from_the_front(op, shape)
+    fn resolve(self, op: &str, shape: &[usize]) -> Vec<usize> {
+        self[..].resolve(op, shape)
     }
 }
 
@@ -1850,7 +1851,7 @@ impl Tensor {
         start: f32,
         f: impl Fn(f32, f32) -> f32,
     ) -> Tensor {
-        let axes = axes.from_the_front(name, self.shape());
+        let axes = axes.resolve(name, self.shape());
         let mut shape = self.shape().to_vec();
         let mut elements = self.data();
         for &axis in &axes {

@@ -729,7 +729,10 @@ fn as_rows(prediction: &Tensor, target: &Tensor) -> (Tensor, Tensor) {
         shape_text(&wanted),
         shape_text(target.shape())
     );
-    assert!(prediction.numel() > 0, "cross entropy: logits {given} are empty, so they have no mean");
+    assert!(
+        prediction.numel() > 0,
+        "cross entropy: logits {given} are empty, so they have no mean"
+    );
     let targets = target.numel();
     assert!(
         !counted(target).is_empty(),
