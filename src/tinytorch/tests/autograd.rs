@@ -475,6 +475,27 @@ fn a_product_without_elements_has_gradients_of_zeros() {
 }
 
 #[test]
+fn sums_and_the_gradient_of_a_bias_keep_their_digits_however_many_rows_there_are() {
+    // One after the other, 2^20 times 0.1 is off by a thousandth: each 0.1 is small beside the sum so far.
+    const ROWS: usize = 1 << 20;
+    let exact = ROWS as f32 * 0.1;
+    let rows = Tensor::full(&[ROWS, 2], 0.1);
+    let agrees = |what: &str, sums: Vec<f32>, wanted: f32| {
+        let off = sums.iter().map(|sum| (sum - wanted).abs() / wanted).fold(0.0, f32::max);
+        assert!(off < 1e-6, "{what}: {sums:?}, exact is {wanted}");
+    };
+    agrees("sum_axis(0)", rows.sum_axis(0, false).to_vec(), exact);
+    agrees("sum_axis(-2)", rows.t().sum_axis(-1, false).to_vec(), exact);
+    agrees("sum_axis([0, 1])", rows.sum_axis([0, 1], false).to_vec(), 2.0 * exact);
+    agrees("sum", vec![rows.sum().item()], 2.0 * exact);
+    let layer = Linear::new(1, 2, &mut Rng::seeded(1));
+    let bias = Tensor::zeros(&[2]).tracked();
+    let y = Linear { bias: Some(bias.clone()), ..layer }.forward(&Tensor::zeros(&[ROWS, 1]));
+    let gradient = y.backward_with(&rows).get(&bias).map(Tensor::to_vec).unwrap_or_default();
+    agrees("the gradient of Linear's bias", gradient, exact);
+}
+
+#[test]
 fn writing_in_place_between_the_passes_does_not_change_a_gradient() {
     let mut x = Tensor::scalar(3.0).tracked();
     let y = &x * &x;
