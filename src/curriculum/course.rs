@@ -20,6 +20,7 @@ const LESSONS: &[&str] = &[
     include_str!("../../lessons/07_training.md"),
     include_str!("../../lessons/08_dataloader.md"),
     include_str!("../../lessons/09_spatial.md"),
+    include_str!("../../lessons/10_tokenization.md"),
 ];
 
 /// The terms of the course.

@@ -8,7 +8,7 @@ use crate::error::count;
 use crate::runner::event::{Diagnostic, Level, Notice, Output, TestResult, Verdict};
 use std::fmt::Write;
 use tinytorch::report::{
-    Chart, ChartKind, Column, Item, Metric, Picture, Point, Series, Table, Value,
+    Chart, ChartKind, Column, Item, Metric, Picture, Point, Series, Table, Tokens, Value,
 };
 use unicode_width::UnicodeWidthStr;
 
@@ -276,12 +276,20 @@ pub fn item(item: &Item) -> String {
         Item::Chart(chart) => self::chart(chart),
         Item::Metric(metric) => self::metric(metric) + "\n",
         Item::Picture(_) => pictures(&[item]).unwrap_or_default(),
+        Item::Tokens(tokens) => format!("{}\n{}\n", tokens.title, pieces(tokens).join("|")),
         Item::Insight(insight) => format!("=> {}\n", insight.text),
         Item::Note(note) => format!("{}\n", note.text),
         Item::Progress(progress) => {
             format!("{}: {} of {}\n", progress.label, progress.done, progress.total)
         }
     }
+}
+
+/// The pieces of a text that was cut into tokens, each on one line.
+#[must_use]
+pub fn pieces(tokens: &Tokens) -> Vec<String> {
+    let visible = |piece: &String| piece.replace('\n', "\\n").replace('\t', "\\t");
+    tokens.pieces.iter().map(visible).collect()
 }
 
 /// `accuracy: 97.2 % (target >= 95 %, met; measured)`.

@@ -356,6 +356,7 @@ pub fn key(item: &Item) -> (u8, &str) {
         Item::Insight(insight) => (4, &insight.text),
         Item::Note(note) => (5, &note.text),
         Item::Progress(_) => (6, ""),
+        Item::Tokens(tokens) => (7, &tokens.title),
     }
 }
 

@@ -13,6 +13,7 @@ macro_rules! course {
     ($with:ident) => {
         $with! {
             setup tensor activations layers losses autograd optimizers training dataloader spatial
+            tokenization
         }
     };
 }

@@ -27,6 +27,8 @@ pub enum Item {
     Metric(Metric),
     /// A grey-level picture, such as a digit or a feature map.
     Picture(Picture),
+    /// A text cut into tokens.
+    Tokens(Tokens),
     /// One or two plain sentences: what the figures mean.
     Insight(Insight),
     /// A sentence that is no finding: why there are no figures.
@@ -188,6 +190,15 @@ pub struct Picture {
     pub width: usize,
     /// `width * height` values; the renderer maps the smallest to dark and the largest to light.
     pub pixels: Vec<f32>,
+}
+
+/// A text cut into tokens. Put together again, the pieces are the text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tokens {
+    /// Shown above the text.
+    pub title: String,
+    /// The tokens, in order; bytes that are not text are shown as `\\xff`.
+    pub pieces: Vec<String>,
 }
 
 /// One or two plain sentences: what the figures mean.
@@ -391,6 +402,11 @@ impl Reporter {
         (self.sink)(Item::Picture(picture));
     }
 
+    /// Reports a text cut into tokens.
+    pub fn tokens(&mut self, title: impl Into<String>, pieces: Vec<String>) {
+        (self.sink)(Item::Tokens(Tokens { title: title.into(), pieces }));
+    }
+
     /// Reports what the figures mean, in the words of a function of the measured values: `NAME_insight(..)`, or
     /// [`Ratio::took`]. The audit refuses other arguments.
     pub fn insight(&mut self, text: impl Into<String>) {
@@ -441,6 +457,7 @@ mod tests {
                 origin: Origin::Measured,
             }),
             Item::Picture(Picture { title: "p".into(), width: 2, pixels: vec![0.0, 1.0] }),
+            Item::Tokens(Tokens { title: "t".into(), pieces: vec!["a".into(), " b".into()] }),
             Item::Insight(Insight { text: "i".into() }),
             Item::Note(Note { text: "n".into() }),
             Item::Progress(Progress { label: "l".into(), done: 1, total: 2 }),

@@ -26,6 +26,7 @@ pub const SUPPORT: &[(&str, &str)] = &[
     ("random.rs", include_str!("random.rs")),
     ("data/dialogue.rs", include_str!("data/dialogue.rs")),
     ("data/mod.rs", include_str!("data/mod.rs")),
+    ("data/samples.rs", include_str!("data/samples.rs")),
     ("data/text.rs", include_str!("data/text.rs")),
 ];
 

@@ -101,7 +101,7 @@ fn a_pair_reads_as_a_model_sees_it() {
 /// Reads a file with this name and content.
 fn read(name: &str, bytes: &[u8]) -> Result<String, String> {
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    std::fs::write(&path, bytes).unwrap();
+    std::fs::write(&path, bytes).expect("written");
     read_text(&path).map_err(|error| {
         let message = error.to_string();
         assert!(message.contains(name), "{message}");

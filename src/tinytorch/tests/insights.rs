@@ -423,3 +423,52 @@ mod spatial {
         );
     }
 }
+
+mod tokenization {
+    use super::ratio;
+    use tinytorch::tokenization::{
+        compression_insight, merges_insight, training_speed_insight, vocabulary_cost_insight,
+    };
+
+    #[test]
+    fn a_vocabulary_is_said_to_fit_its_own_text_only_where_it_does() {
+        let own = compression_insight([2.6, 1.6, 1.3], 2.1);
+        assert!(
+            own.contains("German 1.6 and Rust 1.3: a vocabulary is made for one kind"),
+            "{own}"
+        );
+        assert!(own.contains("more than half"), "{own}");
+        assert!(
+            compression_insight([1.5, 1.6, 1.3], 1.2).contains("fits another kind of text better")
+        );
+        assert!(compression_insight([1.6, 1.6, 1.3], 1.2).contains("about as many as the better"));
+        assert!(compression_insight([3.0, 1.6, 1.3], 1.2).contains("less than half"));
+        assert!(
+            compression_insight([2.0, 1.6, 1.3], 1.98).contains("about as much as the largest")
+        );
+    }
+
+    #[test]
+    fn the_incremental_training_is_called_faster_only_where_the_pairs_agree() {
+        let faster = training_speed_insight(&ratio(20.0, 26.8, 30.0));
+        assert!(faster.starts_with("The plain training took 26.8 times as long"), "{faster}");
+        let slower = training_speed_insight(&ratio(0.4, 0.5, 0.6));
+        assert!(slower.starts_with("The incremental one took 2.0 times as long"), "{slower}");
+        assert!(training_speed_insight(&ratio(0.98, 1.0, 1.02)).contains("no clear difference"));
+        assert!(training_speed_insight(&ratio(1.0, 5.0, 9.0)).contains("disagree too much"));
+    }
+
+    #[test]
+    fn a_larger_table_is_said_to_buy_something_only_where_the_text_gets_shorter() {
+        let shorter = vocabulary_cost_insight([70, 700], [40.0, 20.0]);
+        assert!(shorter.contains("10.0 times as large"), "{shorter}");
+        assert!(
+            shorter.contains("2.0 times shorter, so attention compares 4.0 times fewer"),
+            "{shorter}"
+        );
+        let longer = vocabulary_cost_insight([70, 700], [20.0, 40.0]);
+        assert!(longer.contains("2.0 times longer, which buys nothing"), "{longer}");
+        assert!(vocabulary_cost_insight([70, 700], [20.0, 20.0]).contains("about as long"));
+        assert!(merges_insight(0, 0, 256).contains("0.00 bytes per token"));
+    }
+}

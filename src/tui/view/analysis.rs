@@ -3,7 +3,7 @@
 
 use super::block::{self, framed, head, say};
 use super::text::wrap;
-use super::{chart, exercise, markdown, picture, table};
+use super::{chart, exercise, markdown, picture, table, tokens};
 use crate::report::{AnalysisState, figures, human};
 use crate::runner::event::{RunKind, Verdict};
 use crate::tui::keymap::{self, Action};
@@ -110,6 +110,7 @@ fn item(item: &Item, width: usize) -> Vec<Line<'static>> {
         Item::Chart(chart) => chart::lines(chart, width),
         Item::Metric(metric) => self::metric(metric, width),
         Item::Picture(_) => vec![],
+        Item::Tokens(tokens) => tokens::lines(tokens, width.min(block::PROSE)),
         Item::Note(note) => say(&note.text, Role::Dim, width),
         Item::Insight(insight) => {
             let arrow = [Span::styled("→ ", style(Role::Key))];

@@ -26,6 +26,7 @@ mod results;
 mod status;
 mod table;
 mod text;
+mod tokens;
 mod too_small;
 mod welcome;
 

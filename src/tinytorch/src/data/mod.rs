@@ -1,6 +1,7 @@
 //! Real data that is small enough to carry along, and the reading of text files.
 
 pub mod dialogue;
+pub mod samples;
 pub mod text;
 
 /// 1,797 handwritten digits, 8x8 grey levels 0..16 in 64 columns, the class 0..9 in the 65th:
