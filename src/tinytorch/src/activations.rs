@@ -379,7 +379,7 @@ fn test_unit_debug() {
         expect_close(format!("{input}: sums"), &sums, &[1.0; 3], 1e-6, rows);
         expect_close(input, &probabilities.to_vec(), wanted, 1e-6, idea);
     };
-    // PyTorch: torch.softmax(torch.relu(x @ first) @ second, -1)
+    // The values are PyTorch's.
     let (large, small) = (0.880_797_1, 0.119_202_92);
     let wanted = [large, small, 0.5, 0.5, large, small];
     let idea = "two linear maps are one without ReLU between them; what softmax gets are all scores, \
@@ -469,10 +469,10 @@ pub fn activation_cost_insight(sigmoid: Ratio) -> String {
 ///
 /// Purpose: see how the activation limits the depth of a network. Measured: the standard deviation of 64
 /// rows after each of 20 random layers of width 256, for each activation; after the last ReLU also the
-/// fraction of outputs that are zero, and of units that are zero for every row. Key insight: behind a sigmoid
-/// the rows hardly differ, tanh shrinks the signal slowly, ReLU halves its mean square in each layer unless the
-/// weights compensate. Production context: He's initialization (2015) doubles the variance of the weights for
-/// this reason.
+/// fraction of outputs that are zero, and of units that are zero for every row; after the last sigmoid, how much
+/// the rows differ. Key insight: behind a sigmoid the rows hardly differ, tanh shrinks the signal slowly, ReLU
+/// halves its mean square in each layer unless the weights compensate. Production context: He's initialization
+/// (2015) doubles the variance of the weights for this reason.
 pub fn analyze_depth(out: &mut Reporter) {
     const LAYERS: usize = 20;
     const WIDTH: usize = 256;
@@ -484,7 +484,7 @@ pub fn analyze_depth(out: &mut Reporter) {
         ("Sigmoid", 1.0, |x| Sigmoid.forward(x)),
         ("Tanh", 1.0, |x| Tanh.forward(x)),
     ];
-    let (mut at_zero, mut dead) = (0.0, 0.0);
+    let (mut at_zero, mut dead, mut between_rows) = (0.0, 0.0, 0.0);
     let series = activations.map(|(name, variance, activation)| {
         let mut rng = Rng::seeded(3);
         let mut x = Tensor::randn(&[64, WIDTH], &mut rng);
@@ -500,6 +500,9 @@ pub fn analyze_depth(out: &mut Reporter) {
         if name == "ReLU" {
             (at_zero, dead) = (fraction_of_zeros(&x), fraction_of_zeros(&x.max_axis(0, false)));
         }
+        if name == "Sigmoid" {
+            between_rows = f64::from(standard_deviation(&(&x - x.mean_axis(0, true))));
+        }
         series
     });
     out.chart(Chart {
@@ -512,6 +515,11 @@ pub fn analyze_depth(out: &mut Reporter) {
     });
     out.measured("zero outputs after the last ReLU", 100.0 * at_zero, "%");
     out.measured("units that are zero for all 64 rows after the last ReLU", 100.0 * dead, "%");
+    out.measured(
+        "Sigmoid: standard deviation between the rows after the last layer",
+        between_rows,
+        "",
+    );
     let shrunk = |index: usize| series[index].points[0].y / series[index].points[LAYERS].y;
     out.measured("ReLU: standard deviation at the start against the end", shrunk(1), "x");
     out.insight(depth_insight(LAYERS, [0, 1, 2].map(shrunk)));
@@ -521,6 +529,8 @@ pub fn analyze_depth(out: &mut Reporter) {
 /// without an activation, with ReLU, and with ReLU and weights of twice the variance.
 pub fn depth_insight(layers: usize, [none, relu, doubled]: [f64; 3]) -> String {
     let change = |factor: f64| match factor {
+        f if f.is_nan() => "not a number".to_owned(),
+        f if f.is_infinite() => "zero".to_owned(),
         f if f > 2.0 => format!("{f:.1} times smaller than at the start"),
         f if f < 0.5 => format!("{:.1} times larger than at the start", 1.0 / f),
         f => format!("about as large as at the start ({:.2} of it)", 1.0 / f),
@@ -562,10 +572,10 @@ fn test_module() {
         "one distribution for each row",
     );
 
-    // x (1, 2) and two linear maps with a ReLU between them.
+    // A row and the two linear maps of a network; the first makes (-2, 2) of it.
     let x = Tensor::new(&[1.0, -3.0], &[1, 2]);
     let first = Tensor::new(&[1.0, -1.0, 1.0, -1.0], &[2, 2]);
-    let hidden = ReLU.forward(&x.matmul(&first)).to_vec();
+    let hidden = ReLU.forward(&Tensor::new(&[-2.0, 2.0], &[1, 2])).to_vec();
     expect_eq("ReLU of (-2, 2)", hidden, vec![0.0, 2.0], "what is below 0 becomes 0");
     let probabilities = class_probabilities(&x, &first, &Tensor::ones(&[2, 2])).to_vec();
     let idea = "the scores are 2 and 2, and equal scores have equal probabilities";

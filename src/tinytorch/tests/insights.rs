@@ -215,6 +215,9 @@ mod activations {
 
     #[test]
     fn a_signal_is_smaller_larger_or_about_as_large() {
+        let broken = depth_insight(20, [1.0, f64::INFINITY, f64::NAN]);
+        assert!(broken.contains("is about") && broken.contains("zero with ReLU"), "{broken}");
+        assert!(broken.contains("not a number with ReLU and weights"), "{broken}");
         let text = depth_insight(20, [1.1, 800.0, 0.25]);
         for part in ["0.91 of it) without", "800.0 times smaller", "4.0 times larger"] {
             assert!(text.contains(part), "{text}");
