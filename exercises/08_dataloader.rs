@@ -919,7 +919,7 @@ fn test_unit_random_crop() {
 /// 1. Shuffle the indices with a generator seeded with `seed`, so that chance decides which samples
 ///    are chosen.
 /// 2. Sort by class with a stable sort: the samples of a class stand together, still shuffled.
-/// 3. Positions 0, `every`, `2 * every`, ... are for testing, the others for training.
+/// 3. Positions 0, `every`, `2 * every`, ... of that list are for testing, the others for training.
 /// 4. Sort both lists.
 ///
 /// EXAMPLE: 1,797 digits and `every` 5: 360 to test on, 1,437 to train on.
@@ -960,7 +960,7 @@ fn test_unit_stratified_split() {
         "train, test, test of class 200: 40 samples of class 7 and 10 of class 200, every 3rd",
         (rest.len(), third.len(), ones),
         (33, 17, 3),
-        "positions 0, `every`, 2 * `every` and so on are for testing, whatever the classes are",
+        "positions 0, `every`, 2 * `every` and so on of the whole list, sorted by class, are for testing",
     );
     let mut all = [train.clone(), test.clone()].concat();
     all.sort_unstable();

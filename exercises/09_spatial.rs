@@ -535,6 +535,12 @@ fn test_unit_convolve() {
             compare(0.5, "add to the result: it holds the bias already");
         }
     }
+    // In f32, 16,777,216 + 1 is 16,777,216: a result that begins there shows whether products or sums are added to it.
+    let mut result = [16_777_216.0];
+    Grid::new(3, Window::new(3)).unwrap().convolve(&[1.0; 9], &[1.0; 9], &mut result);
+    let idea = "weight by weight: the products of one weight are added to the result before those of the next";
+    let input = "nine products of 1, each added to 16,777,216 by itself";
+    expect_close(input, &result, &[16_777_216.0], 0.0, idea);
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "conv-layer", "locked": true, "schema_version": 3, "solution": false, "task": false}
