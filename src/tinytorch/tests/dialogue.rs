@@ -1,5 +1,4 @@
 //! The dialogue corpus is what its datasheet says, and a text file is read or refused by name.
-#![expect(clippy::unwrap_used, reason = "in a test a panic is the verdict, in its helpers too")]
 
 use std::collections::{HashMap, HashSet};
 use tinytorch::data::dialogue::{Level, Pair, Split, all, pairs};
