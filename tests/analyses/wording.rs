@@ -110,6 +110,14 @@ fn took(pair: &Pair) -> Result<Vec<Words>, String> {
         (middle(ratio.low, ratio.high), middle(1.0 / ratio.high, 1.0 / ratio.low));
     let [times, less] =
         [ratio.median, 1.0 / ratio.median].map(|r| format!("took {r:.1} times as long as"));
+    let longer = says == TooNoisy && ratio.low > 1.05;
+    let shorter = says == TooNoisy && ratio.low > 0.0 && ratio.high * 1.05 < 1.0;
+    let on = "but the pairs disagree on how many times as long";
+    let noisy = match () {
+        () if longer => format!("{first} took longer than {second}, {on} {as_is}"),
+        () if shorter => format!("{second} took longer than {first}, {on} {inverse}"),
+        () => format!("disagree too much to compare {first} with {second} {as_is}"),
+    };
     Ok(choice(
         &format!("{first} / {second}"),
         says,
@@ -120,7 +128,7 @@ fn took(pair: &Pair) -> Result<Vec<Words>, String> {
                 NoClearDifference,
                 format!("no clear difference here between {first} and {second} {as_is}."),
             ),
-            (TooNoisy, format!("disagree too much to compare {first} with {second} {as_is}")),
+            (TooNoisy, noisy),
         ],
     ))
 }

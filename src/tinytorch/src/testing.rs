@@ -213,7 +213,7 @@ pub enum Reading {
     Smaller,
     /// They differ by less than the measurement can tell.
     NoClearDifference,
-    /// The pairs disagree so much that nothing can be said.
+    /// The pairs disagree too much for a number.
     TooNoisy,
 }
 
@@ -262,6 +262,12 @@ impl Ratio {
                 "There is no clear difference here between {first} and {second} {}.",
                 spread(self.low, self.high)
             ),
+            Reading::TooNoisy if self.low > 1.0 + Self::SMALLEST => {
+                longer(first, second, &spread(self.low, self.high))
+            }
+            Reading::TooNoisy if self.low > 0.0 && self.high < 1.0 / (1.0 + Self::SMALLEST) => {
+                longer(second, first, &spread(1.0 / self.high, 1.0 / self.low))
+            }
             Reading::TooNoisy => format!(
                 "The pairs disagree too much to compare {first} with {second} {}: close other programs and \
                  measure again.",
@@ -270,6 +276,14 @@ impl Ratio {
         };
         capitalized(&said)
     }
+}
+
+/// What is said where the pairs agree on the direction alone.
+fn longer(slow: &str, fast: &str, spread: &str) -> String {
+    format!(
+        "{slow} took longer than {fast}, but the pairs disagree on how many times as long {spread}: close other \
+         programs and measure again."
+    )
 }
 
 /// A sentence that begins with a capital letter.
@@ -444,6 +458,12 @@ mod tests {
             ratio(0.9, 1.0, 1.1).took("a", "b").starts_with("There is no clear difference here")
         );
         assert!(ratio(0.1, 1.0, 1.1).took("a", "b").contains("disagree too much"));
+        assert!(ratio(0.0, 0.1, 0.2).took("a", "b").contains("disagree too much"));
+        let said = ratio(4.0, 5.0, 9.0).took("a", "b");
+        assert!(said.starts_with("A took longer than b, but the pairs disagree"), "{said}");
+        let said = ratio(0.1, 0.2, 0.25).took("a", "b");
+        assert!(said.starts_with("B took longer than a, but the pairs disagree"), "{said}");
+        assert!(said.contains("(4.00 to 10.00 in the middle half"), "{said}");
     }
 
     #[test]
