@@ -22,8 +22,10 @@ trap 'exit 130' INT TERM HUP
 
 run() {
   for module in exercises/*.rs; do
-    target/debug/tinytorch-tutor analyze "$(basename "$module" .rs)" --solution --format json
-  done >"$records/$1" 2>"$records.errors" || { cat "$records.errors"; exit 1; }
+    module=$(basename "$module" .rs)
+    target/debug/tinytorch-tutor analyze "$module" --solution --format json >>"$records/$1" 2>"$records.errors" ||
+      { cat "$records.errors"; tail -n 1 "$records/$1"; echo "$1: $module failed"; exit 1; }
+  done
   echo "$1: $SECONDS s"
 }
 
