@@ -1,5 +1,4 @@
 //! Losses at their edges: values and gradients are those of PyTorch, or of the formula in double precision.
-#![expect(clippy::excessive_precision, reason = "with the digits that PyTorch prints")]
 
 use tinytorch::activations::Sigmoid;
 use tinytorch::autograd::Backward;
