@@ -11,20 +11,23 @@ rm -rf "$records"
 mkdir -p "$records"
 cargo build --quiet
 
-busy_processes=()
-end_busy_processes() {
-  for process in "${busy_processes[@]}"; do kill "$process" 2>/dev/null || true; done
+busy_processes=() analysis=
+end_what_was_started() {
+  for process in "${busy_processes[@]}" $analysis; do kill "$process" 2>/dev/null || true; done
   wait
   busy_processes=()
 }
-trap end_busy_processes EXIT
+trap end_what_was_started EXIT
 trap 'exit 130' INT TERM HUP
 
+# In the background, so that a signal need not wait for the end of an analysis.
 run() {
   for module in exercises/*.rs; do
     module=$(basename "$module" .rs)
-    target/debug/tinytorch-tutor analyze "$module" --solution --format json >>"$records/$1" 2>"$records.errors" ||
-      { cat "$records.errors"; tail -n 1 "$records/$1"; echo "$1: $module failed"; exit 1; }
+    target/debug/tinytorch-tutor analyze "$module" --solution --format json >>"$records/$1" 2>"$records.errors" &
+    analysis=$!
+    wait "$analysis" || { cat "$records.errors"; tail -n 1 "$records/$1"; echo "$1: $module failed"; exit 1; }
+    analysis=
   done
   echo "$1: $SECONDS s"
 }
@@ -36,6 +39,6 @@ for _ in 1 2; do
   busy_processes+=("$!")
 done
 for number in $(seq "$busy"); do run "busy-$number"; done
-end_busy_processes
+end_what_was_started
 
 TINYTORCH_RECORDS=$records cargo test --quiet --test analyses -- --ignored --nocapture
