@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# No sentence of an analysis of 00-09 is contradicted by its own figures: all of them on the reference ten times, five of them
+# No sentence of an analysis is contradicted by its own figures: all of them on the reference ten times, five of them
 # beside two busy processes; tests/analyses.rs works out from the figures what may be said, and compares. Prints how
 # many analyses, insights and readings there were. Other numbers of runs: tests/analyses.sh QUIET BUSY. The records
 # stay in target/analyses.
@@ -22,7 +22,7 @@ trap 'exit 130' INT TERM HUP
 
 # In the background, so that a signal need not wait for the end of an analysis.
 run() {
-  for module in exercises/0*.rs; do
+  for module in exercises/*.rs; do
     module=$(basename "$module" .rs)
     target/debug/tinytorch-tutor analyze "$module" --solution --format json >>"$records/$1" 2>"$records.errors" &
     analysis=$!

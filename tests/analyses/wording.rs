@@ -88,6 +88,8 @@ pub fn of(figures: &Figures) -> Result<Vec<Words>, String> {
         "analyze_training_data" => training_data,
         "analyze_feature_maps" => filters,
         "analyze_parameter_sharing" => sharing,
+        "analyze_compression" => compression,
+        "analyze_vocabulary_cost" => vocabulary_cost,
         _ => |_| Ok(vec![]),
     };
     words.extend(more(figures)?);
@@ -374,6 +376,92 @@ fn loss_memory(figures: &Figures) -> Result<Vec<Words>, String> {
     let fact = format!("the loss needs {peak:.1} times the memory of its logits.");
     words.push(also(fact, true));
     Ok(words)
+}
+
+/// The bytes per token of the largest vocabulary, and what one of 512 has of that.
+fn compression(figures: &Figures) -> Result<Vec<Words>, String> {
+    let title = "Bytes per token";
+    let column = |name| figures.numbers(title, name);
+    let largest = |name| Ok::<_, String>(figures.ends(title, name)?[1]);
+    let (own, german, rust) =
+        (largest("held-out questions")?, largest("German")?, largest("Rust")?);
+    let sizes = column("vocabulary")?;
+    let at = sizes.iter().position(|&size| size == 512.0).ok_or("no vocabulary of 512")?;
+    let at_512 = column("held-out questions")?[at];
+    let best = german.max(rust);
+    let compared = |ratio: f64| match ratio {
+        r if r > 1.05 => Larger,
+        r if r < 0.95 => Smaller,
+        _ => NoClearDifference,
+    };
+    let text = format!("Text like the training text has {own:.1} bytes per token, ");
+    let mut words = choice(
+        "own text / other text",
+        compared(own / best),
+        [
+            (
+                Larger,
+                format!(
+                    "{text}German {german:.1} and Rust {rust:.1}: a vocabulary is made for one kind of text."
+                ),
+            ),
+            (
+                Smaller,
+                format!(
+                    "{text}and the better of German and Rust even {best:.1}: this vocabulary fits"
+                ),
+            ),
+            (
+                NoClearDifference,
+                format!("{text}about as many as the better of German and Rust, {best:.1}."),
+            ),
+        ],
+    );
+    let found = match at_512 {
+        bytes if bytes > own * 0.95 => NoClearDifference,
+        bytes if bytes - 1.0 > (own - 1.0) / 2.0 => Larger,
+        _ => Smaller,
+    };
+    let with = |ends: &str| format!("A vocabulary of 512 {ends}");
+    words.extend(choice(
+        "512 / largest",
+        found,
+        [
+            (NoClearDifference, with("compresses held-out text about as much as the largest one.")),
+            (Larger, with("gives more than half of what the largest one gives.")),
+            (Smaller, with("gives less than half of what the largest one gives.")),
+        ],
+    ));
+    Ok(words)
+}
+
+/// What a larger table saves in tokens.
+fn vocabulary_cost(figures: &Figures) -> Result<Vec<Words>, String> {
+    let title = "A question with its answer";
+    let [few, many] = figures.ends(title, "vocabulary")?;
+    let [long, short] = figures.ends(title, "tokens in it, measured")?;
+    let (table, shorter) = (many / few, long / short);
+    let found = match shorter {
+        s if s > 1.05 => Larger,
+        s if s < 0.95 => Smaller,
+        _ => NoClearDifference,
+    };
+    let with = |ends: String| format!("A table {table:.1} times as large {ends}");
+    let fewer = shorter * shorter;
+    Ok(choice(
+        "tokens by character / by BPE",
+        found,
+        [
+            (
+                Larger,
+                with(format!(
+                    "makes the text {shorter:.1} times shorter, so attention compares {fewer:.1} times fewer pairs."
+                )),
+            ),
+            (Smaller, with(format!("makes the text {:.1} times longer", 1.0 / shorter))),
+            (NoClearDifference, with("leaves the text about as long".into())),
+        ],
+    ))
 }
 
 /// How the factor between central differences and backward changed with the number of parameters.

@@ -925,7 +925,7 @@ pub fn compression_insight([own, german, rust]: [f64; 3], at_512: f64) -> String
 pub fn analyze_training_speed(out: &mut Reporter) {
     let text = training_text();
     let bytes = text.as_bytes();
-    let (mut rows, mut curves, mut ratio) = (vec![], [vec![], vec![]], None);
+    let (mut rows, mut curves, mut last) = (vec![], [vec![], vec![]], None);
     for merges in [16, 32, 64, 128, 256] {
         let size = BYTES + merges;
         let compared =
@@ -938,7 +938,7 @@ pub fn analyze_training_speed(out: &mut Reporter) {
             compared.second.into(),
             compared.ratio.into(),
         ]);
-        ratio = Some(compared.ratio);
+        last = Some(compared);
     }
     let columns =
         [("merges", ""), ("plain", "s"), ("incremental", "s"), ("plain / incremental", "x")];
@@ -966,9 +966,10 @@ pub fn analyze_training_speed(out: &mut Reporter) {
         &[("text", "B"), ("time", "s"), ("per byte", "s")],
         rates,
     );
-    if let Some(ratio) = ratio {
-        out.measured("plain against incremental training, 256 merges", ratio.median, "x");
-        out.insight(training_speed_insight(&ratio));
+    if let Some(compared) = last {
+        out.compared("256 merges", &[("the plain training", "the incremental one", compared)]);
+        out.measured("plain against incremental training, 256 merges", compared.ratio.median, "x");
+        out.insight(training_speed_insight(&compared.ratio));
     }
 }
 
