@@ -10,7 +10,7 @@
 use std::path::Path;
 
 use tinytorch::testing::{Timing, time};
-use tinytorch::tokenization::BpeTokenizer;
+use tinytorch::tokenization::{BpeTokenizer, Tokenizer};
 
 const LENGTH: usize = 1_000_000;
 
@@ -43,5 +43,6 @@ fn main() {
         println!("encoding {} bytes: {median:.4} s, {per_byte:.1} ns per byte", text.len());
     }
     let tokens = tokenizer.encode_bytes(&text).len();
-    println!("{:.2} bytes per token", text.len() as f64 / tokens as f64);
+    let (size, bytes) = (tokenizer.vocab_size(), text.len() as f64 / tokens as f64);
+    println!("{size} tokens, {bytes:.2} bytes per token");
 }
