@@ -1,7 +1,7 @@
 //! A session for tests: a lesson with every kind of block, and the messages of a check.
 
 use super::message::{Effect, Message, Opened};
-use super::model::{Capabilities, CellInfo, CellPlace, Model, Totals};
+use super::model::{Capabilities, CellInfo, CellPlace, Model, ReadingPosition, Totals};
 use super::update::update;
 use super::view::{Cache, Page, draw, lay_out};
 use crate::curriculum::{Course, Milestone, Module, ModuleId, lesson};
@@ -24,7 +24,8 @@ use unicode_width::UnicodeWidthStr;
 /// The module of the session.
 pub const TENSOR: ModuleId = ModuleId(1);
 
-const LESSON: &str = include_str!("fixture/lesson.md");
+/// Its lesson.
+pub const LESSON: &str = include_str!("fixture/lesson.md");
 const EXERCISE: &str = include_str!("fixture/exercise.rs");
 
 /// The only given cell of the course: an interactive figure.
@@ -129,25 +130,38 @@ impl Session {
 
     /// The same with another lesson.
     pub fn with(size: (u16, u16), text: &str) -> Self {
+        let mut session = Self::starting(size);
+        session.load(TENSOR, text, None);
+        session
+    }
+
+    /// The lesson is still being loaded.
+    pub fn starting(size: (u16, u16)) -> Self {
         let capabilities = Capabilities { ascii: false, color: true, ..Capabilities::default() };
-        let mut session = Self {
+        Self {
             model: Model {
                 totals: [(TENSOR, Totals { tests: 3, points: 15 })].into(),
                 ..Model::new(course(), capabilities, size, TENSOR)
             },
             cache: Cache::default(),
             now: Duration::ZERO,
-        };
-        let opened = Opened {
-            module: TENSOR,
-            lesson: lesson::parse(text),
-            file: "exercises/01_tensor.rs".into(),
-            place: None,
-        };
-        session.send(Message::Opened(Box::new(opened)));
+        }
+    }
+
+    /// Loads a module's lesson and exercise; returns the effects of both.
+    pub fn load(
+        &mut self,
+        module: ModuleId,
+        lesson: &str,
+        place: Option<ReadingPosition>,
+    ) -> Vec<Effect> {
+        let lesson = lesson::parse(lesson);
+        let file = format!("exercises/{}.rs", course().module(module).unwrap().slug());
+        let opened = Opened { module, lesson, file, place };
+        let mut effects = self.send(Message::Opened(Box::new(opened)));
         let text = Ok(EXERCISE.to_owned());
-        session.send(Message::Read { module: TENSOR, text, cells: cells(), edited: false });
-        session
+        effects.extend(self.send(Message::Read { module, text, cells: cells(), edited: false }));
+        effects
     }
 
     /// Sends a message, then lays out the screen.

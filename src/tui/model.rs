@@ -17,6 +17,7 @@ use crate::curriculum::{Course, Module, ModuleId};
 use crate::report::{ModuleReport, Outcome, Part};
 use crate::runner::event::RunKind;
 use crate::watch;
+use crossterm::event::KeyEvent;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -82,6 +83,8 @@ pub struct Model {
     pub overlay: Option<Overlay>,
     /// The search in the lesson.
     pub search: Search,
+    /// Keys that were pressed before the lesson and the exercise were loaded. They act once both are.
+    pub typed_ahead: Vec<KeyEvent>,
     /// What is being typed at an open task.
     pub writing: Option<Writing>,
     /// The note on screen, and since when it is shown.
@@ -385,6 +388,7 @@ impl Model {
             pan: 0,
             overlay: None,
             search: Search::default(),
+            typed_ahead: vec![],
             writing: None,
             note: None,
             highlighted: HighlightedCode::new(),
@@ -399,6 +403,12 @@ impl Model {
     #[must_use]
     pub fn module_state(&self) -> Option<&ModuleState> {
         self.module_states.get(&self.module)
+    }
+
+    /// Whether the lesson or the exercise on screen is still being loaded.
+    #[must_use]
+    pub fn is_loading(&self) -> bool {
+        self.module_state().is_none_or(|known| known.exercise == Exercise::Unread)
     }
 
     /// The status of the module on screen.

@@ -8,9 +8,9 @@ use crate::framework::{Completion, Step};
 use crate::report::{ModuleReport, Outcome, Ran, RanModule};
 use crate::runner::RunMessage;
 use crate::runner::event::{RunEvent, RunKind, Verdict};
-use crate::tui::fixture::{Session, TENSOR, failed, waits};
+use crate::tui::fixture::{LESSON, Session, TENSOR, failed, waits};
 use crate::tui::layout::Results;
-use crate::tui::message::{Completing, Effect, Message, Opened, Record, Remembered};
+use crate::tui::message::{Completing, Effect, Message, Record, Remembered};
 use crate::tui::model::{
     Cause, CellState, Engine, Exercise, ModuleStatus, Overlay, Owner, ReadingPosition, Stage,
     Totals, Trained,
@@ -188,12 +188,7 @@ fn control_o_goes_back_to_another_module() {
     session.press("jjj");
     let reading = top(&session);
     session.press("]");
-    session.send(Message::Opened(Box::new(Opened {
-        module: ModuleId(2),
-        lesson: crate::curriculum::lesson::parse("# Other\n"),
-        file: "exercises/02_activations.rs".into(),
-        place: None,
-    })));
+    session.load(ModuleId(2), "# Other\n", None);
     assert_eq!(session.model.module, ModuleId(2));
     assert_eq!(back(&mut session), reading);
     assert_eq!(session.model.module, TENSOR);
@@ -218,25 +213,13 @@ fn the_reading_position_is_saved_on_leaving_and_restored_on_opening() {
     let kept = Effect::Keep(Record::Place { module: TENSOR, place });
     assert_eq!(session.press("q"), [kept.clone(), Effect::Cancel, Effect::Quit]);
     session.model.module_states.clear();
-    let file = "exercises/01_tensor.rs".to_owned();
-    let opened = Opened {
-        module: ModuleId(3),
-        lesson: crate::curriculum::lesson::parse(&"line\n\n".repeat(100)),
-        file,
-        place: Some(ReadingPosition { piece: 1, line: 42 }),
-    };
-    session.send(Message::Opened(Box::new(opened)));
+    let place = ReadingPosition { piece: 1, line: 42 };
+    session.load(ModuleId(3), &"line\n\n".repeat(100), Some(place));
     assert_eq!(top(&session), session.model.measured.starts[1] + 42);
     session.model.run = None;
     let left = session.press("[");
-    let place = ReadingPosition { piece: 1, line: 42 };
     assert_eq!(left, [Effect::Open(ModuleId(2))], "still on screen");
-    let effects = session.send(Message::Opened(Box::new(Opened {
-        module: ModuleId(2),
-        lesson: crate::curriculum::lesson::parse("# Other\n"),
-        file: String::new(),
-        place: None,
-    })));
+    let effects = session.load(ModuleId(2), "# Other\n", None);
     assert_eq!(effects[0], Effect::Keep(Record::Place { module: ModuleId(3), place }));
 }
 
@@ -427,12 +410,7 @@ fn a_check_off_screen_starts_no_analyses() {
     let mut session = session();
     session.model.module_states.get_mut(&TENSOR).unwrap();
     session.press("]");
-    session.send(Message::Opened(Box::new(Opened {
-        module: ModuleId(2),
-        lesson: crate::curriculum::lesson::parse("# Other\n"),
-        file: "exercises/02_activations.rs".into(),
-        place: None,
-    })));
+    session.load(ModuleId(2), "# Other\n", None);
     let generation = session.model.generation;
     session.model.run.as_mut().unwrap().module = TENSOR;
     assert_eq!(session.model.generation, generation);
@@ -571,6 +549,18 @@ fn the_editor_opens_where_the_work_is() {
     session.send(Message::Saved(TENSOR));
     session.fails_to_compile(5);
     assert_eq!(line(&mut session), 5, "at the compiler's error");
+}
+
+#[test]
+fn keys_pressed_before_the_lesson_is_loaded_act_once_it_is() {
+    let mut session = Session::starting((100, 30));
+    session.model.overlay = Some(Overlay::Welcome);
+    assert_eq!(session.press("e"), [], "there is no line yet to open the editor at");
+    let effects = session.load(TENSOR, LESSON, None);
+    assert!(matches!(effects[..], [.., Effect::Edit { line: 5, .. }]), "{effects:?}");
+    assert_eq!(session.model.overlay, None);
+    let mut session = Session::starting((100, 30));
+    assert!(session.press("q").contains(&Effect::Quit), "quitting does not wait");
 }
 
 #[test]

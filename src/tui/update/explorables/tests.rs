@@ -161,13 +161,7 @@ fn escape_closes_a_figure_and_keeps_its_settings() {
 #[test]
 fn another_lesson_closes_the_figure() {
     let mut session = opened();
-    let other = crate::tui::message::Opened {
-        module: ModuleId(2),
-        lesson: crate::curriculum::lesson::parse("# Activations\n"),
-        file: "exercises/02_activations.rs".into(),
-        place: None,
-    };
-    let effects = session.send(Message::Opened(Box::new(other)));
+    let effects = session.load(ModuleId(2), "# Activations\n", None);
     assert!(effects.contains(&Effect::CloseExplorable), "{effects:?}");
     assert_eq!(session.model.figure, None);
 }
