@@ -83,23 +83,59 @@ fn shortened(text: &str) -> String {
     }
 }
 
+/// Panics unless `message` contains each of the `facts`. The message shows which of them it has.
+#[track_caller]
+pub fn expect_named(message: &str, facts: &[&str], idea: &str) {
+    let named: Vec<&str> = facts.iter().copied().filter(|fact| message.contains(fact)).collect();
+    expect_eq(format_args!("what {message:?} names"), &named[..], facts, idea);
+}
+
+/// What `work` returns, which should not panic: then the message is that of [`expect_eq`].
+#[track_caller]
+pub fn expect_return<T>(input: impl fmt::Display, work: impl FnOnce() -> T, idea: &str) -> T {
+    match caught(work) {
+        Ok(result) => result,
+        Err(message) => {
+            let message = shortened(&message);
+            panic!("for {input}:\n  yours:  a panic: {message}\n  wanted: no panic\n  idea: {idea}")
+        }
+    }
+}
+
+/// The error that `work` returns. If it panics or succeeds, the message is that of [`expect_eq`].
+#[track_caller]
+pub fn expect_error<T, E>(
+    input: impl fmt::Display,
+    work: impl FnOnce() -> Result<T, E>,
+    idea: &str,
+) -> E {
+    match expect_return(&input, work, idea) {
+        Err(error) => error,
+        Ok(_) => panic!("for {input}:\n  yours:  no error\n  wanted: an error\n  idea: {idea}"),
+    }
+}
+
 /// What [`panic_message`] says of work that returned.
 const NO_PANIC: &str = "(no panic: the call returned)";
 
 /// Runs `work`, which should panic, and returns the message; if it returns, a text that says so, so that a test shows it
 /// beside what was wanted. The panic of a `todo!` is passed on.
 pub fn panic_message<T>(work: impl FnOnce() -> T) -> String {
-    let Err(payload) = panic::catch_unwind(AssertUnwindSafe(work)) else {
-        return NO_PANIC.to_owned();
-    };
-    let message = match payload.downcast_ref::<&str>() {
-        Some(text) => (*text).to_owned(),
-        None => payload.downcast_ref::<String>().cloned().unwrap_or_default(),
-    };
-    if message.starts_with("not yet implemented") {
-        panic::resume_unwind(payload);
-    }
-    message
+    caught(work).err().unwrap_or_else(|| NO_PANIC.to_owned())
+}
+
+/// What `work` returns, or the message of its panic. The panic of a `todo!` is passed on.
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
+        let message = match payload.downcast_ref::<&str>() {
+            Some(text) => (*text).to_owned(),
+            None => payload.downcast_ref::<String>().cloned().unwrap_or_default(),
+        };
+        if message.starts_with("not yet implemented") {
+            panic::resume_unwind(payload);
+        }
+        message
+    })
 }
 
 /// A time in seconds: the median of several runs, with the quartiles as its spread.
@@ -426,6 +462,26 @@ mod tests {
         assert!(message.starts_with("for x: 1 values, not 0"), "{message}");
         expect_eq("x", 1, 1, "");
         expect_close("x", &[f32::INFINITY, 1.0], &[f32::INFINITY, 1.05], 0.1, "");
+    }
+
+    #[test]
+    fn a_call_that_panics_or_succeeds_unexpectedly_fails_with_the_idea() {
+        assert_eq!(expect_return("x", || 1, "idea"), 1);
+        assert_eq!(expect_error("x", || Err::<(), _>(2), "idea"), 2);
+        let panics = || -> Result<u8, u8> { panic!("broken") };
+        let wanted = "for x:\n  yours:  a panic: broken\n  wanted: no panic\n  idea: idea";
+        assert_eq!(panic_message(|| expect_return("x", panics, "idea")), wanted);
+        assert_eq!(panic_message(|| expect_error("x", panics, "idea")), wanted);
+        let message = panic_message(|| expect_error("x", || Ok::<u8, u8>(1), "idea"));
+        assert_eq!(message, "for x:\n  yours:  no error\n  wanted: an error\n  idea: idea");
+    }
+
+    #[test]
+    fn a_message_is_asked_for_facts_and_the_missing_ones_show() {
+        expect_named("sample 3 of a.idx", &["3", "a.idx"], "");
+        let message = panic_message(|| expect_named("sample 3", &["3", "a.idx"], "idea"));
+        let wanted = "for what \"sample 3\" names:\n  yours:  [\"3\"]\n  wanted: [\"3\", \"a.idx\"]\n  idea: idea";
+        assert_eq!(message, wanted);
     }
 
     fn ratio(low: f64, median: f64, high: f64) -> Ratio {
