@@ -404,6 +404,19 @@ fn an_editor_in_a_terminal_without_a_shell_is_never_left_stopped() {
 }
 
 #[test]
+fn a_key_pressed_while_the_tutor_starts_acts_once_the_lesson_is_loaded() {
+    let tools = tempfile::tempdir().unwrap();
+    let editor = editor(tools.path(), "edit");
+    // With a known background the terminal is not queried, which would read the key too.
+    let variables = [("VISUAL", editor.to_str().unwrap()), ("COLORFGBG", "15;0")];
+    let mut desk = Desk::start(first(), (100, 30), &variables, TUTOR);
+    desk.terminal.send("e");
+    desk.line(&["editing"]);
+    desk.terminal.send("quit\r");
+    desk.line(&["q quit"]);
+}
+
+#[test]
 fn signals_end_the_tutor_while_an_editor_is_open() {
     for signal in [Signal::TERM, Signal::HUP] {
         let tools = tempfile::tempdir().unwrap();

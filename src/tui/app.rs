@@ -83,7 +83,7 @@ pub fn run(options: Options) -> Result<ExitCode, Error> {
         cache: Cache::default(),
         effects,
         permits,
-        reader_waits: false,
+        reader_waits: true,
     };
     let ended = app.run(&mut screen, &messages);
     drop(screen);
@@ -154,8 +154,9 @@ impl App {
         self.reader_waits |= matches!(message, Message::InputTaken);
         let effects = update(&mut self.model, self.started.elapsed(), message);
         let next = self.perform(effects, screen);
-        // While an editor has the terminal, keys belong to the editor.
-        if self.reader_waits && !self.effects.editor_has_terminal() {
+        // While an editor has the terminal, keys belong to the editor. Before the lesson is loaded, they wait in the
+        // terminal: most would have nothing to act on yet.
+        if self.reader_waits && !self.model.is_loading() && !self.effects.editor_has_terminal() {
             self.reader_waits = false;
             // Without the input thread there is nothing to permit; signals still end the program.
             let _ = self.permits.send(());
@@ -186,14 +187,14 @@ impl App {
     }
 }
 
-/// Reads keys and the mouse on a thread of its own. After each event it waits for a permit, so that it
+/// Reads keys and the mouse on a thread of its own. Before each event it waits for a permit, so that it
 /// does not read the terminal while an editor has it. The thread ends with the program: a blocked read
 /// from a terminal cannot be interrupted.
 fn read_input(messages: Sender<Message>) -> io::Result<Sender<()>> {
     let (permits, permitted) = channel();
     let read = move || {
         let mut late = LateAnswer::default();
-        loop {
+        while permitted.recv().is_ok() {
             let message = match event::read() {
                 Ok(event) => match late.take(&event) {
                     Some(theme) => theme.map(Message::Background),
@@ -204,7 +205,7 @@ fn read_input(messages: Sender<Message>) -> io::Result<Sender<()>> {
             let ended = matches!(message, Some(Message::Ended));
             let mut sent = message.into_iter().chain([Message::InputTaken]);
             let lost = sent.any(|message| messages.send(message).is_err());
-            if lost || ended || permitted.recv().is_err() {
+            if lost || ended {
                 return;
             }
         }

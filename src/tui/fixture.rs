@@ -24,8 +24,7 @@ use unicode_width::UnicodeWidthStr;
 /// The module of the session.
 pub const TENSOR: ModuleId = ModuleId(1);
 
-/// Its lesson.
-pub const LESSON: &str = include_str!("fixture/lesson.md");
+const LESSON: &str = include_str!("fixture/lesson.md");
 const EXERCISE: &str = include_str!("fixture/exercise.rs");
 
 /// The only given cell of the course: an interactive figure.
@@ -130,22 +129,17 @@ impl Session {
 
     /// The same with another lesson.
     pub fn with(size: (u16, u16), text: &str) -> Self {
-        let mut session = Self::starting(size);
-        session.load(TENSOR, text, None);
-        session
-    }
-
-    /// The lesson is still being loaded.
-    pub fn starting(size: (u16, u16)) -> Self {
         let capabilities = Capabilities { ascii: false, color: true, ..Capabilities::default() };
-        Self {
+        let mut session = Self {
             model: Model {
                 totals: [(TENSOR, Totals { tests: 3, points: 15 })].into(),
                 ..Model::new(course(), capabilities, size, TENSOR)
             },
             cache: Cache::default(),
             now: Duration::ZERO,
-        }
+        };
+        session.load(TENSOR, text, None);
+        session
     }
 
     /// Loads a module's lesson and exercise; returns the effects of both.

@@ -17,7 +17,6 @@ use crate::curriculum::{Course, Module, ModuleId};
 use crate::report::{ModuleReport, Outcome, Part};
 use crate::runner::event::RunKind;
 use crate::watch;
-use crossterm::event::KeyEvent;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -83,8 +82,6 @@ pub struct Model {
     pub overlay: Option<Overlay>,
     /// The search in the lesson.
     pub search: Search,
-    /// Keys that were pressed before the lesson and the exercise were loaded. They act once both are.
-    pub typed_ahead: Vec<KeyEvent>,
     /// What is being typed at an open task.
     pub writing: Option<Writing>,
     /// The note on screen, and since when it is shown.
@@ -388,7 +385,6 @@ impl Model {
             pan: 0,
             overlay: None,
             search: Search::default(),
-            typed_ahead: vec![],
             writing: None,
             note: None,
             highlighted: HighlightedCode::new(),

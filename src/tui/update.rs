@@ -87,7 +87,7 @@ fn take(model: &mut Model, now: Duration, message: Message) -> Vec<Effect> {
                 status.edited = edited;
             }
             read(model, module, text, cells);
-            replay(model)
+            vec![]
         }
         Message::Recalled { module, hints, answered, written, measured } => {
             predictions::recalled(model, module, written);
@@ -227,15 +227,6 @@ fn read(
             Exercise::Missing(reason)
         }
     };
-}
-
-/// Presses the keys that waited for the lesson and the exercise.
-fn replay(model: &mut Model) -> Vec<Effect> {
-    if model.is_loading() {
-        return vec![];
-    }
-    let keys = std::mem::take(&mut model.typed_ahead);
-    keys.into_iter().flat_map(|key| keys::press(model, key)).collect()
 }
 
 fn saved(model: &mut Model, module: ModuleId) -> Vec<Effect> {

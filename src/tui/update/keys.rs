@@ -29,10 +29,6 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     if action == Some(Action::Interrupt) {
         return interrupt(model);
     }
-    if model.is_loading() && action != Some(Action::Quit) {
-        model.typed_ahead.push(key);
-        return vec![];
-    }
     if model.writing.is_some() {
         return predictions::press(model, key);
     }

@@ -8,7 +8,7 @@ use crate::framework::{Completion, Step};
 use crate::report::{ModuleReport, Outcome, Ran, RanModule};
 use crate::runner::RunMessage;
 use crate::runner::event::{RunEvent, RunKind, Verdict};
-use crate::tui::fixture::{LESSON, Session, TENSOR, failed, waits};
+use crate::tui::fixture::{Session, TENSOR, failed, waits};
 use crate::tui::layout::Results;
 use crate::tui::message::{Completing, Effect, Message, Record, Remembered};
 use crate::tui::model::{
@@ -549,18 +549,6 @@ fn the_editor_opens_where_the_work_is() {
     session.send(Message::Saved(TENSOR));
     session.fails_to_compile(5);
     assert_eq!(line(&mut session), 5, "at the compiler's error");
-}
-
-#[test]
-fn keys_pressed_before_the_lesson_is_loaded_act_once_it_is() {
-    let mut session = Session::starting((100, 30));
-    session.model.overlay = Some(Overlay::Welcome);
-    assert_eq!(session.press("e"), [], "there is no line yet to open the editor at");
-    let effects = session.load(TENSOR, LESSON, None);
-    assert!(matches!(effects[..], [.., Effect::Edit { line: 5, .. }]), "{effects:?}");
-    assert_eq!(session.model.overlay, None);
-    let mut session = Session::starting((100, 30));
-    assert!(session.press("q").contains(&Effect::Quit), "quitting does not wait");
 }
 
 #[test]
