@@ -238,6 +238,35 @@ impl Metric {
     }
 }
 
+impl Picture {
+    /// The same picture with each pixel as a square of `scale` by `scale`.
+    #[must_use]
+    pub fn enlarged(self, scale: usize) -> Self {
+        let wide = |row: &[f32]| -> Vec<f32> {
+            row.iter().flat_map(|&pixel| std::iter::repeat_n(pixel, scale)).collect()
+        };
+        let rows = self.pixels.chunks(self.width.max(1));
+        let pixels = rows.flat_map(|row| wide(row).repeat(scale)).collect();
+        Self { width: scale * self.width, pixels, ..self }
+    }
+
+    /// This picture and another one to its right, with a dark column between them. The lower one gets dark rows below.
+    #[must_use]
+    pub fn beside(self, right: &Self) -> Self {
+        let row = |picture: &Self, row: usize| {
+            let begin = (row * picture.width).min(picture.pixels.len());
+            let end = (begin + picture.width).min(picture.pixels.len());
+            let mut levels = picture.pixels[begin..end].to_vec();
+            levels.resize(picture.width, 0.0);
+            levels
+        };
+        let height = |picture: &Self| picture.pixels.len().div_ceil(picture.width.max(1));
+        let rows = 0..height(&self).max(height(right));
+        let pixels = rows.flat_map(|at| [row(&self, at), vec![0.0], row(right, at)].concat());
+        Self { width: self.width + 1 + right.width, pixels: pixels.collect(), ..self }
+    }
+}
+
 impl Column {
     /// A column of words or plain numbers.
     pub fn plain(name: impl Into<String>) -> Self {
@@ -373,6 +402,19 @@ impl Reporter {
         self.table(Table { title: title.into(), columns, rows, origin: Origin::Measured });
     }
 
+    /// Reports a table that follows from a formula, from `(name, unit)` pairs and rows.
+    pub fn computed_table(
+        &mut self,
+        title: impl Into<String>,
+        formula: impl Into<String>,
+        columns: &[(&str, &str)],
+        rows: Vec<Vec<Value>>,
+    ) {
+        let columns = columns.iter().map(|&(name, unit)| Column::with_unit(name, unit)).collect();
+        let origin = Origin::Computed(formula.into());
+        self.table(Table { title: title.into(), columns, rows, origin });
+    }
+
     /// Reports what was timed in turn, with the quotient of the times: the figures of a sentence that [`Ratio::took`]
     /// makes, under the names that it uses.
     pub fn compared(&mut self, title: impl Into<String>, pairs: &[(&str, &str, Comparison)]) {
@@ -395,6 +437,11 @@ impl Reporter {
     ) {
         let (title, kind) = (title.into(), ChartKind::Line);
         self.chart(Chart { title, kind, x, y, series, origin: Origin::Measured });
+    }
+
+    /// Reports grey levels, row by row, as a picture with rows of this width.
+    pub fn pixels(&mut self, title: impl Into<String>, width: usize, levels: &[f32]) {
+        self.picture(Picture { title: title.into(), width, pixels: levels.to_vec() });
     }
 
     /// Reports a picture.
@@ -466,6 +513,18 @@ mod tests {
             let line = serde_json::to_string(&item).unwrap();
             assert_eq!(serde_json::from_str::<Item>(&line).unwrap(), item, "{line}");
         }
+    }
+
+    #[test]
+    fn pictures_are_enlarged_and_joined_row_by_row() {
+        let picture =
+            |width, pixels: &[f32]| Picture { title: "p".into(), width, pixels: pixels.to_vec() };
+        let large = picture(2, &[1.0, 2.0]).enlarged(2);
+        assert_eq!(large, picture(4, &[1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0]));
+        let joined = picture(1, &[1.0, 2.0]).beside(&picture(2, &[3.0, 4.0]));
+        assert_eq!(joined, picture(4, &[1.0, 0.0, 3.0, 4.0, 2.0, 0.0, 0.0, 0.0]));
+        let joined = picture(2, &[3.0, 4.0]).beside(&picture(1, &[1.0, 2.0]));
+        assert_eq!(joined, picture(4, &[3.0, 4.0, 0.0, 1.0, 0.0, 0.0, 0.0, 2.0]));
     }
 
     #[test]

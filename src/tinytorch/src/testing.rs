@@ -102,6 +102,31 @@ pub fn expect_return<T>(input: impl fmt::Display, work: impl FnOnce() -> T, idea
     }
 }
 
+/// [`expect_eq`] for what `work` returns, which should not panic.
+#[track_caller]
+pub fn expect_call<T: PartialEq + fmt::Debug>(
+    input: impl fmt::Display,
+    work: impl FnOnce() -> T,
+    wanted: T,
+    idea: &str,
+) {
+    let yours = expect_return(&input, work, idea);
+    expect_eq(input, yours, wanted, idea);
+}
+
+/// [`expect_close`] for the numbers that `work` returns, which should not panic.
+#[track_caller]
+pub fn expect_call_close<T: AsRef<[f32]>>(
+    input: impl fmt::Display,
+    work: impl FnOnce() -> T,
+    wanted: &[f32],
+    tolerance: f32,
+    idea: &str,
+) {
+    let yours = expect_return(&input, work, idea);
+    expect_close(input, yours.as_ref(), wanted, tolerance, idea);
+}
+
 /// The error that `work` returns. If it panics or succeeds, the message is that of [`expect_eq`].
 #[track_caller]
 pub fn expect_error<T, E>(
@@ -474,6 +499,19 @@ mod tests {
         assert_eq!(panic_message(|| expect_error("x", panics, "idea")), wanted);
         let message = panic_message(|| expect_error("x", || Ok::<u8, u8>(1), "idea"));
         assert_eq!(message, "for x:\n  yours:  no error\n  wanted: an error\n  idea: idea");
+    }
+
+    #[test]
+    fn what_a_call_returns_is_compared_and_its_panic_names_the_idea() {
+        expect_call("1 + 1", || 1 + 1, 2, "");
+        expect_call_close("halves", || [0.5, 0.5], &[0.5, 0.49], 0.1, "");
+        assert!(panic_message(|| expect_call("x", || 1, 2, "idea")).contains("wanted: 2"));
+        let message = panic_message(|| expect_call_close("x", || [1.0], &[2.0], 0.1, "idea"));
+        assert!(message.contains("value 0 is 1, not 2"), "{message}");
+        let fails = || -> [f32; 1] { panic!("too long") };
+        let wanted = "for x:\n  yours:  a panic: too long\n  wanted: no panic\n  idea: shorter";
+        assert_eq!(panic_message(|| expect_call("x", fails, [1.0], "shorter")), wanted);
+        assert_eq!(panic_message(|| expect_call_close("x", fails, &[], 0.0, "shorter")), wanted);
     }
 
     #[test]
