@@ -19,7 +19,8 @@ macro_rules! course {
 }
 
 macro_rules! declare {
-    ($($module:ident)*) => { $(pub mod $module;)* };
+    // `embeddings` joins the course with its lesson, which is being written.
+    ($($module:ident)*) => { $(pub mod $module;)* pub mod embeddings; };
 }
 
 course!(declare);
