@@ -1213,7 +1213,7 @@ pub fn memory_layout_insight(along: Ratio, lines: Ratio) -> String {
 /// Key insight: all do 2 n^3 operations. In i-j-k with one sum, each addition waits for the one before. The second
 /// form reads a transposed b along memory and still waits; the third has 16 independent sums, as yours has a whole
 /// row of them, so that the compiler can use vector instructions (SIMD).
-/// Production context: libraries go on from here with blocks that fit the caches and registers, and threads
+/// Production context: libraries continue from here with blocks that fit the caches and registers, and threads
 /// (lesson 18).
 pub fn analyze_matmul_orders(out: &mut Reporter) {
     /// Each element of the result is finished before the next is begun: b is read down its columns.

@@ -38,7 +38,7 @@ def notebook(path):
     text = path.read_text()
     book = jupytext.reads(text, fmt="rs:percent")
     back = jupytext.writes(book, fmt="rs:percent")
-    # The writer adds its version and the encoding; neither is content.
+    # The writer adds its version and the encoding, which are no part of the notebook.
     back = re.sub(r"^// -\*- coding: utf-8 -\*-\n|^//       jupytext_version: .*\n", "", back, flags=re.M)
     if back.strip() != text.strip():
         lines = zip(back.strip().splitlines(), text.strip().splitlines())

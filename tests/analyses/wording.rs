@@ -1,4 +1,4 @@
-//! What may be said of figures, worked out anew from the figures alone: no code of the engine that makes sentences is
+//! What may be said of figures, recomputed from the figures alone: no code of the engine that makes sentences is
 //! used here. Each function recomputes a direction, and lists the words for every direction with the one that holds.
 
 use super::figures::{Figures, Pair, Spread};
@@ -189,6 +189,15 @@ fn beside(value: f64, bound: f64) -> Reading {
     }
 }
 
+/// A quotient of two single figures. A difference is more than 5 %.
+fn quotient(value: f64) -> Reading {
+    match value {
+        v if v > 1.05 => Larger,
+        v if v < 0.95 => Smaller,
+        _ => NoClearDifference,
+    }
+}
+
 fn clock(figures: &Figures) -> Result<Vec<Words>, String> {
     let times = figures
         .curve("Time of one addition, by how many are timed at once", "total / additions")?;
@@ -310,11 +319,7 @@ fn loss_behaviour(figures: &Figures) -> Result<Vec<Words>, String> {
     let (squared, binary) = (table("squared error")?, table("binary cross-entropy")?);
     let two = table("cross-entropy, 2 classes")?;
     let ratio = binary[0] / squared[0];
-    let found = match ratio {
-        r if r > 1.05 => Larger,
-        r if r < 0.95 => Smaller,
-        _ => NoClearDifference,
-    };
+    let found = quotient(ratio);
     let is = |ends: String| format!("for a prediction of 0.01, cross-entropy is {ends}");
     let all = [
         (Larger, is(format!("{ratio:.1} times the squared error."))),
@@ -361,11 +366,7 @@ fn loss_memory(figures: &Figures) -> Result<Vec<Words>, String> {
     };
     let (peak, kept) =
         (last("peak of the loss")? / last("logits")?, last("kept with a history / logits")?);
-    let found = match kept / peak {
-        r if r > 1.05 => Larger,
-        r if r < 0.95 => Smaller,
-        _ => NoClearDifference,
-    };
+    let found = quotient(kept / peak);
     let with = |ends: &str| format!("With a history {ends}: {kept:.1} times the logits.");
     let all = [
         (Larger, with("more stays allocated than that peak")),
@@ -389,15 +390,10 @@ fn compression(figures: &Figures) -> Result<Vec<Words>, String> {
     let at = sizes.iter().position(|&size| size == 512.0).ok_or("no vocabulary of 512")?;
     let at_512 = column("held-out questions")?[at];
     let best = german.max(rust);
-    let compared = |ratio: f64| match ratio {
-        r if r > 1.05 => Larger,
-        r if r < 0.95 => Smaller,
-        _ => NoClearDifference,
-    };
     let text = format!("Text like the training text has {own:.1} bytes per token, ");
     let mut words = choice(
         "own text / other text",
-        compared(own / best),
+        quotient(own / best),
         [
             (
                 Larger,
@@ -441,11 +437,7 @@ fn vocabulary_cost(figures: &Figures) -> Result<Vec<Words>, String> {
     let [few, many] = figures.ends(title, "vocabulary")?;
     let [long, short] = figures.ends(title, "tokens in it, measured")?;
     let (table, shorter) = (many / few, long / short);
-    let found = match shorter {
-        s if s > 1.05 => Larger,
-        s if s < 0.95 => Smaller,
-        _ => NoClearDifference,
-    };
+    let found = quotient(shorter);
     let with = |ends: String| format!("A table {table:.1} times as large {ends}");
     let fewer = shorter * shorter;
     Ok(choice(

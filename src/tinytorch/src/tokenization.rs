@@ -17,7 +17,6 @@
 //! tokens, and then one.
 //! Not here: what a model does with the ids (11).
 
-use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::error::Error;
@@ -1336,7 +1335,7 @@ pub fn impossible_merge(number: usize, (left, right): Pair) -> TokenizerError {
 
 /// The error of a file that does not begin as a tokenizer's does.
 pub fn foreign_file(text: &str) -> TokenizerError {
-    let first: Cow<str> = text.lines().next().unwrap_or_default().chars().take(40).collect();
+    let first: String = text.lines().next().unwrap_or_default().chars().take(40).collect();
     TokenizerError(format!(
         "not a tokenizer of this version: the first line is {first:?} instead of {HEADER:?}"
     ))
@@ -1360,7 +1359,7 @@ pub fn wrong_number_of_merges(wanted: usize, found: usize) -> TokenizerError {
 /// Merges, one by one.
 ///
 /// Type a text of your own, and step through the merges that were learned from the questions of the course: press play, or
-/// move `merges` with the arrow keys. Your functions cut the text; a token is bounded by bars.
+/// move the number of merges with the arrow keys. Your functions cut the text; a token is bounded by bars.
 pub fn explore_merges(figure: &mut Explorer) {
     let text = figure.text("text", "What is the opposite of heavy? What is 7 + 8?");
     let shown = figure.play("merges", EXPLORED + 1, 8);
@@ -1377,11 +1376,12 @@ pub fn explore_merges(figure: &mut Explorer) {
     };
     let ids = tokenizer.encode(&text);
     figure.tokens("The text in tokens", ids.iter().map(|&id| name(id)).collect());
-    let row = last.map(|(left, right)| {
-        vec![shown.into(), name(left).into(), name(right).into(), name(new_id(shown - 1)).into()]
-    });
-    let columns = [("merge", ""), ("left", ""), ("right", ""), ("new token", "")];
-    figure.measured_table("The last merge", &columns, row.into_iter().collect());
+    if let Some((left, right)) = last {
+        let new = new_id(shown - 1);
+        let row = vec![shown.into(), name(left).into(), name(right).into(), name(new).into()];
+        let columns = [("merge", ""), ("left", ""), ("right", ""), ("new token", "")];
+        figure.measured_table("The last merge", &columns, vec![row]);
+    }
     figure.insight(merges_insight(text.len(), ids.len(), tokenizer.vocab_size()));
 }
 
