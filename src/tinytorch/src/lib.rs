@@ -19,8 +19,8 @@ macro_rules! course {
 }
 
 macro_rules! declare {
-    // `embeddings` joins the course with its lesson, which is being written.
-    ($($module:ident)*) => { $(pub mod $module;)* pub mod embeddings; };
+    // `embeddings` and `attention` join the course with their lessons, which are being written.
+    ($($module:ident)*) => { $(pub mod $module;)* pub mod embeddings; pub mod attention; };
 }
 
 course!(declare);
