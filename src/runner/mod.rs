@@ -15,8 +15,8 @@ mod source_map;
 mod strays;
 
 pub use explorable::Explorable;
-pub use process::Cancel;
 use process::Stop;
+pub use process::{Cancel, between_starts};
 pub use queue::{Queue, RunMessage};
 pub use request::{ModuleSource, ModuleSources, Request};
 pub use runner::{Limits, Runner};

@@ -18,7 +18,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,23 @@ const QUEUED_LINES: usize = 16;
 const LONGEST_LINE: usize = 4 << 20;
 /// The memory that a compiler may use even on a small machine: with less it fails on ordinary code.
 pub(super) const COMPILER_MEMORY: u64 = 4 << 30;
+
+/// Held for reading while a child starts.
+static STARTS: RwLock<()> = RwLock::new(());
+
+/// Starts a child. Until it runs its program, it belongs to this process's group, and the thread that started it cannot
+/// be stopped.
+pub(super) fn spawn(command: &mut Command) -> io::Result<Child> {
+    let _starts = STARTS.read().unwrap_or_else(PoisonError::into_inner);
+    command.spawn()
+}
+
+/// Does something while no child is being started: to stop this process with its group would otherwise stop the child
+/// first, which the other thread then waits for, so that the process never stops.
+pub fn between_starts<T>(act: impl FnOnce() -> T) -> T {
+    let _none_starts = STARTS.write().unwrap_or_else(PoisonError::into_inner);
+    act()
+}
 
 /// Cancels a run from another thread: kills its processes, and each one that it starts later.
 #[derive(Debug, Clone, Default)]
@@ -198,7 +215,7 @@ impl Process {
             Lines::Stderr => command.stderr(other()?).stdout(writer),
         };
         command.env(strays::VARIABLE, cancel.marker.value());
-        let child = command.stdin(Stdio::null()).process_group(0).spawn()?;
+        let child = spawn(command.stdin(Stdio::null()).process_group(0))?;
         // The parent's copies of the write ends must close, or the readers would never see the end.
         drop(command);
         let group = Pid::from_child(&child);

@@ -2,8 +2,9 @@
 //! the current folder, so it is called only to find the real compiler. Not here: what is compiled.
 
 use crate::error::Error;
+use crate::runner::process;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 /// The oldest compiler that the engine and the exercises build with.
 const OLDEST: (u32, u32) = (1, 90);
@@ -55,11 +56,13 @@ fn ask(program: &Path, arguments: &[&str], folder: &Path) -> Result<String, Erro
             command.env(name, value);
         }
     }
-    let output = command.output().map_err(|error| {
-        let program = program.display();
-        Error::environment(format!("failed to start the compiler \"{program}\": {error}"))
-            .hint(INSTALL)
-    })?;
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output =
+        process::spawn(&mut command).and_then(Child::wait_with_output).map_err(|error| {
+            let program = program.display();
+            Error::environment(format!("failed to start the compiler \"{program}\": {error}"))
+                .hint(INSTALL)
+        })?;
     if !output.status.success() {
         let printed = String::from_utf8_lossy(&output.stderr);
         return Err(Error::environment(format!(

@@ -5,6 +5,7 @@
 
 use crate::editor::Editor;
 use crate::error::{Error, printable};
+use crate::runner;
 use crate::tui::message::Message;
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, killpg};
@@ -152,7 +153,7 @@ pub fn suspend(terminal: Option<&File>) -> io::Result<()> {
         return Err(io::Error::other("no shell could continue the tutor"));
     }
     loop {
-        killpg(getpgrp(), Signal::SIGSTOP)?;
+        runner::between_starts(|| killpg(getpgrp(), Signal::SIGSTOP))?;
         // Continued in the background, as by `bg`, it would only disturb the program in the foreground.
         let in_foreground =
             |terminal: &File| tcgetpgrp(terminal).map_or(true, |group| group == getpgrp());
