@@ -27,8 +27,10 @@ struct Desk {
     terminal: Terminal,
 }
 
-/// An editor for tests: it prints that it is open, echoes what is typed, and exits on `quit`.
+/// An editor for tests: it prints that it is open, echoes what is typed, and exits on `quit`. Like a real one it sets
+/// the terminal's modes first, which returns once it has the terminal: a Ctrl-Z before that would get lost.
 const EDITOR: &str = r#"#!/bin/sh
+stty echo
 echo "$$" > "$(dirname "$0")/pid"
 echo "editing $*"
 while read -r typed; do

@@ -1,11 +1,13 @@
-//! What the audit requires of the glossary: each entry is in its place, and its lesson introduces the term in bold.
+//! What the audit requires of the glossary: each entry is in its place, its lesson introduces the term in bold, and each
+//! term that a lesson introduces has an entry.
 
 use super::{Miss, Pattern};
 use crate::curriculum::glossary::{bold, is_term};
-use crate::curriculum::{Course, ModuleId, lesson};
+use crate::curriculum::{Course, Module, ModuleId, lesson};
 use std::collections::BTreeMap;
 
-/// A miss for each entry that is malformed, not in its place, or not introduced by its lesson.
+/// A miss for each entry that is malformed, not in its place, or not introduced by its lesson, and for each term in bold
+/// without an entry.
 #[must_use]
 pub fn audit_glossary(course: &Course) -> Vec<Miss> {
     let miss = |pattern, line, reason| {
@@ -30,18 +32,39 @@ pub fn audit_glossary(course: &Course) -> Vec<Miss> {
         let reason = format!("{slug} does not introduce \"{}\" in bold", entry.term);
         miss(Pattern::Narrative, entry.line, reason)
     });
-    malformed.chain(missing).collect()
+    let without_entry =
+        course.modules().iter().flat_map(|module| terms_without_entry(course, module));
+    malformed.chain(missing).chain(without_entry).collect()
+}
+
+/// A miss for each term that the lesson has in bold and the glossary does not have. Words in bold that end with a
+/// punctuation mark begin a paragraph, as a heading would.
+fn terms_without_entry(course: &Course, module: &Module) -> Vec<Miss> {
+    let text = module.lesson();
+    let unknown = |phrase: &String| {
+        !phrase.ends_with(['.', ':', '?', '!']) && course.glossary().find(phrase).is_none()
+    };
+    let miss = |phrase: String| {
+        let start = phrase.split(' ').next().unwrap_or_default();
+        let line = text.lines().position(|line| line.contains(&format!("**{start}")));
+        Miss {
+            pattern: Pattern::Narrative,
+            file: format!("lessons/{}.md", module.slug()),
+            line: line.map_or(1, |line| line + 1),
+            reason: format!("\"{phrase}\" is in bold, but not in lessons/glossary.md"),
+        }
+    };
+    bold(&lesson::parse(text)).into_iter().filter(unknown).map(miss).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::curriculum::Module;
 
     #[test]
-    fn the_lesson_of_an_entry_introduces_it_in_bold() {
+    fn entries_and_the_terms_in_bold_are_the_same() {
         let head = "+++\nmodule = \"00_setup\"\ntitle = \"\"\nsubtitle = \"\"\ntime = \"\"\ndifficulty = 1\nprerequisites = []\n+++\n";
-        let lesson = format!("{head}A **median** and a mean.\n");
+        let lesson = format!("{head}A **median**, a mean\nand a **spread**. **First.** Sort.\n");
         let modules = vec![Module::new(ModuleId(0), "setup", lesson, "")];
         let glossary =
             "**mean**: . (lesson 00)\n\n**median**: . (lesson 00)\n\n**mode**: . (lesson 01)\n";
@@ -50,6 +73,7 @@ mod tests {
         let expected = [
             (Pattern::Format, 5, "\"mode\": there is no lesson 01"),
             (Pattern::Narrative, 1, "00_setup does not introduce \"mean\" in bold"),
+            (Pattern::Narrative, 10, "\"spread\" is in bold, but not in lessons/glossary.md"),
         ];
         assert_eq!(found, expected);
     }
