@@ -29,7 +29,7 @@ use std::path::Path;
 use tinytorch::activations::ReLU;
 use tinytorch::autograd::{Backward, Gradients, no_grad, track};
 use tinytorch::layers::{Layer, Linear, Sequential};
-use tinytorch::losses::{CrossEntropyLoss, Loss};
+use tinytorch::losses::{CrossEntropyLoss, IGNORED, Loss};
 use tinytorch::optimizers::{Adam, Optimizer, OptimizerState, SGD, Slot};
 use tinytorch::random::Rng;
 use tinytorch::report::{Axis, Chart, ChartKind, Column, Origin, Reporter};
@@ -326,7 +326,7 @@ pub struct Trainer {
 /// 2. Equal shapes are right: each number has its target.
 /// 3. Prediction `(B, C)` with `C > 1` and target `(B)`: class numbers. Each must be a whole number
 ///    from 0 to `C - 1`; the first that is not is an [`ErrorKind::Label`]. Its message has the
-///    label, its index and `C`.
+///    label, its index and `C`. A target that is `IGNORED` does not count (lesson 04).
 /// 4. Everything else is [`ErrorKind::Shape`], with both shapes in the message.
 ///
 /// EXAMPLE: A prediction `(32, 10)` fits a target `(32, 10)`, and a target `(32)` with values 0 to
@@ -352,6 +352,9 @@ fn test_unit_check_batch() {
     expect_eq("prediction (3, 4), target (3, 4)", kind(target), Ok(()), fits);
     let target = Tensor::new(&[0.0, 3.0, 1.0], &[3]);
     expect_eq("prediction (3, 4), classes 0, 3, 1", kind(target), Ok(()), fits);
+    let target = Tensor::new(&[0.0, IGNORED, 1.0], &[3]);
+    let ignored = "a target that is IGNORED does not count: it needs no class";
+    expect_eq("prediction (3, 4), classes 0, IGNORED, 1", kind(target), Ok(()), ignored);
 
     for (label, shown) in [(4.0, "4"), (-1.0, "-1"), (1.5, "1.5"), (f32::NAN, "NaN")] {
         let checked = check_batch(&logits, &Tensor::new(&[0.0, label, 1.0], &[3]));
