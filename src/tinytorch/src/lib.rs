@@ -19,8 +19,8 @@ macro_rules! course {
 }
 
 macro_rules! declare {
-    // `embeddings` and `attention` join the course with their lessons, which are being written.
-    ($($module:ident)*) => { $(pub mod $module;)* pub mod embeddings; pub mod attention; };
+    // These join the course with their lessons, which are being written.
+    ($($module:ident)*) => { $(pub mod $module;)* pub mod embeddings; pub mod attention; pub mod transformers; };
 }
 
 course!(declare);

@@ -30,6 +30,7 @@ pub const SUPPORT: &[(&str, &str)] = &[
     ("data/mod.rs", include_str!("data/mod.rs")),
     ("data/samples.rs", include_str!("data/samples.rs")),
     ("data/text.rs", include_str!("data/text.rs")),
+    ("transformers.rs", include_str!("transformers.rs")),
 ];
 
 /// The crate's root, as text.
