@@ -13,15 +13,23 @@
 
 // %% nbgrader={"grade": false, "grade_id": "embeddings-header", "locked": true, "schema_version": 3, "solution": false, "task": false}
 //! 11 Embeddings: ids as vectors that can be learned, and positions. Input: ids (..., S), whole numbers in a tensor.
-//! Output: vectors (..., S, dim). Depends on 00, 01, 02, 03, 04, 05, 06 and 10. By hand: with the table
+//! Output: vectors (..., S, dim). Depends on 00 to 07 and 10. By hand: with the table
 //! `[[1, 2], [3, 4]]` the ids `[1, 1, 0]` are `[3, 4], [3, 4], [1, 2]`.
 //! Not here: how vectors at different positions meet (12).
 
+use tinytorch::activations::ReLU;
 use tinytorch::autograd::{GradientRule, InputGradients, custom, grad_for};
-use tinytorch::layers::Layer;
+use tinytorch::data::dialogue::{self, Split};
+use tinytorch::explore::Explorer;
+use tinytorch::layers::{Layer, Linear, Sequential};
+use tinytorch::losses::CrossEntropyLoss;
+use tinytorch::optimizers::Adam;
 use tinytorch::random::Rng;
-use tinytorch::tensor::{Tensor, shape_text, values};
-use tinytorch::tokenization::Id;
+use tinytorch::report::{Axis, Column, Origin, Picture, Reporter, Series, Table};
+use tinytorch::tensor::{Tensor, Values, shape_text, values};
+use tinytorch::testing::{Ratio, Reading, compare, compare_accuracies, sample_error};
+use tinytorch::tokenization::{Id, chunks};
+use tinytorch::training::{Trainer, TrainingError, three_sets};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "embeddings-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Embeddings
@@ -813,7 +821,7 @@ pub fn rotate(x: &Tensor, start: usize) -> Tensor {
 }
 
 /// The numbers of `x` with every pair turned.
-fn rotated(x: &Tensor, turns: &[[f32; 2]]) -> tinytorch::tensor::Values {
+fn rotated(x: &Tensor, turns: &[[f32; 2]]) -> Values {
     let mut numbers = x.to_vec();
     rotate_pairs(&mut numbers, turns);
     values(numbers, x.shape())
@@ -887,12 +895,380 @@ fn test_unit_tied() {
     );
 }
 
+// %% nbgrader={"grade": false, "grade_id": "embeddings-debug", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The vectors of a text whose tokens arrive one by one, as in a chat: for each token, (1, dim). The first one is at position
+/// `start`.
+///
+/// TODO: find the fault in this line, which a colleague wrote, and write it correctly. The same text gives other vectors one by one
+/// than all at once.
+///
+/// ```text
+/// ids.iter().map(|&id| layer.forward(&ids_tensor(&[id], &[1]))).collect()
+/// ```
+///
+/// APPROACH:
+/// 1. Ask at which position the layer sees each token.
+/// 2. Count the positions, and pass them on.
+///
+/// EXAMPLE: of three tokens from position 5 on, the last one is at position 7.
+///
+/// HINTS: `enumerate`, and the method that takes a `start`.
+pub fn one_by_one(layer: &EmbeddingLayer, ids: &[Id], start: usize) -> Vec<Tensor> {
+    // BEGIN SOLUTION
+    let vector =
+        |(place, &id): (usize, &Id)| layer.forward_at(&ids_tensor(&[id], &[1]), start + place);
+    ids.iter().enumerate().map(vector).collect()
+    // END SOLUTION
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-embeddings-debug", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 One by one gives the vectors of all at once, from the beginning and from later on.
+#[test]
+fn test_unit_debug() {
+    use tinytorch::testing::{expect_close, expect_eq};
+
+    let layer = EmbeddingLayer::new(5, 4, 9, Positions::Sinusoidal, &mut Rng::seeded(1));
+    let ids = [3, 1, 1, 4];
+    for (start, idea) in [
+        (0, "each token has a position of its own: they do not all begin at 0"),
+        (5, "the position of a token is `start` plus the number of tokens before it"),
+    ] {
+        let yours = one_by_one(&layer, &ids, start);
+        let input = format!("[3, 1, 1, 4] from position {start} on");
+        expect_eq(&input, yours.len(), 4, "a tensor for each token");
+        expect_eq(&input, yours[0].shape(), &[1, 4], "each token is a sequence of one, (1, dim)");
+        let at_once = layer.forward_at(&ids_tensor(&ids, &[4]), start);
+        let numbers: Vec<f32> = yours.iter().flat_map(Tensor::to_vec).collect();
+        expect_close(&input, &numbers, &at_once.to_vec(), 0.0, idea);
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "embeddings-analyze-lookup", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 What does a lookup cost?
+///
+/// Purpose: see why nobody multiplies by one-hot vectors. Measured: 128 tokens of 64 numbers, by one-hot product and by lookup in
+/// turn, for growing vocabularies; and 4,096 lookups in a small and in a large table in turn. Computed: the memory of tables of known
+/// models, and of their gradients. Key insight: the product reads the whole table, the lookup only the rows that are asked for.
+/// Production context: the gradient is as large as the table although most of its rows are zeros; frameworks offer sparse
+/// gradients for that reason.
+pub fn analyze_lookup(out: &mut Reporter) {
+    const DIM: usize = 64;
+    let mut rng = Rng::seeded(1);
+    let mut table_of = |vocab: usize, tokens: usize| {
+        let rows: Vec<usize> = (0..tokens).map(|_| rng.below(vocab)).collect();
+        (Embedding::new(vocab, DIM, &mut rng).weight, rows)
+    };
+    let (mut figures, mut curves, mut product) = (vec![], [vec![], vec![]], None);
+    for vocab in [256, 1024, 4096, 16_384] {
+        let (table, rows) = table_of(vocab, 128);
+        let compared = compare(
+            9,
+            || one_hot(&rows, vocab).matmul(&table),
+            || lookup(&table.data(), DIM, &rows),
+        );
+        curves[0].push((vocab as f64, compared.first.median));
+        curves[1].push((vocab as f64, compared.second.median));
+        figures.push(vec![
+            vocab.into(),
+            compared.first.into(),
+            compared.second.into(),
+            compared.ratio.into(),
+        ]);
+        product = product.or(Some(compared).filter(|_| vocab == 4096));
+    }
+    let columns =
+        [("vocabulary", ""), ("one-hot product", "s"), ("lookup", "s"), ("product / lookup", "x")];
+    out.measured_table("128 tokens, 64 numbers each", &columns, figures);
+    let names = ["one-hot product", "lookup"];
+    let series = names.into_iter().zip(curves).map(|(name, curve)| Series::new(name, curve));
+    let axes = (Axis::log("vocabulary", ""), Axis::log("time", "s"));
+    out.measured_chart("Time by vocabulary", axes.0, axes.1, series.collect());
+
+    let [(small, few), (large, many)] = [1024, 131_072].map(|vocab| table_of(vocab, 4096));
+    let size =
+        compare(15, || lookup(&large.data(), DIM, &many), || lookup(&small.data(), DIM, &few));
+    let models = [("this course", 512, 64), ("GPT-2", 50_257, 768), ("Llama 3 8B", 128_256, 4096)];
+    let bytes = models.into_iter().map(|(name, vocab, dim)| {
+        let bytes: usize = vocab * dim * 4;
+        vec![
+            name.into(),
+            vocab.into(),
+            dim.into(),
+            bytes.into(),
+            bytes.into(),
+            (vocab.min(512) * dim * 4).into(),
+        ]
+    });
+    let columns = ["tokens", "numbers each"].map(Column::plain);
+    let memory =
+        ["weight", "gradient", "used by 512 tokens"].map(|name| Column::with_unit(name, "B"));
+    out.table(Table {
+        title: "Memory of the table of a model, in f32".into(),
+        columns: [Column::plain("model")].into_iter().chain(columns).chain(memory).collect(),
+        rows: bytes.collect(),
+        origin: Origin::Computed(
+            "4 bytes x tokens x numbers; used: 4 bytes x rows, at most 512, x numbers".into(),
+        ),
+    });
+    let Some(product) = product else { return };
+    let pairs = [
+        ("the one-hot product with 4,096 tokens", "the lookup", product),
+        ("4,096 lookups in a table of 131,072 tokens", "in one of 1,024", size),
+    ];
+    out.compared("Timed in turn", &pairs);
+    out.measured("one-hot product against lookup, 4,096 tokens", product.ratio.median, "x");
+    out.insight(product_insight(&product.ratio));
+    out.insight(table_size_insight(&size.ratio));
+}
+
+/// What the times of the product and of the lookup say.
+pub fn product_insight(ratio: &Ratio) -> String {
+    ratio.took("the one-hot product with 4,096 tokens", "the lookup")
+}
+
+/// What the times of the same number of lookups say, in a large table and in a small one.
+pub fn table_size_insight(ratio: &Ratio) -> String {
+    let took = ratio.took("4,096 lookups in a table of 131,072 tokens", "in one of 1,024");
+    match ratio.reading() {
+        Reading::Larger => format!(
+            "{took} Both copy the same number of bytes; the rows of the large table are not in the cache."
+        ),
+        _ => took,
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "embeddings-analyze-positions", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 What do positions change?
+///
+/// Purpose: see that a mean of vectors has no order, and what a position looks like. Measured: how many of 80 unseen sentences "X
+/// bites Y" a small network answers (who bites?) with and without positions; the sinusoidal table; and the similarity of two
+/// positions by their distance. Key insight: without positions both orders of a pair give the same output, so at
+/// most half can be right. Production context: attention (12) has no order either; every transformer brings positions in.
+pub fn analyze_positions(out: &mut Reporter) {
+    let sets = bites();
+    let kinds = [
+        ("none", Positions::None),
+        ("sinusoidal", Positions::Sinusoidal),
+        ("learned", Positions::Learned),
+    ];
+    let (mut rows, mut shares) = (vec![], vec![]);
+    let count = sets[1].1.numel();
+    for (name, positions) in kinds {
+        match who_bites(positions, &sets) {
+            Ok(share) => shares.push(share),
+            Err(error) => return out.note(format!("Training stopped: {error}.")),
+        }
+        let share = shares[shares.len() - 1];
+        rows.push(vec![
+            name.into(),
+            (100.0 * share).into(),
+            (100.0 * sample_error(share, count)).into(),
+        ]);
+    }
+    let columns = [("positions", ""), ("answered", "%"), ("sample error", "%")];
+    out.measured_table("Who bites? Unseen sentences", &columns, rows);
+    out.measured("sentences answered without positions", 100.0 * shares[0], "%");
+    out.insight(who_bites_insight(shares[0], shares[1], count));
+
+    let (length, dim) = (64, 32);
+    let waves = sinusoidal_table(length, dim);
+    let title = "Sinusoidal: positions 0 to 63 across, columns 0 to 31 down".into();
+    out.picture(Picture { title, width: length, pixels: waves.t().to_vec() });
+    let mut rng = Rng::seeded(2);
+    let vector = Tensor::randn(&[1, dim], &mut rng) + Tensor::zeros(&[length, 1]);
+    let tables = [
+        ("sinusoidal", waves),
+        ("rotary, one vector", rotate(&vector, 0)),
+        ("learned, before training", LearnedPositions::new(length, dim, &mut rng).weight),
+    ];
+    let curves = tables.iter().map(|(name, table)| {
+        let similarity = |distance: usize| f64::from(row_similarity(table, 0, distance));
+        Series::new(*name, (0..length / 2).map(|d| (d as f64, similarity(d))).collect::<Vec<_>>())
+    });
+    let axes = (Axis::linear("distance", ""), Axis::linear("cosine similarity", ""));
+    out.measured_chart("Similarity of two positions", axes.0, axes.1, curves.collect());
+    let apart = |table: &Tensor| {
+        let all: Vec<f64> =
+            (0..length - 8).map(|p| f64::from(row_similarity(table, p, p + 8))).collect();
+        let ends =
+            all.iter().fold([f64::MAX, f64::MIN], |[low, high], &x| [low.min(x), high.max(x)]);
+        (ends[0], ends[1])
+    };
+    let rows = tables.iter().map(|(name, table)| {
+        let (low, high) = apart(table);
+        vec![(*name).into(), low.into(), high.into()]
+    });
+    let columns = [("positions", ""), ("lowest similarity", ""), ("highest similarity", "")];
+    out.measured_table("All pairs of positions at distance 8", &columns, rows.collect());
+    let [waves, rotary, _] = tables.map(|(_, table)| apart(&table));
+    out.insight(distance_insight("Sinusoidal", waves));
+    out.insight(distance_insight("Rotary", rotary));
+}
+
+/// What two accuracies on `n` sentences say of positions.
+pub fn who_bites_insight(without: f64, with: f64, n: usize) -> String {
+    let [a, b] = [without, with].map(|share| format!("{:.0} %", 100.0 * share));
+    let figures = format!(
+        "Without positions {a} of {n} unseen sentences are answered, with sinusoidal ones {b}"
+    );
+    match compare_accuracies(with, without, n) {
+        Reading::Larger => format!("{figures}: order was lost, and positions bring it back."),
+        Reading::Smaller => format!("{figures}: here positions made it worse."),
+        Reading::NoClearDifference | Reading::TooNoisy => {
+            format!("{figures}: no clear difference.")
+        }
+    }
+}
+
+/// What the lowest and the highest similarity of all pairs of positions at one distance say.
+pub fn distance_insight(kind: &str, (low, high): (f64, f64)) -> String {
+    let range = format!("at distance 8 all pairs have a similarity from {low:.3} to {high:.3}");
+    match high - low {
+        spread if spread < 0.001 => format!("{kind} positions: {range}; only the distance counts."),
+        spread if spread.is_finite() => format!("{kind} positions: {range}; the place counts too."),
+        _ => format!("{kind} positions: their similarity is not a number."),
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "embeddings-analyze-neighbours", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 What does a table learn?
+///
+/// Purpose: see that vectors of words that are used alike become alike. Measured: a table of all words of the dialogue corpus is
+/// trained to predict a word from its two neighbours; for each number and each of ten words, the nearest word by cosine
+/// similarity, before and after. Key insight: nobody said what a number is; the places where numbers stand were enough.
+/// Production context: alike in use is not alike in meaning: opposites stand in the same places.
+pub fn analyze_neighbours(out: &mut Reporter) {
+    let (words, samples) = corpus();
+    let Some(mut trainer) = samples.first().map(|_| WordModel::trainer(words.len())) else {
+        return;
+    };
+    let numbers: Vec<usize> = (0..words.len()).filter(|&word| is_number(&words[word])).collect();
+    let share = |table: &Tensor| {
+        let hits = numbers.iter().filter(|&&word| is_number(&words[nearest(table, word, 1)[0]]));
+        hits.count() as f64 / numbers.len() as f64
+    };
+    let before = trainer.model.parameters()[0].detach();
+    const EPOCHS: usize = 5;
+    let mut rng = Rng::seeded(3);
+    if let Err(error) = trainer.fit(EPOCHS, |_| word_batches(&samples, &mut rng), &[], Some(out)) {
+        return out.note(format!("Training stopped: {error}."));
+    }
+    let after = trainer.model.parameters()[0].detach();
+    let shown = ["7", "anna", "france", "dog", "green", "cup", "before", "capital", "hello", "the"];
+    let known = |word: &&str| words.iter().position(|known| known == word);
+    let rows = shown.iter().filter_map(known).map(|word| {
+        let of = |table: &Tensor| -> Vec<&str> {
+            nearest(table, word, 3).into_iter().map(|near| words[near].as_str()).collect()
+        };
+        vec![words[word].as_str().into(), of(&before).join(" ").into(), of(&after).join(" ").into()]
+    });
+    let columns = [("word", ""), ("nearest before", ""), ("nearest after", "")];
+    out.measured_table("The three nearest words", &columns, rows.collect());
+    let shares = [&before, &after].map(share);
+    let titles = ["before", "after"]
+        .map(|when| format!("numbers whose nearest word is a number, {when} training"));
+    out.measured(&titles[0], 100.0 * shares[0], "%");
+    out.measured("numbers whose nearest word is a number, after training", 100.0 * shares[1], "%");
+    out.insight(neighbours_insight(shares, numbers.len()));
+}
+
+/// What the share of numbers whose nearest word is a number says, before and after the training.
+pub fn neighbours_insight([before, after]: [f64; 2], n: usize) -> String {
+    let [a, b] = [before, after].map(|share| format!("{:.0} %", 100.0 * share));
+    let figures = format!(
+        "Of {n} numbers, {b} have a number as their nearest word, and {a} had one before the training"
+    );
+    match compare_accuracies(after, before, n) {
+        Reading::Larger => format!("{figures}: the table learned it from the words around them."),
+        Reading::Smaller => format!("{figures}: the training drove them apart."),
+        Reading::NoClearDifference | Reading::TooNoisy => {
+            format!("{figures}: no clear difference.")
+        }
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-embeddings-module", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🧪 A table that is shared learns which token follows; order is lost without positions; rotary scores of heads depend on distances.
+#[test]
+fn test_module() {
+    use tinytorch::autograd::{Backward, track};
+    use tinytorch::losses::Loss;
+    use tinytorch::optimizers::Optimizer;
+    use tinytorch::testing::{expect_close, expect_eq};
+
+    // "The token 5 follows 4, and 0 follows 5": a circle that a shared table and one linear layer can learn.
+    let mut rng = Rng::seeded(4);
+    let mut layer = EmbeddingLayer::new(6, 8, 4, Positions::Learned, &mut rng);
+    let mut hidden = Linear::new(8, 8, &mut rng);
+    track(layer.parameters_mut());
+    track(hidden.parameters_mut());
+    let mut optimizer = Adam::new(0.05);
+    let ids = ids_tensor(&[0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5], &[3, 4]);
+    let next = ids_tensor(&[1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5, 0], &[12]);
+    let (mut first, mut last) = (None, f32::NAN);
+    for _ in 0..60 {
+        let logits = tied_logits(&hidden.forward(&layer.forward(&ids)), &layer.tokens.weight);
+        expect_eq("3 sequences of 4", logits.shape(), &[3, 4, 6], "a score for each token");
+        let loss = CrossEntropyLoss.forward(&logits.reshape(&[12, 6]), &next);
+        last = loss.item();
+        first.get_or_insert(last);
+        let gradients = loss.backward();
+        let parameters = layer.parameters_mut().into_iter().chain(hidden.parameters_mut());
+        optimizer.step(parameters.collect(), &gradients);
+    }
+    let first = first.unwrap_or(0.0);
+    assert!(
+        last < 0.2,
+        "the loss fell from {first} to {last} in 60 steps, not below 0.2: a gradient is missing"
+    );
+
+    let order = |positions| {
+        let layer = EmbeddingLayer::new(6, 8, 3, positions, &mut Rng::seeded(5));
+        let mean = |ids: &[Id]| {
+            Bag.forward(&ReLU.forward(&layer.forward(&ids_tensor(ids, &[3])))).to_vec()
+        };
+        (mean(&[1, 2, 3]), mean(&[3, 2, 1]))
+    };
+    let (dog, man) = order(Positions::None);
+    expect_close(
+        "dog bites man, man bites dog",
+        &dog,
+        &man,
+        1e-6,
+        "without positions the order is lost",
+    );
+    let (dog, man) = order(Positions::Sinusoidal);
+    assert!(dog != man, "with positions the order is not lost");
+
+    // Two sequences with three heads: scores of the same vectors at positions 0 to 4, and at 70 to 74.
+    let [queries, keys] = [(); 2].map(|()| Tensor::randn(&[2, 3, 5, 8], &mut rng));
+    let scores = |start| rotate(&queries, start).matmul(&rotate(&keys, start).t()).to_vec();
+    let idea = "rotary scores depend on distances alone";
+    expect_close("positions 0 to 4, and 70 to 74", &scores(70), &scores(0), 1e-3, idea);
+}
+
 // %% nbgrader={"grade": false, "grade_id": "embeddings-parts", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// For each row, a vector of zeros with a 1 at its place: (rows, vocab).
 pub fn one_hot(rows: &[usize], vocab: usize) -> Tensor {
     let mut ones = vec![0.0; rows.len() * vocab];
     rows.iter().enumerate().for_each(|(at, row)| ones[at * vocab + row] = 1.0);
     Tensor::from_array(values(ones, &[rows.len(), vocab]))
+}
+
+/// The `count` other rows of a table that are most similar to row `row`, the most similar first.
+pub fn nearest(table: &Tensor, row: usize, count: usize) -> Vec<usize> {
+    let mut others: Vec<(f32, usize)> = (0..table.shape()[0])
+        .filter(|&other| other != row)
+        .map(|other| (row_similarity(table, row, other), other))
+        .collect();
+    others.sort_by(|a, b| b.0.total_cmp(&a.0));
+    others.into_iter().take(count).map(|(_, other)| other).collect()
+}
+
+/// The cosine similarity of two rows of a table.
+pub fn row_similarity(table: &Tensor, a: usize, b: usize) -> f32 {
+    let (numbers, dim) = (table.data(), table.shape()[1]);
+    cosine_similarity(&numbers[a * dim..][..dim], &numbers[b * dim..][..dim])
 }
 
 impl Layer for Embedding {
@@ -944,3 +1320,194 @@ impl Layer for EmbeddingLayer {
         all
     }
 }
+
+/// The mean over all positions: a bag of words.
+pub struct Bag;
+
+impl Layer for Bag {
+    fn name(&self) -> String {
+        "Bag".into()
+    }
+
+    fn forward(&self, x: &Tensor) -> Tensor {
+        x.mean_axis(-2, false)
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "embeddings-bites", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Ids 0 to 15 are names.
+const NAMES: usize = 16;
+
+/// Sentences "X bites Y" with X as the class: a training set and a test set. Both orders of a pair are in the same set.
+pub fn bites() -> [(Tensor, Tensor); 2] {
+    let pairs: Vec<[usize; 2]> =
+        (0..NAMES).flat_map(|a| (a + 1..NAMES).map(move |b| [a, b])).collect();
+    let [train, _, test] = three_sets(pairs.len(), 0, 40, &mut Rng::seeded(1));
+    [train, test].map(|set| {
+        let both = set.iter().flat_map(|&pair| [pairs[pair], [pairs[pair][1], pairs[pair][0]]]);
+        let sentences: Vec<[Id; 3]> = both.map(|[x, y]| [x as Id, NAMES as Id, y as Id]).collect();
+        let biters: Vec<Id> = sentences.iter().map(|sentence| sentence[0]).collect();
+        let count = sentences.len();
+        (ids_tensor(&sentences.concat(), &[count, 3]), ids_tensor(&biters, &[count]))
+    })
+}
+
+/// Trains a network to say who bites; returns the share of the test sentences that it answers. Each vector passes a layer of its
+/// own before the mean: the mean of sums would be the sum of two means, and order would be lost in spite of positions.
+pub fn who_bites(
+    positions: Positions,
+    [train, test]: &[(Tensor, Tensor); 2],
+) -> Result<f64, TrainingError> {
+    let mut rng = Rng::seeded(1);
+    let model = Sequential::new(vec![
+        Box::new(EmbeddingLayer::new(NAMES + 1, 32, 3, positions, &mut rng)),
+        Box::new(Linear::new(32, 64, &mut rng)),
+        Box::new(ReLU),
+        Box::new(Bag),
+        Box::new(Linear::new(64, NAMES, &mut rng)),
+    ]);
+    let mut trainer = Trainer::new(model, Adam::new(0.01), CrossEntropyLoss);
+    trainer.fit(150, |_| [train], &[], None)?;
+    Ok(f64::from(trainer.evaluate([test])?.1.unwrap_or(0.0)))
+}
+
+// %% nbgrader={"grade": false, "grade_id": "embeddings-words", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// A word with the two words around it.
+type Sample = (Id, [Id; 2]);
+
+/// The distinct words of the training questions with their answers, in lower case, and each word between two others.
+pub fn corpus() -> (Vec<String>, Vec<Sample>) {
+    let (mut words, mut samples) = (vec![], vec![]);
+    for pair in dialogue::pairs(Split::Train) {
+        let text = format!("{} {}", pair.question, pair.answer).to_lowercase();
+        let pieces = chunks(text.as_bytes()).into_iter().map(String::from_utf8_lossy);
+        let ids: Vec<Id> = pieces
+            .map(|piece| {
+                let word = piece.trim();
+                let known = words.iter().position(|known| known == word);
+                known.unwrap_or_else(|| {
+                    words.push(word.to_owned());
+                    words.len() - 1
+                }) as Id
+            })
+            .collect();
+        samples.extend(ids.windows(3).map(|three| (three[1], [three[0], three[2]])));
+    }
+    (words, samples)
+}
+
+/// Whether a word is a number in digits.
+pub fn is_number(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Predicts a word from the words around it (..., 2): the mean of their vectors, compared with every row of the same table
+/// (the continuous bag of words of Mikolov et al., 2013, with one table in place of two).
+pub struct WordModel(pub Embedding);
+
+impl WordModel {
+    /// With a trainer, for a vocabulary of this size.
+    pub fn trainer(vocab: usize) -> Trainer {
+        let model = Self(Embedding::with_std(vocab, 32, unit_std(32), &mut Rng::seeded(2)));
+        Trainer::new(model, Adam::new(0.01), CrossEntropyLoss)
+    }
+}
+
+impl Layer for WordModel {
+    fn name(&self) -> String {
+        format!("WordModel({})", self.0.name())
+    }
+
+    fn forward(&self, x: &Tensor) -> Tensor {
+        tied_logits(&Bag.forward(&self.0.forward(x)), &self.0.weight)
+    }
+
+    fn parameters(&self) -> Vec<&Tensor> {
+        self.0.parameters()
+    }
+
+    fn parameters_mut(&mut self) -> Vec<&mut Tensor> {
+        self.0.parameters_mut()
+    }
+}
+
+/// The samples in a random order, 256 at a time.
+pub fn word_batches(samples: &[Sample], rng: &mut Rng) -> Vec<(Tensor, Tensor)> {
+    let mut order = samples.to_vec();
+    rng.shuffle(&mut order);
+    let batch = |part: &[Sample]| {
+        let around: Vec<Id> = part.iter().flat_map(|&(_, around)| around).collect();
+        let words: Vec<Id> = part.iter().map(|&(word, _)| word).collect();
+        (ids_tensor(&around, &[part.len(), 2]), ids_tensor(&words, &[part.len()]))
+    };
+    order.chunks(256).map(batch).collect()
+}
+
+// %% nbgrader={"grade": false, "grade_id": "embeddings-explore", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Positions, frequency by frequency.
+///
+/// Press play, or add pairs of columns with the arrow keys: each new pair is a slower wave. Which positions look like the one that you
+/// chose? Your functions compute the table.
+pub fn explore_positions(figure: &mut Explorer) {
+    const LENGTH: usize = 64;
+    const DIM: usize = 16;
+    let pairs = figure.play("pairs", DIM / 2, 1) + 1;
+    let position = figure.number("position", 10.0, 0.0..=63.0, 1.0) as usize;
+    let table = sinusoidal_table(LENGTH, DIM).slice(&[0..LENGTH, 0..2 * pairs]);
+    let wave = |column: usize| {
+        let column = table.slice(&[0..LENGTH, column..column + 1]).to_vec();
+        column.into_iter().enumerate().map(|(p, y)| (p as f64, f64::from(y))).collect::<Vec<_>>()
+    };
+    let period = std::f64::consts::TAU / frequency(pairs - 1, DIM);
+    let axes = || (Axis::linear("position", ""), Axis::linear("", ""));
+    let (x, y) = axes();
+    let last =
+        vec![Series::new("sine", wave(2 * pairs - 2)), Series::new("cosine", wave(2 * pairs - 1))];
+    figure.measured_chart("The slowest pair so far", x, y, last);
+    let title = format!("{} columns (down) at {LENGTH} positions (across)", 2 * pairs);
+    figure.picture(Picture { title, width: LENGTH, pixels: table.t().to_vec() });
+    let similarity: Vec<(f64, f64)> = (0..LENGTH)
+        .map(|other| (other as f64, f64::from(row_similarity(&table, position, other))))
+        .collect();
+    let (x, y) = axes();
+    let curve = vec![Series::new("cosine similarity", similarity)];
+    figure.measured_chart(format!("Similarity to position {position}"), x, y, curve);
+    let other = nearest(&table, position, 1)[0];
+    figure.measured("period of the slowest pair, in positions", period, "");
+    figure.insight(positions_insight(
+        pairs,
+        [position, other],
+        row_similarity(&table, position, other),
+    ));
+}
+
+/// What the most similar other position says of so many pairs of columns.
+pub fn positions_insight(pairs: usize, [position, other]: [usize; 2], similarity: f32) -> String {
+    let found = format!(
+        "With {pairs} of 8 pairs, position {position} is most similar to position {other} ({similarity:.4})"
+    );
+    if !similarity.is_finite() {
+        return format!("With {pairs} of 8 pairs, the similarity is not a number.");
+    }
+    if position.abs_diff(other) == 1 {
+        format!("{found}: its neighbour. Near positions look alike.")
+    } else {
+        format!(
+            "{found}, which is {} away: the waves repeat. A slower one is needed.",
+            position.abs_diff(other)
+        )
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "embeddings-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Runs the analyses and prints what they report.
+pub fn main() {
+    let mut out = Reporter::stdout();
+    analyze_lookup(&mut out);
+    analyze_positions(&mut out);
+    analyze_neighbours(&mut out);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "embeddings-own", "locked": false, "schema_version": 3, "solution": false, "task": false}
+// Yours: helper functions and tests of your own go here. The tutor runs each `#[test]` function of this cell and
+// shows it as yours; it is never graded.
