@@ -21,6 +21,7 @@ const LESSONS: &[&str] = &[
     include_str!("../../lessons/08_dataloader.md"),
     include_str!("../../lessons/09_spatial.md"),
     include_str!("../../lessons/10_tokenization.md"),
+    include_str!("../../lessons/11_embeddings.md"),
 ];
 
 /// The terms of the course.

@@ -90,6 +90,8 @@ pub fn of(figures: &Figures) -> Result<Vec<Words>, String> {
         "analyze_parameter_sharing" => sharing,
         "analyze_compression" => compression,
         "analyze_vocabulary_cost" => vocabulary_cost,
+        "analyze_positions" => positions,
+        "analyze_neighbours" => neighbours,
         _ => |_| Ok(vec![]),
     };
     words.extend(more(figures)?);
@@ -172,6 +174,12 @@ const EXPLANATIONS: &[Explanation] = &[
         ["the dense layer", "the convolution"],
         &[Smaller],
         "Fewer parameters are not less work",
+    ),
+    (
+        "analyze_lookup",
+        ["16,384 lookups in a large table", "16,384 lookups in a small one"],
+        &[Larger],
+        "Both copy the same number of bytes; the rows of the large table are not in the cache.",
     ),
 ];
 const EPOCHS: [&str; 2] = ["an epoch in batches of 1", "an epoch in batches of 1,024"];
@@ -845,4 +853,56 @@ fn sharing(figures: &Figures) -> Result<Vec<Words>, String> {
     ];
     words.extend(choice("moved: convolutional / dense", differ(&moved[1], &moved[0]), all));
     Ok(words)
+}
+
+/// Two shares in percent, each counted on `n` samples.
+fn shares(first: f64, second: f64, n: f64) -> Reading {
+    let error = |percent: f64| (percent * (100.0 - percent) / n).sqrt();
+    clearly(first - second, error(first).hypot(error(second)))
+}
+
+fn positions(figures: &Figures) -> Result<Vec<Words>, String> {
+    let answered = figures.numbers("Who bites? Unseen sentences", "answered")?;
+    let [none, waves, ..] = answered[..] else { return Err("no two kinds of positions".into()) };
+    let fact = format!(
+        "Without positions {none:.0} % of 80 unseen sentences are answered, with sinusoidal ones {waves:.0} %"
+    );
+    let all = [
+        (Larger, format!("{fact}: order was lost, and positions bring it back.")),
+        (Smaller, format!("{fact}: here positions made it worse.")),
+        (NoClearDifference, format!("{fact}: no clear difference.")),
+    ];
+    let mut words = choice("with positions / without", shares(waves, none, 80.0), all);
+    let title = "All pairs of positions at distance 8";
+    let ends = ["lowest similarity", "highest similarity"].map(|name| figures.numbers(title, name));
+    let [low, high] = ends;
+    let (low, high) = (low?, high?);
+    for (kind, place) in [("Sinusoidal", 0), ("Rotary", 1)] {
+        let (low, high) = (low[place], high[place]);
+        let range = format!(
+            "{kind} positions: at distance 8 all pairs have a similarity from {low:.3} to {high:.3}"
+        );
+        let found = if high - low < 0.001 { NoClearDifference } else { Larger };
+        let all = [
+            (NoClearDifference, format!("{range}; only the distance counts.")),
+            (Larger, format!("{range}; the place counts too.")),
+        ];
+        words.extend(choice(&format!("highest / lowest similarity, {kind}"), found, all));
+    }
+    Ok(words)
+}
+
+fn neighbours(figures: &Figures) -> Result<Vec<Words>, String> {
+    let share =
+        |when| figures.metric(&format!("numbers whose nearest word is a number, {when} training"));
+    let (before, after) = (share("before")?, share("after")?);
+    let fact = format!(
+        "Of 31 numbers, {after:.0} % have a number as their nearest word, and {before:.0} % had one before the training"
+    );
+    let all = [
+        (Larger, format!("{fact}: the table learned it from the words around them.")),
+        (Smaller, format!("{fact}: the training drove them apart.")),
+        (NoClearDifference, format!("{fact}: no clear difference.")),
+    ];
+    Ok(choice("after / before training", shares(after, before, 31.0), all))
 }

@@ -13,14 +13,14 @@ macro_rules! course {
     ($with:ident) => {
         $with! {
             setup tensor activations layers losses autograd optimizers training dataloader spatial
-            tokenization
+            tokenization embeddings
         }
     };
 }
 
 macro_rules! declare {
     // These join the course with their lessons, which are being written.
-    ($($module:ident)*) => { $(pub mod $module;)* pub mod embeddings; pub mod attention; pub mod transformers; };
+    ($($module:ident)*) => { $(pub mod $module;)* pub mod attention; pub mod transformers; };
 }
 
 course!(declare);

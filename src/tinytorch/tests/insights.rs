@@ -475,3 +475,73 @@ mod tokenization {
         assert!(merges_insight(0, 0, 256).contains("0.00 bytes per token"));
     }
 }
+
+mod embeddings {
+    use super::ratio;
+    use tinytorch::embeddings::{
+        distance_insight, neighbours_insight, positions_insight, product_insight,
+        table_size_insight, who_bites_insight,
+    };
+
+    #[test]
+    fn a_product_is_called_slower_only_where_the_pairs_agree() {
+        let slower = product_insight(&ratio(900.0, 1000.0, 1100.0));
+        assert!(
+            slower.starts_with("The one-hot product with 4,096 tokens took 1000.0"),
+            "{slower}"
+        );
+        let faster = product_insight(&ratio(0.4, 0.5, 0.6));
+        assert!(faster.starts_with("The lookup took 2.0 times as long"), "{faster}");
+        assert!(product_insight(&ratio(0.98, 1.0, 1.02)).contains("no clear difference"));
+        assert!(product_insight(&ratio(1.0, 5.0, 9.0)).contains("disagree too much"));
+    }
+
+    #[test]
+    fn the_cache_is_named_only_where_the_large_table_is_slower() {
+        let slower = table_size_insight(&ratio(2.8, 3.0, 3.2));
+        assert!(slower.contains("took 3.0 times as long") && slower.contains("cache"), "{slower}");
+        for other in [ratio(0.4, 0.5, 0.6), ratio(0.98, 1.0, 1.02), ratio(2.0, 5.0, 9.0)] {
+            let text = table_size_insight(&other);
+            assert!(!text.contains("cache"), "{text}");
+        }
+    }
+
+    #[test]
+    fn positions_help_only_where_the_difference_is_larger_than_chance() {
+        let helps = who_bites_insight(0.5, 1.0, 80);
+        assert!(helps.contains("50 % of 80") && helps.contains("bring it back"), "{helps}");
+        assert!(who_bites_insight(1.0, 0.5, 80).contains("made it worse"));
+        assert!(who_bites_insight(0.5, 0.55, 80).contains("no clear difference"));
+    }
+
+    #[test]
+    fn only_the_distance_counts_where_all_pairs_agree() {
+        let same = distance_insight("Rotary", (0.5994, 0.5995));
+        assert!(
+            same.contains("from 0.599 to 0.600") && same.contains("only the distance"),
+            "{same}"
+        );
+        assert!(distance_insight("Learned", (-0.4, 0.3)).contains("the place counts too"));
+        assert!(distance_insight("Rotary", (f64::NAN, f64::NAN)).contains("not a number"));
+    }
+
+    #[test]
+    fn a_table_is_said_to_have_learned_only_where_more_neighbours_fit_than_before() {
+        let learned = neighbours_insight([0.1, 1.0], 31);
+        assert!(
+            learned.contains("Of 31 numbers, 100 %") && learned.contains("learned"),
+            "{learned}"
+        );
+        assert!(neighbours_insight([1.0, 0.1], 31).contains("drove them apart"));
+        assert!(neighbours_insight([0.5, 0.55], 31).contains("no clear difference"));
+    }
+
+    #[test]
+    fn a_position_that_looks_like_a_far_one_is_said_to() {
+        assert!(positions_insight(8, [10, 11], 0.97).contains("its neighbour"));
+        assert!(positions_insight(8, [10, 9], 0.97).contains("its neighbour"));
+        let far = positions_insight(1, [10, 54], 0.9998);
+        assert!(far.contains("which is 44 away: the waves repeat"), "{far}");
+        assert!(positions_insight(1, [10, 54], f32::NAN).contains("not a number"));
+    }
+}
