@@ -18,6 +18,9 @@ const LIST: &str = "parts";
 const KEPT: Duration = Duration::from_secs(60 * 60 * 24 * 30);
 /// The prefix of a folder that is being filled.
 const PRIVATE: &str = ".new-";
+/// How long a folder is kept whose process is not found: with a shared home folder, the process may run on another
+/// machine or in a container. No crate takes that long to compile.
+const FILLED: Duration = Duration::from_secs(60 * 60);
 
 /// The cache's root, with the folders that were found intact since it was opened.
 #[derive(Debug)]
@@ -137,13 +140,18 @@ fn is_abandoned(entry: &fs::DirEntry) -> bool {
     let name = entry.file_name();
     let owner = name.to_str().and_then(|name| name.strip_prefix(PRIVATE)?.split('-').next());
     let owner = owner.and_then(|pid| Pid::from_raw(pid.parse().ok()?));
-    owner.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
+    let is_gone = owner.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH));
+    is_gone && is_older(fs::metadata(entry.path()), FILLED)
 }
 
 fn is_unused(entry: &fs::DirEntry) -> bool {
-    let asked = fs::metadata(entry.path().join(LIST)).and_then(|list| list.modified());
-    // A date in the future means that the clock was changed, and says nothing about age.
-    asked.is_ok_and(|asked| asked.elapsed().is_ok_and(|age| age > KEPT))
+    is_older(fs::metadata(entry.path().join(LIST)), KEPT)
+}
+
+/// A date in the future means that the clock was changed, and says nothing about age.
+fn is_older(file: io::Result<fs::Metadata>, limit: Duration) -> bool {
+    let modified = file.and_then(|file| file.modified());
+    modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > limit))
 }
 
 fn list(folder: &Path) -> io::Result<String> {
@@ -258,7 +266,14 @@ mod tests {
         let dead = cache.root().join(format!("{PRIVATE}{}-x", child.id()));
         fs::create_dir_all(&dead).unwrap();
         let alive = cache.scratch().unwrap();
-        Cache::open(root.path().join("cache")).unwrap();
+        let reopen = || Cache::open(root.path().join("cache")).unwrap();
+        reopen();
+        assert!(dead.exists(), "its process may run on another machine");
+        for folder in [&dead, alive.path()] {
+            let long_ago = SystemTime::now() - FILLED - Duration::from_secs(60);
+            fs::File::open(folder).unwrap().set_modified(long_ago).unwrap();
+        }
+        reopen();
         assert!(!dead.exists() && alive.path().exists());
     }
 
