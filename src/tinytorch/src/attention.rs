@@ -18,11 +18,19 @@
 //! Not here: what the positions are (11), and the blocks of a transformer (13).
 
 use std::ops::Range;
-use tinytorch::autograd::{GradientRule, custom, grad_for};
+use tinytorch::activations::ReLU;
+use tinytorch::autograd::{Backward, GradientRule, custom, grad_for, no_grad, track};
+use tinytorch::data::dictionaries::{Dictionaries, SYMBOLS};
+use tinytorch::data::heads;
+use tinytorch::explore::Explorer;
 use tinytorch::layers::{Layer, Linear};
+use tinytorch::losses::{CrossEntropyLoss, Loss};
 use tinytorch::ndarray::{Axis, Slice};
+use tinytorch::optimizers::{Adam, Optimizer};
 use tinytorch::random::Rng;
+use tinytorch::report::{Axis as ChartAxis, Picture, Reporter, Series, Value};
 use tinytorch::tensor::{Tensor, larger, shape_text, values, zip_with};
+use tinytorch::testing::{MemoryUse, Ratio, Reading, compare, compare_accuracies, memory};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "attention-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Attention
@@ -203,7 +211,6 @@ pub fn apply_mask(scores: &Tensor, mask: &Tensor) -> Tensor {
 /// 🔬 By hand, a mask that broadcasts, a key that is NaN, the gradient of what is hidden.
 #[test]
 fn test_unit_mask() {
-    use tinytorch::autograd::Backward;
     use tinytorch::testing::{expect_eq, panic_message};
 
     let hidden = f32::NEG_INFINITY;
@@ -707,7 +714,7 @@ impl MultiHeadAttention {
 /// 🔬 One head by hand, heads that see only their part, masks, another sequence, gradients of every parameter.
 #[test]
 fn test_unit_multihead() {
-    use tinytorch::autograd::{Backward, check_gradient, track};
+    use tinytorch::autograd::check_gradient;
     use tinytorch::testing::{expect_close, expect_eq, panic_message};
 
     let rng = &mut Rng::seeded(6);
@@ -1030,6 +1037,385 @@ fn test_unit_debug() {
     }
 }
 
+// %% nbgrader={"grade": false, "grade_id": "attention-reader", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Sequences of pairs of a key and a value, with a question about each: small dictionaries.
+pub struct Lookup {
+    /// (B, length, 2 * SYMBOLS): a one-hot key and a one-hot value each, in random order.
+    pub pairs: Tensor,
+    /// (B, length, 2 * SYMBOLS): the keys of each sequence, in ascending order, without their values.
+    pub questions: Tensor,
+    /// (B * length): the value that belongs to each question.
+    pub answers: Tensor,
+}
+
+impl From<&Dictionaries> for Lookup {
+    fn from(drawn: &Dictionaries) -> Self {
+        let (all, length) = (drawn.answers.len(), drawn.length);
+        let rows = |x: &[f32]| Tensor::new(x, &[all / length, length, 2 * SYMBOLS]);
+        let answers = Tensor::new(&drawn.answers, &[all]);
+        Self { pairs: rows(&drawn.pairs), questions: rows(&drawn.questions), answers }
+    }
+}
+
+/// A model that answers the questions of a [`Lookup`].
+pub struct Reader {
+    /// With attention, each question looks at the pairs. Without, it gets their mean: a summary of 64 numbers.
+    pub attends: bool,
+    layers: [Linear; 4],
+}
+
+impl Reader {
+    /// A reader before training. The one without attention has 9,424 parameters, the other 7,376.
+    pub fn new(attends: bool, rng: &mut Rng) -> Self {
+        let pair = 2 * SYMBOLS;
+        let sizes = [(pair, 64), (pair, 64), (if attends { pair } else { 64 }, 64), (64, SYMBOLS)];
+        Self { attends, layers: sizes.map(|(inputs, outputs)| Linear::new(inputs, outputs, rng)) }
+    }
+
+    /// A score for each value, (B * length, SYMBOLS), and the weights of the pairs, if it attends.
+    pub fn forward(&self, asked: &Lookup) -> (Tensor, Option<Tensor>) {
+        let [ask, first, second, answer] = &self.layers;
+        let (query, pairs) = (ask.forward(&asked.questions), first.forward(&asked.pairs));
+        let (found, weights) = if self.attends {
+            let values = second.forward(&asked.pairs);
+            let (mixed, weights) = scaled_dot_product_attention(&query, &pairs, &values, None);
+            (mixed, Some(weights))
+        } else {
+            let summary = ReLU.forward(&pairs).mean_axis(1, true);
+            (ReLU.forward(&second.forward(&ReLU.forward(&(query + summary)))), None)
+        };
+        (answer.forward(&found).reshape(&[-1, SYMBOLS as isize]), weights)
+    }
+
+    /// A reader after 300 steps of Adam with 128 questions each, and the share of questions in `asked` that it answers.
+    pub fn trained(attends: bool, rate: f32, asked: &Dictionaries) -> (Self, f64) {
+        let (rng, length) = (&mut Rng::seeded(1), asked.length);
+        let (mut reader, mut adam) = (Self::new(attends, rng), Adam::new(rate));
+        for _ in 0..300 {
+            let batch = Lookup::from(&Dictionaries::draw(128 / length, length, rng));
+            track(reader.parameters_mut());
+            let loss = CrossEntropyLoss.forward(&reader.forward(&batch).0, &batch.answers);
+            adam.step(reader.parameters_mut(), &loss.backward());
+        }
+        let chosen = no_grad(|| reader.forward(&asked.into())).0.argmax_axis(1);
+        let right = chosen.iter().zip(&asked.answers).filter(|(a, b)| **a as f32 == **b).count();
+        (reader, right as f64 / chosen.len() as f64)
+    }
+
+    fn parameters_mut(&mut self) -> Vec<&mut Tensor> {
+        self.layers.iter_mut().flat_map(Layer::parameters_mut).collect()
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "attention-analyze-retrieval", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 What does a summary of fixed size forget?
+///
+/// Purpose: see the problem that attention was made for. Measured: the share of right answers about sequences of key-value
+/// pairs, by length: from their mean, with the best of three learning rates, and with your attention; then the weights of that
+/// model for one sequence it has not seen. Key insight: a vector of fixed size must keep everything before it knows
+/// the question; attention looks when it knows. Production context: translation with one vector for a sentence became worse with
+/// its length, and this is why attention was invented (Bahdanau et al., 2015).
+pub fn analyze_retrieval(out: &mut Reporter) {
+    let rates = [0.01, 0.03, 0.1];
+    let (mut rows, mut curves, mut last) = (vec![], [vec![], vec![]], [0.0; 2]);
+    for length in [2, 4, 8, 16] {
+        let asked = Dictionaries::draw(2000 / length, length, &mut Rng::seeded(2));
+        let summaries = rates.map(|rate| Reader::trained(false, rate, &asked).1);
+        let (reader, attention) = Reader::trained(true, rates[0], &asked);
+        last = [summaries.into_iter().fold(0.0, f64::max), attention];
+        let shares = summaries.into_iter().chain([attention]);
+        rows.push(
+            [vec![length.into()], shares.map(|share| (100.0 * share).into()).collect()].concat(),
+        );
+        for (curve, share) in curves.iter_mut().zip(last) {
+            curve.push((length as f64, 100.0 * share));
+        }
+        if let (8, Some(weights)) = (length, no_grad(|| reader.forward(&(&asked).into())).1) {
+            heat_map(out, &weights.select(0, 0), &asked);
+        }
+    }
+    let columns =
+        [("pairs", ""), ("mean, rate 0.01", "%"), ("0.03", "%"), ("0.1", "%"), ("attention", "%")];
+    out.measured_table("Right answers of 2,000", &columns, rows);
+    let series = ["mean, best rate", "attention"].into_iter().zip(curves);
+    let axes = (ChartAxis::log("pairs", ""), ChartAxis::linear("right answers", "%"));
+    let series = series.map(|(name, curve)| Series::new(name, curve)).collect();
+    out.measured_chart("Right answers by length", axes.0, axes.1, series);
+    out.measured("right answers from the mean of 16 pairs", 100.0 * last[0], "%");
+    out.insight(retrieval_insight(last[0], last[1], 2000 / 16));
+}
+
+/// What the shares of right answers about 16 pairs say: from the mean, and with attention, over so many sequences.
+pub fn retrieval_insight(summary: f64, attention: f64, sequences: usize) -> String {
+    let [summary_percent, percent] = [summary, attention].map(|share| 100.0 * share);
+    let facts = format!(
+        "Of the questions about 16 pairs, {summary_percent:.0} % were answered from the mean, {percent:.0} % with attention"
+    );
+    match compare_accuracies(attention, summary, sequences) {
+        Reading::Larger => format!("{facts}: what the mean has lost, a look finds."),
+        Reading::Smaller => format!("{facts}: here the mean kept more than attention found."),
+        _ => format!("{facts}: no clear difference for {sequences} sequences."),
+    }
+}
+
+/// The weights (questions, pairs) of the first sequence, as a picture and as a table.
+fn heat_map(out: &mut Reporter, weights: &Tensor, asked: &Dictionaries) {
+    let names = &asked.names[..asked.length];
+    let title = "Weights: a row for each question, a column for each pair".to_owned();
+    let picture = Picture { title, width: names.len(), pixels: weights.to_vec() };
+    out.picture(picture.enlarged(2));
+    let data = weights.data();
+    let questions = || data.chunks_exact(names.len()).zip(&asked.places);
+    let rows = questions().map(|(row, &place)| {
+        let weights = row.iter().map(|weight| format!("{weight:.2}").into()).collect();
+        [vec![format!("{}=?", &names[place][..1]).into()], weights].concat()
+    });
+    let pairs = names.iter().map(|name| (name.as_str(), ""));
+    let columns: Vec<(&str, &str)> = [("asked", "")].into_iter().chain(pairs).collect();
+    out.measured_table("The same weights", &columns, rows.collect());
+    let found: f32 = questions().map(|(row, &place)| row[place]).sum();
+    out.insight(heat_map_insight(f64::from(found) / names.len() as f64, names.len()));
+}
+
+/// What the mean weight of the pair that holds the answer says, of so many pairs.
+pub fn heat_map_insight(weight: f64, pairs: usize) -> String {
+    let even = 1.0 / pairs as f64;
+    let fact = format!(
+        "The pair with the answer has a weight of {weight:.2} on average, where even weights would be {even:.2}"
+    );
+    match weight {
+        w if w > 0.5 => format!("{fact}: each question finds its own key."),
+        w if w > 2.0 * even => format!("{fact}: each question looks there most, but not only."),
+        _ => format!("{fact}: the questions do not find their keys."),
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "attention-analyze-scale", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 What does the scale do?
+///
+/// Purpose: see why the scores are divided by the square root of d. Measured: for random queries and 64 random keys, the standard
+/// deviation of the scores and the mean of the largest weights. Key insight: unscaled scores grow with d, until one key takes
+/// nearly all of the weight before anything was learned. Production context: some large models also normalize queries and keys.
+pub fn analyze_scale(out: &mut Reporter) {
+    let rng = &mut Rng::seeded(3);
+    let (mut rows, mut curves, mut last) = (vec![], [vec![], vec![]], [[0.0; 2]; 2]);
+    for d in [4, 16, 64, 256] {
+        let [q, k] = [(); 2].map(|()| Tensor::randn(&[64, d], rng));
+        let raw = attention_scores(&q, &k);
+        last = [scale_scores(&raw, d), raw].map(|scores| {
+            let largest = masked_softmax(&scores).max_axis(-1, false).mean();
+            [(&scores * &scores).mean().sqrt(), largest].map(|figure| f64::from(figure.item()))
+        });
+        let [scaled, raw] = last;
+        rows.push(vec![d.into(), raw[0].into(), scaled[0].into(), raw[1].into(), scaled[1].into()]);
+        for (curve, [_, largest]) in curves.iter_mut().zip(last) {
+            curve.push((d as f64, largest));
+        }
+    }
+    let columns = [
+        ("d", ""),
+        ("deviation, raw", ""),
+        ("scaled", ""),
+        ("largest weight, raw", ""),
+        ("scaled", ""),
+    ];
+    out.measured_table("Scores of 64 random queries and keys", &columns, rows);
+    let series = ["scaled", "raw"].into_iter().zip(curves);
+    let series = series.map(|(name, curve)| Series::new(name, curve)).collect();
+    let axes = (ChartAxis::log("d", ""), ChartAxis::linear("largest weight", ""));
+    out.measured_chart("Largest weight by d", axes.0, axes.1, series);
+    let [scaled, raw] = last;
+    out.measured("deviation of the raw scores, d = 256", raw[0], "");
+    out.insight(scale_insight(raw[1], scaled[1]));
+}
+
+/// What the mean of the largest weights at d = 256 says, without the scale and with it.
+pub fn scale_insight(raw: f64, scaled: f64) -> String {
+    let meaning = match raw / scaled {
+        r if r > 1.05 => "the scale keeps one key from taking the weight of all",
+        r if r < 1.0 / 1.05 => "here the scale sharpens the weights",
+        _ => "the scale makes no clear difference here",
+    };
+    format!(
+        "At d = 256 the largest of 64 weights is {raw:.2} without the scale and {scaled:.2} with it: {meaning}."
+    )
+}
+
+// %% nbgrader={"grade": false, "grade_id": "attention-analyze-cost", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Queries, keys and values of one sequence, (length, 64) each.
+pub fn random_sequence(length: usize) -> [Tensor; 3] {
+    let rng = &mut Rng::seeded(length as u64);
+    [(); 3].map(|()| Tensor::randn(&[length, 64], rng))
+}
+
+/// 📊 What does a longer sequence cost?
+///
+/// Purpose: know the price of letting every position look at every other. Measured: time and peak memory of your attention, by length;
+/// each length in turn with its half. Key insight: twice the length is four times the pairs. Production context: this is why a model
+/// has a context length at all.
+pub fn analyze_cost(out: &mut Reporter) {
+    let attend = |[q, k, v]: &[Tensor; 3]| scaled_dot_product_attention(q, k, v, None);
+    let (mut rows, mut curve, mut last) = (vec![], vec![], None);
+    for length in [128, 256, 512, 1024] {
+        let [half, whole] = [length / 2, length].map(random_sequence);
+        let compared = compare(9, || attend(&whole), || attend(&half));
+        let peaks =
+            [&whole, &half].map(|sequence| memory(|| attend(sequence)).1.map(|used| used.peak));
+        let growth = peaks[0].zip(peaks[1]).map(|(whole, half)| whole as f64 / half as f64);
+        rows.push(vec![
+            length.into(),
+            compared.first.into(),
+            compared.ratio.into(),
+            compared.ratio.median.log2().into(),
+            peaks[0].map_or("not counted".into(), Value::from),
+            growth.map_or("".into(), |growth| growth.log2().into()),
+        ]);
+        curve.push((length as f64, compared.first.median));
+        last = Some((compared, growth));
+    }
+    let columns = [
+        ("length", ""),
+        ("time", "s"),
+        ("against half of it", "x"),
+        ("slope", ""),
+        ("peak memory", "B"),
+        ("slope", ""),
+    ];
+    out.measured_table("Attention by length, d = 64", &columns, rows);
+    let axes = (ChartAxis::log("length", ""), ChartAxis::log("time", "s"));
+    out.measured_chart("Time by length", axes.0, axes.1, vec![Series::new("attention", curve)]);
+    if let Some((compared, growth)) = last {
+        out.compared("Timed in turn", &[(LONG, SHORT, compared)]);
+        out.measured("time of 1,024 against 512 positions", compared.ratio.median, "x");
+        out.insight(cost_insight(&compared.ratio, growth));
+    }
+}
+
+// What is compared, as table and sentence call it.
+const LONG: &str = "attention on 1,024 positions";
+const SHORT: &str = "attention on 512";
+
+/// What the time of 1,024 positions against 512 says, and the quotient of their peak memory, if that was counted.
+pub fn cost_insight(time: &Ratio, memory: Option<f64>) -> String {
+    let slope = match time.reading() {
+        Reading::Larger => {
+            format!(" That is a slope of {:.2}; 1 is linear, 2 quadratic.", time.median.log2())
+        }
+        _ => String::new(),
+    };
+    let memory = memory.map_or_else(String::new, |ratio| {
+        format!(" The peak memory was {ratio:.2} times as large: a slope of {:.2}.", ratio.log2())
+    });
+    format!("{}{slope}{memory}", time.took(LONG, SHORT))
+}
+
+// %% nbgrader={"grade": false, "grade_id": "attention-analyze-blocks", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 What do blocks save?
+///
+/// Purpose: see that the matrix of weights need not exist. Measured: peak memory and time of your attention, plain and in blocks of 64,
+/// each pair in turn, and the largest difference of their results. Key insight: the same numbers, with memory that grows
+/// linearly. Production context: FlashAttention keeps its blocks in the fast memory of a GPU, so it saves time as well.
+pub fn analyze_blocks(out: &mut Reporter) {
+    let (mut rows, mut peaks, mut last) = (vec![], vec![], None);
+    for length in [256, 512, 1024, 2048] {
+        let [q, k, v] = random_sequence(length);
+        let plain = || scaled_dot_product_attention(&q, &k, &v, None).0;
+        let in_blocks = || blockwise_attention(&q, &k, &v, false, 64);
+        let compared = compare(5, plain, in_blocks);
+        let ((a, first), (b, second)) = (memory(plain), memory(in_blocks));
+        let apart = (a - b).to_vec().into_iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+        let of =
+            |used: Option<MemoryUse>| used.map_or("not counted".into(), |used| used.peak.into());
+        rows.push(vec![length.into(), of(first), of(second), compared.ratio.into(), apart.into()]);
+        peaks.extend(first.zip(second).map(|(a, b)| [length, a.peak, b.peak].map(|x| x as f64)));
+        last = Some(compared);
+    }
+    let columns = [
+        ("length", ""),
+        ("plain", "B"),
+        ("in blocks of 64", "B"),
+        ("time, plain / blocks", "x"),
+        ("difference", ""),
+    ];
+    out.measured_table("Peak memory of attention", &columns, rows);
+    let Some(compared) = last else { return };
+    out.compared("Timed in turn", &[(PLAIN, BLOCKS, compared)]);
+    if let (Some(&first), Some(&last)) = (peaks.first(), peaks.last()) {
+        let curve = |at: usize| peaks.iter().map(|peak| (peak[0], peak[at])).collect::<Vec<_>>();
+        let series = vec![Series::new("plain", curve(1)), Series::new("in blocks", curve(2))];
+        let axes = (ChartAxis::log("length", ""), ChartAxis::log("peak", "B"));
+        out.measured_chart("Peak memory by length", axes.0, axes.1, series);
+        out.measured("peak memory, plain against blocks, 2,048 positions", last[1] / last[2], "x");
+        out.insight(blocks_insight([first[1], last[1]], [first[2], last[2]], &compared.ratio));
+    } else {
+        out.note("This program counts no bytes; the tutor's own run of this analysis does.");
+    }
+}
+
+// What is compared, as table and sentence call it.
+const PLAIN: &str = "plain attention";
+const BLOCKS: &str = "attention in blocks";
+
+/// What the peak memory at 256 and 2,048 positions says, plain and in blocks, and the times at 2,048.
+pub fn blocks_insight(plain: [f64; 2], blocks: [f64; 2], time: &Ratio) -> String {
+    let [plain_growth, growth] = [plain, blocks].map(|[short, long]| long / short);
+    let fact = format!(
+        "From 256 to 2,048 positions the peak memory of plain attention grew {plain_growth:.1} times, in blocks {growth:.1} times"
+    );
+    let meaning = match growth / plain_growth {
+        r if r < 0.5 => "the matrix of weights was never there",
+        r if r < 0.95 => "blocks save less than they should: is each forgotten before the next?",
+        _ => "blocks save nothing: are they cut out of k and v?",
+    };
+    format!("{fact}: {meaning}. At 2,048: {}", time.took(PLAIN, BLOCKS))
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-attention-module", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
+/// 🧪 Masks and heads together, attention in blocks in place of the whole, and a model that learns to look things up.
+#[test]
+fn test_module() {
+    use tinytorch::testing::{expect_close, expect_eq};
+
+    let rng = &mut Rng::seeded(9);
+    let attention = MultiHeadAttention::new(16, 4, rng);
+    let x = Tensor::randn(&[2, 7, 16], rng);
+    let mask = causal_mask(7);
+    let wanted = attention.forward(&x, Some(&mask));
+    let [q, k, v] = [&attention.query, &attention.key, &attention.value]
+        .map(|projection| split_heads(&projection.forward(&x), attention.heads));
+    let mixed = merge_heads(&blockwise_attention(&q, &k, &v, true, 3));
+    let yours = attention.output.forward(&mixed).to_vec();
+    let idea = "the parts fit together: blocks give what the whole matrix gives, in every head";
+    expect_close("4 heads in causal blocks of 3", &yours, &wanted.to_vec(), 1e-5, idea);
+
+    let both = mask.mul(&padding_mask(&[3, 7], 7));
+    let padded = attention.forward(&x, Some(&both)).select(0, 0).slice(&[0..3]).to_vec();
+    let alone = attention.forward(&x.slice(&[0..1, 0..3]), Some(&causal_mask(3))).to_vec();
+    let idea = "padding changes nothing for the tokens before it";
+    expect_close("3 tokens, filled up to 7", &padded, &alone, 1e-5, idea);
+    let shown = attention.forward_with_weights(&x, Some(&both)).1.sum_axis(-1, false);
+    expect_close(
+        "sums of weights",
+        &shown.to_vec(),
+        &[1.0; 56],
+        1e-5,
+        "weights sum to 1 in every row",
+    );
+
+    let asked = Dictionaries::draw(50, 4, rng);
+    let (_, accuracy) = Reader::trained(true, 0.01, &asked);
+    assert!(
+        accuracy > 0.95,
+        "a model learns to look up one of 4 pairs: {accuracy} of the answers are right"
+    );
+    expect_eq(
+        "parameters of 4 projections",
+        attention.parameters().len(),
+        8,
+        "a weight and a bias each",
+    );
+}
+
 // %% nbgrader={"grade": false, "grade_id": "attention-parts", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// The last two sizes of a shape.
 fn matrix_shape(x: &Tensor) -> [usize; 2] {
@@ -1129,3 +1515,99 @@ impl Layer for MultiHeadAttention {
         projections.into_iter().flat_map(Layer::parameters_mut).collect()
     }
 }
+
+// %% nbgrader={"grade": false, "grade_id": "attention-explore", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Four heads look at your words.
+///
+/// Nothing here was learned: the weights of the four heads were written by hand, one idea for each, so that you can see what a
+/// head can do. The attention is yours. Type a sentence that has a word twice; hide the future; make the temperature
+/// small and large. White is a weight of 1; each row is a word that looks, each column one that is looked at.
+pub fn explore_heads(figure: &mut Explorer) {
+    let text = figure.text("sentence", "the cat saw the dog and the dog saw a bird");
+    let head = figure.choice("head", &[&["all"], &heads::HEADS[..]].concat());
+    let mask = figure.choice("mask", &["none", "causal", "padding"]);
+    let temperature = figure.number("temperature", 1.0, 0.1..=10.0, 0.1);
+    let words: Vec<&str> = text.split_whitespace().take(12).collect();
+    let length = words.len();
+    if length == 0 {
+        figure.note("Type a few words.");
+        return;
+    }
+    let mask = match mask {
+        "causal" => Some(causal_mask(length)),
+        "padding" => Some(padding_mask(&[length.saturating_sub(2)], length)),
+        _ => None,
+    };
+    let weights = four_heads(&words, temperature, mask.as_ref());
+    let shown: Vec<usize> =
+        (0..4).filter(|&at| head == "all" || head == heads::HEADS[at]).collect();
+    let picture = |at: usize| Picture {
+        title: shown.iter().map(|&at| heads::HEADS[at]).collect::<Vec<_>>().join(" | "),
+        width: length,
+        pixels: weights.select(0, at).to_vec(),
+    };
+    let scale = if shown.len() == 1 { 3 } else { 1 };
+    let pictures = shown.iter().map(|&at| picture(at).enlarged(scale));
+    if let Some(all) = pictures.reduce(|left, right| left.beside(&right)) {
+        figure.picture(all);
+    }
+    let most = |at: usize, word: usize| -> Value {
+        let row = weights.select(0, at).select(0, word);
+        match row.max().item() {
+            0.0 => "nothing".into(),
+            weight => format!("{} {weight:.2}", words[row.argmax_axis(0)[0]]).into(),
+        }
+    };
+    let columns: Vec<(&str, &str)> =
+        [("word", "")].into_iter().chain(shown.iter().map(|&at| (heads::HEADS[at], ""))).collect();
+    let row = |(place, word): (usize, &&str)| {
+        [(*word).into()].into_iter().chain(shown.iter().map(|&at| most(at, place))).collect()
+    };
+    figure.measured_table(
+        "Where each word looks most",
+        &columns,
+        words.iter().enumerate().map(row).collect(),
+    );
+    let largest =
+        shown.iter().map(|&at| f64::from(weights.select(0, at).max_axis(-1, false).mean().item()));
+    figure.insight(heads_insight(largest.sum::<f64>() / shown.len() as f64, length));
+}
+
+/// What the largest weight of a word says, on average, in a sentence of so many words.
+pub fn heads_insight(largest: f64, words: usize) -> String {
+    let even = 1.0 / words.max(1) as f64;
+    let kind = match largest {
+        l if l > 0.9 => "nearly all of the weight is in one place",
+        l if l < 1.5 * even => "the weights are nearly even, so the output is nearly the mean",
+        _ => "the weight is shared among a few",
+    };
+    format!(
+        "The largest weight of a word is {largest:.2} on average; even weights would be {even:.2}: {kind}."
+    )
+}
+
+/// The weights of the four heads, for these words: (heads, words, words).
+fn four_heads(words: &[&str], temperature: f64, mask: Option<&Tensor>) -> Tensor {
+    let square = |weight: &[f32]| Tensor::new(weight, &[heads::WIDTH; 2]);
+    let same = || Linear { weight: square(&heads::key_weight()), bias: None };
+    let (weight, bias) = heads::query_weight(20.0 / temperature as f32);
+    let query = Linear { weight: square(&weight), bias: Some(Tensor::new(&bias, &[heads::WIDTH])) };
+    let [key, value, output] = [same(), same(), same()];
+    let attention = MultiHeadAttention { heads: heads::HEADS.len(), query, key, value, output };
+    let x = Tensor::new(&heads::features(words), &[1, words.len(), heads::WIDTH]);
+    attention.forward_with_weights(&x, mask).1.select(0, 0)
+}
+
+// %% nbgrader={"grade": false, "grade_id": "attention-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Runs the analyses and prints what they report.
+pub fn main() {
+    let mut out = Reporter::stdout();
+    analyze_retrieval(&mut out);
+    analyze_scale(&mut out);
+    analyze_cost(&mut out);
+    analyze_blocks(&mut out);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "attention-own", "locked": false, "schema_version": 3, "solution": false, "task": false}
+// Yours: helper functions and tests of your own go here. The tutor runs each `#[test]` function of this cell and
+// shows it as yours; it is never graded.

@@ -1,6 +1,8 @@
 //! Real data that is small enough to carry along, and the reading of text files.
 
 pub mod dialogue;
+pub mod dictionaries;
+pub mod heads;
 pub mod samples;
 pub mod text;
 
