@@ -92,6 +92,9 @@ pub fn of(figures: &Figures) -> Result<Vec<Words>, String> {
         "analyze_vocabulary_cost" => vocabulary_cost,
         "analyze_positions" => positions,
         "analyze_neighbours" => neighbours,
+        "analyze_retrieval" => retrieval,
+        "analyze_scale" => scale,
+        "analyze_cost" => cost,
         _ => |_| Ok(vec![]),
     };
     words.extend(more(figures)?);
@@ -905,4 +908,82 @@ fn neighbours(figures: &Figures) -> Result<Vec<Words>, String> {
         (NoClearDifference, format!("{fact}: no clear difference.")),
     ];
     Ok(choice("after / before training", shares(after, before, 31.0), all))
+}
+
+fn retrieval(figures: &Figures) -> Result<Vec<Words>, String> {
+    let title = "Right answers of 2,000";
+    let last = |column| Ok::<_, String>(figures.ends(title, column)?[1]);
+    let means = [last("mean, rate 0.01")?, last("0.03")?, last("0.1")?];
+    let (mean, attention) = (means.into_iter().fold(0.0, f64::max), last("attention")?);
+    // 2,000 questions about 16 pairs each are 125 sequences.
+    let error = |percent: f64| (percent / 100.0 * (1.0 - percent / 100.0) / 125.0).sqrt();
+    let apart = (attention - mean) / 100.0 / (2.0 * error(mean).hypot(error(attention)));
+    let found = match apart {
+        a if a > 1.0 => Larger,
+        a if a < -1.0 => Smaller,
+        _ => NoClearDifference,
+    };
+    let fact = format!("{mean:.0} % were answered from the mean, {attention:.0} % with attention");
+    let all = [
+        (Larger, format!("{fact}: what the mean has lost, a look finds.")),
+        (Smaller, format!("{fact}: here the mean kept more than attention found.")),
+        (NoClearDifference, format!("{fact}: no clear difference for 125 sequences.")),
+    ];
+    let mut words = choice("attention / mean", found, all);
+    let weight = figures.metric("mean weight of the pair with the answer")?;
+    let fact = format!(
+        "has a weight of {weight:.2} on average, where even weights would be {:.2}",
+        1.0 / 8.0
+    );
+    let found = match weight {
+        w if w > 0.5 => Larger,
+        w if w > 2.0 / 8.0 => NoClearDifference,
+        _ => Smaller,
+    };
+    let all = [
+        (Larger, format!("{fact}: each question finds its own key.")),
+        (NoClearDifference, format!("{fact}: each question looks there most, but not only.")),
+        (Smaller, format!("{fact}: the questions do not find their keys.")),
+    ];
+    words.extend(choice("weight of the answer / even", found, all));
+    Ok(words)
+}
+
+fn scale(figures: &Figures) -> Result<Vec<Words>, String> {
+    let last =
+        |column| Ok::<_, String>(figures.ends("Scores of 64 random queries and keys", column)?[1]);
+    let (raw, scaled) = (last("largest weight, raw")?, last("largest weight, scaled")?);
+    let fact =
+        format!("the largest of 64 weights is {raw:.2} without the scale and {scaled:.2} with it");
+    let all = [
+        (Larger, format!("{fact}: the scale keeps one key from taking the weight of all.")),
+        (Smaller, format!("{fact}: here the scale sharpens the weights.")),
+        (NoClearDifference, format!("{fact}: the scale makes no clear difference here.")),
+    ];
+    Ok(choice("largest weight: raw / scaled", quotient(raw / scaled), all))
+}
+
+fn cost(figures: &Figures) -> Result<Vec<Words>, String> {
+    let pair = figures.pair("attention on 1,024 positions", "attention on 512")?;
+    let slope =
+        format!("That is a slope of {:.2}: 1 is linear, 2 quadratic.", pair.ratio.median.log2());
+    let mut words = vec![also(slope, reading(pair.ratio) == Larger)];
+    let growth = |column| {
+        let [first, last] = figures.ends("Attention by length, d = 64", column)?;
+        Ok::<_, String>(last / first)
+    };
+    let (plain, blocks) = (growth("peak, plain")?, growth("peak, blocks")?);
+    let fact = format!("plain attention grew {plain:.1} times, in blocks {blocks:.1} times");
+    let found = match blocks / plain {
+        r if r < 0.5 => Smaller,
+        r if r < 0.95 => NoClearDifference,
+        _ => Larger,
+    };
+    let all = [
+        (Smaller, format!("{fact}: the matrix of weights was never there.")),
+        (NoClearDifference, format!("{fact}: blocks save less than they should")),
+        (Larger, format!("{fact}: blocks save nothing")),
+    ];
+    words.extend(choice("peak memory: blocks / plain", found, all));
+    Ok(words)
 }

@@ -545,3 +545,69 @@ mod embeddings {
         assert!(positions_insight(1, [10, 54], f32::NAN).contains("not a number"));
     }
 }
+
+mod attention {
+    use super::ratio;
+    use tinytorch::attention::{
+        blocks_insight, cost_insight, heads_insight, heat_map_insight, retrieval_insight,
+        scale_insight,
+    };
+
+    #[test]
+    fn a_summary_is_said_to_lose_something_only_beyond_the_sample_error() {
+        let lost = retrieval_insight(0.16, 1.0, 125);
+        assert!(lost.contains("16 % were answered from the mean, 100 % with attention"), "{lost}");
+        assert!(lost.contains("what the mean has lost"), "{lost}");
+        assert!(retrieval_insight(0.9, 0.1, 125).contains("the mean kept more"));
+        assert!(retrieval_insight(0.50, 0.52, 125).contains("no clear difference"));
+        assert!(retrieval_insight(f64::NAN, 0.5, 125).contains("no clear difference"));
+    }
+
+    #[test]
+    fn a_question_is_said_to_find_its_key_only_where_the_weight_is_there() {
+        assert!(heat_map_insight(0.8, 8).contains("0.80 on average, where even weights would be"));
+        assert!(heat_map_insight(0.8, 8).contains("finds its own key"));
+        assert!(heat_map_insight(0.4, 8).contains("looks there most, but not only"));
+        assert!(heat_map_insight(0.12, 8).contains("do not find their keys"));
+        assert!(heat_map_insight(f64::NAN, 8).contains("do not find their keys"));
+    }
+
+    #[test]
+    fn the_scale_is_credited_only_where_it_flattens_the_weights() {
+        assert!(scale_insight(0.89, 0.10).contains("keeps one key from taking"));
+        assert!(scale_insight(0.10, 0.89).contains("sharpens"));
+        assert!(scale_insight(0.50, 0.51).contains("no clear difference"));
+    }
+
+    #[test]
+    fn a_slope_is_given_only_where_the_pairs_agree_on_it() {
+        let said = cost_insight(&ratio(3.8, 4.0, 4.2));
+        assert!(said.contains("took 4.0 times as long as attention on 512"), "{said}");
+        assert!(said.contains("a slope of 2.00: 1 is linear, 2 quadratic"), "{said}");
+        for none in [ratio(0.98, 1.0, 1.02), ratio(1.0, 4.0, 9.0), ratio(0.3, 0.32, 0.35)] {
+            assert!(!cost_insight(&none).contains("slope"), "{none:?}");
+        }
+        assert!(cost_insight(&ratio(1.0, 4.0, 9.0)).contains("disagree too much"));
+        assert!(cost_insight(&ratio(0.3, 0.32, 0.35)).starts_with("Attention on 512 took"));
+    }
+
+    #[test]
+    fn blocks_are_said_to_save_only_what_they_saved() {
+        let said = |plain, blocks| blocks_insight(plain, blocks, &ratio(0.9, 1.0, 1.1));
+        let saved = said(53.0, 4.0);
+        assert!(saved.contains("grew 53.0 times, in blocks 4.0 times"), "{saved}");
+        assert!(saved.contains("was never there") && saved.contains("no clear difference"));
+        assert!(said(53.0, 40.0).contains("save less than they should"));
+        assert!(said(53.0, 53.0).contains("blocks save nothing"));
+        let slower = blocks_insight(53.0, 4.0, &ratio(0.4, 0.5, 0.6));
+        assert!(slower.contains("Attention in blocks took 2.0 times as long"), "{slower}");
+    }
+
+    #[test]
+    fn even_weights_are_not_called_sharp() {
+        assert!(heads_insight(0.95, 8).contains("nearly all of the weight is in one place"));
+        assert!(heads_insight(0.5, 8).contains("shared among a few"));
+        assert!(heads_insight(0.13, 8).contains("nearly even"));
+        assert!(heads_insight(1.0, 1).contains("nearly all"));
+    }
+}
