@@ -22,6 +22,7 @@ const LESSONS: &[&str] = &[
     include_str!("../../lessons/09_spatial.md"),
     include_str!("../../lessons/10_tokenization.md"),
     include_str!("../../lessons/11_embeddings.md"),
+    include_str!("../../lessons/12_attention.md"),
 ];
 
 /// The terms of the course.

@@ -13,14 +13,14 @@ macro_rules! course {
     ($with:ident) => {
         $with! {
             setup tensor activations layers losses autograd optimizers training dataloader spatial
-            tokenization embeddings
+            tokenization embeddings attention
         }
     };
 }
 
 macro_rules! declare {
-    // These join the course with their lessons, which are being written.
-    ($($module:ident)*) => { $(pub mod $module;)* pub mod attention; pub mod transformers; };
+    // `transformers` joins the course with its lesson, which is being written.
+    ($($module:ident)*) => { $(pub mod $module;)* pub mod transformers; };
 }
 
 course!(declare);

@@ -19,7 +19,6 @@ pub const MILESTONES: &[(&str, &str)] = &[
 
 /// The files that every module may use and no learner writes, by file name.
 pub const SUPPORT: &[(&str, &str)] = &[
-    ("attention.rs", include_str!("attention.rs")),
     ("explore.rs", include_str!("explore.rs")),
     ("harness.rs", include_str!("harness.rs")),
     ("report.rs", include_str!("report.rs")),
