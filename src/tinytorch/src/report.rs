@@ -391,6 +391,18 @@ impl Reporter {
         self.metric(Metric { name, value, unit, target: None, origin: Origin::Measured });
     }
 
+    /// Reports one figure that follows from a formula, without a target.
+    pub fn computed(
+        &mut self,
+        name: impl Into<String>,
+        value: f64,
+        unit: impl Into<String>,
+        formula: impl Into<String>,
+    ) {
+        let (name, unit, origin) = (name.into(), unit.into(), Origin::Computed(formula.into()));
+        self.metric(Metric { name, value, unit, target: None, origin });
+    }
+
     /// Reports a measured table from `(name, unit)` pairs and rows.
     pub fn measured_table(
         &mut self,

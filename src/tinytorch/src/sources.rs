@@ -26,6 +26,8 @@ pub const SUPPORT: &[(&str, &str)] = &[
     ("random.rs", include_str!("random.rs")),
     ("data/dialogue.rs", include_str!("data/dialogue.rs")),
     ("data/dictionaries.rs", include_str!("data/dictionaries.rs")),
+    ("data/error.rs", include_str!("data/error.rs")),
+    ("data/formats.rs", include_str!("data/formats.rs")),
     ("data/heads.rs", include_str!("data/heads.rs")),
     ("data/mod.rs", include_str!("data/mod.rs")),
     ("data/samples.rs", include_str!("data/samples.rs")),

@@ -5,10 +5,10 @@
 use proptest::prelude::*;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use tinytorch::data::formats::{CIFAR_RECORD, class_numbers, parse_cifar10};
 use tinytorch::dataloader::{
-    CIFAR_RECORD, DataLoader, DigitShape, Epoch, Idx, Prefetcher, Problem, RandomCrop,
-    TensorDataset, class_numbers, digits, load_cifar10, load_idx, parse_cifar10, parse_digits,
-    parse_idx, unpack,
+    DataLoader, DigitShape, Epoch, Idx, Prefetcher, Problem, RandomCrop, TensorDataset, digits,
+    load_cifar10, load_idx, parse_digits, parse_idx, unpack,
 };
 use tinytorch::tensor::Tensor;
 
@@ -111,6 +111,42 @@ fn cifar_files_load_in_the_order_given() {
     let error = load_cifar10(&[short]).unwrap_err();
     assert_eq!(error.kind, Problem::WrongSize);
     assert!(error.message.contains("short.bin"), "{error}");
+}
+
+#[test]
+fn the_first_label_that_does_not_exist_is_named() {
+    for (labels, classes, wanted) in [
+        (&[0, 9, 3][..], 10, Ok(vec![0.0, 9.0, 3.0])),
+        (&[10], 10, Err(Problem::Label)),
+        (&[2, 0], 2, Err(Problem::Label)),
+        (&[0, 1, 2], 2, Err(Problem::Label)),
+        (&[255], 256, Ok(vec![255.0])),
+    ] {
+        let numbers = class_numbers("l.idx", labels, classes).map_err(|error| error.kind);
+        assert_eq!(numbers, wanted, "labels {labels:?} of {classes} classes");
+    }
+    let bad = class_numbers("labels.idx", &[0, 9, 3, 25, 31], 10).unwrap_err().message;
+    assert!(bad.contains("'labels.idx': sample 3 has label 25, but 10 classes"), "{bad}");
+}
+
+#[test]
+fn a_cifar_record_is_a_label_and_then_the_pixels_of_each_channel() {
+    let parse = |bytes: &[u8]| parse_cifar10("c.bin", bytes).map_err(|error| error.kind);
+    let mut bytes = vec![0_u8; 2 * CIFAR_RECORD];
+    (bytes[0], bytes[1], bytes[CIFAR_RECORD], bytes[2 * CIFAR_RECORD - 1]) = (3, 255, 9, 51);
+    bytes[1 + 1024] = 102;
+    let (pixels, targets) = parse(&bytes).unwrap();
+    assert_eq!(targets, [3.0, 9.0]);
+    assert_eq!(pixels.len(), 2 * 3072);
+    assert_eq!([pixels[0], pixels[3072], pixels[6143]], [1.0, 0.0, 0.2]);
+    assert_eq!(pixels.iter().position(|&level| level == 0.4), Some(1024), "the first green level");
+    for (length, next) in [(6000, "6146 bytes"), (0, "3073 bytes")] {
+        assert_eq!(parse(&bytes[..length]).err(), Some(Problem::WrongSize), "{length} bytes");
+        let message = parse_cifar10("c.bin", &bytes[..length]).unwrap_err().message;
+        assert!(message.contains(next), "{message}");
+    }
+    bytes[CIFAR_RECORD] = 10;
+    assert_eq!(parse(&bytes).err(), Some(Problem::Label));
 }
 
 #[test]

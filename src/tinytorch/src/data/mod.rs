@@ -1,7 +1,9 @@
-//! Real data that is small enough to carry along, and the reading of text files.
+//! Real data that is small enough to carry along, and the reading of files.
 
 pub mod dialogue;
 pub mod dictionaries;
+pub mod error;
+pub mod formats;
 pub mod heads;
 pub mod samples;
 pub mod text;
