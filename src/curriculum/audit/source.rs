@@ -5,8 +5,10 @@ use crate::curriculum::cells::{Cell, CellKind, items, names, section};
 use std::collections::{BTreeSet, HashSet};
 
 /// Modules of the engine that every lesson may use and no learner writes.
-const SUPPORT: [&str; 9] =
-    ["data", "explore", "flate2", "harness", "libm", "ndarray", "random", "report", "testing"];
+const SUPPORT: [&str; 10] = [
+    "data", "explore", "flate2", "harness", "insights", "libm", "ndarray", "random", "report",
+    "testing",
+];
 
 fn solutions<'a>(texts: &'a Texts) -> impl Iterator<Item = &'a Cell<'a>> {
     texts.cells.iter().filter(|cell| cell.kind == CellKind::Solution)

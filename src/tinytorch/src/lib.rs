@@ -29,6 +29,7 @@ course!(declare);
 pub mod data;
 pub mod explore;
 pub mod harness;
+pub mod insights;
 pub mod random;
 pub mod report;
 #[cfg(feature = "sources")]

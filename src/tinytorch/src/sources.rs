@@ -21,6 +21,8 @@ pub const MILESTONES: &[(&str, &str)] = &[
 pub const SUPPORT: &[(&str, &str)] = &[
     ("explore.rs", include_str!("explore.rs")),
     ("harness.rs", include_str!("harness.rs")),
+    ("insights/dataloader.rs", include_str!("insights/dataloader.rs")),
+    ("insights/mod.rs", include_str!("insights/mod.rs")),
     ("report.rs", include_str!("report.rs")),
     ("testing.rs", include_str!("testing.rs")),
     ("random.rs", include_str!("random.rs")),

@@ -295,7 +295,7 @@ mod setup {
 
 mod dataloader {
     use super::ratio;
-    use tinytorch::dataloader::{
+    use tinytorch::insights::dataloader::{
         collation_insight, order_insight, overfitting_insight, prefetch_insight, throughput_insight,
     };
 
