@@ -1,6 +1,7 @@
 //! Helpers of tests and analyses: comparison of floats, a timer with a spread, and an allocator that counts. Every
 //! lesson may use them; they are not a lesson.
 
+use crate::data::error::{DataError, Problem};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
@@ -138,6 +139,19 @@ pub fn expect_error<T, E>(
         Err(error) => error,
         Ok(_) => panic!("for {input}:\n  yours:  no error\n  wanted: an error\n  idea: {idea}"),
     }
+}
+
+/// [`expect_error`] for an error in data, which should be of this kind. Returns its message.
+#[track_caller]
+pub fn expect_refused<T>(
+    input: impl fmt::Display,
+    work: impl FnOnce() -> Result<T, DataError>,
+    kind: Problem,
+    idea: &str,
+) -> String {
+    let error = expect_error(&input, work, idea);
+    expect_eq(input, error.kind, kind, idea);
+    error.message
 }
 
 /// What [`panic_message`] says of work that returned.
@@ -512,6 +526,14 @@ mod tests {
         let wanted = "for x:\n  yours:  a panic: too long\n  wanted: no panic\n  idea: shorter";
         assert_eq!(panic_message(|| expect_call("x", fails, [1.0], "shorter")), wanted);
         assert_eq!(panic_message(|| expect_call_close("x", fails, &[], 0.0, "shorter")), wanted);
+    }
+
+    #[test]
+    fn an_error_in_data_is_asked_for_its_kind() {
+        let refuses = || Err::<(), _>(DataError::new(Problem::Index, "no sample 3"));
+        assert_eq!(expect_refused("x", refuses, Problem::Index, "idea"), "no sample 3");
+        let message = panic_message(|| expect_refused("x", refuses, Problem::Shape, "idea"));
+        assert_eq!(message, "for x:\n  yours:  Index\n  wanted: Shape\n  idea: idea");
     }
 
     #[test]
