@@ -271,8 +271,7 @@ fn test_unit_dataset_gather() {
         number() - before
     });
     let few = computed.min().is_some_and(|count| count < 64);
-    let idea =
-        "one copy of all rows: no tensor for each of them, and one index to check, the largest";
+    let idea = "one copy of all rows: no tensor for each of them; one index to check, the largest";
     expect_eq("64 rows: are fewer than 64 tensors made on the way", few, true, idea);
 }
 
@@ -543,8 +542,7 @@ fn test_unit_epoch_next() {
     let noise = Change(|_, rng| Tensor::new(&[rng.uniform()], &[1]));
     let (inputs, _) = values(&shuffled.augmented(noise, 1), 0);
     let different: HashSet<u32> = inputs.iter().map(|x| x.to_bits()).collect();
-    let idea =
-        "each sample needs random numbers of its own: pass the epoch's generator, not a copy of it";
+    let idea = "each sample needs random numbers of its own: pass the generator, not a copy";
     expect_eq("different numbers that 10 samples drew", different.len(), 10, idea);
 
     let damaged = DataLoader::new(Damaged, 2).unwrap();
@@ -721,12 +719,8 @@ fn test_unit_random_crop() {
         let crop = RandomCrop { size: (tall, wide), padding: 2 };
         let input = format!("4x4, padded to 8x8, cropped to {tall}x{wide}");
         let idea = "check that height and width both fit: an error, not a panic";
-        let message = expect_refused(
-            input,
-            || crop.apply(&image, &mut Rng::seeded(1)),
-            Problem::Setting,
-            idea,
-        );
+        let cropped = || crop.apply(&image, &mut Rng::seeded(1));
+        let message = expect_refused(input, cropped, Problem::Setting, idea);
         let sizes = [&tall.max(wide).to_string(), "8"];
         expect_named(&message, &sizes, "the message gives both sizes");
     }
@@ -764,8 +758,7 @@ fn test_unit_stratified_split() {
         let (train, test) = stratified_split(&classes, 5, seed);
         let idea = "one in `every` is for testing, the rest for training";
         expect_eq(of("every 5th, sizes"), (train.len(), test.len()), (40, 10), idea);
-        let idea =
-            "sort by class before dealing out: each class must be in both parts in proportion";
+        let idea = "sort by class before dealing out: each class is in both parts in proportion";
         expect_eq(of("every 5th, test samples of class 200"), rare(&test), 2, idea);
     }
     let (train, test) = stratified_split(&classes, 3, 1);
@@ -895,27 +888,18 @@ fn test_unit_parse_idx() {
     }
     let long = [&right[..], &[0]].concat();
     let huge = [&[0, 0, 8, 3][..], &[128, 0, 0, 0], &[128, 0, 0, 0], &[0, 0, 0, 4]].concat();
+    let saturate = "a product that wraps around makes this header look right: let it saturate";
     for (what, bytes, expected, idea) in [
         ("an empty file", &[][..], "4 bytes", "the magic number has 4 bytes: are they there?"),
         (
-            "a file cut in its header",
+            "a header that is cut off",
             &right[..9],
             "12 bytes",
             "check that the whole header is there",
         ),
-        (
-            "one without its last value",
-            &right[..17],
-            "18 bytes",
-            "fewer bytes than the sizes promise",
-        ),
-        ("one with a byte too many", &long, "18 bytes", "more bytes than the sizes promise"),
-        (
-            "no values, though the sizes 2,147,483,648 x 2,147,483,648 x 4 promise 2^64",
-            &huge,
-            "",
-            "a product that overflows and wraps around makes this header look right: let it saturate",
-        ),
+        ("no last value", &right[..17], "18 bytes", "fewer bytes than the sizes promise"),
+        ("one byte too many", &long, "18 bytes", "more bytes than the sizes promise"),
+        ("sizes 2^31 x 2^31 x 4, and no values", &huge, "", saturate),
     ] {
         let message = expect_refused(what, || parse(bytes), Problem::WrongSize, idea);
         let idea = "the expected and the found size count the whole file, header included";
@@ -970,8 +954,7 @@ fn test_unit_prefetch() {
     expect_eq("0 to 99", all, (0..100).collect(), "every item, in the same order");
 
     let broken = Prefetcher::new((0..3).inspect(|&item| assert!(item < 2, "item 2 is broken")), 3);
-    let idea =
-        "keep the thread's handle: without it a panic while loading looks like the end of the data";
+    let idea = "keep the thread's handle, or a panic while loading looks like the end of the data";
     let message = panic_message(|| broken.count());
     expect_eq("a source that panics at item 2", message, "item 2 is broken".to_owned(), idea);
 
@@ -1131,12 +1114,9 @@ pub fn analyze_prefetch(out: &mut Reporter) {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let names = ["loading alone", "computing alone", "in turn", "prefetching"];
     let times = [load, work, both.first, both.second].map(Value::from);
-    let rows = names.map(Value::from).into_iter().zip(times).map(|(name, time)| vec![name, time]);
-    out.measured_table(
-        "20 batches of 64 augmented digits",
-        &[("what", ""), ("time", "s")],
-        rows.collect(),
-    );
+    let rows = names.into_iter().zip(times).map(|(name, time)| vec![name.into(), time]).collect();
+    let columns = [("what", ""), ("time", "s")];
+    out.measured_table("20 batches of 64 augmented digits", &columns, rows);
     out.compared("Timed in turn, 20 batches", &[("loading in turn", "prefetching", both)]);
     out.measured("in turn / prefetching", both.ratio.median, "x");
     out.measured("cores", cores as f64, "");
