@@ -23,6 +23,7 @@ const LESSONS: &[&str] = &[
     include_str!("../../lessons/10_tokenization.md"),
     include_str!("../../lessons/11_embeddings.md"),
     include_str!("../../lessons/12_attention.md"),
+    include_str!("../../lessons/13_transformers.md"),
 ];
 
 /// The terms of the course.

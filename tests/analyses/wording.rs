@@ -1,7 +1,7 @@
 //! What may be said of figures, recomputed from the figures alone: no code of the engine that makes sentences is
 //! used here. Each function recomputes a direction, and lists the words for every direction with the one that holds.
 
-use super::figures::{Figures, Pair, Spread};
+use super::figures::{Figures, Pair, Spread, spread};
 use Reading::{Larger, NoClearDifference, Smaller, TooNoisy};
 
 /// What a comparison allows one to say of its first figure.
@@ -95,6 +95,9 @@ pub fn of(figures: &Figures) -> Result<Vec<Words>, String> {
         "analyze_retrieval" => retrieval,
         "analyze_scale" => scale,
         "analyze_cost" => cost,
+        "analyze_gradient_flow" => gradient_flow,
+        "analyze_training" => language_model,
+        "analyze_scaling" => scaling,
         _ => |_| Ok(vec![]),
     };
     words.extend(more(figures)?);
@@ -985,5 +988,83 @@ fn cost(figures: &Figures) -> Result<Vec<Words>, String> {
         (Larger, format!("{fact}: blocks save nothing")),
     ];
     words.extend(choice("peak memory: blocks / plain", found, all));
+    Ok(words)
+}
+
+/// Larger or smaller in block 1 than in block 12, for three kinds of stacks; what that allows one to conclude.
+fn gradient_flow(figures: &Figures) -> Result<Vec<Words>, String> {
+    let column = figures.column("Gradient norms at both ends", "block 1 / block 12")?;
+    let ratios: Vec<Spread> = column.iter().map(spread).collect::<Result<_, _>>()?;
+    let [pre, _, norms, neither] = ratios[..] else { return Err("no four stacks".into()) };
+    let digits = |x: f64| if x < 100.0 { format!("{x:.1}") } else { format!("{x:.0}") };
+    let mut words = vec![];
+    for (ratio, stack) in
+        [(pre, "in a pre-norm stack"), (norms, "with norms alone"), (neither, "with neither")]
+    {
+        let found = match ratio {
+            r if r.low > 1.05 => Larger,
+            r if r.high < 1.0 / 1.05 => Smaller,
+            _ => NoClearDifference,
+        };
+        let all = [
+            (Larger, format!("{} times as large {stack}", digits(ratio.median))),
+            (Smaller, format!("{} times as small {stack}", digits(1.0 / ratio.median))),
+            (NoClearDifference, format!("not clearly larger or smaller {stack}")),
+        ];
+        words.extend(choice(&format!("block 1 / block 12, {stack}"), found, all));
+    }
+    let stays = |ratio: Spread| ratio.high >= pre.low / 2.0;
+    words.push(also("the first block needs neither of them", stays(neither)));
+    words.push(also("the norms alone would carry the gradient", !stays(neither) && stays(norms)));
+    words.push(also("It is the residual stream that carries", !stays(neither) && !stays(norms)));
+    Ok(words)
+}
+
+fn language_model(figures: &Figures) -> Result<Vec<Words>, String> {
+    let curve: Vec<f64> =
+        figures.curve("Perplexity", "validation")?.into_iter().map(|(_, y)| y).collect();
+    let [first, .., last] = curve[..] else { return Err("no two epochs".into()) };
+    let frequent = figures.metric("validation perplexity when only frequencies are known")?;
+    let best = curve.iter().copied().fold(f64::INFINITY, f64::min);
+    let fact = format!("as uncertain as among {last:.1} tokens,");
+    let found = if last < 0.9 * frequent { Smaller } else { NoClearDifference };
+    let all = [
+        (
+            Smaller,
+            format!("{fact} a guess by frequency as among {frequent:.0}, and one that knows"),
+        ),
+        (
+            NoClearDifference,
+            format!("{fact} and a guess by frequency as among {frequent:.0}: it has"),
+        ),
+    ];
+    let mut words = choice("perplexity / that of frequencies", found, all);
+    let before = last > 1.1 * best;
+    words.push(also(format!("It was better before ({best:.1})"), before));
+    words.push(also("no earlier epoch was clearly better", !before && last < 0.9 * first));
+    words.push(also("The epochs after the first changed little", !before && last >= 0.9 * first));
+    Ok(words)
+}
+
+fn scaling(figures: &Figures) -> Result<Vec<Words>, String> {
+    let title = "Cost by formula and by count, and loss by size";
+    let losses = figures.column(title, "validation loss")?;
+    let losses: Vec<Spread> = losses.iter().map(spread).collect::<Result<_, _>>()?;
+    let [small, .., large] = losses[..] else { return Err("no two sizes".into()) };
+    let found = match () {
+        () if large.high < small.low => Larger,
+        () if small.high < large.low => Smaller,
+        () => NoClearDifference,
+    };
+    let all = [
+        (Larger, "here the larger model learned more from each token".to_owned()),
+        (Smaller, "here the smaller model learned more from each token".to_owned()),
+        (NoClearDifference, "the seeds differ more than the sizes".to_owned()),
+    ];
+    let mut words = choice("loss of the smallest / of the largest", found, all);
+    let text = |s: Spread| format!("{:.2} ({:.2} to {:.2})", s.median, s.low, s.high);
+    let fact =
+        format!("the smallest model has a loss of {}, the largest of {}", text(small), text(large));
+    words.push(also(fact, true));
     Ok(words)
 }

@@ -13,14 +13,13 @@ macro_rules! course {
     ($with:ident) => {
         $with! {
             setup tensor activations layers losses autograd optimizers training dataloader spatial
-            tokenization embeddings attention
+            tokenization embeddings attention transformers
         }
     };
 }
 
 macro_rules! declare {
-    // `transformers` joins the course with its lesson, which is being written.
-    ($($module:ident)*) => { $(pub mod $module;)* pub mod transformers; };
+    ($($module:ident)*) => { $(pub mod $module;)* };
 }
 
 course!(declare);
@@ -32,6 +31,8 @@ pub mod harness;
 pub mod insights;
 pub mod random;
 pub mod report;
+pub mod rows;
+pub mod sampling;
 #[cfg(feature = "sources")]
 pub mod sources;
 pub mod testing;

@@ -26,6 +26,8 @@ pub const SUPPORT: &[(&str, &str)] = &[
     ("report.rs", include_str!("report.rs")),
     ("testing.rs", include_str!("testing.rs")),
     ("random.rs", include_str!("random.rs")),
+    ("rows.rs", include_str!("rows.rs")),
+    ("sampling.rs", include_str!("sampling.rs")),
     ("data/dialogue.rs", include_str!("data/dialogue.rs")),
     ("data/dictionaries.rs", include_str!("data/dictionaries.rs")),
     ("data/error.rs", include_str!("data/error.rs")),
@@ -34,7 +36,6 @@ pub const SUPPORT: &[(&str, &str)] = &[
     ("data/mod.rs", include_str!("data/mod.rs")),
     ("data/samples.rs", include_str!("data/samples.rs")),
     ("data/text.rs", include_str!("data/text.rs")),
-    ("transformers.rs", include_str!("transformers.rs")),
 ];
 
 /// The crate's root, as text.

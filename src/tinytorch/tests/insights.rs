@@ -611,3 +611,63 @@ mod attention {
         assert!(heads_insight(1.0, 1).contains("nearly all"));
     }
 }
+
+mod transformers {
+    use super::ratio;
+    use tinytorch::transformers::{
+        gradient_flow_insight, sampling_insight, scaling_insight, training_insight,
+    };
+
+    #[test]
+    fn the_residual_stream_gets_the_credit_only_where_norms_alone_do_not_do() {
+        let (flat, tiny) = (ratio(0.9, 1.0, 1.1), ratio(0.003, 0.005, 0.008));
+        let norms_do = gradient_flow_insight(ratio(2.5, 2.8, 3.5), ratio(0.5, 1.0, 2.0), tiny);
+        assert!(norms_do.contains("2.8 times as large in a pre-norm stack"), "{norms_do}");
+        assert!(norms_do.contains("not clearly larger or smaller with norms alone"), "{norms_do}");
+        assert!(norms_do.contains("200 times as small with neither"), "{norms_do}");
+        assert!(norms_do.contains("the norms alone would carry"), "{norms_do}");
+        let stream = gradient_flow_insight(flat, tiny, tiny);
+        assert!(stream.contains("It is the residual stream"), "{stream}");
+        let none = gradient_flow_insight(flat, flat, ratio(3.0, 4.0, 5.0));
+        assert!(none.contains("4.0 times as large with neither"), "{none}");
+        assert!(none.contains("needs neither of them"), "{none}");
+    }
+
+    #[test]
+    fn a_model_has_learned_only_where_it_beats_the_guess_by_frequency() {
+        let learned = training_insight(512, 97.0, &[15.0, 6.0, 3.0]);
+        assert!(
+            learned.contains("among 3.0 tokens, a guess by frequency as among 97"),
+            "{learned}"
+        );
+        assert!(learned.contains("no earlier epoch was clearly better"), "{learned}");
+        let overfitted = training_insight(512, 97.0, &[15.0, 3.0, 6.0]);
+        assert!(overfitted.contains("It was better before (3.0)"), "{overfitted}");
+        let little = training_insight(512, 97.0, &[99.0, 98.0, 96.0]);
+        assert!(little.contains("little more than which tokens are frequent"), "{little}");
+        assert!(little.contains("changed little"), "{little}");
+        assert!(training_insight(512, 97.0, &[15.0]).contains("One epoch"));
+    }
+
+    #[test]
+    fn a_larger_model_is_called_better_only_where_the_seeds_do_not_overlap() {
+        let said = |small, large| scaling_insight(small, large);
+        let larger = said([3.7, 3.8, 3.9], [2.6, 2.7, 2.8]);
+        assert!(larger.contains("3.80 (3.70 to 3.90)"), "{larger}");
+        assert!(larger.contains("the larger model learned more"), "{larger}");
+        let smaller = said([2.6, 2.7, 2.8], [3.7, 3.8, 3.9]);
+        assert!(smaller.contains("the smaller model learned more"), "{smaller}");
+        assert!(said([2.6, 2.7, 2.9], [2.8, 3.0, 3.1]).contains("seeds differ more"));
+    }
+
+    #[test]
+    fn a_distribution_is_called_more_certain_or_more_varied_by_its_entropy() {
+        let own = [0.5, 0.25, 0.25];
+        let certain = sampling_insight(&own, &[0.8, 0.2, 0.0]);
+        assert!(certain.starts_with("2 of 3 tokens can be drawn"), "{certain}");
+        assert!(certain.contains("more certain than"), "{certain}");
+        assert!(sampling_insight(&own, &[1.0 / 3.0; 3]).contains("more varied than"));
+        assert!(sampling_insight(&own, &own).contains("about as varied as"));
+        assert!(sampling_insight(&own, &[1.0, 0.0, 0.0]).contains("Only one of 3 tokens"));
+    }
+}
