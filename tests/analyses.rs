@@ -191,6 +191,9 @@ const INVERSIONS: &[(&str, &str)] = &[
     ("the convolutional one fell from", "the convolutional one rose from"),
     ("the convolutional network read more", "neither network clearly read more"),
     ("one core", "no core"),
+    ("order was lost, and positions bring it back", "here positions made it worse"),
+    ("only the distance counts", "the place counts too"),
+    ("the table learned it from the words around them", "the training drove them apart"),
 ];
 
 #[test]

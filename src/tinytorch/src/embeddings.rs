@@ -928,7 +928,7 @@ fn test_unit_debug() {
 // %% nbgrader={"grade": false, "grade_id": "embeddings-analyze-lookup", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// 📊 What does a lookup cost?
 ///
-/// Purpose: see why nobody multiplies by one-hot vectors. Measured: 128 tokens of 64 numbers, by one-hot product and by lookup in
+/// Purpose: see why nobody multiplies by one-hot vectors. Measured: 256 tokens of 64 numbers, by one-hot product and by lookup in
 /// turn, for growing vocabularies; and 16,384 lookups in a table of 131,072 tokens and in one of 1,024 in turn. Computed: the memory of tables of known
 /// models, and of their gradients. Key insight: the product reads the whole table, the lookup only the rows that are asked for.
 /// Production context: the gradient is as large as the table although most of its rows are zeros; frameworks offer sparse
@@ -941,10 +941,10 @@ pub fn analyze_lookup(out: &mut Reporter) {
         (Embedding::new(vocab, DIM, &mut rng).weight, rows)
     };
     let (mut figures, mut curves, mut product) = (vec![], [vec![], vec![]], None);
-    for vocab in [256, 1024, 4096, 16_384] {
-        let (table, rows) = table_of(vocab, 128);
+    for vocab in [256, 512, 1024, 2048, 4096] {
+        let (table, rows) = table_of(vocab, 256);
         let compared = compare(
-            9,
+            15,
             || one_hot(&rows, vocab).matmul(&table),
             || lookup(&table.data(), DIM, &rows),
         );
@@ -956,11 +956,11 @@ pub fn analyze_lookup(out: &mut Reporter) {
             compared.second.into(),
             compared.ratio.into(),
         ]);
-        product = product.or(Some(compared).filter(|_| vocab == 4096));
+        product = product.or(Some(compared).filter(|_| vocab == 512));
     }
     let columns =
         [("vocabulary", ""), ("one-hot product", "s"), ("lookup", "s"), ("product / lookup", "x")];
-    out.measured_table("128 tokens, 64 numbers each", &columns, figures);
+    out.measured_table("256 tokens, 64 numbers each", &columns, figures);
     let names = ["one-hot product", "lookup"];
     let series = names.into_iter().zip(curves).map(|(name, curve)| Series::new(name, curve));
     let axes = (Axis::log("vocabulary", ""), Axis::log("time", "s"));
@@ -1000,18 +1000,18 @@ pub fn analyze_lookup(out: &mut Reporter) {
     out.computed_table(title, formula, &columns, bytes.collect());
     let Some(product) = product else { return };
     let pairs = [
-        ("the one-hot product with 4,096 tokens", "the lookup", product),
+        ("the one-hot product for a vocabulary of 512", "the lookup", product),
         ("16,384 lookups in a large table", "16,384 lookups in a small one", size),
     ];
     out.compared("Timed in turn", &pairs);
-    out.measured("one-hot product against lookup, 4,096 tokens", product.ratio.median, "x");
+    out.measured("one-hot product against lookup, vocabulary 512", product.ratio.median, "x");
     out.insight(product_insight(&product.ratio));
     out.insight(table_size_insight(&size.ratio));
 }
 
 /// What the times of the product and of the lookup say.
 pub fn product_insight(ratio: &Ratio) -> String {
-    ratio.took("the one-hot product with 4,096 tokens", "the lookup")
+    ratio.took("the one-hot product for a vocabulary of 512", "the lookup")
 }
 
 /// What the times of the same number of lookups say, in a large table and in a small one.
@@ -1434,12 +1434,12 @@ pub fn word_batches(samples: &[Sample], rng: &mut Rng) -> Vec<(Tensor, Tensor)> 
 // %% nbgrader={"grade": false, "grade_id": "embeddings-explore", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// Positions, frequency by frequency.
 ///
-/// Press play, or add pairs of columns with the arrow keys: each new pair is a slower wave. Which positions look like the one that you
-/// chose? Your functions compute the table.
+/// Press play, or move `last pair` with the arrow keys: each new pair of columns is a slower wave. Which positions look like the one
+/// that you chose? Your functions compute the table.
 pub fn explore_positions(figure: &mut Explorer) {
     const LENGTH: usize = 64;
     const DIM: usize = 16;
-    let pairs = figure.play("pairs", DIM / 2, 1) + 1;
+    let pairs = figure.play("last pair", DIM / 2, 1) + 1;
     let position = figure.number("position", 10.0, 0.0..=63.0, 1.0) as usize;
     let table = sinusoidal_table(LENGTH, DIM).slice(&[0..LENGTH, 0..2 * pairs]);
     let wave = |column: usize| {
@@ -1447,8 +1447,8 @@ pub fn explore_positions(figure: &mut Explorer) {
         column.into_iter().enumerate().map(|(p, y)| (p as f64, f64::from(y))).collect::<Vec<_>>()
     };
     let period = std::f64::consts::TAU / frequency(pairs - 1, DIM);
-    let axes = || (Axis::linear("position", ""), Axis::linear("", ""));
-    let (x, y) = axes();
+    let axes = |y: &str| (Axis::linear("position", ""), Axis::linear(y, ""));
+    let (x, y) = axes("column");
     let last =
         vec![Series::new("sine", wave(2 * pairs - 2)), Series::new("cosine", wave(2 * pairs - 1))];
     figure.measured_chart("The slowest pair so far", x, y, last);
@@ -1457,9 +1457,9 @@ pub fn explore_positions(figure: &mut Explorer) {
     let similarity: Vec<(f64, f64)> = (0..LENGTH)
         .map(|other| (other as f64, f64::from(row_similarity(&table, position, other))))
         .collect();
-    let (x, y) = axes();
-    let curve = vec![Series::new("cosine similarity", similarity)];
-    figure.measured_chart(format!("Similarity to position {position}"), x, y, curve);
+    let (x, y) = axes("cosine similarity");
+    let curve = vec![Series::new(format!("to position {position}"), similarity)];
+    figure.measured_chart("Similarity of all positions to one", x, y, curve);
     let other = nearest(&table, position, 1)[0];
     figure.measured("period of the slowest pair, in positions", period, "");
     figure.insight(positions_insight(

@@ -487,7 +487,7 @@ mod embeddings {
     fn a_product_is_called_slower_only_where_the_pairs_agree() {
         let slower = product_insight(&ratio(900.0, 1000.0, 1100.0));
         assert!(
-            slower.starts_with("The one-hot product with 4,096 tokens took 1000.0"),
+            slower.starts_with("The one-hot product for a vocabulary of 512 took 1000.0"),
             "{slower}"
         );
         let faster = product_insight(&ratio(0.4, 0.5, 0.6));
