@@ -1366,7 +1366,7 @@ pub fn word_batches(samples: &[Sample], rng: &mut Rng) -> Vec<(Tensor, Tensor)> 
 // %% nbgrader={"grade": false, "grade_id": "embeddings-explore", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// Positions, frequency by frequency.
 ///
-/// Press play, or move `last pair` with the arrow keys: each new pair of columns is a slower wave. Which positions look like the one
+/// Press play, or move the last pair with the arrow keys: each new pair of columns is a slower wave. Which positions look like the one
 /// that you chose? Your functions compute the table.
 pub fn explore_positions(figure: &mut Explorer) {
     const LENGTH: usize = 64;
