@@ -25,6 +25,7 @@ macro_rules! declare {
 course!(declare);
 
 // What every module may use and no learner writes.
+pub mod bytes;
 pub mod data;
 pub mod explore;
 pub mod harness;

@@ -349,6 +349,14 @@ impl From<Ratio> for Value {
     }
 }
 
+/// The `(name, unit)` pairs of a list such as `"layers, time [s]"`: names, each with its unit in brackets if it has one.
+pub fn columns(list: &str) -> Vec<(&str, &str)> {
+    let names = list.split(", ");
+    names
+        .map(|it| it.strip_suffix(']').and_then(|it| it.split_once(" [")).unwrap_or((it, "")))
+        .collect()
+}
+
 /// Receives the items of an analysis, one by one, as they are known.
 pub struct Reporter {
     sink: Box<dyn FnMut(Item)>,
@@ -537,6 +545,12 @@ mod tests {
         assert_eq!(joined, picture(4, &[1.0, 0.0, 3.0, 4.0, 2.0, 0.0, 0.0, 0.0]));
         let joined = picture(2, &[3.0, 4.0]).beside(&picture(1, &[1.0, 2.0]));
         assert_eq!(joined, picture(4, &[3.0, 4.0, 0.0, 1.0, 0.0, 0.0, 0.0, 2.0]));
+    }
+
+    #[test]
+    fn columns_have_the_unit_in_brackets() {
+        let found = columns("layers, peak memory [B], cosine / constant [x]");
+        assert_eq!(found, [("layers", ""), ("peak memory", "B"), ("cosine / constant", "x")]);
     }
 
     #[test]

@@ -19,10 +19,12 @@ pub const MILESTONES: &[(&str, &str)] = &[
 
 /// The files that every module may use and no learner writes, by file name.
 pub const SUPPORT: &[(&str, &str)] = &[
+    ("bytes.rs", include_str!("bytes.rs")),
     ("explore.rs", include_str!("explore.rs")),
     ("harness.rs", include_str!("harness.rs")),
     ("insights/dataloader.rs", include_str!("insights/dataloader.rs")),
     ("insights/mod.rs", include_str!("insights/mod.rs")),
+    ("insights/training.rs", include_str!("insights/training.rs")),
     ("report.rs", include_str!("report.rs")),
     ("testing.rs", include_str!("testing.rs")),
     ("random.rs", include_str!("random.rs")),
@@ -34,6 +36,7 @@ pub const SUPPORT: &[(&str, &str)] = &[
     ("data/formats.rs", include_str!("data/formats.rs")),
     ("data/heads.rs", include_str!("data/heads.rs")),
     ("data/mod.rs", include_str!("data/mod.rs")),
+    ("data/moons.rs", include_str!("data/moons.rs")),
     ("data/samples.rs", include_str!("data/samples.rs")),
     ("data/text.rs", include_str!("data/text.rs")),
 ];

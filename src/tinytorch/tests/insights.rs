@@ -99,13 +99,15 @@ mod optimizers {
 
 mod training {
     use super::ratio;
-    use tinytorch::training::{
-        accumulation_insight, overfitting_insight, sample_error, schedule_insight, stopping_insight,
+    use tinytorch::insights::training::{
+        accumulation_insight, overfitting_insight, schedule_insight, stopping_insight,
     };
 
     #[test]
     fn overfitting_is_named_only_where_the_validation_loss_turned() {
-        let said = |train, validation, best| overfitting_insight(train, validation, best, 300);
+        let said = |train: (f32, f32), validation: (f32, f32), best| {
+            overfitting_insight([(train.0, validation.0), (train.1, validation.1)], best, 300)
+        };
         assert!(said((0.4, 0.01), (0.5, 1.5), 40).contains("overfitting. What was learned"));
         assert!(said((0.4, 0.3), (0.5, 0.5), 40).contains("no overfitting can be seen"));
         assert!(said((0.4, 0.4), (0.5, 0.5), 300).contains("no overfitting can be seen"));
@@ -114,7 +116,6 @@ mod training {
 
     #[test]
     fn stopping_early_is_compared_within_the_sample_error() {
-        assert!((sample_error(0.5, 2500) - 0.01).abs() < 1e-12);
         let said = |early, last| stopping_insight((early, last), 2000, Some(60));
         assert!(said(0.84, 0.70).contains("better than the last ones"));
         assert!(said(0.84, 0.835).contains("not clearly different"));

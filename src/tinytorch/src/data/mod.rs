@@ -5,6 +5,7 @@ pub mod dictionaries;
 pub mod error;
 pub mod formats;
 pub mod heads;
+pub mod moons;
 pub mod samples;
 pub mod text;
 

@@ -2,3 +2,4 @@
 //! for no clear difference, and for the opposite. They know figures only, no tensor and no module.
 
 pub mod dataloader;
+pub mod training;
