@@ -225,7 +225,8 @@ pub fn offsets(shape: &[usize], strides: &[usize]) -> Vec<usize> {
 /// TODO: compute the elements of the general case, row by row.
 ///
 /// APPROACH:
-/// 1. `offsets(outer, &a_strides)` lists where each row of `a` begins; the same for `b`.
+/// 1. `offsets` of the outer axes, with the strides of `a` there, lists where each row of `a` begins; the same
+///    for `b`.
 /// 2. In a row, the last stride of an operand is 1 (take a slice of `width` elements) or 0 (one number).
 /// 3. `match` on the two last strides and extend a vector by the whole row; the vector is the result.
 ///
@@ -553,7 +554,7 @@ impl Tensor {
     /// 1. `batch`, the broadcast shape of the leading axes, holds the number of products.
     /// 2. `broadcast_strides` and `offsets` of the leading axes give, for each product, the number of the
     ///    matrix in `self` and in `other`: count whole matrices, of m * k and of k * n elements.
-    /// 3. Begin with `count(&batch) * m * n` zeros; each product goes into its own m * n of them.
+    /// 3. Begin with the zeros of all products; each product goes into its own m * n of them.
     ///
     /// EXAMPLE: (8, 2, 3) x (3, 4): 8 products; matrices 0..8 of `self`, always matrix 0 of `other`.
     ///
@@ -1077,7 +1078,8 @@ impl Tensor {
     /// TODO: for each position (o, i), find the index s of the largest element.
     ///
     /// APPROACH:
-    /// 1. Element s at position (o, i) is at `(o * size + s) * inner + i`.
+    /// 1. In front of element s at position (o, i) there are o whole blocks of `size` steps, s more steps of `inner`
+    ///    elements, and i elements.
     /// 2. Begin with s = 0 as the best; go through the others and replace it when `beats` says so.
     /// 3. The outer * inner positions come in order: i changes fastest, o is the quotient by inner.
     ///

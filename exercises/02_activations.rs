@@ -182,7 +182,7 @@ impl QuickGelu {
 }
 
 impl ElementwiseFunction for Gelu {
-    /// `x * normal_cdf(x)`.
+    /// The number times its gate, the normal cumulative distribution function.
     ///
     /// TODO: write both forms of GELU: each multiplies a number by its gate.
     ///
@@ -203,7 +203,7 @@ impl ElementwiseFunction for Gelu {
 }
 
 impl ElementwiseFunction for QuickGelu {
-    /// `x * sigmoid(1.702 x)`.
+    /// The number times a gate that takes less time to compute.
     fn at(&self, x: f32) -> f32 {
         todo!("activations-gelu")
     }

@@ -77,7 +77,7 @@ pub struct Window {
 /// TODO: count the positions.
 ///
 /// APPROACH:
-/// 1. Padding is added on both sides: the axis is `input + 2 * padding` long.
+/// 1. Padding is added on both sides: the axis gets longer by twice the padding.
 /// 2. The first position is 0. The window can still move by what is left behind it.
 /// 3. Each further position needs `stride` pixels of that; a remainder that is too short is not
 ///    used.

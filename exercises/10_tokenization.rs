@@ -245,7 +245,8 @@ pub struct Word {
 ///
 /// EXAMPLE: the word `a a b`, which occurs 3 times, adds 3 to `(a, a)` and 3 to `(a, b)`.
 ///
-/// HINTS: the given `pairs` lists the neighbours of a slice; `*counts.entry(pair).or_insert(0)` is the number to change.
+/// HINTS: the given `pairs` lists the neighbours of a slice; `entry` with `or_insert` leads to the number to
+/// change.
 pub fn count_pairs(words: &[Word]) -> HashMap<Pair, usize> {
     todo!("tokenization-count")
 }
@@ -288,7 +289,7 @@ fn test_unit_count() {
 ///
 /// EXAMPLE: `[1, 1, 1, 2]` with the pair `(1, 1)` and the new token 9 is `[9, 1, 2]`.
 ///
-/// HINTS: `ids[at..].starts_with(&[pair.0, pair.1])` is false, not a panic, at the last id.
+/// HINTS: a slice has `starts_with`, which is false and no panic when too little is left.
 pub fn merge(ids: &[Id], pair: Pair, new: Id) -> Vec<Id> {
     todo!("tokenization-merge")
 }

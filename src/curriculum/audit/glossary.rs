@@ -32,29 +32,33 @@ pub fn audit_glossary(course: &Course) -> Vec<Miss> {
         let reason = format!("{slug} does not introduce \"{}\" in bold", entry.term);
         miss(Pattern::Narrative, entry.line, reason)
     });
-    let without_entry =
-        course.modules().iter().flat_map(|module| terms_without_entry(course, module));
-    malformed.chain(missing).chain(without_entry).collect()
+    let strange = course.modules().iter().flat_map(|module| strange_terms(course, module));
+    malformed.chain(missing).chain(strange).collect()
 }
 
-/// A miss for each term that the lesson has in bold and the glossary does not have. Words in bold that end with a
-/// punctuation mark begin a paragraph, as a heading would.
-fn terms_without_entry(course: &Course, module: &Module) -> Vec<Miss> {
+/// A miss for each term that the lesson has in bold and the glossary does not have, or has from another lesson. Words in
+/// bold that end with a punctuation mark begin a paragraph, as a heading would.
+fn strange_terms(course: &Course, module: &Module) -> Vec<Miss> {
     let text = module.lesson();
-    let unknown = |phrase: &String| {
-        !phrase.ends_with(['.', ':', '?', '!']) && course.glossary().find(phrase).is_none()
+    let problem = |phrase: &str| match course.glossary().find(phrase) {
+        Some(entry) if entry.lesson == module.id => None,
+        Some(entry) => {
+            Some(format!("was introduced in lesson {:02}: plain text here", entry.lesson.0))
+        }
+        None => Some("is in bold, but not in lessons/glossary.md".to_owned()),
     };
     let miss = |phrase: String| {
+        let problem = problem(&phrase).filter(|_| !phrase.ends_with(['.', ':', '?', '!']))?;
         let start = phrase.split(' ').next().unwrap_or_default();
         let line = text.lines().position(|line| line.contains(&format!("**{start}")));
-        Miss {
+        Some(Miss {
             pattern: Pattern::Narrative,
             file: format!("lessons/{}.md", module.slug()),
             line: line.map_or(1, |line| line + 1),
-            reason: format!("\"{phrase}\" is in bold, but not in lessons/glossary.md"),
-        }
+            reason: format!("\"{phrase}\" {problem}"),
+        })
     };
-    bold(&lesson::parse(text)).into_iter().filter(unknown).map(miss).collect()
+    bold(&lesson::parse(text)).into_iter().filter_map(miss).collect()
 }
 
 #[cfg(test)]
@@ -65,15 +69,20 @@ mod tests {
     fn entries_and_the_terms_in_bold_are_the_same() {
         let head = "+++\nmodule = \"00_setup\"\ntitle = \"\"\nsubtitle = \"\"\ntime = \"\"\ndifficulty = 1\nprerequisites = []\n+++\n";
         let lesson = format!("{head}A **median**, a mean\nand a **spread**. **First.** Sort.\n");
-        let modules = vec![Module::new(ModuleId(0), "setup", lesson, "")];
+        let again = format!("{}A **median**.\n", head.replace("00_setup", "01_tensor"));
+        let modules = vec![
+            Module::new(ModuleId(0), "setup", lesson, ""),
+            Module::new(ModuleId(1), "tensor", again, ""),
+        ];
         let glossary =
-            "**mean**: . (lesson 00)\n\n**median**: . (lesson 00)\n\n**mode**: . (lesson 01)\n";
+            "**mean**: . (lesson 00)\n\n**median**: . (lesson 00)\n\n**mode**: . (lesson 02)\n";
         let misses = audit_glossary(&Course::new(modules, &[], glossary));
         let found: Vec<_> = misses.iter().map(|m| (m.pattern, m.line, m.reason.as_str())).collect();
         let expected = [
-            (Pattern::Format, 5, "\"mode\": there is no lesson 01"),
+            (Pattern::Format, 5, "\"mode\": there is no lesson 02"),
             (Pattern::Narrative, 1, "00_setup does not introduce \"mean\" in bold"),
             (Pattern::Narrative, 10, "\"spread\" is in bold, but not in lessons/glossary.md"),
+            (Pattern::Narrative, 9, "\"median\" was introduced in lesson 00: plain text here"),
         ];
         assert_eq!(found, expected);
     }

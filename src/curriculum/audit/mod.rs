@@ -160,9 +160,13 @@ impl Texts<'_> {
         let found = match pattern {
             Pattern::Format => [form::format(self), lesson::format(self)].concat(),
             Pattern::Introduction => lesson::introduction(self),
-            Pattern::Scaffolding => {
-                [source::scaffolding(self), lesson::hints(self), substance::hints(self)].concat()
-            }
+            Pattern::Scaffolding => [
+                source::scaffolding(self),
+                lesson::hints(self),
+                substance::hints(self),
+                substance::answers(self),
+            ]
+            .concat(),
             Pattern::UnitTests => [source::unit_tests(self), substance::tests(self)].concat(),
             Pattern::Analyses => [
                 source::analyses(self),
@@ -182,6 +186,7 @@ impl Texts<'_> {
                 lesson::order(self),
                 lesson::mentions(self),
                 substance::prose(self),
+                substance::past_figures(self),
             ]
             .concat(),
         };

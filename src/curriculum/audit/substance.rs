@@ -1,13 +1,18 @@
 //! What an empty shell lacks: tests that assert something about their cell, analyses whose findings are measured,
-//! parts with prose, hints that differ. Whether a text is good cannot be checked here.
+//! parts with prose, hints that differ. And what takes the learner's work or measurement away: code of the solution above
+//! the exercise, a hint that is the solution, a table of past figures. Whether a text is good cannot be checked here.
 
 use super::{Found, Texts, id, in_lesson, in_source, line_of};
-use crate::curriculum::cells::{Cell, CellKind, identifiers, items};
+use crate::curriculum::cells::{self, Cell, CellKind, identifiers, items};
 use crate::curriculum::lesson::Block;
 use std::collections::HashSet;
 
 /// The fewest words of prose in a part of the lesson.
 const FEWEST_WORDS: usize = 20;
+/// Shorter code, without spaces, is a name or a shape rather than a part of the solution.
+const SHORTEST_CODE: usize = 12;
+/// Units of what is measured.
+const UNITS: [&str; 10] = ["%", "x", "ns", "us", "ms", "s", "MB/s", "GB/s", "GFLOP/s", "tokens/s"];
 
 /// Each unit test names an item of the cell that it tests, and asserts something.
 pub(super) fn tests(texts: &Texts) -> Vec<Found> {
@@ -186,4 +191,74 @@ pub(super) fn hints(texts: &Texts) -> Vec<Found> {
         in_lesson(line, format!("{cell}: two hints are the same"))
     };
     repeats.map(reason).collect()
+}
+
+/// The comment above an exercise describes the code in words, and no hint is all of it.
+pub(super) fn answers(texts: &Texts) -> Vec<Found> {
+    let solutions = texts.cells.iter().filter(|cell| cell.kind == CellKind::Solution);
+    let with_region = solutions.filter_map(|cell| Some((cell, cells::solution(cell.text)?)));
+    let found = with_region.flat_map(|(cell, region)| {
+        let code: String = cell.text[region].lines().filter(|line| !is_comment(line)).collect();
+        let code = without_spaces(&code);
+        let told = quoted(&doc_comment(cell)).into_iter().filter(|part| is_part(part, &code));
+        let told = told.map(|part| {
+            let reason = format!(
+                "{}: the comment has code of the solution, `{part}`: say it in words",
+                id(cell)
+            );
+            in_source(cell.first_line, reason)
+        });
+        let hints = texts.parsed.hints(id(cell)).iter().flat_map(|hint| quoted(hint));
+        let all =
+            hints.filter(|part| part.len() >= SHORTEST_CODE && part.contains(&code)).map(|part| {
+                let line = line_of(texts.lesson, &format!("```exercise {}", id(cell)));
+                in_lesson(line, format!("{}: a hint is the whole solution, `{part}`", id(cell)))
+            });
+        told.chain(all).collect::<Vec<_>>()
+    });
+    found.collect()
+}
+
+fn is_comment(line: &str) -> bool {
+    line.trim_start().starts_with("//")
+}
+
+/// The lines of a cell's doc comments, as one text.
+fn doc_comment(cell: &Cell) -> String {
+    let lines = cell.text.lines().filter_map(|line| line.trim_start().strip_prefix("///"));
+    lines.collect::<Vec<_>>().join(" ")
+}
+
+fn without_spaces(text: &str) -> String {
+    text.split_whitespace().collect()
+}
+
+/// What a text has between backticks, without spaces.
+fn quoted(text: &str) -> Vec<String> {
+    text.split('`').skip(1).step_by(2).map(without_spaces).collect()
+}
+
+/// Names, shapes and plain calls are not: they are what the comment is for.
+fn is_part(part: &str, code: &str) -> bool {
+    let computes = part.trim_start_matches('&').contains(['+', '*', '/', '=', '[', '&']);
+    part.len() >= SHORTEST_CODE && computes && code.contains(part)
+}
+
+/// No table in the prose has figures that were measured once: the learner measures.
+pub(super) fn past_figures(texts: &Texts) -> Vec<Found> {
+    let taught = texts.lesson.split_once("\n## 📖 ").map_or(texts.lesson, |(taught, _)| taught);
+    let rows = taught.lines().enumerate().filter(|(_, line)| line.starts_with('|'));
+    let figures = rows.filter_map(|(index, row)| {
+        let figure = row.split('|').map(str::trim).find(|cell| is_figure(cell))?;
+        let reason =
+            format!("\"{figure}\" in a table is a past figure: let an analysis measure it");
+        Some(in_lesson(index + 1, reason))
+    });
+    figures.collect()
+}
+
+/// A number with a unit of what is measured.
+fn is_figure(cell: &str) -> bool {
+    let number = cell.trim_start_matches(|c: char| c.is_ascii_digit() || ".,-+".contains(c));
+    number.len() < cell.len() && UNITS.contains(&number.trim())
 }

@@ -266,6 +266,51 @@ fn an_empty_shell_does_not_pass() {
     breaks(true, "hint: `x + x`.", "hint: A nudge.", Scaffolding, "two hints are the same");
 }
 
+/// All of it in one text: empty tests, invented figures, no prose.
+#[test]
+fn a_shell_misses_every_pattern_that_has_substance() {
+    use Pattern::{Analyses, Narrative, Scaffolding, UnitTests};
+    let source = SOURCE
+        .replace("    assert_eq!(double(2.0), 4.0);\n", "")
+        .replace("    assert_eq!(double(double(1.0)), 4.0);\n", "    assert!(true);\n")
+        .replace("out.insight(twice_insight(double(1.0)));", "out.insight(\"It is fast.\");")
+        .replace(
+            "out.insight(ratio.took(\"one\", \"four\"));",
+            "out.measured(\"speed\", 42.0, \"x\");",
+        );
+    let prose =
+        LESSON.find("To double a number").unwrap()..LESSON.find("```exercise t-double").unwrap();
+    let mut lesson = LESSON.replace("hint: `x + x`.", "hint: A nudge.");
+    lesson.replace_range(prose, "Word word.\n\n");
+    let missed: std::collections::BTreeSet<Pattern> =
+        reasons(&source, &lesson).into_iter().map(|(pattern, ..)| pattern).collect();
+    assert_eq!(missed, [Scaffolding, UnitTests, Analyses, Narrative].into());
+}
+
+#[test]
+fn the_exercise_does_not_tell_the_answer_and_a_table_has_no_past_figures() {
+    use Pattern::{Narrative, Scaffolding};
+    let long = |code: &str| SOURCE.replace("    x + x\n", &format!("    {code}\n"));
+    let code = "let sum = x + x;\n    sum * 1.00 + 0.00";
+    assert_eq!(reasons(&long(code), LESSON), []);
+    let told = long(code).replace("APPROACH: add.", "APPROACH: add: `sum * 1.00 + 0.00`.");
+    let found = reasons(&told, LESSON);
+    assert!(
+        matches!(&found[..], [(Scaffolding, _, reason)] if reason.contains("code of the solution")),
+        "{found:?}"
+    );
+    let given = LESSON.replace("`x + x`", "`let sum = x + x; sum * 1.00 + 0.00`");
+    let found = reasons(&long(code), &given);
+    assert!(
+        matches!(&found[..], [(Scaffolding, _, reason)] if reason.contains("the whole solution")),
+        "{found:?}"
+    );
+    let table = "Everywhere.\n\n| how | time |\n|---|---|\n| fast | 3.2 ms |\n";
+    breaks(true, "Everywhere.\n", table, Narrative, "\"3.2 ms\" in a table is a past figure");
+    let sizes = table.replace("3.2 ms", "(2, 3)");
+    assert_eq!(reasons(SOURCE, &LESSON.replace("Everywhere.\n", &sizes)), []);
+}
+
 #[test]
 fn an_insight_that_no_function_built_is_refused() {
     use Pattern::Analyses;
