@@ -15,7 +15,7 @@ const PART: usize = 8;
 /// The angles by which a position turns with each word.
 const STEPS: [f32; PART / 2] = [1.0, 1.7, 2.6, 0.5];
 
-/// The numbers of each word: its position as four angles; a random direction that belongs to the word; its length as an angle;
+/// The numbers of each word: its position as four angles; a random direction that belongs to the word; its length as angles;
 /// and whether it is the first.
 #[must_use]
 pub fn features(words: &[&str]) -> Vec<f32> {
@@ -24,7 +24,8 @@ pub fn features(words: &[&str]) -> Vec<f32> {
         let mut numbers: Vec<f32> =
             STEPS.iter().flat_map(|step| point(step * place as f32)).collect();
         numbers.extend(direction(&word.to_lowercase()));
-        numbers.extend(point(0.3 * word.chars().count() as f32));
+        let length = word.chars().count() as f32;
+        numbers.extend([0.5, 1.3].into_iter().flat_map(|step| point(step * length)));
         numbers.resize(3 * PART, 0.0);
         numbers.push(f32::from(place == 0));
         numbers.resize(WIDTH, 0.0);
