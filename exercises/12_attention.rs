@@ -1003,7 +1003,7 @@ impl Reader {
 /// its length, and this is why attention was invented (Bahdanau et al., 2015).
 pub fn analyze_retrieval(out: &mut Reporter) {
     let rates = [0.01, 0.03, 0.1];
-    let (mut rows, mut curves, mut last) = (vec![], [vec![], vec![]], [0.0; 2]);
+    let (mut rows, mut curves, mut last, mut shown) = (vec![], [vec![], vec![]], [0.0; 2], None);
     for length in [2, 4, 8, 16] {
         let asked = Dictionaries::draw(2000 / length, length, &mut Rng::seeded(2));
         let summaries = rates.map(|rate| Reader::trained(false, rate, &asked).1);
@@ -1016,8 +1016,9 @@ pub fn analyze_retrieval(out: &mut Reporter) {
         for (curve, share) in curves.iter_mut().zip(last) {
             curve.push((length as f64, 100.0 * share));
         }
-        if let (8, Some(weights)) = (length, no_grad(|| reader.forward(&(&asked).into())).1) {
-            heat_map(out, &weights.select(0, 0), &asked);
+        if length == 8 {
+            let weights = no_grad(|| reader.forward(&(&asked).into())).1;
+            shown = weights.map(|weights| (weights.select(0, 0), asked));
         }
     }
     let columns =
@@ -1029,6 +1030,9 @@ pub fn analyze_retrieval(out: &mut Reporter) {
     out.measured_chart("Right answers by length", axes.0, axes.1, series);
     out.measured("right answers from the mean of 16 pairs", 100.0 * last[0], "%");
     out.insight(retrieval_insight(last[0], last[1], 2000 / 16));
+    if let Some((weights, asked)) = shown {
+        heat_map(out, &weights, &asked);
+    }
 }
 
 /// What the shares of right answers about 16 pairs say: from the mean, and with attention, over so many sequences.
@@ -1047,9 +1051,9 @@ pub fn retrieval_insight(summary: f64, attention: f64, sequences: usize) -> Stri
 /// The weights (questions, pairs) of the first sequence, as a picture and as a table.
 fn heat_map(out: &mut Reporter, weights: &Tensor, asked: &Dictionaries) {
     let names = &asked.names[..asked.length];
-    let title = "Weights: a row for each question, a column for each pair".to_owned();
+    let title = "Rows ask, columns answer".to_owned();
     let picture = Picture { title, width: names.len(), pixels: weights.to_vec() };
-    out.picture(picture.enlarged(2));
+    out.picture(picture.enlarged(3));
     let data = weights.data();
     let questions = || data.chunks_exact(names.len()).zip(&asked.places);
     let rows = questions().map(|(row, &place)| {
