@@ -25,6 +25,7 @@ pub const SUPPORT: &[(&str, &str)] = &[
     ("insights/dataloader.rs", include_str!("insights/dataloader.rs")),
     ("insights/mod.rs", include_str!("insights/mod.rs")),
     ("insights/training.rs", include_str!("insights/training.rs")),
+    ("insights/transformers.rs", include_str!("insights/transformers.rs")),
     ("report.rs", include_str!("report.rs")),
     ("testing.rs", include_str!("testing.rs")),
     ("random.rs", include_str!("random.rs")),

@@ -615,7 +615,7 @@ mod attention {
 
 mod transformers {
     use super::ratio;
-    use tinytorch::transformers::{
+    use tinytorch::insights::transformers::{
         gradient_flow_insight, sampling_insight, scaling_insight, training_insight,
     };
 
