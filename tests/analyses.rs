@@ -194,6 +194,11 @@ const INVERSIONS: &[(&str, &str)] = &[
     ("order was lost, and positions bring it back", "here positions made it worse"),
     ("only the distance counts", "the place counts too"),
     ("the table learned it from the words around them", "the training drove them apart"),
+    ("179 times as small with neither", "179 times as large with neither"),
+    ("the norms alone would carry the gradient", "the first block needs the gradient"),
+    ("among 3.0 tokens", "among 30.0 tokens"),
+    ("no earlier epoch was clearly better", "some earlier epoch was clearly better"),
+    ("the larger model learned more", "the smaller model learned more"),
 ];
 
 #[test]
