@@ -69,8 +69,12 @@ fn every_gradient_is_the_one_that_is_measured() {
     let table = Tensor::randn(&[5, 4], &mut rng);
     let ids = ids_tensor(&[4, 0, 4, 2, 4, 0], &[2, 3]);
     let x = Tensor::randn(&[2, 3, 4], &mut rng);
-    check_gradient(|t| Embedding { weight: t[0].clone() }.forward(&ids), &[table.clone()], 1e-3);
-    check_gradient(|t| rotate(&t[0], 9), &[x.clone()], 1e-3);
+    check_gradient(
+        |t| Embedding { weight: t[0].clone() }.forward(&ids),
+        std::slice::from_ref(&table),
+        1e-3,
+    );
+    check_gradient(|t| rotate(&t[0], 9), std::slice::from_ref(&x), 1e-3);
     check_gradient(|t| tied_logits(&t[0], &t[1]), &[x, table.clone()], 1e-3);
     let both_uses = |t: &[Tensor]| {
         let vectors = Embedding { weight: t[0].clone() }.forward(&ids);
