@@ -659,6 +659,8 @@ fn test_unit_heads() {
     );
     let wanted = vec![1.0, 2.0, 5.0, 6.0, 3.0, 4.0, 7.0, 8.0];
     expect_eq("[1, 2, 3, 4] and [5, 6, 7, 8], 2 heads", heads.to_vec(), wanted, idea);
+    let merge = "merge_heads undoes split_heads: first the transpose, then the reshape";
+    expect_eq("the same two heads, merged", merge_heads(&heads).to_vec(), tokens, merge);
 
     let rng = &mut Rng::seeded(5);
     for (shape, heads) in [([2, 3, 12], 4), ([3, 5, 6], 3), ([1, 4, 4], 1), ([0, 2, 4], 2)] {
@@ -668,8 +670,7 @@ fn test_unit_heads() {
         let wanted = [shape[0], heads, shape[1], shape[2] / heads];
         expect_eq(&input, split.shape(), &wanted, "(B, S, D) becomes (B, heads, S, d)");
         let merged = merge_heads(&split);
-        let idea = "merge_heads undoes split_heads: first the transpose, then the reshape";
-        expect_eq(&input, (merged.shape(), merged.to_vec()), (&shape[..], x.to_vec()), idea);
+        expect_eq(&input, (merged.shape(), merged.to_vec()), (&shape[..], x.to_vec()), merge);
     }
     let given = "given: sizes that do not fit are an error";
     let message = panic_message(|| split_heads(&Tensor::ones(&[1, 2, 10]), 3));
@@ -895,11 +896,17 @@ fn test_unit_online() {
     let idea =
         "the largest score of all parts so far, not of this one: a smaller one changes nothing";
     check("ln 3, then 0", &[(&[ln3], 4.0), (&[0.0], 8.0)], 5.0, idea);
-    let idea = "exp of a score minus the largest never overflows";
+    let idea = "the largest score of all parts so far: then exp never overflows";
     check("1000, then 1000", &[(&[1000.0], 8.0), (&[1000.0], 4.0)], 6.0, idea);
     check("100, then 0", &[(&[100.0], 4.0), (&[0.0], 8.0)], 4.0, idea);
     let idea = "a block that is hidden adds nothing";
     check("0 and 0, then -inf", &[(&[0.0, 0.0], 5.0), (&[hidden], 9.0)], 5.0, idea);
+
+    let two = Running::of(&Tensor::ones(&[2, 1]), &Tensor::ones(&[1, 1]));
+    let scores = Tensor::new(&[200.0, 200.0, 0.0, ln3], &[2, 2]);
+    let yours = two.add(&scores, &Tensor::new(&[8.0, 4.0], &[2, 1])).output().to_vec();
+    let idea = "each query has a largest score of its own";
+    expect_close("queries with the scores 200, 200 and 0, ln 3", &yours, &[6.0, 5.0], 1e-5, idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "attention-blocks", "locked": false, "schema_version": 3, "solution": true, "task": false}
