@@ -5,9 +5,9 @@ use crate::curriculum::cells::{Cell, CellKind, items, names, section};
 use std::collections::{BTreeSet, HashSet};
 
 /// Modules of the engine that every lesson may use and no learner writes.
-const SUPPORT: [&str; 13] = [
-    "bytes", "data", "explore", "flate2", "harness", "insights", "libm", "ndarray", "random",
-    "report", "rows", "sampling", "testing",
+const SUPPORT: [&str; 14] = [
+    "bytes", "data", "explore", "flate2", "harness", "insights", "libm", "ndarray", "planes",
+    "random", "report", "rows", "sampling", "testing",
 ];
 
 fn solutions<'a>(texts: &'a Texts) -> impl Iterator<Item = &'a Cell<'a>> {

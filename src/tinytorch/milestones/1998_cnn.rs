@@ -14,7 +14,7 @@ use tinytorch::random::Rng;
 use tinytorch::report::{
     Axis, Chart, ChartKind, Column, Metric, Origin, Picture, Reporter, Series, Table, Target, Value,
 };
-use tinytorch::spatial::{Flatten, SimpleCNN};
+use tinytorch::spatial::{Flatten, cnn_for_digits};
 use tinytorch::tensor::Tensor;
 use tinytorch::testing::{Reading, compare_accuracies, sample_error};
 use tinytorch::training::{CosineSchedule, Trainer, TrainingError};
@@ -89,7 +89,7 @@ impl Network {
     fn build(self, seed: u64) -> Sequential {
         let rng = &mut Rng::seeded(seed);
         match self {
-            Self::Convolutional => SimpleCNN::for_digits(rng).layers,
+            Self::Convolutional => cnn_for_digits(rng),
             Self::Dense => Sequential::new(vec![
                 Box::new(Flatten),
                 Box::new(Linear::new(64, 32, rng)),

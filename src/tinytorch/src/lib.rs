@@ -30,6 +30,7 @@ pub mod data;
 pub mod explore;
 pub mod harness;
 pub mod insights;
+pub mod planes;
 pub mod random;
 pub mod report;
 pub mod rows;

@@ -128,6 +128,21 @@ pub fn expect_call_close<T: AsRef<[f32]>>(
     expect_close(input, yours.as_ref(), wanted, tolerance, idea);
 }
 
+/// [`expect_close`] within 1e-5 for what `work`, which should not panic, makes of a buffer that is full of `start`.
+#[track_caller]
+pub fn expect_written(
+    input: impl fmt::Display,
+    start: f32,
+    work: impl FnOnce(&mut [f32]),
+    wanted: &[f32],
+    idea: &str,
+) {
+    let mut buffer = vec![start; wanted.len()];
+    let input = format!("{input}, in a buffer of {start}");
+    expect_return(&input, || work(&mut buffer), idea);
+    expect_close(input, &buffer, wanted, 1e-5, idea);
+}
+
 /// The error that `work` returns. If it panics or succeeds, the message is that of [`expect_eq`].
 #[track_caller]
 pub fn expect_error<T, E>(
@@ -534,6 +549,15 @@ mod tests {
         assert_eq!(expect_refused("x", refuses, Problem::Index, "idea"), "no sample 3");
         let message = panic_message(|| expect_refused("x", refuses, Problem::Shape, "idea"));
         assert_eq!(message, "for x:\n  yours:  Index\n  wanted: Shape\n  idea: idea");
+    }
+
+    #[test]
+    fn what_is_written_into_a_buffer_is_compared_with_its_beginning() {
+        expect_written("x", 1.0, |buffer| buffer[1] += 1.0, &[1.0, 2.0], "");
+        let message = panic_message(|| expect_written("x", 1.0, |_| (), &[1.0, 2.0], "add"));
+        assert!(message.starts_with("for x, in a buffer of 1: value 1 is 1, not 2"), "{message}");
+        let message = panic_message(|| expect_written("x", 0.0, |b| b[2] = 1.0, &[0.0], "inside"));
+        assert!(message.contains("a panic") && message.ends_with("idea: inside"), "{message}");
     }
 
     #[test]

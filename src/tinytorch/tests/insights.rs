@@ -368,7 +368,7 @@ mod dataloader {
 
 mod spatial {
     use super::ratio;
-    use tinytorch::spatial::{
+    use tinytorch::insights::spatial::{
         learned_filters_insight, loop_order_insight, products_insight, sharing_insight,
         shift_insight,
     };

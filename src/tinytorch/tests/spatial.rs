@@ -1,11 +1,14 @@
-//! What the lesson's own tests of module 09 leave out: bad input and what the message says, edges such
-//! as an empty batch, and promises of the types.
+//! What the lesson's own tests of module 09 leave out: bad input and what the message says, edges such as an empty batch,
+//! promises of the types, and the given geometry.
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the verdict")]
 
 use tinytorch::autograd::{Backward, track};
 use tinytorch::layers::Layer;
+use tinytorch::planes::{Pair, bars, channel_sums, dot, shifted};
 use tinytorch::random::Rng;
 use tinytorch::spatial::{
-    AvgPool2d, BatchNorm2d, Conv2d, Flatten, Grid, MaxPool2d, RunningStats, SimpleCNN, Window,
+    AvgPool2d, BatchNorm2d, Conv2d, Flatten, MaxPool2d, RunningStats, Window, cnn_for_digits,
+    grid_of, simple_cnn,
 };
 use tinytorch::tensor::Tensor;
 use tinytorch::testing::panic_message;
@@ -25,7 +28,7 @@ fn every_message_names_the_layer_the_input_and_the_fix() {
         (panic_message(|| conv.forward(&zeros(&[1, 3, 2, 9]))), ["Conv2d", "2x9", "more padding"]),
         (
             panic_message(|| conv.forward(&zeros(&[1, 3, 0, 9]))),
-            ["Conv2d", "without pixels", "(1, 3, 0, 9)"],
+            ["Conv2d", "images with pixels", "(1, 3, 0, 9)"],
         ),
         (
             panic_message(|| MaxPool2d::new(2).forward(&zeros(&[3, 8, 8]))),
@@ -37,7 +40,7 @@ fn every_message_names_the_layer_the_input_and_the_fix() {
         ),
         (
             panic_message(|| norm.forward(&zeros(&[1, 2, 4, 4]))),
-            ["BatchNorm2d(3)", "got 2 channels", "expected 3"],
+            ["BatchNorm2d(3)", "(1, 2, 4, 4)", "expected 3 channels, not 2"],
         ),
         (
             panic_message(|| norm.forward(&zeros(&[1, 3, 1, 1]))),
@@ -45,8 +48,8 @@ fn every_message_names_the_layer_the_input_and_the_fix() {
         ),
         (panic_message(|| Flatten.forward(&zeros(&[5]))), ["Flatten", "(5)", "batch axis"]),
         (
-            panic_message(|| SimpleCNN::new([1, 3, 8], [2, 2], 10, &mut Rng::seeded(1))),
-            ["SimpleCNN", "3x8", "4x4"],
+            panic_message(|| simple_cnn([1, 3, 8], [2, 2], 10, &mut Rng::seeded(1))),
+            ["simple_cnn", "3x8", "4x4"],
         ),
         (
             panic_message(|| MaxPool2d::with(Window::new(3).padding(2))),
@@ -76,7 +79,7 @@ fn every_message_names_the_layer_the_input_and_the_fix() {
         ),
         (
             panic_message(|| BatchNorm2d::new(3).momentum(f32::NAN)),
-            ["BatchNorm2d(3)", "momentum NaN", "from 0 to 1"],
+            ["BatchNorm2d(3)", "momentum NaN", "expected 0 to 1"],
         ),
     ];
     for (message, parts) in messages {
@@ -95,7 +98,7 @@ fn statistics_of_another_size_are_refused() {
 
 #[test]
 fn an_empty_batch_has_a_forward_and_a_backward_pass() {
-    let mut net = SimpleCNN::for_digits(&mut Rng::seeded(1));
+    let mut net = cnn_for_digits(&mut Rng::seeded(1));
     track(net.parameters_mut());
     let scores = net.forward(&Tensor::zeros(&[0, 1, 8, 8]));
     assert_eq!(scores.shape(), [0, 10]);
@@ -148,15 +151,15 @@ fn padding_is_never_the_maximum_and_gets_no_gradient() {
 
 #[test]
 fn a_grid_that_does_not_fit_is_none() {
-    assert!(Grid::new((3, 8), Window::new((4, 2))).is_none());
-    assert!(Grid::new((3, 8), Window::new((4, 2)).padding((1, 0))).is_some());
+    assert!(grid_of((3, 8), (4, 2)).is_none());
+    assert!(grid_of((3, 8), Window::new((4, 2)).padding((1, 0))).is_some());
 }
 
 #[test]
 fn models_move_between_threads() {
     fn can_move(_: impl Send) {}
     can_move(BatchNorm2d::new(1));
-    can_move(SimpleCNN::for_digits(&mut Rng::seeded(1)));
+    can_move(cnn_for_digits(&mut Rng::seeded(1)));
 }
 
 #[test]
@@ -209,4 +212,54 @@ fn eps_and_momentum_can_be_chosen() {
     norm.set_training(false);
     let y = norm.forward(&x).to_vec();
     assert!((y[0]).abs() < 1e-6 && (y[1] - 2.0 / 4.5_f32.sqrt()).abs() < 1e-6, "{y:?}");
+}
+
+#[test]
+fn positions_and_weights_come_row_by_row_and_channel_by_channel() {
+    let grid = grid_of((2, 2), (1, 2)).unwrap();
+    let pairs = |positions: &mut dyn Iterator<Item = Pair>| -> Vec<(usize, usize)> {
+        positions.map(|Pair { rows, columns }| (rows, columns)).collect()
+    };
+    assert_eq!(pairs(&mut Pair::from((2, 2)).positions()), [(0, 0), (0, 1), (1, 0), (1, 1)]);
+    assert_eq!(pairs(&mut grid.kernel_positions()), [(0, 0), (0, 1)]);
+    let image = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
+    let weights: Vec<_> = grid.weights(&image).map(|(n, plane, at)| (n, plane[0], at)).collect();
+    let at = |column: usize| Pair::from((0, column));
+    assert_eq!(weights, [(0, 1.0, at(0)), (1, 1.0, at(1)), (2, 5.0, at(0)), (3, 5.0, at(1))]);
+}
+
+#[test]
+fn a_patch_and_the_picture_of_it_are_where_the_window_is() {
+    let grid = grid_of((3, 4), Window::new(2).stride((1, 2))).unwrap();
+    let plane: Vec<f32> = (0..12).map(|n| n as f32).collect();
+    assert_eq!(grid.patch(&plane, 3), [6.0, 7.0, 10.0, 11.0], "one row down, two columns across");
+    let picture = grid.on_its_way("t", &[1.0; 12], &[1.0, 3.0, 2.0, 9.0], 2);
+    assert_eq!((picture.title.as_str(), picture.width), ("t", 3 * (4 + 1 + 2)));
+    let pixel = |row: usize, column: usize| picture.pixels[3 * row * picture.width + 3 * column];
+    assert_eq!([pixel(1, 0), pixel(1, 2), pixel(2, 1)], [1.0, 0.4, 1.0], "the patch is bright");
+    assert_eq!([pixel(0, 5), pixel(1, 5), pixel(1, 6)], [0.2, 0.3, 0.0], "the map up to here");
+}
+
+#[test]
+fn pixels_move_within_their_row_and_sums_are_by_channel() {
+    let pixels = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+    assert_eq!(shifted(&pixels, 3, 0), pixels);
+    assert_eq!(shifted(&pixels, 3, 1), [0.0, 1.0, 2.0, 0.0, 4.0, 5.0]);
+    assert_eq!(shifted(&pixels, 3, -1), [2.0, 3.0, 0.0, 5.0, 6.0, 0.0]);
+    assert_eq!(channel_sums(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], 2, 2), [14.0, 22.0]);
+    assert_eq!(dot(&[1.0; 19], &[2.0; 19]), 38.0);
+}
+
+#[test]
+fn bars_are_bright_at_one_place_of_their_class() {
+    let (pixels, classes) = bars(20, &mut Rng::seeded(3));
+    assert_eq!(classes[..4], [0.0, 1.0, 0.0, 1.0]);
+    for (image, class) in pixels.chunks(64).zip(classes) {
+        let sum = |at: &dyn Fn(usize) -> usize| {
+            let bright = (0..8).map(|n| (0..64).filter(|p| at(*p) == n).map(|p| image[p]).sum());
+            bright.fold(f32::MIN, f32::max)
+        };
+        let (column, row) = (sum(&|p| p % 8), sum(&|p| p / 8));
+        assert_eq!(column > row, class == 0.0, "{column} {row}");
+    }
 }

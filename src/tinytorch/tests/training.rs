@@ -10,7 +10,7 @@ use tinytorch::layers::{Linear, Sequential};
 use tinytorch::losses::CrossEntropyLoss;
 use tinytorch::optimizers::Adam;
 use tinytorch::random::Rng;
-use tinytorch::spatial::{BatchNorm2d, SimpleCNN};
+use tinytorch::spatial::{BatchNorm2d, cnn_for_digits};
 use tinytorch::tensor::Tensor;
 use tinytorch::training::{CHECKPOINT, Checkpoint, CosineSchedule, ErrorKind, Trainer, two_moons};
 
@@ -79,8 +79,8 @@ fn a_batch_that_cannot_be_loaded_ends_the_epoch_with_the_error_of_its_source() {
 fn a_restored_batch_norm_judges_as_the_saved_one() {
     let model = |seed| {
         let mut rng = Rng::seeded(seed);
-        let mut model = SimpleCNN::for_digits(&mut rng);
-        model.layers.layers_mut().insert(1, Box::new(BatchNorm2d::new(8)));
+        let mut model = cnn_for_digits(&mut rng);
+        model.layers_mut().insert(1, Box::new(BatchNorm2d::new(8)));
         Trainer::new(model, Adam::new(0.01), CrossEntropyLoss)
     };
     let split = digits(DigitShape::Image).unwrap();

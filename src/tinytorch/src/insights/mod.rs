@@ -2,5 +2,6 @@
 //! for no clear difference, and for the opposite. They know figures only, no tensor and no module.
 
 pub mod dataloader;
+pub mod spatial;
 pub mod training;
 pub mod transformers;

@@ -1,0 +1,331 @@
+//! Rows and columns, windows that slide over images, and the planes of numbers that they cover: the geometry of lesson
+//! 09, on plain slices. Every lesson may use it; it is not a lesson. Not here: tensors, and what a learner writes.
+
+use crate::random::Rng;
+use crate::report::Picture;
+
+/// Rows and columns. A single number is a square: `3.into()` is 3x3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pair {
+    /// Down.
+    pub rows: usize,
+    /// Across.
+    pub columns: usize,
+}
+
+impl Pair {
+    /// How many pixels or positions that is.
+    #[must_use]
+    pub fn area(self) -> usize {
+        self.rows * self.columns
+    }
+
+    /// Every position, row by row.
+    pub fn positions(self) -> impl Iterator<Item = Self> {
+        let Self { rows, columns } = self;
+        (0..rows).flat_map(move |row| (0..columns).map(move |column| (row, column).into()))
+    }
+}
+
+impl From<usize> for Pair {
+    fn from(side: usize) -> Self {
+        Self { rows: side, columns: side }
+    }
+}
+
+impl From<(usize, usize)> for Pair {
+    fn from((rows, columns): (usize, usize)) -> Self {
+        Self { rows, columns }
+    }
+}
+
+/// The window that slides over an image. `Window::new(3).stride(2).padding(1)` makes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Its size.
+    pub kernel: Pair,
+    /// How far it moves in one step.
+    pub stride: Pair,
+    /// How many rows and columns are added on each side of the image.
+    pub padding: Pair,
+}
+
+impl Window {
+    /// A window of this size that moves by one pixel, without padding.
+    ///
+    /// # Panics
+    /// On a size of 0.
+    #[must_use]
+    pub fn new(kernel: impl Into<Pair>) -> Self {
+        let kernel = kernel.into();
+        assert!(kernel.area() > 0, "Window: got a size of 0, expected 1 or more rows and columns");
+        Self { kernel, stride: 1.into(), padding: 0.into() }
+    }
+
+    /// A window of this size whose positions lie side by side: the stride is the size.
+    ///
+    /// # Panics
+    /// On a size of 0.
+    #[must_use]
+    pub fn blocks(kernel: impl Into<Pair>) -> Self {
+        let kernel = kernel.into();
+        Self::new(kernel).stride(kernel)
+    }
+
+    /// Moves by this many pixels.
+    ///
+    /// # Panics
+    /// On 0: the window would never move.
+    #[must_use]
+    pub fn stride(self, stride: impl Into<Pair>) -> Self {
+        let stride = stride.into();
+        assert!(stride.area() > 0, "Window: got a stride of 0, expected 1 or more");
+        Self { stride, ..self }
+    }
+
+    /// Pads the image with this many rows and columns on each side.
+    #[must_use]
+    pub fn padding(self, padding: impl Into<Pair>) -> Self {
+        Self { padding: padding.into(), ..self }
+    }
+
+    /// The same window, for the pooling layer of this name.
+    ///
+    /// # Panics
+    /// When the padding is more than half of the window: a patch could consist of padding only.
+    #[must_use]
+    pub fn for_pooling(self, name: &str) -> Self {
+        let Self { kernel, padding, .. } = self;
+        assert!(
+            padding.rows * 2 <= kernel.rows && padding.columns * 2 <= kernel.columns,
+            "{name}: got padding {}x{} for a window of {}x{}, expected at most half of the window",
+            padding.rows,
+            padding.columns,
+            kernel.rows,
+            kernel.columns
+        );
+        self
+    }
+}
+
+impl From<(usize, usize)> for Window {
+    fn from(kernel: (usize, usize)) -> Self {
+        Self::new(kernel)
+    }
+}
+
+impl From<usize> for Window {
+    fn from(side: usize) -> Self {
+        Self::new(side)
+    }
+}
+
+/// A window on images of one size: the geometry that convolution and pooling share. A *plane* is one channel of one
+/// image. A *kernel position* is a row and a column inside the window; an *output position* is a row and a column of the
+/// output. What the window covers at one output position is a *patch*.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grid {
+    /// The window.
+    pub window: Window,
+    /// The size of the image.
+    pub image: Pair,
+    /// The size of the padded image.
+    pub padded: Pair,
+    /// The size of the output.
+    pub output: Pair,
+}
+
+impl Grid {
+    /// The geometry of `window` on images of size `image`; `None` if the window does not fit. The number of output
+    /// positions along one axis is `output_size(input, kernel, stride, padding)`.
+    pub fn new(
+        image: impl Into<Pair>,
+        window: impl Into<Window>,
+        output_size: impl Fn(usize, usize, usize, usize) -> Option<usize>,
+    ) -> Option<Self> {
+        let (image, window) = (image.into(), window.into());
+        let Window { kernel, stride, padding } = window;
+        let output = Pair {
+            rows: output_size(image.rows, kernel.rows, stride.rows, padding.rows)?,
+            columns: output_size(image.columns, kernel.columns, stride.columns, padding.columns)?,
+        };
+        let padded = Pair {
+            rows: image.rows + 2 * padding.rows,
+            columns: image.columns + 2 * padding.columns,
+        };
+        Some(Self { window, image, padded, output })
+    }
+
+    /// Every kernel position, row by row.
+    pub fn kernel_positions(&self) -> impl Iterator<Item = Pair> + use<> {
+        self.window.kernel.positions()
+    }
+
+    /// For each row of the output: the index, in a padded plane, of the pixel under `position` when the window is at the
+    /// start of that row.
+    pub fn row_starts(&self, position: Pair) -> impl Iterator<Item = usize> + use<> {
+        let (width, step) = (self.padded.columns, self.window.stride.rows);
+        (0..self.output.rows)
+            .map(move |row| (row * step + position.rows) * width + position.columns)
+    }
+
+    /// For each output position: the index, in a padded plane, of the first pixel of its patch that is not padding.
+    pub fn first_pixels(&self) -> impl Iterator<Item = usize> + use<> {
+        let (Window { stride, padding, .. }, width) = (self.window, self.padded.columns);
+        let row = move |row: usize| (row * stride.rows).max(padding.rows) * width;
+        let column = move |column: usize| (column * stride.columns).max(padding.columns);
+        self.output.positions().map(move |at| row(at.rows) + column(at.columns))
+    }
+
+    /// Every weight of one kernel: its index, the plane (of one padded image) that it applies to, and its kernel
+    /// position.
+    pub fn weights<'a>(&self, image: &'a [f32]) -> impl Iterator<Item = (usize, &'a [f32], Pair)> {
+        let grid = *self;
+        let planes = image.chunks_exact(self.padded.area());
+        let each = planes
+            .flat_map(move |plane| grid.kernel_positions().map(move |position| (plane, position)));
+        each.enumerate().map(|(index, (plane, position))| (index, plane, position))
+    }
+
+    /// The patch of a padded plane at one output position, counted row by row: its pixels, row by row.
+    #[must_use]
+    pub fn patch(&self, plane: &[f32], at: usize) -> Vec<f32> {
+        let corner = self.corner(at);
+        let pixel = |position: Pair| plane[self.under(corner, position)];
+        self.kernel_positions().map(pixel).collect()
+    }
+
+    /// The upper left corner of the window at this output position.
+    fn corner(&self, at: usize) -> Pair {
+        let (step, columns) = (self.window.stride, self.output.columns);
+        (at / columns * step.rows, at % columns * step.columns).into()
+    }
+
+    /// The index in a padded plane of the pixel under a kernel position.
+    fn under(&self, corner: Pair, position: Pair) -> usize {
+        (corner.rows + position.rows) * self.padded.columns + corner.columns + position.columns
+    }
+
+    /// The window on its way: a padded plane with the patch at this output position bright, and the feature map up to
+    /// there.
+    #[must_use]
+    pub fn on_its_way(&self, title: &str, plane: &[f32], map: &[f32], at: usize) -> Picture {
+        let largest = plane.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
+        let mut levels: Vec<f32> = plane.iter().map(|level| 0.4 * level / largest).collect();
+        let corner = self.corner(at);
+        for pixel in self.kernel_positions().map(|position| self.under(corner, position)) {
+            levels[pixel] = 0.4 + 0.6 * plane[pixel] / largest;
+        }
+        let (low, high) = map.iter().fold((f32::MAX, f32::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
+        let level = |(index, value): (usize, &f32)| match index {
+            index if index > at => 0.0,
+            _ => 0.2 + 0.8 * (value - low) / (high - low).max(1e-6),
+        };
+        let map = map.iter().enumerate().map(level).collect();
+        let map = Picture { title: String::new(), width: self.output.columns, pixels: map };
+        let image = Picture { title: title.to_owned(), width: self.padded.columns, pixels: levels };
+        image.beside(&map).enlarged(3)
+    }
+
+    /// Padded planes without their border.
+    #[must_use]
+    pub fn crop(&self, padded: &[f32]) -> Vec<f32> {
+        let (top, left) = (self.window.padding.rows, self.window.padding.columns);
+        let planes = padded.chunks_exact(self.padded.area());
+        let rows = planes.flat_map(|plane| {
+            plane.chunks_exact(self.padded.columns).skip(top).take(self.image.rows)
+        });
+        rows.flat_map(|row| &row[left..left + self.image.columns]).copied().collect()
+    }
+}
+
+/// Four kernels of 3x3 that find edges, each with its name.
+#[rustfmt::skip]
+pub const EDGES: [(&str, [f32; 9]); 4] = [
+    ("left edges", [-1., 0., 1., -2., 0., 2., -1., 0., 1.]),
+    ("upper edges", [-1., -2., -1., 0., 0., 0., 1., 2., 1.]),
+    ("slanted edges", [0., 1., 2., -1., 0., 1., -2., -1., 0.]),
+    ("every outline", [-1., -1., -1., -1., 8., -1., -1., -1., -1.]),
+];
+
+/// Four kernels of 3x3 that show what a kernel can do, each with its name.
+#[rustfmt::skip]
+pub const KERNELS: [(&str, [f32; 9]); 4] = [
+    ("vertical edge", [1.0, 0.0, -1.0, 2.0, 0.0, -2.0, 1.0, 0.0, -1.0]),
+    ("horizontal edge", [1.0, 2.0, 1.0, 0.0, 0.0, 0.0, -1.0, -2.0, -1.0]),
+    ("blur", [0.0, 0.125, 0.0, 0.125, 0.5, 0.125, 0.0, 0.125, 0.0]),
+    ("sharpen", [0.0, -1.0, 0.0, -1.0, 5.0, -1.0, 0.0, -1.0, 0.0]),
+];
+
+/// So many images of 8x8 with noise and one bar, and their classes: the vertical bars are 0, the horizontal ones 1.
+#[must_use]
+pub fn bars(count: usize, rng: &mut Rng) -> (Vec<f32>, Vec<f32>) {
+    let (mut pixels, mut classes) = (Vec::new(), Vec::new());
+    for n in 0..count {
+        let place = rng.below(8);
+        let lit = |pixel: usize| if n % 2 == 0 { pixel % 8 == place } else { pixel / 8 == place };
+        pixels.extend((0..64).map(|pixel| f32::from(lit(pixel)) + 0.1 * rng.normal()));
+        classes.push((n % 2) as f32);
+    }
+    (pixels, classes)
+}
+
+/// The dot product of two slices, in eight sums side by side: the compiler keeps them in one SIMD register.
+#[must_use]
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0; 8];
+    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f32 = a.remainder().iter().zip(b.remainder()).map(|(a, b)| a * b).sum();
+    for (a, b) in a.zip(b) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum::<f32>() + rest
+}
+
+/// The sum of each channel's planes of `size` numbers, where the channels repeat for every image. In f64: an f32 loses the
+/// small terms of a long sum.
+#[must_use]
+pub fn channel_sums(planes: &[f32], size: usize, channels: usize) -> Vec<f32> {
+    let mut sums = vec![0.0; channels];
+    for (index, plane) in planes.chunks_exact(size).enumerate() {
+        sums[index % channels] += plane.iter().copied().map(f64::from).sum::<f64>();
+    }
+    sums.into_iter().map(|sum| sum as f32).collect()
+}
+
+/// Rows of `width` pixels, moved by so many columns, to the right where positive; zeros follow.
+#[must_use]
+pub fn shifted(pixels: &[f32], width: usize, columns: isize) -> Vec<f32> {
+    let pixel = |index: usize| {
+        let from = (index % width).checked_add_signed(-columns).filter(|column| *column < width);
+        from.map_or(0.0, |column| pixels[index - index % width + column])
+    };
+    (0..pixels.len()).map(pixel).collect()
+}
+
+/// The sizes `[N, C, H, W]` of a batch of images with so many channels.
+///
+/// # Errors
+/// What was expected instead of this shape, and how to fix it.
+pub fn image_sizes(shape: &[usize], channels: Option<usize>) -> Result<[usize; 4], String> {
+    let &[n, c, h, w] = shape else {
+        let fix = match shape {
+            [c, h, w] => format!("give one image a batch axis with x.reshape(&[1, {c}, {h}, {w}])"),
+            [h, w] => format!("give one grey image its axes with x.reshape(&[1, 1, {h}, {w}])"),
+            _ => "reshape it to four axes".to_owned(),
+        };
+        return Err(format!("(batch, channels, height, width): {fix}"));
+    };
+    if let Some(expected) = channels.filter(|expected| *expected != c) {
+        return Err(format!(
+            "{expected} channels, not {c}: build the layer for {c} channels, or put the axes in the order (batch, \
+             channels, height, width)"
+        ));
+    }
+    if h * w == 0 {
+        return Err("images with pixels: height and width of 1 or more".to_owned());
+    }
+    Ok([n, c, h, w])
+}
