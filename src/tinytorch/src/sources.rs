@@ -24,6 +24,7 @@ pub const SUPPORT: &[(&str, &str)] = &[
     ("harness.rs", include_str!("harness.rs")),
     ("insights/dataloader.rs", include_str!("insights/dataloader.rs")),
     ("insights/mod.rs", include_str!("insights/mod.rs")),
+    ("insights/optimizers.rs", include_str!("insights/optimizers.rs")),
     ("insights/spatial.rs", include_str!("insights/spatial.rs")),
     ("insights/training.rs", include_str!("insights/training.rs")),
     ("insights/transformers.rs", include_str!("insights/transformers.rs")),

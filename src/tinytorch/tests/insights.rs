@@ -55,7 +55,7 @@ mod autograd {
 }
 
 mod optimizers {
-    use tinytorch::optimizers::{
+    use tinytorch::insights::optimizers::{
         convergence_insight, optimizer_memory_insight, path_insight, stability_insight,
     };
 

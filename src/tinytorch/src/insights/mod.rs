@@ -2,6 +2,7 @@
 //! for no clear difference, and for the opposite. They know figures only, no tensor and no module.
 
 pub mod dataloader;
+pub mod optimizers;
 pub mod spatial;
 pub mod training;
 pub mod transformers;
