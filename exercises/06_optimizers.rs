@@ -28,9 +28,9 @@ use std::fmt;
 
 use tinytorch::autograd::{Backward, Gradients, is_leaf, no_grad};
 use tinytorch::explore::Explorer;
-use tinytorch::report::{
-    Axis, Chart, ChartKind, Column, Origin, Point, Reporter, Series, Table, Value,
-};
+use tinytorch::insights::optimizers::{STEPS, convergence_insight};
+use tinytorch::insights::optimizers::{optimizer_memory_insight, path_insight, stability_insight};
+use tinytorch::report::{Axis, Chart, ChartKind, Origin, Point, Reporter, Series, Value};
 use tinytorch::tensor::Tensor;
 use tinytorch::testing::memory;
 
@@ -789,10 +789,9 @@ pub fn analyze_optimizer_memory(out: &mut Reporter) {
         }
         rows.push(row);
     }
-    let mut columns = vec![Column::plain("parameters"), Column::with_unit("weights", "B")];
-    columns.extend(ratios.iter().map(|(name, _)| Column::with_unit(*name, "B")));
-    let title = "What is kept after a step".into();
-    out.table(Table { title, columns, rows, origin: Origin::Measured });
+    let mut columns = vec![("parameters", ""), ("weights", "B")];
+    columns.extend(ratios.iter().map(|&(name, _)| (name, "B")));
+    out.measured_table("What is kept after a step", &columns, rows);
     let bar = |(index, (name, ratio)): (usize, &(&str, f64))| {
         let (x, label) = (index as f64, Some((*name).to_owned()));
         Point { x, y: *ratio, label, ..Point::default() }
@@ -811,23 +810,6 @@ pub fn analyze_optimizer_memory(out: &mut Reporter) {
     let (momentum, adam) = (ratios[1].1, ratios[2].1);
     out.measured("Adam's memory against the weights", adam, "x");
     out.insight(optimizer_memory_insight(momentum, adam));
-}
-
-/// What is remembered, in bytes for each byte of weights.
-pub fn optimizer_memory_insight(momentum: f64, adam: f64) -> String {
-    let kept =
-        format!("Momentum keeps {momentum:.1} bytes for each byte of weights, Adam {adam:.1}");
-    let all = adam + 2.0;
-    let order = if adam > 1.5 * momentum {
-        "one buffer against two"
-    } else if momentum > 1.5 * adam {
-        "the opposite of one buffer against two: look at what `update` asks of its slot"
-    } else {
-        "no clear difference, though Adam should have one buffer more"
-    };
-    format!(
-        "{kept}: {order}. Weights, gradients and what Adam keeps are {all:.1} times the weights."
-    )
 }
 
 /// Where an optimizer stands, and its loss there, before each of `steps` steps in a valley that is 50 times
@@ -850,9 +832,6 @@ fn descend_valley(optimizer: &mut dyn Optimizer, steps: usize) -> Vec<([f64; 2],
 fn losses_of(path: Vec<([f64; 2], f64)>) -> Vec<f64> {
     path.into_iter().map(|(_, loss)| loss).collect()
 }
-
-/// The most steps that an optimizer gets in the valley.
-const STEPS: usize = 120;
 
 /// What a rate is tuned to: settle as early as possible below this part of the first loss.
 const GOAL: f64 = 1e-3;
@@ -892,33 +871,13 @@ pub fn analyze_optimizer_convergence(out: &mut Reporter) {
         let curve = losses.into_iter().enumerate();
         runs.push(Series::new(name, curve.map(|(step, loss)| (step as f64, loss.max(1e-12)))));
     }
-    out.table(Table {
-        title: "120 steps in a narrow valley, each with its best rate".into(),
-        columns: vec![
-            Column::plain("optimizer"),
-            Column::plain("best rate of 73"),
-            Column::plain("settles at step"),
-            Column::plain("last loss"),
-        ],
-        rows,
-        origin: Origin::Measured,
-    });
-    out.chart(Chart {
-        title: "The search: step of settling by learning rate".into(),
-        kind: ChartKind::Line,
-        x: Axis::log("learning rate", ""),
-        y: Axis::linear("step", ""),
-        series: search,
-        origin: Origin::Measured,
-    });
-    out.chart(Chart {
-        title: "Loss by step, best rates".into(),
-        kind: ChartKind::Line,
-        x: Axis::linear("step", ""),
-        y: Axis::log("loss", ""),
-        series: runs,
-        origin: Origin::Measured,
-    });
+    let columns = ["optimizer", "best rate of 73", "settles at step", "last loss"].map(|c| (c, ""));
+    let title = "120 steps in a narrow valley, each with its best rate";
+    out.measured_table(title, &columns, rows);
+    let (x, y) = (Axis::log("learning rate", ""), Axis::linear("step", ""));
+    out.measured_chart("The search: step of settling by learning rate", x, y, search);
+    let (x, y) = (Axis::linear("step", ""), Axis::log("loss", ""));
+    out.measured_chart("Loss by step, best rates", x, y, runs);
     if let [(_, Some(sgd)), _, (_, Some(adam)), _] = found[..] {
         out.measured("steps of plain SGD compared with Adam", sgd as f64 / adam as f64, "x");
     }
@@ -928,61 +887,10 @@ pub fn analyze_optimizer_convergence(out: &mut Reporter) {
         let path = descend_valley(&mut SGD::new(rate as f32), STEPS);
         (rate, path[STEPS - 1].1)
     });
-    out.chart(Chart {
-        title: "Plain SGD: last loss by learning rate".into(),
-        kind: ChartKind::Line,
-        x: Axis::linear("learning rate", ""),
-        y: Axis::log("loss", ""),
-        series: vec![Series::new("after 120 steps", ends)],
-        origin: Origin::Measured,
-    });
+    let (x, y) = (Axis::linear("learning rate", ""), Axis::log("loss", ""));
+    let curve = vec![Series::new("after 120 steps", ends)];
+    out.measured_chart("Plain SGD: last loss by learning rate", x, y, curve);
     out.insight(stability_insight(&ends, 57.0));
-}
-
-/// What the tuned runs show: the step at which each optimizer settled, plain SGD first.
-pub fn convergence_insight(settled: &[(&str, Option<usize>)]) -> String {
-    let [(plain, Some(slow)), others @ ..] = settled else {
-        return "Plain SGD did not settle with any of the rates, so there is nothing to compare with."
-            .into();
-    };
-    let compared = others.iter().map(|(name, step)| match step {
-        None => format!("{name} did not settle"),
-        Some(step) if 10 * step < 9 * slow => {
-            format!(
-                "{name} settled {:.1} times as early (step {step})",
-                *slow as f64 / *step as f64
-            )
-        }
-        Some(step) if 9 * step > 10 * slow => format!("{name} settled later (step {step})"),
-        Some(step) => format!("{name} made no clear difference (step {step})"),
-    });
-    let compared: Vec<String> = compared.collect();
-    format!(
-        "With its best rate {plain} settled at step {slow}. With theirs, {}.",
-        compared.join(", ")
-    )
-}
-
-/// Between which rates plain SGD stops to converge: pairs of a rate and the last loss, with rising rates.
-pub fn stability_insight(ends: &[(f64, f64)], start: f64) -> String {
-    let converges = |loss: f64| loss < start;
-    let Some(first) = ends.iter().position(|&(_, loss)| !converges(loss)) else {
-        return "The loss fell with every rate that was tried: the limit is higher.".into();
-    };
-    let Some(&(below, _)) = first.checked_sub(1).and_then(|last| ends.get(last)) else {
-        return "The loss fell with none of the rates that were tried: the limit is lower.".into();
-    };
-    let (above, _) = ends[first];
-    let computed = 2.0 / 50.0;
-    let verdict = if below < computed && computed < above {
-        "lies between them: above it every step overshoots by more than the distance it started from"
-    } else {
-        "does not: is a step exactly the rate times the gradient?"
-    };
-    format!(
-        "With a rate of {below} the loss fell, with {above} it grew. The limit, 2 / 50 = {computed}, \
-         {verdict}."
-    )
 }
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "optimizers-together", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1337,21 +1245,6 @@ pub fn explore_learning_rate(figure: &mut Explorer) {
 
     let arrived = settled(&losses_of(path.clone()), GOAL * path[0].1);
     figure.insight(path_insight(left, arrived, path[STEPS - 1].1));
-}
-
-/// What a path shows: the step at which it left the picture, the one from which the loss stayed low, and the last loss.
-pub fn path_insight(left: Option<usize>, arrived: Option<usize>, last: f64) -> String {
-    match (left, arrived) {
-        (Some(step), _) => {
-            format!("At step {step} it leaves the picture: each step overshoots by more.")
-        }
-        (None, Some(step)) => {
-            format!("From step {step} on the loss stays below a thousandth of what it was.")
-        }
-        (None, None) => format!(
-            "After {STEPS} steps the loss is {last:.3}: it creeps along the valley, or swings across it."
-        ),
-    }
 }
 
 /// The places where the loss has this value: an ellipse.

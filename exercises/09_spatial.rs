@@ -612,11 +612,11 @@ fn test_unit_max_with_indices() {
 
     let own = "each gradient goes to the pixel whose index is at its place";
     let add = "add, do not assign: windows overlap";
-    for (indices, wanted, idea) in
-        [([3, 1], [0.5, 2.5, 0.5, 1.5], own), ([3, 3], [0.5, 0.5, 0.5, 3.5], add)]
-    {
+    let cases =
+        [([3, 1], 0.0, [0.0, 2.0, 0.0, 1.0], own), ([3, 3], 1.0, [1.0, 1.0, 1.0, 4.0], add)];
+    for (indices, start, wanted, idea) in cases {
         let scatter = |plane: &mut [f32]| scatter_add(&[1.0, 2.0], &indices, plane);
-        expect_written(format!("1 2 to pixels {indices:?}"), 0.5, scatter, &wanted, idea);
+        expect_written(format!("1 2 to pixels {indices:?}"), start, scatter, &wanted, idea);
     }
 }
 
@@ -650,7 +650,7 @@ impl Layer for AvgPool2d {
 #[test]
 fn test_unit_avgpool() {
     use tinytorch::autograd::Backward;
-    use tinytorch::testing::{expect_call_close, expect_close};
+    use tinytorch::testing::{expect_call_close, expect_close, expect_return};
 
     let check = |x: &Tensor, window: Window, wanted: &[f32], idea: &str| {
         let input = format!("{:?} of shape {:?}, {window:?}", x.data(), x.shape());
@@ -665,9 +665,10 @@ fn test_unit_avgpool() {
     let idea = "padding is included in the mean: divide by the area of the kernel";
     let wanted = [0.25, 1.25, 0.75, 0.5, 2.5, 12.5, 7.5, 5.0];
     check(&x, Window::blocks(2).padding(1), &wanted, idea);
-    let gradients = AvgPool2d::new(2).forward(&x).sum().backward();
-    let gradient = gradients.get(&x).map_or(vec![], Tensor::to_vec);
     let idea = "each pixel of a patch of four gets a quarter: reshape and the convolution keep the history";
+    let backward = || AvgPool2d::new(2).forward(&x).sum().backward();
+    let gradients = expect_return("backward", backward, idea);
+    let gradient = gradients.get(&x).map_or(vec![], Tensor::to_vec);
     expect_close("the gradient of the sum of two means of 2x2", &gradient, &[0.25; 8], 1e-6, idea);
 }
 

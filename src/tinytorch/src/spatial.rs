@@ -749,9 +749,9 @@ fn test_unit_max_with_indices() {
 
     let own = "each gradient goes to the pixel whose index is at its place";
     let add = "add, do not assign: windows overlap";
-    for (indices, start, wanted, idea) in
-        [([3, 1], 0.0, [0.0, 2.0, 0.0, 1.0], own), ([3, 3], 0.5, [0.5, 0.5, 0.5, 3.5], add)]
-    {
+    let cases =
+        [([3, 1], 0.0, [0.0, 2.0, 0.0, 1.0], own), ([3, 3], 1.0, [1.0, 1.0, 1.0, 4.0], add)];
+    for (indices, start, wanted, idea) in cases {
         let scatter = |plane: &mut [f32]| scatter_add(&[1.0, 2.0], &indices, plane);
         expect_written(format!("1 2 to pixels {indices:?}"), start, scatter, &wanted, idea);
     }
