@@ -197,7 +197,7 @@ const INVERSIONS: &[(&str, &str)] = &[
     ("179 times as small with neither", "179 times as large with neither"),
     ("the norms alone would carry the gradient", "the first block needs the gradient"),
     ("among 3.0 tokens", "among 30.0 tokens"),
-    ("no earlier epoch was clearly better", "some earlier epoch was clearly better"),
+    ("No earlier epoch was clearly better", "Some earlier epoch was clearly better"),
     ("the larger model learned more", "the smaller model learned more"),
 ];
 

@@ -641,7 +641,7 @@ mod transformers {
             learned.contains("among 3.0 tokens, a guess by frequency as among 97"),
             "{learned}"
         );
-        assert!(learned.contains("no earlier epoch was clearly better"), "{learned}");
+        assert!(learned.contains("No earlier epoch was clearly better"), "{learned}");
         let overfitted = training_insight(512, 97.0, &[15.0, 3.0, 6.0]);
         assert!(overfitted.contains("It was better before (3.0)"), "{overfitted}");
         let little = training_insight(512, 97.0, &[99.0, 98.0, 96.0]);

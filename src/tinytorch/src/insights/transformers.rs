@@ -46,8 +46,7 @@ pub fn training_insight(vocabulary: usize, frequent: f64, validation: &[f64]) ->
     let course = if *last > 1.1 * best {
         format!("It was better before ({best:.1}): from then on it fitted the training set alone.")
     } else if *last < 0.9 * first {
-        "It was still learning, or no longer losing: no earlier epoch was clearly better."
-            .to_owned()
+        "No earlier epoch was clearly better: no overfitting can be seen.".to_owned()
     } else {
         "The epochs after the first changed little.".to_owned()
     };
