@@ -1545,10 +1545,10 @@ impl Corpus {
         }
     }
 
-    /// A token as text; a line break as nothing.
+    /// A token as text.
     fn shown(&self, id: Id) -> String {
         let bytes = self.tokenizer.vocabulary().get(id as usize).map_or(&[][..], Vec::as_slice);
-        String::from_utf8_lossy(bytes).replace('\n', "")
+        String::from_utf8_lossy(bytes).into_owned()
     }
 }
 
@@ -1590,9 +1590,10 @@ pub fn explore_sampling(figure: &mut Explorer) {
     let logits = model.next_logits(visible(&ids, model.config.context));
     let own = with_temperature(&logits, 1.0);
     let Ok(reshaped) = sampler.probabilities(&logits, &ids) else { return };
-    figure.tokens("The text so far", ids.iter().map(|&id| corpus.shown(id)).collect());
+    let pieces = ids.iter().map(|&id| corpus.shown(id).replace('\n', " "));
+    figure.tokens("The text so far", pieces.collect());
     let order = &most_probable(&own)[..10];
-    let name = |id: usize| corpus.shown(id as Id).escape_debug().to_string();
+    let name = |id: usize| format!("{:?}", corpus.shown(id as Id)); // Quoted: a space is part of a token.
     let bars = order.iter().enumerate().map(|(at, &id)| Point {
         x: at as f64,
         y: 100.0 * f64::from(reshaped[id]),
