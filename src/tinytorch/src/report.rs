@@ -447,6 +447,33 @@ impl Reporter {
         self.measured_table(title, &columns, pairs.iter().map(row).collect());
     }
 
+    /// Reports what was timed in turn at several sizes, as a table and as a chart of both times over the size, with these
+    /// titles. `names` are those of the size, of the two, and of the quotient of their times.
+    pub fn compared_by_size(
+        &mut self,
+        [table, chart]: [&str; 2],
+        names: [&str; 4],
+        timed: &[(usize, Comparison)],
+    ) {
+        let row = |&(size, timed): &(usize, Comparison)| -> Vec<Value> {
+            vec![size.into(), timed.first.into(), timed.second.into(), timed.ratio.into()]
+        };
+        let [size, first, second, quotient] = names;
+        let columns = [(size, ""), (first, "s"), (second, "s"), (quotient, "x")];
+        self.measured_table(table, &columns, timed.iter().map(row).collect());
+        let line = |name, time: fn(&Comparison) -> f64| {
+            Series::new(name, timed.iter().map(|(size, timed)| (*size as f64, time(timed))))
+        };
+        let [first, second] =
+            [line(first, |timed| timed.first.median), line(second, |timed| timed.second.median)];
+        self.measured_chart(
+            chart,
+            Axis::log(size, ""),
+            Axis::log("time", "s"),
+            vec![first, second],
+        );
+    }
+
     /// Reports measured curves, drawn as lines.
     pub fn measured_chart(
         &mut self,

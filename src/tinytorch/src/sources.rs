@@ -22,6 +22,7 @@ pub const SUPPORT: &[(&str, &str)] = &[
     ("bytes.rs", include_str!("bytes.rs")),
     ("explore.rs", include_str!("explore.rs")),
     ("harness.rs", include_str!("harness.rs")),
+    ("insights/autograd.rs", include_str!("insights/autograd.rs")),
     ("insights/dataloader.rs", include_str!("insights/dataloader.rs")),
     ("insights/mod.rs", include_str!("insights/mod.rs")),
     ("insights/optimizers.rs", include_str!("insights/optimizers.rs")),

@@ -536,3 +536,22 @@ fn gradients_can_be_built_of_pairs() {
     assert_eq!(gradients.get(&w).map(Tensor::item), Some(7.0));
     assert!(gradients.get(&other).is_none());
 }
+
+#[test]
+fn gradients_of_two_halves_added_and_halved_are_those_of_the_whole_batch() {
+    let mut model = Linear::new(2, 2, &mut Rng::seeded(1));
+    track(model.parameters_mut());
+    let (x, target) = (randn(&[4, 2], 2), randn(&[4, 2], 3));
+    let part = |from: usize, to: usize| {
+        let (x, target) = (x.slice(&[from..to, 0..2]), target.slice(&[from..to, 0..2]));
+        MSELoss.forward(&model.forward(&x), &target).backward()
+    };
+    let (mut halves, whole) = (part(0, 2), part(0, 4));
+    halves.add(part(2, 4));
+    halves.scale(0.5);
+    assert_eq!(halves.len(), 2, "a weight and a bias");
+    for ((id, got), (other, want)) in halves.iter().zip(whole.iter()) {
+        assert_eq!(id, other);
+        assert_close(&got.to_vec(), &want.to_vec(), 1e-5);
+    }
+}

@@ -9,7 +9,7 @@ fn ratio(low: f64, median: f64, high: f64) -> Ratio {
 
 mod autograd {
     use super::ratio;
-    use tinytorch::autograd::{
+    use tinytorch::insights::autograd::{
         backward_cost_insight, gradient_methods_insight, graph_memory_insight,
     };
 
