@@ -1380,9 +1380,9 @@ impl Layer for MultiHeadAttention {
 ///
 /// Nothing here was learned: the weights of the four heads were written by hand, one idea for each, so that you can see what a
 /// head can do. The attention is yours. Type a sentence that has a word twice; hide the future; make the temperature
-/// small and large. White is a weight of 1; each row is a word that looks, each column one that is looked at.
+/// small and large. Each row is a word that looks, each column one that is looked at: the lighter, the larger the weight.
 pub fn explore_heads(figure: &mut Explorer) {
-    let text = figure.text("sentence", "the cat saw the dog and the dog saw a bird");
+    let text = figure.text("sentence", "the old king saw the young king and the king smiled");
     let head = figure.choice("head", &[&["all"], &heads::HEADS[..]].concat());
     let mask = figure.choice("mask", &["none", "causal", "padding"]);
     let temperature = figure.number("temperature", 1.0, 0.1..=10.0, 0.1);
