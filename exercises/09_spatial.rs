@@ -1063,9 +1063,11 @@ fn dense(rng: &mut Rng) -> Sequential {
     Sequential::new(vec![Box::new(Flatten), Box::new(first), Box::new(ReLU), Box::new(second)])
 }
 
+type Network = fn(&mut Rng) -> Sequential;
+
 /// A network after so many epochs in batches of 32; the learning rate falls from `rate` to a hundredth of it.
 fn trained(
-    build: fn(&mut Rng) -> Sequential,
+    build: Network,
     data: &TensorDataset,
     epochs: usize,
     rate: f32,
@@ -1127,8 +1129,7 @@ fn shift(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
         [(moved, validation.targets().clone())]
     });
     let (mut search, mut rows, mut medians) = (vec![], vec![], vec![]);
-    let networks: [(&str, fn(&mut Rng) -> Sequential); 2] =
-        [("dense", dense), ("convolutional", cnn_for_digits)];
+    let networks: [(&str, Network); 2] = [("dense", dense), ("convolutional", cnn_for_digits)];
     for (name, build) in networks {
         let mut best = (f32::INFINITY, RATES[0]);
         for rate in RATES {

@@ -1,6 +1,5 @@
 //! What the lesson's own tests of module 09 leave out: bad input and what the message says, edges such as an empty batch,
 //! promises of the types, and the given geometry.
-#![expect(clippy::unwrap_used, reason = "in a test, a panic is the verdict")]
 
 use tinytorch::autograd::{Backward, track};
 use tinytorch::layers::Layer;
