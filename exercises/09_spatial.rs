@@ -1134,7 +1134,7 @@ fn shift(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
         let mut best = (f32::INFINITY, RATES[0]);
         for rate in RATES {
             let (loss, _) = trained(build, &train, 10, rate, 1)?.evaluate(&sets[0])?;
-            search.push(vec![name.into(), rate.into(), loss.into()]);
+            search.push(vec![name.into(), rate.to_string().into(), loss.into()]);
             best = if loss < best.0 { (loss, rate) } else { best };
         }
         let mut found = [vec![], vec![], vec![]];
