@@ -500,7 +500,7 @@ fn test_unit_train_epoch() {
         let mut trainer = Trainer::linear_classifier(SGD::new(0.5))
             .with_accumulation(accumulation)
             .with_schedule(CosineSchedule { max_rate: 0.5, min_rate: 0.0, epochs: 2 });
-        let losses: Vec<f32> = (0..2).map(|_| trainer.train_epoch(&cut(ends)).unwrap()).collect();
+        let losses: Vec<f32> = (0..2).map(|_| trainer.train_epoch(cut(ends)).unwrap()).collect();
         let recorded = (trainer.epoch, &trainer.history.train_loss);
         let idea = "count each epoch, and add its loss to the history";
         expect_eq("two epochs", recorded, (2, &losses), idea);
@@ -990,8 +990,8 @@ pub fn analyze_overfitting(out: &mut Reporter) {
 
 // %% nbgrader={"grade": false, "grade_id": "analyze-learning-rates", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// 256 points in batches of 32 to train on, and 1,000 for validation.
-fn moon_sets(rng: &mut Rng) -> (Vec<(Tensor, Tensor)>, [(Tensor, Tensor); 1]) {
-    ((0..8).map(|_| two_moons(32, rng)).collect(), [two_moons(1000, rng)])
+fn moon_sets(rng: &mut Rng) -> [Vec<(Tensor, Tensor)>; 2] {
+    [(0..8).map(|_| two_moons(32, rng)).collect(), vec![two_moons(1000, rng)]]
 }
 
 /// 📊 One network, six learning rates, and a schedule.
@@ -1001,7 +1001,7 @@ fn moon_sets(rng: &mut Rng) -> (Vec<(Tensor, Tensor)>, [(Tensor, Tensor); 1]) {
 /// after 40 epochs of Adam at a constant rate and with the cosine, each with the best of five rates, for seven seeds. Key
 /// insight: one failure reports a number and the other an error. Production context: search the rate first.
 pub fn analyze_learning_rates(out: &mut Reporter) {
-    let (batches, validation) = moon_sets(&mut Rng::seeded(3));
+    let [batches, validation] = moon_sets(&mut Rng::seeded(3));
     let row = |rate: f32| -> Vec<Value> {
         let model = two_layers(2, 16, 2, &mut Rng::seeded(3));
         let mut trainer = Trainer::new(model, SGD::new(rate), CrossEntropyLoss);
@@ -1025,7 +1025,7 @@ pub fn analyze_learning_rates(out: &mut Reporter) {
 /// The validation loss after 40 epochs of Adam whose rate falls from `max_rate` to `min_rate`.
 fn final_loss(seed: u64, max_rate: f32, min_rate: f32) -> f64 {
     let mut rng = Rng::seeded(seed);
-    let (batches, validation) = moon_sets(&mut rng);
+    let [batches, validation] = moon_sets(&mut rng);
     let schedule = CosineSchedule { max_rate, min_rate, epochs: 40 };
     let model = two_layers(2, 16, 2, &mut rng);
     let mut trainer =

@@ -1174,8 +1174,8 @@ fn test_unit_map_rule() {
             expect_measured(|x| x[0].map(function), &x, rule, [&idea]);
         }
     }
-    let zero = Tensor::scalar(0.0).tracked();
-    let at_zero = map_rule(Elementwise::ReLU, &Tensor::scalar(1.0), &[zero.clone()], &zero);
+    let zero = [Tensor::scalar(0.0).tracked()];
+    let at_zero = map_rule(Elementwise::ReLU, &Tensor::scalar(1.0), &zero, &zero[0]);
     let corner = "at the corner of ReLU the derivative is 0, as in PyTorch";
     expect_gradient("ReLU at 0", &at_zero[0], &[], &[0.0], corner);
     expect_idle(|x| map_rule(Elementwise::Exp, x, std::slice::from_ref(x), x));
