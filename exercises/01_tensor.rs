@@ -17,54 +17,44 @@
 //! the storage. By hand: `[[1, 2], [3, 4]] @ [[5, 6], [7, 8]] = [[19, 22], [43, 50]]`.
 //! Not here: layers (03) and gradients (05).
 
+pub use tinytorch::operations::{Elementwise, ElementwiseFunction, Exp, Log, Op, Sqrt};
+pub use tinytorch::operations::{is_recording, without_history};
+pub use tinytorch::shapes::{
+    Axes, Values, axis_from_front, count, offsets, part_starts, shape_text,
+};
+pub use tinytorch::shapes::{axis_split, require_elements, values};
+
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::fmt;
 use std::ops::{self, Range};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tinytorch::ndarray::{ArcArray, Axis, IxDyn, Slice};
+use tinytorch::baselines::{MATRIX_PRODUCTS, Product, sums_down_columns};
+use tinytorch::insights::tensor::memory_layout_insight;
+use tinytorch::insights::tensor::{ALONG, CHAINS, DOWN, LINES, ORDERS};
+use tinytorch::insights::tensor::{broadcasting_memory_insight, matmul_orders_insight};
+use tinytorch::ndarray::{Axis, Slice};
 use tinytorch::random::Rng;
 use tinytorch::report::{Axis as ChartAxis, Reporter, Series, Value};
-use tinytorch::testing::{Ratio, Reading, compare, memory, time};
+use tinytorch::shapes::{row_major, split_matrix, swaps, with_shape};
+use tinytorch::testing::{compare, memory, time};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "tensor-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Tensor
 //
 // You write: creation, broadcasting, arithmetic, matrix products, views and reductions. Replace each `todo!`
-// with your code, save, and look at the test below it. Given code is at the end of the file.
+// with your code, save, and look at the test below it. Given code is at the end of the file, and in
+// `tinytorch::shapes`: `shape_text(&[2, 3])` is `(2, 3)`, as messages show it; `count(&[2, 3])` is 6;
+// `values(elements, shape)` gives a vector a shape without copying it; `offsets` of lesson and hints.
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// The array inside a tensor: shared storage with a shape and strides. Cloning it copies no element; writing
-/// to shared storage copies it first.
-pub type Values = ArcArray<f32, IxDyn>;
-
 /// An array of `f32` with any number of axes. Cheap to clone: clones share their storage.
 #[derive(Clone)]
 pub struct Tensor {
+    /// Shared storage with a shape and strides. Cloning it copies no element; writing to shared storage copies it first.
     values: Values,
     /// How it was made; the code at the end of this file records it. Always `None` until lesson 05.
     history: Option<Arc<History>>,
-}
-
-/// A shape as error messages show it: `(2, 3)`.
-pub fn shape_text(shape: &[usize]) -> String {
-    let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
-    format!("({})", sizes.join(", "))
-}
-
-/// How many elements a shape holds: the product of its sizes; 1 for the empty shape of a scalar.
-pub fn count(shape: &[usize]) -> usize {
-    shape.iter().try_fold(1_usize, |product, &size| product.checked_mul(size)).unwrap_or_else(
-        || panic!("shape {}: more elements than this machine can address", shape_text(shape)),
-    )
-}
-
-/// Gives elements in row-major order a shape, without copying them.
-pub fn values(elements: Vec<f32>, shape: &[usize]) -> Values {
-    let given = elements.len();
-    ArcArray::from_shape_vec(IxDyn(shape), elements)
-        .unwrap_or_else(|_| panic!("shape {} does not fit {given} elements", shape_text(shape)))
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-new", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -74,10 +64,8 @@ impl Tensor {
     ///
     /// TODO: check the number of elements, then build the tensor.
     ///
-    /// APPROACH:
-    /// 1. `count(shape)` says how many elements the shape holds.
-    /// 2. `assert!` that this is `data.len()`, with the message of the example.
-    /// 3. Copy `data`, give it the shape with the function `values`, and wrap it with `from_array`.
+    /// APPROACH: `assert!` that `count(shape)` is `data.len()`, with the message of the example. Copy `data`,
+    /// give it the shape with the function `values`, and wrap it with `from_array`.
     ///
     /// EXAMPLE: `Tensor::new(&[1.0, 2.0, 3.0], &[2, 2])` panics with
     /// `new: shape (2, 2) holds 4 elements, got 3`.
@@ -99,16 +87,14 @@ fn test_unit_new() {
         let tensor = Tensor::new(&data, &shape);
         let input = format!("{elements} elements of shape {}", shape_text(&shape));
         expect_eq(&input, tensor.shape(), &shape[..], "the tensor has the shape that was given");
-        expect_eq(&input, tensor.nbytes(), 4 * elements, "an f32 takes 4 bytes");
         expect_eq(&input, tensor.to_vec(), data, "the elements keep their order");
     }
     expect_eq("shape (0, 3)", Tensor::new(&[], &[0, 3]).numel(), 0, "a tensor may be empty");
-
     let idea = "check the number of elements first; the message names both counts";
-    let message = panic_message(|| Tensor::new(&[1.0, 2.0, 3.0], &[2, 2]));
-    expect_eq("(2, 2)", &*message, "new: shape (2, 2) holds 4 elements, got 3", idea);
-    let message = panic_message(|| Tensor::new(&[1.0, 2.0], &[]));
-    expect_eq("()", &*message, "new: shape () holds 1 elements, got 2", idea);
+    for (shape, wanted) in [(&[2, 2][..], "(2, 2) holds 4"), (&[], "() holds 1")] {
+        let message = panic_message(|| Tensor::new(&[1.0, 2.0, 3.0], shape));
+        expect_eq("3 elements", message, format!("new: shape {wanted} elements, got 3"), idea);
+    }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-broadcast-shape", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -117,10 +103,8 @@ fn test_unit_new() {
 ///
 /// TODO: work out the size of each axis of the result.
 ///
-/// APPROACH:
-/// 1. The result has as many axes as the longer shape.
-/// 2. Read both shapes from the back; a missing axis counts as size 1.
-/// 3. Equal sizes stay; where one is 1, the result has the other; anything else panics.
+/// APPROACH: the result has as many axes as the longer shape. Read both from the back; a missing axis counts
+/// as size 1. Equal sizes stay; where one is 1, the result has the other; anything else panics.
 ///
 /// EXAMPLE: `(32, 4)` and `(4)` give `(32, 4)`; `(3, 1)` and `(2)` give `(3, 2)`; `(32, 4)` and `(32)`
 /// panic with `add: (32, 4) and (32) do not broadcast: sizes 4 and 32 differ`.
@@ -134,34 +118,27 @@ pub fn broadcast_shape(op: &str, a: &[usize], b: &[usize]) -> Vec<usize> {
 /// 🔬 Compatible shapes, in both orders, and a common mistake: one number per row without its axis of size 1.
 #[test]
 fn test_unit_broadcast_shape() {
-    use tinytorch::testing::{expect_eq, panic_message};
+    use tinytorch::testing::{expect_call, expect_eq, panic_message};
 
-    let result = |a: &[usize], b: &[usize]| {
-        let mut shape = None;
-        let message = panic_message(|| shape = Some(broadcast_shape("add", a, b)));
-        shape.map_or(message, |shape| shape_text(&shape))
-    };
-    let cases: [(&[usize], &[usize], &[usize]); 7] = [
-        (&[2, 3], &[2, 3], &[2, 3]),
+    let idea = "shapes are aligned at their last axis; a size of 1 becomes the other size, even 0";
+    for (a, b, wanted) in [
+        (&[2, 3][..], &[2, 3][..], &[2, 3][..]),
         (&[32, 4], &[4], &[32, 4]),
         (&[3, 1], &[2], &[3, 2]),
         (&[2, 3], &[], &[2, 3]),
         (&[8, 1, 6, 1], &[7, 1, 5], &[8, 7, 6, 5]),
         (&[0, 3], &[1, 3], &[0, 3]),
         (&[], &[], &[]),
-    ];
-    for (a, b, expected) in cases {
-        let idea =
-            "shapes are aligned at their last axis; a size of 1 becomes the other size, even 0";
-        let names = [a, b].map(shape_text);
-        expect_eq(names.join(" and "), result(a, b), shape_text(expected), idea);
-        let [a_name, b_name] = names;
-        expect_eq(format!("{b_name} and {a_name}"), result(b, a), shape_text(expected), idea);
+    ] {
+        for (a, b) in [(a, b), (b, a)] {
+            let input = format!("{} and {}", shape_text(a), shape_text(b));
+            expect_call(input, || broadcast_shape("add", a, b), wanted.to_vec(), idea);
+        }
     }
-
+    let message = panic_message(|| broadcast_shape("add", &[32, 4], &[32]));
     let wanted = "add: (32, 4) and (32) do not broadcast: sizes 4 and 32 differ";
-    let idea = "two sizes are compatible when they are equal or one of them is 1";
-    expect_eq("(32, 4) and (32)", &*result(&[32, 4], &[32]), wanted, idea);
+    let idea = "two sizes are compatible when they are equal or one of them is 1: a size of 1 becomes the other size";
+    expect_eq("(32, 4) and (32)", &*message, wanted, idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-broadcast-strides", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -175,8 +152,7 @@ fn test_unit_broadcast_shape() {
 /// 2. Go from the last axis of `shape` to the first; the last one has stride 1.
 /// 3. An axis of size 1 gets 0, any other the current stride; then the stride grows by the size.
 ///
-/// EXAMPLE: `(2, 3)` in `(2, 3)` gives `[3, 1]`; `(3)` in `(2, 3)` gives `[0, 1]`; `(2, 1)` in `(2, 3)`
-/// gives `[1, 0]`.
+/// EXAMPLE: in `(2, 3)`, the shape `(2, 3)` gives `[3, 1]`, `(3)` gives `[0, 1]`, and `(2, 1)` gives `[1, 0]`.
 ///
 /// HINTS: `zip` two reversed iterators: the mutable one over the strides and the one over `shape`.
 pub fn broadcast_strides(shape: &[usize], target: &[usize]) -> Vec<usize> {
@@ -187,36 +163,20 @@ pub fn broadcast_strides(shape: &[usize], target: &[usize]) -> Vec<usize> {
 /// 🔬 Equal shapes, missing axes and broadcast axes.
 #[test]
 fn test_unit_broadcast_strides() {
-    let check = |shape: &[usize], target: &[usize], wanted: &[usize], idea: &str| {
+    let growth =
+        "a stride is the product of the sizes after its axis: strides grow by the sizes of `shape`";
+    let one = "a broadcast axis has stride 0; strides grow by the sizes of `shape`";
+    for (shape, target, wanted, idea) in [
+        (&[2, 3][..], &[2, 3][..], &[3, 1][..], "the last axis has stride 1"),
+        (&[2, 3, 4], &[2, 3, 4], &[12, 4, 1], growth),
+        (&[3], &[2, 3], &[0, 1], "a missing axis has stride 0"),
+        (&[2, 1], &[2, 3], &[1, 0], one),
+        (&[7, 1, 5], &[8, 7, 6, 5], &[0, 5, 0, 1], growth),
+        (&[], &[4], &[0], "a missing axis has stride 0"),
+    ] {
         let input = format!("{} in {}", shape_text(shape), shape_text(target));
         tinytorch::testing::expect_eq(input, &broadcast_strides(shape, target)[..], wanted, idea);
-    };
-    check(&[2, 3], &[2, 3], &[3, 1], "the last axis has stride 1");
-    check(
-        &[2, 3, 4],
-        &[2, 3, 4],
-        &[12, 4, 1],
-        "a stride is the product of the sizes after its axis",
-    );
-    check(&[3], &[2, 3], &[0, 1], "a missing axis has stride 0");
-    check(
-        &[2, 1],
-        &[2, 3],
-        &[1, 0],
-        "a broadcast axis has stride 0; strides grow by the sizes of `shape`",
-    );
-    check(&[7, 1, 5], &[8, 7, 6, 5], &[0, 5, 0, 1], "strides grow by the sizes of `shape`");
-    check(&[], &[4], &[0], "a missing axis has stride 0");
-}
-
-// %% nbgrader={"grade": false, "grade_id": "tensor-offsets", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// The offset of every element of `shape`, in row-major order, when one step along axis `i` moves by
-/// `strides[i]`. `offsets(&[2, 3], &[3, 1])` is `[0, 1, 2, 3, 4, 5]`; with strides `[1, 2]`, those of a
-/// transposed view, it is `[0, 2, 4, 1, 3, 5]`.
-pub fn offsets(shape: &[usize], strides: &[usize]) -> Vec<usize> {
-    shape.iter().zip(strides).fold(vec![0], |starts, (&size, &stride)| {
-        starts.iter().flat_map(|start| (0..size).map(move |i| start + i * stride)).collect()
-    })
+    }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-zip-with", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -242,8 +202,7 @@ pub fn zip_with(op: &str, a: &Tensor, b: &Tensor, f: impl Fn(f32, f32) -> f32) -
         return values(elements, a.shape());
     }
     let shape = broadcast_shape(op, a.shape(), b.shape());
-    let (a_strides, b_strides) =
-        (broadcast_strides(a.shape(), &shape), broadcast_strides(b.shape(), &shape));
+    let [a_strides, b_strides] = [a, b].map(|side| broadcast_strides(side.shape(), &shape));
     // Different shapes cannot both be scalars, so there is a last axis.
     let last = shape.len() - 1;
     let (outer, width) = (&shape[..last], shape[last]);
@@ -257,29 +216,29 @@ pub fn zip_with(op: &str, a: &Tensor, b: &Tensor, f: impl Fn(f32, f32) -> f32) -
 /// 🔬 Every kind of row: two slices, a slice and a number, two numbers, and none at all.
 #[test]
 fn test_unit_zip_with() {
-    let check = |input: &str, (a, b): (&Tensor, &Tensor), shape: &[usize], wanted: &[f32]| {
-        let result = Tensor::from_array(zip_with("test", a, b, |x, y| 10.0 * x + y));
-        let idea = "each row begins at its own offset; a last stride of 0 repeats one number, and the first \
-                    argument of `f` is of `a`";
-        let yours = (result.shape(), &result.to_vec()[..]);
-        tinytorch::testing::expect_eq(input, yours, (shape, wanted), idea);
-    };
+    use std::cell::Cell;
+    use tinytorch::testing::expect_eq;
+
     let matrix = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3]);
     let row = Tensor::new(&[7.0, 8.0, 9.0], &[3]);
     let column = Tensor::new(&[1.0, 2.0], &[2, 1]);
-
-    let wanted = [17.0, 28.0, 39.0, 47.0, 58.0, 69.0];
-    check("a matrix and a row", (&matrix, &row), &[2, 3], &wanted);
-    let wanted = [71.0, 82.0, 93.0, 74.0, 85.0, 96.0];
-    check("a row and a matrix", (&row, &matrix), &[2, 3], &wanted);
-    let wanted = [11.0, 12.0, 13.0, 24.0, 25.0, 26.0];
-    check("a column and a matrix", (&column, &matrix), &[2, 3], &wanted);
-    let wanted = [17.0, 18.0, 19.0, 27.0, 28.0, 29.0];
-    check("a column and a row", (&column, &row), &[2, 3], &wanted);
-    check("a column and a scalar", (&column, &Tensor::scalar(3.0)), &[2, 1], &[13.0, 23.0]);
+    let (three, none) = (Tensor::scalar(3.0), Tensor::zeros(&[0, 3]));
     let planes = Tensor::new(&[3.0, 4.0], &[2, 1, 1]);
-    check("a column and planes", (&column, &planes), &[2, 2, 1], &[13.0, 23.0, 14.0, 24.0]);
-    check("no rows and a row", (&Tensor::zeros(&[0, 3]), &row), &[0, 3], &[]);
+    let idea = "each row begins at its own offset; a last stride of 0 repeats one number, and the first argument of \
+                `f` is of `a`";
+    for (a, b, shape, wanted) in [
+        (&matrix, &row, &[2, 3][..], &[17.0, 28.0, 39.0, 47.0, 58.0, 69.0][..]),
+        (&row, &matrix, &[2, 3], &[71.0, 82.0, 93.0, 74.0, 85.0, 96.0]),
+        (&column, &matrix, &[2, 3], &[11.0, 12.0, 13.0, 24.0, 25.0, 26.0]),
+        (&column, &row, &[2, 3], &[17.0, 18.0, 19.0, 27.0, 28.0, 29.0]),
+        (&column, &three, &[2, 1], &[13.0, 23.0]),
+        (&column, &planes, &[2, 2, 1], &[13.0, 23.0, 14.0, 24.0]),
+        (&none, &row, &[0, 3], &[]),
+    ] {
+        let input = format!("10 a + b for a = {a:?} and b = {b:?}");
+        let result = Tensor::from_array(zip_with("test", a, b, |x, y| 10.0 * x + y));
+        expect_eq(input, (result.shape(), &result.to_vec()[..]), (shape, wanted), idea);
+    }
 
     // The cost, counted: 1,000 rows of 100. The tutor's own run counts memory, plain Cargo does not.
     let row = Tensor::ones(&[100]);
@@ -291,17 +250,15 @@ fn test_unit_zip_with() {
             x + y
         };
         let (result, used) = memory(|| zip_with("test", &rows, &row, add));
-        let once = "call `f` once for each element of the result";
-        tinytorch::testing::expect_eq(&input, calls.get(), result.len(), once);
+        let idea = "call `f` once for each element of the result";
+        expect_eq(&input, calls.get(), result.len(), idea);
         let Some(used) = used else { continue };
-        let (peak, bytes) = (used.peak, 4 * result.len());
-        assert!(
-            peak < 2 * bytes,
-            "{input}: {peak} bytes for a result of {bytes}: one offset for each row, not each element, and no copy \
-             of an operand"
-        );
-        let asked = used.allocations;
-        assert!(asked < 500, "{input}: {asked} allocations: extend one vector, row by row");
+        let (peak, limit, asked) = (used.peak, 8 * result.len(), used.allocations);
+        let idea = "one offset for each row, not each element, and no copy of an operand";
+        let what = format!("{input}, a peak of {peak} bytes: is it below {limit}, two results");
+        expect_eq(what, peak < limit, true, idea);
+        let what = format!("{input}, {asked} allocations: are they fewer than 500");
+        expect_eq(what, asked < 500, true, "extend one vector, row by row");
     }
 }
 
@@ -362,37 +319,29 @@ fn test_unit_arithmetic() {
     use tinytorch::testing::{expect_eq, panic_message};
 
     let (a, b) = (Tensor::new(&[6.0, 8.0], &[2]), Tensor::new(&[2.0, 4.0], &[2]));
-    let check = |input: &str, result: Tensor, wanted: &[f32], idea: &str| {
-        expect_eq(input, &result.to_vec()[..], wanted, idea);
-    };
-    check("[6, 8] + [2, 4]", &a + &b, &[8.0, 12.0], "add element by element");
-    check("[6, 8] - [2, 4]", &a - &b, &[4.0, 4.0], "left minus right");
-    check("[6, 8] * [2, 4]", &a * &b, &[12.0, 32.0], "multiply element by element");
-    check("[6, 8] / [2, 4]", &a / &b, &[3.0, 2.0], "left divided by right");
-    check("[6, 8] * 10", &a * 10.0, &[60.0, 80.0], "a number is a tensor of shape ()");
-    check("1 - [6, 8]", 1.0 - &a, &[-5.0, -7.0], "left minus right");
-    check(
-        "[6, 8] / 0",
-        &a / 0.0,
-        &[f32::INFINITY; 2],
-        "floats divide by zero: do not check for it",
-    );
-
     let matrix = Tensor::new(&[1.0, 2.0, 3.0, 4.0], &[2, 2]);
-    let idea = "the row is added to every row";
-    check("[[1, 2], [3, 4]] + [2, 4]", &matrix + &b, &[3.0, 6.0, 5.0, 8.0], idea);
+    for (input, result, wanted, idea) in [
+        ("[6, 8] + [2, 4]", &a + &b, &[8.0, 12.0][..], "add element by element"),
+        ("[6, 8] - [2, 4]", &a - &b, &[4.0, 4.0], "left minus right"),
+        ("[6, 8] * [2, 4]", &a * &b, &[12.0, 32.0], "multiply element by element"),
+        ("[6, 8] / [2, 4]", &a / &b, &[3.0, 2.0], "left divided by right"),
+        ("[6, 8] * 10", &a * 10.0, &[60.0, 80.0], "a number is a tensor of shape ()"),
+        ("1 - [6, 8]", 1.0 - &a, &[-5.0, -7.0], "left minus right"),
+        ("[6, 8] / 0", &a / 0.0, &[f32::INFINITY; 2], "floats divide by zero: do not check for it"),
+        ("[[1, 2], [3, 4]] + [2, 4]", matrix + &b, &[3.0, 6.0, 5.0, 8.0], "a row for every row"),
+    ] {
+        expect_eq(input, &result.to_vec()[..], wanted, idea);
+    }
 
     // A batch of 32 rows and 32 numbers, one per row: they need the shape (32, 1).
     let (batch, means) = (Tensor::ones(&[32, 4]), Tensor::ones(&[32]));
-    for (op, message) in [
-        ("add", panic_message(|| batch.add(&means))),
-        ("sub", panic_message(|| batch.sub(&means))),
-        ("mul", panic_message(|| batch.mul(&means))),
-        ("div", panic_message(|| batch.div(&means))),
-    ] {
+    let idea = "pass the name of the operation to `zip_with`: its error message begins with it";
+    type Operation = fn(&Tensor, &Tensor) -> Tensor;
+    let operations: [(&str, Operation); 4] =
+        [("add", Tensor::add), ("sub", Tensor::sub), ("mul", Tensor::mul), ("div", Tensor::div)];
+    for (op, work) in operations {
         let wanted = format!("{op}: (32, 4) and (32) do not broadcast: sizes 4 and 32 differ");
-        let idea = "pass the name of the operation to `zip_with`: its error message begins with it";
-        expect_eq(op, message, wanted, idea);
+        expect_eq(op, panic_message(|| work(&batch, &means)), wanted, idea);
     }
 }
 
@@ -420,35 +369,35 @@ pub fn check_matmul(a: &[usize], b: &[usize]) {
 /// 🔬 Shapes that multiply, and three messages for those that do not.
 #[test]
 fn test_unit_matmul_check() {
-    use tinytorch::testing::{expect_eq, panic_message};
+    use tinytorch::testing::{expect_eq, expect_return, panic_message};
 
-    let good: [(&[usize], &[usize]); 7] = [
-        (&[2, 3], &[3, 4]),
+    for (a, b) in [
+        (&[2, 3][..], &[3, 4][..]),
         (&[3], &[3]),
         (&[2, 3], &[3]),
         (&[3], &[3, 4]),
         (&[8, 2, 3], &[3, 4]),
         (&[5, 1, 2, 3], &[4, 3, 2]),
         (&[4, 2, 3], &[1, 3, 2]),
-    ];
-    for (a, b) in good {
+    ] {
         let input = format!("{} x {}", shape_text(a), shape_text(b));
         let idea = "the last size of a must equal the one before the last of b; leading sizes must be equal, or \
                     one of them 1";
-        expect_eq(input, panic_message(|| check_matmul(a, b)), panic_message(|| ()), idea);
+        expect_return(input, || check_matmul(a, b), idea);
     }
-    let bad: [(&[usize], &[usize], &str); 5] = [
-        (&[2, 3], &[4, 5], "matmul: (2, 3) x (4, 5): inner dimensions 3 and 4 differ"),
-        (&[2, 3], &[2], "matmul: (2, 3) x (2): inner dimensions 3 and 2 differ"),
-        (&[], &[3], "matmul: () x (3): both sides need at least 1 axis"),
-        (&[3], &[], "matmul: (3) x (): both sides need at least 1 axis"),
-        (&[2, 1, 1], &[3, 1, 1], "matmul: (2, 1, 1) x (3, 1, 1): batch dimensions 2 and 3 differ"),
-    ];
-    for (a, b, message) in bad {
+    let axis = "both sides need at least 1 axis";
+    for (a, b, wanted) in [
+        (&[2, 3][..], &[4, 5][..], "inner dimensions 3 and 4 differ"),
+        (&[2, 3], &[2], "inner dimensions 3 and 2 differ"),
+        (&[], &[3], axis),
+        (&[3], &[], axis),
+        (&[2, 1, 1], &[3, 1, 1], "batch dimensions 2 and 3 differ"),
+    ] {
         let input = format!("{} x {}", shape_text(a), shape_text(b));
+        let wanted = format!("matmul: {input}: {wanted}");
         let idea =
             "refuse what cannot be multiplied, with both shapes and the two sizes that differ";
-        expect_eq(input, &*panic_message(|| check_matmul(a, b)), message, idea);
+        expect_eq(input, panic_message(|| check_matmul(a, b)), wanted, idea);
     }
 }
 
@@ -483,6 +432,7 @@ where
 /// 🔬 The example by hand, products of three different sizes, a `NaN` that must not vanish, and the order.
 #[test]
 fn test_unit_matmul_2d() {
+    use std::cell::RefCell;
     use tinytorch::testing::expect_eq;
 
     let product = |a: &[f32], b: &[f32], [m, k, n]: [usize; 3]| {
@@ -490,22 +440,21 @@ fn test_unit_matmul_2d() {
         matmul_2d(a, b, k, n, &mut out);
         out
     };
-    let idea = "a row of a times b: each of its numbers times a row of b, added up";
-    let (a, b) = ([1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]);
-    let wanted = vec![19.0, 22.0, 43.0, 50.0];
-    expect_eq("[[1, 2], [3, 4]] @ [[5, 6], [7, 8]]", product(&a, &b, [2, 2, 2]), wanted, idea);
-
     let (a, b) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, 0.0, 2.0, 0.0, 1.0, 1.0]);
-    let wanted = vec![8.0, 3.0, 20.0, 6.0];
-    expect_eq("(2, 3) x (3, 2)", product(&a, &b, [2, 3, 2]), wanted, idea);
-    let wanted = vec![1.0, 2.0, 4.0, 3.0, 4.0, 10.0, 5.0, 6.0, 16.0];
-    expect_eq("(3, 2) x (2, 3)", product(&a, &b, [3, 2, 3]), wanted, idea);
-    assert!(
-        product(&[0.0], &[f32::NAN], [1, 1, 1])[0].is_nan(),
-        "0 x NaN is NaN: no product is left out"
-    );
+    let nine = [1.0, 2.0, 4.0, 3.0, 4.0, 10.0, 5.0, 6.0, 16.0];
+    for (a, b, sizes, wanted) in [
+        (&a[..4], &[5.0, 6.0, 7.0, 8.0][..], [2, 2, 2], &[19.0, 22.0, 43.0, 50.0][..]),
+        (&a, &b, [2, 3, 2], &[8.0, 3.0, 20.0, 6.0]),
+        (&a, &b, [3, 2, 3], &nine),
+    ] {
+        let input = format!("{a:?} x {b:?}, m, k and n are {sizes:?}");
+        let idea = "a row of a times b: each of its numbers times a row of b, added up";
+        expect_eq(input, &product(a, b, sizes)[..], wanted, idea);
+    }
+    let is_nan = product(&[0.0], &[f32::NAN], [1, 1, 1])[0].is_nan();
+    expect_eq("0 x NaN: is it NaN", is_nan, true, "0 x NaN is NaN: no product is left out");
 
-    /// A number that stands for an element of `a` or `b`, and records its products.
+    /// An element of `a` or `b` that records its products.
     #[derive(Clone, Copy)]
     struct Element {
         is_of_a: bool,
@@ -513,7 +462,7 @@ fn test_unit_matmul_2d() {
         column: usize,
     }
     thread_local! {
-        static PRODUCTS: std::cell::RefCell<Vec<[usize; 3]>> = const { std::cell::RefCell::new(vec![]) };
+        static PRODUCTS: RefCell<Vec<[usize; 3]>> = const { RefCell::new(vec![]) };
     }
     impl std::ops::Mul for Element {
         type Output = Element;
@@ -526,18 +475,16 @@ fn test_unit_matmul_2d() {
     impl std::ops::AddAssign for Element {
         fn add_assign(&mut self, _: Element) {}
     }
-    let matrix = |is_of_a: bool, rows: usize, columns: usize| -> Vec<Element> {
-        let element =
-            |place: usize| Element { is_of_a, row: place / columns, column: place % columns };
-        (0..rows * columns).map(element).collect()
+    let matrix = |is_of_a, rows: usize, columns: usize| -> Vec<Element> {
+        let places = (0..rows * columns).map(|place| (place / columns, place % columns));
+        places.map(|(row, column)| Element { is_of_a, row, column }).collect()
     };
     matmul_2d(&matrix(true, 2, 2), &matrix(false, 2, 3), 2, 3, &mut matrix(true, 2, 3));
-    let yours = PRODUCTS.take();
     let wanted: Vec<[usize; 3]> = (0..12).map(|p| [p / 6, p / 3 % 2, p % 3]).collect();
     let idea = "i before k, and k before j: each number of a row of a meets a whole row of b, and a row of out is \
                 finished before the next";
-    expect_eq("the order of the products [i, k, j], (2, 2) x (2, 3)", yours, wanted, idea);
-
+    let what = "the order of the products [i, k, j], (2, 2) x (2, 3)";
+    expect_eq(what, PRODUCTS.take(), wanted, idea);
     let mut out = [100.0];
     matmul_2d(&[2.0], &[3.0], 1, 1, &mut out);
     expect_eq("2 x 3 on 100", out, [106.0], "the product is added to what is there");
@@ -581,43 +528,36 @@ impl Tensor {
 /// 🔬 Matrices, vectors on either side, batches, transposed and empty operands.
 #[test]
 fn test_unit_matmul() {
-    use tinytorch::testing::{expect_eq, panic_message};
+    use tinytorch::testing::expect_call;
 
+    let idea = "each product takes its own matrix of either side, by the offsets of the leading axes, and goes into \
+                its own m * n elements";
+    let check = |a: &Tensor, b: &Tensor, shape: &[usize], wanted: &[f32]| {
+        let input = format!("{} x {}", shape_text(a.shape()), shape_text(b.shape()));
+        let product = || {
+            let product = a.matmul(b);
+            (product.shape().to_vec(), product.to_vec())
+        };
+        expect_call(input, product, (shape.to_vec(), wanted.to_vec()), idea);
+    };
     let matrix = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3]);
     let vector = Tensor::new(&[1.0, 0.0, 2.0], &[3]);
     let square = Tensor::new(&[1.0, 2.0, 3.0, 4.0], &[2, 2]);
-    let check = |a: &Tensor, b: &Tensor, shape: &[usize], wanted: &[f32]| {
-        let input = format!("{} x {}", shape_text(a.shape()), shape_text(b.shape()));
-        let mut yours = (vec![], vec![]);
-        let message = panic_message(|| {
-            let product = a.matmul(b);
-            yours = (product.shape().to_vec(), product.to_vec());
-        });
-        let idea = "each product takes its own matrix of either side, by the offsets of the leading axes, and \
-                    goes into its own m * n elements";
-        assert!(message.contains("no panic"), "for {input}: {message}\n  idea: {idea}");
-        expect_eq(input, yours, (shape.to_vec(), wanted.to_vec()), idea);
-    };
     check(&square, &matrix, &[2, 3], &[9.0, 12.0, 15.0, 19.0, 26.0, 33.0]);
     check(&matrix, &vector, &[2], &[7.0, 16.0]);
     check(&Tensor::new(&[1.0, 1.0], &[2]), &matrix, &[3], &[5.0, 7.0, 9.0]);
     check(&vector, &vector, &[], &[5.0]);
-
     let flipped = Tensor::from_array(matrix.array().clone().reversed_axes());
     check(&matrix, &flipped, &[2, 2], &[14.0, 32.0, 32.0, 77.0]);
-
     // Two matrices times one, one times two, and each with its own.
     let batch = Tensor::new(&[1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0], &[2, 2, 2]);
-    let both = [1.0, 2.0, 3.0, 4.0, 2.0, 1.0, 4.0, 3.0];
-    check(&square, &batch, &[2, 2, 2], &both);
-    let both = [1.0, 2.0, 3.0, 4.0, 3.0, 4.0, 1.0, 2.0];
-    check(&batch, &square, &[2, 2, 2], &both);
+    check(&square, &batch, &[2, 2, 2], &[1.0, 2.0, 3.0, 4.0, 2.0, 1.0, 4.0, 3.0]);
+    check(&batch, &square, &[2, 2, 2], &[1.0, 2.0, 3.0, 4.0, 3.0, 4.0, 1.0, 2.0]);
     check(&batch, &batch, &[2, 2, 2], &[1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0]);
     // Every matrix of one batch times every matrix of the other: both broadcast.
-    let (tall, wide) =
-        (Tensor::new(&[2.0, 3.0], &[2, 1, 1, 1]), Tensor::new(&[5.0, 7.0], &[2, 1, 1]));
+    let tall = Tensor::new(&[2.0, 3.0], &[2, 1, 1, 1]);
+    let wide = Tensor::new(&[5.0, 7.0], &[2, 1, 1]);
     check(&tall, &wide, &[2, 2, 1, 1], &[10.0, 14.0, 15.0, 21.0]);
-
     check(&Tensor::ones(&[2, 0]), &Tensor::ones(&[0, 2]), &[2, 2], &[0.0; 4]);
     check(&Tensor::ones(&[0, 3]), &Tensor::ones(&[3, 2]), &[0, 2], &[]);
 }
@@ -653,54 +593,43 @@ impl Tensor {
 /// 🔬 Shapes that fit, a -1, a view that must be made contiguous first, and three kinds of misuse.
 #[test]
 fn test_unit_reshape() {
-    use tinytorch::testing::{expect_eq, panic_message};
+    use tinytorch::testing::{expect_call, expect_eq, expect_named, panic_message};
 
     let tensor = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3]);
-    let shapes: [(&[isize], &[usize]); 5] = [
-        (&[3, 2], &[3, 2]),
-        (&[-1], &[6]),
-        (&[-1, 2], &[3, 2]),
-        (&[6, -1], &[6, 1]),
-        (&[1, 2, 3], &[1, 2, 3]),
-    ];
-    for (wanted, shape) in shapes {
-        let mut yours = (vec![], vec![]);
-        let message = panic_message(|| {
-            let reshaped = tensor.reshape(wanted);
-            yours = (reshaped.shape().to_vec(), reshaped.to_vec());
-        });
-        let idea = "a size of -1 becomes the number of elements divided by the product of the others; the order of \
-                    the elements stays";
-        let input = format!("(2, 3) to {wanted:?}");
-        assert!(message.contains("no panic"), "for {input}: {message}\n  idea: {idea}");
-        expect_eq(input, yours, (shape.to_vec(), tensor.to_vec()), idea);
-    }
     let flipped = Tensor::from_array(tensor.array().clone().reversed_axes());
-    let wanted = vec![1.0, 4.0, 2.0, 5.0, 3.0, 6.0];
-    let idea = "the order is that of the tensor, not of the memory below it";
-    expect_eq("a transposed view to [-1]", flipped.reshape(&[-1]).to_vec(), wanted, idea);
-    let idea = "a scalar holds 1 element";
-    expect_eq("() to [1, 1]", Tensor::scalar(7.0).reshape(&[1, 1]).shape(), &[1, 1], idea);
+    let (one, none) = (Tensor::scalar(7.0), Tensor::zeros(&[0, 3]));
+    let rest = "a size of -1 becomes the number of elements divided by the product of the others; the order stays";
+    let view = "the order is that of the tensor, not of the memory below it";
+    for (tensor, sizes, shape, idea) in [
+        (&tensor, &[3, 2][..], &[3, 2][..], rest),
+        (&tensor, &[-1], &[6], rest),
+        (&tensor, &[-1, 2], &[3, 2], rest),
+        (&tensor, &[6, -1], &[6, 1], rest),
+        (&tensor, &[1, 2, 3], &[1, 2, 3], rest),
+        (&flipped, &[-1], &[6], view),
+        (&one, &[1, 1], &[1, 1], "a scalar holds 1 element"),
+        (&none, &[3, -1], &[3, 0], "0 elements divided by 3 are 0"),
+    ] {
+        let input = format!("{} to {sizes:?}", shape_text(tensor.shape()));
+        let reshaped = || {
+            let reshaped = tensor.reshape(sizes);
+            (reshaped.shape().to_vec(), reshaped.to_vec())
+        };
+        expect_call(input, reshaped, (shape.to_vec(), tensor.to_vec()), idea);
+    }
     let idea = "the shape of another tensor is a shape";
     expect_eq("(3, 2) to (2, 3)", flipped.reshape(tensor.shape()).shape(), &[2, 3], idea);
-    let idea = "0 elements divided by 3 are 0";
-    expect_eq("(0, 3) to [3, -1]", Tensor::zeros(&[0, 3]).reshape(&[3, -1]).shape(), &[3, 0], idea);
 
     // A message names both shapes, and both numbers of elements where they differ; its words are yours.
-    let empty = Tensor::zeros(&[0]);
+    let (empty, both) = (Tensor::zeros(&[0]), "compare both counts, and name them and both shapes");
     for (tensor, shape, facts, idea) in [
-        (&tensor, &[2_isize, 2][..], &["(2, 3)", "[2, 2]", "6", "4"][..], "compare both counts"),
-        (&tensor, &[-1, 4], &["(2, 3)", "[-1, 4]", "6", "4"], "compare both counts"),
-        (&tensor, &[-1, 0], &["(2, 3)", "[-1, 0]", "6", "0"], "compare both counts"),
-        (&empty, &[-1, -1], &["(0)", "[-1, -1]"], "only one size can be -1"),
-        (&tensor, &[-2, 3], &["(2, 3)", "[-2, 3]"], "no size is below -1"),
+        (&tensor, &[2_isize, 2][..], &["(2, 3)", "[2, 2]", "6", "4"][..], both),
+        (&tensor, &[-1, 4], &["(2, 3)", "[-1, 4]", "6", "4"], both),
+        (&tensor, &[-1, 0], &["(2, 3)", "[-1, 0]", "6", "0"], both),
+        (&empty, &[-1, -1], &["(0)", "[-1, -1]"], "only one size can be -1: name both shapes"),
+        (&tensor, &[-2, 3], &["(2, 3)", "[-2, 3]"], "no size is below -1: name both shapes"),
     ] {
-        let message = panic_message(|| tensor.reshape(shape));
-        let is_named = |fact: &&str| message.contains(*fact);
-        assert!(
-            facts.iter().all(is_named),
-            "for {shape:?}: {idea}, and name {facts:?} in the message, which is: {message}"
-        );
+        expect_named(&panic_message(|| tensor.reshape(shape)), facts, idea);
     }
 }
 
@@ -732,27 +661,28 @@ impl Tensor {
 /// 🔬 Two and three axes, shared storage, and an axis that does not exist.
 #[test]
 fn test_unit_transpose() {
-    use tinytorch::testing::{expect_eq, panic_message};
+    use tinytorch::testing::expect_eq;
 
     let matrix = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3]);
     let flipped = matrix.transpose(0, 1);
-    let wanted = ([3, 2].to_vec(), vec![1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    let wanted = (&[3, 2][..], vec![1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
     let idea = "the sizes and the strides of both axes change places: rows become columns";
-    let yours = (flipped.shape().to_vec(), flipped.to_vec());
+    let yours = (flipped.shape(), flipped.to_vec());
     expect_eq("[[1, 2, 3], [4, 5, 6]], axes 0 and 1", yours, wanted, idea);
     let shared = flipped.array().as_ptr() == matrix.array().as_ptr();
-    assert!(shared, "a transpose is a view: clone the values, which copies no element");
+    let idea = "a transpose is a view: clone the values, which copies no element";
+    expect_eq("a transpose: does it share its storage", shared, true, idea);
 
     let cube = Tensor::new(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], &[2, 2, 2]);
-    let idea = "only the two axes that were named change places";
-    let wanted = vec![0.0, 4.0, 2.0, 6.0, 1.0, 5.0, 3.0, 7.0];
-    expect_eq("0 to 7 as (2, 2, 2), axes 0 and 2", cube.transpose(0, 2).to_vec(), wanted, idea);
-    let wanted = vec![0.0, 1.0, 4.0, 5.0, 2.0, 3.0, 6.0, 7.0];
-    expect_eq("0 to 7 as (2, 2, 2), axes 0 and 1", cube.transpose(0, 1).to_vec(), wanted, idea);
-    let wanted = vec![0.0, 2.0, 1.0, 3.0, 4.0, 6.0, 5.0, 7.0];
-    expect_eq("0 to 7 as (2, 2, 2), axes -1 and -2", cube.transpose(-1, -2).to_vec(), wanted, idea);
-    let message = panic_message(|| matrix.transpose(0, 2));
-    assert_eq!(message, "transpose: axis 2 of shape (2, 3): there are 2 axes");
+    for (a, b, wanted) in [
+        (0, 2, [0.0, 4.0, 2.0, 6.0, 1.0, 5.0, 3.0, 7.0]),
+        (0, 1, [0.0, 1.0, 4.0, 5.0, 2.0, 3.0, 6.0, 7.0]),
+        (-1, -2, [0.0, 2.0, 1.0, 3.0, 4.0, 6.0, 5.0, 7.0]),
+    ] {
+        let input = format!("0 to 7 as (2, 2, 2), axes {a} and {b}");
+        let idea = "only the two axes that were named change places";
+        expect_eq(input, cube.transpose(a, b).to_vec(), wanted.to_vec(), idea);
+    }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-slice", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -785,37 +715,36 @@ impl Tensor {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-tensor-slice", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Rows, columns, an empty range, one index, and ranges that are out of bounds.
+/// 🔬 Rows, columns, an empty range, and ranges that are out of bounds.
 #[test]
 fn test_unit_slice() {
     use tinytorch::testing::{expect_eq, panic_message};
 
     let tensor = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], &[4, 2]);
-    let rows = tensor.slice(&[1..3]);
-    let idea = "a range includes its start and not its end";
-    expect_eq("rows 1..3 of 1 to 8 as (4, 2)", rows.to_vec(), vec![3.0, 4.0, 5.0, 6.0], idea);
-    let is_view = rows.array().as_ptr() == tensor.data()[2..].as_ptr();
-    assert!(is_view, "a slice is a view: no element is copied");
-    let column = tensor.slice(&[0..4, 1..2]);
-    let yours = (column.shape(), column.to_vec());
-    let wanted = (&[4, 1][..], vec![2.0, 4.0, 6.0, 8.0]);
-    expect_eq("0..4 and 1..2 of 1 to 8 as (4, 2)", yours, wanted, "one range for each axis");
-    let idea = "an empty range is a range";
-    expect_eq("rows 2..2", tensor.slice(&[2..2]).shape(), &[0, 2], idea);
-    let idea = "the given `select` slices one index and removes its axis";
-    let yours = (tensor.select(1, 0).to_vec(), tensor.select(0, 3).shape().to_vec());
-    expect_eq("column 0, and row 3", yours, (vec![1.0, 3.0, 5.0, 7.0], vec![2]), idea);
-
-    for range in [3..9, 0..5, Range { start: 3, end: 2 }] {
-        let message = panic_message(|| tensor.slice(std::slice::from_ref(&range)));
-        let wanted = format!("slice: range {range:?} on axis 0 of shape (4, 2)");
-        expect_eq("(4, 2)", message, wanted, "check start <= end <= the size of the axis");
+    let (start, axes) = ("a range includes its start and not its end", "one range for each axis");
+    for (ranges, shape, wanted, idea) in [
+        (&[1..3][..], &[2, 2], &[3.0, 4.0, 5.0, 6.0][..], start),
+        (&[0..4, 1..2], &[4, 1], &[2.0, 4.0, 6.0, 8.0], axes),
+        (&[2..2], &[0, 2], &[], "an empty range is a range"),
+    ] {
+        let part = tensor.slice(ranges);
+        let input = format!("{ranges:?} of 1 to 8 as (4, 2)");
+        expect_eq(input, (part.shape(), &part.to_vec()[..]), (shape, wanted), idea);
     }
-    let message = panic_message(|| tensor.slice(&[0..4, 0..3]));
-    let wanted = "slice: range 0..3 on axis 1 of shape (4, 2)";
-    expect_eq("(4, 2)", &*message, wanted, "each axis has its own size");
-    let message = panic_message(|| tensor.slice(&[0..1, 0..1, 0..1]));
-    expect_eq("3 ranges", &*message, "slice: 3 ranges for shape (4, 2)", "a check that is given");
+    let is_view = tensor.slice(&[1..3]).array().as_ptr() == tensor.data()[2..].as_ptr();
+    let idea = "a slice is a view: no element is copied";
+    expect_eq("a slice: does it share its storage", is_view, true, idea);
+
+    let (size, each) = ("check start <= end <= the size of the axis", "each axis has its own size");
+    for (ranges, wanted, idea) in [
+        (&[3..9][..], "range 3..9 on axis 0", size),
+        (&[0..5], "range 0..5 on axis 0", size),
+        (&[Range { start: 3, end: 2 }], "range 3..2 on axis 0", size),
+        (&[0..4, 0..3], "range 0..3 on axis 1", each),
+    ] {
+        let message = panic_message(|| tensor.slice(ranges));
+        expect_eq("(4, 2)", message, format!("slice: {wanted} of shape (4, 2)"), idea);
+    }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-debug", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -846,21 +775,18 @@ pub fn channels_first(images: &Tensor) -> Tensor {
 /// 🔬 Two images of 2 x 3 pixels; each element says where it belongs: image, channel, row, column.
 #[test]
 fn test_unit_debug() {
-    use tinytorch::testing::expect_eq;
-
     let (mut last, mut first) = (vec![0.0; 24], vec![0.0; 24]);
-    for (image, channel, row, column) in
-        (0..24).map(|place| (place / 12, place / 6 % 2, place / 3 % 2, place % 3))
-    {
-        let element = (1000 * image + 100 * channel + 10 * row + column) as f32;
-        first[12 * image + 6 * channel + 3 * row + column] = element;
-        last[12 * image + 6 * row + 2 * column + channel] = element;
+    for place in 0..24 {
+        let (image, channel, row, column) = (place / 12, place / 6 % 2, place / 3 % 2, place % 3);
+        first[place] = (1000 * image + 100 * channel + 10 * row + column) as f32;
+        last[12 * image + 6 * row + 2 * column + channel] = first[place];
     }
     let images = channels_first(&Tensor::new(&last, &[2, 2, 3, 2]));
     let idea =
         "reshape keeps the order of the elements; transpose swaps two axes and the order with them";
-    let yours = (images.shape(), images.to_vec());
-    expect_eq("2 images of 2 x 3 pixels with 2 channels", yours, (&[2, 2, 2, 3][..], first), idea);
+    let (yours, wanted) = ((images.shape(), images.to_vec()), (&[2, 2, 2, 3][..], first));
+    let input = "2 images of 2 x 3 pixels with 2 channels";
+    tinytorch::testing::expect_eq(input, yours, wanted, idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-reduce", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -915,47 +841,52 @@ pub fn reduce_lines(lines: &[f32], results: &mut [f32], start: f32, f: &impl Fn(
 fn test_unit_reduce() {
     use tinytorch::testing::{expect_close, expect_eq};
 
-    let elements = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
-    let add = |x: f32, y: f32| x + y;
-    let check = |parts: [usize; 3], wanted: &[f32]| {
-        let idea = "a row becomes one number; lines become one line, element by element";
-        let input = format!("sums of 1 to 6 as {}", shape_text(&parts));
-        expect_eq(input, &reduce(&elements, parts, 0.0, add)[..], wanted, idea);
-    };
-    check([1, 2, 3], &[5.0, 7.0, 9.0]);
-    check([2, 3, 1], &[6.0, 15.0]);
-    check([1, 3, 2], &[9.0, 12.0]);
     let eight = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
-    let idea = "each block of an axis in the middle has lines of its own";
-    let sums = reduce(&eight, [2, 2, 2], 0.0, add);
-    expect_eq("sums of 1 to 8 as (2, 2, 2)", sums, vec![4.0, 6.0, 12.0, 14.0], idea);
+    let add = |x: f32, y: f32| x + y;
     let multiply = |x: f32, y: f32| x * y;
-    let idea = "combine with `f`, from `start` on: a product begins at 1";
-    let products = reduce(&elements, [2, 3, 1], 1.0, multiply);
-    expect_eq("products of 1 to 6 as (2, 3, 1)", products, vec![6.0, 120.0], idea);
-    let products = reduce(&elements, [1, 2, 3], 1.0, multiply);
-    expect_eq("products of 1 to 6 as (1, 2, 3)", products, vec![4.0, 10.0, 18.0], idea);
-    let twos = vec![1.01; 200];
-    let products = [[1, 200, 1], [1, 100, 2]].map(|parts| reduce(&twos, parts, 1.0, multiply)[0]);
+    let lines = "a row becomes one number; lines become one line, element by element";
+    let (blocks, nothing) =
+        ("each block of an axis in the middle has lines of its own", "the sum of nothing is 0");
+    for (parts, wanted, idea) in [
+        ([1, 2, 3], &[5.0, 7.0, 9.0][..], lines),
+        ([2, 3, 1], &[6.0, 15.0], lines),
+        ([1, 3, 2], &[9.0, 12.0], lines),
+        ([2, 2, 2], &[4.0, 6.0, 12.0, 14.0], blocks),
+        ([2, 0, 1], &[0.0; 2], nothing),
+        ([2, 0, 3], &[0.0; 6], nothing),
+        ([0, 2, 3], &[], nothing),
+    ] {
+        let elements = &eight[..parts.iter().product()];
+        let input = format!("sums of {elements:?} as {}", shape_text(&parts));
+        expect_eq(input, &reduce(elements, parts, 0.0, add)[..], wanted, idea);
+    }
+    for (parts, wanted) in [([2, 3, 1], &[6.0, 120.0][..]), ([1, 2, 3], &[4.0, 10.0, 18.0])] {
+        let input = format!("products of 1 to 6 as {}", shape_text(&parts));
+        let idea = "combine with `f`, from `start` on: a product begins at 1";
+        expect_eq(input, &reduce(&eight[..6], parts, 1.0, multiply)[..], wanted, idea);
+    }
+    let (many, tenths) = (vec![1.01; 200], vec![0.1; 1_000_000]);
+    let products = [[1, 200, 1], [1, 100, 2]].map(|parts| reduce(&many, parts, 1.0, multiply)[0]);
     let wanted = [1.01_f32.powi(200), 1.01_f32.powi(100)];
     let idea = "the second half begins at `start` too, and `f` combines both halves";
     expect_close("200 times 1.01, multiplied", &products, &wanted, 1e-4, idea);
-    for (parts, sums) in [([2, 0, 1], 2), ([2, 0, 3], 6), ([0, 2, 3], 0)] {
-        let input = format!("nothing as {}", shape_text(&parts));
-        let idea = "the sum of nothing is 0";
-        expect_eq(input, reduce(&[], parts, 0.0, add), vec![0.0; sums], idea);
-    }
-
-    // One after the other, each 1.0 would be lost against 2^24.
+    // One after the other, each 1.0 would be lost against 2^24. For the tenths, pieces of 64 are not enough: each of
+    // them is still small beside their sum.
     let mut long = vec![1.0; 4096];
     long[0] = 16_777_216.0;
-    let sum = reduce(&long, [1, 4096, 1], 0.0, add)[0];
-    assert!((sum - 16_781_311.0).abs() <= 128.0, "got {sum}, exact is 16781311: sum in halves");
-    // Pieces of 64 are not enough here: each of them is still small beside their sum.
-    let tenths = vec![0.1; 1_000_000];
-    for parts in [[1, 1_000_000, 1], [1, 500_000, 2]] {
-        let (sum, exact) = (reduce(&tenths, parts, 0.0, add)[0], parts[1] as f32 / 10.0);
-        assert!((sum - exact).abs() < 0.1, "{parts:?}: got {sum}, exact is {exact}: sum in halves");
+    for (input, elements, parts, wanted, tolerance) in [
+        ("2^24 and 4,095 ones", &long, [1, 4096, 1], 16_781_311.0, 128.0),
+        ("a million tenths", &tenths, [1, 1_000_000, 1], 100_000.0, 0.1),
+        ("lines of two tenths", &tenths, [1, 500_000, 2], 50_000.0, 0.1),
+    ] {
+        let sum = reduce(elements, parts, 0.0, add)[0];
+        expect_close(
+            input,
+            &[sum],
+            &[wanted],
+            tolerance,
+            "sum in halves: small beside large is lost",
+        );
     }
 }
 
@@ -1011,62 +942,58 @@ impl Tensor {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-tensor-reductions", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Sums, means and maxima over all elements, over one axis and over several, with and without `keepdim`.
+/// 🔬 Sums, means and maxima over one axis and over several, with and without `keepdim`.
 #[test]
 fn test_unit_reductions() {
-    use tinytorch::testing::{expect_eq, panic_message};
+    use tinytorch::testing::expect_eq;
 
     let tensor = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3]);
-    let all = [tensor.sum(), tensor.mean(), tensor.max()].map(|result| result.item());
-    let idea = "the given `sum`, `mean` and `max` use your `reduce` and `larger`";
-    expect_eq("sum, mean and maximum of 1 to 6", all, [21.0, 3.5, 6.0], idea);
-    expect_eq("the sum of (2, 3)", tensor.sum().shape(), &[], "a sum of everything is a scalar");
-    let check = |input: &str, yours: Tensor, wanted: &[f32], idea: &str| {
-        expect_eq(input, &yours.to_vec()[..], wanted, idea);
-    };
     let name = "[[1, 2, 3], [4, 5, 6]]";
-    check(name, tensor.sum_axis(0, false), &[5.0, 7.0, 9.0], "the sum over axis 0 adds the rows");
-    check(name, tensor.sum_axis(1, false), &[6.0, 15.0], "the sum over axis 1 adds within a row");
-    check(name, tensor.mean_axis(1, false), &[2.0, 5.0], "divide by the size of the axis, 3");
-    let both = [tensor.sum_axis([0, 1], true), tensor.mean_axis([0, -1], true)];
-    check(name, both[0].clone(), &[21.0], "the sum over both axes adds everything");
-    check(name, both[1].clone(), &[3.5], "divide by the size of the axes, 2 x 3");
-    expect_eq(name, both[1].shape(), &[1, 1], "keepdim: the axis stays with size 1");
-    check(name, tensor.max_axis(-1, false), &[3.0, 6.0], "-1 is the last axis");
-    check(name, tensor.max_axis(0, false), &[4.0, 5.0, 6.0], "the larger of both rows");
-    let kept = [tensor.sum_axis(1, true), tensor.mean_axis(1, true), tensor.max_axis(1, true)];
-    for kept in kept {
+    let low = Tensor::full(&[2, 1], f32::NEG_INFINITY);
+    let (images, empty) = (Tensor::ones(&[2, 4, 4]), Tensor::zeros(&[2, 0]));
+    let start = "a maximum starts at negative infinity";
+    for (input, yours, wanted, idea) in [
+        (
+            name,
+            tensor.sum_axis(0, false),
+            &[5.0, 7.0, 9.0][..],
+            "the sum over axis 0 adds the rows",
+        ),
+        (name, tensor.sum_axis(1, false), &[6.0, 15.0], "the sum over axis 1 adds within a row"),
+        (name, tensor.sum_axis([0, 1], true), &[21.0], "the sum over both axes adds everything"),
+        (name, tensor.mean_axis(1, false), &[2.0, 5.0], "divide by the size of the axis, 3"),
+        (name, tensor.mean_axis([0, -1], true), &[3.5], "divide by the size of the axes, 2 x 3"),
+        (name, tensor.max_axis(-1, false), &[3.0, 6.0], "-1 is the last axis"),
+        (name, tensor.max_axis(0, false), &[4.0, 5.0, 6.0], "the larger of both rows"),
+        ("all below zero", (-&tensor).max_axis(1, false), &[-1.0, -4.0], start),
+        ("two -inf", low.max_axis(1, false), &[f32::NEG_INFINITY; 2], start),
+        (
+            "ones",
+            images.mean_axis([1, 2], false),
+            &[1.0; 2],
+            "divide by the size of the axes, 4 x 4",
+        ),
+        ("two empty rows", empty.sum_axis(1, false), &[0.0; 2], "the sum of nothing is 0"),
+    ] {
+        expect_eq(input, &yours.to_vec()[..], wanted, idea);
+    }
+    for kept in [tensor.sum_axis(1, true), tensor.mean_axis(1, true), tensor.max_axis(1, true)] {
         expect_eq(name, kept.shape(), &[2, 1], "keepdim: the axis stays with size 1");
     }
-    let idea = "a maximum starts at negative infinity";
-    check("all below zero", (-&tensor).max_axis(1, false), &[-1.0, -4.0], idea);
-    let low = Tensor::full(&[2, 1], f32::NEG_INFINITY);
-    check("two -inf", low.max_axis(1, false), &[f32::NEG_INFINITY; 2], idea);
-    let below = &tensor - &tensor.max_axis(1, true);
-    let idea = "with keepdim, the maxima broadcast against the rows";
-    check(name, below, &[-2.0, -1.0, 0.0, -2.0, -1.0, 0.0], idea);
-
-    let images = Tensor::ones(&[2, 4, 4]).mean_axis([1, 2], false);
-    check("2 images of ones", images, &[1.0, 1.0], "divide by the size of the axes, 4 x 4");
-
-    let broken = Tensor::new(&[1.0, f32::NAN, 3.0], &[3]);
-    assert!(broken.max().item().is_nan() && broken.sum().item().is_nan(), "a NaN is not hidden");
-    assert!(broken.max_axis(0, false).item().is_nan(), "a NaN is the maximum: use `larger`");
-
-    let empty = Tensor::zeros(&[2, 0]);
-    check("two empty rows", empty.sum_axis(1, false), &[0.0, 0.0], "the sum of nothing is 0");
-    assert!(empty.mean().item().is_nan(), "the mean of nothing is not a number");
-    assert_eq!(panic_message(|| empty.max()), "max: shape (2, 0) has no elements");
-    let message = panic_message(|| empty.max_axis(1, false));
-    assert_eq!(message, "max_axis: axis 1 of shape (2, 0) has no elements");
-    let message = panic_message(|| tensor.sum_axis(-3, false));
-    assert_eq!(message, "sum_axis: axis -3 of shape (2, 3): there are 2 axes");
+    let broken = Tensor::new(&[1.0, f32::NAN, 3.0], &[3]).max_axis(0, false).item();
+    let idea = "a NaN is the maximum: use `larger`";
+    expect_eq("the maximum of 1, NaN, 3: is it NaN", broken.is_nan(), true, idea);
 
     // Lesson 05 looks at which operation made a result.
-    let (sum, max) =
-        (tensor.clone().tracked().sum_axis(1, true), tensor.tracked().max_axis(1, true));
-    assert!(matches!(sum.history().map(History::op), Some(Op::Sum)), "sum_axis is an `Op::Sum`");
-    assert!(matches!(max.history().map(History::op), Some(Op::Max)), "max_axis is an `Op::Max`");
+    let made = [tensor.clone().tracked().sum_axis(1, true), tensor.tracked().max_axis(1, true)];
+    let ops = made.map(|result| format!("{:?}", result.history().map(History::op)));
+    let idea = "`sum_axis` is an `Op::Sum`, `max_axis` an `Op::Max`";
+    expect_eq(
+        "what made a sum and a maximum",
+        ops,
+        ["Some(Sum)", "Some(Max)"].map(String::from),
+        idea,
+    );
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-argmax", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1100,37 +1027,26 @@ impl Tensor {
 /// 🔬 Both axes of a matrix, ties, `NaN`, and nothing to choose from.
 #[test]
 fn test_unit_argmax() {
-    use tinytorch::testing::{expect_eq, panic_message};
+    use tinytorch::testing::expect_eq;
 
-    let check = |input: &str, yours: Vec<usize>, wanted: &[usize], idea: &str| {
-        expect_eq(input, &yours[..], wanted, idea);
-    };
     let scores = Tensor::new(&[1.0, 5.0, 2.0, 7.0, 0.0, 7.0], &[2, 3]);
-    let name = "[[1, 5, 2], [7, 0, 7]]";
-    check(name, scores.argmax_axis(1), &[1, 0], "of equals, the first wins");
-    let places = "element s at position (o, i) is at (o * size + s) * inner + i";
-    check(name, scores.argmax_axis(0), &[1, 0, 1], places);
-    let low = Tensor::new(&[-2.0, -1.0], &[2]);
-    check(
-        "[-2, -1]",
-        low.argmax_axis(0),
-        &[1],
-        "begin with element 0 as the best, not with the number 0",
-    );
-    let broken = Tensor::new(&[9.0, f32::NAN, 3.0, f32::NAN], &[4]);
-    check(
-        "[9, NaN, 3, NaN]",
-        broken.argmax_axis(0),
-        &[1],
-        "the first NaN beats every number: use `beats`",
-    );
     let turns = [0.0, 9.0, 2.0, 8.0, 1.0, 7.0, 5.0, 1.0, 6.0, 3.0, 2.0, 4.0];
-    let cube = Tensor::new(&turns, &[2, 2, 3]);
-    check("a cube (2, 2, 3)", cube.argmax_axis(1), &[1, 0, 1, 0, 1, 0], places);
-    assert_eq!(cube.argmax_axis(-2), cube.argmax_axis(1), "a negative axis counts from the end");
-    assert_eq!(Tensor::zeros(&[0, 3]).argmax_axis(1), [] as [usize; 0], "no rows, no indices");
-    let message = panic_message(|| Tensor::zeros(&[2, 0]).argmax_axis(1));
-    assert_eq!(message, "argmax_axis: axis 1 of shape (2, 0) has no elements");
+    let (cube, empty) = (Tensor::new(&turns, &[2, 2, 3]), Tensor::zeros(&[0, 3]));
+    let low = Tensor::new(&[-2.0, -1.0], &[2]);
+    let broken = Tensor::new(&[9.0, f32::NAN, 3.0, f32::NAN], &[4]);
+    let places = "element s at position (o, i) is at (o * size + s) * inner + i";
+    let nan = "the first NaN beats every number: use `beats`";
+    for (tensor, axis, wanted, idea) in [
+        (&scores, 1, &[1, 0][..], "of equals, the first wins"),
+        (&scores, 0, &[1, 0, 1], places),
+        (&cube, 1, &[1, 0, 1, 0, 1, 0], places),
+        (&low, 0, &[1], "begin with element 0 as the best, not with the number 0"),
+        (&broken, 0, &[1], nan),
+        (&empty, 1, &[], "no rows, no indices"),
+    ] {
+        let input = format!("axis {axis} of {tensor:?}");
+        expect_eq(input, &tensor.argmax_axis(axis)[..], wanted, idea);
+    }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-analyze-memory-layout", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1138,74 +1054,40 @@ fn test_unit_argmax() {
 /// Measured: the time to sum square matrices: every row with your `reduce`, every column by going down it,
 /// and every column with your `reduce`, which adds whole lines. Rows and lines are each timed in turn with the columns.
 /// Key insight: all three do the same number of additions. Along a line 16 neighbours arrive with one
-/// cache line; down a column every element needs a line of its own, and 15 of its 16 numbers are for later. Whole
-/// lines also use vector instructions.
+/// cache line; down a column every element needs a line of its own. Whole lines also use vector instructions.
 /// Production context: libraries reorder loops, or make a view contiguous first, so that the innermost loop
 /// runs along memory.
 pub fn analyze_memory_layout(out: &mut Reporter) {
-    /// The sum of each column, one column after the other, in pieces of 64.
-    fn down_columns(data: &[f32], size: usize) -> Vec<f32> {
-        let down = |column: usize| {
-            let piece = |first: usize| {
-                (first..size.min(first + 64)).fold(0.0, |sum, row| sum + data[row * size + column])
-            };
-            (0..size).step_by(64).map(piece).sum()
-        };
-        (0..size).map(down).collect()
-    }
-
     let names = ["down the columns", "along the rows", "columns, line by line"];
     let (mut rows, mut curves, mut last) = (vec![], names.map(|_| vec![]), None);
     for size in [250, 500, 1000, 2000] {
         let matrix = Tensor::ones(&[size, size]);
         let data = matrix.data();
-        let add = |x, y| x + y;
-        let down = || down_columns(&data, size);
+        let down = || sums_down_columns(&data, size);
         let [along, lines] = [[size, size, 1], [1, size, size]]
-            .map(|parts| compare(9, down, || reduce(&data, parts, 0.0, add)));
+            .map(|parts| compare(9, down, || reduce(&data, parts, 0.0, |x, y| x + y)));
         let times = [along.first, along.second, lines.second];
         for (curve, timing) in curves.iter_mut().zip(times) {
             curve.push((size as f64, timing.median / matrix.numel() as f64));
         }
         let stride = size * size_of::<f32>();
-        let mut row: Vec<Value> = vec![size.into(), matrix.nbytes().into(), stride.into()];
-        row.extend(times.map(Value::from));
-        row.push(along.ratio.into());
-        rows.push(row);
+        let sizes: Vec<Value> = vec![size.into(), matrix.nbytes().into(), stride.into()];
+        rows.push([sizes, times.map(Value::from).to_vec(), vec![along.ratio.into()]].concat());
         last = Some((along, lines));
     }
     let mut columns = vec![("size", ""), ("matrix", "B"), ("column stride", "B")];
     columns.extend(names.map(|name| (name, "s")));
     columns.push(("columns against rows", "x"));
     out.measured_table("Sums over a square matrix", &columns, rows);
-    out.measured_chart(
-        "Time for one element",
-        ChartAxis::linear("size of the matrix", ""),
-        ChartAxis::linear("time per element", "s"),
-        names.iter().zip(curves).map(|(&name, curve)| Series::new(name, curve)).collect(),
-    );
+    let x = ChartAxis::linear("size of the matrix", "");
+    let y = ChartAxis::linear("time per element", "s");
+    let curves = names.iter().zip(curves).map(|(&name, curve)| Series::new(name, curve)).collect();
+    out.measured_chart("Time for one element", x, y, curves);
     if let Some((along, lines)) = last {
         out.compared("Timed in turn, 2000 x 2000", &[(DOWN, ALONG, along), (DOWN, LINES, lines)]);
         out.measured("down columns against along rows, 2000 x 2000", along.ratio.median, "x");
         out.insight(memory_layout_insight(along.ratio, lines.ratio));
     }
-}
-
-// What is compared, as table and sentence call it.
-const DOWN: &str = "\"down the columns\"";
-const ALONG: &str = "\"along the rows\"";
-const LINES: &str = "\"columns, line by line\"";
-
-/// What the times of sums down the columns allow one to say, against those along the rows and line by line.
-pub fn memory_layout_insight(along: Ratio, lines: Ratio) -> String {
-    let facts = [along.took(DOWN, ALONG), lines.took(DOWN, LINES)];
-    let cause = match [along.reading(), lines.reading()] {
-        [Reading::Larger, Reading::Larger] => {
-            " All of them add the same numbers: the order of access makes the difference."
-        }
-        _ => "",
-    };
-    format!("At 2000 x 2000: {}{cause}", facts.join(" "))
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-analyze-matmul-orders", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1218,44 +1100,8 @@ pub fn memory_layout_insight(along: Ratio, lines: Ratio) -> String {
 /// Production context: libraries continue from here with blocks that fit the caches and registers, and threads
 /// (lesson 18).
 pub fn analyze_matmul_orders(out: &mut Reporter) {
-    /// Each element of the result is finished before the next is begun: b is read down its columns.
-    fn ijk(a: &[f32], b: &[f32], k: usize, n: usize, out: &mut [f32]) {
-        for (a_row, out_row) in a.chunks_exact(k).zip(out.chunks_exact_mut(n)) {
-            for (j, element) in out_row.iter_mut().enumerate() {
-                let products = a_row.iter().zip(b[j..].iter().step_by(n)).map(|(x, y)| x * y);
-                *element += products.fold(0.0, |sum, product| sum + product);
-            }
-        }
-    }
-
-    /// The same order, for a `b` that was transposed before, with `SUMS` sums for each element.
-    fn ijk_transposed<const SUMS: usize>(
-        a: &[f32],
-        b: &[f32],
-        k: usize,
-        n: usize,
-        out: &mut [f32],
-    ) {
-        for (a_row, out_row) in a.chunks_exact(k).zip(out.chunks_exact_mut(n)) {
-            for (element, b_row) in out_row.iter_mut().zip(b.chunks_exact(k)) {
-                let mut sums = [0.0; SUMS];
-                for (x, y) in a_row.chunks_exact(SUMS).zip(b_row.chunks_exact(SUMS)) {
-                    for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
-                        *sum += x * y;
-                    }
-                }
-                *element += sums.iter().sum::<f32>();
-            }
-        }
-    }
-
-    type Product = fn(&[f32], &[f32], usize, usize, &mut [f32]);
-    let products: [(&str, Product); 4] = [
-        ("i-j-k", ijk),
-        ("b transposed, 1 sum", ijk_transposed::<1>),
-        ("b transposed, 16 sums", ijk_transposed::<16>),
-        ("yours", matmul_2d),
-    ];
+    let [ijk, one_sum, many_sums] = MATRIX_PRODUCTS;
+    let products: [(&str, Product); 4] = [ijk, one_sum, many_sums, ("yours", matmul_2d)];
     let (mut rows, mut curves) = (vec![], products.map(|_| vec![]));
     let mut rng = Rng::seeded(1);
     // The elements of b do not matter, so the transposed form may read the same ones.
@@ -1268,53 +1114,31 @@ pub fn analyze_matmul_orders(out: &mut Reporter) {
         for (curve, rate) in curves.iter_mut().zip(rates) {
             curve.push((n as f64, rate));
         }
-        let yours: Value = rates[3].into();
-        rows.push([vec![n.into()], timings.map(Value::from).to_vec(), vec![yours]].concat());
+        let yours = vec![rates[3].into()];
+        rows.push([vec![n.into()], timings.map(Value::from).to_vec(), yours].concat());
     }
     let mut columns = vec![("n", "")];
     columns.extend(products.map(|(name, _)| (name, "s")));
     columns.push(("rate of yours", "FLOP/s"));
     out.measured_table("Product of two n x n matrices", &columns, rows);
     let yours = curves[3].last().map_or(0.0, |&(_, rate): &(f64, f64)| rate);
-    out.measured_chart(
-        "Matrix product by order of the loops",
-        ChartAxis::log("n", ""),
-        ChartAxis::linear("rate", "FLOP/s"),
-        products.iter().zip(curves).map(|(&(name, _), curve)| Series::new(name, curve)).collect(),
-    );
+    let (x, y) = (ChartAxis::log("n", ""), ChartAxis::linear("rate", "FLOP/s"));
+    let named = products.iter().zip(curves);
+    let curves = named.map(|(&(name, _), curve)| Series::new(name, curve)).collect();
+    out.measured_chart("Matrix product by order of the loops", x, y, curves);
 
     let [a, b] = operands(256, &mut rng);
     let (mut first, mut second) = (vec![0.0; 256 * 256], vec![0.0; 256 * 256]);
-    let mut against = |slow: Product, fast: Product| {
-        let (slow, fast) =
-            (|| slow(&a, &b, 256, 256, &mut first), || fast(&a, &b, 256, 256, &mut second));
-        compare(9, slow, fast)
+    let mut against = |(_, slow): (&str, Product), fast: Product| {
+        let slow = || slow(&a, &b, 256, 256, &mut first);
+        compare(9, slow, || fast(&a, &b, 256, 256, &mut second))
     };
-    let (order, chain) =
-        (against(ijk, matmul_2d), against(ijk_transposed::<1>, ijk_transposed::<16>));
+    let (order, chain) = (against(ijk, matmul_2d), against(one_sum, many_sums.1));
     let pairs = [(ORDERS[0], ORDERS[1], order), (CHAINS[0], CHAINS[1], chain)];
     out.compared("Timed in turn, n = 256", &pairs);
     out.measured("i-j-k against yours, n = 256", order.ratio.median, "x");
     out.measured("rate of your matrix product, n = 256", yours, "FLOP/s");
     out.insight(matmul_orders_insight(order.ratio, chain.ratio));
-}
-
-// What is compared, as table and sentence call it.
-const ORDERS: [&str; 2] = ["\"i-j-k\"", "\"yours\""];
-const CHAINS: [&str; 2] = ["\"b transposed, 1 sum\"", "\"b transposed, 16 sums\""];
-
-/// What two comparisons allow one to say: i-j-k against the learner's product, and one sum against sixteen where both
-/// read along memory.
-pub fn matmul_orders_insight(order: Ratio, chain: Ratio) -> String {
-    let facts = [order.took(ORDERS[0], ORDERS[1]), chain.took(CHAINS[0], CHAINS[1])];
-    let cause = match chain.reading() {
-        Reading::Larger => {
-            " The last two read the same memory in the same order: what one sum lacks is additions that do not \
-             wait for each other."
-        }
-        _ => "",
-    };
-    format!("For two 256 x 256 matrices: {}{cause}", facts.join(" "))
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-analyze-broadcasting-memory", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1331,47 +1155,28 @@ pub fn analyze_broadcasting_memory(out: &mut Reporter) {
         let copies = bias.data().repeat(batch.shape()[0]);
         batch + Tensor::from_array(values(copies, batch.shape()))
     };
-    let (mut timings, mut counts, mut curves, mut ratio) = (vec![], vec![], [vec![], vec![]], 0.0);
+    let (mut timings, mut counts, mut ratio) = (vec![], vec![], 0.0);
     for height in [16, 64, 256, 1024] {
         let batch = Tensor::ones(&[height, WIDTH]);
         let times = [time(9, || &batch + &bias), time(9, || copying(&batch))].map(Value::from);
         timings.push([vec![height.into()], times.to_vec()].concat());
         let (broadcast, copied) = (memory(|| &batch + &bias).1, memory(|| copying(&batch)).1);
         let (Some(broadcast), Some(copied)) = (broadcast, copied) else { continue };
-        counts.push(vec![height.into(), broadcast.peak.into(), copied.peak.into()]);
-        curves[0].push((height as f64, broadcast.peak as f64));
-        curves[1].push((height as f64, copied.peak as f64));
         ratio = copied.peak as f64 / broadcast.peak as f64;
+        let peaks = [broadcast.peak, copied.peak, batch.nbytes()].map(Value::from);
+        counts.push([vec![height.into()], peaks.to_vec(), vec![ratio.into()]].concat());
     }
     let columns = [("rows", ""), ("broadcast", "s"), ("copied first", "s")];
     out.measured_table("Time to add a bias of 1,024 numbers to every row", &columns, timings);
     if counts.is_empty() {
-        out.note("This program counts no bytes; the tutor's own run of this analysis does.");
-        return;
+        return out
+            .note("This program counts no bytes; the tutor's own run of this analysis does.");
     }
-    let columns = [("rows", ""), ("broadcast", "B"), ("copied first", "B")];
+    let columns =
+        [("rows", ""), ("broadcast", "B"), ("copied first", "B"), ("result", "B"), ("ratio", "x")];
     out.measured_table("Peak memory during the addition", &columns, counts);
-    let [broadcast, copied] = curves;
-    out.measured_chart(
-        "Peak memory by rows",
-        ChartAxis::log("rows", ""),
-        ChartAxis::log("peak", "B"),
-        vec![Series::new("broadcast", broadcast), Series::new("copied first", copied)],
-    );
     out.measured("memory of copying against broadcasting, 1,024 rows", ratio, "x");
     out.insight(broadcasting_memory_insight(ratio));
-}
-
-/// What the peak memory of copying the bias first allows one to say, against that of broadcasting, at 1,024 rows.
-pub fn broadcasting_memory_insight(ratio: f64) -> String {
-    let fact = format!(
-        "For 1,024 rows, copying the bias first took {ratio:.2} times the memory of broadcasting."
-    );
-    let meaning = match ratio {
-        r if r > 1.05 => "A stride of 0 copies nothing.",
-        _ => "That is no saving: does `zip_with` make something as large as the result?",
-    };
-    format!("{fact} {meaning}")
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-tensor-module", "locked": true, "points": 14, "schema_version": 3, "solution": false, "task": false}
@@ -1403,7 +1208,7 @@ fn test_module() {
     expect_close("means of the columns", &mean.to_vec(), &[0.0; 8], 1e-6, idea);
     expect_close("variances of the columns", &variance.to_vec(), &[1.0; 8], 1e-5, idea);
 
-    // Two images of 2x2 with 3 channels last: channels first, one mean per channel, and flat.
+    // Two images of 2x2 with 3 channels last: channels first, and one mean per channel.
     let images = Tensor::new(&(0..24).map(|i| i as f32).collect::<Vec<_>>(), &[2, 2, 2, 3]);
     let channels = channels_first(&images);
     expect_eq("(2, 2, 2, 3)", channels.shape(), &[2, 3, 2, 2], "channels first");
@@ -1411,24 +1216,18 @@ fn test_module() {
     let idea = "reshaping a transposed view reads its elements in their new order";
     let wanted = vec![4.5, 5.5, 6.5, 16.5, 17.5, 18.5];
     expect_eq("one mean for each channel", pooled.to_vec(), wanted, idea);
-    expect_eq(
-        "flat images",
-        channels.reshape(&[2, -1]).shape(),
-        &[2, 12],
-        "3 x 2 x 2 numbers each",
-    );
     let idea = "0 + 3 + 6 + 9 and 12 + 15 + 18 + 21";
     expect_eq("the sum of channel 0", channels.select(1, 0).sum().item(), 84.0, idea);
 
     // A clone shares its storage until one of the two is written to.
     let mut copy = images.clone();
     let shared = copy.array().as_ptr() == images.array().as_ptr();
-    assert!(shared, "a clone shares the storage of its original until one of them is changed");
+    let idea =
+        "a clone shares the storage of its original until one of them is changed: copy on write";
+    expect_eq("a clone: does it share its storage", shared, true, idea);
     copy.array_mut().fill(0.0);
     let sums = (copy.sum().item(), images.sum().item());
-    expect_eq("a clone of which all is set to 0", sums, (0.0, 276.0), "copy on write");
-    let text = format!("{:?}", pooled.slice(&[0..1, 0..2]));
-    expect_eq("a slice, printed", &*text, "Tensor([1, 2], [[4.5, 5.5]])", "a slice is a view");
+    expect_eq("a clone of which all is set to 0", sums, (0.0, 276.0), idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-creation", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1494,12 +1293,8 @@ impl Tensor {
 
     /// The only element. Panics when there is not exactly one.
     pub fn item(&self) -> f32 {
-        assert!(
-            self.numel() == 1,
-            "item: shape {} holds {} elements, not one",
-            shape_text(self.shape()),
-            self.numel()
-        );
+        let (shape, held) = (shape_text(self.shape()), self.numel());
+        assert!(held == 1, "item: shape {shape} holds {held} elements, not one");
         self.data()[0]
     }
 
@@ -1510,24 +1305,7 @@ impl Tensor {
 
     /// The elements in row-major order: borrowed where memory has them in that order, else copied.
     pub fn data(&self) -> Cow<'_, [f32]> {
-        if let Some(slice) = self.values.as_slice() {
-            return Cow::Borrowed(slice);
-        }
-        match (self.values.as_slice_memory_order(), self.shape().split_last()) {
-            // A transposed view of whole storage, the usual case: follow its strides.
-            (Some(stored), Some((&width, outer)))
-                if self.values.strides().iter().all(|&stride| stride >= 0) =>
-            {
-                let strides: Vec<usize> =
-                    self.values.strides().iter().map(|stride| stride.unsigned_abs()).collect();
-                let mut elements = Vec::with_capacity(stored.len());
-                for start in offsets(outer, &strides) {
-                    elements.extend((0..width).map(|i| stored[start + i * strides[outer.len()]]));
-                }
-                Cow::Owned(elements)
-            }
-            _ => Cow::Owned(self.values.iter().copied().collect()),
-        }
+        row_major(&self.values)
     }
 
     /// The array itself.
@@ -1548,7 +1326,6 @@ impl fmt::Debug for Tensor {
     }
 }
 
-// %% nbgrader={"grade": false, "grade_id": "tensor-operators", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// `a + b` for every combination of tensors, references and numbers.
 macro_rules! operator {
     ($trait:ident, $method:ident) => {
@@ -1591,42 +1368,6 @@ impl ops::Neg for Tensor {
     }
 }
 
-/// A function of one element: what it computes, and which one it is. One type has both, so that what is mapped over
-/// a tensor is what lesson 05 finds the derivative of.
-pub trait ElementwiseFunction {
-    /// Its value at `x`.
-    fn at(&self, x: f32) -> f32;
-
-    /// Which function it is.
-    fn kind(&self) -> Elementwise;
-}
-
-/// Functions of the standard library as [`ElementwiseFunction`]s.
-macro_rules! standard_functions {
-    ($($name:ident, $function:path, $text:literal;)*) => {
-        $(
-            #[doc = $text]
-            #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-            pub struct $name;
-
-            impl ElementwiseFunction for $name {
-                fn at(&self, x: f32) -> f32 {
-                    $function(x)
-                }
-
-                fn kind(&self) -> Elementwise {
-                    Elementwise::$name
-                }
-            }
-        )*
-    };
-}
-standard_functions! {
-    Exp, f32::exp, "`e^x`.";
-    Log, f32::ln, "The natural logarithm.";
-    Sqrt, f32::sqrt, "The square root.";
-}
-
 /// Functions of one element at a time.
 impl Tensor {
     /// Applies a function to every element.
@@ -1651,13 +1392,6 @@ impl Tensor {
     }
 }
 
-// %% nbgrader={"grade": false, "grade_id": "tensor-matmul-vector", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// Splits a shape into its leading axes and its last two.
-fn split_matrix(shape: &[usize]) -> (&[usize], [usize; 2]) {
-    let (batch, matrix) = shape.split_at(shape.len() - 2);
-    (batch, [matrix[0], matrix[1]])
-}
-
 impl Tensor {
     /// A product with a vector: it becomes a matrix of one row or column, and the extra axis is removed from
     /// the result.
@@ -1674,18 +1408,10 @@ impl Tensor {
 
     /// The same elements under another shape of the same count, shared if they lie in row-major order.
     fn with_shape(&self, shape: &[usize]) -> Tensor {
-        let array = if self.values.is_standard_layout() {
-            self.values.clone().into_shape_with_order(IxDyn(shape)).unwrap_or_else(|_| {
-                panic!("{} does not fit {}", shape_text(self.shape()), shape_text(shape))
-            })
-        } else {
-            values(self.to_vec(), shape)
-        };
-        Tensor::made_by(Op::Reshape, array, &[self])
+        Tensor::made_by(Op::Reshape, with_shape(&self.values, shape), &[self])
     }
 }
 
-// %% nbgrader={"grade": false, "grade_id": "tensor-views", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// Shorter names for common views.
 impl Tensor {
     /// Swaps the last two axes. Panics when there are fewer.
@@ -1698,14 +1424,10 @@ impl Tensor {
     /// The part at one index of an axis, which the result does not have.
     pub fn select(&self, axis: impl TryInto<isize>, index: usize) -> Tensor {
         let axis = axis_from_front("select", axis, self.shape());
-        assert!(
-            index < self.shape()[axis],
-            "select: index {index} on axis {axis} of shape {}",
-            shape_text(self.shape())
-        );
-        let mut ranges: Vec<Range<usize>> = self.shape().iter().map(|&size| 0..size).collect();
+        let (mut shape, text) = (self.shape().to_vec(), shape_text(self.shape()));
+        assert!(index < shape[axis], "select: index {index} on axis {axis} of shape {text}");
+        let mut ranges: Vec<Range<usize>> = shape.iter().map(|&size| 0..size).collect();
         ranges[axis] = index..index + 1;
-        let mut shape = self.shape().to_vec();
         shape.remove(axis);
         self.slice(&ranges).with_shape(&shape)
     }
@@ -1713,28 +1435,11 @@ impl Tensor {
     /// The same storage with the axes in another order: axis i of the result is axis `order[i]` of `self`. A view,
     /// made of one [`Tensor::transpose`] after the other. Panics when an axis is missing or named twice.
     pub fn permute<Number: Copy + TryInto<isize>>(&self, order: &[Number]) -> Tensor {
-        let (shape, axes) = (self.shape(), self.ndim());
-        let given = order.resolve("permute", shape).len();
-        assert!(
-            given == axes,
-            "permute: {given} axes for shape {}: name each of its {axes} once",
-            shape_text(shape)
-        );
-        let mut result = self.clone();
-        let mut places: Vec<usize> = (0..axes).collect();
-        for (to, &axis) in order.iter().enumerate() {
-            let axis = axis_from_front("permute", axis, shape);
-            let from = (to..axes).find(|&place| places[place] == axis).unwrap_or(to);
-            if from != to {
-                places.swap(from, to);
-                result = result.transpose(from, to);
-            }
-        }
-        result
+        let swaps = swaps("permute", order, self.shape());
+        swaps.into_iter().fold(self.clone(), |view, (a, b)| view.transpose(a, b))
     }
 }
 
-// %% nbgrader={"grade": false, "grade_id": "tensor-choice", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// Some of the elements: for attention, which must not look at some positions, and for tables that are looked up by
 /// number.
 impl Tensor {
@@ -1749,15 +1454,6 @@ impl Tensor {
     /// too large.
     pub fn index_select(&self, axis: impl TryInto<isize>, indices: &[usize]) -> Tensor {
         let axis = axis_from_front("index_select", axis, self.shape());
-        let size = self.shape()[axis];
-        if let Some((place, index)) = indices.iter().enumerate().find(|&(_, &index)| index >= size)
-        {
-            panic!(
-                "index_select: index {index}, number {place} of {}, on axis {axis} of shape {}",
-                indices.len(),
-                shape_text(self.shape())
-            );
-        }
         let (starts, width) = part_starts(self.shape(), axis, indices);
         let data = self.data();
         let elements = starts.into_iter().flat_map(|start| &data[start..start + width]).copied();
@@ -1765,79 +1461,6 @@ impl Tensor {
         shape[axis] = indices.len();
         let op = Op::IndexSelect(axis, indices.to_vec());
         Tensor::made_by(op, values(elements.collect(), &shape), &[self])
-    }
-}
-
-/// Where each part of `index_select` begins among the row-major elements of `shape`, in the order of the result, and
-/// how many elements a part has.
-pub fn part_starts(shape: &[usize], axis: usize, indices: &[usize]) -> (Vec<usize>, usize) {
-    let [outer, size, inner] = axis_split(shape, axis);
-    let of_block = |block: usize| indices.iter().map(move |index| (block * size + index) * inner);
-    ((0..outer).flat_map(of_block).collect(), inner)
-}
-
-// %% nbgrader={"grade": false, "grade_id": "tensor-axes", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// Which axes an operation works on, as a caller names them: one number or a list of them, counted from the
-/// front (0, 1, ...) or from the end (-1, -2, ...). An empty list names no axis, so nothing is reduced.
-pub trait Axes {
-    /// The same axes counted from the front, from the first to the last. Panics when the shape has no such axis,
-    /// or when one is named twice.
-    fn resolve(self, op: &str, shape: &[usize]) -> Vec<usize>;
-}
-
-macro_rules! one_axis {
-    ($($number:ty)*) => {
-        $(impl Axes for $number {
-            fn resolve(self, op: &str, shape: &[usize]) -> Vec<usize> {
-                vec![axis_from_front(op, self, shape)]
-            }
-        })*
-    };
-}
-one_axis!(usize isize i32);
-
-impl<Number: Copy + TryInto<isize>> Axes for &[Number] {
-    fn resolve(self, op: &str, shape: &[usize]) -> Vec<usize> {
-        let mut axes: Vec<usize> =
-            self.iter().map(|&axis| axis_from_front(op, axis, shape)).collect();
-        axes.sort_unstable();
-        if let Some(twice) = axes.windows(2).find(|pair| pair[0] == pair[1]) {
-            panic!("{op}: axis {} of shape {} is named twice", twice[0], shape_text(shape));
-        }
-        axes
-    }
-}
-
-impl<Number: Copy + TryInto<isize>, const COUNT: usize> Axes for [Number; COUNT] {
-    fn resolve(self, op: &str, shape: &[usize]) -> Vec<usize> {
-        self[..].resolve(op, shape)
-    }
-}
-
-/// One axis, counted from the front or, where it is negative, from the end; the result counts from the front.
-/// Panics when the shape has no such axis.
-pub fn axis_from_front(op: &str, axis: impl TryInto<isize>, shape: &[usize]) -> usize {
-    let axis = axis.try_into().unwrap_or(isize::MAX);
-    let from_front = if axis < 0 { axis.wrapping_add_unsigned(shape.len()) } else { axis };
-    let axes = shape.len();
-    usize::try_from(from_front).ok().filter(|&axis| axis < axes).unwrap_or_else(|| {
-        panic!("{op}: axis {axis} of shape {}: there are {axes} axes", shape_text(shape))
-    })
-}
-
-/// Splits a shape around one axis: elements before it, its size, elements after it. With these three
-/// numbers, element s at position i of block o is at `(o * size + s) * inner + i`.
-fn axis_split(shape: &[usize], axis: usize) -> [usize; 3] {
-    [count(&shape[..axis]), shape[axis], count(&shape[axis + 1..])]
-}
-
-// %% nbgrader={"grade": false, "grade_id": "tensor-reduce-all", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// Panics when one of the axes has size 0 although the result would have elements.
-fn require_elements(op: &str, shape: &[usize], axes: &[usize]) {
-    let is_empty = |axis: &usize| shape[*axis] == 0;
-    let has_results = (0..shape.len()).all(|axis| axes.contains(&axis) || !is_empty(&axis));
-    if let Some(axis) = axes.iter().find(|axis| has_results && is_empty(axis)) {
-        panic!("{op}: axis {axis} of shape {} has no elements", shape_text(shape));
     }
 }
 
@@ -1854,8 +1477,7 @@ impl Tensor {
         f: impl Fn(f32, f32) -> f32,
     ) -> Tensor {
         let axes = axes.resolve(name, self.shape());
-        let mut shape = self.shape().to_vec();
-        let mut elements = self.data();
+        let (mut shape, mut elements) = (self.shape().to_vec(), self.data());
         for &axis in &axes {
             elements = reduce(&elements, axis_split(&shape, axis), start, &f).into();
             shape[axis] = 1;
@@ -1888,73 +1510,8 @@ impl Tensor {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-history", "locked": true, "schema_version": 3, "solution": false, "task": false}
-// How a tensor records what made it. Nothing is recorded before lesson 05 asks for it; you can read this when
-// you get there.
-
-/// How a tensor was made.
-#[derive(Debug, Clone)]
-pub enum Op {
-    /// Not computed: given by the user.
-    Leaf,
-    /// Elementwise sum of two inputs, broadcast.
-    Add,
-    /// Elementwise difference of two inputs, broadcast.
-    Sub,
-    /// Elementwise product of two inputs, broadcast.
-    Mul,
-    /// Elementwise quotient of two inputs, broadcast.
-    Div,
-    /// Elementwise negation.
-    Neg,
-    /// Matrix product of two inputs, each with at least 2 axes; leading axes broadcast.
-    MatMul,
-    /// Sum over all elements (shape `()`), or over one axis that stays with size 1.
-    Sum,
-    /// Maximum over all elements (shape `()`), or over one axis that stays with size 1.
-    Max,
-    /// The same elements under another shape.
-    Reshape,
-    /// Two axes swapped.
-    Transpose(usize, usize),
-    /// A part: one range for every axis of the input.
-    Slice(Vec<Range<usize>>),
-    /// A function of one element at a time.
-    Map(Elementwise),
-    /// The first input, with one value wherever the second, a mask, is not 0; broadcast.
-    MaskedFill,
-    /// The parts at these indices of one axis; an index may occur more than once.
-    IndexSelect(usize, Vec<usize>),
-    /// An operation of a later lesson, with a rule of its own. A rule keeps detached tensors, so that a
-    /// long chain of them is not dropped recursively.
-    Custom {
-        /// Its name, for messages.
-        name: &'static str,
-        /// How lesson 05 computes its gradients.
-        rule: Arc<dyn std::any::Any + Send + Sync>,
-    },
-}
-
-/// A function of one element at a time. The list is closed: the compiler refuses a name that is misspelled, and a
-/// function whose derivative lesson 05 lacks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Elementwise {
-    /// `e^x`.
-    Exp,
-    /// The natural logarithm.
-    Log,
-    /// The square root.
-    Sqrt,
-    /// `max(0, x)`.
-    ReLU,
-    /// `1 / (1 + e^-x)`.
-    Sigmoid,
-    /// The hyperbolic tangent.
-    Tanh,
-    /// `x` times the normal distribution's cumulative distribution function at `x`.
-    Gelu,
-    /// `x` times the sigmoid of `1.702 x`.
-    QuickGelu,
-}
+// How a tensor records what made it. Nothing is recorded before lesson 05 asks for it; you can read this when you
+// get there. The operations, `Op`, are in `tinytorch::operations`.
 
 /// How a tensor came about: the operation and its inputs.
 #[derive(Debug)]
@@ -2000,28 +1557,11 @@ impl Drop for History {
     }
 }
 
-thread_local! {
-    static RECORDING: Cell<bool> = const { Cell::new(true) };
-}
-
-/// Runs `f` without recording any history on this thread: for evaluation, and for an optimizer's own
-/// arithmetic. The previous state is restored even when `f` panics.
-pub fn without_history<T>(f: impl FnOnce() -> T) -> T {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            RECORDING.set(self.0);
-        }
-    }
-    let _restore = Restore(RECORDING.replace(false));
-    f()
-}
-
 impl Tensor {
     /// The result of an operation. Its history is recorded only while recording is on, and only when one of
     /// the inputs is tracked.
     pub fn made_by(op: Op, values: Values, inputs: &[&Tensor]) -> Tensor {
-        let keep = inputs.iter().any(|input| input.is_tracked()) && RECORDING.get();
+        let keep = inputs.iter().any(|input| input.is_tracked()) && is_recording();
         let history =
             keep.then(|| History::new(op, inputs.iter().map(|&input| input.clone()).collect()));
         Tensor { values, history }

@@ -5,9 +5,24 @@ use crate::curriculum::cells::{Cell, CellKind, items, names, section};
 use std::collections::{BTreeSet, HashSet};
 
 /// Modules of the engine that every lesson may use and no learner writes.
-const SUPPORT: [&str; 14] = [
-    "bytes", "data", "explore", "flate2", "harness", "insights", "libm", "ndarray", "planes",
-    "random", "report", "rows", "sampling", "testing",
+const SUPPORT: [&str; 17] = [
+    "baselines",
+    "bytes",
+    "data",
+    "explore",
+    "flate2",
+    "harness",
+    "insights",
+    "libm",
+    "ndarray",
+    "operations",
+    "planes",
+    "random",
+    "report",
+    "rows",
+    "sampling",
+    "shapes",
+    "testing",
 ];
 
 fn solutions<'a>(texts: &'a Texts) -> impl Iterator<Item = &'a Cell<'a>> {

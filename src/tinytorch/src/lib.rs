@@ -25,16 +25,19 @@ macro_rules! declare {
 course!(declare);
 
 // What every module may use and no learner writes.
+pub mod baselines;
 pub mod bytes;
 pub mod data;
 pub mod explore;
 pub mod harness;
 pub mod insights;
+pub mod operations;
 pub mod planes;
 pub mod random;
 pub mod report;
 pub mod rows;
 pub mod sampling;
+pub mod shapes;
 #[cfg(feature = "sources")]
 pub mod sources;
 pub mod testing;

@@ -165,7 +165,7 @@ fn assert_says(insight: impl Fn(Ratio) -> String, [slower, faster]: [&str; 2]) {
 
 mod tensor {
     use super::{CASES, assert_says};
-    use tinytorch::tensor::{
+    use tinytorch::insights::tensor::{
         broadcasting_memory_insight, matmul_orders_insight, memory_layout_insight,
     };
 

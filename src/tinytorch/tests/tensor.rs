@@ -182,6 +182,16 @@ fn wrong_uses_name_the_operation_and_the_shape() {
     let matrix = Tensor::zeros(&[2, 3]);
     for (message, expected) in [
         (panic_message(|| matrix.item()), "item: shape (2, 3) holds 6 elements, not one"),
+        (panic_message(|| matrix.slice(&[0..1, 0..1, 0..1])), "slice: 3 ranges for shape (2, 3)"),
+        (
+            panic_message(|| matrix.transpose(0, 2)),
+            "transpose: axis 2 of shape (2, 3): there are 2 axes",
+        ),
+        (panic_message(|| Tensor::zeros(&[2, 0]).max()), "max: shape (2, 0) has no elements"),
+        (
+            panic_message(|| Tensor::zeros(&[2, 0]).argmax_axis(1)),
+            "argmax_axis: axis 1 of shape (2, 0) has no elements",
+        ),
         (panic_message(|| Tensor::zeros(&[3]).t()), "t: shape (3) has fewer than 2 axes"),
         (panic_message(|| matrix.select(0, 2)), "select: index 2 on axis 0 of shape (2, 3)"),
         (panic_message(|| matrix.select(2, 0)), "select: axis 2 of shape (2, 3): there are 2 axes"),
@@ -320,4 +330,16 @@ fn a_long_history_is_dropped_without_recursion() {
         drop(middle);
     });
     assert!(worker.unwrap().join().is_ok());
+}
+
+#[test]
+fn what_is_given_computes_on_all_elements_and_counts_bytes() {
+    let tensor = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3]);
+    assert_eq!([tensor.sum(), tensor.mean(), tensor.max()].map(|x| x.item()), [21.0, 3.5, 6.0]);
+    assert_eq!((tensor.sum().shape(), tensor.nbytes()), (&[][..], 24));
+    assert_eq!(tensor.select(1, 0).to_vec(), [1.0, 4.0]);
+    assert_eq!(format!("{:?}", tensor.slice(&[0..1, 0..2])), "Tensor([1, 2], [[1, 2]])");
+    let broken = Tensor::new(&[1.0, f32::NAN, 3.0], &[3]);
+    assert!(broken.max().item().is_nan() && broken.sum().item().is_nan());
+    assert!(Tensor::zeros(&[2, 0]).mean().item().is_nan());
 }

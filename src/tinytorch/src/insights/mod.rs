@@ -5,5 +5,6 @@ pub mod autograd;
 pub mod dataloader;
 pub mod optimizers;
 pub mod spatial;
+pub mod tensor;
 pub mod training;
 pub mod transformers;
