@@ -106,6 +106,17 @@ standard_functions! {
     Sqrt, f32::sqrt, "The square root.";
 }
 
+/// Whether `new` replaces `best` as the largest: it is larger, or it is the first `NaN`. So a `NaN`
+/// anywhere is the maximum, as in PyTorch: a broken number is not hidden.
+pub fn beats(new: f32, best: f32) -> bool {
+    new > best || (new.is_nan() && !best.is_nan())
+}
+
+/// The larger of two numbers, as [`beats`] understands it.
+pub fn larger(best: f32, new: f32) -> f32 {
+    if beats(new, best) { new } else { best }
+}
+
 thread_local! {
     static RECORDING: Cell<bool> = const { Cell::new(true) };
 }

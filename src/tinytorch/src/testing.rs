@@ -3,7 +3,9 @@
 
 use crate::data::error::{DataError, Problem};
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::RefCell;
 use std::fmt;
+use std::ops::{AddAssign, Mul};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
@@ -190,6 +192,46 @@ fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
         }
         message
     })
+}
+
+/// An element of one of two matrices that records which elements it is multiplied with, for loops whose order matters.
+#[derive(Debug, Clone, Copy)]
+pub struct Recorded {
+    is_left: bool,
+    row: usize,
+    column: usize,
+}
+
+thread_local! {
+    static PRODUCTS: RefCell<Vec<[usize; 3]>> = const { RefCell::new(vec![]) };
+}
+
+impl Mul for Recorded {
+    type Output = Self;
+
+    fn mul(self, other: Self) -> Self {
+        let (a, b) = if self.is_left { (self, other) } else { (other, self) };
+        PRODUCTS.with_borrow_mut(|products| products.push([a.row, a.column, b.column]));
+        self
+    }
+}
+
+impl AddAssign for Recorded {
+    fn add_assign(&mut self, _: Self) {}
+}
+
+/// The elements of a left or a right matrix, in row-major order.
+#[must_use]
+pub fn recorded_matrix(is_left: bool, rows: usize, columns: usize) -> Vec<Recorded> {
+    let places = (0..rows * columns).map(|place| (place / columns, place % columns));
+    places.map(|(row, column)| Recorded { is_left, row, column }).collect()
+}
+
+/// The products that this thread has made since the last call: the row of the left element, its column, and the column of
+/// the right one.
+#[must_use]
+pub fn take_products() -> Vec<[usize; 3]> {
+    PRODUCTS.take()
 }
 
 /// A time in seconds: the median of several runs, with the quartiles as its spread.
@@ -566,6 +608,15 @@ mod tests {
         let message = panic_message(|| expect_named("sample 3", &["3", "a.idx"], "idea"));
         let wanted = "for what \"sample 3\" names:\n  yours:  [\"3\"]\n  wanted: [\"3\", \"a.idx\"]\n  idea: idea";
         assert_eq!(message, wanted);
+    }
+
+    #[test]
+    fn products_are_recorded_in_their_order_whichever_factor_comes_first() {
+        let (a, b) = (recorded_matrix(true, 1, 2), recorded_matrix(false, 2, 3));
+        let mut sum = a[0] * b[2];
+        sum += b[3] * a[1];
+        assert_eq!(take_products(), [[0, 0, 2], [0, 1, 0]]);
+        assert_eq!(take_products(), [] as [[usize; 3]; 0]);
     }
 
     fn ratio(low: f64, median: f64, high: f64) -> Ratio {
