@@ -327,7 +327,7 @@ fn test_unit_epoch_order() {
         (0..20).map(|_| rng.uniform().to_bits()).collect()
     };
     let shared = numbers(3).intersection(&numbers(4)).count();
-    let idea = "fork for each epoch: a generator that only runs on gives the next epoch the same numbers, a place later";
+    let idea = "fork for each epoch: a generator that only runs on gives the next epoch these numbers, a place later";
     expect_eq("numbers that epochs 3 and 4 share, of 20", shared, 0, idea);
     let idea = "every seed is valid: arithmetic with a large one overflows";
     expect_return("the largest seed", || epoch_rng(u64::MAX, 1), idea);
@@ -1140,9 +1140,9 @@ pub fn digit_network(hidden: usize, seed: u64) -> Sequential {
 /// 📊 The same digits in four orders, then few of them.
 ///
 /// Purpose: see what shuffling is for, what overfitting is, and what a validation set shows.
-/// Measured: accuracy on 360 validation digits after 5 epochs on 1,077 in each order, batches of 32, Adam at four rates,
-/// quartiles of five seeds; then the losses on 108 training and the validation digits, 60 epochs of 64-64-10.
-/// Key insight: a minibatch must be a random sample of the data; and a training loss near 0 can mean that the digits were
+/// Measured: accuracy on 360 validation digits after 5 epochs on 1,077 in each order, batches of 32, Adam at four
+/// rates, quartiles of five seeds; then the losses on 108 training and the validation digits, 60 epochs of 64-64-10.
+/// Key insight: a minibatch must be a random sample of the data; a training loss near 0 can mean that digits were
 /// learned by heart, which only other digits show.
 /// Production context: files are often sorted by class, date or source; early stopping keeps the weights of the epoch
 /// with the lowest validation loss, and the test set has no part in that choice.

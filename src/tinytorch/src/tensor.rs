@@ -49,7 +49,7 @@ use tinytorch::testing::{compare, memory, time};
 /// An array of `f32` with any number of axes. Cheap to clone: clones share their storage.
 #[derive(Clone)]
 pub struct Tensor {
-    /// Shared storage with a shape and strides. Cloning it copies no element; writing to shared storage copies it first.
+    /// Shared storage with a shape and strides. Cloning copies no element; writing to shared storage copies it first.
     values: Values,
     /// How it was made; the code at the end of this file records it. Always `None` until lesson 05.
     history: Option<Arc<History>>,
@@ -460,8 +460,8 @@ fn test_unit_matmul_check() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-matmul-2d", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Adds the product of `a` (m, k) and `b` (k, n) to `out` (m, n), all row-major. `T` is the type of the numbers, so that
-/// the test can use one that records the order of the multiplications.
+/// Adds the product of `a` (m, k) and `b` (k, n) to `out` (m, n), all row-major. The type `T` of the numbers is open, so
+/// that the test can use one that records the order of the multiplications.
 ///
 /// TODO: write three loops, in the order i, k, j.
 ///
@@ -1050,8 +1050,7 @@ impl Tensor {
     /// TODO: for each position (o, i), find the index s of the largest element.
     ///
     /// APPROACH: in front of element s at position (o, i) there are o whole blocks of `size` steps, s more steps of
-    /// `inner` elements, and i elements. Begin with s = 0 as the best; go through the others and replace it when `beats`
-    /// says so. Of the outer * inner positions, i changes fastest.
+    /// `inner` elements, and i elements. Begin with s = 0 as the best, and replace it when `beats` says so.
     ///
     /// EXAMPLE: `[[1, 5, 2], [7, 0, 7]]`: `argmax_axis(1)` is `[1, 0]`, `argmax_axis(0)` is `[1, 0, 1]`.
     ///
@@ -1576,9 +1575,8 @@ impl Tensor {
         Tensor { values, history }
     }
 
-    /// The same values as a leaf with an id: what is computed from it records a history. A tensor that already
-    /// is such a leaf keeps its id. Panics for a tensor that was computed from a tracked one: as a leaf it would
-    /// silently be cut off from what it was computed from.
+    /// The same values as a leaf with an id: what is computed from it records a history. Such a leaf keeps its id.
+    /// Panics for a tensor that was computed from a tracked one: as a leaf it would silently be cut off from that.
     #[must_use]
     pub fn tracked(self) -> Tensor {
         if let Some(history) = self.history() {

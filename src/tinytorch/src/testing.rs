@@ -227,8 +227,8 @@ pub fn recorded_matrix(is_left: bool, rows: usize, columns: usize) -> Vec<Record
     places.map(|(row, column)| Recorded { is_left, row, column }).collect()
 }
 
-/// The products that this thread has made since the last call: the row of the left element, its column, and the column of
-/// the right one.
+/// The products that this thread has made since the last call: the row of the left element, its column, and the
+/// column of the right one.
 #[must_use]
 pub fn take_products() -> Vec<[usize; 3]> {
     PRODUCTS.take()

@@ -112,8 +112,8 @@ pub fn classes(targets: &[f32]) -> Result<Vec<u8>, DataError> {
     Ok(targets.iter().map(|&target| target as u8).collect())
 }
 
-/// What the IDX files of images `(N, H, W)` and of their labels `(N)` hold together: the shape of the images, their pixels
-/// and targets.
+/// What the IDX files of images `(N, H, W)` and of their labels `(N)` hold together: the shape of the images, their
+/// pixels and targets.
 ///
 /// # Errors
 /// If one has another number of axes, the counts differ, there is no pixel, or a label is not below `classes`.
@@ -153,8 +153,8 @@ fn scaled(levels: &[u8]) -> impl Iterator<Item = f32> {
     levels.iter().map(|&level| f32::from(level) / 255.0)
 }
 
-/// Parses the records of a CIFAR-10 binary file, pixels channel by channel as in the file. There is no magic number: the
-/// length and the labels are all that can be checked.
+/// Parses the records of a CIFAR-10 binary file, pixels channel by channel as in the file. There is no magic number:
+/// the length and the labels are all that can be checked.
 ///
 /// # Errors
 /// If the length is not a positive multiple of [`CIFAR_RECORD`], or a label is not below 10.
