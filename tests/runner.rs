@@ -339,6 +339,30 @@ fn a_milestone_can_use_every_module_up_to_its_own() {
     assert_eq!(ended, Some(&failed));
 }
 
+#[test]
+fn a_milestone_finds_what_it_kept_and_a_changed_one_does_not() {
+    let text = |version: &str| {
+        format!(
+            "// {version}, {}\npub fn milestone(out: &mut tinytorch::report::Reporter) {{\n\
+             let folder = out.checkpoints().unwrap().to_owned();\n\
+             out.insight(folder.join(\"kept\").exists().to_string());\n\
+             std::fs::create_dir_all(&folder).unwrap();\n\
+             std::fs::write(folder.join(\"kept\"), \"\").unwrap();\n}}\n",
+            tempfile::tempdir().unwrap().path().display()
+        )
+    };
+    let (first, second) = (text("first"), text("second"));
+    let found = |text: &str| -> Vec<String> {
+        let events = events(&runner(), &request(BETA, RunKind::Milestone, text));
+        let insight = |event| match event {
+            RunEvent::Reported { item: Item::Insight(insight), .. } => Some(insight.text),
+            _ => None,
+        };
+        events.into_iter().filter_map(insight).collect()
+    };
+    assert_eq!([found(&first), found(&first), found(&second)], [["false"], ["true"], ["false"]]);
+}
+
 /// A named pipe. Not by `mkfifoat`, which macOS does not have.
 fn fifo(folder: &tempfile::TempDir) -> PathBuf {
     let fifo = folder.path().join("fifo");

@@ -1,10 +1,10 @@
-//! Progress on standard error: a line when a long step begins, or on a terminal one line that is rewritten. Quick
-//! steps print nothing. Not here: results, which go to standard output.
+//! Progress on standard error: a line when a long step begins, or on a terminal one line that is rewritten; and each text
+//! that a model generates, while it does. Quick steps print nothing. Not here: results, which go to standard output.
 
 use crate::curriculum::Course;
 use crate::runner::event::RunEvent;
 use std::io::{IsTerminal, Write, stderr};
-use tinytorch::report::Item;
+use tinytorch::report::{Item, Text};
 use unicode_width::UnicodeWidthStr;
 
 const BAR: usize = 20;
@@ -19,6 +19,8 @@ pub struct Meter {
     drawn: bool,
     /// The step that was announced last.
     announced: String,
+    /// The text that is being generated, as far as it is shown.
+    live: Option<Text>,
 }
 
 /// One thing that can be shown.
@@ -44,20 +46,45 @@ impl Meter {
     }
 
     fn new(course: &'static Course, writer: Box<dyn Write>, columns: Option<usize>) -> Self {
-        Self { course, writer, columns, drawn: false, announced: String::new() }
+        Self { course, writer, columns, drawn: false, announced: String::new(), live: None }
     }
 
     /// Shows the progress that an event reports, if it reports any.
     pub fn show(&mut self, event: &RunEvent) {
-        match self.progress(event) {
+        if let RunEvent::Reported { item: Item::Text(text), .. } = event {
+            return self.continue_text(text);
+        }
+        let progress = self.progress(event);
+        if progress.is_some() && self.live.is_some() {
+            self.clear();
+        }
+        match progress {
             Some(progress) if self.columns.is_some() => self.draw(&progress),
             Some(progress) if progress.long => self.announce(&progress),
             _ => {}
         }
     }
 
+    /// Writes what is new in a text: all of it, unless it only grew.
+    fn continue_text(&mut self, text: &Text) {
+        let shown = self.live.as_ref().filter(|live| live.title == text.title);
+        match shown.and_then(|live| text.text.strip_prefix(live.text.as_str())) {
+            Some(new) => self.write(new),
+            None => {
+                self.clear();
+                self.write(&format!("{}\n{}", text.title, text.text));
+            }
+        }
+        self.live = Some(text.clone());
+    }
+
     /// Clears the line, so that other output can follow.
     pub fn clear(&mut self) {
+        if let Some(text) = self.live.take()
+            && !text.text.ends_with('\n')
+        {
+            self.write("\n");
+        }
         if std::mem::take(&mut self.drawn) {
             self.write("\r\x1b[K");
         }
@@ -152,6 +179,32 @@ mod tests {
             shown(None),
             format!("{crates}compiling 01_tensor...\ncompiling 02_activations...\n")
         );
+    }
+
+    #[test]
+    fn a_text_is_continued_while_it_grows_and_ended_before_anything_else() {
+        let log = Log::default();
+        let mut meter = Meter::new(Course::tinytorch(), Box::new(log.clone()), Some(80));
+        let item = |title: &str, text: &str| RunEvent::Reported {
+            analysis: "milestone".into(),
+            item: Item::Text(Text { title: title.into(), text: text.into() }),
+        };
+        let building = RunEvent::Preparing { what: "01_tensor".into(), done: 0, total: 4 };
+        for event in [
+            building.clone(),
+            item("one", "Q"),
+            item("one", "Q: Hi."),
+            item("one", "A"),
+            item("two", "B\n"),
+            building,
+        ] {
+            meter.show(&event);
+        }
+        let bytes = log.0.lock().unwrap().clone();
+        let text = String::from_utf8(bytes).unwrap();
+        let (_, text) = text.split_once("01_tensor").unwrap();
+        let (live, _) = text.rsplit_once("\r\x1b[K[").unwrap();
+        assert_eq!(live, "\r\x1b[Kone\nQ: Hi.\none\nA\ntwo\nB\n");
     }
 
     #[test]

@@ -277,6 +277,7 @@ pub fn item(item: &Item) -> String {
         Item::Metric(metric) => self::metric(metric) + "\n",
         Item::Picture(_) => pictures(&[item]).unwrap_or_default(),
         Item::Tokens(tokens) => format!("{}\n{}\n", tokens.title, pieces(tokens).join("|")),
+        Item::Text(text) => format!("{}\n{}\n", text.title, text.text),
         Item::Insight(insight) => format!("=> {}\n", insight.text),
         Item::Note(note) => format!("{}\n", note.text),
         Item::Progress(progress) => {

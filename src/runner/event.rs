@@ -357,6 +357,7 @@ pub fn key(item: &Item) -> (u8, &str) {
         Item::Note(note) => (5, &note.text),
         Item::Progress(_) => (6, ""),
         Item::Tokens(tokens) => (7, &tokens.title),
+        Item::Text(text) => (8, &text.title),
     }
 }
 

@@ -336,12 +336,14 @@ impl Run<'_> {
         events: &mut dyn FnMut(RunEvent),
     ) -> Result<(), Stop> {
         let sockets = sockets()?;
-        let limits = self.runner.limits;
+        let (runner, limits) = (self.runner, self.runner.limits);
         let program = Program {
             binary: &work_dir.folder().join("entry"),
             folder: work_dir.folder(),
             sockets: sockets.path(),
             source_map: &chain.source_map,
+            checkpoints: (self.request.kind == RunKind::Milestone)
+                .then(|| runner.cache.checkpoints(&[&chain.top.key, &self.request.text])),
             limit: match self.request.kind {
                 RunKind::Check => limits.test,
                 RunKind::Analysis => limits.analysis,

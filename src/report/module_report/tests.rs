@@ -3,7 +3,7 @@
 use super::*;
 use crate::runner::event::Output;
 use std::time::Duration;
-use tinytorch::report::{Axis, Chart, ChartKind, Origin, Series};
+use tinytorch::report::{Axis, Chart, ChartKind, Origin, Series, Text};
 
 const TENSOR: ModuleId = ModuleId(1);
 
@@ -196,6 +196,17 @@ fn a_chart_of_the_same_title_replaces_the_earlier_one() {
     assert_eq!(report.analyses[0].items.len(), 1);
     let Item::Chart(chart) = &report.analyses[0].items[0] else { panic!("no chart") };
     assert_eq!(chart.series[0].points[0].y, 1.0);
+}
+
+#[test]
+fn a_text_grows_in_its_place() {
+    let text = |title: &str, text: &str| RunEvent::Reported {
+        analysis: "milestone".into(),
+        item: Item::Text(Text { title: title.into(), text: text.into() }),
+    };
+    let report = after(&[text("live", "Q: Hi.\nA:"), curve(1.0), text("live", "Q: Hi.\nA: He")]);
+    let wanted = Item::Text(Text { title: "live".into(), text: "Q: Hi.\nA: He".into() });
+    assert_eq!(report.analyses[0].items, [wanted]);
 }
 
 #[test]

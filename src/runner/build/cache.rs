@@ -1,5 +1,6 @@
 //! The folders of the cache, each published atomically: filled under another name, given a list with the hash of each
-//! file, and renamed. A folder that is damaged later counts as missing, and is rebuilt. Not here: what is in them.
+//! file, and renamed. A folder that is damaged later counts as missing, and is rebuilt. Beside them, folders for the
+//! checkpoints of programs. Not here: what is in them.
 
 use crate::error::Error;
 use rustix::io::Errno;
@@ -16,6 +17,8 @@ use std::time::{Duration, SystemTime};
 const LIST: &str = "parts";
 /// How long an unused folder is kept.
 const KEPT: Duration = Duration::from_secs(60 * 60 * 24 * 30);
+/// Has the folders of checkpoints.
+const CHECKPOINTS: &str = "checkpoints";
 /// The prefix of a folder that is being filled.
 const PRIVATE: &str = ".new-";
 /// How long a folder is kept whose process is not found: with a shared home folder, the process may run on another
@@ -106,6 +109,16 @@ impl Cache {
         Ok(folder)
     }
 
+    /// The folder for the checkpoints of a program that is made from these inputs; it may not exist. Another text, engine or
+    /// compiler has another folder: what a changed program trained is never continued.
+    pub(in crate::runner) fn checkpoints(&self, inputs: &[&str]) -> PathBuf {
+        let mut hasher = blake3::Hasher::new();
+        for input in inputs {
+            hasher.update(&input.len().to_le_bytes()).update(input.as_bytes());
+        }
+        self.root.join(CHECKPOINTS).join(hasher.finalize().to_hex().as_str())
+    }
+
     fn known(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
         self.intact.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -124,7 +137,7 @@ fn private(root: &Path) -> io::Result<tempfile::TempDir> {
 }
 
 /// Removes the private folders of killed processes, and what was not used for a long time: modules whose text the
-/// learner has changed since.
+/// learner has changed since, checkpoints of a training that was not continued.
 fn sweep(root: &Path) {
     for place in [root, &root.join("modules"), &root.join("probes")] {
         for entry in fs::read_dir(place).into_iter().flatten().flatten() {
@@ -132,6 +145,12 @@ fn sweep(root: &Path) {
                 // If it cannot be removed now, the next sweep tries again.
                 let _ = fs::remove_dir_all(entry.path());
             }
+        }
+    }
+    for entry in fs::read_dir(root.join(CHECKPOINTS)).into_iter().flatten().flatten() {
+        // Each new checkpoint is renamed into its folder, which sets the folder's date.
+        if is_older(entry.metadata(), KEPT) {
+            let _ = fs::remove_dir_all(entry.path());
         }
     }
 }
@@ -292,6 +311,24 @@ mod tests {
         assert_eq!(reopened().get("modules/k"), Some(folder.clone()), "it was used");
         age();
         assert_eq!(reopened().get("modules/k"), None);
+    }
+
+    #[test]
+    fn a_program_has_its_own_checkpoints_which_are_kept_for_a_while() {
+        let (root, cache) = cache();
+        let folder = cache.checkpoints(&["engine", "program"]);
+        for other in [["engine", "changed"], ["changed", "program"], ["enginep", "rogram"]] {
+            assert_ne!(cache.checkpoints(&other), folder, "{other:?}");
+        }
+        fs::create_dir_all(&folder).unwrap();
+        let is_kept_at = |age: Duration| {
+            let date = SystemTime::now() - age;
+            fs::File::open(&folder).unwrap().set_modified(date).unwrap();
+            Cache::open(root.path().join("cache")).unwrap();
+            folder.exists()
+        };
+        assert!(is_kept_at(KEPT - Duration::from_secs(60)));
+        assert!(!is_kept_at(KEPT + Duration::from_secs(60)));
     }
 
     #[test]

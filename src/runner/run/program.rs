@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::io;
 use std::num::NonZero;
 use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -29,6 +29,8 @@ pub(in crate::runner) struct Program<'a> {
     pub(in crate::runner) sockets: &'a Path,
     /// Maps places back to the learner's files.
     pub(in crate::runner) source_map: &'a SourceMap,
+    /// Where a milestone keeps its checkpoints; it makes the folder when it needs it.
+    pub(in crate::runner) checkpoints: Option<PathBuf>,
     /// How long one test or analysis may take.
     pub(in crate::runner) limit: Duration,
     /// Cancels it.
@@ -114,7 +116,7 @@ impl Program<'_> {
         let socket = self.sockets.join(SOCKETS.fetch_add(1, Ordering::Relaxed).to_string());
         let listener = UnixListener::bind(&socket)?;
         let mut start = command(self.binary, self.folder);
-        start.arg(&socket).arg(name);
+        start.arg(&socket).arg(name).args(&self.checkpoints);
         let mut process = Process::spawn(start, Lines::Neither, self.limit, self.cancel)?;
         process.limit_memory(0);
         process.listen(listener, socket)?;
@@ -228,6 +230,7 @@ mod tests {
             folder: Path::new("/"),
             sockets,
             source_map: &SourceMap::default(),
+            checkpoints: None,
             limit: Duration::from_secs(10),
             cancel: &Cancel::default(),
         };

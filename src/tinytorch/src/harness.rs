@@ -1,7 +1,7 @@
 //! Runs one test or one analysis of an exercise in a process of its own, or computes the frames of one
-//! explorable, and reports the result. Input: the exercise's tables, and on the command line a Unix socket and a
-//! name; for an explorable also one line of [`Settings`] per frame. Output: one [`Record`] a line over that
-//! socket. Not here: what a record, or the lack of one, means to the tutor.
+//! explorable, and reports the result. Input: the exercise's tables, and on the command line a Unix socket, a name,
+//! and for a milestone the folder of its checkpoints; for an explorable also one line of [`Settings`] per frame.
+//! Output: one [`Record`] a line over that socket. Not here: what a record, or the lack of one, means to the tutor.
 //!
 //! The harness connects before it runs anything, and the tutor accepts one connection only, so nothing else can send a
 //! record. The verdict is sent after the body has returned, and then the process exits at once. When the tutor ends, the
@@ -12,6 +12,7 @@ use crate::report::{Item, Reporter};
 use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::cell::RefCell;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
@@ -76,40 +77,45 @@ static TODO: Mutex<Option<String>> = Mutex::new(None);
 /// Where the verdict goes: from the body's thread, or from the hook of a panic that cannot unwind.
 static VERDICT: Mutex<Option<Sender<Record>>> = Mutex::new(None);
 
-/// The `main` of every program made from an exercise: `PROGRAM SOCKET NAME` runs the test, analysis
-/// or explorable of that name. Ends the process.
+/// The `main` of every program made from an exercise: `PROGRAM SOCKET NAME [FOLDER]` runs the test, analysis
+/// or explorable of that name. What reports may keep checkpoints in the folder. Ends the process.
 #[expect(clippy::print_stderr, reason = "a person who starts the program by hand should know")]
 pub fn run(tests: &[(&str, fn())], analyses: &[Analysis<'_>], explorables: &[Explorable<'_>]) -> ! {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [socket, name] = arguments.as_slice() else {
-        eprintln!("usage: PROGRAM SOCKET NAME");
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let [socket, name, folder @ ..] = arguments.as_slice() else {
+        eprintln!("usage: PROGRAM SOCKET NAME [FOLDER]");
         leave(2);
     };
     let Ok((stream, lifeline)) = connect(socket) else {
-        eprintln!("no tutor listens on \"{socket}\"");
+        eprintln!("no tutor listens on {socket:?}");
         leave(2);
     };
-    if let Some((_, figure)) = explorables.iter().find(|(known, _)| known == name) {
+    let (name, folder) = (name.to_string_lossy(), folder.first().cloned());
+    if let Some((_, figure)) = explorables.iter().find(|(known, _)| **known == *name) {
         let figure = *figure;
         let (send, settings) = channel();
         thread::spawn(move || receive(lifeline, &send));
         explore(stream, settings, figure);
     }
     thread::spawn(move || end_with(lifeline));
-    if let Some((_, test)) = tests.iter().find(|(known, _)| known == name) {
+    if let Some((_, test)) = tests.iter().find(|(known, _)| **known == *name) {
         let test = *test;
         run_body(stream, move |_| test());
-    } else if let Some((_, analysis)) = analyses.iter().find(|(known, _)| known == name) {
+    } else if let Some((_, analysis)) = analyses.iter().find(|(known, _)| **known == *name) {
         let analysis = *analysis;
         run_body(stream, move |stream| {
-            analysis(&mut Reporter::new(move |item| send_record(&stream, &Record::Item { item })))
+            let out = Reporter::new(move |item| send_record(&stream, &Record::Item { item }));
+            analysis(&mut match folder {
+                Some(folder) => out.with_checkpoints(folder),
+                None => out,
+            });
         });
     }
     eprintln!("there is no test, analysis or explorable \"{name}\"");
     leave(2);
 }
 
-fn connect(socket: &str) -> std::io::Result<(UnixStream, UnixStream)> {
+fn connect(socket: &OsStr) -> std::io::Result<(UnixStream, UnixStream)> {
     let stream = UnixStream::connect(socket)?;
     let lifeline = stream.try_clone()?;
     Ok((stream, lifeline))

@@ -1,9 +1,10 @@
-//! What an analysis reports: typed tables, charts, metrics, pictures, insights and notes, never formatted text. An
+//! What an analysis reports: typed tables, charts, metrics, pictures, texts, insights and notes, never formatted text. An
 //! analysis passes each [`Item`] to a [`Reporter`]; the screen and the commands render the same values. Not here: how an
 //! item looks.
 
 use crate::testing::{Comparison, Ratio, Timing};
 use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 
 /// Whether a figure was measured in this run, or follows from a formula.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,8 @@ pub enum Item {
     Picture(Picture),
     /// A text cut into tokens.
     Tokens(Tokens),
+    /// A text of several lines, perhaps one that is still being generated.
+    Text(Text),
     /// One or two plain sentences: what the figures mean.
     Insight(Insight),
     /// A sentence that is no finding: why there are no figures.
@@ -201,6 +204,16 @@ pub struct Tokens {
     pub pieces: Vec<String>,
 }
 
+/// A text of several lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Text {
+    /// Shown above the text; a later text of the same title replaces the earlier one, which is how a text grows on the
+    /// screen while a model generates it.
+    pub title: String,
+    /// The lines.
+    pub text: String,
+}
+
 /// One or two plain sentences: what the figures mean.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Insight {
@@ -360,12 +373,26 @@ pub fn columns(list: &str) -> Vec<(&str, &str)> {
 /// Receives the items of an analysis, one by one, as they are known.
 pub struct Reporter {
     sink: Box<dyn FnMut(Item)>,
+    checkpoints: Option<PathBuf>,
 }
 
 impl Reporter {
     /// A reporter that passes every item to `sink` at once.
     pub fn new(sink: impl FnMut(Item) + 'static) -> Self {
-        Self { sink: Box::new(sink) }
+        Self { sink: Box::new(sink), checkpoints: None }
+    }
+
+    /// The same reporter for a program that may keep checkpoints in this folder.
+    #[must_use]
+    pub fn with_checkpoints(self, folder: impl Into<PathBuf>) -> Self {
+        Self { checkpoints: Some(folder.into()), ..self }
+    }
+
+    /// Where a long computation keeps what it needs to continue after an interruption; the folder may not exist yet. None
+    /// where nothing is kept.
+    #[must_use]
+    pub fn checkpoints(&self) -> Option<&Path> {
+        self.checkpoints.as_deref()
     }
 
     /// A reporter for `cargo run`: each item as one line of JSON on standard output.
@@ -501,6 +528,11 @@ impl Reporter {
         (self.sink)(Item::Tokens(Tokens { title: title.into(), pieces }));
     }
 
+    /// Reports a text, or replaces the text of the same title: after each new token, for a live display.
+    pub fn text(&mut self, title: impl Into<String>, text: impl Into<String>) {
+        (self.sink)(Item::Text(Text { title: title.into(), text: text.into() }));
+    }
+
     /// Reports what the figures mean, in the words of a function of the measured values: `NAME_insight(..)`, or
     /// [`Ratio::took`]. The audit refuses other arguments.
     pub fn insight(&mut self, text: impl Into<String>) {
@@ -552,6 +584,7 @@ mod tests {
             }),
             Item::Picture(Picture { title: "p".into(), width: 2, pixels: vec![0.0, 1.0] }),
             Item::Tokens(Tokens { title: "t".into(), pieces: vec!["a".into(), " b".into()] }),
+            Item::Text(Text { title: "t".into(), text: "a\nb".into() }),
             Item::Insight(Insight { text: "i".into() }),
             Item::Note(Note { text: "n".into() }),
             Item::Progress(Progress { label: "l".into(), done: 1, total: 2 }),

@@ -2,7 +2,7 @@
 //! Also the block that collects the learner's own figures. Must not know where an item came from.
 
 use super::block::{self, framed, head, say};
-use super::text::wrap;
+use super::text::{fold, wrap};
 use super::{chart, exercise, markdown, picture, table, tokens};
 use crate::report::{AnalysisState, figures, human};
 use crate::runner::event::{RunKind, Verdict};
@@ -111,6 +111,7 @@ fn item(item: &Item, width: usize) -> Vec<Line<'static>> {
         Item::Metric(metric) => self::metric(metric, width),
         Item::Picture(_) => vec![],
         Item::Tokens(tokens) => tokens::lines(tokens, width.min(block::PROSE)),
+        Item::Text(text) => titled(&text.title, &text.text, width),
         Item::Note(note) => say(&note.text, Role::Dim, width),
         Item::Insight(insight) => {
             let arrow = [Span::styled("→ ", style(Role::Key))];
@@ -123,6 +124,13 @@ fn item(item: &Item, width: usize) -> Vec<Line<'static>> {
         }
         Item::Progress(progress) => vec![self::progress(progress, width)],
     }
+}
+
+/// A text under its title, line by line: it may end in the middle of a word that is still being generated.
+fn titled(title: &str, text: &str, width: usize) -> Vec<Line<'static>> {
+    let line = |line: &str| fold(&[Span::raw(line.to_owned())], width.min(block::PROSE), &[], &[]);
+    let title = Line::from(Span::styled(title.to_owned(), style(Role::Strong)));
+    [title].into_iter().chain(text.lines().flat_map(line)).collect()
 }
 
 /// A metric, its target, and where it comes from.
@@ -181,4 +189,18 @@ pub fn figures_block(
     }
     lines.extend(metrics.into_iter().flat_map(|metric| self::metric(metric, inner)));
     framed(lines, Role::Live, focused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tinytorch::report::Text;
+
+    #[test]
+    fn a_text_keeps_its_lines_and_ends_where_the_model_is() {
+        let text = Text { title: "live".into(), text: "Q: Is it  hot?\nA: No, it is co".into() };
+        let lines = item(&Item::Text(text), 10);
+        let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        assert_eq!(lines, ["live", "Q: Is it  ", "hot?", "A: No, it ", "is co"]);
+    }
 }
