@@ -1,4 +1,4 @@
-//! The milestones: four programs from the history of the field that run on the engine, and what each must measure to
+//! The milestones: programs from the history of the field that run on the engine, and what each must measure to
 //! count as achieved. Every command reads this one list. Not here: running them, and whether a target was met.
 
 use super::module::ModuleId;
@@ -66,6 +66,21 @@ pub const ALL: &[Milestone] = &[
         prerequisites: &modules([1, 2, 3, 4, 5, 6, 7, 8, 9]),
         achieved_when: &["accuracy on held-out digits, median of five seeds"],
     },
+    Milestone {
+        id: "2017_transformer",
+        year: 2017,
+        title: "Attention",
+        story: "Ashish Vaswani and seven colleagues build a translator out of attention alone: the transformer. Yours, a \
+                GPT with pre-norm, GELU and AdamW, first reverses sequences that it has not seen, beside one whose \
+                attention cannot choose; then it answers questions live, in the words of the course's corpus.",
+        prerequisites: &modules([1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13]),
+        achieved_when: &[
+            "copy, held-out sequences right, median of three seeds",
+            "reversal, held-out sequences right, median of three seeds",
+            "mixed, held-out sequences right, median of three seeds",
+            "held-out questions answered right, median of three seeds",
+        ],
+    },
 ];
 
 const fn modules<const N: usize>(numbers: [u8; N]) -> [ModuleId; N] {
@@ -113,8 +128,9 @@ mod tests {
             let number_of = |name: &str| {
                 tinytorch::sources::MODULES.iter().position(|(module, _)| *module == name)
             };
-            for (name, number) in ["activations", "layers", "losses", "training", "spatial"]
-                .map(|name| (name, number_of(name)))
+            for (name, number) in
+                ["activations", "layers", "losses", "training", "spatial", "tokenization"]
+                    .map(|name| (name, number_of(name)))
             {
                 let used = milestone.source().contains(&format!("tinytorch::{name}::"));
                 let number = number.and_then(|number| u8::try_from(number).ok());

@@ -15,6 +15,7 @@ pub const MILESTONES: &[(&str, &str)] = &[
     ("1969_xor", include_str!("../milestones/1969_xor.rs")),
     ("1986_mlp", include_str!("../milestones/1986_mlp.rs")),
     ("1998_cnn", include_str!("../milestones/1998_cnn.rs")),
+    ("2017_transformer", include_str!("../milestones/2017_transformer.rs")),
 ];
 
 /// The files that every module may use and no learner writes, by file name.

@@ -1,4 +1,17 @@
-//! What the milestones say of made-up figures. They are programs of their own, so their source is included.
+//! What the milestones say of made-up figures, and that the one of 2017 can be interrupted. They are programs of their
+//! own, so their source is included.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use tinytorch::random::Rng;
+use tinytorch::report::{Item, Reporter};
+use tinytorch::training::{History, Trainer};
+use tinytorch::transformers::GptConfig;
+use transformer::{Example, Study};
 
 #[path = "../milestones/1998_cnn.rs"]
 #[expect(dead_code, reason = "only the insight is tested")]
@@ -9,6 +22,9 @@ mod mlp;
 #[path = "../milestones/1957_perceptron.rs"]
 #[expect(dead_code, reason = "only the insight is tested")]
 mod perceptron;
+#[path = "../milestones/2017_transformer.rs"]
+#[expect(dead_code, reason = "the whole of it takes minutes")]
+mod transformer;
 #[path = "../milestones/1969_xor.rs"]
 #[expect(dead_code, reason = "only the insight is tested")]
 mod xor;
@@ -52,4 +68,146 @@ fn one_layer_and_two_are_judged_by_what_they_reached() {
     assert!(expected.contains("at most three") && expected.contains("all four"), "{expected}");
     assert!(xor::layers_insight(100.0, 100.0).contains("no straight line can"));
     assert!(xor::layers_insight(75.0, 75.0).contains("did not from most seeds"));
+}
+
+#[test]
+fn no_held_out_sequence_is_taught_not_even_backwards() {
+    // 81 sequences of which 45 differ from each other backwards too: without a rule, many would be drawn twice.
+    let sets = transformer::sequences("ABC", 4, [25, 10, 10], &mut Rng::seeded(1));
+    assert_eq!(sets.each_ref().map(Vec::len), [25, 10, 10]);
+    let mut known = HashSet::new();
+    for sequence in sets.iter().flatten() {
+        let backwards: String = sequence.chars().rev().collect();
+        assert!(!known.contains(&backwards), "{sequence} is taught backwards");
+        assert!(known.insert(sequence.clone()), "{sequence} is there twice");
+    }
+}
+
+const STUDY: Study = Study {
+    name: "test",
+    model: GptConfig { vocab_size: 9, context: 8, dim: 8, layers: 1, heads: 2 },
+    chooses: true,
+    rate: 0.01,
+    seed: 5,
+    epochs: 4,
+    hidden: 0.2,
+};
+
+/// Questions of three ids whose answer is the first of them, then 1.
+fn examples() -> Vec<Example> {
+    let example =
+        |id: u32| Example { question: vec![2 + id % 7, 2, 3], answer: vec![2 + id % 7, 1] };
+    (0..40).map(example).collect()
+}
+
+/// Everything that a training leaves, and what it said.
+struct Trained {
+    weights: Vec<Vec<f32>>,
+    history: History,
+    notes: Vec<String>,
+}
+
+/// Trains, and stops as a killed process does after this epoch has its checkpoint.
+fn train(study: &Study, folder: Option<&Path>, killed_after: Option<usize>) -> Option<Trained> {
+    let notes = Rc::new(RefCell::new(vec![]));
+    let kept = Rc::clone(&notes);
+    let out = Reporter::new(move |item| {
+        if let Item::Note(note) = item {
+            kept.borrow_mut().push(note.text);
+        }
+    });
+    let mut out = match folder {
+        Some(folder) => out.with_checkpoints(folder),
+        None => out,
+    };
+    let examples = examples();
+    let run = catch_unwind(AssertUnwindSafe(|| {
+        study.train([&examples, &examples[..8]], &mut out, &mut |_, epoch, _| {
+            assert_ne!(Some(epoch), killed_after, "as if killed");
+        })
+    }));
+    let Trainer { model, history, .. } = run.ok()?.expect("trained").trainer;
+    let weights = model.parameters().into_iter().map(|weight| weight.to_vec()).collect();
+    Some(Trained { weights, history, notes: notes.take() })
+}
+
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).expect("removed");
+    }
+    folder
+}
+
+fn checkpoint(folder: &Path) -> PathBuf {
+    let mut files =
+        fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path());
+    files.next().expect("a checkpoint")
+}
+
+#[test]
+fn an_interrupted_training_ends_as_one_that_never_stopped_to_the_last_bit() {
+    let straight = train(&STUDY, None, None).expect("it ends");
+    assert!(straight.notes.is_empty(), "{:?}", straight.notes);
+    let folder = folder("interrupted");
+    for epoch in [1, 3] {
+        assert!(train(&STUDY, Some(&folder), Some(epoch)).is_none(), "killed after epoch {epoch}");
+    }
+    let resumed = train(&STUDY, Some(&folder), None).expect("it ends");
+    assert!(resumed.notes[0].contains("after epoch 3 of 4"), "{:?}", resumed.notes);
+    assert_eq!(resumed.weights, straight.weights);
+    assert_eq!(resumed.history, straight.history);
+    let again = train(&STUDY, Some(&folder), None).expect("it has ended already");
+    assert_eq!((again.weights, again.history), (straight.weights, straight.history));
+}
+
+#[test]
+fn a_checkpoint_that_is_damaged_or_of_something_else_is_reported_and_not_used() {
+    let straight = train(&STUDY, None, None).expect("it ends");
+    let folder = folder("damaged");
+    let other = Study { hidden: 0.5, ..STUDY };
+    train(&other, Some(&folder), Some(2));
+    let file = checkpoint(&folder);
+    let other = fs::read(&file).expect("read");
+    fs::remove_file(&file).expect("removed");
+    train(&STUDY, Some(&folder), Some(2));
+    let whole = fs::read(&file).expect("the name does not depend on what is hidden");
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 2] ^= 1;
+    for (bytes, words) in [
+        (flipped.as_slice(), "is damaged"),
+        (&whole[..whole.len() / 2], "was truncated"),
+        (b"a text, and no checkpoint", "is not a checkpoint"),
+        (&other, "belongs to another training"),
+    ] {
+        fs::write(&file, bytes).expect("written");
+        let run = train(&STUDY, Some(&folder), None).expect("it ends");
+        let note = &run.notes[0];
+        assert!(note.contains(words) && note.contains("began again"), "{words}: {note}");
+        assert_eq!(
+            (run.weights, run.history),
+            (straight.weights.clone(), straight.history.clone())
+        );
+    }
+}
+
+#[test]
+fn without_a_choice_queries_and_keys_stay_where_they_began() {
+    let mean = train(&Study { chooses: false, ..STUDY }, None, None).expect("it ends");
+    let still = mean.weights.iter().filter(|weight| weight.iter().all(|number| *number == 0.0));
+    assert_eq!(still.count(), 4, "weight and bias of the queries and of the keys");
+    let other = train(&STUDY, None, None).expect("it ends");
+    assert!(other.weights.iter().all(|weight| weight.iter().any(|number| *number != 0.0)));
+}
+
+#[test]
+fn attention_and_a_lookup_are_judged_beyond_the_sample_error() {
+    let better = transformer::attention_insight(0.99, 0.05, 500);
+    assert!(better.contains("99.0 % +- 0.4") && better.contains("Only attention"), "{better}");
+    assert!(transformer::attention_insight(0.05, 0.99, 500).contains("The mean was better"));
+    assert!(transformer::attention_insight(0.5, 0.51, 500).contains("no clear difference"));
+    let better = transformer::dialogue_insight(0.6, 0.4, 96);
+    assert!(better.contains("60.0 % +- 5.0") && better.contains("does more"), "{better}");
+    assert!(transformer::dialogue_insight(0.4, 0.6, 96).contains("by heart"));
+    assert!(transformer::dialogue_insight(0.5, 0.45, 96).contains("no clear difference"));
 }
