@@ -414,16 +414,16 @@ fn sequence_tasks(out: &mut Reporter) -> Result<(), Box<dyn std::error::Error>> 
 
     let (mut seconds, mut rows, mut medians, mut curves) = (first + second, vec![], vec![], vec![]);
     let mut answering = None;
-    for (name, task, rate, study) in [
-        ("copy", Task::Copy, rate, &study),
-        ("reversal", Task::Reverse, rate, &study),
-        ("mixed", Task::Mixed, rate, &study),
-        (mean.name, Task::Reverse, mean_rate, &mean),
+    for (name, task, epochs, (rate, study)) in [
+        ("copy", Task::Copy, 8, (rate, &study)),
+        ("reversal", Task::Reverse, 8, (rate, &study)),
+        ("mixed", Task::Mixed, 16, (rate, &study)),
+        (mean.name, Task::Reverse, 8, (mean_rate, &mean)),
     ] {
         let [taught, validation, test] = of(task);
         let mut shares = vec![];
         for seed in SEEDS {
-            let study = Study { name, rate, seed, epochs: 8, ..study.clone() };
+            let study = Study { name, rate, seed, epochs, ..study.clone() };
             let run = study.train([&taught, &validation], out, &mut |_, _, _| ())?;
             seconds += run.seconds;
             if seed == SEEDS[0] {
