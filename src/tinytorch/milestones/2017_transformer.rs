@@ -599,12 +599,7 @@ fn dialogue_model(out: &mut Reporter) -> Result<(), Box<dyn std::error::Error>> 
     let (answered, alike) = (median(marks.iter().map(share).collect()), share(&copied));
     let loss = median(runs.iter().map(|run| f64::from(run.loss())).collect());
     out.measured("validation perplexity of the answers, median of three seeds", loss.exp(), "");
-    metric(
-        out,
-        "held-out questions answered right, median of three seeds",
-        answered * 100.0,
-        Some(50.0),
-    );
+    metric(out, "held-out questions answered right, median of three seeds", answered * 100.0, None);
     metric(out, "answers of the most similar taught questions that are right", alike * 100.0, None);
     out.measured("dialogue, training time", seconds, "s");
     out.insight(dialogue_insight(answered, alike, judged.len()));
