@@ -836,10 +836,10 @@ pub fn channels_first(images: &Tensor) -> Tensor {
 #[test]
 fn test_unit_debug() {
     let (mut last, mut first) = (vec![0.0; 24], vec![0.0; 24]);
-    for place in 0..24 {
+    for (place, element) in first.iter_mut().enumerate() {
         let (image, channel, row, column) = (place / 12, place / 6 % 2, place / 3 % 2, place % 3);
-        first[place] = (1000 * image + 100 * channel + 10 * row + column) as f32;
-        last[12 * image + 6 * row + 2 * column + channel] = first[place];
+        *element = (1000 * image + 100 * channel + 10 * row + column) as f32;
+        last[12 * image + 6 * row + 2 * column + channel] = *element;
     }
     let images = channels_first(&Tensor::new(&last, &[2, 2, 3, 2]));
     let idea = "reshape keeps the order of the elements; transpose swaps two axes and the order";
