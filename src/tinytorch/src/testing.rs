@@ -39,13 +39,44 @@ pub fn expect_eq<T: PartialEq + fmt::Debug>(
     wanted: T,
     idea: &str,
 ) {
-    let side = |value: &T| shortened(&format!("{value:?}"));
-    assert!(
-        yours == wanted,
-        "for {input}:\n  yours:  {}\n  wanted: {}\n  idea: {idea}",
-        side(&yours),
-        side(&wanted)
-    );
+    if yours != wanted {
+        let [yours, wanted] = sides(&format!("{yours:?}"), &format!("{wanted:?}"));
+        panic!("for {input}:\n  yours:  {yours}\n  wanted: {wanted}\n  idea: {idea}");
+    }
+}
+
+/// Both sides of a failure, not too long: of lists, the elements around the first that differs.
+fn sides(yours: &str, wanted: &str) -> [String; 2] {
+    let lists = [elements(yours), elements(wanted)];
+    let differs = lists[0].iter().zip(&lists[1]).position(|(a, b)| a != b);
+    let shortest = lists[0].len().min(lists[1].len());
+    let start = differs.unwrap_or(shortest).saturating_sub(SHOWN / 2);
+    let side = |text: &str, list: &[&str]| match list.len() {
+        0..=SHOWN => shortened(text),
+        count => {
+            let start = start.min(count - SHOWN);
+            let before = if start > 0 { format!("{start} more, ") } else { String::new() };
+            let after = match count - start - SHOWN {
+                0 => String::new(),
+                more => format!(", and {more} more"),
+            };
+            shortened(&format!("[{before}{}{after}]", list[start..start + SHOWN].join(", ")))
+        }
+    };
+    [side(yours, &lists[0]), side(wanted, &lists[1])]
+}
+
+/// The elements of a list in its debug form; none of any other text.
+fn elements(text: &str) -> Vec<&str> {
+    let Some(inner) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) else {
+        return vec![];
+    };
+    let mut depth = 0_i32;
+    let parts = inner.split(|c: char| {
+        depth += i32::from("[({".contains(c)) - i32::from("])}".contains(c));
+        c == ',' && depth == 0
+    });
+    parts.map(str::trim).collect()
 }
 
 /// Panics unless `yours` and `wanted` have the same length and each pair differs by at most `tolerance`. Values that
@@ -520,6 +551,24 @@ mod tests {
     #[should_panic(expected = "value 0 is NaN")]
     fn not_a_number_is_never_close() {
         assert_close(&[f32::NAN], &[1.0], f32::INFINITY);
+    }
+
+    #[test]
+    fn of_long_lists_ten_elements_around_the_first_difference_are_shown() {
+        let mut list: Vec<[u8; 2]> = (0..40).map(|n| [n, 0]).collect();
+        let wanted = list.clone();
+        list[20] = [9, 9];
+        let message = panic_message(|| expect_eq("a list", list, wanted, "i"));
+        let yours = "yours:  [15 more, [15, 0], [16, 0], [17, 0], [18, 0], [19, 0], [9, 9], [21, 0], [22, 0], \
+                     [23, 0], [24, 0], and 15 more]\n";
+        assert!(message.contains(yours), "{message}");
+        let message = panic_message(|| expect_eq("n", vec![0; 12], vec![0; 11], "i"));
+        assert!(
+            message.contains("yours:  [2 more, 0,") && message.contains("wanted: [1 more, 0,"),
+            "{message}"
+        );
+        let message = panic_message(|| expect_eq("n", vec![1, 2], vec![1, 3], "i"));
+        assert!(message.contains("yours:  [1, 2]\n  wanted: [1, 3]"), "{message}");
     }
 
     #[test]
