@@ -1,5 +1,4 @@
 //! Files of bytes: what was written is read to the last bit, and everything else is refused for its own reason.
-#![expect(clippy::unwrap_used, reason = "a panic is the verdict of a test")]
 
 use proptest::prelude::*;
 use tinytorch::bytes::{Fault, Format, Shaped, checksum};

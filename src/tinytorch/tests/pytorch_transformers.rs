@@ -113,7 +113,7 @@ fn a_gpt_of_two_layers_has_the_logits_the_loss_and_the_gradients_of_pytorch() {
     for (place, (parameter, shape)) in parameters.into_iter().zip(&wanted.shapes).enumerate() {
         assert_eq!(parameter.shape(), shape, "parameter {place}");
         // Norms are the vectors in front of the projections, in front of the MLP, and at the end.
-        let in_block = (place >= 2 && place < 34).then(|| (place - 2) % 16);
+        let in_block = (2..34).contains(&place).then(|| (place - 2) % 16);
         let is_gamma = matches!(in_block, Some(0 | 10)) || place == 34;
         let is_beta = matches!(in_block, Some(1 | 11)) || place == 35;
         let (scale, shift) = match shape.len() {
@@ -127,7 +127,7 @@ fn a_gpt_of_two_layers_has_the_logits_the_loss_and_the_gradients_of_pytorch() {
     }
     track(model.parameters_mut());
     let ids: Vec<u32> = (0..32).map(|i| (i * 31 + 7) % 50).collect();
-    let target = |i: usize| if i % 5 == 0 { IGNORED } else { ((i * 17 + 3) % 50) as f32 };
+    let target = |i: usize| if i.is_multiple_of(5) { IGNORED } else { ((i * 17 + 3) % 50) as f32 };
     let targets = Tensor::new(&(0..32).map(target).collect::<Vec<_>>(), &[32]);
     let logits = model.forward(&ids_tensor(&ids, &[2, 16]));
     assert_like("logits", &logits, &wanted.logits);

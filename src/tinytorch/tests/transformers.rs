@@ -1,6 +1,5 @@
 //! Module 13 beyond its exercise: gradients of the norms, the first weights, batches with padding, checkpoints, errors.
 
-#![expect(clippy::unwrap_used, reason = "in a test, a panic is the verdict")]
 
 use proptest::prelude::*;
 use tinytorch::autograd::{Backward, check_gradient, track};
