@@ -1,6 +1,5 @@
 //! Module 13 beyond its exercise: gradients of the norms, the first weights, batches with padding, checkpoints, errors.
 
-
 use proptest::prelude::*;
 use tinytorch::autograd::{Backward, check_gradient, track};
 use tinytorch::layers::{Layer, Linear};
