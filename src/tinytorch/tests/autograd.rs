@@ -457,6 +457,15 @@ fn clones_of_one_tensor_are_not_tied_by_accident() {
     let (mut a, mut b, mut bias) = (w.clone(), w.clone(), Tensor::ones(&[2]));
     let message = panic_message(|| track(vec![&mut a, &mut bias, &mut b]));
     assert!(message.contains("parameters 0 and 2 share their numbers"), "{message}");
+    // Tracked each by itself, or one of them: two ids, so two parameters.
+    let (mut a, mut b) = (w.clone().tracked(), w.clone().tracked());
+    for other in [&mut b, &mut w.clone()] {
+        let message = panic_message(|| track(vec![&mut a, other]));
+        assert!(message.contains("parameters 0 and 1 share their numbers"), "{message}");
+    }
+    // A clone of what is tracked has the same id: tied on purpose.
+    let mut tied = a.clone();
+    track(vec![&mut a, &mut tied]);
     // Tensors without elements share nothing.
     track(vec![&mut Tensor::zeros(&[0]), &mut Tensor::zeros(&[0])]);
 }
