@@ -329,8 +329,8 @@ fn test_unit_reduce_to_shape() {
 // %% [markdown] nbgrader={"grade": false, "grade_id": "autograd-rules", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // ## A gradient rule for each operation
 //
-// A rule gets `grad_output`, the *upstream gradient*, and the inputs. It returns a gradient for each input: `grad_output`
-// times the operation's own derivative, computed inside `grad_for`, which skips what is not tracked.
+// A rule gets `grad_output`, the *upstream gradient*, and the inputs. It returns a gradient for each input:
+// `grad_output` times the operation's own derivative, computed inside `grad_for`, which skips what is not tracked.
 
 // %% nbgrader={"grade": false, "grade_id": "autograd-add", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// The gradient rule of `a + b` (`sign` is 1) and `a - b` (`sign` is -1).
