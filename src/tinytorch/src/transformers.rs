@@ -237,7 +237,8 @@ fn test_unit_block() {
     use tinytorch::testing::expect_close;
 
     let mut rng = Rng::seeded(3);
-    let full = TransformerBlock::new(8, 2, &mut rng);
+    let mut full = TransformerBlock::new(8, 2, &mut rng);
+    full.norm2.gamma = full.norm2.gamma * 2.0; // The two norms differ.
     let x = Tensor::randn(&[1, 4, 8], &mut rng) * 3.0;
     let mask = causal_mask(4);
     // A branch whose last layer is zero adds nothing.
@@ -339,7 +340,7 @@ fn test_unit_gpt() {
         x = block.forward(&x, Some(&causal_mask(6)));
     }
     let wanted = model.norm.forward(&x).matmul(&model.embedding.tokens.weight.t()).to_vec();
-    let idea = "every block in its order, the final norm, then the table of tokens as output layer";
+    let idea = "token plus position, every block in its order, the final norm, the table of tokens";
     expect_close("6 ids", &all.to_vec(), &wanted, 1e-4, idea);
     let message = panic_message(|| logits(&[0; 7]));
     expect_named(&message, &["gpt", "7", "context of 6"], "the given check stays first");
@@ -384,13 +385,13 @@ fn test_unit_examples() {
         let input = format!("{ids:?}, context {context}");
         expect_call(input, || examples(ids, context), wanted, idea);
     };
+    check(&[5], 2, &[], "nothing follows a single id: no window begins there");
     let idea = "the target of an input is the id that follows it, not the input itself";
     check(&[5, 6], 1, &[(&[5], &[6.0])], idea);
     let idea = "each id but the first is a target once: a window begins where the last target ends";
     check(&[1, 2, 3, 4, 5], 2, &[(&[1, 2], &[2.0, 3.0]), (&[3, 4], &[4.0, 5.0])], idea);
-    let idea = "padding is 0 among the inputs and IGNORED among the targets: it costs no loss";
+    let idea = "the last window is padded: 0 among the inputs, IGNORED among the targets";
     check(&[5, 6, 7, 8], 2, &[(&[5, 6], &[6.0, 7.0]), (&[7, 0], &[8.0, IGNORED])], idea);
-    check(&[5], 2, &[], "nothing follows a single id");
     check(&[], 2, &[], "nothing follows no id");
 }
 
@@ -406,7 +407,7 @@ fn test_unit_examples() {
 ///
 /// EXAMPLE: a batch of 1 target with the loss 4 and one of 3 with the loss 0: the mean is 1, not 2.
 ///
-/// HINTS: inside `no_grad`. As a layer, a model gives rows of logits, `(B x S, vocab_size)`; targets are `(B x S)`.
+/// HINTS: `no_grad`, `item`. As a layer, a model gives rows of logits, `(B x S, vocab_size)`; targets are `(B x S)`.
 pub fn mean_loss(model: &dyn Layer, batches: &[(Tensor, Tensor)]) -> f32 {
     // BEGIN SOLUTION
     let (mut total, mut targets) = (0.0, 0.0);
@@ -511,7 +512,7 @@ fn test_unit_penalize() {
     let signs = "divide a positive logit, multiply a negative one: both become less probable";
     for (previous, wanted, idea) in [
         (&[][..], [6.0, -6.0, 4.0], "only tokens that occurred are penalized"),
-        (&[2], [6.0, -6.0, 2.0], "only tokens that occurred are penalized"),
+        (&[2], [6.0, -6.0, 2.0], signs),
         (&[0, 1], [3.0, -12.0, 4.0], signs),
         (&[0, 0], [3.0, -6.0, 4.0], "each token once, however often it occurred"),
     ] {
@@ -534,8 +535,8 @@ fn test_unit_penalize() {
 ///
 /// EXAMPLE: `[2, 1, 0, -1]` become 0.64, 0.24, 0.09, 0.03 with 1, and 0.86, 0.12, 0.02, 0.00 with 0.5.
 ///
-/// HINTS: `most_probable` is given: the ids from the largest number to the smallest. Subtract the largest before the
-/// division, or a small temperature makes infinities.
+/// HINTS: `most_probable` is given: indices (`usize`), that of the largest number first. Subtract the largest before
+/// the division, or a small temperature makes infinities.
 pub fn with_temperature(logits: &[f32], temperature: f32) -> Vec<f32> {
     // BEGIN SOLUTION
     let best = most_probable(logits)[0];
@@ -799,12 +800,7 @@ fn test_unit_generate() {
     };
     let free = Sampler::default();
     let (ids, live) = run(&free, 1);
-    expect_eq(
-        "12 new tokens",
-        ids.len(),
-        12,
-        "the new tokens without the prompt, beyond the context",
-    );
+    expect_eq("12 new tokens", ids.len(), 12, "the new tokens alone, also beyond the context");
     expect_eq("what on_token got", &live, &ids, "on_token gets each new token, and not the prompt");
     expect_eq("seed 1 again", &run(&free, 1).0, &ids, "the same seed, the same tokens");
 
@@ -819,10 +815,12 @@ fn test_unit_generate() {
         }
         expect_eq(format!("{sampler:?}"), &run(&sampler, 1).0[..], &so_far[2..], idea);
     }
-    assert!((2..9).any(|seed| run(&free, seed).0 != ids), "draw with the generator that is given");
+    let others = (2..9).any(|seed| run(&free, seed).0 != ids);
+    assert!(others, "other seeds, other tokens: draw with the generator that is given");
     let end = ids.iter().position(|&id| id == ids[2]).unwrap_or(2);
-    let stopped = run(&free.stop(ids[2]), 1).0;
-    expect_eq("stop at the third token", &stopped[..], &ids[..=end], "end with the stop token");
+    let idea = "end with the stop token: it is appended, passed on, and returned";
+    let wanted = (ids[..=end].to_vec(), ids[..=end].to_vec());
+    expect_eq("stop at the third token: returned, live", run(&free.stop(ids[2]), 1), wanted, idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "transformers-parameters", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1093,7 +1091,7 @@ fn test_module() {
         }
         perplexity(mean_loss(&*trainer.model, &batches))
     });
-    assert!((before - 12.0).abs() < 2.0, "a perplexity of {before} among 12 tokens, untrained");
+    assert!((before - 12.0).abs() < 2.0, "untrained: a perplexity of {before}, not about 12");
     assert!(after < 1.2, "a perplexity of {after} after 60 epochs: can it learn 12 ids by heart?");
 
     let mut other = new(2);
