@@ -297,10 +297,7 @@ fn test_unit_gpt() {
     use tinytorch::testing::{expect_close, expect_eq, expect_named, panic_message};
 
     let config = GptConfig { vocab_size: 11, context: 6, dim: 8, layers: 2, heads: 2 };
-    let mut model = Gpt::new(config, &mut Rng::seeded(5));
-    for parameter in model.parameters_mut() {
-        *parameter = &*parameter * 5.0; // The first weights are small: larger ones show each part.
-    }
+    let model = Gpt::new(config, &mut Rng::seeded(5));
     let logits = |ids: &[Id]| model.forward(&ids_tensor(ids, &[1, ids.len()]));
     let ids = [3, 1, 4, 1, 5, 9];
     let all = logits(&ids);
@@ -689,7 +686,7 @@ fn test_unit_generate() {
     let config = GptConfig { vocab_size: 7, context: 4, dim: 4, layers: 1, heads: 1 };
     let mut model = Gpt::new(config, &mut Rng::seeded(2));
     for parameter in model.parameters_mut() {
-        *parameter = &*parameter * 20.0; // So that the distributions differ clearly.
+        *parameter = &*parameter * 2.0; // So that the distributions differ clearly.
     }
     let run = |sampler: &Sampler, seed| {
         let mut live = vec![];
@@ -982,7 +979,7 @@ fn test_module() {
         }
         perplexity(mean_loss(&*trainer.model, &batches))
     });
-    assert!((before - 12.0).abs() < 2.0, "untrained: a perplexity of {before}, not about 12");
+    assert!(before > 6.0, "untrained: a perplexity of {before} among 12 tokens");
     assert!(after < 1.2, "a perplexity of {after} after 60 epochs: can it learn 12 ids by heart?");
 
     let mut other = new(2);
@@ -1093,25 +1090,24 @@ impl TransformerBlock {
 }
 
 impl Gpt {
-    /// The standard deviation of the first weights, as in GPT-2.
-    const STD: f32 = 0.02;
-
-    /// Random weights as GPT-2 begins: normal with a standard deviation of 0.02, biases of 0. Each block adds to the
-    /// residual stream twice, so the matrices that write to it begin smaller by `1 / sqrt(2 layers)`.
+    /// Random weights: normal with a standard deviation of `1 / sqrt(dim)`, biases of 0. GPT-2 has 0.02, which is nearly
+    /// that for its 768 to 1,600 dimensions. Each block adds to the residual stream twice, so the matrices that write to
+    /// it begin smaller by `1 / sqrt(2 layers)`, as in GPT-2.
     pub fn new(config: GptConfig, rng: &mut Rng) -> Self {
         let GptConfig { vocab_size, context, dim, layers, heads } = config;
         let mut embedding = EmbeddingLayer::new(vocab_size, dim, context, Positions::Learned, rng);
         let mut blocks: Vec<TransformerBlock> =
             (0..layers).map(|_| TransformerBlock::new(dim, heads, rng)).collect();
-        let residual = Self::STD / (2.0 * layers as f32).sqrt();
+        let std = 1.0 / (dim as f32).sqrt();
+        let residual = std / (2.0 * layers as f32).sqrt();
         let mut draw =
             |weight: &mut Tensor, std: f32| *weight = Tensor::randn(weight.shape(), rng) * std;
         for table in embedding.parameters_mut() {
-            draw(table, Self::STD);
+            draw(table, std);
         }
         for TransformerBlock { attention: a, mlp, .. } in &mut blocks {
             for reads in [&mut a.query, &mut a.key, &mut a.value, &mut mlp.up] {
-                draw(&mut reads.weight, Self::STD);
+                draw(&mut reads.weight, std);
             }
             for writes in [&mut a.output, &mut mlp.down] {
                 draw(&mut writes.weight, residual);

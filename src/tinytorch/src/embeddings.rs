@@ -1361,7 +1361,7 @@ pub fn who_bites(
 
 // %% nbgrader={"grade": false, "grade_id": "embeddings-words", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// A word with the two words around it.
-type Sample = (Id, [Id; 2]);
+pub type Sample = (Id, [Id; 2]);
 
 /// The distinct words of the training questions with their answers, in lower case, and each word between two others.
 pub fn corpus() -> (Vec<String>, Vec<Sample>) {
