@@ -20,12 +20,13 @@ pub fn signatures(reference: &str) -> Vec<(usize, String)> {
             of = None;
         }
         let free = item(line).is_some_and(|item| item.keyword == "fn" && item.is_public);
-        let is_public = |block: &&Block<'_>| block.is_trait || line.starts_with("    pub ");
+        let is_public =
+            |block: &&Block<'_>| block.of_trait.is_some() || line.starts_with("    pub ");
         let method = of.as_ref().filter(is_public).filter(|_| line.starts_with("    "));
         let signature = match (free, method) {
             (true, _) => constant(&lines[index..], None),
             (_, Some(block)) if !line.starts_with("     ") => {
-                constant(&lines[index..], Some(block.of))
+                constant(&lines[index..], Some(block))
             }
             _ => None,
         };
@@ -37,18 +38,29 @@ pub fn signatures(reference: &str) -> Vec<(usize, String)> {
 /// An `impl` block of one type, neither of them generic.
 struct Block<'a> {
     of: &'a str,
-    is_trait: bool,
+    of_trait: Option<&'a str>,
+}
+
+impl Block<'_> {
+    /// The path of a function; of a trait's by its name, since the type may have a function of the same name.
+    fn path(&self, function: &str) -> String {
+        let of = self.of;
+        match self.of_trait {
+            Some(of_trait) => format!("<{of} as {of_trait}>::{function}"),
+            None => format!("{of}::{function}"),
+        }
+    }
 }
 
 fn block(line: &str) -> Option<Block<'_>> {
     let header = line.strip_prefix("impl ")?.strip_suffix(" {")?;
-    let (is_trait, of) = match header.split_once(" for ") {
+    let (of_trait, of) = match header.split_once(" for ") {
         // A destructor cannot be named.
-        Some((name, of)) => (is_name(name) && name != "Drop", of),
-        None => (false, header),
+        Some((name, of)) => (Some(name).filter(|name| is_name(name) && *name != "Drop"), of),
+        None => (None, header),
     };
-    let fits = is_name(of) && (is_trait || of.len() == header.len());
-    fits.then_some(Block { of, is_trait })
+    let fits = is_name(of) && (of_trait.is_some() || of.len() == header.len());
+    fits.then_some(Block { of, of_trait })
 }
 
 fn is_name(text: &str) -> bool {
@@ -58,7 +70,7 @@ fn is_name(text: &str) -> bool {
 /// `const _: fn(&Tensor) -> f32 = { let _ = Tensor::item; Tensor::item };` for the function that begins on the first of
 /// these lines. A function that has become generic does not compile without its use: its result could be one type
 /// here and another one in a test.
-fn constant(lines: &[&str], of: Option<&str>) -> Option<String> {
+fn constant(lines: &[&str], of: Option<&Block<'_>>) -> Option<String> {
     let first = lines.first()?.trim_start();
     let rest = first.strip_prefix("pub ").unwrap_or(first);
     let rest = rest.strip_prefix("const ").unwrap_or(rest).strip_prefix("fn ")?;
@@ -85,9 +97,9 @@ fn constant(lines: &[&str], of: Option<&str>) -> Option<String> {
         false => result.to_owned(),
     };
     let bound = if by_reference { "for<'s> " } else { "" };
-    let path = of.map(|of| format!("{of}::{name}")).unwrap_or_else(|| name.to_owned());
+    let path = of.map_or_else(|| name.to_owned(), |block| block.path(name));
     let types = format!("{bound}fn({}){result}", types.join(", "));
-    let types = types.replace("Self", of.unwrap_or("Self"));
+    let types = types.replace("Self", of.map_or("Self", |block| block.of));
     Some(format!("const _: {types} = {{ let _ = {path}; {path} }};"))
 }
 
@@ -156,7 +168,7 @@ impl fmt::Debug for Grid {
             (0, bound("fn(&[f32], (f32, f32)) -> Vec<f32>", "scale")),
             (7, bound("for<'s> fn(&'s Grid, &Grid) -> Option<&'s Grid>", "Grid::rows")),
             (8, bound("fn(Grid, &mut Grid) -> Result<Grid, fmt::Error>", "Grid::join")),
-            (15, bound("for<'s> fn(&'s Grid) -> String", "Grid::name")),
+            (15, bound("for<'s> fn(&'s Grid) -> String", "<Grid as Layer>::name")),
         ];
         assert_eq!(signatures(reference), expected);
     }
