@@ -580,12 +580,14 @@ fn diagrams_and_length_are_checked() {
         Pattern::Diagrams,
         "77 columns",
     );
-    breaks(true, "Everywhere.\n", &"Everywhere.\n".repeat(1500), Pattern::Length, "at most 1500");
-    let tests = SOURCE.replace(
-        "    assert_eq!(double(2.0), 4.0);\n",
-        &"    assert_eq!(double(2.0), 4.0);\n".repeat(1500),
-    );
-    assert_eq!(reasons(&tests, LESSON), [], "tests are not counted");
+    breaks(true, "Everywhere.\n", &"Everywhere.\n".repeat(1700), Pattern::Length, "at most 1700");
+    let body = "    assert_eq!(double(2.0), 4.0);\n";
+    breaks(false, body, &body.repeat(1700), Pattern::Length, "at most 1700 are allowed");
+    let module = &Course::tinytorch().modules()[0];
+    let lesson = LESSON.replace("Everywhere.\n", &"Everywhere.\n".repeat(1450));
+    let misses = audit_texts(Course::tinytorch(), module, SOURCE, &lesson);
+    let reason = |miss: &Miss| miss.reason.contains("at most 1500 are allowed");
+    assert!(misses.iter().any(reason), "without a reason: {misses:#?}");
 }
 
 #[test]
