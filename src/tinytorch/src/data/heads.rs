@@ -6,7 +6,7 @@ use crate::random::Rng;
 /// What each head looks for, in the order of their parts.
 pub const HEADS: [&str; 4] = ["previous word", "same word", "similar length", "first word"];
 
-/// The numbers of a word: [`PART`] for each head.
+/// The numbers of a word: as many for each head.
 pub const WIDTH: usize = 4 * PART;
 
 /// The numbers that one head looks at.
