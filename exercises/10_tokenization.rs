@@ -803,30 +803,14 @@ pub fn compression_insight([own, german, rust]: [f64; 3], at_512: f64) -> String
 pub fn analyze_training_speed(out: &mut Reporter) {
     let text = training_text();
     let bytes = text.as_bytes();
-    let (mut rows, mut curves, mut last) = (vec![], [vec![], vec![]], None);
-    for merges in [16, 32, 64, 128, 256] {
+    let timed = [16, 32, 64, 128, 256].map(|merges| {
         let size = BYTES + merges;
-        let compared =
-            compare(9, || learn_merges(bytes, size), || learn_merges_incrementally(bytes, size));
-        curves[0].push((merges as f64, compared.first.median));
-        curves[1].push((merges as f64, compared.second.median));
-        rows.push(vec![
-            merges.into(),
-            compared.first.into(),
-            compared.second.into(),
-            compared.ratio.into(),
-        ]);
-        last = Some(compared);
-    }
-    let columns =
-        [("merges", ""), ("plain", "s"), ("incremental", "s"), ("plain / incremental", "x")];
-    out.measured_table("Training on the whole corpus", &columns, rows);
-    let series = ["plain", "incremental"]
-        .into_iter()
-        .zip(curves)
-        .map(|(name, curve)| Series::new(name, curve));
-    let axes = (Axis::log("merges", ""), Axis::log("time", "s"));
-    out.measured_chart("Training by number of merges", axes.0, axes.1, series.collect());
+        let plain = || learn_merges(bytes, size);
+        (merges, compare(9, plain, || learn_merges_incrementally(bytes, size)))
+    });
+    let names = ["merges", "plain", "incremental", "plain / incremental"];
+    let titles = ["Training on the whole corpus", "Training by number of merges"];
+    out.compared_by_size(titles, names, &timed);
 
     let Ok(tokenizer) = BpeTokenizer::train(bytes, 512) else { return };
     let mut rates = vec![];
@@ -844,11 +828,10 @@ pub fn analyze_training_speed(out: &mut Reporter) {
         &[("text", "B"), ("time", "s"), ("per byte", "s")],
         rates,
     );
-    if let Some(compared) = last {
-        out.compared("256 merges", &[("the plain training", "the incremental one", compared)]);
-        out.measured("plain against incremental training, 256 merges", compared.ratio.median, "x");
-        out.insight(training_speed_insight(&compared.ratio));
-    }
+    let compared = timed[timed.len() - 1].1;
+    out.compared("256 merges", &[("the plain training", "the incremental one", compared)]);
+    out.measured("plain against incremental training, 256 merges", compared.ratio.median, "x");
+    out.insight(training_speed_insight(&compared.ratio));
 }
 
 /// What the times of 256 merges of the whole corpus say, by the plain and by the incremental training.

@@ -12,7 +12,7 @@ pub struct Milestone {
     pub year: u16,
     /// Its heading.
     pub title: &'static str,
-    /// What happened then, what happens here, and what of it is of today.
+    /// What happened then, what happens here, and which parts of it are modern.
     pub story: &'static str,
     /// The modules that it needs. It is achieved only if all of them are the learner's.
     pub prerequisites: &'static [ModuleId],
@@ -28,8 +28,8 @@ pub const ALL: &[Milestone] = &[
         title: "The perceptron",
         story: "Frank Rosenblatt proposes a machine that corrects its own weights whenever it is wrong; \
                 in 1958 it runs on an IBM 704. Yours learns the line between two classes of points, and \
-                is tested on points it has never seen. That its rule is the gradient of a loss, and autograd, \
-                are today's.",
+                is tested on points it has never seen. Its rule as the gradient of a loss, computed by autograd, \
+                is the modern view.",
         prerequisites: &modules([1, 2, 3, 5, 6]),
         achieved_when: &["accuracy on new points, median of five seeds"],
     },
@@ -39,8 +39,8 @@ pub const ALL: &[Milestone] = &[
         title: "The XOR crisis",
         story: "Marvin Minsky and Seymour Papert prove that a single layer cannot compute XOR; how much \
                 their book contributed to the decline of neural networks is disputed. You train one \
-                layer from five seeds and see it fail, then add a second; the backpropagation (1986) and Adam \
-                (2014) that train it came later.",
+                layer from five seeds and see it fail, then add a second. Backpropagation (1986) and Adam \
+                (2014), which train it, came later.",
         prerequisites: &modules([1, 2, 3, 4, 5, 6]),
         achieved_when: &["one layer, best of five seeds", "two layers, median of five seeds"],
     },

@@ -200,8 +200,8 @@ pub(super) fn answers(texts: &Texts) -> Vec<Found> {
     let found = with_region.flat_map(|(cell, region)| {
         let code: String = cell.text[region].lines().filter(|line| !is_comment(line)).collect();
         let code = without_spaces(&code);
-        let told = quoted(&doc_comment(cell)).into_iter().filter(|part| is_part(part, &code));
-        let told = told.map(|part| {
+        let repeated = quoted(&doc_comment(cell)).into_iter().filter(|part| is_part(part, &code));
+        let repeated = repeated.map(|part| {
             let reason = format!(
                 "{}: the comment has code of the solution, `{part}`: say it in words",
                 id(cell)
@@ -214,7 +214,7 @@ pub(super) fn answers(texts: &Texts) -> Vec<Found> {
                 let line = line_of(texts.lesson, &format!("```exercise {}", id(cell)));
                 in_lesson(line, format!("{}: a hint is the whole solution, `{part}`", id(cell)))
             });
-        told.chain(all).collect::<Vec<_>>()
+        repeated.chain(all).collect::<Vec<_>>()
     });
     found.collect()
 }
@@ -238,7 +238,7 @@ fn quoted(text: &str) -> Vec<String> {
     text.split('`').skip(1).step_by(2).map(without_spaces).collect()
 }
 
-/// Names, shapes and plain calls are not: they are what the comment is for.
+/// Whether quoted code is a part of the solution's. Names, shapes and plain calls are not: a comment may have those.
 fn is_part(part: &str, code: &str) -> bool {
     let computes = part.trim_start_matches('&').contains(['+', '*', '/', '=', '[', '&']);
     part.len() >= SHORTEST_CODE && computes && code.contains(part)
