@@ -24,6 +24,13 @@ const LESSONS: &[&str] = &[
     include_str!("../../lessons/11_embeddings.md"),
     include_str!("../../lessons/12_attention.md"),
     include_str!("../../lessons/13_transformers.md"),
+    include_str!("../../lessons/14_profiling.md"),
+    include_str!("../../lessons/15_memoization.md"),
+    include_str!("../../lessons/16_quantization.md"),
+    include_str!("../../lessons/17_compression.md"),
+    include_str!("../../lessons/18_acceleration.md"),
+    include_str!("../../lessons/19_benchmarking.md"),
+    include_str!("../../lessons/20_capstone.md"),
 ];
 
 /// The terms of the course.

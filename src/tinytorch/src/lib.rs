@@ -14,6 +14,7 @@ macro_rules! course {
         $with! {
             setup tensor activations layers losses autograd optimizers training dataloader spatial
             tokenization embeddings attention transformers
+            profiling memoization quantization compression acceleration benchmarking capstone
         }
     };
 }
