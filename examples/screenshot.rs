@@ -1,8 +1,8 @@
-//! Takes the picture in the README from a real run: makes a lab in which three modules are solved,
-//! opens the tutor in a pseudo-terminal, waits for verdicts and analyses, goes to one of them, and
-//! writes the screen as SVG.
+//! Takes the pictures of the README from real runs: opens the tutor in a pseudo-terminal on a lab with solutions, waits
+//! for the verdicts and for what is to be seen, and writes the screen as SVG: an analysis of lesson 01, the heat map of
+//! attention in lesson 12, and the model of the milestone of 2017 while it learns to answer.
 //!
-//!     cargo build --release && cargo run --release --example screenshot -- docs/screen.svg
+//!     cargo build --release && cargo run --release --example screenshot -- docs
 
 #[path = "../tests/pty/terminal.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
@@ -14,36 +14,69 @@ use std::process::Command;
 use terminal::Terminal;
 
 const SIZE: (u16, u16) = (124, 48);
-/// What the picture shows.
-const SHOWN: &str = "analyze_memory_layout";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let target = std::env::args().nth(1).ok_or("usage: screenshot FILE.svg")?;
+    let target = std::env::args().nth(1).ok_or("usage: screenshot FOLDER")?;
+    let target = Path::new(&target);
     let tutor = std::env::current_exe()?.with_file_name("../tinytorch-tutor");
     let tutor = tutor.to_str().ok_or("the path of the tutor is not UTF-8")?.to_owned();
     let folder = tempfile::tempdir()?;
     let lab = folder.path().join("lab");
-    let run = |arguments: &[&str]| -> Result<(), Box<dyn std::error::Error>> {
-        let status = Command::new(&tutor).args(arguments).current_dir(&lab).status()?;
-        status.success().then_some(()).ok_or(format!("{arguments:?} failed").into())
-    };
     std::fs::create_dir(&lab)?;
-    run(&["init", ".", "--solved"])?;
-    run(&["check", "00", "01", "02"])?;
-    run(&["reset", "--yes", "03", "04", "05", "06", "07", "08", "09"])?;
-    let mut terminal = Terminal::start(&tutor, &["--module", "01"], &lab, SIZE, &[]);
-    terminal.wait_for_text("any key closes it");
-    terminal.send("\x1b");
-    terminal.wait_for("every verdict and figure", |screen| {
-        screen.contains("tests pass") && !screen.contains("measuring")
+    let status = Command::new(&tutor).args(["init", ".", "--solved"]).current_dir(&lab).status()?;
+    status.success().then_some(()).ok_or("init failed")?;
+
+    let mut lesson = Lesson::open(&tutor, &lab, "01");
+    lesson.find("analyze_memory_layout");
+    lesson.terminal.wait_for_text("size of the matrix");
+    lesson.save(&target.join("screen.svg"))?;
+
+    let mut lesson = Lesson::open(&tutor, &lab, "12");
+    lesson.find("Rows ask, columns answer");
+    lesson.save(&target.join("attention.svg"))?;
+
+    let mut lesson = Lesson::open(&tutor, &lab, "13");
+    lesson.find("milestone 2017");
+    lesson.terminal.send("\r");
+    lesson.terminal.wait_for("a dialogue that is being learned", |screen| {
+        screen.contains("seed 1, after epoch 16 of 24")
     });
-    terminal.send(&format!("/{SHOWN}\r"));
-    terminal.wait_for("the analysis", |screen| screen.contains("size of the matrix"));
-    terminal.send("\x1b");
-    terminal.wait_for("a status line without a search", |screen| !screen.contains("N previous"));
-    std::fs::write(Path::new(&target), terminal.look(svg))?;
-    terminal.send("q");
-    Ok(())
+    lesson.save(&target.join("dialogue.svg"))
+}
+
+/// The tutor with a lesson open, its tests passed and its analyses measured.
+struct Lesson {
+    terminal: Terminal,
+}
+
+impl Lesson {
+    fn open(tutor: &str, lab: &Path, module: &str) -> Self {
+        let mut terminal = Terminal::start(tutor, &["--module", module], lab, SIZE, &[]);
+        if module == "01" {
+            // Once in a lab.
+            terminal.wait_for_text("any key closes it");
+            terminal.send("\x1b");
+        }
+        terminal.wait_for("every verdict and figure", |screen| {
+            screen.contains("tests pass") && !screen.contains("measuring")
+        });
+        Self { terminal }
+    }
+
+    /// Brings a text to the top of the screen.
+    fn find(&mut self, text: &str) {
+        self.terminal.send(&format!("/{text}\r"));
+        self.terminal.wait_for_text("N previous");
+        self.terminal.send("\x1b");
+        self.terminal
+            .wait_for("a status line without a search", |screen| !screen.contains("N previous"));
+    }
+
+    fn save(mut self, path: &Path) -> Result<(), Box<dyn std::error::Error>> {
+        std::fs::write(path, self.terminal.look(svg))?;
+        self.terminal.send("q");
+        Ok(())
+    }
 }
 
 /// The screen as a picture: a rectangle for each cell with a background, a text element for each character.

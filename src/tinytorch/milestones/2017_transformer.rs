@@ -25,7 +25,7 @@ use tinytorch::tensor::Tensor;
 use tinytorch::testing::{Reading, compare_accuracies, sample_error};
 use tinytorch::tokenization::{BpeTokenizer, CharTokenizer, Id, Tokenizer};
 use tinytorch::training::{Checkpoint, CosineSchedule, Trainer, TrainingError, write_atomically};
-use tinytorch::transformers::{Gpt, GptConfig, Sampler, generate, perplexity};
+use tinytorch::transformers::{GenerateError, Gpt, GptConfig, Sampler, generate, perplexity};
 
 const SEEDS: [u64; 3] = [1, 2, 3];
 const RATES: [f32; 3] = [0.0015, 0.003, 0.006];
@@ -275,6 +275,24 @@ impl Saved<'_> {
     }
 }
 
+/// The model's answer to a question, its end included if it comes to one. `show` gets the text so far, without its end.
+pub fn answer(
+    model: &Gpt,
+    tokenizer: &dyn Tokenizer,
+    question: &[Id],
+    mut show: impl FnMut(&str),
+) -> Result<Vec<Id>, GenerateError> {
+    let mut sampler = Sampler::default().temperature(0.0);
+    sampler.stop = tokenizer.encode(END).first().copied();
+    // The last token is generated only: it needs no position.
+    let most = (model.config.context + 1).saturating_sub(question.len());
+    let mut given = vec![];
+    generate(model, question, most, &sampler, &mut Rng::seeded(0), |id| {
+        given.push(id);
+        show(tokenizer.decode(&given).unwrap_or_default().trim_end());
+    })
+}
+
 /// Answers questions one after the other, below `text`. Each token is shown as soon as it is made.
 fn answer_live(
     out: &mut Reporter,
@@ -282,20 +300,13 @@ fn answer_live(
     (model, tokenizer): (&Gpt, &dyn Tokenizer),
     questions: &[&Example],
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let mut sampler = Sampler::default().temperature(0.0);
-    sampler.stop = tokenizer.encode(END).first().copied();
-    for Example { question, answer } in questions {
+    for Example { question, answer: right } in questions {
         text += &tokenizer.decode(question)?;
-        let mut given = vec![];
-        let mut show = |id| {
-            given.push(id);
-            out.text(title, text.clone() + &tokenizer.decode(&given).unwrap_or_default());
-        };
-        let most = model.config.context.saturating_sub(question.len());
-        let given = generate(model, question, most, &sampler, &mut Rng::seeded(0), &mut show)?;
+        let show = |so_far: &str| out.text(title, format!("{text}{so_far}"));
+        let given = answer(model, tokenizer, question, show)?;
         text += tokenizer.decode(&given)?.trim_end();
-        if given != *answer {
-            write!(text, "   [right: {}]", tokenizer.decode(answer)?.trim())?;
+        if given != *right {
+            write!(text, "   [right: {}]", tokenizer.decode(right)?.trim())?;
         }
         text += END;
         out.text(title, text.clone());

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use tinytorch::random::Rng;
 use tinytorch::report::{Item, Reporter};
+use tinytorch::tokenization::{CharTokenizer, Tokenizer};
 use tinytorch::training::{History, Trainer};
-use tinytorch::transformers::GptConfig;
-use transformer::{Example, Study};
+use tinytorch::transformers::{Gpt, GptConfig};
+use transformer::{Example, Study, answer};
 
 #[path = "../milestones/1998_cnn.rs"]
 #[expect(dead_code, reason = "only the insight is tested")]
@@ -198,6 +199,23 @@ fn without_a_choice_queries_and_keys_stay_where_they_began() {
     assert_eq!(still.count(), 4, "weight and bias of the queries and of the keys");
     let other = train(&STUDY, None, None).expect("it ends");
     assert!(other.weights.iter().all(|weight| weight.iter().any(|number| *number != 0.0)));
+}
+
+#[test]
+fn the_longest_answer_has_room_for_its_end() {
+    let tokenizer = CharTokenizer::new("ab>\n");
+    let question = tokenizer.encode("ab>");
+    let config =
+        GptConfig { vocab_size: tokenizer.vocab_size(), context: 5, dim: 8, layers: 1, heads: 1 };
+    let endless = (0..).map(|seed| Gpt::new(config, &mut Rng::seeded(seed))).find_map(|model| {
+        let mut shown = vec![];
+        let given = answer(&model, &tokenizer, &question, |text| shown.push(text.to_owned()));
+        let given = given.expect("an answer");
+        (!given.contains(&tokenizer.encode("\n")[0])).then_some((given, shown))
+    });
+    let (given, shown) = endless.expect("a model that finds no end");
+    assert_eq!(given.len(), 3, "a context of 5 holds the question and two of three tokens");
+    assert_eq!(shown.last(), tokenizer.decode(&given).ok().as_ref());
 }
 
 #[test]
