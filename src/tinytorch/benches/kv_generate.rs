@@ -1,0 +1,27 @@
+//! Generation with a KV cache on this engine and on PyTorch: 2 layers, 64 dimensions, 4 heads, a context of 256, a
+//! vocabulary of 512. A step is 200 tokens behind a prompt of 8, always the most probable one.
+//!
+//!     TORCH_PYTHON=python3 cargo bench -p tinytorch --bench kv_generate
+//!
+//! Without PyTorch only the engine's figure is printed. Nothing is asserted: it prints what it measured.
+
+mod pytorch;
+
+use tinytorch::memoization::{enable_kv_cache, generate_cached};
+use tinytorch::random::Rng;
+use tinytorch::transformers::{Gpt, GptConfig, Sampler};
+
+const CONFIG: GptConfig = GptConfig { vocab_size: 512, context: 256, dim: 64, layers: 2, heads: 4 };
+
+fn main() {
+    let model = Gpt::new(CONFIG, &mut Rng::seeded(0));
+    let mut cached = enable_kv_cache(&model);
+    let prompt: Vec<u32> = (1..=8).collect();
+    let greedy = Sampler::default().temperature(0.0);
+    pytorch::compare("kv_generate.py", 5, || {
+        cached.reset();
+        let rng = &mut Rng::seeded(0);
+        let ids = generate_cached(&mut cached, &prompt, 200, &greedy, rng, |_| ());
+        assert_eq!(ids.map(|ids| ids.len()), Ok(200));
+    });
+}
