@@ -12,65 +12,1130 @@
 // ---
 
 // %% nbgrader={"grade": false, "grade_id": "profiling-header", "locked": true, "schema_version": 3, "solution": false, "task": false}
-//! 14 profiling: what it is. Its inputs and outputs, with shapes. What it depends on. An example that can be
-//! checked by hand. Not here: what a reader might expect.
+//! 14 Profiling: where time and memory go. Input: work, or a tensor with its history. Output: times, bytes and
+//! operations, layer by layer, and how far they are from what this machine can do. Depends on 00 to 13. By hand: a
+//! product of `(2, 3)` and `(3, 4)` has `2 x 3 x 4 = 24` multiplications and 24 additions: 48 FLOPs.
+//! Not here: making anything faster (15 to 18), and deciding whether a difference is real (19).
 
-use tinytorch::report::Reporter;
-use tinytorch::testing::{Ratio, compare};
+use std::collections::BTreeSet;
+use std::hint::black_box;
+use std::ops::AddAssign;
+use std::time::Instant;
+use tinytorch::attention::causal_mask;
+use tinytorch::autograd::{no_grad, track};
+use tinytorch::embeddings::tied_logits;
+use tinytorch::layers::{Layer, Sequential};
+use tinytorch::probe::{Instructions, Stream, largest_cache, multiply_add_rate};
+use tinytorch::random::Rng;
+use tinytorch::report::{Reporter, Value, columns};
+use tinytorch::setup::{median, quantile};
+use tinytorch::spatial::cnn_for_digits;
+use tinytorch::tensor::{Op, Tensor, shape_text};
+use tinytorch::testing::{MemoryUse, memory};
+use tinytorch::trace::Span;
+use tinytorch::transformers::{Gpt, TransformerBlock};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "profiling-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
-// # 🎯 profiling
+// # 🎯 Profiling
 //
-// You build: ...
+// You build: a timer that knows its own cost, a profiler of memory, a counter of operations and bytes, a profile of any
+// model layer by layer, the bound that Amdahl's law sets, and the roofline of your machine.
 
-// %% nbgrader={"grade": false, "grade_id": "profiling-double", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Twice a number.
+// %% nbgrader={"grade": false, "grade_id": "profiling-timer-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// The times of several runs of the same work, in seconds. What lies between two times is interpolated linearly.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Latency {
+    /// How many runs were timed. With fewer than 100, p99 is interpolated between the two slowest.
+    pub runs: usize,
+    /// First quartile.
+    pub low: f64,
+    /// Half of the runs were faster.
+    pub median: f64,
+    /// Third quartile.
+    pub high: f64,
+    /// 95 % of the runs were faster.
+    pub p95: f64,
+    /// 99 % of the runs were faster.
+    pub p99: f64,
+}
+
+/// Times work, and takes off what reading its clock costs.
+pub struct Timer {
+    clock: Box<dyn FnMut() -> f64>,
+    /// What a timing of nothing shows, in seconds.
+    pub cost: f64,
+    /// Runs that are not timed, before those that are.
+    pub warmup: usize,
+    /// Runs that are timed: at least one is, whatever is set here.
+    pub runs: usize,
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-latency", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl Latency {
+    /// What these times, of at least one run, say together.
+    ///
+    /// TODO: the quartiles, the median, p95 and p99.
+    ///
+    /// APPROACH:
+    /// 1. `quantile(seconds, q)` of lesson 00 interpolates: q is 0.25 for the first quartile, and so on.
+    /// 2. `runs` is how many times there are.
+    ///
+    /// EXAMPLE: the times 0, 1, ..., 100 have the median 50, the quartiles 25 and 75, p95 = 95 and p99 = 99.
+    ///
+    /// HINTS: `[a, b].map(|q| ...)` makes an array of results, which a `let [x, y] = ...` takes apart.
+    pub fn of(seconds: &[f64]) -> Self {
+        todo!("profiling-latency")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-profiling-latency", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 A hundred and one times in any order, one run, few runs, one slow run.
+#[test]
+fn test_unit_latency() {
+    use tinytorch::testing::{expect_close, expect_eq, expect_return};
+
+    let check = |seconds: &[f64], wanted: [f32; 5], idea: &str| {
+        let input = format!("{} times, the last {:?}", seconds.len(), seconds[seconds.len() - 1]);
+        let it = expect_return(&input, || Latency::of(seconds), idea);
+        let yours = [it.low, it.median, it.high, it.p95, it.p99].map(|x| x as f32);
+        expect_close(
+            format!("{input}: quartiles, median between, p95, p99"),
+            &yours,
+            &wanted,
+            1e-4,
+            idea,
+        );
+        expect_eq(format!("{input}: runs"), it.runs, seconds.len(), "one run for each time");
+    };
+    let mixed: Vec<f64> = (0..101).map(|n| f64::from(n * 37 % 101)).collect();
+    let idea = "low and high are the quartiles, p95 and p99 the quantiles 0.95 and 0.99";
+    check(&mixed, [25.0, 50.0, 75.0, 95.0, 99.0], idea);
+    check(&[3.0], [3.0; 5], "one run is enough for all of them");
+    let idea = "few runs: interpolate linearly between neighbours, as quantile does";
+    check(&[1.0, 2.0, 4.0, 8.0, 16.0], [2.0, 4.0, 8.0, 14.4, 15.68], idea);
+    let idea = "the median, not the mean: one slow run must not move it";
+    check(&[2.0, 2.0, 2.0, 2.0, 100.0], [2.0, 2.0, 2.0, 80.4, 96.08], idea);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-own-cost", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// What a timing of nothing shows on this clock, in seconds: the median of 101 pairs of readings, one right after the
+/// other.
 ///
-/// TODO: double it.
+/// TODO: read the clock twice, many times over.
 ///
 /// APPROACH:
-/// 1. Add the number to itself.
+/// 1. A pair is a reading, and the difference of the next reading to it.
+/// 2. Collect the differences of 101 pairs, and take their median.
 ///
-/// EXAMPLE: 2 becomes 4.
+/// EXAMPLE: on a clock that takes 20 ns for a reading, nothing seems to take 20 ns.
 ///
-/// HINTS: one expression is enough.
-pub fn double(x: f32) -> f32 {
-    todo!("profiling-double")
+/// HINTS: `clock()` reads it. The first reading may be slow, some are interrupted, and a coarse clock may not have moved:
+/// none of these is typical.
+pub fn own_cost(clock: &mut dyn FnMut() -> f64) -> f64 {
+    todo!("profiling-own-cost")
 }
 
-// %% nbgrader={"grade": true, "grade_id": "test-profiling-double", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 By hand.
+// %% nbgrader={"grade": true, "grade_id": "test-profiling-own-cost", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 A simulated clock of 20 ns, whose first reading is slow, some are interrupted, and some do not move.
 #[test]
-fn test_unit_double() {
-    assert_eq!(double(2.0), 4.0);
+fn test_unit_own_cost() {
+    use tinytorch::testing::{expect_close, expect_eq};
+
+    let (mut now, mut readings) = (0.0, 0);
+    let cost = own_cost(&mut || {
+        readings += 1;
+        now += match readings {
+            0..=2 => 5000.0,
+            n if n % 10 == 0 => 900.0,
+            n if n % 14 == 0 => 0.0,
+            _ => 20.0,
+        };
+        now
+    });
+    let idea = "101 pairs of readings";
+    expect_eq("readings of the clock", readings, 202, idea);
+    let idea = "the median of the pairs: not the first, not the smallest, not the mean";
+    expect_close("a clock that takes 20 ns for most readings", &[cost as f32], &[20.0], 1e-3, idea);
 }
 
-// %% nbgrader={"grade": false, "grade_id": "profiling-analyze-cost", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// 📊 What does it cost?
+// %% nbgrader={"grade": false, "grade_id": "profiling-timer", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl Timer {
+    /// The result of `work`, and how long one run of it took, without the cost of the clock.
+    ///
+    /// TODO: time one run.
+    ///
+    /// APPROACH:
+    /// 1. Read the clock, do the work, pass its result through `black_box`, read the clock.
+    /// 2. Take off `self.cost`. A time below 0 makes no sense: then it is 0.
+    ///
+    /// EXAMPLE: on a clock of 20 ns, work that takes 100 ns shows 120 ns: the answer is 100 ns.
+    ///
+    /// HINTS: `(self.clock)()` reads the clock. `f64` has `max`.
+    pub fn once<T>(&mut self, work: impl FnOnce() -> T) -> (T, f64) {
+        todo!("profiling-timer")
+    }
+
+    /// The times of `work`: first `warmup` runs that do not count, then `runs` that do, but at least one.
+    ///
+    /// TODO: warm up, then time each run.
+    ///
+    /// APPROACH:
+    /// 1. Run the work `self.warmup` times.
+    /// 2. Collect what [`Timer::once`] says of each of the other runs, and make a [`Latency`] of that.
+    ///
+    /// EXAMPLE: with a warm-up of 2 and 15 runs the work runs 17 times, and 15 times count.
+    ///
+    /// HINTS: `self.once(&mut work)` leaves `work` yours. `runs` may be 0: `max` again.
+    pub fn measure<T>(&mut self, mut work: impl FnMut() -> T) -> Latency {
+        todo!("profiling-timer")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-profiling-timer", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 A simulated clock of 20 ns and work whose first run is slow, so that the test does not depend on the machine.
+#[test]
+fn test_unit_timer() {
+    use std::cell::Cell;
+    use std::rc::Rc;
+    use tinytorch::testing::{expect_close, expect_eq, expect_return};
+
+    let now = Rc::new(Cell::new(0.0));
+    let clock = Rc::clone(&now);
+    let mut timer = Timer::with_clock(move || {
+        clock.set(clock.get() + 20.0);
+        clock.get()
+    });
+    timer.cost = 20.0; // Whatever `own_cost` says.
+    let passes = |time: f64| now.set(now.get() + time);
+    let idea = "read the clock around the work, and take off the timer's own cost";
+    let (answer, time) = timer.once(|| {
+        passes(100.0);
+        42
+    });
+    expect_close("work of 100 ns", &[time as f32], &[100.0], 1e-3, idea);
+    expect_eq("work that returns 42", answer, 42, "return the result of the work");
+    let (_, time) = timer.once(|| passes(-15.0));
+    expect_eq("a run that seems shorter than nothing", time, 0.0, "no time is below 0");
+
+    (timer.warmup, timer.runs) = (2, 5);
+    let mut count = 0;
+    let latency = timer.measure(|| {
+        count += 1;
+        passes(if count <= 2 { 9000.0 } else { 100.0 });
+    });
+    expect_eq("2 runs to warm up and 5 timed ones", count, 7, "the work runs warmup + runs times");
+    expect_eq("timed runs of 5", latency.runs, 5, "what warms up does not count");
+    let yours = [latency.median as f32, latency.p99 as f32];
+    let idea = "the first runs are slow: what warms up does not count";
+    expect_close("runs of 9000, 9000, then 100: median, p99", &yours, &[100.0; 2], 1e-2, idea);
+    timer.runs = 0;
+    let idea = "few runs must not fail: at least one run is timed";
+    let latency = expect_return("runs = 0", || timer.measure(|| passes(100.0)), idea);
+    expect_eq("runs = 0", latency.runs, 1, idea);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-memory-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// What named pieces of work did with memory. The counts are those of the allocator of [`tinytorch::testing`], which the
+/// tutor installs in the program of every exercise; without it they are `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MemoryProfiler {
+    /// Each piece of work, in order: its name and its memory, counted from what was in use when it began.
+    pub regions: Vec<(String, Option<MemoryUse>)>,
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-memory", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl MemoryProfiler {
+    /// Does `work`, and remembers what it did with memory under this name. Regions do not nest: the inner one would
+    /// begin a new peak.
+    ///
+    /// TODO: count, remember, return.
+    ///
+    /// APPROACH: `memory(work)` of lesson 01's support returns the result and, if it can count, a [`MemoryUse`].
+    ///
+    /// EXAMPLE: a vector of 1,000 `f32` that is dropped again: a peak of 4,000 bytes, 0 kept, 1 allocation.
+    ///
+    /// HINTS: both `self.regions.push(...)` and the result are needed.
+    pub fn measure<T>(&mut self, name: &str, work: impl FnOnce() -> T) -> T {
+        todo!("profiling-memory")
+    }
+
+    /// The largest peak of a region; `None` if nothing was counted.
+    ///
+    /// TODO: find the largest.
+    ///
+    /// APPROACH: the peak of each region that has figures; of those, the largest.
+    ///
+    /// EXAMPLE: peaks of 100, 300 and 200 bytes: 300. A sum would be right only if nothing were ever released.
+    ///
+    /// HINTS: `filter_map`, then `max`.
+    pub fn peak(&self) -> Option<usize> {
+        todo!("profiling-memory")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-profiling-memory", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Real allocations where they are counted, the order of regions, the largest peak, no figures.
+#[test]
+fn test_unit_memory_profiler() {
+    use tinytorch::testing::expect_eq;
+
+    let mut profiler = MemoryProfiler::default();
+    expect_eq("no regions", profiler.peak(), None, "nothing was counted, so there is no peak");
+    let kept = profiler.measure("a vector that stays", || vec![1_u8; 300_000]);
+    profiler.measure("one that does not", || drop(vec![1_u8; 500_000]));
+    expect_eq("its length", kept.len(), 300_000, "return the result of the work");
+    let names: Vec<&str> = profiler.regions.iter().map(|(name, _)| name.as_str()).collect();
+    expect_eq(
+        "two regions",
+        names,
+        vec!["a vector that stays", "one that does not"],
+        "remember each by its name",
+    );
+    if let (_, Some(_)) = memory(|| ()) {
+        let idea = "memory(work) counts: what was in use at most, and what still is";
+        let used = |(_, used): &(_, Option<MemoryUse>)| {
+            used.map(|used| (used.peak >= 300_000, used.kept >= 300_000, used.allocations > 0))
+        };
+        let yours: Vec<_> = profiler.regions.iter().map(used).collect();
+        let wanted = vec![Some((true, true, true)), Some((true, false, true))];
+        expect_eq("300,000 bytes or more at the peak, kept, any allocation", yours, wanted, idea);
+    }
+    let region = |peak| (String::new(), Some(MemoryUse { peak, kept: 0, allocations: 1 }));
+    let regions = vec![region(100), region(300), (String::new(), None), region(200)];
+    let idea = "the largest peak of a region, neither the last nor the sum";
+    expect_eq("peaks of 100, 300, none, 200", MemoryProfiler { regions }.peak(), Some(300), idea);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-flops-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Floating-point operations (FLOPs) by kind. A multiply-add counts as 2: one multiplication, one addition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flops {
+    /// Multiplications.
+    pub multiply: u64,
+    /// Additions and subtractions.
+    pub add: u64,
+    /// Everything else, one for each element: divisions, comparisons, exponentials and other functions.
+    pub other: u64,
+}
+
+/// Adds up the operations and the bytes of tensor operations.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FlopCounter {
+    /// The operations so far.
+    pub flops: Flops,
+    /// The bytes so far that the operations read and wrote.
+    pub bytes: u64,
+    /// Operations that the counter does not know: not guessed, but named.
+    pub unknown: BTreeSet<&'static str>,
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-products", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The operations of a matrix product with a result of this shape, whose inner dimension is `inner`. Leading axes are a
+/// batch.
+///
+/// TODO: count the multiply-adds.
+///
+/// APPROACH: each number of the result is a sum of `inner` products. It takes as many multiplications, and as many
+/// additions, since a sum begins at 0.
+///
+/// EXAMPLE: `(2, 3) x (3, 4)`: a result of `(2, 4)`, `inner` is 3: 24 multiplications and 24 additions.
+///
+/// HINTS: `output.iter().product::<usize>()` is the number of elements. Counts are `u64`.
+pub fn matmul_flops(output: &[usize], inner: usize) -> Flops {
+    todo!("profiling-products")
+}
+
+/// The operations of a convolution without its bias: feature maps `(N, outputs, rows, columns)` made by kernels
+/// `(outputs, inputs, kernel rows, kernel columns)`.
+///
+/// TODO: count the multiply-adds.
+///
+/// APPROACH: each number of the output is a sum of products, one for each weight of one kernel: stride and padding are
+/// in the size of the output already.
+///
+/// EXAMPLE: an output of `(1, 8, 4, 4)` by kernels of `(8, 3, 3, 3)`: 128 numbers of 27 products each, 3,456.
+///
+/// HINTS: all axes of the kernels but the first. It has the form of [`matmul_flops`].
+pub fn conv2d_flops(output: &[usize], kernels: &[usize]) -> Flops {
+    todo!("profiling-products")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-profiling-products", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 By hand, in batches, and a convolution with a stride, whose loops are counted.
+#[test]
+fn test_unit_products() {
+    use tinytorch::testing::expect_eq;
+
+    let pairs = |count| Flops { multiply: count, add: count, other: 0 };
+    let idea = "inner products for each number of the result, and as many additions";
+    expect_eq("(2, 3) x (3, 4)", matmul_flops(&[2, 4], 3), pairs(24), idea);
+    let idea = "every matrix of the batch counts";
+    expect_eq("(5, 8, 2, 3) x (3, 4)", matmul_flops(&[5, 8, 2, 4], 3), pairs(960), idea);
+    let large = matmul_flops(&[100_000, 100_000], 100_000);
+    expect_eq("100,000 cubed", large, pairs(10_u64.pow(15)), "more than 32 bits");
+
+    let idea = "each output pixel needs all weights of one kernel: channels x rows x columns";
+    expect_eq(
+        "(1, 8, 4, 4) by (8, 3, 3, 3)",
+        conv2d_flops(&[1, 8, 4, 4], &[8, 3, 3, 3]),
+        pairs(3456),
+        idea,
+    );
+    // 2 images of 1 channel, 5 kernels of 2x3, a stride of 2, padding of 1: the plain loops, with a counter inside.
+    let mut counted = 0;
+    for _ in 0..2 * 5 {
+        for _corner in
+            (0..=7 + 2 - 2).step_by(2).flat_map(|r| (0..=7 + 2 - 3).step_by(2).map(move |c| (r, c)))
+        {
+            counted += 2 * 3;
+        }
+    }
+    let yours = conv2d_flops(&[2, 5, 4, 4], &[5, 1, 2, 3]);
+    let idea = "every image of the batch counts, and so do only the positions of the output";
+    expect_eq("7x7, 5 kernels of 2x3, stride 2, padding 1, batch 2", yours, pairs(counted), idea);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-operation", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The floating-point operations of one tensor operation, which made `output` from `inputs`.
+///
+/// TODO: one arm for each kind of operation.
+///
+/// APPROACH:
+/// 1. A matrix product: [`matmul_flops`]; its inner dimension is the last axis of the first input.
+/// 2. `Add` and `Sub`: one addition for each number of the output. `Mul`: one multiplication. `Div`, `Neg` and `Map`, a
+///    function of one element: one other operation.
+/// 3. `Sum` adds up all its numbers: as many additions as it reads numbers, minus those that it leaves. `Max` compares
+///    as often: other operations.
+/// 4. A `Custom` operation of a later lesson: `custom_flops`, which is given.
+/// 5. Everything else moves numbers and computes none.
+///
+/// EXAMPLE: a sum of 12 numbers to 3 has 9 additions.
+///
+/// HINTS: `Op::Add | Op::Sub => Flops { add: made, ..none }`. The output counts, not the inputs: they may be broadcast.
+pub fn operation_flops(op: &Op, inputs: &[Tensor], output: &Tensor) -> Flops {
+    let none = Flops::default();
+    todo!("profiling-operation")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-profiling-operation", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Each kind of operation on tensors that record it; broadcasting; what only moves numbers.
+#[test]
+fn test_unit_operation_flops() {
+    use tinytorch::activations::ReLU;
+    use tinytorch::planes::Window;
+    use tinytorch::random::Rng;
+    use tinytorch::spatial::Conv2d;
+    use tinytorch::testing::expect_eq;
+
+    let check = |input: &str, y: Tensor, [multiply, add, other]: [u64; 3], idea: &str| {
+        let made = y.history().expect("a recorded operation");
+        let yours = operation_flops(made.op(), made.inputs(), &y);
+        expect_eq(input, yours, Flops { multiply, add, other }, idea);
+    };
+    let x = Tensor::ones(&[4, 3]).tracked();
+    let row = Tensor::ones(&[3]);
+    let idea = "a product of matrices: its inner dimension is the last axis of the first input";
+    check("(4, 3) x (3, 2)", x.matmul(&Tensor::ones(&[3, 2])), [24, 24, 0], idea);
+    check(
+        "(5, 4, 3) x (3, 2)",
+        Tensor::ones(&[5, 4, 3]).tracked().matmul(&Tensor::ones(&[3, 2])),
+        [120, 120, 0],
+        idea,
+    );
+    let idea = "one addition for each number of the output, which may be broadcast";
+    check("(4, 3) + (3)", &x + &row, [0, 12, 0], idea);
+    check("(3) - (4, 3)", &row - &x, [0, 12, 0], idea);
+    check("(4, 3) x 2", &x * 2.0, [12, 0, 0], "one multiplication for each number of the output");
+    let idea = "a division, a sign or a function of one element is one other operation";
+    check("(4, 3) / (3)", &x / &row, [0, 0, 12], idea);
+    check("-(4, 3)", -&x, [0, 0, 12], idea);
+    check("ReLU of (4, 3)", x.map(&ReLU), [0, 0, 12], idea);
+    let idea = "a sum of n numbers has n - 1 additions, a maximum as many comparisons";
+    check("the sum of 12", x.sum(), [0, 11, 0], idea);
+    check("the largest of 12", x.max(), [0, 0, 11], idea);
+    let idea = "what only moves numbers computes none";
+    check("(4, 3) transposed", x.t(), [0, 0, 0], idea);
+    check("rows 1 and 1", x.index_select(0, &[1, 1]), [0, 0, 0], idea);
+    let conv = Conv2d::new(1, 2, Window::new(3), &mut Rng::seeded(1));
+    let y = conv.forward(&Tensor::ones(&[1, 1, 4, 4]).tracked());
+    check(
+        "a convolution to (1, 2, 2, 2)",
+        y,
+        [72, 80, 0],
+        "ask custom_flops for operations of later lessons",
+    );
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-bytes", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The bytes that one tensor operation must move if nothing is still in a cache: it reads each input once and writes its
+/// output once.
+///
+/// TODO: add up the sizes.
+///
+/// APPROACH:
+/// 1. `Reshape`, `Transpose` and `Slice` are views of the same numbers, and a `Leaf` is not computed: 0 bytes.
+/// 2. A lookup, `IndexSelect` or the `Custom` operation `"embedding"`, reads only the rows that it finds: it reads as
+///    many bytes as it writes.
+/// 3. Everything else: all inputs, at their own sizes, and the output.
+///
+/// EXAMPLE: `(4, 3) + (3)`: it reads 48 and 12 bytes and writes 48: 108.
+///
+/// HINTS: a tensor has `nbytes`. `Op::Custom { name: "embedding", .. }` is a pattern.
+pub fn operation_bytes(op: &Op, inputs: &[Tensor], output: &Tensor) -> u64 {
+    todo!("profiling-bytes")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-profiling-bytes", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 By hand: a sum, a broadcast operand, a product, views, and lookups in a table.
+#[test]
+fn test_unit_operation_bytes() {
+    use tinytorch::embeddings::{Embedding, ids_tensor};
+    use tinytorch::random::Rng;
+    use tinytorch::testing::expect_eq;
+
+    let check = |input: &str, y: Tensor, wanted: u64, idea: &str| {
+        let made = y.history().expect("a recorded operation");
+        expect_eq(input, operation_bytes(made.op(), made.inputs(), &y), wanted, idea);
+    };
+    let x = Tensor::ones(&[4, 3]).tracked();
+    let idea = "4 bytes for each number: every input is read, the output is written";
+    check("(4, 3) + (4, 3)", &x + &x, 144, idea);
+    check("(4, 3) x (3, 2)", x.matmul(&Tensor::ones(&[3, 2])), 48 + 24 + 32, idea);
+    check(
+        "(4, 3) + (3)",
+        &x + Tensor::ones(&[3]),
+        108,
+        "a broadcast operand is read at its own size",
+    );
+    let idea = "a view moves nothing";
+    check("(4, 3) as (3, 4)", x.reshape(&[3, 4]), 0, idea);
+    check("(4, 3) transposed", x.t(), 0, idea);
+    check("a part of (4, 3)", x.slice(&[1..2, 0..3]), 0, idea);
+    let idea = "a lookup reads the rows that it finds, not the whole table";
+    check("2 rows of (4, 3)", x.index_select(0, &[1, 1]), 48, idea);
+    let mut table = Embedding::new(1000, 8, &mut Rng::seeded(1));
+    table.weight = table.weight.tracked();
+    check("3 rows of (1000, 8)", table.forward(&ids_tensor(&[5, 5, 6], &[3])), 192, idea);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-debug", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl FlopCounter {
+    /// What all operations behind a tracked `result` cost, back to the leaves. Each operation counts once.
+    ///
+    /// TODO: find the fault in these lines, which a colleague wrote, and write them correctly. A stack of 12 residual
+    /// layers seems to have thousands of them.
+    ///
+    /// ```text
+    /// let mut counter = Self::default();
+    /// let mut waiting = vec![result.clone()];
+    /// while let Some(tensor) = waiting.pop() {
+    ///     let Some(history) = tensor.history() else { continue };
+    ///     counter.add(history.op(), history.inputs(), &tensor);
+    ///     waiting.extend_from_slice(history.inputs());
+    /// }
+    /// counter
+    /// ```
+    ///
+    /// APPROACH:
+    /// 1. Follow `h + relu(h)` by hand: how often is the operation that made `h` counted?
+    /// 2. Remember which histories were seen.
+    ///
+    /// EXAMPLE: for `h = x * 2` with 10 numbers, `h + relu(h)` has 10 multiplications, not 20.
+    ///
+    /// HINTS: a history has an `id`. `BTreeSet::insert` returns whether the value is new.
+    pub fn of(result: &Tensor) -> Self {
+        todo!("profiling-debug")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-profiling-debug", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 A diamond, a stack of 20 residuals, the whole of a perceptron, a tensor without a history.
+#[test]
+fn test_unit_counter() {
+    use tinytorch::layers::multilayer_perceptron;
+    use tinytorch::random::Rng;
+    use tinytorch::testing::expect_eq;
+
+    let idea = "an operation whose result is used twice runs once, and counts once";
+    let x = Tensor::ones(&[10]).tracked();
+    let h = &x * 2.0;
+    let counter = FlopCounter::of(&(&h + h.map(&tinytorch::activations::ReLU)));
+    expect_eq(
+        "h + relu(h), h = 2 x, 10 numbers",
+        counter.flops,
+        Flops { multiply: 10, add: 10, other: 10 },
+        idea,
+    );
+    let mut h = x.clone();
+    for _ in 0..14 {
+        h = &h + (&h * 0.5);
+    }
+    let flops = FlopCounter::of(&h).flops;
+    expect_eq("14 residuals", flops, Flops { multiply: 140, add: 140, other: 0 }, idea);
+    let idea = "every operation behind the result counts: products, biases, activations";
+    let net = multilayer_perceptron(&[64, 32, 10], &mut Rng::seeded(1));
+    let counter = FlopCounter::of(&net.forward(&Tensor::ones(&[5, 64]).tracked()));
+    let pairs = 5 * (64 * 32 + 32 * 10);
+    let wanted = Flops { multiply: pairs, add: pairs + 5 * 42, other: 5 * 32 };
+    expect_eq("64-32-10, a batch of 5", counter.flops, wanted, idea);
+    let idea = "nothing is counted behind a tensor without a history";
+    expect_eq("a plain tensor", FlopCounter::of(&Tensor::ones(&[3])), FlopCounter::default(), idea);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-layer-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// What one layer costs on one input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerProfile {
+    /// Its name.
+    pub name: String,
+    /// The shape of its output.
+    pub output_shape: Vec<usize>,
+    /// How many parameters it has.
+    pub parameters: usize,
+    /// The operations of its forward pass, of the whole batch. A multiply-add is 2.
+    pub flops: u64,
+    /// The bytes that its operations read and write.
+    pub bytes: u64,
+    /// The time of a forward pass: the median, in seconds.
+    pub seconds: f64,
+}
+
+/// Profiles a model layer by layer.
+#[derive(Default)]
+pub struct Profiler {
+    /// What times each layer.
+    pub timer: Timer,
+    /// The memory of each layer.
+    pub memory: MemoryProfiler,
+    /// What was profiled so far, in order.
+    pub layers: Vec<LayerProfile>,
+    /// Operations whose cost is not known.
+    pub unknown: BTreeSet<&'static str>,
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-layer", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl Profiler {
+    /// Profiles a layer on `x`, and returns its output without a history.
+    ///
+    /// TODO: run the layer three ways, and put what you learn into `self.layers`.
+    ///
+    /// APPROACH:
+    /// 1. Once recorded, for the counts: `forward` of `x.detach().tracked()`, whose history begins at this layer.
+    ///    [`FlopCounter::of`] reads it.
+    /// 2. Timed without a history, which is what inference costs: `self.timer.measure` inside `no_grad`.
+    /// 3. Once for `self.memory`, without a history too.
+    /// 4. Push a [`LayerProfile`], with the median as the time. Add what the counter does not know to `self.unknown`.
+    ///
+    /// EXAMPLE: `profiler.layer("double", 0, &x, |x| x * 2.0)` on `(4, 3)`: 12 operations, 100 bytes.
+    ///
+    /// HINTS: `no_grad(|| ...)` returns what its closure returns. The output of the memory run is the result.
+    pub fn layer(
+        &mut self,
+        name: &str,
+        parameters: usize,
+        x: &Tensor,
+        forward: impl Fn(&Tensor) -> Tensor,
+    ) -> Tensor {
+        todo!("profiling-layer")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-profiling-layer", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 The counts of one layer alone, its output, how often it runs and what is recorded meanwhile; unknown operations.
+#[test]
+fn test_unit_profile_layer() {
+    use std::cell::RefCell;
+    use tinytorch::autograd::custom;
+    use tinytorch::testing::{expect_close, expect_eq};
+
+    struct Nothing;
+    impl tinytorch::autograd::GradientRule for Nothing {
+        fn gradients(&self, g: &Tensor, _: &[Tensor], _: &Tensor) -> Vec<Option<Tensor>> {
+            vec![Some(g.clone())]
+        }
+    }
+    let mut profiler = Profiler::default();
+    (profiler.timer.warmup, profiler.timer.runs) = (2, 3);
+    let recorded = RefCell::new(vec![]);
+    let x = Tensor::ones(&[4, 3]).tracked() * 5.0;
+    let y = profiler.layer("double", 7, &x, |x| {
+        let y = x * 2.0;
+        recorded.borrow_mut().push(y.is_tracked());
+        y
+    });
+    expect_close("twice 5", &y.to_vec(), &[10.0; 12], 0.0, "return the output of the layer");
+    expect_eq("its history", y.is_tracked(), false, "the output begins the next layer: detach it");
+    let it = &profiler.layers[0];
+    expect_eq(
+        "name and parameters",
+        (it.name.as_str(), it.parameters),
+        ("double", 7),
+        "as they were given",
+    );
+    expect_eq("the shape of the output", &it.output_shape[..], &[4, 3], "the shape of the output");
+    let idea = "count this layer alone: the history begins at a detached, tracked input";
+    expect_eq("2 x (4, 3): operations, bytes", (it.flops, it.bytes), (12, 100), idea);
+    let idea = "time and memory without a history; only the count needs one";
+    let history = recorded.borrow().iter().filter(|tracked| **tracked).count();
+    expect_eq("runs of the layer that were recorded", history, 1, idea);
+    let runs = recorded.borrow().len();
+    expect_eq("runs: counted, warm-up 2, timed 3, memory", runs, 7, "warm up, and time every run");
+    assert!(it.seconds >= 0.0 && it.seconds.is_finite(), "a time of {} s", it.seconds);
+    let named = profiler.memory.regions.iter().map(|(name, _)| name.as_str());
+    expect_eq("regions of memory", named.collect::<Vec<_>>(), vec!["double"], "measure its memory");
+    let odd = |x: &Tensor| custom("cube_root", x.array().clone(), &[x], Nothing);
+    profiler.layer("odd", 0, &x, odd);
+    let unknown: Vec<_> = profiler.unknown.iter().copied().collect();
+    expect_eq(
+        "an operation of your own",
+        unknown,
+        vec!["cube_root"],
+        "name what the counter does not know",
+    );
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-self-time", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The time of each span without the spans inside it, in the same order: its self time.
+///
+/// TODO: take from each span what its direct children took.
+///
+/// APPROACH:
+/// 1. Spans are in the order in which they began. The children of a span follow it, one level deeper, until a span comes
+///    that is no deeper than it.
+/// 2. Only direct children count: what is inside of them is part of their time already.
+///
+/// EXAMPLE: a step of 10 s with a forward pass of 3 s, in which a layer takes 2 s, and a backward pass of 6 s: self times
+/// of 1, 1, 2 and 6 s. Together they are the 10 s of the step.
+///
+/// HINTS: `spans[at + 1..].iter().take_while(..)`, then `filter`, then a sum of `seconds`.
+pub fn self_times(spans: &[Span]) -> Vec<f64> {
+    todo!("profiling-self-time")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-profiling-self-time", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 A step with nested spans by hand; two steps; the self times add up to the whole.
+#[test]
+fn test_unit_self_times() {
+    use tinytorch::testing::expect_close;
+
+    let times = |spans: &[(usize, f64)]| -> Vec<f32> {
+        let span = |&(depth, seconds): &(usize, f64)| Span {
+            name: format!("depth {depth}"),
+            depth,
+            start: 0.0,
+            seconds,
+        };
+        let spans: Vec<Span> = spans.iter().map(span).collect();
+        self_times(&spans).into_iter().map(|time| time as f32).collect()
+    };
+    let input = |spans: &[(usize, f64)]| format!("(depth, seconds): {spans:?}");
+    let check = |spans: &[(usize, f64)], wanted: &[f32], idea: &str| {
+        expect_close(input(spans), &times(spans), wanted, 1e-5, idea);
+    };
+    check(&[(0, 4.0)], &[4.0], "a span with nothing inside: its whole time");
+    let idea =
+        "take off the direct children alone: what is inside of them is in their time already";
+    check(&[(0, 10.0), (1, 3.0), (2, 2.0), (1, 6.0)], &[1.0, 1.0, 2.0, 6.0], idea);
+    let idea = "the children end where a span comes that is no deeper";
+    check(&[(0, 5.0), (1, 4.0), (0, 5.0), (1, 1.0)], &[1.0, 4.0, 4.0, 1.0], idea);
+    check(&[(1, 5.0), (0, 8.0), (1, 2.0)], &[5.0, 6.0, 2.0], idea);
+    check(&[], &[], "no spans, no times");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-amdahl", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// How many times as fast a program becomes when a part of it, with this `share` of the time, becomes `speedup` times as
+/// fast (Amdahl, 1967). A speedup of infinity gives the bound: what the program can gain from that part at most.
+///
+/// TODO: the old time divided by the new one.
+///
+/// APPROACH:
+/// 1. Let the old time be 1. The other parts take `1 - share`, as before.
+/// 2. The part takes `share / speedup`.
+///
+/// EXAMPLE: a part with half of the time, 10 times as fast: `1 / (0.5 + 0.05)`, 1.82 times. Its bound is 2.
+///
+/// HINTS: a finite number divided by infinity is 0 in `f64`: the bound needs no case of its own.
+pub fn amdahl(share: f64, speedup: f64) -> f64 {
+    assert!((0.0..=1.0).contains(&share), "amdahl: a share of {share} is not between 0 and 1");
+    assert!(speedup > 0.0, "amdahl: a speedup of {speedup} is not above 0");
+    todo!("profiling-amdahl")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-profiling-amdahl", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 By hand, nothing changed, everything changed, the bound, a part that becomes slower.
+#[test]
+fn test_unit_amdahl() {
+    use tinytorch::testing::{expect_close, expect_named, panic_message};
+
+    for (share, speedup, wanted, idea) in [
+        (0.5, 10.0, 1.818_182, "1 / (what stays + what becomes faster)"),
+        (0.9, 1.0, 1.0, "a speedup of 1 changes nothing"),
+        (1.0, 7.0, 7.0, "a program that is all one part gains all of it"),
+        (0.0, 7.0, 1.0, "a part without a share gains nothing"),
+        (0.95, f64::INFINITY, 20.0, "the bound: the other parts remain"),
+        (0.5, 0.5, 0.666_667, "a part that becomes slower makes the program slower"),
+    ] {
+        let yours = amdahl(share, speedup) as f32;
+        expect_close(format!("share {share}, speedup {speedup}"), &[yours], &[wanted], 1e-4, idea);
+    }
+    let message = panic_message(|| amdahl(30.0, 2.0));
+    expect_named(&message, &["share", "30"], "the given checks stay first");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-machine-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// What one core of a machine can do at most.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Machine {
+    /// Operations per second on numbers that are in registers, FLOP/s.
+    pub peak_flops: f64,
+    /// Bytes per second between memory and core.
+    pub bandwidth: f64,
+}
+
+/// What keeps an operation from being faster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// The processor cannot compute faster.
+    Compute,
+    /// Memory cannot deliver faster.
+    Memory,
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-roofline", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl Machine {
+    /// The most operations per second at an arithmetic intensity, in operations per byte: the roof (Williams et al.,
+    /// 2009).
+    ///
+    /// TODO: the lower of two limits.
+    ///
+    /// APPROACH:
+    /// 1. Memory delivers `bandwidth` bytes per second, and with each byte come `intensity` operations.
+    /// 2. The processor does not exceed its peak.
+    ///
+    /// EXAMPLE: a peak of 100 FLOP/s and 10 B/s: an intensity of 2 allows 20 FLOP/s, and one of 50 allows 100.
+    ///
+    /// HINTS: `f64` has `min`.
+    pub fn attainable(&self, intensity: f64) -> f64 {
+        todo!("profiling-roofline")
+    }
+
+    /// The intensity at which both limits meet: the ridge point.
+    ///
+    /// TODO: find where memory delivers just enough.
+    ///
+    /// APPROACH: `ridge * bandwidth = peak_flops`.
+    ///
+    /// EXAMPLE: 100 FLOP/s and 10 B/s: 10 operations per byte.
+    ///
+    /// HINTS: one division.
+    pub fn ridge_point(&self) -> f64 {
+        todo!("profiling-roofline")
+    }
+
+    /// Which of the two limits an operation of this intensity meets.
+    ///
+    /// TODO: compare with the ridge point. On the ridge point itself, the peak is reached.
+    ///
+    /// APPROACH: to the left of it memory is the limit.
+    ///
+    /// EXAMPLE: with a ridge point of 10, an intensity of 2 is memory-bound.
+    ///
+    /// HINTS: an `if`.
+    pub fn bound(&self, intensity: f64) -> Bound {
+        todo!("profiling-roofline")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-profiling-roofline", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Both sides of the ridge point and the point itself, on made-up machines.
+#[test]
+fn test_unit_roofline() {
+    use tinytorch::testing::{expect_close, expect_eq};
+
+    let machine = Machine { peak_flops: 100.0, bandwidth: 10.0 };
+    let input = |intensity| format!("100 FLOP/s, 10 B/s, {intensity} FLOP/B");
+    for (intensity, roof, bound, idea) in [
+        (2.0, 20.0, Bound::Memory, "left of the ridge point, memory delivers too little"),
+        (50.0, 100.0, Bound::Compute, "right of it, the processor is the limit: its peak"),
+        (10.0, 100.0, Bound::Compute, "on the ridge point the peak is reached"),
+        (0.0, 0.0, Bound::Memory, "what computes nothing has no operations per second"),
+    ] {
+        let yours = [machine.attainable(intensity) as f32];
+        expect_close(input(intensity), &yours, &[roof], 1e-4, idea);
+        expect_eq(input(intensity), machine.bound(intensity), bound, idea);
+    }
+    let idea = "peak divided by bandwidth, in operations per byte";
+    let ridges = [machine, Machine { bandwidth: 400.0, ..machine }].map(|m| m.ridge_point() as f32);
+    expect_close("100 FLOP/s with 10 and 400 B/s", &ridges, &[10.0, 0.25], 1e-4, idea);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-analyze-layers", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 Where does the time of a model go?
 ///
 /// Purpose: ... Measured: ... Key insight: ... Production context: ...
-pub fn analyze_cost(out: &mut Reporter) {
-    let compared = compare(15, || double(2.0), || 2.0 * 2.0);
-    out.compared("Timed in turn", &[("an addition", "a product", compared)]);
-    out.insight(cost_insight(compared.ratio));
+pub fn analyze_layers(out: &mut Reporter) {
+    let mut rng = Rng::seeded(1);
+    let net = cnn_for_digits(&mut rng);
+    let mut profiler = Profiler::default();
+    profiler.sequential(&net, &Tensor::rand(&[32, 1, 8, 8], &mut rng));
+    profiler.report("The CNN", out);
 }
 
-/// What the times allow one to say, in each direction.
-pub fn cost_insight(ratio: Ratio) -> String {
-    ratio.took("an addition", "a product")
-}
-
-// %% nbgrader={"grade": true, "grade_id": "test-profiling-module", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🧪 All together.
+// %% nbgrader={"grade": true, "grade_id": "test-profiling-module", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
+/// 🧪 A CNN and a GPT part by part: the counts agree with those of the whole, and with the formulas of lesson 13.
 #[test]
 fn test_module() {
-    assert_eq!(double(double(1.0)), 4.0);
+    use tinytorch::random::Rng;
+    use tinytorch::spatial::cnn_for_digits;
+    use tinytorch::testing::{expect_close, expect_eq};
+    use tinytorch::transformers::{GptConfig, count_parameters, training_flops};
+
+    let rng = &mut Rng::seeded(1);
+    let net = cnn_for_digits(rng);
+    let images = Tensor::rand(&[4, 1, 8, 8], rng);
+    let mut profiler = Profiler::default();
+    (profiler.timer.warmup, profiler.timer.runs) = (0, 1);
+    let scores = profiler.sequential(&net, &images);
+    let idea = "layer by layer, the same scores";
+    expect_close("4 digits", &scores.to_vec(), &net.forward(&images).to_vec(), 1e-5, idea);
+    let whole = FlopCounter::of(&net.forward(&images.tracked()));
+    let flops: u64 = profiler.layers.iter().map(|layer| layer.flops).sum();
+    expect_eq(
+        "the CNN: operations of its layers",
+        flops,
+        whole.flops.total(),
+        "together, those of the whole",
+    );
+    let parameters: usize = profiler.layers.iter().map(|layer| layer.parameters).sum();
+    expect_eq("the CNN: parameters", parameters, 1898, "every layer with its own parameters");
+    expect_eq(
+        "the CNN: unknown operations",
+        whole.unknown,
+        BTreeSet::new(),
+        "all of them are known",
+    );
+
+    let config = GptConfig { vocab_size: 50, context: 8, dim: 16, layers: 2, heads: 4 };
+    let model = Gpt::new(config, rng);
+    let ids = Tensor::zeros(&[3, 8]);
+    let mut profiler = Profiler::default();
+    (profiler.timer.warmup, profiler.timer.runs) = (0, 1);
+    let logits = profiler.gpt(&model, &ids);
+    let wanted = model.forward(&ids).to_vec();
+    expect_close("3 sequences", &logits.to_vec(), &wanted, 1e-5, "part by part, the same logits");
+    let parameters: usize = profiler.layers.iter().map(|layer| layer.parameters).sum();
+    expect_eq(
+        "the GPT: parameters",
+        parameters,
+        count_parameters(&config),
+        "the table of tokens once",
+    );
+    let products: u64 = profiler.layers.iter().map(|layer| layer.flops).sum();
+    let least = training_flops(&config, 3, 8) / 3;
+    assert!(products > least, "{products} operations, and {least} in the matrix products alone");
+
+    let machine = Machine { peak_flops: 1e9, bandwidth: 1e9 };
+    let slowest = profiler.hot_spot().expect("a part with the most time");
+    assert!(slowest.intensity() > 0.0 && machine.attainable(slowest.intensity()) > 0.0);
+    let share = slowest.seconds / profiler.seconds();
+    assert!(amdahl(share, f64::INFINITY) >= 1.0, "a share of {share}");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-plumbing-time", "locked": true, "schema_version": 3, "solution": false, "task": false}
+impl Timer {
+    /// A timer on the clock of this machine, in seconds with fractions far below a microsecond: 2 runs to warm up, 15 that
+    /// are timed.
+    pub fn new() -> Self {
+        let began = Instant::now();
+        Self::with_clock(move || began.elapsed().as_secs_f64())
+    }
+
+    /// A timer on another clock, whose cost is measured first.
+    pub fn with_clock(mut clock: impl FnMut() -> f64 + 'static) -> Self {
+        let cost = own_cost(&mut clock);
+        Self { clock: Box::new(clock), cost, warmup: 2, runs: 15 }
+    }
+}
+
+impl Default for Timer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-plumbing-flops", "locked": true, "schema_version": 3, "solution": false, "task": false}
+impl Flops {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.multiply + self.add + self.other
+    }
+}
+
+impl AddAssign for Flops {
+    fn add_assign(&mut self, more: Self) {
+        self.multiply += more.multiply;
+        self.add += more.add;
+        self.other += more.other;
+    }
+}
+
+impl FlopCounter {
+    /// Counts one more operation.
+    pub fn add(&mut self, op: &Op, inputs: &[Tensor], output: &Tensor) {
+        self.flops += operation_flops(op, inputs, output);
+        self.bytes += operation_bytes(op, inputs, output);
+        if let Op::Custom { name, .. } = op
+            && custom_flops(name, inputs, output).is_none()
+        {
+            self.unknown.insert(name);
+        }
+    }
+}
+
+/// The operations of those that later lessons brought, as their loops have them, for each number; `None` for one that is
+/// not known. What is done once for a row is left out.
+pub fn custom_flops(name: &str, inputs: &[Tensor], output: &Tensor) -> Option<Flops> {
+    let each = |multiply, add, other| {
+        let made = output.numel() as u64;
+        Flops { multiply: multiply * made, add: add * made, other: other * made }
+    };
+    let flops = match name {
+        "conv2d" => {
+            let mut flops = conv2d_flops(output.shape(), inputs[1].shape());
+            if inputs.len() > 2 {
+                flops += each(0, 1, 0);
+            }
+            flops
+        }
+        // Windows side by side compare each pixel of the image once.
+        "max_pool2d" => Flops { other: inputs[0].numel() as u64, ..Flops::default() },
+        // Largest, difference, exponential, sum, quotient.
+        "masked_softmax" => each(0, 2, 3),
+        // Mean, difference, square, sum of squares, factor, gamma, beta.
+        "layer_norm" => each(3, 4, 0),
+        "rms_norm" => each(3, 1, 0),
+        // Two products and one sum for each number of a pair.
+        "rotate" => each(2, 1, 0),
+        "embedding" => each(0, 0, 0),
+        _ => return None,
+    };
+    Some(flops)
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-plumbing-profiler", "locked": true, "schema_version": 3, "solution": false, "task": false}
+impl LayerProfile {
+    /// Operations for each byte that is moved, FLOP/B; 0 for a layer that moves none.
+    pub fn intensity(&self) -> f64 {
+        if self.bytes == 0 { 0.0 } else { self.flops as f64 / self.bytes as f64 }
+    }
+
+    /// Operations per second, FLOP/s; 0 for a layer that takes no time.
+    pub fn rate(&self) -> f64 {
+        if self.seconds > 0.0 { self.flops as f64 / self.seconds } else { 0.0 }
+    }
+}
+
+fn parameter_count(layer: &dyn Layer) -> usize {
+    layer.parameters().iter().map(|parameter| parameter.numel()).sum()
+}
+
+impl Profiler {
+    /// Profiles every layer of `model` on `x`, and returns the output of the last. Switch to inference first: a batch norm
+    /// that trains would remember what it sees here.
+    pub fn sequential(&mut self, model: &Sequential, x: &Tensor) -> Tensor {
+        model.layers().iter().fold(x.clone(), |x, layer| {
+            self.layer(&layer.name(), parameter_count(&**layer), &x, |x| layer.forward(x))
+        })
+    }
+
+    /// Profiles every part of `model` on ids `(B, S)`, and returns the logits.
+    pub fn gpt(&mut self, model: &Gpt, ids: &Tensor) -> Tensor {
+        let mut model = model.clone();
+        track(model.parameters_mut()); // So that a lookup in its tables is recorded.
+        gpt_parts(&model, ids, &mut |name, parameters, x, forward| {
+            self.layer(name, parameters, x, forward)
+        })
+    }
+
+    /// The time of all layers together.
+    pub fn seconds(&self) -> f64 {
+        self.layers.iter().map(|layer| layer.seconds).sum()
+    }
+
+    /// The layer that takes the most time.
+    pub fn hot_spot(&self) -> Option<&LayerProfile> {
+        self.layers.iter().max_by(|a, b| a.seconds.total_cmp(&b.seconds))
+    }
+
+    /// Reports what was profiled as a table, one row for each layer.
+    pub fn report(&self, title: &str, out: &mut Reporter) {
+        let all = self.seconds();
+        let row =
+            |(layer, (_, used)): (&LayerProfile, &(String, Option<MemoryUse>))| -> Vec<Value> {
+                vec![
+                    layer.name.clone().into(),
+                    shape_text(&layer.output_shape).into(),
+                    layer.parameters.into(),
+                    (layer.flops as f64).into(),
+                    (layer.bytes as f64).into(),
+                    layer.intensity().into(),
+                    layer.seconds.into(),
+                    (100.0 * layer.seconds / all).into(),
+                    used.map_or("not counted".into(), |used| (used.peak as f64).into()),
+                ]
+            };
+        let columns = columns(
+            "layer, output, parameters, operations [FLOP], moved [B], intensity [FLOP/B], time [s], share [%], peak memory [B]",
+        );
+        let rows = self.layers.iter().zip(&self.memory.regions).map(row).collect();
+        out.measured_table(title, &columns, rows);
+    }
+}
+
+/// What is done with each part of a model: its name, its parameters, its input, and what it computes.
+pub type Visit<'a> = dyn FnMut(&str, usize, &Tensor, &dyn Fn(&Tensor) -> Tensor) -> Tensor + 'a;
+
+/// Passes ids `(B, S)` through a GPT part by part; each part is computed by `visit`.
+pub fn gpt_parts(model: &Gpt, ids: &Tensor, visit: &mut Visit<'_>) -> Tensor {
+    let mask = causal_mask(ids.shape()[1]);
+    let embedding = &model.embedding;
+    let mut x = visit("embedding", parameter_count(embedding), ids, &|ids| embedding.forward(ids));
+    for (number, block) in (1..).zip(&model.blocks) {
+        let TransformerBlock { norm1, attention, norm2, mlp } = block;
+        let mut branch =
+            |part: &str, layer: &dyn Layer, x: &Tensor, forward: &dyn Fn(&Tensor) -> Tensor| {
+                visit(&format!("block {number}: {part}"), parameter_count(layer), x, forward)
+            };
+        let y = branch("norm 1", norm1, &x, &|x| norm1.forward(x));
+        let y = branch("attention", attention, &y, &|y| &x + attention.forward(y, Some(&mask)));
+        let z = branch("norm 2", norm2, &y, &|y| norm2.forward(y));
+        x = branch("MLP", mlp, &z, &|z| &y + mlp.forward(z));
+    }
+    let x = visit("final norm", parameter_count(&model.norm), &x, &|x| model.norm.forward(x));
+    visit("output", 0, &x, &|x| tied_logits(x, &embedding.tokens.weight))
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-plumbing-machine", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Probes one core of this machine: multiply-adds that stay in registers, and a stream through more memory than the
+/// caches hold, up to 512 MiB. Of several runs the fastest counts: what disturbs a run only makes it slower.
+pub fn probe_machine() -> Machine {
+    let best = |rates: &mut dyn Iterator<Item = f64>| rates.fold(0.0, f64::max);
+    let instructions = Instructions::detect();
+    let peak_flops = best(&mut (0..50).filter_map(|_| multiply_add_rate(instructions)));
+    let mut stream = Stream::new(stream_size());
+    Machine { peak_flops, bandwidth: best(&mut (0..5).map(|_| stream.rate(1))) }
+}
+
+/// Twice the largest cache, but no more than a shared machine can spare.
+pub fn stream_size() -> usize {
+    largest_cache().map_or(256 << 20, |cache| 2 * cache).clamp(64 << 20, 512 << 20)
 }
 
 // %% nbgrader={"grade": false, "grade_id": "profiling-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// Runs the analyses and prints what they report.
 pub fn main() {
-    analyze_cost(&mut Reporter::stdout());
+    let mut out = Reporter::stdout();
+    analyze_layers(&mut out);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "profiling-own", "locked": false, "schema_version": 3, "solution": false, "task": false}

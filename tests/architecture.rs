@@ -192,10 +192,12 @@ fn every_dependency_has_its_reason() {
         .collect();
     for manifest in ["Cargo.toml", "src/tinytorch/Cargo.toml"] {
         let manifest: toml::Table = read(manifest).parse().unwrap();
-        for kind in ["dependencies", "dev-dependencies"] {
-            for name in
-                manifest[kind].as_table().unwrap().keys().filter(|name| *name != "tinytorch")
-            {
+        let targets = manifest.get("target").and_then(toml::Value::as_table).into_iter().flatten();
+        let tables = [&manifest["dependencies"], &manifest["dev-dependencies"]]
+            .into_iter()
+            .chain(targets.map(|(_, target)| &target["dependencies"]));
+        for table in tables {
+            for name in table.as_table().unwrap().keys().filter(|name| *name != "tinytorch") {
                 let known = reasons.contains(&name.replace('-', "_"));
                 assert!(known, "{name} has no row in ARCHITECTURE.md: what is it for?");
             }

@@ -118,7 +118,7 @@ fn manifest() -> Result<String, Error> {
     let mut engine: toml::Table = toml::from_str(sources::MANIFEST).map_err(|error| {
         Error::environment(format!("the embedded manifest is damaged: {error}"))
     })?;
-    engine.retain(|name, _| name == "dependencies" || name == "features");
+    engine.retain(|name, _| matches!(name, "dependencies" | "features" | "target"));
     let package = "[package]\nname = \"tinytorch\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n";
     Ok(format!("{package}{engine}{PROFILE}"))
 }
@@ -284,7 +284,9 @@ mod tests {
         let manifest = manifest().unwrap();
         let (ours, engines): (toml::Table, toml::Table) =
             (toml::from_str(&manifest).unwrap(), toml::from_str(sources::MANIFEST).unwrap());
-        assert_eq!(ours["dependencies"], engines["dependencies"]);
+        for part in ["dependencies", "target"] {
+            assert_eq!(ours[part], engines[part]);
+        }
         assert!(!manifest.contains("exercises/"), "{manifest}");
         let library = library();
         assert!(library.contains("pub mod harness;") && library.contains("pub use ndarray;"));

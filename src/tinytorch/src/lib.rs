@@ -28,12 +28,14 @@ course!(declare);
 // What every module may use and no learner writes.
 pub mod baselines;
 pub mod bytes;
+pub mod counters;
 pub mod data;
 pub mod explore;
 pub mod harness;
 pub mod insights;
 pub mod operations;
 pub mod planes;
+pub mod probe;
 pub mod random;
 pub mod report;
 pub mod rows;
@@ -42,3 +44,4 @@ pub mod shapes;
 #[cfg(feature = "sources")]
 pub mod sources;
 pub mod testing;
+pub mod trace;

@@ -22,6 +22,7 @@ pub const MILESTONES: &[(&str, &str)] = &[
 pub const SUPPORT: &[(&str, &str)] = &[
     ("baselines.rs", include_str!("baselines.rs")),
     ("bytes.rs", include_str!("bytes.rs")),
+    ("counters.rs", include_str!("counters.rs")),
     ("data/dialogue.rs", include_str!("data/dialogue.rs")),
     ("data/dictionaries.rs", include_str!("data/dictionaries.rs")),
     ("data/error.rs", include_str!("data/error.rs")),
@@ -43,12 +44,14 @@ pub const SUPPORT: &[(&str, &str)] = &[
     ("insights/transformers.rs", include_str!("insights/transformers.rs")),
     ("operations.rs", include_str!("operations.rs")),
     ("planes.rs", include_str!("planes.rs")),
+    ("probe.rs", include_str!("probe.rs")),
     ("random.rs", include_str!("random.rs")),
     ("report.rs", include_str!("report.rs")),
     ("rows.rs", include_str!("rows.rs")),
     ("sampling.rs", include_str!("sampling.rs")),
     ("shapes.rs", include_str!("shapes.rs")),
     ("testing.rs", include_str!("testing.rs")),
+    ("trace.rs", include_str!("trace.rs")),
 ];
 
 /// The crate's root, as text.
