@@ -18,6 +18,7 @@
 
 use std::time::Instant;
 use tinytorch::report::{Axis, Chart, ChartKind, Origin, Reporter, Series, Value};
+use tinytorch::testing::{Comparison, Ratio, Reading};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "setup-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Setup
@@ -291,7 +292,7 @@ fn test_unit_debug() {
 // %% nbgrader={"grade": false, "grade_id": "setup-analyze-timer-resolution", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// 📊 Purpose: find the shortest time that this machine's clock can resolve.
 /// Measured: the steps between one reading of the clock and the next, and the time of one addition when
-/// 1 to 65,536 of them are timed with a single pair of readings.
+/// 1 to 65,536 of them are timed with a single pair of readings; then 65,536 each alone and all at once, in turn.
 /// Key insight: reading the clock takes time itself. Short work is repeated inside one timing, and the
 /// total divided.
 /// Production context: benchmark libraries choose the number of repetitions by this figure.
@@ -326,7 +327,6 @@ pub fn analyze_timer_resolution(out: &mut Reporter) {
     };
     let points: Vec<(f64, f64)> =
         (0..=16).step_by(2).map(|power| per_addition(1 << power)).collect();
-    let (alone, many) = (points[0].1, points[points.len() - 1].1);
     out.measured_chart(
         "Time of one addition, by how many are timed at once",
         Axis::log("additions in one timing", ""),
@@ -334,24 +334,35 @@ pub fn analyze_timer_resolution(out: &mut Reporter) {
         vec![Series::new("total / additions", points)],
     );
     out.measured("median step of the clock", typical, "s");
-    out.measured("an addition timed alone against 65,536 at once", alone / many, "x");
-    out.insight(timer_resolution_insight(alone / many));
+
+    let add = |n: u32| std::hint::black_box(n.wrapping_add(1));
+    let pairs: Vec<(f64, f64)> = (0..21)
+        .map(|_| {
+            let each: f64 = (0..65_536).map(|n| time_once(|| add(n)).1).sum();
+            (each, time_once(|| (0..65_536).for_each(|n| _ = add(n))).1)
+        })
+        .collect();
+    let timed = Comparison::of(&pairs);
+    out.compared("65,536 additions, timed in turn", &[(EACH, TOGETHER, timed)]);
+    out.measured("an addition timed alone against 65,536 at once", timed.ratio.median, "x");
+    out.insight(timer_resolution_insight(timed.ratio));
 }
 
-/// What the time of an addition that is timed alone allows one to say, against that of one among 65,536.
-pub fn timer_resolution_insight(ratio: f64) -> String {
-    if !ratio.is_finite() {
-        return "The clock did not advance during 65,536 additions: it is too coarse for them."
-            .to_owned();
-    }
-    let seems =
-        format!("Timed alone, an addition seems to take {ratio:.1} times as long as among 65,536");
-    match ratio {
-        r if r > 2.0 => format!("{seems}: most of that is the clock, not the addition."),
-        r if r > 1.1 => format!("{seems}: part of that is the clock, not the addition."),
-        r if r > 0.5 => format!("{seems}: here the clock hides nothing."),
-        _ => format!("{seems}: the steps of this clock are too coarse to see a single one."),
-    }
+/// The two ways of timing, as the table and the sentence of the analysis call them.
+const EACH: &str = "65,536 additions timed one by one";
+/// The second.
+const TOGETHER: &str = "65,536 timed at once";
+
+/// What the times of additions that are timed alone allow one to say, against the same additions timed at once.
+pub fn timer_resolution_insight(ratio: Ratio) -> String {
+    let meaning = match ratio.reading() {
+        Reading::Larger if ratio.low > 2.0 => " Most of that is the clock, not the addition.",
+        Reading::Larger => " Part of that is the clock, not the addition.",
+        Reading::NoClearDifference => " Here the clock hides nothing.",
+        Reading::Smaller => " The steps of this clock are too coarse to see a single addition.",
+        Reading::TooNoisy => "",
+    };
+    format!("{}{meaning}", ratio.took(EACH, TOGETHER))
 }
 
 // %% nbgrader={"grade": false, "grade_id": "setup-analyze-noise", "locked": true, "schema_version": 3, "solution": false, "task": false}

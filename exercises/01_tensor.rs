@@ -29,8 +29,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tinytorch::baselines::{MATRIX_PRODUCTS, Product, sums_down_columns};
 use tinytorch::insights::tensor::{
-    ALONG, CHAINS, DOWN, LINES, ORDERS, broadcasting_memory_insight, matmul_orders_insight,
-    memory_layout_insight,
+    ADDITIONS, ALONG, CHAINS, DOWN, LINES, ORDERS, broadcasting_memory_insight,
+    matmul_orders_insight, memory_layout_insight,
 };
 use tinytorch::ndarray::{Axis, Slice};
 use tinytorch::random::Rng;
@@ -1053,9 +1053,9 @@ pub fn analyze_broadcasting_memory(out: &mut Reporter) {
     out.measured_table("Peak memory of adding a bias to every row", &columns, rows);
     let batch = Tensor::ones(&[1024, WIDTH]);
     let times = compare(9, || copying(&batch), || &batch + &bias);
-    out.compared("Timed in turn, 1,024 rows", &[("copied first", "broadcast", times)]);
+    out.compared("Timed in turn, 1,024 rows", &[(ADDITIONS[0], ADDITIONS[1], times)]);
     out.measured("memory of copying against broadcasting, 1,024 rows", ratio, "x");
-    out.insight(broadcasting_memory_insight(ratio));
+    out.insight(broadcasting_memory_insight(ratio, times.ratio));
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-tensor-module", "locked": true, "points": 14, "schema_version": 3, "solution": false, "task": false}

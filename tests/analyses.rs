@@ -134,13 +134,14 @@ fn what_the_engine_says_of_a_recorded_run_holds() {
 
 /// Words of an insight, and words that say something else of the same figures.
 const INVERSIONS: &[(&str, &str)] = &[
-    ("most of that is the clock, not the addition", "here the clock hides nothing"),
+    ("Most of that is the clock, not the addition", "Here the clock hides nothing"),
     (
         "A single measurement could have been that one.",
         "The machine was quiet: a single measurement would have been enough.",
     ),
     ("\"down the columns\" took", "\"columns, line by line\" took"),
     ("the order of access makes the difference", "the order of access makes none"),
+    ("do not wait for each other either", "wait for each other"),
     ("\"i-j-k\" took", "\"yours\" took"),
     ("copying the bias first took", "broadcasting took"),
     ("took 1.99 times", "took 0.50 times"),

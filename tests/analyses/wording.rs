@@ -213,34 +213,15 @@ fn quotient(value: f64) -> Reading {
 }
 
 fn clock(figures: &Figures) -> Result<Vec<Words>, String> {
-    let times = figures
-        .curve("Time of one addition, by how many are timed at once", "total / additions")?;
-    let [(_, alone), .., (_, many)] = times[..] else { return Err("no two times".into()) };
-    let ratio = alone / many;
-    let seems =
-        |ends: &str| format!("seems to take {ratio:.1} times as long as among 65,536: {ends}");
-    let found = match ratio {
-        r if !r.is_finite() => None,
-        r if r > 2.0 => Some(2),
-        r if r > 1.1 => Some(1),
-        r if r > 0.5 => Some(0),
-        _ => Some(-1),
-    };
-    let words = |(place, says, text)| Words {
-        about: "timed alone / among 65,536".into(),
-        text,
-        says: Some(says),
-        holds: place == found,
-    };
-    Ok([
-        (Some(2), Larger, seems("most of that is the clock")),
-        (Some(1), Larger, seems("part of that is the clock")),
-        (Some(0), NoClearDifference, seems("here the clock hides nothing")),
-        (Some(-1), TooNoisy, seems("the steps of this clock are too coarse")),
-        (None, TooNoisy, "the clock did not advance".into()),
-    ]
-    .map(words)
-    .into())
+    let [each, together] = ["65,536 additions timed one by one", "65,536 timed at once"];
+    let ratio = figures.pair(each, together)?.ratio;
+    let (says, most) = (reading(ratio), ratio.low > 2.0);
+    Ok(vec![
+        also("Most of that is the clock, not the addition.", says == Larger && most),
+        also("Part of that is the clock, not the addition.", says == Larger && !most),
+        also("Here the clock hides nothing.", says == NoClearDifference),
+        also("The steps of this clock are too coarse to see a single addition.", says == Smaller),
+    ])
 }
 
 fn noise(figures: &Figures) -> Result<Vec<Words>, String> {
@@ -267,12 +248,16 @@ fn layout(figures: &Figures) -> Result<Vec<Words>, String> {
     let faster =
         |other: &&str| Ok::<_, String>(reading(figures.pair("\"down the columns\"", other)?.ratio));
     let readings: Vec<Reading> = others.iter().map(faster).collect::<Result<_, _>>()?;
-    Ok(vec![also("the order of access makes the difference", readings == [Larger, Larger])])
+    Ok(vec![
+        also("the order of access makes the difference", readings[0] == Larger),
+        also("do not wait for each other either", readings[1] == Larger),
+    ])
 }
 
 fn broadcasting(figures: &Figures) -> Result<Vec<Words>, String> {
-    let peak =
-        |column| Ok::<_, String>(figures.ends("Peak memory during the addition", column)?[1]);
+    let peak = |column| {
+        Ok::<_, String>(figures.ends("Peak memory of adding a bias to every row", column)?[1])
+    };
     let ratio = peak("copied first")? / peak("broadcast")?;
     let found = if ratio > 1.05 { Larger } else { NoClearDifference };
     let fact = format!("copying the bias first took {ratio:.2} times the memory of broadcasting");

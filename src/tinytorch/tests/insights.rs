@@ -175,10 +175,16 @@ mod tensor {
         assert_says(|ratio| memory_layout_insight(ratio, CASES[2]), names);
         let names = ["\"down the columns\"", "\"columns, line by line\""];
         assert_says(|ratio| memory_layout_insight(CASES[2], ratio), names);
-        let cause = "the order of access makes";
-        assert!(memory_layout_insight(CASES[0], CASES[0]).contains(cause));
-        assert!(!memory_layout_insight(CASES[0], CASES[2]).contains(cause));
-        assert!(!memory_layout_insight(CASES[1], CASES[0]).contains(cause));
+        let (cause, second) = ("the order of access makes", "do not wait for each other either");
+        for (along, lines, found) in [
+            (CASES[0], CASES[0], [true, true]),
+            (CASES[0], CASES[2], [true, false]),
+            (CASES[1], CASES[0], [false, true]),
+            (CASES[3], CASES[3], [false, false]),
+        ] {
+            let text = memory_layout_insight(along, lines);
+            assert_eq!([text.contains(cause), text.contains(second)], found, "{text}");
+        }
     }
 
     #[test]
@@ -194,10 +200,13 @@ mod tensor {
 
     #[test]
     fn memory_that_was_not_saved_is_not_praised() {
-        let saved = broadcasting_memory_insight(2.0);
+        let names = ["\"copied first\"", "\"broadcast\""];
+        assert_says(|time| broadcasting_memory_insight(2.0, time), names);
+        let saved = broadcasting_memory_insight(2.0, CASES[2]);
         assert!(saved.contains("2.00 times the memory") && saved.contains("copies nothing"));
         for ratio in [1.0, 0.5, f64::NAN] {
-            assert!(broadcasting_memory_insight(ratio).contains("no saving"), "{ratio}");
+            let text = broadcasting_memory_insight(ratio, CASES[0]);
+            assert!(text.contains("no saving"), "{text}");
         }
     }
 }
@@ -279,16 +288,24 @@ mod losses {
 }
 
 mod setup {
+    use super::{assert_says, ratio};
     use tinytorch::setup::{noise_insight, timer_resolution_insight};
 
     #[test]
     fn the_clock_and_the_noise_are_named_only_where_they_show() {
-        assert!(timer_resolution_insight(40.0).contains("most of that is the clock"));
-        assert!(timer_resolution_insight(1.6).contains("part of that is the clock"));
-        assert!(timer_resolution_insight(1.1).contains("hides nothing"));
-        assert!(timer_resolution_insight(0.0).contains("too coarse to see a single one"));
-        assert!(timer_resolution_insight(f64::INFINITY).contains("did not advance"));
-        assert!(timer_resolution_insight(f64::NAN).contains("did not advance"));
+        let names = ["65,536 additions timed one by one", "65,536 timed at once"];
+        assert_says(timer_resolution_insight, names);
+        for (low, words) in [
+            (39.0, "Most of that is the clock"),
+            (1.5, "Part of that is the clock"),
+            (0.98, "hides nothing"),
+            (0.3, "too coarse to see a single addition"),
+        ] {
+            let text = timer_resolution_insight(ratio(low, low * 1.02, low * 1.05));
+            assert!(text.contains(words), "{text}");
+        }
+        let stopped = timer_resolution_insight(ratio(f64::NAN, f64::NAN, f64::NAN));
+        assert!(stopped.contains("disagree") && !stopped.contains("clock"), "{stopped}");
         assert!(noise_insight(1.8).contains("could have been that one"));
         assert!(noise_insight(1.01).contains("quiet"));
     }

@@ -12,13 +12,20 @@ pub const LINES: &str = "\"columns, line by line\"";
 /// What the times of sums down the columns allow one to say, against those along the rows and line by line.
 pub fn memory_layout_insight(along: Ratio, lines: Ratio) -> String {
     let facts = [along.took(DOWN, ALONG), lines.took(DOWN, LINES)];
-    let cause = match [along.reading(), lines.reading()] {
-        [Reading::Larger, Reading::Larger] => {
-            " All of them add the same numbers: the order of access makes the difference."
+    let order = match along.reading() {
+        Reading::Larger => {
+            " In both, an addition waits for the one before it: the order of access makes the difference."
         }
         _ => "",
     };
-    format!("At 2000 x 2000: {}{cause}", facts.join(" "))
+    let independent = match lines.reading() {
+        Reading::Larger => {
+            " Line by line is along memory too, and there the additions of neighbouring columns do not wait for \
+             each other either."
+        }
+        _ => "",
+    };
+    format!("At 2000 x 2000: {}{order} {}{independent}", facts[0], facts[1])
 }
 
 /// What the analysis of the loops' order compares, as its table and its sentence call it.
@@ -40,8 +47,12 @@ pub fn matmul_orders_insight(order: Ratio, chain: Ratio) -> String {
     format!("For two 256 x 256 matrices: {}{cause}", facts.join(" "))
 }
 
-/// What the peak memory of copying the bias first allows one to say, against that of broadcasting, at 1,024 rows.
-pub fn broadcasting_memory_insight(ratio: f64) -> String {
+/// What the analysis of broadcasting compares, as its table and its sentence call it.
+pub const ADDITIONS: [&str; 2] = ["\"copied first\"", "\"broadcast\""];
+
+/// What the peak memory and the time of copying the bias first allow one to say, against those of broadcasting, at
+/// 1,024 rows.
+pub fn broadcasting_memory_insight(ratio: f64, time: Ratio) -> String {
     let fact = format!(
         "For 1,024 rows, copying the bias first took {ratio:.2} times the memory of broadcasting."
     );
@@ -49,5 +60,5 @@ pub fn broadcasting_memory_insight(ratio: f64) -> String {
         r if r > 1.05 => "A stride of 0 copies nothing.",
         _ => "That is no saving: does `zip_with` make something as large as the result?",
     };
-    format!("{fact} {meaning}")
+    format!("{fact} {meaning} {}", time.took(ADDITIONS[0], ADDITIONS[1]))
 }
