@@ -248,6 +248,7 @@ fn test_unit_walk() {
     let sum = "a sum passes its gradient to both inputs; the result itself has the gradient 1";
     let other = "a product passes to each input its gradient times the other input's number";
     let back = "walk from the result to the beginning: pass a gradient on when it is complete";
+    let chain = "the chain rule: what a product passes on is its own gradient, times the other input's number";
     // The tapes are written by hand: this test needs no `record`.
     let square = [(3.0, Leaf(3.0)), (9.0, Mul(0, 0)), (12.0, Add(1, 0))];
     let two = [(2.0, Leaf(2.0)), (5.0, Leaf(5.0)), (7.0, Add(0, 1)), (10.0, Mul(0, 1))];
@@ -258,8 +259,8 @@ fn test_unit_walk() {
         ("a + b at 2 and 5", &two[..], 2, &[1.0, 1.0, 1.0, 0.0][..], sum),
         ("x * x at 3", &square, 1, &[6.0, 1.0, 0.0], twice),
         ("a * b at 2 and 5", &two, 3, &[5.0, 2.0, 0.0, 1.0], other),
-        ("(3 w - 6)^2 at w = 1", &drawn, 5, &[-18.0, -6.0, -6.0, -6.0, -6.0, 1.0], back),
-        ("x * x + x at 3", &square, 2, &[7.0, 1.0, 1.0], twice),
+        ("x * x + x at 3", &square, 2, &[7.0, 1.0, 1.0], back),
+        ("(3 w - 6)^2 at w = 1", &drawn, 5, &[-18.0, -6.0, -6.0, -6.0, -6.0, 1.0], chain),
     ] {
         let nodes = numbers.iter().map(|&(value, op)| Node { value, op }).collect();
         expect_eq(input, &Tape { nodes }.gradients(result)[..], wanted, idea);
