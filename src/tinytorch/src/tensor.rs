@@ -93,14 +93,12 @@ fn test_unit_new() {
         let tensor = Tensor::new(&data, &shape);
         let input = format!("{elements} elements of shape {}", shape_text(&shape));
         expect_eq(&input, tensor.shape(), &shape[..], "the tensor has the shape that was given");
-        let order = "the elements keep their order: row-major, the last axis varies fastest";
-        expect_eq(&input, tensor.to_vec(), data, order);
+        expect_eq(&input, tensor.to_vec(), data, "row-major: the last axis varies fastest");
     }
     expect_eq("shape (0, 3)", Tensor::new(&[], &[0, 3]).numel(), 0, "a tensor may be empty");
     let idea = "check the number of elements first; the message names both counts";
     for (shape, count) in [(&[2, 2][..], "4"), (&[], "1")] {
-        let message = panic_message(|| Tensor::new(&[1.0, 2.0, 3.0], shape));
-        expect_named(&message, &[count, "3"], idea);
+        expect_named(&panic_message(|| Tensor::new(&[1.0, 2.0, 3.0], shape)), &[count, "3"], idea);
     }
 }
 
@@ -111,8 +109,7 @@ fn test_unit_new() {
 /// TODO: work out the size of each axis of the result.
 ///
 /// APPROACH: the result has as many axes as the longer shape. Read both from the back; a missing axis counts
-/// as size 1. Equal sizes stay; where one is 1, the result has the other; anything else panics, with a message
-/// that names `op` and both shapes.
+/// as size 1. Equal sizes stay; where one is 1, the result has the other; else panic, naming `op` and both shapes.
 ///
 /// EXAMPLE: `(32, 4)` and `(4)` give `(32, 4)`; `(3, 1)` and `(2)` give `(3, 2)`; `(32, 4)` and `(32)`
 /// panic with `add: (32, 4) and (32) do not broadcast: sizes 4 and 32 differ`.
@@ -161,8 +158,7 @@ fn test_unit_broadcast_shape() {
         }
     }
     let message = panic_message(|| broadcast_shape("add", &[32, 4], &[32]));
-    let idea = "two sizes are compatible when they are equal or one of them is 1: a size of 1 becomes the other size; \
-                name the operation and both shapes";
+    let idea = "sizes that differ are refused, but a size of 1 becomes the other size; name `op` and both shapes";
     expect_named(&message, &["add", "(32, 4)", "(32)"], idea);
 }
 
@@ -400,8 +396,7 @@ fn test_unit_arithmetic() {
 // %% nbgrader={"grade": false, "grade_id": "tensor-matmul-check", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// Checks that two shapes can be multiplied as matrices; panics with both shapes when they cannot.
 ///
-/// TODO: write three checks. Each message names `matmul`, both shapes, and what is wrong: an `axis` is missing,
-/// `inner` dimensions differ, or `batch` dimensions do. The rest of its words are yours.
+/// TODO: write three checks. Each message names `matmul`, both shapes, and what is wrong: `axis`, `inner` or `batch`.
 ///
 /// APPROACH:
 /// 1. Both need at least one axis: a scalar is not a matrix.
@@ -744,9 +739,8 @@ impl Tensor {
     ///
     /// TODO: narrow a clone of the values, axis by axis.
     ///
-    /// APPROACH: for each axis and its range, `assert!` start <= end <= size, with a message that names the range and
-    /// the shape. ndarray's `slice_axis_inplace` narrows one `Axis` of an array to a `Slice`, made from a range with
-    /// `Slice::from`.
+    /// APPROACH: for each axis and its range, `assert!` start <= end <= size; a message names the range and the shape.
+    /// ndarray's `slice_axis_inplace` narrows an array's `Axis` to a `Slice`, made from a range with `Slice::from`.
     ///
     /// EXAMPLE: rows 1..3 of a (4, 2) tensor: `x.slice(&[1..3])` has shape (2, 2). A bad range panics with
     /// `slice: range 3..9 on axis 0 of shape (4, 2)`.
