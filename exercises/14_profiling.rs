@@ -21,19 +21,28 @@ use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::ops::AddAssign;
 use std::time::Instant;
-use tinytorch::attention::causal_mask;
-use tinytorch::autograd::{no_grad, track};
-use tinytorch::embeddings::tied_logits;
+use tinytorch::activations::{Gelu, ReLU};
+use tinytorch::attention::{causal_mask, masked_softmax};
+use tinytorch::autograd::{Backward, no_grad, track};
+use tinytorch::counters::{Count, count};
+use tinytorch::embeddings::{ids_tensor, tied_logits};
+use tinytorch::explore::Explorer;
+use tinytorch::insights::profiling::tracing_insight;
+use tinytorch::insights::profiling::{backward_insight, batch_insight, first_run_insight};
+use tinytorch::insights::profiling::{hot_spot_insight, roof_insight, roofline_insight};
 use tinytorch::layers::{Layer, Sequential};
+use tinytorch::losses::{CrossEntropyLoss, Loss};
+use tinytorch::optimizers::{AdamW, Optimizer};
 use tinytorch::probe::{Instructions, Stream, largest_cache, multiply_add_rate};
 use tinytorch::random::Rng;
-use tinytorch::report::{Reporter, Value, columns};
+use tinytorch::report::{Axis, Chart, ChartKind, Origin, Reporter, Series, Value, columns};
 use tinytorch::setup::{median, quantile};
-use tinytorch::spatial::cnn_for_digits;
+use tinytorch::spatial::{Conv2d, Window, cnn_for_digits};
 use tinytorch::tensor::{Op, Tensor, shape_text};
-use tinytorch::testing::{MemoryUse, memory};
-use tinytorch::trace::Span;
-use tinytorch::transformers::{Gpt, TransformerBlock};
+use tinytorch::testing::{MemoryUse, compare, memory};
+use tinytorch::tokenization::Id;
+use tinytorch::trace::{Span, Tracer};
+use tinytorch::transformers::{Gpt, GptConfig, LayerNorm, TransformerBlock};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "profiling-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Profiling
@@ -95,7 +104,7 @@ fn test_unit_latency() {
     use tinytorch::testing::{expect_close, expect_eq, expect_return};
 
     let check = |seconds: &[f64], wanted: [f32; 5], idea: &str| {
-        let input = format!("{} times, the last {:?}", seconds.len(), seconds[seconds.len() - 1]);
+        let input = format!("{seconds:?}");
         let it = expect_return(&input, || Latency::of(seconds), idea);
         let yours = [it.low, it.median, it.high, it.p95, it.p99].map(|x| x as f32);
         expect_close(
@@ -185,7 +194,7 @@ impl Timer {
     ///
     /// EXAMPLE: with a warm-up of 2 and 15 runs the work runs 17 times, and 15 times count.
     ///
-    /// HINTS: `self.once(&mut work)` leaves `work` yours. `runs` may be 0: `max` again.
+    /// HINTS: lend the work to `once` as `&mut`: you need it again. `runs` may be 0: `max` helps here too.
     pub fn measure<T>(&mut self, mut work: impl FnMut() -> T) -> Latency {
         todo!("profiling-timer")
     }
@@ -411,7 +420,7 @@ fn test_unit_products() {
 ///
 /// EXAMPLE: a sum of 12 numbers to 3 has 9 additions.
 ///
-/// HINTS: `Op::Add | Op::Sub => Flops { add: made, ..none }`. The output counts, not the inputs: they may be broadcast.
+/// HINTS: `Flops { other: .., ..none }` leaves the rest at 0. The output counts, not the inputs: they may be broadcast.
 pub fn operation_flops(op: &Op, inputs: &[Tensor], output: &Tensor) -> Flops {
     let none = Flops::default();
     todo!("profiling-operation")
@@ -750,7 +759,7 @@ fn test_unit_self_times() {
 ///
 /// APPROACH:
 /// 1. Let the old time be 1. The other parts take `1 - share`, as before.
-/// 2. The part takes `share / speedup`.
+/// 2. The part takes its share, divided by the speedup.
 ///
 /// EXAMPLE: a part with half of the time, 10 times as fast: `1 / (0.5 + 0.05)`, 1.82 times. Its bound is 2.
 ///
@@ -872,13 +881,256 @@ fn test_unit_roofline() {
 // %% nbgrader={"grade": false, "grade_id": "profiling-analyze-layers", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// 📊 Where does the time of a model go?
 ///
-/// Purpose: ... Measured: ... Key insight: ... Production context: ...
+/// Purpose: find the hot spot of the CNN of lesson 09 and of a GPT as in lesson 13. Measured: time, memory, operations
+/// and bytes of each layer (batches of 32 images and of 8 sequences of 32 tokens, untrained: that changes no time); a
+/// training step as a timeline; forward and backward in turn. Key insight: one or two parts take most of the time, and
+/// their share is the bound of what can be gained. Production context: nothing is optimized before it was profiled.
 pub fn analyze_layers(out: &mut Reporter) {
-    let mut rng = Rng::seeded(1);
-    let net = cnn_for_digits(&mut rng);
+    if cfg!(debug_assertions) {
+        out.note("This program is not optimized: what it measures says little about one that is.");
+    }
+    let rng = &mut Rng::seeded(1);
     let mut profiler = Profiler::default();
-    profiler.sequential(&net, &Tensor::rand(&[32, 1, 8, 8], &mut rng));
-    profiler.report("The CNN", out);
+    profiler.sequential(&cnn_for_digits(rng), &Tensor::rand(&[32, 1, 8, 8], rng));
+    profiler.report("The CNN, 32 images", out);
+    let share = hot_spot(&profiler, "the CNN", out);
+    out.measured("share of the CNN's hot spot", 100.0 * share, "%");
+
+    let mut model = small_gpt(rng);
+    let ids: Vec<Id> = (0..8 * 32).map(|_| rng.below(512) as Id).collect();
+    let ids = ids_tensor(&ids, &[8, 32]);
+    let mut profiler = Profiler::default();
+    profiler.gpt(&model, &ids);
+    profiler.report("The GPT, 8 sequences of 32 tokens", out);
+    let share = hot_spot(&profiler, "the GPT", out);
+    out.measured("share of the GPT's hot spot", 100.0 * share, "%");
+
+    track(model.parameters_mut());
+    let target = ids.reshape(&[8 * 32]);
+    let mut optimizer = AdamW::new(1e-3);
+    training_step(&mut model, &mut optimizer, &ids, &target); // A warm-up.
+    let spans = training_step(&mut model, &mut optimizer, &ids, &target);
+    let own = self_times(&spans);
+    let outer = spans.iter().zip(own).filter(|(span, _)| span.depth < 2);
+    let row = |(span, own): (&Span, f64)| -> Vec<Value> {
+        vec![span.name.clone().into(), span.seconds.into(), own.into()]
+    };
+    let columns = [("span", ""), ("time", "s"), ("self time", "s")];
+    out.measured_table("The step's self times", &columns, outer.map(row).collect());
+    out.trace("A training step of the GPT", spans);
+
+    let loss = || CrossEntropyLoss.forward(&Layer::forward(&model, &ids), &target);
+    let compared = compare(9, || loss().backward(), loss);
+    out.compared("Timed in turn", &[("forward and backward", "forward alone", compared)]);
+    out.insight(backward_insight(compared.ratio));
+}
+
+/// Says which layer of the model takes the most time, and returns its share.
+fn hot_spot(profiler: &Profiler, model: &str, out: &mut Reporter) -> f64 {
+    let Some(hot) = profiler.hot_spot() else { return 0.0 };
+    let flops: u64 = profiler.layers.iter().map(|layer| layer.flops).sum();
+    let share = hot.seconds / profiler.seconds();
+    let shares = [share, hot.flops as f64 / flops as f64];
+    out.insight(hot_spot_insight(model, &hot.name, shares, amdahl(share, f64::INFINITY)));
+    share
+}
+
+fn small_gpt(rng: &mut Rng) -> Gpt {
+    Gpt::new(GptConfig { vocab_size: 512, context: 32, dim: 64, layers: 2, heads: 4 }, rng)
+}
+
+/// One step of training, as spans.
+fn training_step(
+    model: &mut Gpt,
+    optimizer: &mut AdamW,
+    ids: &Tensor,
+    target: &Tensor,
+) -> Vec<Span> {
+    let mut tracer = Tracer::default();
+    tracer.span("step", |tracer| {
+        let logits = tracer.span("forward", |tracer| {
+            gpt_parts(model, ids, &mut |name, _, x, part| tracer.span(name, |_| part(x)))
+        });
+        let rows = logits.reshape(&[ids.numel(), 512]);
+        let loss = tracer.span("loss", |_| CrossEntropyLoss.forward(&rows, target));
+        let gradients = tracer.span("backward", |_| loss.backward());
+        tracer.span("update", |_| optimizer.step(model.parameters_mut(), &gradients));
+    });
+    tracer.spans()
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-analyze-roofline", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 How far are your operations from what this machine can do?
+///
+/// Purpose: place operations under the roofline of one core. Measured: the peak and the bandwidth of this machine, by a
+/// loop in registers and a stream through memory; intensity and rate of eight operations of your engine. Key insight:
+/// left of the ridge point bytes decide, right of it operations, and plain loops stay far below both. Production
+/// context: the first question about a slow kernel is on which side of the ridge point it is.
+pub fn analyze_roofline(out: &mut Reporter) {
+    let machine = probe_machine();
+    out.measured("peak of one core", machine.peak_flops, "FLOP/s");
+    out.measured("bandwidth of memory", machine.bandwidth, "B/s");
+    let cached = Machine { bandwidth: cache_bandwidth(), ..machine };
+    out.measured("bandwidth of the nearest cache", cached.bandwidth, "B/s");
+    out.measured("ridge point", machine.ridge_point(), "FLOP/B");
+    let mebibytes = |bytes: usize| format!("{} MiB", bytes >> 20);
+    out.note(format!(
+        "The peak is that of {}; the stream takes {}, and the largest cache has {}.",
+        Instructions::detect().name(),
+        mebibytes(stream_size()),
+        largest_cache().map_or("an unknown size".to_owned(), mebibytes)
+    ));
+    let mut profiler = Profiler::default();
+    profiler.timer.runs = 7;
+    for (name, input, work) in operations() {
+        profiler.layer(name, 0, &input, work);
+        out.progress("operations", profiler.layers.len() as u64, 8);
+    }
+    let part = |layer: &LayerProfile| layer.rate() / machine.attainable(layer.intensity());
+    let row = |layer: &LayerProfile| -> Vec<Value> {
+        let (intensity, bound) = (layer.intensity(), machine.bound(layer.intensity()));
+        vec![
+            layer.name.clone().into(),
+            intensity.into(),
+            layer.rate().into(),
+            machine.attainable(intensity).into(),
+            (100.0 * part(layer)).into(),
+            if bound == Bound::Memory { "memory" } else { "processor" }.into(),
+        ]
+    };
+    let columns = columns(
+        "operation, intensity [FLOP/B], rate [FLOP/s], roof [FLOP/s], of the roof [%], limit",
+    );
+    out.measured_table(
+        "Operations under the roof",
+        &columns,
+        profiler.layers.iter().map(row).collect(),
+    );
+    let points = profiler.layers.iter().map(|layer| (layer.intensity(), layer.rate()));
+    let roofs = [("memory", machine), ("nearest cache", cached)];
+    roofline_chart(&roofs, points.collect(), Origin::Measured, out);
+    let figures: Vec<(String, f64, f64)> =
+        profiler.layers.iter().map(|it| (it.name.clone(), it.intensity(), part(it))).collect();
+    out.insight(roofline_insight(machine.ridge_point(), &figures));
+}
+
+/// An operation with its name and its input.
+type Named = (&'static str, Tensor, Box<dyn Fn(&Tensor) -> Tensor>);
+
+/// Operations of low and of high intensity.
+fn operations() -> Vec<Named> {
+    let rng = &mut Rng::seeded(1);
+    let (long, wide) = (Tensor::rand(&[1 << 21], rng), Tensor::rand(&[512, 1024], rng));
+    let images = Tensor::rand(&[16, 8, 16, 16], rng);
+    let other = long.clone() * 0.5;
+    let product = |size: usize, rng: &mut Rng| {
+        let weight = Tensor::rand(&[size, size], rng);
+        let work = move |x: &Tensor| x.matmul(&weight);
+        (Tensor::rand(&[size, size], rng), Box::new(work))
+    };
+    let (small, small_work) = product(32, rng);
+    let (large, large_work) = product(256, rng);
+    let norm = LayerNorm::new(1024);
+    let conv = Conv2d::new(8, 16, Window::new(3).padding(1), rng);
+    vec![
+        ("addition", long.clone(), Box::new(move |x| x + &other)),
+        ("ReLU", long.clone(), Box::new(|x| x.map(&ReLU))),
+        ("sum", long, Box::new(|x| x.sum())),
+        ("softmax", wide.clone(), Box::new(masked_softmax)),
+        ("layer norm", wide, Box::new(move |x| norm.forward(x))),
+        ("convolution", images, Box::new(move |x| conv.forward(x))),
+        ("matmul 32", small, small_work),
+        ("matmul 256", large, large_work),
+    ]
+}
+
+/// Roofs by where the numbers come from, and operations under them.
+fn roofline_chart(
+    roofs: &[(&str, Machine)],
+    points: Vec<(f64, f64)>,
+    origin: Origin,
+    out: &mut Reporter,
+) {
+    let roof = |(name, machine): &(&str, Machine)| {
+        let steps = (-16..=40).map(|step| 2_f64.powf(f64::from(step) / 4.0));
+        let points = steps.map(|intensity| (intensity, machine.attainable(intensity)));
+        Series::new(format!("roof, {name}"), points)
+    };
+    let roofs = roofs.iter().map(roof);
+    out.chart(Chart {
+        title: "Roofline of one core".into(),
+        kind: ChartKind::Scatter,
+        x: Axis::log("arithmetic intensity", "FLOP/B"),
+        y: Axis::log("rate", "FLOP/s"),
+        series: roofs.chain([Series::new("operations", points)]).collect(),
+        origin,
+    });
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-analyze-measuring", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 What does measuring cost, and what does it change?
+///
+/// Purpose: know the observer before the observed. Measured: the timer's own cost; the first pass of the CNN beside 50
+/// later ones; events of kernel and processor in both, where the kernel counts them; a pass with a span around each
+/// layer beside a plain one; one image at a time beside a batch of 64. Key insight: the first run pays for memory and
+/// caches that later runs find ready. Production context: profilers in production sample, so that they cost 1 % or less.
+pub fn analyze_measuring(out: &mut Reporter) {
+    let rng = &mut Rng::seeded(1);
+    let net = cnn_for_digits(rng);
+    let batch = Tensor::rand(&[64, 1, 8, 8], rng);
+    let pass = |x: &Tensor| no_grad(|| net.forward(x));
+
+    let mut timer = Timer::new();
+    out.measured("the timer's own cost", timer.cost, "s");
+    let ((_, first), events) = count(|| timer.once(|| pass(&batch)));
+    (timer.warmup, timer.runs) = (0, 50);
+    let later = timer.measure(|| pass(&batch));
+    let (_, later_events) = count(|| pass(&batch));
+    let columns = columns(
+        "first run [s], median of 50 later runs [s], first quartile [s], third quartile [s], p95 [s], p99 [s]",
+    );
+    let row = [first, later.median, later.low, later.high, later.p95, later.p99];
+    out.measured_table("A pass of the CNN, 64 images", &columns, vec![row.map(Value::from).into()]);
+    let value = |count: Result<u64, String>| match count {
+        Ok(count) => Value::from(count as usize),
+        Err(reason) => format!("not available: {reason}").into(),
+    };
+    let row = |((event, first), (_, later)): (Count, Count)| -> Vec<Value> {
+        vec![event.name().into(), value(first), value(later)]
+    };
+    let rows = events.into_iter().zip(later_events).map(row).collect();
+    let columns = [("event", ""), ("first run", ""), ("a later run", "")];
+    out.measured_table("Events in one pass", &columns, rows);
+    out.measured("first run against the median of later ones", first / later.median, "x");
+    out.insight(first_run_insight(first / later.median));
+
+    let traced = || {
+        let mut tracer = Tracer::default();
+        let layers = net.layers().iter();
+        no_grad(|| {
+            layers.fold(batch.clone(), |x, layer| tracer.span(layer.name(), |_| layer.forward(&x)))
+        })
+    };
+    let tracing = compare(25, traced, || pass(&batch));
+    let images: Vec<Tensor> =
+        (0..64).map(|at| batch.slice(&[at..at + 1, 0..1, 0..8, 0..8])).collect();
+    let batching = compare(25, || images.iter().map(pass).collect::<Vec<_>>(), || pass(&batch));
+    let pairs = [
+        ("a traced pass", "a plain pass", tracing),
+        ("64 passes with one image each", "one pass with 64 images", batching),
+    ];
+    out.compared("Timed in turn", &pairs);
+    out.insight(tracing_insight(tracing.ratio));
+    out.insight(batch_insight(batching.ratio));
+
+    let mut time = |size: usize| {
+        timer.runs = 15;
+        let images = batch.slice(&[0..size, 0..1, 0..8, 0..8]);
+        (size as f64, timer.measure(|| pass(&images)).median / size as f64)
+    };
+    let points: Vec<(f64, f64)> = [1, 2, 4, 8, 16, 32, 64].map(&mut time).into();
+    let axes = (Axis::log("images in a batch", ""), Axis::linear("time for each image", "s"));
+    out.measured_chart("Time by batch", axes.0, axes.1, vec![Series::new("the CNN", points)]);
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-profiling-module", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
@@ -1109,7 +1361,9 @@ pub fn gpt_parts(model: &Gpt, ids: &Tensor, visit: &mut Visit<'_>) -> Tensor {
         let y = branch("norm 1", norm1, &x, &|x| norm1.forward(x));
         let y = branch("attention", attention, &y, &|y| &x + attention.forward(y, Some(&mask)));
         let z = branch("norm 2", norm2, &y, &|y| norm2.forward(y));
-        x = branch("MLP", mlp, &z, &|z| &y + mlp.forward(z));
+        let z = branch("MLP up", &mlp.up, &z, &|z| mlp.up.forward(z));
+        let z = branch("GELU", &Gelu, &z, &|z| Gelu.forward(z));
+        x = branch("MLP down", &mlp.down, &z, &|z| &y + mlp.down.forward(z));
     }
     let x = visit("final norm", parameter_count(&model.norm), &x, &|x| model.norm.forward(x));
     visit("output", 0, &x, &|x| tied_logits(x, &embedding.tokens.weight))
@@ -1126,9 +1380,62 @@ pub fn probe_machine() -> Machine {
     Machine { peak_flops, bandwidth: best(&mut (0..5).map(|_| stream.rate(1))) }
 }
 
+/// The bandwidth of a stream through 24 KiB, which stay in the nearest cache.
+pub fn cache_bandwidth() -> f64 {
+    let mut stream = Stream::new(24 << 10);
+    (0..20).map(|_| stream.rate(500)).fold(0.0, f64::max)
+}
+
 /// Twice the largest cache, but no more than a shared machine can spare.
 pub fn stream_size() -> usize {
     largest_cache().map_or(256 << 20, |cache| 2 * cache).clamp(64 << 20, 512 << 20)
+}
+
+// %% nbgrader={"grade": false, "grade_id": "profiling-explore", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// An operation under the roof of a machine.
+///
+/// Choose an operation and its size, and see which limit it meets. Move the peak and the bandwidth until the limit is the
+/// other one: where do they meet? For which operation does a larger size raise the intensity, and for which not?
+pub fn explore_roofline(figure: &mut Explorer) {
+    let kinds = ["matrix product", "addition", "convolution", "matrix times vector"];
+    let kind = figure.choice("operation", &kinds);
+    let size = figure.number("size", 64.0, 16.0..=1024.0, 16.0) as usize;
+    let machine = Machine {
+        peak_flops: 1e9 * figure.number("peak, GFLOP/s", 100.0, 1.0..=1000.0, 1.0),
+        bandwidth: 1e9 * figure.number("bandwidth, GB/s", 10.0, 1.0..=400.0, 1.0),
+    };
+    let square = size * size;
+    let (flops, numbers) = match kind {
+        "matrix product" => (matmul_flops(&[size, size], size), 3 * square),
+        "addition" => (Flops { add: square as u64, ..Flops::default() }, 3 * square),
+        "convolution" => (conv2d_flops(&[1, 8, size, size], &[8, 8, 3, 3]), 16 * square + 576),
+        _ => (matmul_flops(&[size, 1], size), square + 2 * size),
+    };
+    let (flops, bytes) = (flops.total() as f64, 4.0 * numbers as f64);
+    let (intensity, ridge) = (flops / bytes, machine.ridge_point());
+    roofline_chart(
+        &[("memory", machine)],
+        vec![(intensity, machine.attainable(intensity))],
+        Origin::Computed("min(peak, intensity x bandwidth)".into()),
+        figure,
+    );
+    let row: Vec<Value> = vec![
+        flops.into(),
+        bytes.into(),
+        intensity.into(),
+        ridge.into(),
+        machine.attainable(intensity).into(),
+    ];
+    let columns = columns(
+        "operations [FLOP], moved once [B], intensity [FLOP/B], ridge point [FLOP/B], roof [FLOP/s]",
+    );
+    let formula = "each input is read once, and the output written once";
+    figure.computed_table("The operation", formula, &columns, vec![row]);
+    figure.insight(roof_insight(
+        intensity,
+        ridge,
+        [flops / machine.peak_flops, bytes / machine.bandwidth],
+    ));
 }
 
 // %% nbgrader={"grade": false, "grade_id": "profiling-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1136,6 +1443,8 @@ pub fn stream_size() -> usize {
 pub fn main() {
     let mut out = Reporter::stdout();
     analyze_layers(&mut out);
+    analyze_roofline(&mut out);
+    analyze_measuring(&mut out);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "profiling-own", "locked": false, "schema_version": 3, "solution": false, "task": false}

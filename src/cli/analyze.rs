@@ -6,9 +6,12 @@ use super::context::Context;
 use super::printer::Printer;
 use crate::curriculum::{Course, Module, cells};
 use crate::error::Error;
+use crate::lab::atomic;
 use crate::report::{ModuleReport, human, json};
 use crate::runner::event::{RunEvent, RunKind, Verdict};
+use std::path::Path;
 use tinytorch::report::Item;
+use tinytorch::trace::{Span, chrome_trace};
 
 /// Returns whether every analysis ran to its end.
 pub fn run(
@@ -18,6 +21,9 @@ pub fn run(
 ) -> Result<bool, Error> {
     let module = context.course().named(&arguments.module)?;
     let only = chosen(module, arguments.name.as_deref())?;
+    if let Some(file) = arguments.trace.as_deref().filter(|file| file.exists()) {
+        return Err(taken(file));
+    }
     let mut session = CheckSession::open(context, arguments.solution)?;
     let (file, text) = session.text(module).map_err(Error::unmet)?;
     let json = arguments.format == Format::Json;
@@ -34,7 +40,37 @@ pub fn run(
     if !json {
         session.show_predictions(&report, out);
     }
+    if let Some(file) = &arguments.trace {
+        write_trace(&report, file)?;
+    }
     Ok(well)
+}
+
+/// Writes every timeline of the report to a new file.
+fn write_trace(report: &ModuleReport, file: &Path) -> Result<(), Error> {
+    let items = report.analyses.iter().flat_map(|analysis| &analysis.items);
+    let traces: Vec<(&str, &[Span])> = items
+        .filter_map(|item| match item {
+            Item::Trace(trace) => Some((&*trace.title, &*trace.spans)),
+            _ => None,
+        })
+        .collect();
+    if traces.is_empty() {
+        let message = format!("no timeline was reported: \"{}\" was not written", file.display());
+        return Err(Error::unmet(message).hint(
+            "`tinytorch-tutor analyze 14` reports some, when its analyses run to their end.",
+        ));
+    }
+    if atomic::write_new(file, chrome_trace(traces).as_bytes())? {
+        Ok(())
+    } else {
+        Err(taken(file))
+    }
+}
+
+fn taken(file: &Path) -> Error {
+    Error::usage(format!("\"{}\" exists already", file.display()))
+        .hint("Nothing was overwritten: name another file, or remove this one.")
 }
 
 /// Prints the rest of the report, and returns whether every analysis ran to its end.

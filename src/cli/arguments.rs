@@ -267,6 +267,9 @@ pub struct AnalyzeArguments {
     /// Measure the reference solution instead of your file.
     #[arg(long)]
     pub solution: bool,
+    /// Also write the timelines that are reported to this new file, for https://ui.perfetto.dev or chrome://tracing.
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
     /// The output format.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

@@ -8,8 +8,9 @@ use crate::error::count;
 use crate::runner::event::{Diagnostic, Level, Notice, Output, TestResult, Verdict};
 use std::fmt::Write;
 use tinytorch::report::{
-    Chart, ChartKind, Column, Item, Metric, Picture, Point, Series, Table, Tokens, Value,
+    Chart, ChartKind, Column, Item, Metric, Picture, Point, Series, Table, Tokens, Trace, Value,
 };
+use tinytorch::trace::Span;
 use unicode_width::UnicodeWidthStr;
 
 /// Whether lines may carry colours.
@@ -278,12 +279,32 @@ pub fn item(item: &Item) -> String {
         Item::Picture(_) => pictures(&[item]).unwrap_or_default(),
         Item::Tokens(tokens) => format!("{}\n{}\n", tokens.title, pieces(tokens).join("|")),
         Item::Text(text) => format!("{}\n{}\n", text.title, text.text),
+        Item::Trace(trace) => format!("{}\n{}\n", trace.title, timeline(trace).join("\n")),
         Item::Insight(insight) => format!("=> {}\n", insight.text),
         Item::Note(note) => format!("{}\n", note.text),
         Item::Progress(progress) => {
             format!("{}: {} of {}\n", progress.label, progress.done, progress.total)
         }
     }
+}
+
+/// The spans of a trace, one on each line: its name, where it lies in the whole, and how long it took.
+#[must_use]
+pub fn timeline(trace: &Trace) -> Vec<String> {
+    const BAR: f64 = 40.0;
+    let end = trace.spans.iter().map(|span| span.start + span.seconds).fold(0.0, f64::max);
+    let name = |span: &Span| format!("{}{}", "  ".repeat(span.depth), span.name);
+    let room = trace.spans.iter().map(|span| name(span).width()).max().unwrap_or(0);
+    let line = |span: &Span| {
+        let columns = |seconds: f64| if end > 0.0 { BAR * seconds / end } else { 0.0 };
+        let before = (columns(span.start) as usize).min(BAR as usize - 1);
+        let bar = (columns(span.seconds).round() as usize).clamp(1, BAR as usize - before);
+        let name = name(span);
+        let pad = " ".repeat(room - name.width());
+        let time = figures::figure(span.seconds, "s");
+        format!("{name}{pad} |{:<40}| {time}", " ".repeat(before) + &"#".repeat(bar))
+    };
+    trace.spans.iter().map(line).collect()
 }
 
 /// The pieces of a text that was cut into tokens, each on one line.

@@ -5,7 +5,7 @@
 //! | command | one line for each | fields |
 //! |---|---|---|
 //! | `check` | module | `name`, `module`, `outcome`, `passed`, `expected`, `compiles`, `diagnostics`, `notices`, `tests`, `follows_from` |
-//! | `analyze` | item reported | `analysis`, `type` (`table`, `chart`, `metric`, `picture`, `tokens`, `text`, `insight`, `note`) and its own |
+//! | `analyze` | item reported | `analysis`, `type` (`table`, `chart`, `metric`, `picture`, `tokens`, `text`, `trace`, `insight`, `note`) and its own |
 //! | `list` | module | `number`, `name`, `title`, `prerequisites`, `points`, `state`, `passed`, `tests`, `completed`, `owner`, `edited_since` |
 //! | `milestone list` | milestone | `id`, `year`, `title`, `needs`, `outcome`, `achieved` |
 //! | `milestone run` | item, module, at last the result | items as above; `module`, `mine`, `reason`; `milestone`, `engine`, `outcome`, `achieved`, `seconds` |

@@ -358,6 +358,7 @@ pub fn key(item: &Item) -> (u8, &str) {
         Item::Progress(_) => (6, ""),
         Item::Tokens(tokens) => (7, &tokens.title),
         Item::Text(text) => (8, &text.title),
+        Item::Trace(trace) => (9, &trace.title),
     }
 }
 

@@ -5,9 +5,10 @@ use crate::curriculum::cells::{Cell, CellKind, items, names, section};
 use std::collections::{BTreeSet, HashSet};
 
 /// Modules of the engine that every lesson may use and no learner writes.
-const SUPPORT: [&str; 17] = [
+const SUPPORT: [&str; 20] = [
     "baselines",
     "bytes",
+    "counters",
     "data",
     "explore",
     "flate2",
@@ -17,12 +18,14 @@ const SUPPORT: [&str; 17] = [
     "ndarray",
     "operations",
     "planes",
+    "probe",
     "random",
     "report",
     "rows",
     "sampling",
     "shapes",
     "testing",
+    "trace",
 ];
 
 fn solutions<'a>(texts: &'a Texts) -> impl Iterator<Item = &'a Cell<'a>> {

@@ -1,8 +1,9 @@
-//! What an analysis reports: typed tables, charts, metrics, pictures, texts, insights and notes, never formatted text. An
+//! What an analysis reports: typed tables, charts, metrics, pictures, texts, traces, insights and notes, never formatted text. An
 //! analysis passes each [`Item`] to a [`Reporter`]; the screen and the commands render the same values. Not here: how an
 //! item looks.
 
 use crate::testing::{Comparison, Ratio, Timing};
+use crate::trace::Span;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -32,6 +33,8 @@ pub enum Item {
     Tokens(Tokens),
     /// A text of several lines, perhaps one that is still being generated.
     Text(Text),
+    /// What a program did when.
+    Trace(Trace),
     /// One or two plain sentences: what the figures mean.
     Insight(Insight),
     /// A sentence that is no finding: why there are no figures.
@@ -212,6 +215,15 @@ pub struct Text {
     pub title: String,
     /// The lines.
     pub text: String,
+}
+
+/// What a program did when, as nested spans.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trace {
+    /// Shown above the timeline, and the name of the thread in a file.
+    pub title: String,
+    /// In the order in which they began.
+    pub spans: Vec<Span>,
 }
 
 /// One or two plain sentences: what the figures mean.
@@ -533,6 +545,11 @@ impl Reporter {
         (self.sink)(Item::Text(Text { title: title.into(), text: text.into() }));
     }
 
+    /// Reports what a program did when: a timeline, which `analyze --trace` also writes to a file.
+    pub fn trace(&mut self, title: impl Into<String>, spans: Vec<Span>) {
+        (self.sink)(Item::Trace(Trace { title: title.into(), spans }));
+    }
+
     /// Reports what the figures mean, in the words of a function of the measured values: `NAME_insight(..)`, or
     /// [`Ratio::took`]. The audit refuses other arguments.
     pub fn insight(&mut self, text: impl Into<String>) {
@@ -585,6 +602,10 @@ mod tests {
             Item::Picture(Picture { title: "p".into(), width: 2, pixels: vec![0.0, 1.0] }),
             Item::Tokens(Tokens { title: "t".into(), pieces: vec!["a".into(), " b".into()] }),
             Item::Text(Text { title: "t".into(), text: "a\nb".into() }),
+            Item::Trace(Trace {
+                title: "t".into(),
+                spans: vec![Span { name: "a".into(), depth: 0, start: 0.5, seconds: 0.25 }],
+            }),
             Item::Insight(Insight { text: "i".into() }),
             Item::Note(Note { text: "n".into() }),
             Item::Progress(Progress { label: "l".into(), done: 1, total: 2 }),

@@ -38,6 +38,7 @@ pub const SUPPORT: &[(&str, &str)] = &[
     ("insights/dataloader.rs", include_str!("insights/dataloader.rs")),
     ("insights/mod.rs", include_str!("insights/mod.rs")),
     ("insights/optimizers.rs", include_str!("insights/optimizers.rs")),
+    ("insights/profiling.rs", include_str!("insights/profiling.rs")),
     ("insights/spatial.rs", include_str!("insights/spatial.rs")),
     ("insights/tensor.rs", include_str!("insights/tensor.rs")),
     ("insights/training.rs", include_str!("insights/training.rs")),

@@ -112,6 +112,7 @@ fn item(item: &Item, width: usize) -> Vec<Line<'static>> {
         Item::Picture(_) => vec![],
         Item::Tokens(tokens) => tokens::lines(tokens, width.min(block::PROSE)),
         Item::Text(text) => titled(&text.title, &text.text, width),
+        Item::Trace(trace) => titled(&trace.title, &human::timeline(trace).join("\n"), width),
         Item::Note(note) => say(&note.text, Role::Dim, width),
         Item::Insight(insight) => {
             let arrow = [Span::styled("→ ", style(Role::Key))];

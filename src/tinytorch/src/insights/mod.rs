@@ -4,6 +4,7 @@
 pub mod autograd;
 pub mod dataloader;
 pub mod optimizers;
+pub mod profiling;
 pub mod spatial;
 pub mod tensor;
 pub mod training;
