@@ -28,8 +28,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use tinytorch::activations::{ReLU, Tanh, normal_cdf, normal_density, sigmoid};
-use tinytorch::insights::autograd::graph_memory_insight;
-use tinytorch::insights::autograd::{backward_cost_insight, gradient_methods_insight};
+use tinytorch::backend;
+use tinytorch::insights::autograd::*;
 use tinytorch::ndarray::{Slice, Zip};
 use tinytorch::random::Rng;
 use tinytorch::report::{Axis, Reporter, Series, columns};
@@ -1155,7 +1155,13 @@ pub fn input_gradients(
         Op::Sum => sum_rule(grad_output, inputs),
         Op::Max => max_rule(grad_output, inputs, output),
         Op::Slice(ranges) => slice_rule(grad_output, inputs, ranges),
-        Op::Map(function) => map_rule(*function, grad_output, inputs, output),
+        Op::Map(function) => {
+            let arrays = [grad_output, &inputs[0], output].map(Tensor::array);
+            match backend::map_gradient(*function, arrays) {
+                Some(gradient) => vec![Some(Tensor::from_array(gradient))],
+                None => map_rule(*function, grad_output, inputs, output),
+            }
+        }
         Op::MaskedFill => masked_fill_rule(grad_output, inputs),
         Op::IndexSelect(axis, indices) => index_select_rule(grad_output, inputs, *axis, indices),
         Op::Custom { name, rule } => {

@@ -20,6 +20,7 @@
 use std::ops::Range;
 use tinytorch::activations::ReLU;
 use tinytorch::autograd::{Backward, GradientRule, custom, grad_for, no_grad, track};
+use tinytorch::backend;
 use tinytorch::data::dictionaries::{Dictionaries, SYMBOLS};
 use tinytorch::data::heads;
 use tinytorch::explore::Explorer;
@@ -266,7 +267,7 @@ pub fn softmax_gradient(weights: &[f32], gradient: &mut [f32]) {
 pub fn masked_softmax(scores: &Tensor) -> Tensor {
     let mut weights = scores.to_vec();
     let width = scores.shape().last().map_or(1, |&width| width.max(1));
-    weights.chunks_exact_mut(width).for_each(softmax_row);
+    backend::softmax_rows(&mut weights, width, softmax_row);
     custom("masked_softmax", values(weights, scores.shape()), &[scores], SoftmaxRule { width })
 }
 
@@ -283,12 +284,12 @@ impl GradientRule for SoftmaxRule {
     ) -> Vec<Option<Tensor>> {
         let for_scores = || {
             let mut gradient = grad_output.to_vec();
-            let rows = gradient.chunks_exact_mut(self.width);
-            weights
-                .data()
-                .chunks_exact(self.width)
-                .zip(rows)
-                .for_each(|(w, g)| softmax_gradient(w, g));
+            backend::softmax_gradients(
+                &weights.data(),
+                self.width,
+                &mut gradient,
+                softmax_gradient,
+            );
             Tensor::from_array(values(gradient, weights.shape()))
         };
         vec![grad_for(&scores[0], for_scores)]

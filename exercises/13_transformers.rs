@@ -26,6 +26,7 @@ use tinytorch::attention::{MultiHeadAttention, causal_mask};
 use tinytorch::autograd::{
     Backward, GradientRule, InputGradients, custom, grad_for, no_grad, track,
 };
+use tinytorch::backend::{self, Norm};
 use tinytorch::data::dialogue::{self, Split};
 use tinytorch::embeddings::{EmbeddingLayer, Positions, ids_tensor, tied_logits};
 use tinytorch::explore::Explorer;
@@ -1015,13 +1016,8 @@ impl NormRule {
         );
         let gamma = parameters[0].data();
         let beta = parameters.get(1).map_or_else(|| vec![0.0; dim], |beta| beta.to_vec());
-        let mut out = vec![0.0; x.numel()];
-        for (row, out) in x.data().chunks_exact(dim).zip(out.chunks_exact_mut(dim)) {
-            normalize_row(row, self.centred, self.eps, out);
-            for ((out, gamma), beta) in out.iter_mut().zip(&*gamma).zip(&beta) {
-                *out = *out * gamma + beta;
-            }
-        }
+        let norm = Norm { centred: self.centred, eps: self.eps, gamma: &gamma, beta: &beta };
+        let out = backend::normalize(norm, &x.data(), normalize_row);
         custom(name, values(out, x.shape()), &[&[x], parameters].concat(), self)
     }
 }
@@ -1034,24 +1030,13 @@ impl GradientRule for NormRule {
         _output: &Tensor,
     ) -> InputGradients {
         let (x, gamma, upstream) = (inputs[0].data(), inputs[1].data(), grad_output.data());
-        let dim = gamma.len();
-        let [mut for_gamma, mut for_beta, mut normalized, mut scaled] =
-            [(); 4].map(|()| vec![0.0; dim]);
-        let mut for_x = vec![0.0; x.len()];
-        let rows = x.chunks_exact(dim).zip(upstream.chunks_exact(dim));
-        for ((row, upstream), out) in rows.zip(for_x.chunks_exact_mut(dim)) {
-            let factor = normalize_row(row, self.centred, self.eps, &mut normalized);
-            for (at, &gradient) in upstream.iter().enumerate() {
-                for_gamma[at] += gradient * normalized[at];
-                for_beta[at] += gradient;
-                scaled[at] = gradient * gamma[at];
-            }
-            normalize_row_gradient(&scaled, &normalized, factor, self.centred, out);
-        }
+        let norm = Norm { centred: self.centred, eps: self.eps, gamma: &gamma, beta: &[] };
+        let rows = [&x[..], &upstream];
+        let all = backend::normalize_gradient(norm, rows, normalize_row, normalize_row_gradient);
         let tensor = |(numbers, input): (Vec<f32>, &Tensor)| {
-            grad_for(input, || Tensor::new(&numbers, input.shape()))
+            grad_for(input, || Tensor::from_array(values(numbers, input.shape())))
         };
-        [for_x, for_gamma, for_beta].into_iter().zip(inputs).map(tensor).collect()
+        all.into_iter().zip(inputs).map(tensor).collect()
     }
 }
 

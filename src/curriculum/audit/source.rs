@@ -5,7 +5,8 @@ use crate::curriculum::cells::{Cell, CellKind, items, names, section};
 use std::collections::{BTreeSet, HashSet};
 
 /// Modules of the engine that every lesson may use and no learner writes.
-const SUPPORT: [&str; 20] = [
+const SUPPORT: &[&str] = &[
+    "backend",
     "baselines",
     "bytes",
     "counters",
@@ -24,6 +25,7 @@ const SUPPORT: [&str; 20] = [
     "rows",
     "sampling",
     "shapes",
+    "simd",
     "testing",
     "trace",
 ];
@@ -201,7 +203,7 @@ pub(super) fn emoji(texts: &Texts) -> Vec<Found> {
 }
 
 pub(super) fn imports(texts: &Texts) -> Vec<Found> {
-    let known: HashSet<&str> = earlier(texts).chain(SUPPORT).collect();
+    let known: HashSet<&str> = earlier(texts).chain(SUPPORT.iter().copied()).collect();
     let is_allowed = |name: &str| {
         let number = texts
             .course

@@ -5,9 +5,14 @@
 //!
 //! Without PyTorch only the engine's figure is printed. Nothing is asserted: it prints what it measured.
 
+#![expect(clippy::print_stdout, reason = "printing the figures is what a benchmark is for")]
+
 mod pytorch;
 
+use std::sync::Arc;
+use tinytorch::acceleration::OptimizedBackend;
 use tinytorch::autograd::{Backward, track};
+use tinytorch::backend::{Backend, with_backend};
 use tinytorch::embeddings::ids_tensor;
 use tinytorch::layers::Layer;
 use tinytorch::losses::{CrossEntropyLoss, Loss};
@@ -29,9 +34,13 @@ fn main() {
     let (inputs, targets): (Vec<u32>, Vec<u32>) = (random_ids(), random_ids());
     let inputs = ids_tensor(&inputs, &[BATCH, CONFIG.context]);
     let targets: Tensor = ids_tensor(&targets, &[tokens]);
-    pytorch::compare("gpt_step.py", 20, || {
+    let mut step = || {
         let logits = Layer::forward(&model, &inputs);
         let gradients = CrossEntropyLoss.forward(&logits, &targets).backward();
         optimizer.step(model.parameters_mut(), &gradients);
-    });
+    };
+    pytorch::compare("gpt_step.py", 20, &mut step);
+    let backend = OptimizedBackend::detect().with_threads(1);
+    println!("on {}:", backend.name());
+    with_backend(Arc::new(backend), || pytorch::compare("gpt_step.py", 20, step));
 }

@@ -12,61 +12,1172 @@
 // ---
 
 // %% nbgrader={"grade": false, "grade_id": "acceleration-header", "locked": true, "schema_version": 3, "solution": false, "task": false}
-//! 18 acceleration: what it is. Its inputs and outputs, with shapes. What it depends on. An example that can be
-//! checked by hand. Not here: what a reader might expect.
+//! 18 Acceleration: kernels that use the caches, the vector instructions and the cores of this CPU, and a backend that
+//! chooses among them. Input: matrices and rows of `f32`. Output: the numbers that the plain loops give, up to rounding.
+//! Depends on 01 and 09; `tinytorch::backend` is the hook, `tinytorch::simd` compiles a kernel for each set of
+//! instructions. By hand: one tile of 2x2 sums takes 4 products from 2 + 2 numbers. Not here: other number formats (16).
 
+use std::array;
+use std::cell::RefCell;
+use std::ops::Range;
+use std::thread;
+use tinytorch::backend::{Backend, Matrix, Norm};
+use tinytorch::planes::Grid;
 use tinytorch::report::Reporter;
+use tinytorch::simd::{Kernel, Simd, multiply_add, prefetch};
+use tinytorch::spatial::unfold_row;
+use tinytorch::tensor::{Elementwise, larger, matmul_2d};
 use tinytorch::testing::{Ratio, compare};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "acceleration-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
-// # 🎯 acceleration
+// # 🎯 Acceleration
 //
-// You build: ...
+// You build a matrix product in steps, each a reason for its speed: blocks for the caches, packed strips, a tile of sums in
+// registers, threads. Then convolution and the element-wise kernels, and the backend that chooses.
 
-// %% nbgrader={"grade": false, "grade_id": "acceleration-double", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Twice a number.
+// %% nbgrader={"grade": false, "grade_id": "acceleration-blocked", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Adds the product of `a` (m, k) and `b` (k, n) to `out` (m, n), all row-major: part by part of `b`, so that each part is
+/// still in the cache when the next row of `a` needs it.
 ///
-/// TODO: double it.
+/// TODO: cut `b` into parts of at most `block` rows and `block` columns, and multiply with one part after the other.
 ///
 /// APPROACH:
-/// 1. Add the number to itself.
+/// 1. Two loops with `step_by(block)`: the first row of a part, k0, and its first column, j0. The last part may be smaller.
+/// 2. For every row i of `a`: the numbers k0 to k1 of that row, each times its row of the part, added to the columns j0 to
+///    j1 of row i of `out`. These are the loops of `matmul_2d`, on parts of rows.
 ///
-/// EXAMPLE: 2 becomes 4.
+/// EXAMPLE: with `block` 2, a (3, 3) matrix `b` has four parts, of 2x2, 2x1, 1x2 and 1x1 numbers.
 ///
-/// HINTS: one expression is enough.
-pub fn double(x: f32) -> f32 {
+/// HINTS: `(k0 + block).min(k)` ends a part. Row r of a matrix of n columns begins at `r * n`.
+pub fn matmul_blocked(a: &[f32], b: &[f32], [k, n]: [usize; 2], block: usize, out: &mut [f32]) {
+    if k == 0 || n == 0 {
+        return;
+    }
     // BEGIN SOLUTION
-    x + x
+    for k0 in (0..k).step_by(block) {
+        let k1 = (k0 + block).min(k);
+        for j0 in (0..n).step_by(block) {
+            let j1 = (j0 + block).min(n);
+            for (a_row, out_row) in a.chunks_exact(k).zip(out.chunks_exact_mut(n)) {
+                for (x, b_row) in a_row[k0..k1].iter().zip(b[k0 * n..].chunks_exact(n)) {
+                    for (sum, y) in out_row[j0..j1].iter_mut().zip(&b_row[j0..j1]) {
+                        *sum += x * y;
+                    }
+                }
+            }
+        }
+    }
     // END SOLUTION
 }
 
-// %% nbgrader={"grade": true, "grade_id": "test-acceleration-double", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 By hand.
+// %% nbgrader={"grade": true, "grade_id": "test-acceleration-blocked", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Every block size gives the plain product, on top of what is there; a `NaN` does not vanish.
 #[test]
-fn test_unit_double() {
-    assert_eq!(double(2.0), 4.0);
+fn test_unit_matmul_blocked() {
+    use tinytorch::testing::{expect_call_close, expect_eq};
+
+    for [m, k, n] in [[1, 1, 1], [3, 3, 3], [2, 5, 4], [4, 7, 9], [0, 2, 2], [2, 0, 2]] {
+        let (a, b) = (numbers(m * k), numbers(k * n));
+        let mut wanted = vec![1.0; m * n];
+        matmul_2d(&a, &b, k, n, &mut wanted);
+        for block in [1, 2, 4, 16] {
+            let product = || {
+                let mut out = vec![1.0; m * n];
+                matmul_blocked(&a, &b, [k, n], block, &mut out);
+                out
+            };
+            let input = format!("({m}, {k}) x ({k}, {n}) in blocks of {block}, on an `out` of 1");
+            let idea = "each part of b meets its own columns of a and of out; what is in out stays";
+            expect_call_close(input, product, &wanted, 1e-5, idea);
+        }
+    }
+    let mut out = [0.0];
+    matmul_blocked(&[0.0], &[f32::NAN], [1, 1], 4, &mut out);
+    expect_eq("0 x NaN: is it NaN", out[0].is_nan(), true, "no product is left out");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "acceleration-pack", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Copies a part of a matrix into a *strip*: one array of `WIDTH` neighbours for each of its rows, in the order in which the
+/// tile reads them. Where the part has fewer columns, the rest of each array is 0.
+///
+/// TODO: fill the strip row by row.
+///
+/// APPROACH:
+/// 1. Row k of `part` goes to `strip[k]`: column j to place j, and 0 to the places behind the last column.
+/// 2. Whole rows that lie in one piece (`across` is 1 and there are `WIDTH` columns) are copied as one array.
+///
+/// EXAMPLE: the rows `1 2 3 | 4 5 6` in a strip of width 4 are `[1, 2, 3, 0]` and `[4, 5, 6, 0]`.
+///
+/// HINTS: `part.row(k)` is a row as a slice if `across` is 1; `<[f32; WIDTH]>::try_from` copies a slice of `WIDTH` numbers.
+/// `part.at(k, j)` works always. `array::from_fn` makes an array.
+#[inline(always)]
+pub fn pack<const WIDTH: usize>(part: Matrix<'_>, strip: &mut [[f32; WIDTH]]) {
+    // BEGIN SOLUTION
+    let is_whole = part.across == 1 && part.columns == WIDTH;
+    for (k, line) in strip.iter_mut().enumerate() {
+        match <[f32; WIDTH]>::try_from(if is_whole { part.row(k) } else { &[] }) {
+            Ok(row) => *line = row,
+            Err(_) => {
+                *line = array::from_fn(|j| if j < part.columns { part.at(k, j) } else { 0.0 });
+            }
+        }
+    }
+    // END SOLUTION
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-acceleration-pack", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Whole, narrow, transposed and inner parts of a matrix.
+#[test]
+fn test_unit_pack() {
+    use tinytorch::testing::{expect_call, expect_eq};
+
+    let elements = numbers(30);
+    let matrix = Matrix::new(&elements, 5, 6);
+    for (name, part) in [
+        ("4 whole columns", matrix.part(0..5, 1..5)),
+        ("3 columns", matrix.part(1..3, 0..3)),
+        ("4 columns of the transposed matrix", matrix.t().part(0..6, 0..4)),
+        ("1 column of the transposed matrix", matrix.t().part(2..4, 4..5)),
+    ] {
+        let packed = || {
+            let mut strip = vec![[9.0; 4]; part.rows];
+            pack(part, &mut strip);
+            strip
+        };
+        let row = |k| array::from_fn(|j| if j < part.columns { part.at(k, j) } else { 0.0 });
+        let wanted: Vec<[f32; 4]> = (0..part.rows).map(row).collect();
+        let idea = "a line of the strip is a row of the part, with zeros behind its last column";
+        expect_call(name, packed, wanted, idea);
+    }
+    let mut empty: [[f32; 4]; 0] = [];
+    pack(matrix.part(0..0, 0..4), &mut empty);
+    expect_eq("no rows", empty.len(), 0, "nothing to do");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "acceleration-tile", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// `ROWS` x `COLUMNS` sums of products, which stay in registers all the way: the innermost loop of the fast product, the
+/// *micro-kernel*. `a` is a strip of `ROWS` numbers for each k, `b` one of `COLUMNS` numbers.
+///
+/// TODO: for each pair of lines, add the product of every number of one with every number of the other to its sum.
+///
+/// APPROACH: one loop over both strips together; in it two loops over the indices r and c of `sums`, with `multiply_add`.
+///
+/// EXAMPLE: the lines `[1, 2]` and `[10, 20]` add `[[10, 20], [20, 40]]`.
+///
+/// HINTS: use indices, `for r in 0..ROWS`: their bounds are known to the compiler, so it writes out all sums and keeps each
+/// `[f32; 16]` of them in one register. `multiply_add::<FUSED>(a, b, c)` is a * b + c.
+#[inline(always)]
+#[must_use]
+pub fn tile<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(
+    a: &[[f32; ROWS]],
+    b: &[[f32; COLUMNS]],
+) -> [[f32; COLUMNS]; ROWS] {
+    let mut sums = [[0.0; COLUMNS]; ROWS];
+    // BEGIN SOLUTION
+    for (a, b) in a.iter().zip(b) {
+        for r in 0..ROWS {
+            for c in 0..COLUMNS {
+                sums[r][c] = multiply_add::<FUSED>(a[r], b[c], sums[r][c]);
+            }
+        }
+    }
+    // END SOLUTION
+    sums
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-acceleration-tile", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 By hand, and a longer sum, with and without the fused instruction.
+#[test]
+fn test_unit_tile() {
+    use tinytorch::testing::expect_eq;
+
+    let idea =
+        "every number of a line of a times every number of the line of b, summed over the lines";
+    let one = tile::<2, 3, false>(&[[1.0, 2.0]], &[[10.0, 20.0, 30.0]]);
+    expect_eq("[1, 2] and [10, 20, 30]", one, [[10.0, 20.0, 30.0], [20.0, 40.0, 60.0]], idea);
+    let (a, b) = ([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [[1.0], [10.0], [100.0]]);
+    let wanted = [[531.0], [642.0]];
+    expect_eq("three lines", tile::<2, 1, false>(&a, &b), wanted, idea);
+    expect_eq("three lines, fused", tile::<2, 1, true>(&a, &b), wanted, idea);
+    expect_eq("no lines", tile::<2, 1, true>(&[], &[]), [[0.0]; 2], "the sum of nothing is 0");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "acceleration-add-tile", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Adds the part of a tile that belongs to the result, `rows` x `columns` sums, to `out`, whose rows begin `n` numbers apart.
+///
+/// TODO: add row by row. A tile at the edge of the matrix has more sums than the result has places.
+///
+/// EXAMPLE: of 2x2 sums with `rows` 1 and `columns` 2, the first row is added and the second left out.
+///
+/// HINTS: `chunks_mut(n)` cuts `out` into rows, of which the last may be shorter; `take(rows)`, then zip.
+#[inline(always)]
+pub fn add_tile<const ROWS: usize, const COLUMNS: usize>(
+    sums: &[[f32; COLUMNS]; ROWS],
+    [rows, columns]: [usize; 2],
+    n: usize,
+    out: &mut [f32],
+) {
+    // BEGIN SOLUTION
+    for (row, out) in sums.iter().zip(out.chunks_mut(n)).take(rows) {
+        for (sum, out) in row.iter().zip(&mut out[..columns]) {
+            *out += sum;
+        }
+    }
+    // END SOLUTION
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-acceleration-add-tile", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 A whole tile, one at the right edge and one at the lower edge, on top of what is there.
+#[test]
+fn test_unit_add_tile() {
+    use tinytorch::testing::expect_written;
+
+    let sums = [[1.0, 2.0], [3.0, 4.0]];
+    let idea = "sum (r, c) is added to place c of row r of out; sums beyond the edge are left out";
+    for (size, wanted) in [
+        ([2, 2], &[101.0, 102.0, 100.0, 103.0, 104.0][..]),
+        ([2, 1], &[101.0, 100.0, 100.0, 103.0]),
+        ([1, 2], &[101.0, 102.0, 100.0, 100.0, 100.0]),
+    ] {
+        let input = format!("{size:?} of the sums {sums:?}, rows 3 apart");
+        expect_written(input, 100.0, |out| add_tile(&sums, size, 3, out), wanted, idea);
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "acceleration-packed", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Adds the product of two matrices to `out`: packed strips, multiplied tile by tile.
+///
+/// TODO: write the two inner loops: rows of tiles, and the tiles of a row.
+///
+/// APPROACH: `b_strips`, given, are the strips of a block of `b`: `depth` rows, `COLUMNS` columns each.
+/// 1. For every `ROWS` rows of `a`, from i on (fewer at the end), pack the part of `a` with these rows and the columns
+///    `ks` into `a_strip`: transposed, so that a line of the strip has one number of each row.
+/// 2. For every strip of `b`, compute a [`tile`] and add it with [`add_tile`] to `out`, at row i, column j.
+///
+/// EXAMPLE: (5, 7) x (7, 9) in tiles of 4 x 8: four tiles, of which one has 4 x 8 sums that count and one only 1 x 1.
+///
+/// HINTS: `a.part(i..i + rows, ks.clone()).t()` is the part. Strip number s begins at column `js.start + s * COLUMNS`.
+#[inline(always)]
+pub fn multiply_block<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(
+    a: Matrix<'_>,
+    b_strips: &[[f32; COLUMNS]],
+    [ks, js]: [Range<usize>; 2],
+    a_strip: &mut [[f32; ROWS]],
+    n: usize,
+    out: &mut [f32],
+) {
+    // BEGIN SOLUTION
+    for i in (0..a.rows).step_by(ROWS) {
+        let rows = ROWS.min(a.rows - i);
+        pack(a.part(i..i + rows, ks.clone()).t(), a_strip);
+        for (strip, j) in b_strips.chunks_exact(ks.len()).zip(js.clone().step_by(COLUMNS)) {
+            let columns = COLUMNS.min(js.end - j);
+            let out = &mut out[i * n + j..];
+            touch(rows, columns, n, out);
+            add_tile(&tile::<ROWS, COLUMNS, FUSED>(a_strip, strip), [rows, columns], n, out);
+        }
+    }
+    // END SOLUTION
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-acceleration-packed", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Products of many shapes with all instructions of this CPU, whole and transposed, and a `NaN`.
+#[test]
+fn test_unit_matmul_packed() {
+    use tinytorch::testing::{expect_call_close, expect_eq};
+
+    for simd in Simd::available() {
+        for [m, k, n] in [[1, 1, 1], [4, 3, 8], [5, 7, 9], [13, 300, 33], [25, 2, 70], [2, 9, 1]] {
+            let (a, b) = (numbers(m * k), numbers(k * n));
+            let mut wanted = vec![1.0; m * n];
+            matmul_2d(&a, &b, k, n, &mut wanted);
+            let flipped = |x: &[f32], rows: usize, columns: usize| -> Vec<f32> {
+                (0..x.len()).map(|place| x[place % rows * columns + place / rows]).collect()
+            };
+            let (a_flipped, b_flipped) = (flipped(&a, m, k), flipped(&b, k, n));
+            let pairs = [
+                ("", Matrix::new(&a, m, k), Matrix::new(&b, k, n)),
+                (
+                    ", both transposed",
+                    Matrix::new(&a_flipped, k, m).t(),
+                    Matrix::new(&b_flipped, n, k).t(),
+                ),
+            ];
+            for (how, a, b) in pairs {
+                let product = || {
+                    let mut out = vec![1.0; m * n];
+                    matmul_packed(simd, a, b, &mut out);
+                    out
+                };
+                let idea = "a tile for every strip of rows and every strip of columns, added at its place; at the \
+                            edges fewer rows and columns count";
+                let input = format!("({m}, {k}) x ({k}, {n}){how}, {simd}, on an `out` of 1");
+                expect_call_close(input, product, &wanted, 1e-3, idea);
+            }
+        }
+        let mut out = [0.0];
+        matmul_packed(simd, Matrix::new(&[0.0], 1, 1), Matrix::new(&[f32::NAN], 1, 1), &mut out);
+        expect_eq("0 x NaN: is it NaN", out[0].is_nan(), true, "no product is left out");
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "acceleration-threads", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Adds the product of two matrices to `out`, with several threads: each computes some of the rows.
+///
+/// TODO: cut the rows of `a` and of `out` into as many parts as there are threads, and multiply each in a thread of its own.
+///
+/// APPROACH:
+/// 1. A part has as many rows as a thread gets, rounded up: `div_ceil`.
+/// 2. In `thread::scope`, walk over `out.chunks_mut` of so many rows together with the first row of each part.
+/// 3. Spawn a thread that multiplies these rows of `a` with `b` by [`matmul_packed`].
+///
+/// EXAMPLE: 5 rows and 2 threads: rows 0 to 2 and rows 3 to 4.
+///
+/// HINTS: `chunks_mut` gives parts that do not overlap, so no lock is needed. The scope waits for its threads. With one
+/// thread, call [`matmul_packed`] at once.
+pub fn matmul_threaded(simd: Simd, threads: usize, a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) {
+    // BEGIN SOLUTION
+    let rows = a.rows.div_ceil(threads.max(1));
+    if rows == a.rows {
+        return matmul_packed(simd, a, b, out);
+    }
+    thread::scope(|scope| {
+        for (out, first) in out.chunks_mut(rows * b.columns).zip((0..a.rows).step_by(rows)) {
+            let part = a.part(first..a.rows.min(first + rows), 0..a.columns);
+            scope.spawn(move || matmul_packed(simd, part, b, out));
+        }
+    });
+    // END SOLUTION
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-acceleration-threads", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 More and fewer threads than rows: the same product.
+#[test]
+fn test_unit_matmul_threaded() {
+    use tinytorch::testing::expect_call_close;
+
+    for (m, threads) in [(5, 2), (5, 1), (2, 3), (7, 7), (1, 4), (3, 0)] {
+        let (a, b) = (numbers(m * 4), numbers(4 * 3));
+        let mut wanted = vec![1.0; m * 3];
+        matmul_2d(&a, &b, 4, 3, &mut wanted);
+        let product = || {
+            let mut out = vec![1.0; m * 3];
+            let (a, b) = (Matrix::new(&a, m, 4), Matrix::new(&b, 4, 3));
+            matmul_threaded(Simd::detect(), threads, a, b, &mut out);
+            out
+        };
+        let idea = "each thread multiplies its own rows of a, and adds to the same rows of out";
+        expect_call_close(format!("{m} rows, {threads} threads"), product, &wanted, 1e-5, idea);
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "acceleration-fused", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// A linear layer with its activation in one pass: `activation(x W + bias)`, for `x` (m, k) and `W` (k, n).
+///
+/// TODO: fuse the three steps, part by part of the rows.
+///
+/// APPROACH: for each [`FUSED_ROWS`] rows of the result (fewer at the end):
+/// 1. Fill each row with the bias. The product is added to what is there, so the sum with the bias costs nothing.
+/// 2. Add the product of these rows of `x` with `weight`.
+/// 3. Replace each number by its activation while the rows are still in the cache.
+///
+/// EXAMPLE: `[1, 2] x [[1], [-2]]` with the bias 1 is -2, and after ReLU 0.
+///
+/// HINTS: `x.part(rows, 0..x.columns)`, [`matmul_packed`]; `bias.len()` is n.
+pub fn linear_fused(
+    simd: Simd,
+    x: Matrix<'_>,
+    weight: Matrix<'_>,
+    bias: &[f32],
+    activation: impl Fn(f32) -> f32,
+) -> Vec<f32> {
+    let mut result = vec![0.0; x.rows * bias.len()];
+    // BEGIN SOLUTION
+    let parts = result.chunks_mut((FUSED_ROWS * bias.len()).max(1));
+    for (out, first) in parts.zip((0..x.rows).step_by(FUSED_ROWS)) {
+        out.chunks_exact_mut(bias.len()).for_each(|row| row.copy_from_slice(bias));
+        let rows = first..x.rows.min(first + FUSED_ROWS);
+        matmul_packed(simd, x.part(rows, 0..x.columns), weight, out);
+        out.iter_mut().for_each(|number| *number = activation(*number));
+    }
+    // END SOLUTION
+    result
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-acceleration-fused", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 By hand, and more rows than one part has.
+#[test]
+fn test_unit_linear_fused() {
+    use tinytorch::testing::expect_call_close;
+
+    let idea = "the bias first, the product on top of it, the activation last, in every row";
+    let relu = |x: f32| if x < 0.0 { 0.0 } else { x };
+    for (rows, bias, wanted) in [(1, [1.0, 6.0], [0.0, 5.0]), (150, [3.0, 0.0], [0.0, 0.0])] {
+        let x = [1.0, 2.0].repeat(rows);
+        let layer = || {
+            let weight = [1.0, -5.0, -2.0, 2.0];
+            let (x, weight) = (Matrix::new(&x, rows, 2), Matrix::new(&weight, 2, 2));
+            linear_fused(Simd::detect(), x, weight, &bias, relu)
+        };
+        let input =
+            format!("{rows} rows [1, 2] x [[1, -5], [-2, 2]] with the bias {bias:?} and ReLU");
+        expect_call_close(input, layer, &wanted.repeat(rows), 1e-5, idea);
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "acceleration-im2col", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// A convolution as one matrix product: adds to `result`, which has one plane for each kernel.
+///
+/// TODO: unfold the image into a matrix, then multiply.
+///
+/// APPROACH:
+/// 1. Make a matrix with a row for each weight of a kernel and a column for each output position; [`unfold_row`] of
+///    lesson 09 fills a row, for each of [`Grid::weights`].
+/// 2. The kernels are a matrix too: a row for each kernel, a column for each weight. Multiply it with the unfolded one; the
+///    product has a row for each kernel, which is its plane of the result.
+///
+/// EXAMPLE: 16 kernels of 8 x 3 x 3 on an image with 8 x 8 output positions: (16, 72) x (72, 64).
+///
+/// HINTS: `Matrix::new` makes a matrix of a slice. [`matmul_packed`] adds to `result`.
+pub fn convolve_im2col(
+    simd: Simd,
+    grid: &Grid,
+    image: &[f32],
+    kernels: &[f32],
+    result: &mut [f32],
+) {
+    let (positions, channels) = (grid.output.area(), image.len() / grid.padded.area());
+    let weights = channels * grid.window.kernel.area();
+    // BEGIN SOLUTION
+    let mut unfolded = vec![0.0; weights * positions];
+    let rows = unfolded.chunks_exact_mut(positions);
+    for (row, (_, plane, position)) in rows.zip(grid.weights(image)) {
+        unfold_row(grid, plane, position, row);
+    }
+    let kernels = Matrix::new(kernels, kernels.len() / weights, weights);
+    matmul_packed(simd, kernels, Matrix::new(&unfolded, weights, positions), result);
+    // END SOLUTION
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-acceleration-im2col", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 The same numbers as the plain convolution, with channels, kernels, strides and a bias.
+#[test]
+fn test_unit_convolve_im2col() {
+    use tinytorch::planes::Window;
+    use tinytorch::spatial::{convolve_naive, grid_of};
+    use tinytorch::testing::expect_written;
+
+    for (channels, kernels, stride) in [(1, 1, (1, 1)), (2, 3, (1, 2)), (3, 5, (2, 1))] {
+        let grid = grid_of((5, 6), Window::new((2, 3)).stride(stride)).unwrap();
+        let (image, weights) = (numbers(channels * 30), numbers(kernels * channels * 6));
+        let mut wanted = vec![0.5; kernels * grid.output.area()];
+        convolve_naive(&grid, &image, &weights, &mut wanted);
+        let input = format!("{channels} channels, {kernels} kernels of 2x3, stride {stride:?}");
+        let idea = "a row for each weight of a kernel, a column for each output position; add to the result";
+        let convolve = |result: &mut [f32]| {
+            convolve_im2col(Simd::detect(), &grid, &image, &weights, result);
+        };
+        expect_written(input, 0.5, convolve, &wanted, idea);
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "acceleration-exp", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// e to the power of `x` without a branch and without a table, so that the compiler computes 16 at a time.
+///
+/// TODO: split `x` into a whole number of factors 2 and a rest, and sum a polynomial for the rest.
+///
+/// APPROACH: `whole`, given, is the whole number next to x / ln 2, and `rest` is x - whole ln 2, at most 0.35 away from 0.
+/// 1. e^rest is 1 + rest + rest^2/2! + ... + rest^7/7!. Begin with the last coefficient, and for each one before it
+///    multiply by `rest` and add: Horner's rule, seven times `multiply_add`.
+/// 2. e^x is that times 2^whole, which [`scale_by_power`] computes.
+///
+/// EXAMPLE: x = 1: 1 / ln 2 is 1.44, so whole is 1, rest 0.307; e^0.307 = 1.359, and 2^1 times that is 2.718.
+///
+/// HINTS: [`FACTORIALS`] has 1/7!, 1/6!, ..., 1/0!: a fold over it, or a loop.
+#[inline(always)]
+#[must_use]
+pub fn fast_exp<const FUSED: bool>(x: f32) -> f32 {
+    let (whole, rest) = split_at_ln2::<FUSED>(x);
+    // BEGIN SOLUTION
+    let mut sum = 0.0;
+    for coefficient in FACTORIALS {
+        sum = multiply_add::<FUSED>(sum, rest, coefficient);
+    }
+    scale_by_power(sum, whole)
+    // END SOLUTION
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-acceleration-exp", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Known powers, both ends, what is no number, and 40,000 numbers against the standard library.
+#[test]
+fn test_unit_fast_exp() {
+    use tinytorch::testing::{expect_close, expect_eq};
+
+    let idea =
+        "a polynomial in `rest`, with the coefficients from the last to the first, times 2^whole";
+    for (x, wanted) in [(0.0, 1.0), (1.0, 2.718_281_8), (-1.0, 0.367_879_45), (10.0, 22_026.465)] {
+        expect_close(format!("e^{x}"), &[fast_exp::<false>(x)], &[wanted], 3e-7 * wanted, idea);
+    }
+    for (x, wanted) in [
+        (f32::INFINITY, f32::INFINITY),
+        (f32::NEG_INFINITY, 0.0),
+        (-200.0, 0.0),
+        (90.0, f32::INFINITY),
+    ] {
+        expect_eq(format!("e^{x}"), fast_exp::<true>(x), wanted, idea);
+    }
+    expect_eq("e^NaN: is it NaN", fast_exp::<true>(f32::NAN).is_nan(), true, "a NaN stays");
+    for step in -20_000..20_000 {
+        let x = step as f32 / 230.0;
+        let (wanted, input) = (f64::from(x).exp() as f32, format!("e^{x}"));
+        for yours in [fast_exp::<false>(x), fast_exp::<true>(x)] {
+            expect_close(&input, &[yours], &[wanted], 4e-7 * wanted + 1e-44, idea);
+        }
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "acceleration-reduce", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// One number of a whole row, with [`LANES`] partial results side by side: no step waits for the one before it, and the
+/// compiler keeps them in vector registers.
+///
+/// TODO: fold the row in lanes, then fold the lanes.
+///
+/// APPROACH:
+/// 1. Cut the row into pieces of `LANES` numbers. Element l of each piece goes to partial result l, by `f`.
+/// 2. Fold the rest of the row, fewer than `LANES` numbers, one after the other, from `start` on.
+/// 3. Fold the partial results into that.
+///
+/// EXAMPLE: the sum of 70 ones with 32 lanes: each lane has 2, the rest 6; 32 times 2, and 6, are 70.
+///
+/// HINTS: `row.as_chunks::<LANES>()` gives the pieces and the rest.
+#[inline(always)]
+pub fn reduce_lanes(row: &[f32], start: f32, f: impl Fn(f32, f32) -> f32) -> f32 {
+    // BEGIN SOLUTION
+    let (pieces, rest) = row.as_chunks::<LANES>();
+    let mut lanes = [start; LANES];
+    for piece in pieces {
+        for l in 0..LANES {
+            lanes[l] = f(lanes[l], piece[l]);
+        }
+    }
+    let mut result = start;
+    for &x in rest.iter().chain(&lanes) {
+        result = f(result, x);
+    }
+    result
+    // END SOLUTION
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-acceleration-reduce", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Sums and maxima of rows of all lengths.
+#[test]
+fn test_unit_reduce_lanes() {
+    use tinytorch::testing::expect_eq;
+
+    let idea = "each number counts once: those in the lanes, and those of the rest";
+    for length in [0, 1, 31, 32, 33, 64, 70, 100] {
+        let row: Vec<f32> = (1..=length).map(|x| x as f32).collect();
+        let input = format!("1 to {length}");
+        let sum = (length * (length + 1) / 2) as f32;
+        expect_eq(format!("the sum of {input}"), reduce_lanes(&row, 0.0, |x, y| x + y), sum, idea);
+        let most = if length == 0 { f32::NEG_INFINITY } else { length as f32 };
+        let largest = reduce_lanes(&row, f32::NEG_INFINITY, larger);
+        expect_eq(format!("the largest of {input}"), largest, most, idea);
+    }
+    let largest = reduce_lanes(&[1.0, f32::NAN, 3.0], f32::NEG_INFINITY, larger);
+    expect_eq("the largest of 1, NaN, 3: is it NaN", largest.is_nan(), true, "a NaN stays");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "acceleration-softmax", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Turns a row of scores into probabilities, in place. A row that is `-inf` throughout becomes `hidden` throughout.
+///
+/// TODO: the largest score, the powers, their sum, the quotients: four loops that all run in vector registers.
+///
+/// APPROACH:
+/// 1. The largest score with [`reduce_lanes`] and `larger`. If it is `-inf`, fill the row with `hidden` and return.
+/// 2. Replace each score by `fast_exp` of its difference from the largest.
+/// 3. Sum with [`reduce_lanes`], and multiply each power with 1 / sum: one division for the row.
+///
+/// EXAMPLE: `[1, 2, 3]` becomes `[0.0900, 0.2447, 0.6652]`.
+#[inline(always)]
+pub fn softmax_lanes<const FUSED: bool>(row: &mut [f32], hidden: f32) {
+    // BEGIN SOLUTION
+    let largest = reduce_lanes(row, f32::NEG_INFINITY, larger);
+    if largest == f32::NEG_INFINITY {
+        return row.fill(hidden);
+    }
+    for x in row.iter_mut() {
+        *x = fast_exp::<FUSED>(*x - largest);
+    }
+    let factor = 1.0 / reduce_lanes(row, 0.0, |x, y| x + y);
+    for x in row.iter_mut() {
+        *x *= factor;
+    }
+    // END SOLUTION
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-acceleration-softmax", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Known probabilities, huge scores, a masked row and a `NaN`.
+#[test]
+fn test_unit_softmax_lanes() {
+    use tinytorch::testing::{expect_close, expect_eq};
+
+    let softmax = |row: &[f32], hidden| {
+        let mut row = row.to_vec();
+        softmax_lanes::<false>(&mut row, hidden);
+        row
+    };
+    let wanted = [0.090_030_57, 0.244_728_48, 0.665_240_94];
+    let idea = "e^(x - largest), divided by the sum of these powers";
+    expect_close("[1, 2, 3]", &softmax(&[1.0, 2.0, 3.0], 0.0), &wanted, 1e-6, idea);
+    expect_close("near 1000", &softmax(&[1000.0, 1001.0, 1002.0], 0.0), &wanted, 1e-6, idea);
+    expect_close("70 equal scores", &softmax(&[3.0; 70], 0.0), &[1.0 / 70.0; 70], 1e-7, idea);
+    let low = f32::NEG_INFINITY;
+    expect_eq("[-inf, 0]", softmax(&[low, 0.0], 5.0), vec![0.0, 1.0], "e^-inf is 0");
+    expect_eq("[-inf, -inf]", softmax(&[low; 2], 5.0), vec![5.0; 2], "nothing is seen: `hidden`");
+    let broken = softmax(&[0.0, f32::NAN], 0.0);
+    expect_eq("[0, NaN]: all NaN", broken.iter().all(|x| x.is_nan()), true, "a NaN stays");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "acceleration-norm", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Normalises one row into `out` and returns the factor: 1 / the root of the mean square plus `eps`.
+///
+/// TODO: shift by the mean (if the norm is centred), then scale to mean square 1.
+///
+/// APPROACH:
+/// 1. The mean is the sum, by [`reduce_lanes`], divided by the length; an RMS norm shifts by 0.
+/// 2. Write the shifted row into `out`. The mean square is the sum of its squares divided by the length.
+/// 3. Multiply `out` with the factor.
+///
+/// EXAMPLE: `[1, 3]` centred is `[-1, 1]`, of mean square 1.
+///
+/// HINTS: [`product_lanes`], given, is the sum of the products of two rows.
+#[inline(always)]
+pub fn normalize_lanes<const FUSED: bool>(
+    row: &[f32],
+    centred: bool,
+    eps: f32,
+    out: &mut [f32],
+) -> f32 {
+    // BEGIN SOLUTION
+    let length = row.len() as f32;
+    let shift = if centred { reduce_lanes(row, 0.0, |x, y| x + y) / length } else { 0.0 };
+    for (out, x) in out.iter_mut().zip(row) {
+        *out = x - shift;
+    }
+    let factor = 1.0 / (product_lanes::<FUSED>(out, out) / length + eps).sqrt();
+    for out in out.iter_mut() {
+        *out *= factor;
+    }
+    factor
+    // END SOLUTION
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-acceleration-norm", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 By hand, a longer row, and the norm without a mean.
+#[test]
+fn test_unit_normalize_lanes() {
+    use tinytorch::testing::expect_close;
+
+    let normalize = |row: &[f32], centred, eps| {
+        let mut out = vec![9.0; row.len()];
+        let factor = normalize_lanes::<false>(row, centred, eps, &mut out);
+        out.push(factor);
+        out
+    };
+    let idea =
+        "minus the mean, times 1 / the root of the mean square plus eps; the factor is returned";
+    expect_close(
+        "[1, 5], centred",
+        &normalize(&[1.0, 5.0], true, 0.0),
+        &[-1.0, 1.0, 0.5],
+        1e-6,
+        idea,
+    );
+    expect_close(
+        "[1, 5], eps 12",
+        &normalize(&[1.0, 5.0], true, 12.0),
+        &[-0.5, 0.5, 0.25],
+        1e-6,
+        idea,
+    );
+    let rms = "an RMS norm does not subtract the mean";
+    expect_close("[1, 7], RMS", &normalize(&[1.0, 7.0], false, 0.0), &[0.2, 1.4, 0.2], 1e-6, rms);
+    let long: Vec<f32> = (0..64).map(|x| if x < 32 { 1.0 } else { 3.0 }).collect();
+    let wanted: Vec<f32> = long.iter().map(|x| x - 2.0).chain([1.0]).collect();
+    expect_close("32 ones and 32 threes", &normalize(&long, true, 0.0), &wanted, 1e-6, idea);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "acceleration-dispatch", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Which kernel multiplies (m, k) by (k, n).
+///
+/// TODO: choose by the number of multiplications.
+///
+/// APPROACH:
+/// 1. Packing moves each number once; it pays when each is used several times. With fewer than [`PACKED_FROM`]
+///    multiplications, or with a single row, the plain loops win.
+/// 2. A thread takes some 50 microseconds to start. From [`THREADED_FROM`] multiplications on they pay, if there are
+///    several.
+///
+/// EXAMPLE: (1, 64) x (64, 64): plain. (64, 64) x (64, 64): packed. (512, 512) x (512, 512) on two threads: threaded.
+#[must_use]
+pub fn choose_kernel([m, k, n]: [usize; 3], threads: usize) -> MatmulKernel {
+    // BEGIN SOLUTION
+    let products = m * k * n;
+    if products < PACKED_FROM {
+        MatmulKernel::Plain
+    } else if products < THREADED_FROM || threads < 2 {
+        MatmulKernel::Packed
+    } else {
+        MatmulKernel::Threaded
+    }
+    // END SOLUTION
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-acceleration-dispatch", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Small, middle and large products, with one thread and with two.
+#[test]
+fn test_unit_choose_kernel() {
+    use MatmulKernel::{Packed, Plain, Threaded};
+    use tinytorch::testing::expect_eq;
+
+    for (shape, threads, wanted, idea) in [
+        ([2, 2, 2], 2, Plain, "small products do not pay for packing"),
+        ([64, 64, 64], 2, Packed, "between both limits: packed"),
+        ([512, 512, 512], 2, Threaded, "large products pay for threads"),
+        ([512, 512, 512], 1, Packed, "one thread cannot be divided"),
+    ] {
+        let input = format!("{shape:?} on {threads} threads");
+        expect_eq(input, choose_kernel(shape, threads), wanted, idea);
+    }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "acceleration-analyze-cost", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// 📊 What does it cost?
-///
-/// Purpose: ... Measured: ... Key insight: ... Production context: ...
+/// 📊 Purpose: ... Measured: ... Key insight: ... Production context: ...
 pub fn analyze_cost(out: &mut Reporter) {
-    let compared = compare(15, || double(2.0), || 2.0 * 2.0);
-    out.compared("Timed in turn", &[("an addition", "a product", compared)]);
+    let (a, b) = (numbers(256 * 256), numbers(256 * 256));
+    let (mut first, mut second) = (vec![0.0; 256 * 256], vec![0.0; 256 * 256]);
+    let [left, right] = [&a, &b].map(|x| Matrix::new(x, 256, 256));
+    let compared = compare(
+        15,
+        || matmul_2d(&a, &b, 256, 256, &mut first),
+        || matmul_packed(Simd::detect(), left, right, &mut second),
+    );
+    out.compared("Timed in turn, 256 x 256", &[("the plain loops", "the packed kernel", compared)]);
     out.insight(cost_insight(compared.ratio));
 }
 
 /// What the times allow one to say, in each direction.
 pub fn cost_insight(ratio: Ratio) -> String {
-    ratio.took("an addition", "a product")
+    ratio.took("the plain loops", "the packed kernel")
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-acceleration-module", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🧪 All together.
+/// 🧪 All together: products, functions, softmax and convolution of tensors run on the backend, and give the same numbers.
 #[test]
 fn test_module() {
-    assert_eq!(double(double(1.0)), 4.0);
+    use std::sync::Arc;
+    use tinytorch::activations::{Gelu, ReLU};
+    use tinytorch::backend::with_backend;
+    use tinytorch::layers::{Layer, Linear};
+    use tinytorch::random::Rng;
+    use tinytorch::spatial::Conv2d;
+    use tinytorch::tensor::Tensor;
+    use tinytorch::testing::expect_call_close;
+
+    let rng = &mut Rng::seeded(1);
+    let (linear, conv) = (Linear::new(20, 30, rng), Conv2d::new(2, 3, 3, rng));
+    let (x, images) = (Tensor::randn(&[4, 5, 20], rng), Tensor::randn(&[2, 2, 6, 7], rng));
+    let compute = || {
+        let hidden = Gelu.forward(&linear.forward(&x));
+        let scores = hidden.matmul(&hidden.t()).exp();
+        [scores.to_vec(), ReLU.forward(&conv.forward(&images)).to_vec()].concat()
+    };
+    let wanted = compute();
+    let fast = || with_backend(Arc::new(OptimizedBackend::detect()), compute);
+    let largest = wanted.iter().copied().fold(1.0, larger);
+    let idea = "the backend computes what the plain loops compute, up to rounding";
+    expect_call_close("a small network", fast, &wanted, 1e-5 * largest, idea);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "acceleration-given", "locked": true, "schema_version": 3, "solution": false, "task": false}
+// What the kernels above use, and how they are called.
+
+/// How many rows of `b` a block of strips has: its strips and one of `a` are read from the first cache.
+const DEPTH: usize = 256;
+/// How many columns of `b` are packed at a time: what stays in the second cache.
+const BLOCK_COLUMNS: usize = 1024;
+/// How many rows [`linear_fused`] computes at a time.
+pub const FUSED_ROWS: usize = 96;
+/// How many partial results [`reduce_lanes`] has: two registers of the widest instructions.
+pub const LANES: usize = 32;
+/// From so many multiplications on, packing pays.
+pub const PACKED_FROM: usize = 1 << 9;
+/// From so many multiplications on, threads pay.
+pub const THREADED_FROM: usize = 1 << 23;
+/// 1/7!, 1/6!, ..., 1/0!: the coefficients of e^x, from the last to the first.
+pub const FACTORIALS: [f32; 8] =
+    [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 1.0 / 2.0, 1.0, 1.0];
+
+/// The kernels for a matrix product, from the smallest products to the largest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MatmulKernel {
+    /// Three loops.
+    Plain,
+    /// Packed strips and tiles of sums.
+    Packed,
+    /// The same in several threads.
+    Threaded,
+}
+
+/// Some whole numbers, for tests and analyses.
+#[must_use]
+pub fn numbers(count: usize) -> Vec<f32> {
+    (0..count).map(|i| (i * 7 % 13) as f32 - 6.0).collect()
+}
+
+/// Asks for the part of the result that a tile will be added to.
+#[inline(always)]
+fn touch(rows: usize, columns: usize, n: usize, out: &[f32]) {
+    for row in out.chunks(n).take(rows) {
+        prefetch(&row[0]);
+        prefetch(&row[columns - 1]);
+    }
+}
+
+thread_local! {
+    /// Room for the strips of `a` and of `b`: each thread keeps its own.
+    static STRIPS: RefCell<[Vec<f32>; 2]> = const { RefCell::new([vec![], vec![]]) };
+}
+
+/// The product of two matrices as a kernel.
+struct Product<'a, 'b> {
+    a: Matrix<'a>,
+    b: Matrix<'a>,
+    out: &'b mut [f32],
+}
+
+impl Kernel for Product<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(self) {
+        let Self { a, b, out } = self;
+        let (k, n) = (b.rows, b.columns);
+        let [mut a_room, mut b_room] = STRIPS.take();
+        a_room.resize(a_room.len().max(DEPTH * ROWS), 0.0);
+        b_room.resize(b_room.len().max(DEPTH * BLOCK_COLUMNS), 0.0);
+        for k0 in (0..k).step_by(DEPTH) {
+            let ks = k0..k.min(k0 + DEPTH);
+            let a_strip = &mut a_room.as_chunks_mut::<ROWS>().0[..ks.len()];
+            for j0 in (0..n).step_by(BLOCK_COLUMNS) {
+                let js = j0..n.min(j0 + BLOCK_COLUMNS);
+                let lines = js.len().div_ceil(COLUMNS) * ks.len();
+                let b_strips = &mut b_room.as_chunks_mut::<COLUMNS>().0[..lines];
+                for (strip, j) in
+                    b_strips.chunks_exact_mut(ks.len()).zip(js.clone().step_by(COLUMNS))
+                {
+                    pack(b.part(ks.clone(), j..js.end.min(j + COLUMNS)), strip);
+                }
+                let parts = [ks.clone(), js];
+                multiply_block::<ROWS, COLUMNS, FUSED>(a, b_strips, parts, a_strip, n, out);
+            }
+        }
+        STRIPS.set([a_room, b_room]);
+    }
+}
+
+/// Adds the product of two matrices to `out`, with [`multiply_block`] compiled for these instructions.
+pub fn matmul_packed(simd: Simd, a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) {
+    simd.run(Product { a, b, out });
+}
+
+/// The whole number next to x / ln 2, and x minus that many ln 2. Outside of -104 to 89 the power is 0 or infinite: `x` is
+/// moved to the nearer end. A NaN stays one.
+#[inline(always)]
+fn split_at_ln2<const FUSED: bool>(x: f32) -> (f32, f32) {
+    // Added to a number, it leaves no room for digits behind the point: the sum is rounded to a whole number.
+    const ROUND: f32 = 12_582_912.0;
+    // ln 2 in two parts. The first has few digits, so its multiples are exact.
+    const LN2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
+    let x = if x > 89.0 { 89.0 } else { x };
+    let x = if x < -104.0 { -104.0 } else { x };
+    let whole = multiply_add::<FUSED>(x, std::f32::consts::LOG2_E, ROUND) - ROUND;
+    let rest = multiply_add::<FUSED>(whole, -LN2[0], x);
+    (whole, multiply_add::<FUSED>(whole, -LN2[1], rest))
+}
+
+/// `x` times 2^whole, for whole numbers from -150 to 129: in two factors, each of which an `f32` can hold.
+#[inline(always)]
+fn scale_by_power(x: f32, whole: f32) -> f32 {
+    // The lowest bits of this sum are the whole number: no conversion is needed.
+    let whole = (whole + 12_582_912.0).to_bits() as i32 - 0x4b40_0000;
+    let half = whole >> 1;
+    let power = |exponent: i32| f32::from_bits(((exponent + 127) << 23) as u32);
+    x * power(half) * power(whole - half)
+}
+
+/// The sum of the products of two rows, in lanes.
+#[inline(always)]
+#[must_use]
+pub fn product_lanes<const FUSED: bool>(a: &[f32], b: &[f32]) -> f32 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut lanes = [0.0; LANES];
+    for (a, b) in a.iter().zip(b) {
+        for l in 0..LANES {
+            lanes[l] = multiply_add::<FUSED>(a[l], b[l], lanes[l]);
+        }
+    }
+    let mut sum = reduce_lanes(&lanes, 0.0, |x, y| x + y);
+    for (a, b) in a_rest.iter().zip(b_rest) {
+        sum = multiply_add::<FUSED>(*a, *b, sum);
+    }
+    sum
+}
+
+/// The normal distribution's cumulative distribution function at `x`, and e^(-x^2/2), which its density is made of. The
+/// polynomial is that of Abramowitz and Stegun, 7.1.26: off by at most 7.5e-8.
+#[inline(always)]
+fn normal<const FUSED: bool>(x: f32) -> (f32, f32) {
+    const COEFFICIENTS: [f32; 5] =
+        [1.061_405_4, -1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6];
+    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
+    let t = 1.0 / multiply_add::<FUSED>(0.327_591_1, z, 1.0);
+    let mut sum = 0.0;
+    for coefficient in COEFFICIENTS {
+        sum = multiply_add::<FUSED>(sum, t, coefficient);
+    }
+    let power = fast_exp::<FUSED>(-0.5 * x * x);
+    let tail = 0.5 * sum * t * power;
+    (if x < 0.0 { tail } else { 1.0 - tail }, power)
+}
+
+/// The sigmoid. Its power is of a number that is not above 0, so nothing overflows.
+#[inline(always)]
+fn logistic<const FUSED: bool>(x: f32) -> f32 {
+    let power = fast_exp::<FUSED>(-x.abs());
+    let of_positive = 1.0 / (1.0 + power);
+    if x < 0.0 { power * of_positive } else { of_positive }
+}
+
+/// Makes a kernel of a loop over slices.
+macro_rules! row_kernel {
+    ($name:ident { $($field:ident: $type:ty),* } -> $output:ty, $fused:ident, $body:block) => {
+        struct $name<'a> { $($field: $type),* }
+
+        impl<'a> Kernel for $name<'a> {
+            type Output = $output;
+
+            #[inline(always)]
+            fn run<const ROWS: usize, const COLUMNS: usize, const $fused: bool>(self) -> $output {
+                let Self { $($field),* } = self;
+                $body
+            }
+        }
+    };
+}
+
+/// The steepness of `QuickGelu`.
+const STEEPNESS: f32 = 1.702;
+/// The density of the standard normal distribution at 0: 1 / the root of 2 pi.
+const NORMAL_PEAK: f32 = 0.398_942_3;
+
+row_kernel!(Map { function: Elementwise, x: &'a [f32] } -> Option<Vec<f32>>, FUSED, {
+    let mut out = vec![0.0; x.len()];
+    macro_rules! each {
+        ($number:ident, $value:expr) => {
+            for (out, &$number) in out.iter_mut().zip(x) {
+                *out = $value;
+            }
+        };
+    }
+    match function {
+        Elementwise::Exp => each!(x, fast_exp::<FUSED>(x)),
+        Elementwise::Sqrt => each!(x, x.sqrt()),
+        Elementwise::ReLU => each!(x, if x < 0.0 { 0.0 } else { x }),
+        Elementwise::Sigmoid => each!(x, logistic::<FUSED>(x)),
+        Elementwise::Gelu => each!(x, x * normal::<FUSED>(x).0),
+        Elementwise::QuickGelu => each!(x, x * logistic::<FUSED>(STEEPNESS * x)),
+        Elementwise::Log | Elementwise::Tanh => return None,
+    }
+    Some(out)
+});
+
+row_kernel!(SoftmaxRows { rows: &'a mut [f32], width: usize, hidden: f32 } -> (), FUSED, {
+    for row in rows.chunks_exact_mut(width) {
+        softmax_lanes::<FUSED>(row, hidden);
+    }
+});
+
+row_kernel!(NormRows { norm: Norm<'a>, rows: &'a [f32] } -> Vec<f32>, FUSED, {
+    let Norm { centred, eps, gamma, beta } = norm;
+    let mut all = vec![0.0; rows.len()];
+    for (row, out) in rows.chunks_exact(gamma.len()).zip(all.chunks_exact_mut(gamma.len())) {
+        normalize_lanes::<FUSED>(row, centred, eps, out);
+        for ((out, gamma), beta) in out.iter_mut().zip(gamma).zip(beta) {
+            *out = multiply_add::<FUSED>(*out, *gamma, *beta);
+        }
+    }
+    all
+});
+
+row_kernel!(MapGradient { function: Elementwise, upstream: &'a [f32], x: &'a [f32], y: &'a [f32] } -> Option<Vec<f32>>, FUSED, {
+    let mut gradient = upstream.to_vec();
+    macro_rules! each {
+        ($given:ident, $number:ident, $derivative:expr) => {
+            for (gradient, &$number) in gradient.iter_mut().zip($given) {
+                *gradient *= $derivative;
+            }
+        };
+    }
+    match function {
+        Elementwise::Exp => each!(y, y, y),
+        Elementwise::Log => each!(x, x, 1.0 / x),
+        Elementwise::Sqrt => each!(y, y, 0.5 / y),
+        Elementwise::ReLU => each!(x, x, if x > 0.0 { 1.0 } else { 0.0 }),
+        Elementwise::Sigmoid => each!(y, y, y * (1.0 - y)),
+        Elementwise::Tanh => each!(y, y, 1.0 - y * y),
+        Elementwise::Gelu => each!(x, x, {
+            let (gate, power) = normal::<FUSED>(x);
+            multiply_add::<FUSED>(x * NORMAL_PEAK, power, gate)
+        }),
+        Elementwise::QuickGelu => each!(x, x, {
+            let gate = logistic::<FUSED>(STEEPNESS * x);
+            gate + STEEPNESS * x * gate * (1.0 - gate)
+        }),
+    }
+    Some(gradient)
+});
+
+row_kernel!(SoftmaxGradients { weights: &'a [f32], width: usize, gradient: &'a mut [f32] } -> (), FUSED, {
+    for (weights, gradient) in weights.chunks_exact(width).zip(gradient.chunks_exact_mut(width)) {
+        let mean = product_lanes::<FUSED>(weights, gradient);
+        for (gradient, weight) in gradient.iter_mut().zip(weights) {
+            *gradient = weight * (*gradient - mean);
+        }
+    }
+});
+
+row_kernel!(NormGradients { norm: Norm<'a>, rows: &'a [f32], upstream: &'a [f32] } -> [Vec<f32>; 3], FUSED, {
+    let width = norm.gamma.len();
+    let [mut for_gamma, mut for_beta, mut normalized, mut scaled] = [(); 4].map(|()| vec![0.0; width]);
+    let mut for_rows = vec![0.0; rows.len()];
+    let pairs = rows.chunks_exact(width).zip(upstream.chunks_exact(width));
+    for ((row, upstream), out) in pairs.zip(for_rows.chunks_exact_mut(width)) {
+        let factor = normalize_lanes::<FUSED>(row, norm.centred, norm.eps, &mut normalized);
+        let sums = for_gamma.iter_mut().zip(&mut for_beta).zip(&mut scaled);
+        for ((sums, (&n, &g)), &gamma) in sums.zip(normalized.iter().zip(upstream)).zip(norm.gamma) {
+            let ((for_gamma, for_beta), scaled) = sums;
+            *for_gamma = multiply_add::<FUSED>(g, n, *for_gamma);
+            *for_beta += g;
+            *scaled = g * gamma;
+        }
+        let mean = |sum: f32| sum / width as f32;
+        let shift = if norm.centred { mean(reduce_lanes(&scaled, 0.0, |x, y| x + y)) } else { 0.0 };
+        let stretch = mean(product_lanes::<FUSED>(&scaled, &normalized));
+        for ((out, g), n) in out.iter_mut().zip(&scaled).zip(&normalized) {
+            *out = factor * (g - shift - stretch * n);
+        }
+    }
+    [for_rows, for_gamma, for_beta]
+});
+
+/// The kernels of this module, for the instructions of this CPU: choose by shape, and let the whole engine run on them with
+/// `tinytorch::backend::with_backend`.
+#[derive(Debug, Clone, Copy)]
+pub struct OptimizedBackend {
+    simd: Simd,
+    threads: usize,
+}
+
+impl OptimizedBackend {
+    /// The widest instructions of this CPU, and as many threads as it has cores.
+    #[must_use]
+    pub fn detect() -> Self {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        Self { simd: Simd::detect(), threads }
+    }
+
+    /// Another number of threads.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
+    }
+
+    /// Other instructions.
+    #[must_use]
+    pub fn with_simd(self, simd: Simd) -> Self {
+        Self { simd, ..self }
+    }
+}
+
+impl Backend for OptimizedBackend {
+    fn name(&self) -> String {
+        format!("{}, threads: {}", self.simd, self.threads)
+    }
+
+    fn matmul(&self, a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) -> bool {
+        match choose_kernel([a.rows, a.columns, b.columns], self.threads) {
+            MatmulKernel::Plain => multiply_plain(a, b, out),
+            MatmulKernel::Packed => matmul_packed(self.simd, a, b, out),
+            MatmulKernel::Threaded => matmul_threaded(self.simd, self.threads, a, b, out),
+        }
+        true
+    }
+
+    fn map(&self, function: Elementwise, x: &[f32]) -> Option<Vec<f32>> {
+        self.simd.run(Map { function, x })
+    }
+
+    fn map_gradient(
+        &self,
+        function: Elementwise,
+        upstream: &[f32],
+        x: &[f32],
+        y: &[f32],
+    ) -> Option<Vec<f32>> {
+        self.simd.run(MapGradient { function, upstream, x, y })
+    }
+
+    fn softmax_gradient(&self, weights: &[f32], width: usize, gradient: &mut [f32]) -> bool {
+        self.simd.run(SoftmaxGradients { weights, width, gradient });
+        true
+    }
+
+    fn normalize_gradient(
+        &self,
+        norm: Norm<'_>,
+        rows: &[f32],
+        upstream: &[f32],
+    ) -> Option<[Vec<f32>; 3]> {
+        Some(self.simd.run(NormGradients { norm, rows, upstream }))
+    }
+
+    fn softmax(&self, rows: &mut [f32], width: usize, hidden: f32) -> bool {
+        self.simd.run(SoftmaxRows { rows, width, hidden });
+        true
+    }
+
+    fn normalize(&self, norm: Norm<'_>, rows: &[f32]) -> Option<Vec<f32>> {
+        Some(self.simd.run(NormRows { norm, rows }))
+    }
+
+    fn convolve(&self, grid: &Grid, image: &[f32], kernels: &[f32], result: &mut [f32]) -> bool {
+        convolve_im2col(self.simd, grid, image, kernels, result);
+        true
+    }
+}
+
+/// Three loops over matrices whose rows need not be neighbours.
+fn multiply_plain(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) {
+    for (i, out) in out.chunks_exact_mut(b.columns).enumerate() {
+        for k in 0..a.columns {
+            let x = a.at(i, k);
+            for (j, out) in out.iter_mut().enumerate() {
+                *out += x * b.at(k, j);
+            }
+        }
+    }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "acceleration-main", "locked": true, "schema_version": 3, "solution": false, "task": false}

@@ -22,14 +22,12 @@
 //! tensors without history, so second derivatives are not available. Not here: what is done with a gradient (06).
 
 use std::any::Any;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::ops::Range;
 use std::sync::Arc;
 
 use tinytorch::activations::{ReLU, Tanh, normal_cdf, normal_density, sigmoid};
-use tinytorch::insights::autograd::graph_memory_insight;
-use tinytorch::insights::autograd::{backward_cost_insight, gradient_methods_insight};
+use tinytorch::insights::autograd::*;
 use tinytorch::ndarray::{Slice, Zip};
 use tinytorch::random::Rng;
 use tinytorch::report::{Axis, Reporter, Series, columns};
@@ -1314,7 +1312,12 @@ pub fn input_gradients(
         Op::Sum => sum_rule(grad_output, inputs),
         Op::Max => max_rule(grad_output, inputs, output),
         Op::Slice(ranges) => slice_rule(grad_output, inputs, ranges),
-        Op::Map(function) => map_rule(*function, grad_output, inputs, output),
+        Op::Map(function) => {
+            let arrays = [grad_output, &inputs[0], output].map(Tensor::array);
+            tinytorch::backend::map_gradient(*function, arrays)
+                .map(|gradient| vec![Some(Tensor::from_array(gradient))])
+                .unwrap_or_else(|| map_rule(*function, grad_output, inputs, output))
+        }
         Op::MaskedFill => masked_fill_rule(grad_output, inputs),
         Op::IndexSelect(axis, indices) => index_select_rule(grad_output, inputs, *axis, indices),
         Op::Custom { name, rule } => {

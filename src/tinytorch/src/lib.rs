@@ -26,6 +26,7 @@ macro_rules! declare {
 course!(declare);
 
 // What every module may use and no learner writes.
+pub mod backend;
 pub mod baselines;
 pub mod bytes;
 pub mod counters;
@@ -41,6 +42,7 @@ pub mod report;
 pub mod rows;
 pub mod sampling;
 pub mod shapes;
+pub mod simd;
 #[cfg(feature = "sources")]
 pub mod sources;
 pub mod testing;

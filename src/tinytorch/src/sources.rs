@@ -20,6 +20,7 @@ pub const MILESTONES: &[(&str, &str)] = &[
 
 /// The files that every module may use and no learner writes, by file name.
 pub const SUPPORT: &[(&str, &str)] = &[
+    ("backend.rs", include_str!("backend.rs")),
     ("baselines.rs", include_str!("baselines.rs")),
     ("bytes.rs", include_str!("bytes.rs")),
     ("counters.rs", include_str!("counters.rs")),
@@ -51,6 +52,7 @@ pub const SUPPORT: &[(&str, &str)] = &[
     ("rows.rs", include_str!("rows.rs")),
     ("sampling.rs", include_str!("sampling.rs")),
     ("shapes.rs", include_str!("shapes.rs")),
+    ("simd.rs", include_str!("simd.rs")),
     ("testing.rs", include_str!("testing.rs")),
     ("trace.rs", include_str!("trace.rs")),
 ];

@@ -2,8 +2,12 @@
 //! numbers were recorded by `fixtures/make_pytorch_optimizers.py`.
 
 use serde::Deserialize;
+use std::sync::Arc;
+use tinytorch::acceleration::OptimizedBackend;
 use tinytorch::autograd::{Backward, Gradients};
+use tinytorch::backend::with_backend;
 use tinytorch::optimizers::{Adam, AdamW, Optimizer, SGD};
+use tinytorch::simd::Simd;
 use tinytorch::tensor::Tensor;
 use tinytorch::testing::assert_close;
 
@@ -140,5 +144,17 @@ fn a_state_saved_half_way_leads_to_the_same_end() {
         let (end_weight, end_bias) = &case.given[19];
         assert_close(&weight.to_vec(), end_weight, TOLERANCE);
         assert_close(&bias.to_vec(), end_bias, TOLERANCE);
+    }
+}
+
+#[test]
+fn the_kernels_of_lesson_18_agree_with_pytorch_too() {
+    for simd in Simd::available() {
+        let backend = OptimizedBackend::detect().with_simd(simd);
+        with_backend(Arc::new(backend), || {
+            given_gradients_lead_to_the_same_places();
+            a_regression_trains_along_the_same_losses();
+            a_state_saved_half_way_leads_to_the_same_end();
+        });
     }
 }

@@ -1,0 +1,461 @@
+//! The hook through which the engine's operations can run on other kernels than the loops of the lessons: a backend
+//! offers kernels, [`with_backend`] makes it the current one of this thread, and given code of a lesson asks here before
+//! it runs the plain loops. Outside of `with_backend` nothing changes. It knows arrays and slices, and no tensor.
+
+use crate::operations::{Elementwise, ElementwiseFunction};
+use crate::planes::Grid;
+use crate::shapes::{Values, count, row_major, values};
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Kernels for the operations that cost most. Each has an answer for "not offered" as its default, `false` or `None`: the
+/// plain loops then run instead. What a kernel computes must equal them up to rounding; a NaN must not vanish.
+pub trait Backend: Send + Sync {
+    /// What it is, for tables.
+    fn name(&self) -> String;
+
+    /// Adds the product of two matrices (m, k) and (k, n), neither of them empty, to `out` (m, n), row by row.
+    fn matmul(&self, _a: Matrix<'_>, _b: Matrix<'_>, _out: &mut [f32]) -> bool {
+        false
+    }
+
+    /// A function of each element.
+    fn map(&self, _function: Elementwise, _x: &[f32]) -> Option<Vec<f32>> {
+        None
+    }
+
+    /// The upstream gradient times the derivative of a function whose input is `x` and whose output is `y`.
+    fn map_gradient(
+        &self,
+        _function: Elementwise,
+        _upstream: &[f32],
+        _x: &[f32],
+        _y: &[f32],
+    ) -> Option<Vec<f32>> {
+        None
+    }
+
+    /// Turns each row of so many scores into probabilities. A row that is `-inf` throughout becomes `hidden` throughout.
+    fn softmax(&self, _rows: &mut [f32], _width: usize, _hidden: f32) -> bool {
+        false
+    }
+
+    /// Turns the upstream gradient of a softmax into that of its scores; `weights` are the probabilities.
+    fn softmax_gradient(&self, _weights: &[f32], _width: usize, _gradient: &mut [f32]) -> bool {
+        false
+    }
+
+    /// Each row, normalised to mean 0 (where the norm is centred) and mean square 1, times gamma plus beta.
+    fn normalize(&self, _norm: Norm<'_>, _rows: &[f32]) -> Option<Vec<f32>> {
+        None
+    }
+
+    /// The gradients of [`Backend::normalize`] with respect to the rows, gamma and beta.
+    fn normalize_gradient(
+        &self,
+        _norm: Norm<'_>,
+        _rows: &[f32],
+        _upstream: &[f32],
+    ) -> Option<[Vec<f32>; 3]> {
+        None
+    }
+
+    /// Convolves a padded image with all kernels, as `convolve` of lesson 09 does: adds to `result`, which holds one plane
+    /// for each kernel.
+    fn convolve(
+        &self,
+        _grid: &Grid,
+        _image: &[f32],
+        _kernels: &[f32],
+        _result: &mut [f32],
+    ) -> bool {
+        false
+    }
+}
+
+/// A normalisation of rows of `gamma.len()` numbers.
+#[derive(Debug, Clone, Copy)]
+pub struct Norm<'a> {
+    /// Whether the mean is subtracted: a layer norm, else an RMS norm.
+    pub centred: bool,
+    /// What is added to the variance.
+    pub eps: f32,
+    /// What each column is multiplied with.
+    pub gamma: &'a [f32],
+    /// What is added to each column.
+    pub beta: &'a [f32],
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Arc<dyn Backend>>> = const { RefCell::new(None) };
+}
+
+/// Runs `work` with this backend: what the engine computes on this thread uses its kernels. The one before is restored
+/// afterwards, even when `work` panics. A thread that `work` starts begins without one: give it [`current`] and call this
+/// function there.
+pub fn with_backend<T>(backend: Arc<dyn Backend>, work: impl FnOnce() -> T) -> T {
+    struct Restore(Option<Arc<dyn Backend>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CURRENT.set(self.0.take());
+        }
+    }
+    let _restore = Restore(CURRENT.replace(Some(backend)));
+    work()
+}
+
+/// The backend of this thread, if it runs inside of [`with_backend`].
+#[must_use]
+pub fn current() -> Option<Arc<dyn Backend>> {
+    CURRENT.with_borrow(Clone::clone)
+}
+
+/// A matrix inside a slice: where element (0, 0) is, and how far to go for a step down and for a step across. So a
+/// transposed matrix and a part of a matrix need no copy.
+#[derive(Debug, Clone, Copy)]
+pub struct Matrix<'a> {
+    /// The numbers, from element (0, 0) on.
+    pub elements: &'a [f32],
+    /// The number of rows.
+    pub rows: usize,
+    /// The number of columns.
+    pub columns: usize,
+    /// From an element to the one below it.
+    pub down: usize,
+    /// From an element to the next one in its row.
+    pub across: usize,
+}
+
+impl<'a> Matrix<'a> {
+    /// A matrix whose rows lie one after the other.
+    ///
+    /// # Panics
+    /// When there are too few elements.
+    #[must_use]
+    pub fn new(elements: &'a [f32], rows: usize, columns: usize) -> Self {
+        let given = elements.len();
+        assert!(rows * columns <= given, "matrix: ({rows}, {columns}) of {given} elements");
+        Self { elements, rows, columns, down: columns, across: 1 }
+    }
+
+    /// One element.
+    #[inline(always)]
+    #[must_use]
+    pub fn at(&self, row: usize, column: usize) -> f32 {
+        self.elements[row * self.down + column * self.across]
+    }
+
+    /// The same numbers with rows and columns swapped.
+    #[must_use]
+    pub fn t(self) -> Self {
+        let Self { elements, rows, columns, down, across } = self;
+        Self { elements, rows: columns, columns: rows, down: across, across: down }
+    }
+
+    /// The part of these rows and columns.
+    #[must_use]
+    pub fn part(self, rows: Range<usize>, columns: Range<usize>) -> Self {
+        let start = rows.start * self.down + columns.start * self.across;
+        let elements = self.elements.get(start..).unwrap_or_default();
+        Self { elements, rows: rows.len(), columns: columns.len(), ..self }
+    }
+
+    /// A row as a slice, where its elements are neighbours.
+    #[inline(always)]
+    #[must_use]
+    pub fn row(&self, row: usize) -> &'a [f32] {
+        &self.elements[row * self.down..][..self.columns]
+    }
+}
+
+/// The elements of an array with the stride of each axis: borrowed where all strides lead forwards through memory without
+/// gaps, in whatever order, else copied into row-major order.
+struct Stored<'a> {
+    elements: Cow<'a, [f32]>,
+    strides: Vec<usize>,
+}
+
+impl<'a> Stored<'a> {
+    fn of(array: &'a Values) -> Self {
+        let strides: Option<Vec<usize>> =
+            array.strides().iter().map(|&stride| stride.try_into().ok()).collect();
+        if let (Some(strides), Some(elements)) = (strides, array.as_slice_memory_order()) {
+            return Self { elements: elements.into(), strides };
+        }
+        let mut strides: Vec<usize> = vec![1; array.ndim()];
+        for axis in (1..array.ndim()).rev() {
+            strides[axis - 1] = strides[axis] * array.shape()[axis];
+        }
+        Self { elements: row_major(array), strides }
+    }
+}
+
+/// A stack of matrices: an array with at least two axes.
+struct Stack<'a> {
+    stored: Stored<'a>,
+    shape: &'a [usize],
+}
+
+impl<'a> Stack<'a> {
+    fn of(array: &'a Values) -> Self {
+        Self { stored: Stored::of(array), shape: array.shape() }
+    }
+
+    /// The matrix that begins at this element.
+    fn matrix(&self, start: usize) -> Matrix<'_> {
+        let axes = self.shape.len();
+        let [rows, columns] = [axes - 2, axes - 1].map(|axis| self.shape[axis]);
+        let [down, across] = [axes - 2, axes - 1].map(|axis| self.stored.strides[axis]);
+        Matrix { elements: &self.stored.elements[start..], rows, columns, down, across }
+    }
+
+    /// Where each matrix of a batch begins: leading axes that are missing or of size 1 stay where they are.
+    fn starts(&self, batch: &[usize]) -> Vec<usize> {
+        let own = self.shape.len() - 2;
+        let mut strides = vec![0; batch.len()];
+        for axis in 0..own {
+            if self.shape[axis] != 1 {
+                strides[batch.len() - own + axis] = self.stored.strides[axis];
+            }
+        }
+        crate::shapes::offsets(batch, &strides)
+    }
+
+    /// All its matrices one below the other, as one: where the next one begins a step down after the last row.
+    fn tall(&self) -> Option<Matrix<'_>> {
+        let rows_of = |axes: &[usize]| count(axes);
+        let axes = self.shape.len();
+        let mut step = self.stored.strides[axes - 2] * self.shape[axes - 2];
+        for axis in (0..axes - 2).rev().filter(|&axis| self.shape[axis] != 1) {
+            if self.stored.strides[axis] != step {
+                return None;
+            }
+            step *= self.shape[axis];
+        }
+        Some(Matrix { rows: rows_of(&self.shape[..axes - 1]), ..self.matrix(0) })
+    }
+}
+
+/// The product of two stacks of matrices, whose leading axes broadcast to `batch`, on the current backend. `None` if
+/// there is none, or if it does not offer products.
+#[must_use]
+pub fn matmul(a: &Values, b: &Values, batch: &[usize]) -> Option<Values> {
+    let backend = current()?;
+    let (m, n) = (a.shape()[a.ndim() - 2], b.shape()[b.ndim() - 1]);
+    let mut out = vec![0.0; count(batch) * m * n];
+    let is_empty = a.is_empty() || b.is_empty() || out.is_empty();
+    let (a_stack, b_stack) = (Stack::of(a), Stack::of(b));
+    let one_right = b_stack.shape[..b.ndim() - 2].iter().all(|&size| size == 1);
+    let whole_left = count(batch) == count(&a.shape()[..a.ndim() - 2]);
+    let tall = a_stack.tall().filter(|_| one_right && whole_left && !is_empty);
+    let is_offered = match tall {
+        _ if is_empty => true,
+        // One matrix on the right for all rows of the left side: one large product instead of many small ones.
+        Some(tall) => backend.matmul(tall, b_stack.matrix(0), &mut out),
+        None => {
+            let pairs = a_stack.starts(batch).into_iter().zip(b_stack.starts(batch));
+            pairs
+                .zip(out.chunks_exact_mut(m * n))
+                .all(|((i, j), out)| backend.matmul(a_stack.matrix(i), b_stack.matrix(j), out))
+        }
+    };
+    is_offered.then(|| values(out, &[batch, &[m, n]].concat()))
+}
+
+/// A function of every element: on the current backend, or one after the other.
+pub fn map(function: &(impl ElementwiseFunction + ?Sized), x: &Values) -> Values {
+    let elements = row_major(x);
+    let offered = current().and_then(|backend| backend.map(function.kind(), &elements));
+    let plain = || elements.iter().map(|&x| function.at(x)).collect();
+    values(offered.unwrap_or_else(plain), x.shape())
+}
+
+/// Turns each row of scores into probabilities: on the current backend, or with `plain`. A row that is `-inf` throughout
+/// becomes 0 throughout: nothing is seen.
+pub fn softmax_rows(rows: &mut [f32], width: usize, plain: impl FnMut(&mut [f32])) {
+    if !current().is_some_and(|backend| backend.softmax(rows, width, 0.0)) {
+        rows.chunks_exact_mut(width).for_each(plain);
+    }
+}
+
+/// Turns the upstream gradients of rows of probabilities into those of their scores: on the current backend, or with
+/// `plain`.
+pub fn softmax_gradients(
+    weights: &[f32],
+    width: usize,
+    gradient: &mut [f32],
+    plain: impl Fn(&[f32], &mut [f32]),
+) {
+    if !current().is_some_and(|backend| backend.softmax_gradient(weights, width, gradient)) {
+        let rows = weights.chunks_exact(width).zip(gradient.chunks_exact_mut(width));
+        rows.for_each(|(weights, gradient)| plain(weights, gradient));
+    }
+}
+
+/// Probabilities along the last axis, if the current backend offers them. A row that is `-inf` throughout becomes NaN.
+#[must_use]
+pub fn softmax(scores: &Values, axis: usize) -> Option<Values> {
+    let backend = current().filter(|_| axis + 1 == scores.ndim())?;
+    let mut rows = row_major(scores).into_owned();
+    let is_offered = backend.softmax(&mut rows, scores.shape()[axis], f32::NAN);
+    is_offered.then(|| values(rows, scores.shape()))
+}
+
+/// The gradient of an elementwise function, if the current backend offers it: from the upstream gradient, the input and
+/// the output.
+#[must_use]
+pub fn map_gradient(function: Elementwise, arrays: [&Values; 3]) -> Option<Values> {
+    let backend = current()?;
+    let [upstream, x, y] = arrays.map(row_major);
+    let gradient = backend.map_gradient(function, &upstream, &x, &y)?;
+    Some(values(gradient, arrays[1].shape()))
+}
+
+/// Rows that are normalised: on the current backend, or each with `normalize`, which writes the row and returns the
+/// factor.
+pub fn normalize(
+    norm: Norm<'_>,
+    rows: &[f32],
+    normalize: impl Fn(&[f32], bool, f32, &mut [f32]) -> f32,
+) -> Vec<f32> {
+    if let Some(out) = current().and_then(|backend| backend.normalize(norm, rows)) {
+        return out;
+    }
+    let Norm { centred, eps, gamma, beta } = norm;
+    let mut all = vec![0.0; rows.len()];
+    for (row, out) in rows.chunks_exact(gamma.len()).zip(all.chunks_exact_mut(gamma.len())) {
+        normalize(row, centred, eps, out);
+        for ((out, gamma), beta) in out.iter_mut().zip(gamma).zip(beta) {
+            *out = *out * gamma + beta;
+        }
+    }
+    all
+}
+
+/// The gradients of normalised rows with respect to the rows, gamma and beta: on the current backend, or row by row with
+/// `normalize` and `gradient`, which gets the upstream gradient times gamma, the normalised row and its factor.
+pub fn normalize_gradient(
+    norm: Norm<'_>,
+    [rows, upstream]: [&[f32]; 2],
+    normalize: impl Fn(&[f32], bool, f32, &mut [f32]) -> f32,
+    gradient: impl Fn(&[f32], &[f32], f32, bool, &mut [f32]),
+) -> [Vec<f32>; 3] {
+    if let Some(all) = current().and_then(|b| b.normalize_gradient(norm, rows, upstream)) {
+        return all;
+    }
+    let dim = norm.gamma.len();
+    let [mut for_gamma, mut for_beta, mut normalized, mut scaled] =
+        [(); 4].map(|()| vec![0.0; dim]);
+    let mut for_rows = vec![0.0; rows.len()];
+    let pairs = rows.chunks_exact(dim).zip(upstream.chunks_exact(dim));
+    for ((row, upstream), out) in pairs.zip(for_rows.chunks_exact_mut(dim)) {
+        let factor = normalize(row, norm.centred, norm.eps, &mut normalized);
+        for (at, &upstream) in upstream.iter().enumerate() {
+            for_gamma[at] += upstream * normalized[at];
+            for_beta[at] += upstream;
+            scaled[at] = upstream * norm.gamma[at];
+        }
+        gradient(&scaled, &normalized, factor, norm.centred, out);
+    }
+    [for_rows, for_gamma, for_beta]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::Tensor;
+    use std::sync::Mutex;
+
+    /// A backend that notes the products it is asked for, and computes them element by element.
+    #[derive(Default)]
+    struct Noting(Mutex<Vec<[usize; 3]>>);
+
+    impl Backend for Noting {
+        fn name(&self) -> String {
+            "noting".to_owned()
+        }
+
+        fn matmul(&self, a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) -> bool {
+            self.0.lock().unwrap().push([a.rows, a.columns, b.columns]);
+            for (place, sum) in out.iter_mut().enumerate() {
+                let (i, j) = (place / b.columns, place % b.columns);
+                *sum += (0..a.columns).map(|k| a.at(i, k) * b.at(k, j)).sum::<f32>();
+            }
+            true
+        }
+    }
+
+    struct Nothing;
+
+    impl Backend for Nothing {
+        fn name(&self) -> String {
+            "nothing".to_owned()
+        }
+    }
+
+    fn numbers(shape: &[usize]) -> Tensor {
+        Tensor::new(&(0..count(shape)).map(|i| (i % 7) as f32 - 3.0).collect::<Vec<_>>(), shape)
+    }
+
+    #[test]
+    fn every_kind_of_product_equals_the_plain_one() {
+        let noting = Arc::new(Noting::default());
+        let matrix = numbers(&[4, 3]);
+        for (a, b, products) in [
+            (numbers(&[2, 3]), numbers(&[3, 4]), vec![[2, 3, 4]]),
+            (numbers(&[2, 3]), matrix.t(), vec![[2, 3, 4]]),
+            (matrix.t(), numbers(&[4, 2]), vec![[3, 4, 2]]),
+            (numbers(&[5, 2, 3]), numbers(&[3, 4]), vec![[10, 3, 4]]),
+            (numbers(&[5, 2, 3]), numbers(&[1, 3, 4]), vec![[10, 3, 4]]),
+            (numbers(&[2, 3]), numbers(&[2, 3, 4]), vec![[2, 3, 4]; 2]),
+            (numbers(&[2, 1, 2, 3]), numbers(&[3, 3, 4]), vec![[2, 3, 4]; 6]),
+            (numbers(&[2, 4, 3]).transpose(0, 1), numbers(&[3, 2]), vec![[2, 3, 2]; 4]),
+            (numbers(&[4, 6]).slice(&[1..3, 2..5]), numbers(&[3, 2]), vec![[2, 3, 2]]),
+            (numbers(&[3]), numbers(&[3, 2]), vec![[1, 3, 2]]),
+            (numbers(&[2, 0]), numbers(&[0, 2]), vec![]),
+            (numbers(&[0, 3]), numbers(&[3, 2]), vec![]),
+        ] {
+            let wanted = a.matmul(&b);
+            let yours = with_backend(noting.clone(), || a.matmul(&b));
+            let shapes = (a.shape(), b.shape());
+            assert_eq!(yours.shape(), wanted.shape(), "{shapes:?}");
+            assert_eq!(yours.to_vec(), wanted.to_vec(), "{shapes:?}");
+            assert_eq!(std::mem::take(&mut *noting.0.lock().unwrap()), products, "{shapes:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_offered_runs_on_the_plain_loops() {
+        let (a, b) = (numbers(&[2, 3]), numbers(&[3, 2]));
+        let (product, exp) = with_backend(Arc::new(Nothing), || (a.matmul(&b), a.exp()));
+        assert_eq!(product.to_vec(), a.matmul(&b).to_vec());
+        assert_eq!(exp.to_vec(), a.exp().to_vec());
+    }
+
+    #[test]
+    fn the_backend_before_is_restored_even_after_a_panic() {
+        let name = || current().map(|backend| backend.name());
+        assert_eq!(name(), None);
+        with_backend(Arc::new(Nothing), || {
+            let inner = || with_backend(Arc::new(Noting::default()), || panic!("on purpose"));
+            assert!(std::panic::catch_unwind(inner).is_err());
+            assert_eq!(name(), Some("nothing".to_owned()));
+        });
+        assert_eq!(name(), None);
+    }
+
+    #[test]
+    fn another_thread_has_a_backend_only_if_it_is_given_one() {
+        with_backend(Arc::new(Nothing), || {
+            let backend = current();
+            let name = || current().map(|backend| backend.name());
+            std::thread::scope(|scope| {
+                let started = scope
+                    .spawn(move || (name(), backend.map(|backend| with_backend(backend, name))));
+                assert_eq!(started.join().unwrap(), (None, Some(Some("nothing".to_owned()))));
+            });
+        });
+    }
+}
