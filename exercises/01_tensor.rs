@@ -27,7 +27,6 @@ use std::fmt;
 use std::ops::{self, Range};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tinytorch::backend;
 use tinytorch::baselines::{MATRIX_PRODUCTS, Product, sums_down_columns};
 use tinytorch::insights::tensor::*;
 use tinytorch::ndarray::{Axis, Slice};
@@ -461,8 +460,8 @@ impl Tensor {
         let (a_batch, [m, k]) = split_matrix(self.shape());
         let (b_batch, [_, n]) = split_matrix(other.shape());
         let batch = broadcast_shape("matmul", a_batch, b_batch);
-        // Lesson 18 brings faster loops than yours; until then there are none.
-        if let Some(product) = backend::matmul(&self.values, &other.values, &batch) {
+        if let Some(product) = tinytorch::backend::matmul(&self.values, &other.values, &batch) {
+            // Loops of lesson 18, which you may switch on there.
             return Tensor::made_by(Op::MatMul, product, &[self, other]);
         }
         let (x, y) = (self.data(), other.data());
@@ -1241,7 +1240,8 @@ impl ops::Neg for Tensor {
 impl Tensor {
     /// Applies a function to every element.
     pub fn map(&self, function: &(impl ElementwiseFunction + ?Sized)) -> Tensor {
-        Tensor::made_by(Op::Map(function.kind()), backend::map(function, &self.values), &[self])
+        let values = tinytorch::backend::map(function, &self.values);
+        Tensor::made_by(Op::Map(function.kind()), values, &[self])
     }
 
     /// e to the power of every element.
@@ -1364,8 +1364,7 @@ impl Tensor {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "tensor-history", "locked": true, "schema_version": 3, "solution": false, "task": false}
-// How a tensor records what made it. Nothing is recorded before lesson 05 asks for it; you can read this when you
-// get there. The operations, `Op`, are in `tinytorch::operations`.
+// How a tensor records what made it, from lesson 05 on. The operations, `Op`, are in `tinytorch::operations`.
 
 /// How a tensor came about: the operation and its inputs.
 #[derive(Debug)]

@@ -22,13 +22,11 @@
 //! tensors without history, so second derivatives are not available. Not here: what is done with a gradient (06).
 
 use std::any::Any;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::ops::Range;
 use std::sync::Arc;
 
 use tinytorch::activations::{ReLU, Tanh, normal_cdf, normal_density, sigmoid};
-use tinytorch::backend;
 use tinytorch::insights::autograd::*;
 use tinytorch::ndarray::{Slice, Zip};
 use tinytorch::random::Rng;
@@ -1157,10 +1155,8 @@ pub fn input_gradients(
         Op::Slice(ranges) => slice_rule(grad_output, inputs, ranges),
         Op::Map(function) => {
             let arrays = [grad_output, &inputs[0], output].map(Tensor::array);
-            match backend::map_gradient(*function, arrays) {
-                Some(gradient) => vec![Some(Tensor::from_array(gradient))],
-                None => map_rule(*function, grad_output, inputs, output),
-            }
+            let fast = tinytorch::backend::map_gradient(*function, arrays).map(Tensor::from_array);
+            fast.map_or_else(|| map_rule(*function, grad_output, inputs, output), |g| vec![Some(g)])
         }
         Op::MaskedFill => masked_fill_rule(grad_output, inputs),
         Op::IndexSelect(axis, indices) => index_select_rule(grad_output, inputs, *axis, indices),

@@ -1314,9 +1314,8 @@ pub fn input_gradients(
         Op::Slice(ranges) => slice_rule(grad_output, inputs, ranges),
         Op::Map(function) => {
             let arrays = [grad_output, &inputs[0], output].map(Tensor::array);
-            tinytorch::backend::map_gradient(*function, arrays)
-                .map(|gradient| vec![Some(Tensor::from_array(gradient))])
-                .unwrap_or_else(|| map_rule(*function, grad_output, inputs, output))
+            let fast = tinytorch::backend::map_gradient(*function, arrays).map(Tensor::from_array);
+            fast.map_or_else(|| map_rule(*function, grad_output, inputs, output), |g| vec![Some(g)])
         }
         Op::MaskedFill => masked_fill_rule(grad_output, inputs),
         Op::IndexSelect(axis, indices) => index_select_rule(grad_output, inputs, *axis, indices),
