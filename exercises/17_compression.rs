@@ -12,65 +12,1628 @@
 // ---
 
 // %% nbgrader={"grade": false, "grade_id": "compression-header", "locked": true, "schema_version": 3, "solution": false, "task": false}
-//! 17 compression: what it is. Its inputs and outputs, with shapes. What it depends on. An example that can be
-//! checked by hand. Not here: what a reader might expect.
+//! 17 Compression: fewer numbers for the same answers. Input: a trained model and the data that trained it. Output: a
+//! model with zeros, with fewer units, or with smaller factors, and a file of it. Depends on 03 to 09 and 16. By hand:
+//! of the weights `[3, -1, 2, -4]`, a sparsity of 0.5 keeps 3 and -4, so the threshold is 3. Sparsity is a fraction
+//! everywhere, from 0 to 1. Not here: kernels that make dense products fast (18).
 
-use tinytorch::report::Reporter;
-use tinytorch::testing::{Ratio, compare};
+use std::any::Any;
+use std::error::Error;
+use std::sync::OnceLock;
+use tinytorch::activations::ReLU;
+use tinytorch::autograd::{Backward, Gradients, no_grad, track};
+use tinytorch::bytes::{Fault, Shaped};
+use tinytorch::dataloader::{DataLoader, DigitShape, TensorDataset, digits};
+use tinytorch::explore::Explorer;
+use tinytorch::flate2::Compression;
+pub use tinytorch::footprints::Footprint;
+use tinytorch::footprints::{histogram, report_accuracies, report_budgets, report_candidates};
+use tinytorch::footprints::{report_networks, report_sizes, report_students, report_times};
+use tinytorch::insights::compression::{budget_insight, distillation_insight, memory_insight};
+use tinytorch::insights::compression::{pareto_insight, pruned_insight, pruning_insight};
+use tinytorch::insights::compression::{ratio_insight, speedup_insight, structured_insight};
+use tinytorch::layers::{Layer, Linear, Sequential, multilayer_perceptron};
+use tinytorch::losses::{CrossEntropyLoss, Loss, log_softmax};
+use tinytorch::optimizers::{Adam, Optimizer, OptimizerState, Slot, StateError};
+use tinytorch::packed::{self, DENSE, Packed};
+use tinytorch::random::Rng;
+use tinytorch::report::{Axis, Reporter, Series, columns};
+use tinytorch::spatial::Conv2d;
+use tinytorch::tensor::{Tensor, shape_text};
+use tinytorch::testing::{compare, memory, quartiles, time};
+use tinytorch::training::{CosineSchedule, ErrorKind, Trainer, TrainingError, count_correct};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "compression-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
-// # 🎯 compression
+// # 🎯 Compression
 //
-// You build: ...
+// You build: pruning by magnitude with a schedule, the removal of whole units, low-rank factors, distillation, a sparse
+// layer, a sparse file, and a compressor that does all of it and says what it cost.
 
-// %% nbgrader={"grade": false, "grade_id": "compression-double", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Twice a number.
+// %% nbgrader={"grade": false, "grade_id": "compression-weights", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// The weights of a model: its parameters with two axes or more. Biases have one, and are never pruned: they are few,
+/// and each of them shifts a whole output.
+pub fn weights(model: &dyn Layer) -> Vec<&Tensor> {
+    model.parameters().into_iter().filter(|parameter| is_weight(parameter)).collect()
+}
+
+/// Whether a parameter is a weight.
+pub fn is_weight(parameter: &Tensor) -> bool {
+    parameter.ndim() >= 2
+}
+
+/// Which weights are compared with each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// One threshold for the whole model: a layer loses as much as it has small weights.
+    Global,
+    /// A threshold for each layer: every layer loses the same fraction.
+    PerLayer,
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-sparsity", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The fraction of zeros among all weights of a model, from 0 to 1; 0 for a model without weights.
 ///
-/// TODO: double it.
+/// TODO: count zeros and weights, and divide.
 ///
 /// APPROACH:
-/// 1. Add the number to itself.
+/// 1. Go over [`weights`], which leaves out the biases.
+/// 2. Sum zeros and elements over all of them, and divide once: a large layer counts more than a small one.
 ///
-/// EXAMPLE: 2 becomes 4.
+/// EXAMPLE: a layer with 3 zeros among 4 weights and one with 1 among 6 have a sparsity of 0.4.
 ///
-/// HINTS: one expression is enough.
-pub fn double(x: f32) -> f32 {
-    todo!("compression-double")
+/// HINTS: `data` gives the numbers of a tensor as a slice. 0 divided by 0 is NaN.
+pub fn measure_sparsity(model: &dyn Layer) -> f32 {
+    todo!("compression-sparsity")
 }
 
-// %% nbgrader={"grade": true, "grade_id": "test-compression-double", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 By hand.
+// %% nbgrader={"grade": true, "grade_id": "test-compression-sparsity", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Two layers of different sizes, biases, a model without weights.
 #[test]
-fn test_unit_double() {
-    assert_eq!(double(2.0), 4.0);
+fn test_unit_measure_sparsity() {
+    use tinytorch::testing::expect_close;
+
+    let layer = |numbers: &[f32], shape: &[usize]| Linear {
+        weight: Tensor::new(numbers, shape),
+        bias: Some(Tensor::zeros(&[shape[1]])),
+    };
+    let small = layer(&[0.0, 2.0, 0.0, 0.0], &[2, 2]);
+    let large = layer(&[1.0, 2.0, 0.0, 4.0, 5.0, -6.0], &[2, 3]);
+    let found = [&small, &large].map(|one| measure_sparsity(one));
+    let idea = "a fraction from 0 to 1 of the weights: biases do not count";
+    expect_close("3 zeros of 4, 1 of 6", &found, &[0.75, 1.0 / 6.0], 1e-6, idea);
+    let both = Sequential::new(vec![Box::new(small), Box::new(large)]);
+    let idea = "sum over all layers, then divide once: a large layer counts more";
+    expect_close("both layers", &[measure_sparsity(&both)], &[0.4], 1e-6, idea);
+    let idea = "without weights there is nothing to divide by";
+    expect_close("a model of ReLU alone", &[measure_sparsity(&ReLU)], &[0.0], 0.0, idea);
 }
 
-// %% nbgrader={"grade": false, "grade_id": "compression-analyze-cost", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// 📊 What does it cost?
+// %% nbgrader={"grade": false, "grade_id": "compression-threshold", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The smallest magnitude that stays when `sparsity` of the weights are pruned; infinity when none stays.
 ///
-/// Purpose: ... Measured: ... Key insight: ... Production context: ...
-pub fn analyze_cost(out: &mut Reporter) {
-    let compared = compare(15, || double(2.0), || 2.0 * 2.0);
-    out.compared("Timed in turn", &[("an addition", "a product", compared)]);
-    out.insight(cost_insight(compared.ratio));
+/// TODO: sort the magnitudes, and take the right one.
+///
+/// APPROACH:
+/// 1. Sort the absolute values: a weight of -4 matters more than one of 3.
+/// 2. The number of weights to prune is `sparsity` times their number, rounded.
+/// 3. The magnitude at that index is the first one that stays.
+///
+/// EXAMPLE: `[3, -1, 2, -4]` and 0.5: of 1, 2, 3, 4 the first two are pruned, and the threshold is 3.
+///
+/// HINTS: `sort_by(f32::total_cmp)` sorts floats; `get` of an index returns an `Option`.
+pub fn calculate_threshold(weights: &[f32], sparsity: f32) -> f32 {
+    todo!("compression-threshold")
 }
 
-/// What the times allow one to say, in each direction.
-pub fn cost_insight(ratio: Ratio) -> String {
-    ratio.took("an addition", "a product")
+/// 1 for each weight that stays, 0 for each that is pruned, in the shape of `weight`.
+///
+/// TODO: compare each magnitude with the threshold.
+///
+/// APPROACH: a weight stays when its magnitude is at least `threshold`.
+///
+/// EXAMPLE: `[3, -1, 2, -4]` with a threshold of 3: `[1, 0, 0, 1]`.
+///
+/// HINTS: `f32::from` makes 1 or 0 of a `bool`.
+pub fn create_mask(weight: &Tensor, threshold: f32) -> Tensor {
+    todo!("compression-threshold")
 }
 
-// %% nbgrader={"grade": true, "grade_id": "test-compression-module", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🧪 All together.
+// %% nbgrader={"grade": true, "grade_id": "test-compression-threshold", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Signs, rounding, nothing and everything pruned; masks at the threshold.
+#[test]
+fn test_unit_threshold_and_mask() {
+    use tinytorch::testing::{expect_call, expect_call_close};
+
+    let magnitude = "compare magnitudes: -4 is a large weight";
+    let first = "the smallest magnitude that stays: the one behind those that are pruned";
+    let all = "a sparsity of 1 leaves nothing: no index is beyond the end";
+    let five = [3.0, -1.0, 2.0, -4.0, 5.0];
+    for (sparsity, wanted, idea) in [
+        (0.6, 4.0, magnitude),
+        (0.2, 2.0, first),
+        (0.0, 1.0, first),
+        (0.5, 4.0, "round the number of weights: 2.5 is 3"),
+        (1.0, f32::INFINITY, all),
+    ] {
+        let input = format!("{five:?}, sparsity {sparsity}");
+        expect_call(input, || calculate_threshold(&five, sparsity), wanted, idea);
+    }
+    let weight = Tensor::new(&five[..4], &[2, 2]);
+    let mask = |threshold| create_mask(&weight, threshold);
+    let shape = || mask(3.0).shape().to_vec();
+    expect_call("a weight (2, 2)", shape, vec![2, 2], "a mask has the shape of its weight");
+    for (threshold, idea) in [(2.5, magnitude), (3.0, "a weight at the threshold stays")] {
+        let input = format!("[3, -1, 2, -4], threshold {threshold}");
+        expect_call_close(input, || mask(threshold).to_vec(), &[1.0, 0.0, 0.0, 1.0], 0.0, idea);
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-masks", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// A mask for each parameter, in their order; none for a bias.
+///
+/// TODO: find the threshold or the thresholds, and make the masks.
+///
+/// APPROACH:
+/// 1. [`Scope::Global`]: join the numbers of all weights, and calculate one threshold.
+/// 2. [`Scope::PerLayer`]: a threshold for the numbers of each weight.
+/// 3. Where [`is_weight`] is false there is no mask.
+///
+/// EXAMPLE: weights `[1, 2]` and `[3, 4]`, sparsity 0.5: globally 1 and 2 are pruned, per layer 1 and 3.
+///
+/// HINTS: `flat_map` with `to_vec` joins. A `bool` has `then`, which makes an `Option`.
+pub fn magnitude_masks(parameters: &[&Tensor], sparsity: f32, scope: Scope) -> Vec<Option<Tensor>> {
+    todo!("compression-masks")
+}
+
+/// Sets every weight to 0 whose mask is 0, in place.
+///
+/// TODO: multiply each parameter that has a mask by it.
+///
+/// APPROACH: change the numbers of the tensor, not the tensor: an optimizer knows it by its id.
+///
+/// EXAMPLE: `[3, -1]` with the mask `[1, 0]` becomes `[3, 0]`; a parameter without a mask stays as it is.
+///
+/// HINTS: `array_mut` gives an array of ndarray, which `*=` multiplies by another one, here `mask.array()`.
+pub fn apply_masks(parameters: &mut [&mut Tensor], masks: &[Option<Tensor>]) {
+    todo!("compression-masks")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-compression-masks", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 One threshold or one for each layer; biases; in place.
+#[test]
+fn test_unit_masks() {
+    use tinytorch::testing::{expect_eq, expect_return};
+
+    let [small, bias] = [&[1.0, -2.0], &[0.1, 0.1]].map(|numbers| Tensor::new(numbers, &[2]));
+    let large = Tensor::new(&[3.0, -4.0, 5.0, 6.0], &[2, 2]).tracked();
+    let tensors = [small.reshape(&[1, 2]), bias, large];
+    let global = "one threshold for all weights together";
+    for (scope, first, second, idea) in [
+        (Scope::Global, [0.0, 0.0], [0.0, 1.0, 1.0, 1.0], global),
+        (Scope::PerLayer, [0.0, 1.0], [0.0, 0.0, 1.0, 1.0], "a threshold for each layer"),
+    ] {
+        let input = format!("[1, -2], a bias [0.1, 0.1], [3, -4, 5, 6], sparsity 0.5, {scope:?}");
+        let masks = || magnitude_masks(&tensors.each_ref(), 0.5, scope);
+        let masks = expect_return(&input, masks, idea);
+        let found: Vec<_> = masks.iter().map(|mask| mask.as_ref().map(Tensor::to_vec)).collect();
+        let bias = "a bias has no mask, but a place in the list";
+        expect_eq(&input, (found.len(), found.get(1)), (3, Some(&None)), bias);
+        expect_eq(&input, found, vec![Some(first.into()), None, Some(second.into())], idea);
+        let mut pruned = tensors.clone();
+        apply_masks(&mut pruned.each_mut(), &masks);
+        let product = vec![0.0, -4.0 * second[1], 5.0, 6.0];
+        let kept = "what has a mask of 0 becomes 0, and everything else stays as it is";
+        expect_eq(&input, [pruned[1].to_vec(), pruned[2].to_vec()], [vec![0.1; 2], product], kept);
+        let idea = "in place: a new tensor would be unknown to the optimizer";
+        expect_eq("the id of a weight after its mask", pruned[2].id(), tensors[2].id(), idea);
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-schedule", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The sparsity at `step` of a schedule that reaches `target` after `steps` steps: fast at first, while many weights
+/// are redundant, then more and more slowly (Zhu and Gupta, 2017).
+///
+/// TODO: the cubic law.
+///
+/// APPROACH:
+/// 1. The part of the way that is left falls from 1 to 0 in equal steps, and stays 0 afterwards.
+/// 2. The sparsity is what `target` has lost of itself when it is multiplied by the cube of that part.
+///
+/// EXAMPLE: with a target of 0.8 and 10 steps: 0 at the start, 0.7 after 5, 0.8 from the 10th on.
+///
+/// HINTS: with 0 steps nothing is left from the start; mind the division. `powi(3)` is the cube.
+pub fn cubic_sparsity(step: usize, steps: usize, target: f32) -> f32 {
+    todo!("compression-schedule")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-compression-schedule", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Start, middle and end; beyond the end; no steps at all.
+#[test]
+fn test_unit_cubic_sparsity() {
+    use tinytorch::testing::expect_close;
+
+    let idea = "target x (1 - left^3): fast at first, slow at the end";
+    let after = "the target is reached after the last step, and stays";
+    for (step, steps, wanted, idea) in [
+        (0, 10, 0.0, idea),
+        (5, 10, 0.7, idea),
+        (9, 10, 0.7992, idea),
+        (10, 10, 0.8, after),
+        (25, 10, 0.8, after),
+        (0, 0, 0.8, "with 0 steps the target is reached at once"),
+    ] {
+        let yours = [cubic_sparsity(step, steps, 0.8)];
+        expect_close(format!("step {step} of {steps}, target 0.8"), &yours, &[wanted], 1e-5, idea);
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-pruner", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Prunes the weights with the smallest magnitudes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MagnitudePruner {
+    /// The fraction of the weights that become 0.
+    pub sparsity: f32,
+    /// One threshold for all layers, or one for each.
+    pub scope: Scope,
+}
+
+/// An optimizer whose steps leave pruned weights at 0. It prunes gradually while it trains.
+pub struct PruningOptimizer<O> {
+    /// What decides how parameters change.
+    pub optimizer: O,
+    /// What is pruned in the end.
+    pub pruner: MagnitudePruner,
+    /// After so many steps the sparsity is that of the pruner.
+    pub steps: usize,
+    /// Completed steps.
+    pub step: usize,
+    /// The masks that hold now.
+    pub masks: Vec<Option<Tensor>>,
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-debug", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl<O: Optimizer> PruningOptimizer<O> {
+    /// One step of training after which every pruned weight is 0.
+    ///
+    /// TODO: find the fault in these lines, which a colleague wrote, and write them correctly. Fine-tuning ends with a
+    /// good accuracy, but the sparsity of the model that is saved is nearly 0.
+    ///
+    /// ```text
+    /// self.renew_masks(&parameters);
+    /// apply_masks(&mut parameters, &self.masks);
+    /// self.optimizer.step(reborrowed(&mut parameters), gradients);
+    /// ```
+    ///
+    /// APPROACH:
+    /// 1. Ask what a weight is directly after each of the lines, when its mask is 0 and its gradient is not.
+    /// 2. Only one order of the lines leaves it at 0.
+    ///
+    /// EXAMPLE: a weight of 0 with the mask 0 and the gradient 1 is still 0 after the step.
+    ///
+    /// HINTS: `renew_masks` follows the schedule, and prunes weights as they are when it is called.
+    pub fn masked_step(&mut self, mut parameters: Vec<&mut Tensor>, gradients: &Gradients) {
+        todo!("compression-debug")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-compression-debug", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Pruned weights stay 0 under momentum; the others move; the schedule is followed.
+#[test]
+fn test_unit_debug() {
+    use tinytorch::testing::{expect_close, expect_eq};
+
+    let mut w = Tensor::new(&[4.0, -0.1, 0.2, 3.0], &[2, 2]).tracked();
+    let mut optimizer = MagnitudePruner::new(0.5).while_training(Adam::new(0.5), 0);
+    for step in 1..=3 {
+        let gradients = (&w * Tensor::new(&[1.0, -9.0, 9.0, 1.0], &[2, 2])).sum().backward();
+        optimizer.masked_step(vec![&mut w], &gradients);
+        let zeros = w.to_vec().iter().map(|w| *w == 0.0).collect::<Vec<_>>();
+        let idea = "mask after the update: the optimizer's step moves pruned weights too";
+        expect_eq(format!("zeros after step {step}"), zeros, vec![false, true, true, false], idea);
+    }
+    let idea = "what is not pruned is trained as the inner optimizer does";
+    expect_close("three steps of 0.5 down", &w.to_vec(), &[2.5, 0.0, 0.0, 1.5], 1e-3, idea);
+
+    let mut w = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], &[4, 2]).tracked();
+    let mut optimizer = MagnitudePruner::new(0.75).while_training(Adam::new(0.0), 4);
+    let zeros: Vec<usize> = (0..5)
+        .map(|_| {
+            let gradients = w.sum().backward();
+            optimizer.masked_step(vec![&mut w], &gradients);
+            w.to_vec().iter().filter(|&&w| w == 0.0).count()
+        })
+        .collect();
+    let idea = "renew the masks once in each step, along the schedule";
+    expect_eq("8 weights, target 0.75 after 4 steps", zeros, vec![3, 5, 6, 6, 6], idea);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-units", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The norm of each output unit of a weight: of each column of a `Linear` `(in, out)`, of each filter of a `Conv2d`
+/// `(out, in, rows, columns)`.
+///
+/// TODO: sum the squares of each unit, and take the root.
+///
+/// APPROACH:
+/// 1. Square every weight.
+/// 2. With two axes, the first is summed away; with four, all but the first.
+///
+/// EXAMPLE: `[[3, 1], [4, 0]]`: the columns have the norms 5 and 1.
+///
+/// HINTS: `sum_axis` takes one axis or an array of them; its second argument keeps the axis, which is not wanted.
+pub fn unit_norms(weight: &Tensor) -> Vec<f32> {
+    todo!("compression-units")
+}
+
+/// The units that stay when the fraction `sparsity` of them, those with the smallest norms, is removed: their indices,
+/// in ascending order.
+///
+/// TODO: choose by norm, and return in the order of the layer.
+///
+/// APPROACH:
+/// 1. As for weights, [`calculate_threshold`] gives the smallest norm that stays.
+/// 2. A layer without units is no layer: the unit with the largest norm always stays.
+///
+/// EXAMPLE: norms `[5, 1, 3, 2]` and 0.5: the units 0 and 2 stay.
+///
+/// HINTS: the threshold is at most the largest norm. `filter` over the indices keeps their order.
+pub fn kept_units(norms: &[f32], sparsity: f32) -> Vec<usize> {
+    todo!("compression-units")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-compression-units", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Columns of a linear layer, filters of a convolution; which units stay, in which order.
+#[test]
+fn test_unit_units() {
+    use tinytorch::testing::{expect_call, expect_call_close};
+
+    let linear = Tensor::new(&[3.0, 1.0, 0.0, 4.0, 0.0, -2.0], &[2, 3]);
+    let conv = Tensor::new(&[1.0, 1.0, 1.0, -1.0, 3.0, 0.0, 0.0, 4.0], &[2, 1, 2, 2]);
+    let column = "an output of a linear layer is a column of its weight (in, out), not a row";
+    let filter = "an output of a convolution is a filter: everything but the first axis is summed";
+    for (weight, wanted, idea) in
+        [(&linear, &[5.0, 1.0, 2.0][..], column), (&conv, &[2.0, 5.0], filter)]
+    {
+        let input = format!("{:?} of shape {:?}", weight.to_vec(), weight.shape());
+        expect_call_close(input, || unit_norms(weight), wanted, 1e-5, idea);
+    }
+    let order = "the units with the largest norms stay, in the order of the layer";
+    for (sparsity, wanted, idea) in [
+        (0.5, vec![0, 2], order),
+        (0.25, vec![0, 2, 3], order),
+        (0.0, vec![0, 1, 2, 3], order),
+        (1.0, vec![2], "one unit always stays"),
+    ] {
+        let input = format!("norms [3, 1, 5, 2], sparsity {sparsity}");
+        expect_call(input, || kept_units(&[3.0, 1.0, 5.0, 2.0], sparsity), wanted, idea);
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-structured", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The weight and the bias of a layer that keeps only some of its output units: physically smaller tensors.
+///
+/// TODO: select the units from both tensors.
+///
+/// APPROACH:
+/// 1. The outputs of a weight with two axes are on its second one, of a weight with four on its first.
+/// 2. The bias loses the same units.
+///
+/// EXAMPLE: a weight `(64, 32)` and 8 kept units: `(64, 8)`, and a bias `(8)`.
+///
+/// HINTS: `index_select` takes an axis and the indices. `as_ref` and `map` reach what is in an `Option`.
+pub fn keep_outputs(
+    weight: &Tensor,
+    bias: &Option<Tensor>,
+    kept: &[usize],
+) -> (Tensor, Option<Tensor>) {
+    todo!("compression-structured")
+}
+
+/// The weight of the layer behind it, without the inputs that no longer come. `units` is how many there were.
+///
+/// TODO: select the inputs that belong to the kept units.
+///
+/// APPROACH:
+/// 1. A convolution has one input channel for each unit, on its second axis.
+/// 2. A linear layer has its inputs on the first axis. After a `Flatten` each unit, a channel, has a block of them,
+///    one behind the other: as many as there are inputs for each unit.
+///
+/// EXAMPLE: `(64, 10)` behind 16 channels: 4 inputs each. Kept channels 0 and 3 are the inputs 0 to 3 and 12 to 15.
+///
+/// HINTS: `flat_map` makes a range of inputs of each kept unit.
+pub fn keep_inputs(weight: &Tensor, kept: &[usize], units: usize) -> Tensor {
+    todo!("compression-structured")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-compression-structured", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Both axes by hand; networks whose removed units were 0 compute the same, dense and convolutional.
+#[test]
+fn test_unit_structured() {
+    use tinytorch::spatial::cnn_for_digits;
+    use tinytorch::testing::{expect_call, expect_call_close};
+
+    let numbers: Vec<f32> = (0..12).map(|n| n as f32).collect();
+    let [wide, tall] = [[2, 6], [6, 2]].map(|shape| Tensor::new(&numbers, &shape));
+    let bias = Some(Tensor::new(&numbers[..6], &[6]));
+    let outputs = || {
+        let (weight, bias) = keep_outputs(&wide, &bias, &[1, 4]);
+        (weight.to_vec(), bias.map(|bias| bias.to_vec()))
+    };
+    let idea = "keep the columns of the weight, and the same elements of the bias";
+    let wanted = (vec![1.0, 4.0, 7.0, 10.0], Some(vec![1.0, 4.0]));
+    expect_call("(2, 6) with a bias, units 1 and 4", outputs, wanted, idea);
+    let idea = "behind Flatten a channel has a block of inputs: 6 inputs of 3 channels are 2 each";
+    let wanted = [0.0, 1.0, 2.0, 3.0, 8.0, 9.0, 10.0, 11.0];
+    let inputs = || keep_inputs(&tall, &[0, 2], 3).to_vec();
+    expect_call_close("(6, 2), units 0 and 2 of 3", inputs, &wanted, 0.0, idea);
+
+    // The odd units of the first two layers are 0: to remove them changes nothing.
+    let dense = multilayer_perceptron(&[64, 6, 4, 3], &mut Rng::seeded(1));
+    let convolutional = cnn_for_digits(&mut Rng::seeded(1));
+    for (mut network, shape) in [(dense, &[5, 64][..]), (convolutional, &[5, 1, 8, 8])] {
+        for weight in network.parameters_mut().into_iter().filter(|own| is_weight(own)).take(2) {
+            let even: Vec<f32> = [1.0, 0.0].repeat(unit_norms(weight).len() / 2);
+            let strip =
+                if weight.ndim() == 2 { &[1, even.len()][..] } else { &[even.len(), 1, 1, 1] };
+            *weight = &*weight * Tensor::new(&even, strip);
+        }
+        let x = Tensor::rand(shape, &mut Rng::seeded(2));
+        let (name, before) = (network.name(), network.forward(&x).to_vec());
+        structured_prune(&mut network, 0.5);
+        let idea = "keep the weights of the kept units, and the inputs that come from them";
+        let after = || network.forward(&x).to_vec();
+        expect_call_close(format!("half of {name}"), after, &before, 1e-4, idea);
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-rank-one", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The best approximation of a matrix `(m, n)` by one column times one row: `(column (m, 1), row (1, n))`, where the row
+/// has the length 1. Found by power iteration from the row `start`.
+///
+/// TODO: multiply back and forth until the row no longer turns.
+///
+/// APPROACH:
+/// 1. `ITERATIONS` times: the column is the matrix times the row (as a column); the new row is that column, as a row,
+///    times the matrix, divided by its length.
+/// 2. At the end the column is the matrix times the last row: its length is the singular value.
+/// 3. A matrix of zeros makes a row of length 0: leave the row as it is rather than dividing.
+///
+/// EXAMPLE: `[[3, 0], [0, 1]]`: the row is `[1, 0]`, the column `[3, 0]`; what is left is `[[0, 0], [0, 1]]`.
+///
+/// HINTS: `t` transposes. The length is the root of the sum of squares; `item` is the number of a tensor of one.
+pub fn rank_one(matrix: &Tensor, start: &Tensor) -> (Tensor, Tensor) {
+    todo!("compression-rank-one")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-compression-rank-one", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 By hand, a matrix of rank one, a singular value of PyTorch, zeros.
+#[test]
+fn test_unit_rank_one() {
+    use tinytorch::testing::{expect_call_close, expect_close};
+
+    let found = |matrix: &Tensor| {
+        let start = Tensor::ones(&[1, matrix.shape()[1]]) * 0.5;
+        let (column, row) = rank_one(matrix, &start);
+        (column.matmul(&row).to_vec(), (&column * &column).sum().sqrt().item(), row)
+    };
+    let idea = "multiply by the matrix and back, again and again: the row turns to the largest";
+    for (numbers, wanted) in [
+        ([3.0, 0.0, 0.0, 1.0], [3.0, 0.0, 0.0, 0.0]),
+        ([0.0, 2.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0]),
+        ([2.0, 4.0, 1.0, 2.0], [2.0, 4.0, 1.0, 2.0]),
+    ] {
+        let product = || found(&Tensor::new(&numbers, &[2, 2])).0;
+        expect_call_close(format!("{numbers:?}"), product, &wanted, 1e-3, idea);
+    }
+    let matrix = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3]);
+    let (_, value, row) = found(&matrix);
+    let idea = "the row has the length 1, and the length of the column is the singular value";
+    let lengths = [value, (&row * &row).sum().sqrt().item()];
+    expect_close("[[1, 2, 3], [4, 5, 6]]", &lengths, &[9.508_03, 1.0], 1e-3, idea);
+    let idea = "a matrix of zeros has no direction: do not divide by 0";
+    expect_close("zeros", &found(&Tensor::zeros(&[2, 2])).0, &[0.0; 4], 0.0, idea);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-low-rank", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Two layers that together do about what `layer` does: `(in, rank)` without a bias, then `(rank, out)` with its bias.
+///
+/// TODO: take off one rank-one part after the other, and make the weights of both layers of them.
+///
+/// APPROACH:
+/// 1. The rest begins as the weight. So many times: find its [`rank_one`] part, keep column and row, and subtract
+///    their product from the rest.
+/// 2. The columns side by side are the first weight, the rows one below the other the second.
+///
+/// EXAMPLE: `(256, 128)` with rank 8: `(256, 8)` and `(8, 128)`, 3,072 weights in place of 32,768.
+///
+/// HINTS: the given [`joined`] puts tensors one behind the other along an axis. A start is random: `Tensor::randn`.
+pub fn low_rank(layer: &Linear, rank: usize, rng: &mut Rng) -> [Linear; 2] {
+    let weight = layer.weight.detach();
+    todo!("compression-low-rank")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-compression-low-rank", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 A matrix that has the rank exactly, shapes, the bias, the error beside the best possible one.
+#[test]
+fn test_unit_low_rank() {
+    use tinytorch::testing::{expect_close, expect_eq};
+
+    let rng = &mut Rng::seeded(4);
+    let weight = Tensor::randn(&[6, 2], rng).matmul(&Tensor::randn(&[2, 5], rng));
+    let layer = Linear { weight, bias: Some(Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0], &[5])) };
+    let [first, second] = low_rank(&layer, 2, rng);
+    let shapes = [first.weight.shape(), second.weight.shape()];
+    expect_eq("(6, 5), rank 2", shapes, [&[6, 2][..], &[2, 5]], "columns, then rows");
+    expect_eq("the first bias", first.bias.is_none(), true, "the bias belongs to the second layer");
+    let x = Tensor::randn(&[3, 6], rng);
+    let (yours, wanted) = (second.forward(&first.forward(&x)), layer.forward(&x));
+    let idea = "subtract each part from the rest before you look for the next";
+    expect_close("a product of rank 2", &yours.to_vec(), &wanted.to_vec(), 1e-3, idea);
+
+    let diagonal = Tensor::new(&[4.0, 0.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0, 2.0], &[3, 3]);
+    let [first, second] = low_rank(&Linear { weight: diagonal, bias: None }, 2, rng);
+    let wanted = [4.0, 0.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0, 0.0];
+    let yours = first.weight.matmul(&second.weight).to_vec();
+    let idea = "the largest singular values stay, the smallest is what is lost";
+    expect_close("the diagonal 4, 3, 2 with rank 2", &yours, &wanted, 2e-2, idea);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-distillation", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// The loss of a student that learns from a teacher and from labels (Hinton et al., 2015). Logits are `(B, C)`, labels
+/// `(B)`.
+///
+/// TODO: `alpha` times the soft part plus the rest times the cross-entropy of the labels.
+///
+/// APPROACH:
+/// 1. Divide both logits by the temperature. The teacher's softmax of them is what the student should say.
+/// 2. The divergence of a row: the sum over classes of the teacher's `p` times (log p of the teacher - log p of the
+///    student). Take the mean over the rows.
+/// 3. Its gradients shrink with the square of the temperature: multiply by that.
+/// 4. No gradient may reach the teacher.
+///
+/// EXAMPLE: equal logits have no divergence: with `alpha` 1 the loss is 0.
+///
+/// HINTS: `log_softmax(x, 1)` and its `exp`. `detach` forgets a history. A sum divided by the rows is a mean over rows.
+pub fn distillation_loss(
+    student: &Tensor,
+    teacher: &Tensor,
+    labels: &Tensor,
+    temperature: f32,
+    alpha: f32,
+) -> Tensor {
+    todo!("compression-distillation")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-compression-distillation", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Equal logits, labels alone, values that PyTorch computes; no gradient for the teacher.
+#[test]
+fn test_unit_distillation_loss() {
+    use tinytorch::testing::{expect_close, expect_eq};
+
+    let student = Tensor::new(&[2.0, 1.0, 0.0, -1.0, 0.0, 1.0], &[2, 3]);
+    let teacher = Tensor::new(&[3.0, 0.0, 0.0, 0.0, 4.0, 1.0], &[2, 3]);
+    let labels = Tensor::new(&[0.0, 1.0], &[2]);
+    let soft = "the divergence of the softened distributions, the mean over rows, times T^2";
+    for (teacher, temperature, alpha, wanted, idea) in [
+        (&student, 3.0, 1.0, 0.0, "equal logits have no divergence"),
+        (&teacher, 3.0, 0.0, 0.907_606, "alpha 0: the cross-entropy of the labels alone"),
+        (&teacher, 1.0, 1.0, 0.640_338, soft),
+        (&teacher, 3.0, 1.0, 0.999_889, soft),
+        (&teacher, 3.0, 0.75, 0.976_818, "alpha weighs the soft part, 1 - alpha the labels"),
+    ] {
+        let yours = distillation_loss(&student, teacher, &labels, temperature, alpha).item();
+        let input = format!("temperature {temperature}, alpha {alpha}");
+        expect_close(input, &[yours], &[wanted], 1e-4, idea);
+    }
+    let (student, teacher) = (student.tracked(), teacher.tracked());
+    let gradients = distillation_loss(&student, &teacher, &labels, 2.0, 0.5).backward();
+    let found = (gradients.get(&student).is_some(), gradients.get(&teacher).is_some());
+    let idea = "the student learns, the teacher does not: detach it";
+    expect_eq("gradients of student and teacher", found, (true, false), idea);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-csr-type", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// A linear layer that keeps only weights that are not 0, in compressed sparse rows. For inference: it has no
+/// parameters that training could change.
+#[derive(Debug, Clone)]
+pub struct SparseLinear {
+    /// How many inputs it has.
+    pub inputs: usize,
+    /// Where the row of each output begins in the two lists below, and at the end, where the last one ends.
+    pub starts: Vec<u32>,
+    /// The input that each weight belongs to.
+    pub columns: Vec<u32>,
+    /// The weights that are not 0, output after output.
+    pub values: Vec<f32>,
+    bias: Option<Tensor>,
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-csr", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl SparseLinear {
+    /// The sparse form of a layer.
+    ///
+    /// TODO: go through the weight output by output, and keep what is not 0.
+    ///
+    /// APPROACH:
+    /// 1. `starts` begins with a 0.
+    /// 2. For each output, and for each input: a weight that is not 0 goes to `values`, its input to `columns`.
+    /// 3. After each output, the number of weights so far goes to `starts`.
+    ///
+    /// EXAMPLE: the weight `(in, out)` `[[1, 0], [0, 0], [2, 3]]`: values `[1, 2, 3]`, columns `[0, 2, 2]`, starts
+    /// `[0, 2, 3]`.
+    ///
+    /// HINTS: the weight has a row for each *input*: the transposed weight has one for each output.
+    pub fn from_linear(layer: &Linear) -> Self {
+        let (inputs, bias) = (layer.weight.shape()[0], layer.bias.clone());
+        todo!("compression-csr")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-compression-csr", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 By hand: an output without weights, negative weights.
+#[test]
+fn test_unit_from_linear() {
+    use tinytorch::testing::{expect_close, expect_eq};
+
+    let weight = Tensor::new(&[1.0, 0.0, 0.0, 0.0, 0.0, 4.0, 2.0, 0.0, -3.0], &[3, 3]);
+    let SparseLinear { starts, columns, values, .. } =
+        SparseLinear::from_linear(&Linear { weight, bias: None });
+    let input = "the weight [[1, 0, 0], [0, 0, 4], [2, 0, -3]], (in, out)";
+    let idea = "a row for each output, the column of the weight; an empty row begins where it ends";
+    expect_eq(input, (columns, starts), (vec![0, 2, 1, 2], vec![0, 2, 2, 4]), idea);
+    let idea = "every weight that is not 0, with its sign, output after output";
+    expect_close(input, &values, &[1.0, 2.0, 4.0, -3.0], 0.0, idea);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-sparse", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl SparseLinear {
+    /// Adds weight times input to each output. `x` is `(inputs, batch)`, `out` is `(outputs, batch)`: what belongs to
+    /// one input, or to one output, lies side by side.
+    ///
+    /// TODO: for each output, and for each of its weights, add that weight times the row of its input.
+    ///
+    /// APPROACH:
+    /// 1. The weights of output `row` are those from `starts[row]` to `starts[row + 1]`.
+    /// 2. A weight of input `column` multiplies the `batch` numbers of `x` from `column * batch` on.
+    /// 3. The products are added to the `batch` numbers of `out` from `row * batch` on.
+    ///
+    /// EXAMPLE: values `[1, 2]`, columns `[0, 2]`, starts `[0, 2]`, a batch of 1, `x = [5, 6, 7]`: `out` is 19.
+    ///
+    /// HINTS: two loops, and a third over a pair of slices: `zip`. Indices are `u32`: `as usize`.
+    pub fn multiply(&self, x: &[f32], batch: usize, out: &mut [f32]) {
+        todo!("compression-sparse")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-compression-sparse", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 By hand; what is in the buffer stays; as the dense layer with its bias, for batches of every size.
+#[test]
+fn test_unit_multiply() {
+    use tinytorch::testing::{expect_call_close, expect_written};
+
+    let weight = Tensor::new(&[1.0, 0.0, 0.0, 4.0, 2.0, 0.0], &[3, 2]);
+    let sparse = SparseLinear::from_linear(&Linear { weight, bias: None });
+    let idea = "each weight times the row of its own input, added to the row of its output";
+    for (start, wanted) in [(0.0, [19.0, 24.0]), (1.0, [20.0, 25.0])] {
+        let work = |out: &mut [f32]| sparse.multiply(&[5.0, 6.0, 7.0], 1, out);
+        expect_written("[5, 6, 7]", start, work, &wanted, idea);
+    }
+    let rng = &mut Rng::seeded(7);
+    for (batch, sparsity) in [(1, 0.5), (5, 0.8), (0, 0.5), (3, 1.0)] {
+        let mut layer = Linear::new(13, 9, rng);
+        layer.bias = Some(Tensor::randn(&[9], rng));
+        MagnitudePruner::new(sparsity).prune(&mut layer);
+        let x = Tensor::randn(&[batch, 13], rng);
+        let yours = || SparseLinear::from_linear(&layer).forward(&x).to_vec();
+        let input = format!("a batch of {batch}, sparsity {sparsity}");
+        let idea = "the same result as the dense layer, for each input of the batch";
+        expect_call_close(input, yours, &layer.forward(&x).to_vec(), 1e-4, idea);
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-gaps", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Whole numbers as gaps and kept numbers: for each number that is not 0, how many zeros come before it. A gap is one
+/// byte: 255 means 255 zeros and no number behind them. Zeros at the end are not written.
+///
+/// TODO: count zeros, and write a gap for each number that is kept.
+///
+/// APPROACH:
+/// 1. A 0 raises the count. When it reaches 255, write that gap, and begin again at 0.
+/// 2. Any other number writes the count as a gap, and itself as a kept number; the count begins again.
+///
+/// EXAMPLE: `[0, 0, 7, -3, 0]`: gaps `[2, 0]`, kept `[7, -3]`.
+///
+/// HINTS: the count fits a `u8`, since it never stays at 255.
+pub fn encode_gaps(numbers: &[i8]) -> (Vec<u8>, Vec<i8>) {
+    todo!("compression-gaps")
+}
+
+/// The `count` numbers that [`encode_gaps`] encoded; `None` if gaps and kept numbers do not fit together, or make
+/// more than `count`: a damaged file must not be read as a model.
+///
+/// TODO: write the zeros and the kept numbers in turn, and check.
+///
+/// APPROACH:
+/// 1. For each gap write so many zeros; behind a gap below 255 the next kept number, or give up if there is none.
+/// 2. Give up when kept numbers are left, or when there are more than `count`. Fill up with zeros.
+///
+/// EXAMPLE: gaps `[2, 0]`, kept `[7, -3]`, 5 numbers: `[0, 0, 7, -3, 0]`.
+///
+/// HINTS: in a function that returns an `Option`, `?` gives up. `resize` appends zeros.
+pub fn decode_gaps(gaps: &[u8], kept: &[i8], count: usize) -> Option<Vec<i8>> {
+    todo!("compression-gaps")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-compression-gaps", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 By hand; runs of zeros around 255, there and back; gaps and numbers that do not fit together.
+#[test]
+fn test_unit_gaps() {
+    use tinytorch::testing::expect_call;
+
+    let counts = "a gap counts the zeros before a kept number; zeros at the end are not written";
+    let long = "255 zeros are a gap of 255 with no number behind it";
+    let zeros = |count: usize| [vec![0; count], vec![-128, 0]].concat();
+    for (numbers, gaps, kept, idea) in [
+        (vec![0, 0, 7, -3, 0], vec![2, 0], vec![7, -3], counts),
+        (vec![0; 3], vec![], vec![], counts),
+        (zeros(254), vec![254], vec![-128], long),
+        (zeros(255), vec![255, 0], vec![-128], long),
+        (zeros(511), vec![255, 255, 1], vec![-128], long),
+    ] {
+        let input = format!("{} numbers, {:?} ..", numbers.len(), &numbers[..3]);
+        expect_call(&input, || encode_gaps(&numbers), (gaps.clone(), kept.clone()), idea);
+        let back = || decode_gaps(&gaps, &kept, numbers.len());
+        let idea = "zeros, then the kept number, except behind 255; at the end fill up with zeros";
+        expect_call(format!("gaps of {input}"), back, Some(numbers.clone()), idea);
+    }
+    let fit = "each gap below 255 has exactly one kept number";
+    let many = "gaps that make more numbers than there are belong to a damaged file";
+    for (gaps, kept, idea) in [
+        (&[2, 0][..], &[7][..], fit),
+        (&[2], &[7, -3], fit),
+        (&[5], &[7], many),
+        (&[255], &[], many),
+    ] {
+        let input = format!("gaps {gaps:?}, kept {kept:?}, 5 numbers");
+        expect_call(input, || decode_gaps(gaps, kept, 5), None, idea);
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-compressor-type", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Prunes while it trains, rounds to 8 bits, and writes a sparse file.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ModelCompressor {
+    /// What is pruned, and how weights are compared.
+    pub pruner: MagnitudePruner,
+    /// So many epochs are trained. During the first half the sparsity rises, then it stays.
+    pub epochs: usize,
+    /// The learning rate at the start; it falls along a cosine to a hundredth of it.
+    pub rate: f32,
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-compressor", "locked": false, "schema_version": 3, "solution": true, "task": false}
+impl ModelCompressor {
+    /// Compresses a trained model; `data` is what it is fine-tuned on. The file, and the model that it holds.
+    ///
+    /// TODO: train with a pruning optimizer, write the file, and read it back into the model.
+    ///
+    /// APPROACH:
+    /// 1. The sparsity rises during half of all steps: `epochs` times the batches of `data`, divided by 2.
+    /// 2. A `Trainer` of the model with `Adam` inside a pruning optimizer and the cross-entropy; the given
+    ///    [`falling_rate`] is its schedule. Train an epoch at a time on `data.epoch(number)`.
+    /// 3. [`encode_model`] rounds and writes; [`decode_model`] makes the model what the file says.
+    ///
+    /// EXAMPLE: a sparsity of 0.9 leaves at most one weight in ten, in the model and in the file.
+    ///
+    /// HINTS: `self.pruner.while_training(optimizer, steps)` makes the pruning optimizer; `data.len()` counts batches.
+    pub fn compress(
+        &self,
+        model: impl Layer,
+        data: &DataLoader,
+    ) -> Result<(Box<dyn Layer>, Vec<u8>), TrainingError> {
+        todo!("compression-compressor")
+    }
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-compression-compressor", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 The sparsity, what was learned, and a file that is the model.
+#[test]
+fn test_unit_compress() {
+    use tinytorch::testing::{expect_close, expect_eq};
+
+    let x = Tensor::rand(&[200, 4], &mut Rng::seeded(3));
+    let larger: Vec<f32> = x.data().chunks(4).map(|x| f32::from(x[0] > x[1])).collect();
+    let data = TensorDataset::new(x, Tensor::new(&larger, &[200])).expect("200 samples");
+    let loader = DataLoader::new(data.clone(), 20).expect("batches").shuffled(1);
+    let pruner = MagnitudePruner::new(0.75);
+    let build = || multilayer_perceptron(&[4, 12, 2], &mut Rng::seeded(4));
+    let compressor = ModelCompressor { pruner, epochs: 20, rate: 0.03 };
+    let (model, file) = compressor.compress(build(), &loader).expect("a compressed model");
+    let idea = "three weights in four are pruned, and stay pruned while the others are trained";
+    expect_close("72 weights", &[measure_sparsity(&*model)], &[0.75], 0.07, idea);
+    let right = accuracy(&*model, &data);
+    let idea = "train for all epochs: it learns which of two numbers is larger";
+    expect_eq(format!("an accuracy of {right}: is it 0.9"), right >= 0.9, true, idea);
+    let mut other = build();
+    decode_model("small.bin", &file, &mut other).expect("the file of this model");
+    let [yours, read] = [&*model, &other].map(|model| model.parameters()[0].to_vec());
+    let idea = "read the file back: what is returned is what the file holds, rounded to 8 bits";
+    expect_close("the first weight, and that in the file", &yours, &read, 0.0, idea);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-budget", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// What of a footprint is outside of a budget: any of `"size"`, `"latency"`, `"memory"` and `"accuracy"`, in this order.
+///
+/// TODO: compare the four figures.
+///
+/// APPROACH:
+/// 1. Size, latency and memory may be at most what the budget says, the accuracy must be at least that.
+/// 2. A figure that is not a number is not within any budget.
+///
+/// EXAMPLE: 10,000 bytes against a budget of 8,000, everything else within: `["size"]`.
+///
+/// HINTS: a list of pairs of a name and whether it is met, then `filter` and `map`. Comparisons with NaN are false.
+pub fn unmet(found: &Footprint, budget: &Footprint) -> Vec<&'static str> {
+    todo!("compression-budget")
+}
+
+/// For each model, by bytes and accuracy, whether another one dominates it: no larger, no less accurate, and better in
+/// one of the two.
+///
+/// TODO: compare each with each.
+///
+/// APPROACH: two models that are equal in both do not dominate each other.
+///
+/// EXAMPLE: `(10, 0.9)`, `(20, 0.9)`, `(30, 0.95)`: only the second is dominated, by the first.
+///
+/// HINTS: `any` over all points; the tuple of another point is not equal to this one.
+pub fn dominated(points: &[(f64, f64)]) -> Vec<bool> {
+    todo!("compression-budget")
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-compression-budget", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Each figure at, within and beyond its budget; NaN; points of equal size, equal accuracy, and both.
+#[test]
+fn test_unit_budgets() {
+    use tinytorch::testing::expect_call;
+
+    let budget = Footprint { bytes: 8e3, seconds: 1e-4, memory: 2e4, accuracy: 0.9 };
+    let exact = "at most, and at least: a figure that equals its budget is within it";
+    let each =
+        "each figure is compared with its own budget, and every one that is not met is named";
+    for (found, wanted, idea) in [
+        (budget, vec![], exact),
+        (Footprint { bytes: 9e3, ..budget }, vec!["size"], each),
+        (Footprint { seconds: 1.0, memory: 1.0, ..budget }, vec!["latency"], each),
+        (Footprint { memory: 3e4, accuracy: 0.8, ..budget }, vec!["memory", "accuracy"], each),
+        (Footprint { accuracy: 0.99, ..budget }, vec![], "a higher accuracy is within the budget"),
+        (Footprint { seconds: f64::NAN, ..budget }, vec!["latency"], "NaN is within no budget"),
+    ] {
+        expect_call(format!("{found:?}"), || unmet(&found, &budget), wanted, idea);
+    }
+    let idea =
+        "dominated: another one is no larger and no less accurate, and better in one of the two";
+    for (points, wanted) in [
+        (vec![(10.0, 0.9), (20.0, 0.9), (30.0, 0.95)], vec![false, true, false]),
+        (vec![(10.0, 0.9), (10.0, 0.8), (9.0, 0.7)], vec![false, true, false]),
+        (vec![(10.0, 0.9), (10.0, 0.9)], vec![false, false]),
+        (vec![(20.0, 0.8), (10.0, 0.9), (15.0, 0.85)], vec![true, false, true]),
+    ] {
+        expect_call(format!("{points:?}"), || dominated(&points), wanted, idea);
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-analyze-pruning", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 How much can be pruned, and what does fine-tuning repair?
+///
+/// Purpose: see what is lost at each sparsity, and how much of it comes back. Measured: accuracy on 360 validation
+/// digits of a 64-256-128-10 network, pruned at once with one threshold, at once with one for each layer, and gradually
+/// while it trains for 6 more epochs. Key insight: pruning at once breaks a network long before its weights are needed;
+/// trained with its zeros it can do with few. Production context: gradual pruning is the default of most tools.
+pub fn analyze_pruning(out: &mut Reporter) {
+    with_digits(out, |out, digits| {
+        let mut found = vec![];
+        for sparsity in [0.5, 0.7, 0.8, 0.9, 0.95] {
+            let at_once = |scope| {
+                let mut model = digits.copy();
+                MagnitudePruner { sparsity: sparsity as f32, scope }.prune(&mut model);
+                accuracy(&model, &digits.validation)
+            };
+            let gradual = compressor(sparsity as f32, 6).compress(digits.copy(), &digits.train)?;
+            let gradual = accuracy(&*gradual.0, &digits.validation);
+            found.push((sparsity, [at_once(Scope::Global), at_once(Scope::PerLayer), gradual]));
+            out.progress("sparsities", found.len() as u64, 5);
+        }
+        let names = ["at once, one threshold", "at once, per layer", "while training"];
+        report_accuracies(out, names, &found);
+        let (whole, [once, _, gradual]) =
+            (accuracy(&*digits.dense, &digits.validation), found[4].1);
+        out.measured("accuracy without pruning", 100.0 * whole, "%");
+        out.measured("accuracy at a sparsity of 0.95, pruned at once", 100.0 * once, "%");
+        out.measured("accuracy at a sparsity of 0.95, while training", 100.0 * gradual, "%");
+        out.insight(pruning_insight(whole, once, gradual, digits.validation.targets().numel()));
+        Ok(())
+    });
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-analyze-ratio", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 How small can the file become?
+///
+/// Purpose: count bytes on disk, step by step, with everything that is needed to read them. Measured: the files of a
+/// 64-256-128-10 network for digits, dense, with zeros, and compressed to a sparsity of 0.95; the accuracy, on 360 test
+/// digits, of the model that was read back from the file; beside it small dense networks in files of about the same
+/// size. Key insight: zeros save nothing until a format leaves them out; and a network that compresses this well was
+/// too large for its task. Production context: AlexNet shrank 35 times in this way (Han et al., 2016).
+pub fn analyze_compression_ratio(out: &mut Reporter) {
+    with_digits(out, |out, digits| {
+        let (model, file) = compressor(0.95, 16).compress(digits.copy(), &digits.train)?;
+        let (whole, zeros, parts) =
+            (dense_file(&*digits.dense), dense_file(&*model), pack(&*model));
+        let deflated = |file: &[u8]| packed::deflated(file, Compression::best()).len();
+        let files = [
+            ("dense, 4 bytes for each weight", whole.len()),
+            ("the same, DEFLATE", deflated(&whole)),
+            ("pruned, 4 bytes for each zero too", zeros.len()),
+            ("the same, DEFLATE", deflated(&zeros)),
+            ("gaps and 8 bits", packed::write(&parts, Compression::none()).len()),
+            ("gaps and 8 bits, DEFLATE", file.len()),
+        ];
+        report_sizes(out, &files);
+        packed::report_layers(out, "Layer by layer, before DEFLATE", &parts);
+
+        // Read back by a network that knows nothing of it, and compared with networks that fit into as many bytes.
+        let mut read = multilayer_perceptron(&LARGE, &mut Rng::seeded(99));
+        decode_model("the compressed digits", &file, &mut read)?;
+        let mut found =
+            vec![("dense".to_owned(), whole.len(), accuracy(&*digits.dense, &digits.test))];
+        found.push(("compressed".into(), file.len(), accuracy(&read, &digits.test)));
+        let forms: [(&str, fn(&dyn Layer) -> Vec<u8>); 2] =
+            [("4 bytes", dense_file), ("8 bits", |model| encode_model(model).unwrap_or_default())];
+        for (form, bytes) in forms {
+            let build = |hidden| multilayer_perceptron(&[64, hidden, 10], &mut Rng::seeded(1));
+            let hidden = (2..100).rfind(|&hidden| bytes(&build(hidden)).len() <= file.len());
+            let hidden = hidden.unwrap_or(1);
+            let mut network = trained(build(hidden), &digits.train, 28, 0.01)?;
+            let small = bytes(&*network);
+            if form == "8 bits" {
+                decode_model("the small network", &small, &mut *network)?;
+            }
+            let name = format!("small and dense, 64-{hidden}-10, {form}");
+            found.push((name, small.len(), accuracy(&*network, &digits.test)));
+        }
+        let n = digits.test.targets().numel();
+        report_networks(out, &found, n);
+        let (ratio, right) = (whole.len() as f64 / file.len() as f64, |at: usize| found[at].2);
+        out.at_least("prune_sparsity", f64::from(measure_sparsity(&read)), "", 0.872);
+        out.at_least("prune_accuracy_ratio", right(1) / right(0), "x", 0.95);
+        out.at_least("compressed_disk_ratio", ratio, "x", 31.0);
+        out.insight(ratio_insight(ratio, [right(0), right(1), right(3)], n));
+        Ok(())
+    });
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-analyze-speedup", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 From which sparsity on is the sparse layer faster?
+///
+/// Purpose: find where leaving zeros out begins to pay. Measured: a layer 512 -> 512, dense and sparse, timed in turn,
+/// at five sparsities and with 1 and 64 inputs; then the dense layer with half of its units. Key insight: a dense
+/// product multiplies several neighbours at a time; a sparse one must look each index up. Production context:
+/// processors and libraries ask for structure, such as 2 of each 4 weights (N:M sparsity).
+pub fn analyze_compression_speedup(out: &mut Reporter) {
+    let (rng, mut series) = (&mut Rng::seeded(1), vec![]);
+    for batch in [1, 64] {
+        let (x, mut timed) = (Tensor::randn(&[batch, 512], rng), vec![]);
+        for sparsity in [0.5, 0.8, 0.9, 0.95, 0.98] {
+            let mut dense = Linear::new(512, 512, rng);
+            MagnitudePruner::new(sparsity as f32).prune(&mut dense);
+            let sparse = SparseLinear::from_linear(&dense);
+            timed.push((sparsity, compare(31, || dense.forward(&x), || sparse.forward(&x))));
+        }
+        let ratios = report_times(out, batch, &timed);
+        let points = ratios.iter().map(|(sparsity, ratio)| (*sparsity, ratio.median));
+        series.push(Series::new(format!("batch {batch}"), points));
+        if batch == 64 {
+            out.measured("dense / sparse, batch 64, sparsity 0.95", ratios[3].1.median, "x");
+        }
+        out.insight(speedup_insight(batch, &ratios));
+    }
+    let axes = (Axis::linear("sparsity", ""), Axis::log("dense / sparse", "x"));
+    out.measured_chart("Time of the dense layer by that of the sparse", axes.0, axes.1, series);
+
+    let (whole, x) = (Linear::new(512, 512, rng), Tensor::randn(&[64, 512], rng));
+    let half = half_of_the_units(&whole);
+    let both = compare(31, || whole.forward(&x), || half.forward(&x));
+    out.compared("Half of the units", &[("all units", "half of the units", both)]);
+    out.insight(structured_insight(both.ratio));
+}
+
+fn half_of_the_units(whole: &Linear) -> Linear {
+    let kept = kept_units(&unit_norms(&whole.weight), 0.5);
+    let (weight, bias) = keep_outputs(&whole.weight, &whole.bias, &kept);
+    Linear { weight, bias }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-analyze-memory", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 What do zeros cost in memory?
+///
+/// Purpose: see from which sparsity on a sparse layer needs less memory. Measured: the bytes that each form of a layer
+/// 512 -> 512 keeps, by a counting allocator. Key insight: a weight in compressed rows needs its value and its column,
+/// 8 bytes for 4. Production context: a pruned model that is loaded as a dense one needs as much memory as before.
+pub fn analyze_compression_memory(out: &mut Reporter) {
+    let (rng, mut rows, mut found) = (&mut Rng::seeded(1), vec![], vec![]);
+    let layer = Linear::new(512, 512, rng);
+    let whole = kept_bytes(|| copied(&layer));
+    for sparsity in [0.3, 0.49, 0.51, 0.7, 0.9, 0.95] {
+        let mut pruned = copied(&layer);
+        MagnitudePruner::new(sparsity as f32).prune(&mut pruned);
+        // A clone has no spare capacity, just as a layer that was loaded.
+        let sparse = kept_bytes(|| SparseLinear::from_linear(&pruned).clone());
+        let dense = kept_bytes(|| copied(&pruned));
+        let times = (sparse / dense).into();
+        rows.push(vec![format!("sparse, {sparsity}").into(), sparse.into(), times]);
+        found.push((sparsity, dense, sparse));
+    }
+    let half = kept_bytes(|| half_of_the_units(&layer));
+    let factors = kept_bytes(|| low_rank(&layer, 32, rng));
+    for (name, bytes) in [("dense", whole), ("half of the units", half), ("rank 32", factors)] {
+        rows.push(vec![name.into(), bytes.into(), (bytes / whole).into()]);
+    }
+    let list = columns("form of 512 -> 512, memory [B], of the dense one [x]");
+    out.measured_table("Memory that a layer keeps", &list, rows);
+    out.insight(memory_insight(&found));
+}
+
+/// How many bytes the result of `work` keeps; NaN where nothing counts them.
+fn kept_bytes<T>(work: impl FnOnce() -> T) -> f64 {
+    let (_result, used) = memory(work);
+    used.map_or(f64::NAN, |used| used.kept as f64)
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-analyze-distillation", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 Does a small network learn more from a large one than from labels?
+///
+/// Purpose: measure distillation rather than believe it. Measured: accuracy on 360 test digits of a 64-8-10 student that
+/// learned from 108 labelled digits in 60 epochs, with and without a teacher of 64-256-128-10 that learned from 1,077;
+/// each at the best of three rates, the teacher's at the best of two temperatures, chosen on the validation digits with
+/// the first seed; then five other seeds. Key insight: soft targets say how similar classes are, which labels do not;
+/// whether it helps, the seeds show. Production context: small language models learn from the outputs of large ones.
+pub fn analyze_distillation(out: &mut Reporter) {
+    with_digits(out, |out, digits| {
+        let n = digits.test.targets().numel();
+        let (mut search, mut found) = (vec![], vec![]);
+        for (name, alpha, heats) in [(NAMES[0], 0.0, &[1.0][..]), (NAMES[1], 0.9, &[2.0, 5.0])] {
+            let mut best = (-1.0, 0.0, 1.0);
+            for (&heat, rate) in heats.iter().flat_map(|heat| RATES.map(|rate| (heat, rate))) {
+                let student = taught(digits, rate, (heat, alpha), 0)?;
+                let right = accuracy(&student, &digits.validation);
+                search.push((name, heat, rate, right));
+                best = if right > best.0 { (right, rate, heat) } else { best };
+            }
+            let mut seeds = vec![];
+            for seed in 1..=5 {
+                let student = taught(digits, best.1, (best.2, alpha), seed)?;
+                seeds.push(accuracy(&student, &digits.test));
+                out.progress(name, seed, 5);
+            }
+            let median = quartiles(seeds.clone())[1];
+            found.push((name, seeds, median));
+        }
+        report_students(out, &search, &found, n);
+        let (labels, soft) = (&found[0], &found[1]);
+        let added = labels.1.iter().zip(&soft.1).map(|(labels, soft)| soft - labels).collect();
+        let added = quartiles(added);
+        out.measured(
+            "accuracy of the teacher",
+            100.0 * accuracy(&*digits.dense, &digits.test),
+            "%",
+        );
+        out.measured("what the teacher adds, in points", 100.0 * added[1], "%");
+        out.insight(distillation_insight(added, [labels.2, soft.2], n));
+        Ok(())
+    });
+}
+
+/// What the students learn from, and the learning rates of the search.
+const NAMES: [&str; 2] = ["labels alone", "labels and the teacher"];
+const RATES: [f32; 3] = [0.003, 0.01, 0.03];
+
+/// A 64-8-10 student after 60 epochs, whose loss has these `(temperature, alpha)`.
+fn taught(
+    digits: &Digits,
+    rate: f32,
+    (temperature, alpha): (f32, f32),
+    seed: u64,
+) -> Result<Sequential, Box<dyn Error>> {
+    let mut student = multilayer_perceptron(&[64, 8, 10], &mut Rng::seeded(seed));
+    track(student.parameters_mut());
+    let (mut optimizer, loader) = (Adam::new(rate), digits.few.clone().shuffled(seed));
+    for batch in (0..60).flat_map(|epoch| loader.epoch(epoch)) {
+        let (x, labels) = batch?;
+        let soft = no_grad(|| digits.dense.forward(&x));
+        let loss = distillation_loss(&student.forward(&x), &soft, &labels, temperature, alpha);
+        optimizer.step(student.parameters_mut(), &loss.backward());
+    }
+    Ok(student)
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-analyze-deployment", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 Which compressed model fits which device?
+///
+/// Purpose: choose by measured figures. Measured: for each way to compress a 64-256-128-10 network, the bytes of its
+/// file, the time for one digit, its memory, and its accuracy on 360 validation digits; then, for each scenario, which
+/// of the models within the budget reads most of these, and its accuracy on the test digits. Key insight: most
+/// candidates are no better in anything than another one. Production context: budgets come from a device; those here
+/// are made up.
+pub fn analyze_deployment(out: &mut Reporter) {
+    with_digits(out, |out, digits| {
+        let x = digits.validation.inputs().slice(&[0..1, 0..64]);
+        let (mut models, mut found) = (vec![], vec![]);
+        for (name, mut model) in candidates(digits)? {
+            let mut file = dense_file(&*model);
+            if name != "dense" {
+                file = encode_model(&*model)?;
+                decode_model(&name, &file, &mut *model)?;
+            }
+            let (device, kept) = memory(|| deployed(&*model));
+            let (_scores, used) = memory(|| device.forward(&x));
+            let memory =
+                kept.zip(used).map_or(f64::NAN, |(kept, used)| (kept.kept + used.peak) as f64);
+            let seconds = time(101, || device.forward(&x)).median;
+            let accuracy = accuracy(&*model, &digits.validation);
+            found.push((name, Footprint { bytes: file.len() as f64, seconds, memory, accuracy }));
+            models.push(model);
+            out.progress("models", found.len() as u64, 11);
+        }
+        let points: Vec<_> = found.iter().map(|(_, one)| (one.bytes, one.accuracy)).collect();
+        let beaten = dominated(&points);
+        report_candidates(out, &found, &beaten);
+        out.insight(pareto_insight(&found, &beaten, digits.validation.targets().numel()));
+        let test = |at: usize| accuracy(&*models[at], &digits.test);
+        let verdicts = report_budgets(out, &found, unmet, (test, digits.test.targets().numel()));
+        out.insight(budget_insight(&verdicts));
+        Ok(())
+    });
+}
+
+/// The dense network first, then each way to compress it, with its name.
+fn candidates(digits: &Digits) -> Result<Vec<(String, Box<dyn Layer>)>, Box<dyn Error>> {
+    let mut models: Vec<(String, Box<dyn Layer>)> = vec![("dense".into(), Box::new(digits.copy()))];
+    for sparsity in [0.8, 0.9, 0.95, 0.98] {
+        let small = compressor(sparsity, 6).compress(digits.copy(), &digits.train)?;
+        models.push((format!("{sparsity} of the weights pruned"), small.0));
+    }
+    for sparsity in [0.5, 0.75, 0.9] {
+        let mut model = digits.copy();
+        structured_prune(&mut model, sparsity);
+        let model = trained(model, &digits.train, 6, 0.003)?;
+        models.push((format!("{sparsity} of the units removed"), model));
+    }
+    for rank in [16, 8] {
+        let rng = &mut Rng::seeded(1);
+        let model = rebuilt(&*digits.dense, |linear| match linear.weight.shape()[1] > rank {
+            true => low_rank(linear, rank, rng).map(|part| Box::new(part) as Box<dyn Layer>).into(),
+            false => vec![Box::new(copied(linear))],
+        });
+        models.push((format!("rank {rank}"), trained(model, &digits.train, 6, 0.003)?));
+    }
+    let small = multilayer_perceptron(&[64, 16, 10], &mut Rng::seeded(1));
+    models.push(("64-16-10 from the start".into(), trained(small, &digits.train, 18, 0.01)?));
+    Ok(models)
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-compression-module", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
+/// 🧪 A convolutional network becomes sparse, goes to a file and comes back, and becomes smaller; other files are refused.
 #[test]
 fn test_module() {
-    assert_eq!(double(double(1.0)), 4.0);
+    use tinytorch::spatial::cnn_for_digits;
+    use tinytorch::testing::{expect_close, expect_eq, expect_error, expect_named};
+
+    let images = digits(DigitShape::Image).expect("the digits are built in");
+    let (few, _) = images.train.hold_out(2, 0).expect("half of them");
+    let loader = DataLoader::new(few, 32).expect("batches").shuffled(1);
+    let network = cnn_for_digits(&mut Rng::seeded(1));
+    let mut dense = trained(network, &loader, 3, 0.01).expect("a trained network");
+    let before = accuracy(&*dense, &images.test);
+    let masks = MagnitudePruner::new(0.5).prune(&mut *dense);
+    let idea = "three weights and three biases: a mask for each weight";
+    expect_eq("parameters with a mask", masks.iter().flatten().count(), 3, idea);
+
+    let mut small = cnn_for_digits(&mut Rng::seeded(2));
+    let file = encode_model(&*dense).expect("a file");
+    decode_model("digits.bin", &file, &mut small).expect("the file of this network");
+    let after = accuracy(&small, &images.test);
+    let idea = "half of the weights and 8 bits are enough for these digits";
+    let input = format!("accuracy {before} before, {after} after: did it lose less than 0.1");
+    expect_eq(input, after > before - 0.1, true, idea);
+    let found = [measure_sparsity(&small)];
+    expect_close("the sparsity of what was read", &found, &[0.5], 0.02, "zeros stay zeros");
+
+    structured_prune(&mut small, 0.5);
+    let sizes: Vec<usize> = small.parameters().iter().map(|parameter| parameter.numel()).collect();
+    let idea = "half of the channels of both convolutions, and what came from them";
+    expect_eq("numbers in the parameters", sizes, vec![36, 4, 288, 8, 320, 10], idea);
+    let mut refused = |bytes: &[u8], facts: &[&str]| {
+        let read = || decode_model("digits.bin", bytes, &mut small);
+        let idea = "a file that does not fit is refused, with its name and the reason";
+        expect_named(&expect_error("another file", read, idea).message, facts, idea);
+    };
+    refused(&file, &["digits.bin", "(8, 1, 3, 3)", "(4, 1, 3, 3)"]);
+    refused(&file[..40], &["digits.bin", "truncated"]);
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-plumbing-pruning", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// So often power iteration multiplies by the matrix and back.
+pub const ITERATIONS: usize = 30;
+
+impl MagnitudePruner {
+    /// Prunes this fraction of all weights, with one threshold for the model. Panics unless it is from 0 to 1.
+    pub fn new(sparsity: f32) -> Self {
+        assert!(
+            (0.0..=1.0).contains(&sparsity),
+            "MagnitudePruner: a sparsity of {sparsity} is not a fraction: choose one from 0 to 1, 0.9 for 90 %"
+        );
+        Self { sparsity, scope: Scope::Global }
+    }
+
+    /// Prunes a model at once, and returns the masks.
+    pub fn prune(&self, model: &mut dyn Layer) -> Vec<Option<Tensor>> {
+        let masks = magnitude_masks(&model.parameters(), self.sparsity, self.scope);
+        apply_masks(&mut model.parameters_mut(), &masks);
+        masks
+    }
+
+    /// An optimizer that prunes gradually during so many steps, and afterwards trains what is left.
+    pub fn while_training<O: Optimizer>(self, optimizer: O, steps: usize) -> PruningOptimizer<O> {
+        PruningOptimizer { optimizer, pruner: self, steps, step: 0, masks: vec![] }
+    }
+}
+
+/// The same references, for a call that takes them.
+pub fn reborrowed<'a>(parameters: &'a mut [&mut Tensor]) -> Vec<&'a mut Tensor> {
+    parameters.iter_mut().map(|parameter| &mut **parameter).collect()
+}
+
+impl<O: Optimizer> PruningOptimizer<O> {
+    /// Counts a step. While the sparsity rises, makes masks of the weights as they are: in every step of a short
+    /// schedule, about 32 times in a long one.
+    fn renew_masks(&mut self, parameters: &[&mut Tensor]) {
+        self.step += 1;
+        let (step, steps) = (self.step, self.steps);
+        let is_due = step < steps && step.is_multiple_of((steps / 32).max(1)) || step == steps;
+        if is_due || self.masks.is_empty() {
+            let parameters: Vec<&Tensor> =
+                parameters.iter().map(|parameter| &**parameter).collect();
+            let sparsity = cubic_sparsity(step, steps, self.pruner.sparsity);
+            self.masks = magnitude_masks(&parameters, sparsity, self.pruner.scope);
+        }
+    }
+}
+
+impl<O: Optimizer> Optimizer for PruningOptimizer<O> {
+    fn step(&mut self, parameters: Vec<&mut Tensor>, gradients: &Gradients) {
+        self.masked_step(parameters, gradients);
+    }
+
+    fn learning_rate(&self) -> f32 {
+        self.optimizer.learning_rate()
+    }
+
+    fn set_learning_rate(&mut self, rate: f32) {
+        self.optimizer.set_learning_rate(rate);
+    }
+
+    /// That of the inner optimizer, and one slot more: completed steps and masks, an empty one for each bias.
+    fn state(&self) -> OptimizerState {
+        let mut state = self.optimizer.state();
+        let masks = self.masks.iter();
+        let buffers = masks.map(|m| m.clone().unwrap_or_else(|| Tensor::zeros(&[1]))).collect();
+        state.slots.push(Slot { steps: self.step as u64, buffers });
+        state
+    }
+
+    fn load_state(
+        &mut self,
+        mut state: OptimizerState,
+        parameters: &[&Tensor],
+    ) -> Result<(), StateError> {
+        let own = state.slots.pop().unwrap_or_default();
+        self.optimizer.load_state(state, parameters)?;
+        let pairs = own.buffers.into_iter().zip(parameters);
+        self.masks = pairs.map(|(mask, parameter)| is_weight(parameter).then_some(mask)).collect();
+        self.step = own.steps as usize;
+        Ok(())
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-plumbing-structure", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// Removes the fraction `sparsity` of the units of each layer but the last, those with the smallest norms, and the
+/// inputs that came from them, in place. Panics for a layer with parameters that is no `Linear` and no `Conv2d`.
+pub fn structured_prune(model: &mut Sequential, sparsity: f32) {
+    let mut parts: Vec<_> = model.layers_mut().iter_mut().filter_map(weighted).collect();
+    no_grad(|| {
+        for at in 1..parts.len() {
+            let (before, rest) = parts.split_at_mut(at);
+            let (weight, bias) = &mut before[at - 1];
+            let norms = unit_norms(weight);
+            let kept = kept_units(&norms, sparsity);
+            (**weight, **bias) = keep_outputs(weight, bias, &kept);
+            *rest[0].0 = keep_inputs(rest[0].0, &kept, norms.len());
+        }
+    });
+}
+
+/// The weight and the bias of a layer that has them.
+fn weighted(layer: &mut Box<dyn Layer>) -> Option<(&mut Tensor, &mut Option<Tensor>)> {
+    let (name, has_none) = (layer.name(), layer.parameters().is_empty());
+    let layer: &mut dyn Any = &mut **layer;
+    if layer.is::<Linear>() {
+        return layer.downcast_mut().map(|Linear { weight, bias }| (weight, bias));
+    }
+    if layer.is::<Conv2d>() {
+        return layer.downcast_mut().map(|conv: &mut Conv2d| (&mut conv.weight, &mut conv.bias));
+    }
+    assert!(
+        has_none,
+        "structured_prune: {name} is no Linear and no Conv2d: prune around it by hand"
+    );
+    None
+}
+
+/// Tensors one behind the other along an axis, 0 or 1, of their two. Panics when there are none.
+pub fn joined(parts: &[Tensor], axis: usize) -> Tensor {
+    if axis == 1 {
+        return joined(&parts.iter().map(Tensor::t).collect::<Vec<_>>(), 0).t();
+    }
+    let numbers: Vec<f32> = parts.iter().flat_map(Tensor::to_vec).collect();
+    let width = parts[0].shape()[1];
+    Tensor::new(&numbers, &[numbers.len() / width, width])
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-plumbing-sparse", "locked": true, "schema_version": 3, "solution": false, "task": false}
+impl Layer for SparseLinear {
+    fn name(&self) -> String {
+        let (outputs, kept) = (self.starts.len() - 1, self.values.len());
+        format!("SparseLinear({} -> {outputs}, {kept} weights)", self.inputs)
+    }
+
+    /// Rows of inputs to rows of outputs, along the last axis. Panics for a tensor that records a history: the layers
+    /// before it would silently stay untrained.
+    fn forward(&self, x: &Tensor) -> Tensor {
+        let (name, mut shape) = (self.name(), x.shape().to_vec());
+        let fits = shape.pop() == Some(self.inputs);
+        assert!(
+            fits,
+            "{name}: got shape {}, expected (.., {})",
+            shape_text(x.shape()),
+            self.inputs
+        );
+        assert!(!x.is_tracked(), "{name}: it is for inference: call the model inside no_grad");
+        let (batch, outputs) = (x.numel() / self.inputs, self.starts.len() - 1);
+        let mut out = vec![0.0; outputs * batch];
+        self.multiply(&x.reshape(&[batch, self.inputs]).t().data(), batch, &mut out);
+        let y = Tensor::new(&out, &[outputs, batch]).t();
+        shape.push(outputs);
+        no_grad(|| self.bias.as_ref().map_or(y.clone(), |bias| &y + bias).reshape(&shape))
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-plumbing-file", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// The parameters of a model, as a file keeps them.
+fn shaped(model: &dyn Layer) -> Vec<Shaped> {
+    let one = |tensor: &Tensor| Shaped { shape: tensor.shape().to_vec(), values: tensor.to_vec() };
+    model.parameters().into_iter().map(one).collect()
+}
+
+/// The file of a model with 4 bytes for each number.
+pub fn dense_file(model: &dyn Layer) -> Vec<u8> {
+    DENSE.write(&shaped(model))
+}
+
+/// Every parameter, rounded to 8 bits with one scale, its zeros left out.
+pub fn pack(model: &dyn Layer) -> Vec<Packed> {
+    let one = |Shaped { shape, values }: Shaped| {
+        let (scale, numbers) = packed::rounded(&values);
+        let (gaps, values) = encode_gaps(&numbers);
+        Packed { shape, scale, gaps, values }
+    };
+    shaped(model).into_iter().map(one).collect()
+}
+
+/// The compressed file of a model's parameters.
+///
+/// # Errors
+/// If a parameter is infinite or NaN, or the model has buffers, such as running means, which the file cannot hold.
+pub fn encode_model(model: &dyn Layer) -> Result<Vec<u8>, TrainingError> {
+    if !model.buffers().is_empty() {
+        let message = "the model has running means, which this file cannot hold: use a checkpoint";
+        return Err(TrainingError::new(ErrorKind::OtherModel, message));
+    }
+    if !shaped(model).iter().flat_map(|one| &one.values).all(|value| value.is_finite()) {
+        let message = "a parameter is infinite or NaN: train the model with a lower rate";
+        return Err(TrainingError::new(ErrorKind::NotFinite, message));
+    }
+    Ok(packed::write(&pack(model), Compression::best()))
+}
+
+/// Gives a model the parameters of a file that [`encode_model`] made. `file` is its name, for messages.
+///
+/// # Errors
+/// If the file is foreign, newer, truncated or damaged, or belongs to another model. Then the model does not change.
+pub fn decode_model(file: &str, bytes: &[u8], model: &mut dyn Layer) -> Result<(), TrainingError> {
+    let kind = |fault: Option<Fault>| fault.map_or(ErrorKind::OtherModel, ErrorKind::Unreadable);
+    let mine: Vec<&[usize]> = model.parameters().into_iter().map(|own| own.shape()).collect();
+    let read = packed::read_as(file, bytes, &mine, decode_gaps);
+    let read = read.map_err(|(fault, message)| TrainingError::new(kind(fault), message))?;
+    for (parameter, Shaped { shape, values }) in model.parameters_mut().into_iter().zip(read) {
+        parameter.array_mut().assign(Tensor::new(&values, &shape).array());
+    }
+    Ok(())
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-plumbing-training", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// A learning rate that falls along a cosine to a hundredth of itself.
+pub fn falling_rate(rate: f32, epochs: usize) -> CosineSchedule {
+    CosineSchedule { max_rate: rate, min_rate: rate / 100.0, epochs }
+}
+
+/// A model after so many epochs of training without a mask.
+///
+/// # Errors
+/// If the loss becomes infinite or NaN, or a batch does not fit.
+pub fn trained(
+    model: impl Layer,
+    data: &DataLoader,
+    epochs: usize,
+    rate: f32,
+) -> Result<Box<dyn Layer>, TrainingError> {
+    let trainer = Trainer::new(model, Adam::new(rate), CrossEntropyLoss);
+    let mut trainer = trainer.with_schedule(falling_rate(rate, epochs));
+    for epoch in 0..epochs {
+        trainer.train_epoch(data.epoch(epoch))?;
+    }
+    Ok(trainer.model)
+}
+
+/// The fraction of right answers.
+pub fn accuracy(model: &dyn Layer, data: &TensorDataset) -> f64 {
+    let prediction = no_grad(|| model.forward(data.inputs()));
+    let right = count_correct(&prediction, data.targets()).unwrap_or(0);
+    right as f64 / data.targets().numel().max(1) as f64
+}
+
+/// Runs an analysis on the digits, or says why it cannot.
+fn with_digits(
+    out: &mut Reporter,
+    work: impl FnOnce(&mut Reporter, &Digits) -> Result<(), Box<dyn Error>>,
+) {
+    if let Err(error) = Digits::new().and_then(|digits| work(out, &digits)) {
+        out.note(format!("There are no figures: {error}"));
+    }
+}
+
+/// A network with far more weights than 64 pixels need.
+const LARGE: [usize; 4] = [64, 256, 128, 10];
+
+/// The digits in three parts: to train on, to choose by, and to report on; 108 of the first part; and a network of
+/// [`LARGE`] that was trained on the first part.
+struct Digits {
+    train: DataLoader,
+    few: DataLoader,
+    validation: TensorDataset,
+    test: TensorDataset,
+    dense: Box<dyn Layer>,
+}
+
+impl Digits {
+    fn new() -> Result<Self, Box<dyn Error>> {
+        let all = digits(DigitShape::Flat)?;
+        let (train, validation) = all.train.hold_out(4, 0)?;
+        let few = DataLoader::new(train.hold_out(10, 1)?.1, 18)?;
+        let train = DataLoader::new(train, 32)?.shuffled(1);
+        let dense = multilayer_perceptron(&LARGE, &mut Rng::seeded(1));
+        let dense = trained(dense, &train, 12, 0.003)?;
+        Ok(Self { train, few, validation, test: all.test, dense })
+    }
+
+    /// A copy of the dense network.
+    fn copy(&self) -> Sequential {
+        let mut network = multilayer_perceptron(&LARGE, &mut Rng::seeded(0));
+        for (to, from) in network.parameters_mut().into_iter().zip(self.dense.parameters()) {
+            *to = from.detach();
+        }
+        network
+    }
+}
+
+/// How the analyses compress: to this sparsity, in so many epochs.
+fn compressor(sparsity: f32, epochs: usize) -> ModelCompressor {
+    ModelCompressor { pruner: MagnitudePruner::new(sparsity), epochs, rate: 0.003 }
+}
+
+/// A layer with memory of its own.
+fn copied(layer: &Linear) -> Linear {
+    let copy = |tensor: &Tensor| Tensor::new(&tensor.to_vec(), tensor.shape());
+    Linear { weight: copy(&layer.weight), bias: layer.bias.as_ref().map(copy) }
+}
+
+/// A copy of a network of linear layers and ReLU, in which `parts` makes the layers for each linear one.
+fn rebuilt(model: &dyn Layer, mut parts: impl FnMut(&Linear) -> Vec<Box<dyn Layer>>) -> Sequential {
+    let mut layers: Vec<Box<dyn Layer>> = vec![];
+    for layer in
+        (model as &dyn Any).downcast_ref::<Sequential>().map_or(&[][..], |all| all.layers())
+    {
+        match (&**layer as &dyn Any).downcast_ref::<Linear>() {
+            Some(linear) => layers.extend(parts(linear)),
+            None => layers.push(Box::new(ReLU)),
+        }
+    }
+    Sequential::new(layers)
+}
+
+/// A network as a device would run it: a layer that is mostly zeros is sparse.
+fn deployed(model: &dyn Layer) -> Sequential {
+    rebuilt(model, |linear| match measure_sparsity(linear) > 0.5 {
+        true => vec![Box::new(SparseLinear::from_linear(linear).clone())], // Without spare capacity.
+        false => vec![Box::new(copied(linear))],
+    })
+}
+
+// %% nbgrader={"grade": false, "grade_id": "compression-explore", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// What is left of a network.
+///
+/// A 64-32-10 network learned to read digits when this figure opened. Raise the sparsity: the histogram loses its middle,
+/// the mask of the first layer its points, and the accuracy falls, late. Compare one threshold for all weights, one for
+/// each layer, and whole neurons at the same sparsity. Nothing is trained after pruning.
+pub fn explore_pruning(figure: &mut Explorer) {
+    let sparsity = figure.number("sparsity", 0.5, 0.0..=0.99, 0.01) as f32;
+    let granularity = figure.choice("granularity", &["weights", "weights per layer", "neurons"]);
+    static TRAINED: OnceLock<Option<(Vec<Tensor>, TensorDataset)>> = OnceLock::new();
+    let build = || multilayer_perceptron(&[64, 32, 10], &mut Rng::seeded(1));
+    let made = TRAINED.get_or_init(|| {
+        let (train, validation) = digits(DigitShape::Flat).ok()?.train.hold_out(4, 0).ok()?;
+        let train = DataLoader::new(train, 32).ok()?.shuffled(1);
+        let network = trained(build(), &train, 6, 0.01).ok()?;
+        Some((network.parameters().into_iter().map(Tensor::detach).collect(), validation))
+    });
+    let Some((parameters, validation)) = made else {
+        return figure.note("The network could not be trained: see the tests of this lesson.");
+    };
+    let mut network = build();
+    let pairs = network.parameters_mut().into_iter().zip(parameters);
+    pairs.for_each(|(to, from)| to.clone_from(from));
+    let (before, all) = (accuracy(&network, validation), parameters[0].to_vec());
+    let mask = if granularity == "neurons" {
+        let kept = kept_units(&unit_norms(&parameters[0]), sparsity);
+        structured_prune(&mut network, sparsity);
+        (0..all.len()).map(|at| f32::from(kept.contains(&(at % 32)))).collect()
+    } else {
+        let scope = if granularity == "weights" { Scope::Global } else { Scope::PerLayer };
+        let masks = MagnitudePruner { sparsity, scope }.prune(&mut network);
+        masks[0].as_ref().map_or_else(Vec::new, Tensor::to_vec)
+    };
+    let title = "The mask of the first layer: a row for each pixel, a column for each neuron";
+    figure.pixels(title, 32, &mask);
+    let left = all.iter().zip(&mask).filter(|(_, mask)| **mask > 0.0).map(|(weight, _)| *weight);
+    let series = vec![histogram("before", all.iter().copied()), histogram("left", left)];
+    let axes = (Axis::linear("weight", ""), Axis::linear("how many", ""));
+    figure.measured_chart("Weights of the first layer", axes.0, axes.1, series);
+    let kept = |weight: &&Tensor| weight.data().iter().filter(|&&weight| weight != 0.0).count();
+    let left: usize = weights(&network).iter().map(kept).sum();
+    let gone = 1.0 - left as f64 / (64.0 * 32.0 + 32.0 * 10.0);
+    figure.measured("weights that are left, in both layers", left as f64, "");
+    let (after, n) = (accuracy(&network, validation), validation.targets().numel());
+    figure.insight(pruned_insight(gone, before, after, n));
 }
 
 // %% nbgrader={"grade": false, "grade_id": "compression-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// Runs the analyses and prints what they report.
 pub fn main() {
-    analyze_cost(&mut Reporter::stdout());
+    let mut out = Reporter::stdout();
+    analyze_pruning(&mut out);
+    analyze_compression_ratio(&mut out);
+    analyze_compression_speedup(&mut out);
+    analyze_compression_memory(&mut out);
+    analyze_distillation(&mut out);
+    analyze_deployment(&mut out);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "compression-own", "locked": false, "schema_version": 3, "solution": false, "task": false}

@@ -23,6 +23,14 @@ pub struct Unreadable {
     pub message: String,
 }
 
+impl Unreadable {
+    /// The content of `file` is not what was written.
+    pub fn damaged(file: &str, reason: &str) -> Self {
+        let message = format!("'{file}' is damaged: {reason}; use an older one");
+        Self { fault: Fault::Damaged, message }
+    }
+}
+
 /// A kind of file. All numbers are little-endian:
 ///
 /// ```text
@@ -55,12 +63,7 @@ impl Format {
 
     /// The value that a file holds. `file` is its name, for messages.
     pub fn read<T: Bytes>(&self, file: &str, bytes: &[u8]) -> Result<T, Unreadable> {
-        let mut reader = Reader { file, rest: self.open(file, bytes)? };
-        let value = T::take(&mut reader)?;
-        match reader.rest.len() {
-            0 => Ok(value),
-            more => Err(reader.damaged(&format!("it has {more} bytes too many"))),
-        }
+        decode(file, self.open(file, bytes)?)
     }
 
     /// Adds header and checksum to a payload.
@@ -112,6 +115,16 @@ impl Format {
     }
 }
 
+/// The value that a whole payload holds. `file` is its name, for messages.
+pub fn decode<T: Bytes>(file: &str, payload: &[u8]) -> Result<T, Unreadable> {
+    let mut reader = Reader { file, rest: payload };
+    let value = T::take(&mut reader)?;
+    match reader.rest.len() {
+        0 => Ok(value),
+        more => Err(reader.damaged(&format!("it has {more} bytes too many"))),
+    }
+}
+
 /// The CRC-32 of some bytes: any changed byte changes it.
 pub fn checksum(bytes: &[u8]) -> u32 {
     let mut crc = flate2::Crc::new();
@@ -149,8 +162,17 @@ impl<'a> Reader<'a> {
     }
 
     fn damaged(&self, reason: &str) -> Unreadable {
-        let message = format!("'{}' is damaged: {reason}; use an older one", self.file);
-        Unreadable { fault: Fault::Damaged, message }
+        Unreadable::damaged(self.file, reason)
+    }
+}
+
+impl Bytes for u8 {
+    fn put(&self, bytes: &mut Vec<u8>) {
+        bytes.push(*self);
+    }
+
+    fn take(reader: &mut Reader) -> Result<Self, Unreadable> {
+        Ok(reader.next(1)?[0])
     }
 }
 

@@ -2,7 +2,7 @@
 //! analysis passes each [`Item`] to a [`Reporter`]; the screen and the commands render the same values. Not here: how an
 //! item looks.
 
-use crate::testing::{Comparison, Ratio, Timing};
+use crate::testing::{Comparison, Ratio, Timing, sample_error};
 use crate::trace::Span;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -360,6 +360,12 @@ impl Value {
     pub fn spread([low, median, high]: [f64; 3]) -> Self {
         Self::Spread { median, low, high }
     }
+
+    /// The accuracy `p`, from 0 to 1, in percent, with its sample error when it was counted on `n` samples.
+    pub fn accuracy(p: f64, n: usize) -> Self {
+        let error = sample_error(p, n);
+        Self::spread([p - error, p, p + error].map(|part| 100.0 * part))
+    }
 }
 
 impl From<Timing> for Value {
@@ -430,6 +436,13 @@ impl Reporter {
     /// Reports one figure.
     pub fn metric(&mut self, metric: Metric) {
         (self.sink)(Item::Metric(metric));
+    }
+
+    /// Reports one measured figure that should be at least `bound`.
+    pub fn at_least(&mut self, name: &str, value: f64, unit: &str, bound: f64) {
+        let target = Some(Target::AtLeast(bound));
+        let (name, unit) = (name.to_owned(), unit.to_owned());
+        self.metric(Metric { name, value, unit, target, origin: Origin::Measured });
     }
 
     /// Reports one measured figure without a target.

@@ -1,0 +1,160 @@
+//! What models cost and how well they do, beside each other and beside budgets: the tables and charts of lesson 17. It
+//! knows figures, no model.
+
+use crate::report::{Axis, Chart, ChartKind, Origin, Reporter, Series, Value, columns};
+use crate::testing::{Comparison, Ratio, quartiles, sample_error};
+
+/// What a model costs, measured; or what it may cost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Footprint {
+    /// Bytes of its file.
+    pub bytes: f64,
+    /// Seconds for one input.
+    pub seconds: f64,
+    /// Bytes of memory: what it keeps, and the peak of one forward pass.
+    pub memory: f64,
+    /// The fraction of right answers.
+    pub accuracy: f64,
+}
+
+/// Made-up devices: the most bytes on disk, seconds for a digit and bytes of memory, and the least accuracy.
+pub const SCENARIOS: [(&str, Footprint); 4] = [
+    ("sensor", Footprint { bytes: 3e3, seconds: 1e-3, memory: 2e4, accuracy: 0.92 }),
+    ("watch", Footprint { bytes: 8e3, seconds: 1e-3, memory: 6e4, accuracy: 0.95 }),
+    ("phone", Footprint { bytes: 1e5, seconds: 1e-2, memory: 1e6, accuracy: 0.96 }),
+    ("key ring", Footprint { bytes: 500.0, seconds: 1e-3, memory: 1e4, accuracy: 0.95 }),
+];
+
+/// Reports the footprints of models, with whether another one dominates them, as a table and as a chart.
+pub fn report_candidates(out: &mut Reporter, found: &[(String, Footprint)], dominated: &[bool]) {
+    let row = |((name, footprint), beaten): (&(String, Footprint), &bool)| -> Vec<Value> {
+        let Footprint { bytes, seconds, memory, accuracy } = *footprint;
+        let figures = [bytes, seconds, memory, 100.0 * accuracy].map(Value::from);
+        let beaten = if *beaten { "dominated" } else { "" };
+        [vec![name.as_str().into()], figures.into(), vec![beaten.into()]].concat()
+    };
+    let list =
+        columns("model, file [B], one digit [s], memory [B], validation accuracy [%], Pareto");
+    let rows = found.iter().zip(dominated).map(row).collect();
+    out.measured_table("The candidates", &list, rows);
+    let points = |which: bool| {
+        let pairs = found.iter().zip(dominated).filter(move |(_, beaten)| **beaten == which);
+        pairs.map(|((_, footprint), _)| (footprint.bytes, 100.0 * footprint.accuracy))
+    };
+    out.chart(Chart {
+        title: "Accuracy against size".into(),
+        kind: ChartKind::Scatter,
+        x: Axis::log("file", "B"),
+        y: Axis::linear("validation accuracy", "%"),
+        series: vec![
+            Series::new("not dominated", points(false)),
+            Series::new("dominated", points(true)),
+        ],
+        origin: Origin::Measured,
+    });
+}
+
+/// For each scenario, the model that misses the least of its budget, of those the most accurate one: reports its name,
+/// what it misses, and its accuracy on `n` test samples. Returns each scenario with what is missed.
+pub fn report_budgets(
+    out: &mut Reporter,
+    found: &[(String, Footprint)],
+    unmet: impl Fn(&Footprint, &Footprint) -> Vec<&'static str>,
+    (test_accuracy, n): (impl Fn(usize) -> f64, usize),
+) -> Vec<(&'static str, String)> {
+    let (mut rows, mut verdicts) = (vec![], vec![]);
+    for (scenario, budget) in SCENARIOS {
+        let misses = |at: &usize| unmet(&found[*at].1, &budget).len();
+        let fewest = (0..found.len()).map(|at| misses(&at)).min();
+        let nearest = (0..found.len()).filter(|at| Some(misses(at)) == fewest);
+        let best = nearest.max_by(|a, b| found[*a].1.accuracy.total_cmp(&found[*b].1.accuracy));
+        let Some(best) = best else { continue };
+        let missed = unmet(&found[best].1, &budget).join(", ");
+        let verdict = if missed.is_empty() { "met".into() } else { format!("not met: {missed}") };
+        let right = Value::accuracy(test_accuracy(best), n);
+        rows.push(vec![scenario.into(), found[best].0.as_str().into(), verdict.into(), right]);
+        verdicts.push((scenario, missed));
+    }
+    let list = columns("scenario, best model, budget, test accuracy [%]");
+    out.measured_table("Budgets", &list, rows);
+    verdicts
+}
+
+/// Reports accuracies on validation digits by sparsity, a curve for each name.
+pub fn report_accuracies<const N: usize>(
+    out: &mut Reporter,
+    names: [&str; N],
+    found: &[(f64, [f64; N])],
+) {
+    let curve = |(at, name): (usize, &str)| {
+        Series::new(name, found.iter().map(|(sparsity, right)| (*sparsity, 100.0 * right[at])))
+    };
+    let series = names.into_iter().enumerate().map(curve).collect();
+    let axes = (Axis::linear("sparsity", ""), Axis::linear("accuracy", "%"));
+    out.measured_chart("Accuracy on 360 validation digits, by sparsity", axes.0, axes.1, series);
+}
+
+/// Reports the sizes of files, each beside the first.
+pub fn report_sizes(out: &mut Reporter, files: &[(&str, usize)]) {
+    let row = |(name, bytes): &(&str, usize)| -> Vec<Value> {
+        vec![(*name).into(), (*bytes).into(), (files[0].1 as f64 / *bytes as f64).into()]
+    };
+    let list = columns("content, file [B], the first / this [x]");
+    out.measured_table("Bytes on disk, step by step", &list, files.iter().map(row).collect());
+}
+
+/// Reports networks with the bytes of their files, and their accuracy on `n` test digits.
+pub fn report_networks(out: &mut Reporter, found: &[(String, usize, f64)], n: usize) {
+    let row = |(name, bytes, right): &(String, usize, f64)| -> Vec<Value> {
+        vec![name.as_str().into(), (*bytes).into(), Value::accuracy(*right, n)]
+    };
+    let title = "Accuracy on test digits, with its sample error";
+    let list = columns("network, file [B], accuracy [%]");
+    out.measured_table(title, &list, found.iter().map(row).collect());
+}
+
+/// Reports the times of a dense and a sparse layer at several sparsities, and returns the quotients.
+pub fn report_times(
+    out: &mut Reporter,
+    batch: usize,
+    timed: &[(f64, Comparison)],
+) -> Vec<(f64, Ratio)> {
+    let row = |(sparsity, both): &(f64, Comparison)| -> Vec<Value> {
+        vec![(*sparsity).into(), both.first.into(), both.second.into(), both.ratio.into()]
+    };
+    let title = format!("Timed in turn, 512 -> 512, inputs at a time: {batch}");
+    let list = columns("sparsity, dense [s], sparse [s], dense / sparse [x]");
+    out.measured_table(title, &list, timed.iter().map(row).collect());
+    timed.iter().map(|(sparsity, both)| (*sparsity, both.ratio)).collect()
+}
+
+/// How often numbers from -1 to 1 occur, in 25 bins.
+#[must_use]
+pub fn histogram(name: &str, numbers: impl Iterator<Item = f32>) -> Series {
+    let mut counts = [0.0; 25];
+    numbers.for_each(|number| counts[((number + 1.0) * 12.5).clamp(0.0, 24.0) as usize] += 1.0);
+    let bins = counts.into_iter().enumerate();
+    Series::new(name, bins.map(|(bin, count)| ((bin as f64 + 0.5) / 12.5 - 1.0, count)))
+}
+
+/// Reports the search for the settings of students, and their accuracies on `n` test digits, one for each seed.
+pub fn report_students(
+    out: &mut Reporter,
+    search: &[(&str, f32, f32, f64)],
+    found: &[(&str, Vec<f64>, f64)],
+    n: usize,
+) {
+    let list = columns("learns from, temperature, rate, validation accuracy [%]");
+    let row = |&(name, temperature, rate, right): &(&str, f32, f32, f64)| -> Vec<Value> {
+        vec![name.into(), temperature.into(), rate.to_string().into(), (100.0 * right).into()]
+    };
+    let rows = search.iter().map(row).collect();
+    out.measured_table("The search, with one seed", &list, rows);
+    let row = |(name, seeds, median): &(&str, Vec<f64>, f64)| -> Vec<Value> {
+        let percents = quartiles(seeds.clone()).map(|part| 100.0 * part);
+        vec![(*name).into(), Value::spread(percents), (100.0 * sample_error(*median, n)).into()]
+    };
+    let list = columns("the student learns from, accuracy [%], sample error [%]");
+    let rows = found.iter().map(row).collect();
+    out.measured_table("Accuracy on test digits, five other seeds", &list, rows);
+}
