@@ -69,9 +69,27 @@ pub fn names(code: &str) -> Vec<&str> {
 /// segment of a path.
 #[must_use]
 pub fn identifiers(code: &str) -> Vec<(&str, bool)> {
+    let is_member =
+        |before: &str| (before.ends_with('.') && !before.ends_with("..")) || before.ends_with("::");
+    words(code).into_iter().map(|word| (word.name, is_member(word.before))).collect()
+}
+
+/// An identifier with the code around it.
+#[derive(Debug, Clone, Copy)]
+pub struct Word<'a> {
+    /// What it is.
+    pub name: &'a str,
+    /// All code before it.
+    pub before: &'a str,
+    /// All code after it.
+    pub after: &'a str,
+}
+
+/// All identifiers of code, without comments and strings, each with the code around it.
+#[must_use]
+pub fn words(code: &str) -> Vec<Word<'_>> {
     let mut found = vec![];
     let mut rest = code;
-    let mut before = "";
     while let Some(first) = rest.chars().next() {
         let length = match first {
             '/' if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
@@ -80,13 +98,10 @@ pub fn identifiers(code: &str) -> Vec<(&str, bool)> {
             _ if is_part(first) => rest.find(|c| !is_part(c)).unwrap_or(rest.len()),
             _ => first.len_utf8(),
         };
-        let (token, after) = rest.split_at(length);
-        let is_member =
-            (before.ends_with('.') && !before.ends_with("..")) || before.ends_with("::");
+        let (name, after) = rest.split_at(length);
         if is_part(first) && !first.is_ascii_digit() {
-            found.push((token, is_member));
+            found.push(Word { name, before: &code[..code.len() - rest.len()], after });
         }
-        before = &code[..code.len() - after.len()];
         rest = after;
     }
     found
