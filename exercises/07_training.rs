@@ -260,10 +260,18 @@ pub struct History {
 pub struct Pending {
     /// The sum of the gradients, each times its number of samples.
     pub gradients: Gradients,
-    /// How many samples they come from.
+    /// How many samples they come from, without those whose target is `IGNORED`.
     pub samples: usize,
     /// How many batches they come from.
     pub batches: usize,
+}
+
+/// The number of samples that a mean loss is taken over: as PyTorch's, without class numbers that are `IGNORED`.
+pub fn counted_targets(prediction: &Tensor, target: &Tensor) -> usize {
+    match prediction.shape() == target.shape() {
+        true => target.shape().first().copied().unwrap_or(1),
+        false => target.data().iter().filter(|&&class| class != IGNORED).count(),
+    }
 }
 
 /// Trains one model with one optimizer and one loss. Given: `set_training(bool)` switches layers such as dropout, and
@@ -357,15 +365,16 @@ impl Trainer {
     /// TODO: Compute the loss, stop if it is not finite, and add the gradient, weighted by samples.
     ///
     /// APPROACH:
-    /// 1. Run the model; `check_batch`; compute the loss. If it is infinite or NaN: `not_finite`, with its value.
-    /// 2. Run the backward pass, and scale the gradients by the number of samples in the batch.
-    /// 3. Add them to those that are pending; count the samples and the batch.
+    /// 1. Run the model; `check_batch`. The given `counted_targets` is the number of samples, without those whose target
+    ///    is `IGNORED`. If there is none, there is no mean: skip the batch, and return a loss of 0.
+    /// 2. Compute the loss. If it is infinite or NaN: `not_finite`, with its value.
+    /// 3. Run the backward pass, and scale the gradients by the number of samples.
+    /// 4. Add them to those that are pending; count the samples and the batch.
     ///
     /// EXAMPLE: A batch of 32 adds 32 times its mean gradient; a last batch of 5 adds 5 times its own.
     ///
     /// HINTS:
-    /// - A mean of means is wrong if batches differ in size. `item` is the number in a loss; the first axis of the
-    ///   targets is the number of samples.
+    /// - A mean of means is wrong if batches differ in size. `item` is the number in a loss.
     pub fn process_batch(
         &mut self,
         x: &Tensor,
@@ -380,7 +389,7 @@ impl Trainer {
 /// 🔬 Loss and weighted gradient of a batch that can be worked out by hand.
 #[test]
 fn test_unit_process_batch() {
-    use tinytorch::testing::expect_eq;
+    use tinytorch::testing::{expect_eq, expect_return};
     let column = |values: &[f32]| Tensor::new(values, &[values.len(), 1]);
     let (mut trainer, mut pending) = (Trainer::one_weight(), Pending::default());
     // Loss (4 + 16) / 2 and gradient (2*2*1 + 2*4*2) / 2 = 10, then loss 1 and gradient 2*1*1 = 2.
@@ -400,11 +409,26 @@ fn test_unit_process_batch() {
     let endless = (column(&[f32::INFINITY]), column(&[0.0]), ErrorKind::NotFinite, finite);
     let list = (column(&[1.0, 2.0]), Tensor::zeros(&[2]), ErrorKind::Shape, first);
     for (x, y, kind, idea) in [endless, list] {
-        let refused = refusal(trainer.process_batch(&x, &y, &mut pending));
-        expect_eq(format!("inputs {:?}", x.to_vec()), refused, Some(kind), idea);
+        let input = format!("inputs {:?}", x.to_vec());
+        let process = || refusal(trainer.process_batch(&x, &y, &mut pending));
+        expect_eq(&input, expect_return(&input, process, idea), Some(kind), idea);
     }
     let kept = "a batch that is refused must not be counted";
     expect_eq("two batches and two that were refused", pending.batches, 2, kept);
+
+    // Of three rows one counts, of two rows none.
+    let (mut trainer, mut pending) =
+        (Trainer::linear_classifier(SGD::new(0.5)), Pending::default());
+    let weigh = "a target that is IGNORED does not count: weigh by counted_targets, not by rows";
+    let skip = "a batch in which no target counts has no mean: skip it, with a loss of 0";
+    for (targets, idea) in [(&[1.0, IGNORED, IGNORED][..], weigh), (&[IGNORED; 2], skip)] {
+        let (rows, input) = (targets.len(), format!("targets {targets:?}"));
+        let (x, y) = (Tensor::ones(&[rows, 2]), Tensor::new(targets, &[rows]));
+        let process = || trainer.process_batch(&x, &y, &mut pending).unwrap();
+        let loss = expect_return(&input, process, idea);
+        expect_eq(&input, (pending.samples, pending.batches), (1, 1), idea);
+        expect_eq(&input, loss == 0.0, idea == skip, "a skipped batch has the loss 0, no other");
+    }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "update", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -468,14 +492,15 @@ impl Trainer {
     ///
     /// APPROACH:
     /// 1. Switch to training mode; the schedule, if there is one, sets the learning rate of this epoch.
-    /// 2. For each batch: `into_batch`, `process_batch`, and add its loss, weighted by its samples, to a total.
+    /// 2. For each batch: `into_batch`, `process_batch`, and add its loss, weighted by the samples that it has added to
+    ///    the pending ones, to a total.
     /// 3. When `accumulation` batches are pending, and after the last one if any are left: `update`.
     /// 4. No samples at all: [`ErrorKind::Empty`]. Otherwise count the epoch; its loss and rate go into the history.
     ///
     /// EXAMPLE: 5 batches with an `accumulation` of 2 are 3 steps: two batches, two, and the last one.
     ///
     /// HINTS:
-    /// - Once `process_batch` has accepted a batch, its targets have a first axis: the samples.
+    /// - How many samples are pending before `process_batch`, and how many after it?
     /// - Sum in `f64`: thousands of small losses add up.
     pub fn train_epoch<I>(&mut self, batches: I) -> Result<f32, TrainingError>
     where
@@ -520,6 +545,16 @@ fn test_unit_train_epoch() {
         let mean = "the loss of an epoch is a mean over samples: weighted by its samples";
         expect_close(format!("{input}: the losses"), &found.0, &wanted.0, 1e-5, mean);
     }
+    let padded = Tensor::new(&[1.0, IGNORED, IGNORED, 0.0, IGNORED], &[5]);
+    let epoch = |ends: &[usize]| {
+        let cuts = [0].iter().chain(ends).zip(ends).map(|(&from, &to)| from..to);
+        let batches = cuts.map(|rows| (x.slice(&[rows.clone(), 0..2]), padded.slice(&[rows])));
+        let mut trainer = Trainer::linear_classifier(SGD::new(0.5)).with_accumulation(3);
+        trainer.train_epoch(batches.collect::<Vec<_>>()).unwrap()
+    };
+    let idea = "a target that is IGNORED does not count: weigh by the samples that became pending";
+    let input = "targets 1, 0 and three IGNORED, in batches of 3, 1 and 1";
+    expect_close(input, &[epoch(&[3, 4, 5])], &[epoch(&[5])], 1e-6, idea);
 
     let mut trainer = Trainer::linear_classifier(SGD::new(0.5));
     trainer.set_training(false);
@@ -579,7 +614,8 @@ impl Trainer {
     ///
     /// APPROACH:
     /// 1. Remember the mode, then switch to evaluation.
-    /// 2. Inside `no_grad`, for each batch: model, `check_batch`, loss, `count_correct`; weighted as in `train_epoch`.
+    /// 2. Inside `no_grad`, for each batch: model, `check_batch`, loss, `count_correct`; weighted by `counted_targets`,
+    ///    and skipped if that is 0.
     /// 3. Restore the mode, also when a batch was refused; add the epoch and the loss to `eval_loss` of the history.
     ///
     /// EXAMPLE: 360 test digits, 350 of them correct: the accuracy is `Some(0.9722)`.
@@ -601,7 +637,7 @@ impl Trainer {
 #[test]
 fn test_unit_evaluate() {
     use tinytorch::layers::Dropout;
-    use tinytorch::testing::{expect_close, expect_eq};
+    use tinytorch::testing::{expect_close, expect_eq, expect_return};
     // In evaluation mode dropout passes its input on: two scores for two classes.
     let dropout = Dropout::new(0.9, Rng::seeded(1)).unwrap();
     let mut trainer = Trainer::new(dropout, Adam::new(0.1), CrossEntropyLoss);
@@ -615,6 +651,15 @@ fn test_unit_evaluate() {
     expect_close("batches of 1 and 3 samples", &found, &[2.25, 0.75], 1e-3, idea);
     let recorded = &trainer.history.eval_loss[..];
     expect_eq("the history", recorded, &[(0, loss)], "add the epoch and the loss");
+    let padded = [batch(&[0.0, 9.0].repeat(2), &[1.0, IGNORED]), three.clone()];
+    let (_, accuracy) = trainer.evaluate(&padded).unwrap();
+    let idea = "a target that is IGNORED does not count: it is neither right nor wrong";
+    expect_eq("1 and IGNORED, then the batch of 3", accuracy, Some(0.75), idea);
+    let all_ignored = [batch(&[0.0, 9.0], &[IGNORED]), one.clone()];
+    let idea = "a batch in which no target counts has no mean: skip it";
+    let evaluate = || trainer.evaluate(&all_ignored).unwrap().1;
+    let accuracy = expect_return("IGNORED alone, then 1", evaluate, idea);
+    expect_eq("IGNORED alone, then 1", accuracy, Some(1.0), idea);
     let untouched = trainer.is_training() && trainer.step == 0;
     assert!(untouched, "evaluation takes no step, and the mode must be restored after it");
 

@@ -747,7 +747,7 @@ fn as_rows(prediction: &Tensor, target: &Tensor) -> (Tensor, Tensor) {
 }
 
 /// The cross-entropy in which the targets of one more class do not count, such as that of padding: PyTorch's
-/// `ignore_index`.
+/// `ignore_index`. A trainer (lesson 07) weighs batches by the targets that are not [`IGNORED`]: mark them so there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CrossEntropyIgnoring {
     /// The class.
