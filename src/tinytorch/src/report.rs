@@ -322,6 +322,27 @@ impl Series {
         let points = points.into_iter().map(|(x, y)| Point { x, y, ..Point::default() }).collect();
         Self { name: name.into(), points }
     }
+
+    /// So many bars of equal width between two numbers, each as high as the count of `numbers` in it; the outer ones have
+    /// what is beyond them too.
+    pub fn histogram(
+        name: impl Into<String>,
+        numbers: &[f32],
+        [low, high]: [f32; 2],
+        bars: usize,
+    ) -> Self {
+        let width = (high - low) / bars as f32;
+        let mut counts = vec![0; bars];
+        for number in numbers {
+            let bar = ((number - low) / width) as usize;
+            counts[bar.min(bars - 1)] += 1;
+        }
+        let point = |(bar, count)| {
+            let x = f64::from(low + (bar as f32 + 0.5) * width);
+            Point { x, y: f64::from(count), label: Some(format!("{x:.2}")), ..Point::default() }
+        };
+        Self { name: name.into(), points: counts.into_iter().enumerate().map(point).collect() }
+    }
 }
 
 impl From<&str> for Value {

@@ -6,6 +6,7 @@ pub mod compression;
 pub mod dataloader;
 pub mod optimizers;
 pub mod profiling;
+pub mod quantization;
 pub mod spatial;
 pub mod tensor;
 pub mod training;
