@@ -85,3 +85,10 @@ pub fn fast_product(a: &[f32], b: &[f32], [m, k, n]: [usize; 3]) -> Vec<f32> {
         _ => panic!("product: {} and {} numbers for ({m}, {k}) times ({k}, {n})", a.len(), b.len()),
     }
 }
+
+/// Integers as numbers: each row has one column for each scale.
+#[must_use]
+pub fn scaled(integers: &[i8], scales: &[f32]) -> Vec<f32> {
+    let rows = integers.chunks_exact(scales.len().max(1));
+    rows.flat_map(|row| row.iter().zip(scales).map(|(&x, scale)| f32::from(x) * scale)).collect()
+}

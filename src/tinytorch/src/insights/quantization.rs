@@ -29,21 +29,20 @@ pub fn bits_insight(per_bit: f64) -> String {
     }
 }
 
-/// Which calibration restored numbers best, given its name and its SQNR with 8, 4 and 3 bits. Less than half a decibel is
-/// no difference.
+/// Which calibration restored numbers best and which worst, given the name of each and its SQNR with 8, 4 and 3 bits. Less
+/// than half a decibel is no difference.
 pub fn calibration_insight(found: &[(&str, [f64; 3]); 3]) -> String {
-    let best = |bits: &str, at: usize| {
+    let said = |bits: &str, at: usize| {
         let mut order = found.to_vec();
         order.sort_by(|a, b| b.1[at].total_cmp(&a.1[at]));
-        let (lead, name) = (order[0].1[at] - order[1].1[at], order[0].0);
-        if lead < 0.5 {
-            format!("with {bits} bits no calibration is clearly the best")
-        } else {
-            format!("with {bits} bits \"{name}\" is the best, by {lead:.1} dB")
+        let [(best, high), _, (worst, low)] =
+            [0, 1, 2].map(|place: usize| (order[place].0, order[place].1[at]));
+        match high - low {
+            lead if lead < 0.5 => format!("with {bits} bits the three hardly differ"),
+            lead => format!("with {bits} bits \"{best}\" is {lead:.1} dB above \"{worst}\""),
         }
     };
-    let (eight, three) = (best("8", 0), best("3", 2));
-    format!("On digits that did not calibrate: {eight}; {three}.")
+    format!("On digits that did not calibrate: {}; {}.", said("8", 0), said("3", 2))
 }
 
 /// What the test accuracies of a model in f32 and in 8 bits say, both on the same `n` samples.
