@@ -346,12 +346,14 @@ fn test_unit_convolve() {
 
 // %% nbgrader={"grade": false, "grade_id": "conv-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// A convolution: `weight` of shape `(outputs, inputs, rows, columns)`, `bias` of shape `(outputs)`.
+#[derive(Debug, Clone)]
 pub struct Conv2d {
     /// One kernel for each output channel.
     pub weight: Tensor,
     /// What is added to each output channel.
     pub bias: Option<Tensor>,
-    window: Window,
+    /// The size of a kernel, its stride and its padding.
+    pub window: Window,
 }
 
 /// The gradient rule of a convolution; it calls what you write in the next part.
@@ -550,9 +552,11 @@ fn test_unit_input_gradient() {
 
 // %% nbgrader={"grade": false, "grade_id": "pool-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// The largest value of each patch. Padding counts as minus infinity, so it is never the maximum.
+#[derive(Debug, Clone)]
 pub struct MaxPool2d(Window);
 
 /// The mean of each patch. Padding counts as 0 and is included in the mean, as in PyTorch.
+#[derive(Debug, Clone)]
 pub struct AvgPool2d(Window);
 
 // %% nbgrader={"grade": false, "grade_id": "maxpool-indices", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -686,6 +690,7 @@ pub struct RunningStats {
 }
 
 /// Normalizes each channel over batch and pixels (Ioffe and Szegedy, 2015), then scales and shifts.
+#[derive(Debug, Clone)]
 pub struct BatchNorm2d {
     /// The scale of each channel, shape `(C)`.
     pub weight: Tensor,

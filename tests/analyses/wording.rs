@@ -98,6 +98,8 @@ pub fn of(figures: &Figures) -> Result<Vec<Words>, String> {
         "analyze_gradient_flow" => gradient_flow,
         "analyze_training" => language_model,
         "analyze_scaling" => scaling,
+        "analyze_quantization_memory" => quantization_errors,
+        "analyze_quantization_accuracy" => quantized_models,
         _ => |_| Ok(vec![]),
     };
     words.extend(more(figures)?);
@@ -1051,5 +1053,108 @@ fn scaling(figures: &Figures) -> Result<Vec<Words>, String> {
     let fact =
         format!("the smallest model has a loss of {}, the largest of {}", text(small), text(large));
     words.push(also(fact, true));
+    Ok(words)
+}
+
+fn quantization_errors(figures: &Figures) -> Result<Vec<Words>, String> {
+    let ratios = figures.numbers("Bytes with scales and biases counted", "ratio")?;
+    let [small, large] = ratios[..] else { return Err("no two models".into()) };
+    let found = match large / small {
+        r if r > 1.02 => Larger,
+        r if r < 1.0 / 1.02 => Smaller,
+        _ => NoClearDifference,
+    };
+    let all = [
+        (Larger, "which matter less the more weights it has".to_owned()),
+        (Smaller, "here the small model gains more".to_owned()),
+        (NoClearDifference, "the two hardly differ".to_owned()),
+    ];
+    let mut words = choice("ratio of the large model / of the small one", found, all);
+    let fact = format!("{small:.2} times smaller, the layers of a GPT-2 block {large:.2} times");
+    words.push(also(fact, true));
+    let gain = figures.metric("one bit more, from 4 to 8 bits")?;
+    let found = match gain {
+        g if g > 6.62 => Larger,
+        g if g < 5.42 => Smaller,
+        _ => NoClearDifference,
+    };
+    let says = |reading: &str| format!("Each bit more added {gain:.1} dB: {reading}");
+    let all = [
+        (Larger, says("more than 20 log10")),
+        (Smaller, says("less than 20 log10")),
+        (NoClearDifference, says("as expected, 20 log10")),
+    ];
+    words.extend(choice("SQNR of a bit / 6.02 dB", found, all));
+    let title = "SQNR on digits that did not calibrate";
+    let names = figures.column(title, "calibration")?;
+    for bits in ["8", "3"] {
+        let by_method = figures.numbers(title, &format!("{bits} bits"))?;
+        let of = |wanted: f64| {
+            let place = by_method.iter().position(|sqnr| *sqnr == wanted);
+            match place.and_then(|place| names.get(place)) {
+                Some(tinytorch::report::Value::Text(name)) => Ok(name.clone()),
+                _ => Err(format!("no calibration has {wanted} dB")),
+            }
+        };
+        let high = by_method.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let low = by_method.iter().copied().fold(f64::INFINITY, f64::min);
+        let lead = high - low;
+        words.push(also(format!("with {bits} bits the three hardly differ"), lead < 0.5));
+        let (best, worst) = (of(high)?, of(low)?);
+        let apart = format!("with {bits} bits \"{best}\" is {lead:.1} dB above \"{worst}\"");
+        words.push(also(apart, lead >= 0.5));
+    }
+    Ok(words)
+}
+
+fn quantized_models(figures: &Figures) -> Result<Vec<Words>, String> {
+    let by_bits = figures.numbers("By bits, on 360 test digits", "test accuracy")?;
+    let [exact, eight, _, four, _, mixed] = by_bits[..] else { return Err("no six rows".into()) };
+    let says = |reading: &str| {
+        format!("in f32, with a sample error of {:.1}: {reading}", accuracy(exact).error)
+    };
+    let all = [
+        (Larger, says(&format!("8 bits lost {:.1} points", exact - eight))),
+        (Smaller, says("8 bits are better, which rounding does not explain")),
+        (NoClearDifference, says("360 digits show no clear difference")),
+    ];
+    let mut words = choice("accuracy in f32 / in 8 bits", shares(exact, eight, 360.0), all);
+    words.push(also(format!("{eight:.1} % in 8 bits and {exact:.1} % in f32"), true));
+    let fact = format!(
+        "With all layers in 4 bits {four:.1} % are read, with the most sensitive one in f32 {mixed:.1} %"
+    );
+    let all = [
+        (Larger, format!("{fact}: the exception is worth its bytes")),
+        (Smaller, format!("{fact}: what was chosen on validation digits did not help here")),
+        (NoClearDifference, format!("{fact}: no clear difference on 360 digits")),
+    ];
+    words.extend(choice("one layer in f32 / none", shares(mixed, four, 360.0), all));
+    let title = "The digits MLP, then quantized: test accuracy";
+    let ends = ["10 more epochs in f32", "10 more epochs aware of rounding"];
+    let [Some(plain), Some(aware)] =
+        [figures.numbers(title, ends[0])?, figures.numbers(title, ends[1])?]
+            .map(|it| it.last().copied())
+    else {
+        return Err("no bits".into());
+    };
+    let fact = format!(
+        "With 2 bits, {plain:.1} % are read after plain training and {aware:.1} % after training aware of the rounding"
+    );
+    let all = [
+        (Larger, format!("{fact}: the weights learned to bear it")),
+        (Smaller, format!("{fact}: here it did harm")),
+        (NoClearDifference, format!("{fact}: no clear difference on 360 digits")),
+    ];
+    words.extend(choice("aware of rounding / plain, 2 bits", shares(aware, plain, 360.0), all));
+    let perplexities = figures.numbers("A small GPT on held-out questions", "perplexity")?;
+    let [exact, eight, four] = perplexities[..] else { return Err("no three rows".into()) };
+    words.push(also(format!("The perplexity is {exact:.2} in f32,"), true));
+    for (bits, found) in [("8", eight / exact), ("4", four / exact)] {
+        let (more, less) = (100.0 * (found - 1.0), 100.0 * (1.0 - found));
+        words.push(also(format!("with {bits} bits {more:.0} % higher"), found > 1.02));
+        words.push(also(format!("with {bits} bits {less:.0} % lower"), found < 0.98));
+        let same = (0.98..=1.02).contains(&found);
+        words.push(also(format!("with {bits} bits the same within 2 %"), same));
+    }
     Ok(words)
 }

@@ -689,3 +689,75 @@ mod transformers {
         assert!(sampling_insight(&own, &[1.0, 0.0, 0.0]).contains("Only one of 3 tokens"));
     }
 }
+
+mod quantization {
+    use tinytorch::insights::quantization::{
+        accuracy_insight, aware_insight, bits_insight, calibration_insight, error_insight,
+        memory_insight, mixed_insight, perplexity_insight,
+    };
+
+    #[test]
+    fn scales_explain_a_ratio_only_where_the_larger_model_gains_more() {
+        let expected = memory_insight(3.55, 3.98);
+        assert!(expected.contains("3.98 times (4.0 when rounded): each output"), "{expected}");
+        assert!(memory_insight(3.98, 3.55).contains("do not explain"));
+        assert!(memory_insight(3.9, 3.9).contains("hardly differ"));
+    }
+
+    #[test]
+    fn a_bit_is_worth_six_decibels_or_that_is_said() {
+        assert!(bits_insight(5.9).contains("5.9 dB: as expected"));
+        assert!(bits_insight(7.0).contains("7.0 dB: more than"));
+        assert!(bits_insight(3.0).contains("3.0 dB: less than"));
+    }
+
+    #[test]
+    fn the_best_and_the_worst_calibration_are_named_where_they_differ() {
+        let all = |eight: [f64; 3], three: [f64; 3]| {
+            let at = |place: usize| [eight[place], 0.0, three[place]];
+            calibration_insight(&[("a", at(0)), ("b", at(1)), ("c", at(2))])
+        };
+        let said = all([49.0, 33.0, 49.0], [19.0, 20.0, 20.4]);
+        assert!(said.contains("with 8 bits \"a\" is 16.0 dB above \"b\""), "{said}");
+        assert!(said.contains("with 3 bits \"c\" is 1.4 dB above \"a\""), "{said}");
+        let said = all([49.0, 49.1, 49.2], [19.0, 20.0, 15.0]);
+        assert!(said.contains("with 8 bits the three hardly differ"), "{said}");
+        assert!(said.contains("with 3 bits \"b\" is 5.0 dB above \"c\""), "{said}");
+    }
+
+    #[test]
+    fn accuracies_are_compared_by_their_sample_error() {
+        let said = accuracy_insight(0.972, 0.969, 360);
+        assert!(said.contains("96.9 % in 8 bits and 97.2 % in f32"), "{said}");
+        assert!(said.contains("error of 0.9: 360 digits show no clear difference"), "{said}");
+        assert!(accuracy_insight(0.97, 0.80, 360).contains("8 bits lost 17.0 points"));
+        assert!(accuracy_insight(0.80, 0.97, 360).contains("8 bits are better"));
+        assert!(accuracy_insight(f64::NAN, 0.97, 360).contains("not numbers"));
+    }
+
+    #[test]
+    fn an_exception_and_a_training_are_credited_only_where_they_helped() {
+        assert!(mixed_insight(0.80, 0.95, 360).contains("worth its bytes"));
+        assert!(mixed_insight(0.95, 0.80, 360).contains("did not help"));
+        assert!(mixed_insight(0.95, 0.96, 360).contains("no clear difference on 360"));
+        assert!(aware_insight([0.75, 0.90], 360).contains("learned to bear it"));
+        assert!(aware_insight([0.90, 0.75], 360).contains("did harm"));
+        assert!(aware_insight([0.90, 0.91], 360).contains("no clear difference on 360"));
+    }
+
+    #[test]
+    fn a_perplexity_is_the_same_higher_or_lower() {
+        let said = perplexity_insight([6.0, 6.06, 6.9]);
+        assert!(said.contains("6.00 in f32, with 8 bits the same within 2 %"), "{said}");
+        assert!(said.contains("with 4 bits 15 % higher"), "{said}");
+        assert!(perplexity_insight([6.0, 5.4, 6.0]).contains("with 8 bits 10 % lower"));
+    }
+
+    #[test]
+    fn the_larger_error_is_named() {
+        assert!(error_insight(1.0, 9.0).contains("90 % of the squared error is clipping"));
+        assert!(error_insight(9.0, 1.0).contains("90 % of the squared error is rounding"));
+        assert!(error_insight(1.0, 1.0).contains("a balance"));
+        assert!(error_insight(0.0, 0.0).contains("restored exactly"));
+    }
+}

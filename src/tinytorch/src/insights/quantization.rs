@@ -80,7 +80,7 @@ pub fn mixed_insight(all: f64, mixed: f64, n: usize) -> String {
 }
 
 /// What training that knows about the rounding brought with 2 bits: test accuracies of `[plain, aware]`.
-pub fn training_insight([plain, aware]: [f64; 2], n: usize) -> String {
+pub fn aware_insight([plain, aware]: [f64; 2], n: usize) -> String {
     let seen = format!(
         "With 2 bits, {:.1} % are read after plain training and {:.1} % after training aware of the rounding",
         100.0 * plain,
