@@ -17,20 +17,30 @@
 //! generate 100 tokens behind a prompt of 10, 5,950 positions pass through the model without a cache, and 109 with one.
 //! Not here: fewer bits for each number (16), and faster kernels (18).
 
-use std::error::Error;
-use std::fmt;
+use std::time::Instant;
 use tinytorch::attention::{
     MultiHeadAttention, merge_heads, scaled_dot_product_attention, split_heads,
 };
 use tinytorch::autograd::no_grad;
+pub use tinytorch::cache::CacheError;
 use tinytorch::embeddings::{ids_tensor, tied_logits};
+use tinytorch::explore::Explorer;
+use tinytorch::insights::memoization::{
+    BEYOND, FORGOTTEN, KEPT, LONG, SHORT, WITHIN, with, without,
+};
+use tinytorch::insights::memoization::{cache_size_insight, memory_insight, naive_insight};
+use tinytorch::insights::memoization::{speedup_insight, window_insight};
 use tinytorch::layers::Layer;
 use tinytorch::random::Rng;
-use tinytorch::sampling::check_prompt;
-use tinytorch::tensor::{Tensor, shape_text, values};
+use tinytorch::report::{
+    Axis, Chart, ChartKind, Metric, Origin, Reporter, Series, Target, columns,
+};
+use tinytorch::sampling::{check_prompt, most_probable};
+use tinytorch::tensor::{Tensor, values};
+use tinytorch::testing::{Comparison, compare, memory, quartiles};
 use tinytorch::tokenization::Id;
 use tinytorch::transformers::{GenerateError, Gpt, GptConfig, Sampler};
-use tinytorch::transformers::{pick, visible};
+use tinytorch::transformers::{count_parameters, generate, pick, visible};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "memoization-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Memoization
@@ -115,34 +125,6 @@ pub struct KvCache {
     keys: Vec<Vec<f32>>,
     values: Vec<Vec<f32>>,
     length: usize,
-}
-
-/// Why something cannot be stored in a cache or read from it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CacheError {
-    /// There is no such layer.
-    UnknownLayer {
-        /// The one that was asked for.
-        layer: usize,
-        /// How many there are.
-        layers: usize,
-    },
-    /// There is no room for more positions.
-    Full {
-        /// The positions that are filled.
-        length: usize,
-        /// Those that should be added.
-        new: usize,
-        /// Those that have room in all.
-        context: usize,
-    },
-    /// A tensor has another shape than the cache needs.
-    Shape {
-        /// What the cache needs, in words.
-        wanted: String,
-        /// The shape that was given.
-        found: Vec<usize>,
-    },
 }
 
 // %% nbgrader={"grade": false, "grade_id": "memoization-bytes", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -726,7 +708,6 @@ pub fn generate_cached(
 #[test]
 fn test_unit_generate() {
     use tinytorch::testing::{expect_eq, expect_named};
-    use tinytorch::transformers::generate;
 
     let config = GptConfig { vocab_size: 9, context: 12, dim: 8, layers: 2, heads: 2 };
     let mut model = Gpt::new(config, &mut Rng::seeded(5));
@@ -850,6 +831,320 @@ fn test_unit_debug() {
     expect_call("a prompt of 3, no token", time(3, &[]), None, "no token has no gap");
 }
 
+// %% nbgrader={"grade": false, "grade_id": "memoization-analyze-naive", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 What does a token cost when every pass reads the whole text again?
+///
+/// Purpose: profile the problem before solving it. Measured: the time of each of 200 tokens without a cache, the median
+/// of 3 runs (vocabulary 512, context 256, 64 dimensions, 2 layers, 4 heads, random weights: speed does not depend on
+/// training); the positions that the passes read. Key insight: nearly all of them were computed before, with the same
+/// result. Production context: no server generates like this; it is what every cache is compared with.
+pub fn analyze_naive_generation(out: &mut Reporter) {
+    let model = Gpt::new(MEASURED, &mut Rng::seeded(0));
+    let runs: Vec<Vec<Pass>> =
+        (0..3).map(|_| profile_naive_generation(&model, &PROMPT, 200)).collect();
+    let token = |number: usize| quartiles(runs.iter().map(|run| run[number].seconds).collect())[1];
+    let passed = |tokens: usize| -> usize { runs[0][..tokens].iter().map(|p| p.positions).sum() };
+    let rows = [25, 50, 100, 200].map(|tokens| {
+        let (all, different) = (passed(tokens), positions_with_cache(PROMPT.len(), tokens));
+        let formula = positions_without_cache(PROMPT.len(), tokens);
+        let seconds: f64 = (0..tokens).map(token).sum();
+        let again = all as f64 / different as f64;
+        vec![
+            tokens.into(),
+            seconds.into(),
+            all.into(),
+            formula.into(),
+            different.into(),
+            again.into(),
+        ]
+    });
+    let named = "new tokens, time [s], positions passed, by your formula, different, passed / different [x]";
+    out.measured_table("Without a cache", &columns(named), rows.into());
+    let curve = (0..200).map(|number| (runs[0][number].positions as f64, token(number)));
+    let axes = (Axis::linear("text before the token", ""), Axis::linear("time of the token", "s"));
+    out.measured_chart("Time of each token", axes.0, axes.1, vec![Series::new("no cache", curve)]);
+    let ids: Vec<Id> = (0..200).collect();
+    let timed = compare(15, || model.next_logits(&ids), || model.next_logits(&ids[..25]));
+    out.compared("Timed in turn", &[(LONG, SHORT, timed)]);
+    out.measured("time of a token behind 200 against one behind 25", timed.ratio.median, "x");
+    out.insight(naive_insight(&timed.ratio, passed(200), positions_with_cache(PROMPT.len(), 200)));
+}
+
+/// The model of the measurements: its speed does not depend on what it has learned.
+const MEASURED: GptConfig =
+    GptConfig { vocab_size: 512, context: 256, dim: 64, layers: 2, heads: 4 };
+const PROMPT: [Id; 8] = [3, 1, 4, 1, 5, 9, 2, 6];
+
+/// One pass of a generation.
+#[derive(Debug, Clone, Copy)]
+pub struct Pass {
+    /// The positions that passed through the model.
+    pub positions: usize,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// The passes of a generation without a cache, which always takes the most probable token.
+pub fn profile_naive_generation(model: &Gpt, prompt: &[Id], new_tokens: usize) -> Vec<Pass> {
+    let mut ids = prompt.to_vec();
+    let pass = |_| {
+        let (start, window) = (Instant::now(), visible(&ids, model.config.context));
+        let (positions, logits) = (window.len(), model.next_logits(window));
+        ids.push(most_probable(&logits)[0] as Id);
+        Pass { positions, seconds: start.elapsed().as_secs_f64() }
+    };
+    (0..new_tokens).map(pass).collect()
+}
+
+// %% nbgrader={"grade": false, "grade_id": "memoization-analyze-memory", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 How much memory does a cache take, and what happens when it is full?
+///
+/// Purpose: hold the formula against real allocations, see a cache fill, and leave the context. Measured: the bytes that
+/// caches of four widths allocate (12 layers, 1,024 positions, heads of 64 as in GPT-2; parameters by your formula of
+/// lesson 13, 4 bytes each); the cache in use while 160 tokens are generated with a context of 128, live. Key insight:
+/// 2 L H d T B numbers, linear in the length; beyond the context a pass costs what it costs without a cache. Production
+/// context: on a server with many users the caches, not the weights, decide how many fit.
+pub fn analyze_kvcache_memory(out: &mut Reporter) {
+    let (mut rows, mut curves, mut quotients, mut shares) = (vec![], vec![], vec![], vec![]);
+    for dim in [128, 512, 768, 1024] {
+        let sizes = [256, 512, 1024].map(|context| {
+            let (cache, used) = memory(|| KvCache::new(1, context, 12, dim / 64, 64));
+            (context, used.map(|used| used.kept as f64), cache.reserved_bytes() as f64)
+        });
+        let config =
+            GptConfig { vocab_size: 50_257, context: 1024, dim, layers: 12, heads: dim / 64 };
+        let parameters = 4.0 * count_parameters(&config) as f64;
+        let [.., (_, counted, computed)] = sizes;
+        let shown = counted.map_or("not counted".into(), |bytes| bytes.into());
+        let share = counted.unwrap_or(computed) / parameters;
+        rows.push(vec![
+            dim.into(),
+            computed.into(),
+            shown,
+            parameters.into(),
+            (100.0 * share).into(),
+        ]);
+        quotients
+            .extend(sizes.iter().filter_map(|(_, counted, computed)| Some((*counted)? / computed)));
+        let points =
+            sizes.iter().filter_map(|(context, counted, _)| Some((*context as f64, (*counted)?)));
+        curves.push(Series::new(format!("{dim} dimensions"), points));
+        shares.push(share);
+    }
+    let named = "dimensions, 2 L H d T B numbers [B], allocated [B], parameters [B], cache / parameters [%]";
+    out.measured_table("A cache for 1,024 positions, 12 layers", &columns(named), rows);
+    let largest =
+        quotients.iter().copied().max_by(|a, b| (a - 1.0).abs().total_cmp(&(b - 1.0).abs()));
+    if let (Some(quotient), [.., (_, half), (_, whole)]) = (largest, &*ends_of(&curves)) {
+        let axes = (Axis::linear("positions", ""), Axis::linear("allocated", "B"));
+        out.measured_chart("Allocated by positions", axes.0, axes.1, curves);
+        out.insight(memory_insight(quotient, whole / half, [shares[0], shares[3]]));
+    } else {
+        out.note("This program counts no bytes; the tutor's own run of this analysis does.");
+    }
+    out.measured("full cache against parameters, 768 dimensions", 100.0 * shares[2], "%");
+    watch_a_cache_fill(out);
+}
+
+/// The points of the last curve.
+fn ends_of(curves: &[Series]) -> Vec<(f64, f64)> {
+    curves.last().map_or_else(Vec::new, |curve| curve.points.iter().map(|p| (p.x, p.y)).collect())
+}
+
+/// Generates beyond the context, and shows after each token what the cache holds.
+fn watch_a_cache_fill(out: &mut Reporter) {
+    let config = GptConfig { vocab_size: 512, context: 128, dim: 128, layers: 4, heads: 4 };
+    let rng = &mut Rng::seeded(0);
+    let model = Gpt::new(config, rng);
+    let mut cached = enable_kv_cache(&model);
+    let (mut ids, mut text, mut curve) = (PROMPT.to_vec(), "#".repeat(PROMPT.len()), vec![]);
+    for _ in 0..160 {
+        let (before, start) = (cached.positions_passed(), Instant::now());
+        let drawn = cached.next_logits(&ids).map_err(GenerateError::from);
+        let drawn = drawn.and_then(|logits| Sampler::default().probabilities(&logits, &ids));
+        let probabilities = match drawn {
+            Ok(probabilities) => probabilities,
+            Err(error) => return out.note(error.to_string()),
+        };
+        curve.push((ids.len() as f64, start.elapsed().as_secs_f64()));
+        let passed = cached.positions_passed() - before;
+        ids.push(pick(&probabilities, rng.uniform()));
+        text.push(if passed > 1 && ids.len() > config.context { 'R' } else { '#' });
+        if (text.len() + 1).is_multiple_of(65) {
+            text.push('\n');
+        }
+        out.text("The cache fills: # a position is stored, R all are computed again", text.clone());
+        out.measured("cache in use", cached.cache().used_bytes() as f64, "B");
+        out.measured("cache reserved", cached.cache().reserved_bytes() as f64, "B");
+    }
+    let axes = (Axis::linear("text before the token", ""), Axis::log("time of the token", "s"));
+    out.measured_chart(
+        "With a cache for 128 positions",
+        axes.0,
+        axes.1,
+        vec![Series::new("cache", curve)],
+    );
+    let mut slides = enable_kv_cache(&model);
+    let mut start = 0;
+    let beyond = || {
+        start = (start + 1) % (ids.len() - config.context);
+        slides.next_logits(&ids[start..start + config.context]).map(|logits| logits[0])
+    };
+    let timed =
+        compare(9, beyond, || cached.next_logits(&ids[..config.context]).map(|logits| logits[0]));
+    out.compared("Timed in turn", &[(BEYOND, WITHIN, timed)]);
+    out.insight(window_insight(&timed.ratio));
+}
+
+// %% nbgrader={"grade": false, "grade_id": "memoization-analyze-speedup", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 How many times as fast is generation with a cache, by the length of the answer?
+///
+/// Purpose: measure what the cache alone changes. Measured: the same model and the same seed with `generate` of lesson 13
+/// and with `generate_cached`, in turn, for 25 to 200 tokens; whether the tokens are the same; the time to the first
+/// token and between two tokens. Key insight: without a cache a token costs as much as the text before it is long; with
+/// one, nearly nothing depends on that. Production context: time to first token and time per output token are what
+/// users of a server feel, and they are improved by different means.
+pub fn analyze_kvcache_speedup(out: &mut Reporter) {
+    let model = Gpt::new(MEASURED, &mut Rng::seeded(0));
+    let mut cached = enable_kv_cache(&model);
+    let sampler = Sampler::default();
+    let (mut speedups, mut pairs, mut is_same) = (vec![], vec![], true);
+    let mut stamps = [vec![], vec![]];
+    for (tokens, runs) in [(25, 15), (50, 9), (100, 5), (200, 3)] {
+        let mut answers = [vec![], vec![]];
+        let [slow, fast] = &mut answers;
+        let [slow_stamps, fast_stamps] = &mut stamps;
+        let without_cache = || {
+            let (start, live) = begin(slow_stamps);
+            let stamp = |_| live.push(start.elapsed().as_secs_f64());
+            slow.push(generate(&model, &PROMPT, tokens, &sampler, &mut Rng::seeded(1), stamp));
+        };
+        let with_cache = || {
+            cached.reset();
+            let (start, live) = begin(fast_stamps);
+            let stamp = |_| live.push(start.elapsed().as_secs_f64());
+            fast.push(generate_cached(
+                &mut cached,
+                &PROMPT,
+                tokens,
+                &sampler,
+                &mut Rng::seeded(1),
+                stamp,
+            ));
+        };
+        let timed = compare(runs, without_cache, with_cache);
+        is_same &= answers.concat().windows(2).all(|two| two[0].is_ok() && two[0] == two[1]);
+        speedups.push((tokens, timed.ratio));
+        pairs.push((without(tokens), with(tokens), timed));
+        out.progress("lengths", speedups.len() as u64, 4);
+    }
+    let kept = compare_kept_and_forgotten(&model);
+    let mut named: Vec<_> =
+        pairs.iter().map(|(a, b, timed)| (a.as_str(), b.as_str(), *timed)).collect();
+    named.push((FORGOTTEN, KEPT, kept));
+    out.compared("Timed in turn", &named);
+    let points = speedups.iter().map(|(tokens, ratio)| (*tokens as f64, ratio.median));
+    let axes = (Axis::linear("new tokens", ""), Axis::linear("times as fast", "x"));
+    out.measured_chart(
+        "Speed-up by length",
+        axes.0,
+        axes.1,
+        vec![Series::new("with a cache", points)],
+    );
+    let row = |(name, stamps): (&str, &Vec<f64>)| {
+        let gap = time_per_output_token(PROMPT.len(), stamps).unwrap_or(f64::NAN);
+        vec![name.into(), stamps.first().copied().unwrap_or(f64::NAN).into(), gap.into()]
+    };
+    let rows = ["no cache", "cache"].into_iter().zip(&stamps).map(row);
+    let named = "the last run of 200 tokens, time to first token [s], time per output token [s]";
+    out.measured_table("What a user waits for", &columns(named), rows.collect());
+    for (name, at, target) in [("kv_speedup_25", 0, 1.2), ("kv_speedup_200", 3, 15.0)] {
+        let (value, target) = (speedups[at].1.median, Some(Target::AtLeast(target)));
+        out.metric(Metric {
+            name: name.into(),
+            value,
+            unit: "x".into(),
+            target,
+            origin: Origin::Measured,
+        });
+    }
+    out.insight(speedup_insight(&speedups, &kept.ratio, is_same));
+}
+
+/// The control: the same code with the same ids, and a cache that is emptied before each pass or not. `generate` of lesson
+/// 13 differs in more: it scores every position, not the last one alone.
+fn compare_kept_and_forgotten(model: &Gpt) -> Comparison {
+    let ids: Vec<Id> = (0..108).collect();
+    let passes = |is_kept: bool| {
+        let (mut cached, ids) = (enable_kv_cache(model), &ids);
+        move || {
+            cached.reset();
+            for end in PROMPT.len()..ids.len() {
+                cached.truncate(if is_kept { end } else { 0 });
+                std::hint::black_box(cached.next_logits(&ids[..end]).is_ok());
+            }
+        }
+    };
+    compare(5, passes(false), passes(true))
+}
+
+/// Begins a run: its start, and the emptied list of its stamps.
+fn begin(stamps: &mut Vec<f64>) -> (Instant, &mut Vec<f64>) {
+    stamps.clear();
+    (Instant::now(), stamps)
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-memoization-module", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
+/// 🧪 A batch in a model of four layers, switched on and off, emptied and used again; the model is as it was.
+#[test]
+fn test_module() {
+    use tinytorch::testing::{expect_close, expect_eq};
+
+    let config = GptConfig { vocab_size: 13, context: 10, dim: 12, layers: 4, heads: 3 };
+    let model = Gpt::new(config, &mut Rng::seeded(8));
+    let before: Vec<Vec<f32>> = model.parameters().iter().map(|tensor| tensor.to_vec()).collect();
+    let prompts: [Vec<Id>; 3] = [vec![1, 2, 3], vec![4, 5, 6], vec![7, 8, 9]];
+    let mut batch = CachedGpt::new(&model, 3);
+    for _ in 0..2 {
+        let mut texts = prompts.clone();
+        batch.reset();
+        let mut logits = batch.forward(&ids_tensor(&texts.concat(), &[3, 3])).expect("3 prompts");
+        for _ in 0..7 {
+            let next: Vec<Id> = logits.argmax_axis(-1).into_iter().map(|id| id as Id).collect();
+            texts.iter_mut().zip(&next).for_each(|(text, &id)| text.push(id));
+            logits = batch.forward(&ids_tensor(&next, &[3, 1])).expect("room for 10 positions");
+        }
+        let greedy = Sampler::default().temperature(0.0);
+        for (text, prompt) in texts.iter().zip(&prompts) {
+            let alone = generate(&model, prompt, 7, &greedy, &mut Rng::seeded(0), |_| ());
+            let idea = "each sequence of a batch has its own keys and values, also after a reset";
+            expect_eq(
+                format!("{prompt:?} in a batch of 3"),
+                Ok(&text[3..]),
+                alone.as_deref(),
+                idea,
+            );
+        }
+        let idea = "the logits of a full cache are those of the model without a cache";
+        let whole = model.forward(&ids_tensor(&texts.concat(), &[3, 10])).select(1, 9);
+        expect_close("3 sequences of 10", &logits.to_vec(), &whole.to_vec(), 1e-4, idea);
+    }
+    let (used, reserved) = (batch.cache().used_bytes(), batch.cache().reserved_bytes());
+    expect_eq("a full cache: bytes in use", used, reserved, "10 of 10 positions are filled");
+    expect_eq(
+        "bytes reserved",
+        reserved,
+        2 * 4 * 3 * 4 * 10 * 3 * 4,
+        "2 L H d T B numbers of 4 bytes",
+    );
+    let full = batch.forward(&ids_tensor(&[1, 2, 3], &[3, 1])).err();
+    let wanted = CacheError::Full { length: 10, new: 1, context: 10 };
+    expect_eq("an eleventh position", full, Some(wanted), "no room is an error, never a panic");
+    let after: Vec<_> =
+        disable_kv_cache(batch).parameters().iter().map(|tensor| tensor.to_vec()).collect();
+    expect_eq("the model, switched off", before == after, true, "a cache changes no parameter");
+}
+
 // %% nbgrader={"grade": false, "grade_id": "memoization-plumbing", "locked": true, "schema_version": 3, "solution": false, "task": false}
 impl KvCache {
     /// An empty cache for `batch` sequences of at most `context` positions, and for `layers` layers with `heads` heads of
@@ -920,35 +1215,6 @@ impl KvCache {
     }
 }
 
-impl fmt::Display for CacheError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownLayer { layer, layers } => {
-                write!(
-                    f,
-                    "the cache has {layers} layers, counted from 0, and none with the number {layer}"
-                )
-            }
-            Self::Full { length, new, context } => write!(
-                f,
-                "the cache has room for {context} positions, {length} are filled, and {new} more do not fit: reset it, \
-                 cut the text, or build the model with a larger context"
-            ),
-            Self::Shape { wanted, found } => {
-                write!(f, "the cache needs {wanted}, and was given {}", shape_text(found))
-            }
-        }
-    }
-}
-
-impl Error for CacheError {}
-
-impl From<CacheError> for GenerateError {
-    fn from(error: CacheError) -> Self {
-        Self(error.to_string())
-    }
-}
-
 impl<'m> CachedGpt<'m> {
     /// The model with an empty cache for `batch` sequences. Panics when `batch` is 0.
     pub fn new(model: &'m Gpt, batch: usize) -> Self {
@@ -1012,9 +1278,69 @@ pub fn disable_kv_cache<'m>(cached: CachedGpt<'m>) -> &'m Gpt {
     cached.model
 }
 
+// %% nbgrader={"grade": false, "grade_id": "memoization-explore", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// How large is the cache of a model?
+///
+/// The sizes at first are those of a model with 7 billion parameters. Double the tokens; let several heads share their
+/// keys and values; store them with fewer bits. Which change saves as much as sharing one key among all heads?
+pub fn explore_cache_size(figure: &mut Explorer) {
+    let layers = figure.number("layers", 32.0, 1.0..=128.0, 1.0) as usize;
+    let heads = figure.number("heads", 32.0, 1.0..=128.0, 1.0) as usize;
+    let sharing = figure.choice("keys and values", &SHARED.map(|(name, _)| name));
+    let head_dim = figure.number("numbers of a head", 128.0, 16.0..=256.0, 16.0) as usize;
+    let tokens = figure.number("tokens", 4096.0, 1024.0..=131_072.0, 1024.0) as usize;
+    let batch = figure.number("sequences", 1.0, 1.0..=256.0, 1.0) as usize;
+    let bits = figure.choice("bits", &["16", "32", "8", "4"]).parse().unwrap_or(16);
+    let shape = |group: usize, batch: usize| {
+        let heads = heads.div_ceil(group.min(heads));
+        CacheShape { batch, context: tokens, layers, heads, head_dim }
+    };
+    let formula = "2 x layers x heads with keys x numbers x tokens x sequences x bits / 8";
+    let row = |(name, group): (&str, usize)| {
+        let shape = shape(group, batch);
+        let [token, all] = [1, tokens].map(|positions| shape.bytes(positions, bits) as f64);
+        vec![name.into(), shape.heads.into(), token.into(), all.into()]
+    };
+    let named = "keys and values, heads with keys, a token of each sequence [B], all tokens [B]";
+    let rows = SHARED.into_iter().map(row).collect();
+    figure.computed_table("The cache by sharing", formula, &columns(named), rows);
+    let series = SHARED.map(|(name, group)| {
+        let at = |step: usize| {
+            let positions = tokens * step / 8;
+            (positions as f64, shape(group, batch).bytes(positions, bits) as f64)
+        };
+        Series::new(name, (0..=8).map(at))
+    });
+    figure.chart(Chart {
+        title: "Bytes by tokens".into(),
+        kind: ChartKind::Line,
+        x: Axis::linear("tokens", ""),
+        y: Axis::linear("cache", "B"),
+        series: series.into(),
+        origin: Origin::Computed(formula.into()),
+    });
+    let group = SHARED.iter().find(|(name, _)| *name == sharing).map_or(1, |(_, group)| *group);
+    let [token, sequence] = [1, tokens].map(|positions| shape(group, 1).bytes(positions, bits));
+    figure.computed("cache of all sequences", (batch * sequence) as f64, "B", formula);
+    figure.insight(cache_size_insight(token, sequence, 80_000_000_000));
+}
+
+/// Ways to share, with the number of heads that share one key and one value.
+const SHARED: [(&str, usize); 4] = [
+    ("one for each head", 1),
+    ("one for 4 heads", 4),
+    ("one for 8 heads", 8),
+    ("one for all heads", usize::MAX),
+];
+
 // %% nbgrader={"grade": false, "grade_id": "memoization-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// Runs the analyses and prints what they report.
-pub fn main() {}
+pub fn main() {
+    let mut out = Reporter::stdout();
+    analyze_naive_generation(&mut out);
+    analyze_kvcache_memory(&mut out);
+    analyze_kvcache_speedup(&mut out);
+}
 
 // %% nbgrader={"grade": false, "grade_id": "memoization-own", "locked": false, "schema_version": 3, "solution": false, "task": false}
 // Yours: helper functions and tests of your own go here. The tutor runs each `#[test]` function of this cell and

@@ -177,8 +177,8 @@ fn unmeasured(texts: &Texts, value: &ValueName, unit: &str) -> Option<String> {
     else {
         return Some(format!("there is no analysis \"{analysis}\""));
     };
-    let is_metric =
-        |before: &str| ["measured(", "name:"].iter().any(|call| before.trim_end().ends_with(call));
+    let reports = ["measured(", "aimed(", "name:"];
+    let is_metric = |before: &str| reports.iter().any(|call| before.trim_end().ends_with(call));
     let mut statements = cell.text.split(';');
     let found = statements.find_map(|statement| {
         let (before, after) = statement.split_once(&format!("\"{metric}\""))?;

@@ -9,6 +9,7 @@ const SUPPORT: &[&str] = &[
     "backend",
     "baselines",
     "bytes",
+    "cache",
     "counters",
     "data",
     "explore",

@@ -29,6 +29,7 @@ course!(declare);
 pub mod backend;
 pub mod baselines;
 pub mod bytes;
+pub mod cache;
 pub mod counters;
 pub mod data;
 pub mod explore;

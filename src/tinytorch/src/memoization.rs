@@ -17,20 +17,28 @@
 //! generate 100 tokens behind a prompt of 10, 5,950 positions pass through the model without a cache, and 109 with one.
 //! Not here: fewer bits for each number (16), and faster kernels (18).
 
-use std::error::Error;
-use std::fmt;
+use std::time::Instant;
 use tinytorch::attention::{
     MultiHeadAttention, merge_heads, scaled_dot_product_attention, split_heads,
 };
 use tinytorch::autograd::no_grad;
+pub use tinytorch::cache::CacheError;
 use tinytorch::embeddings::{ids_tensor, tied_logits};
+use tinytorch::explore::Explorer;
+use tinytorch::insights::memoization::{
+    BEYOND, FORGOTTEN, KEPT, LONG, SHORT, WITHIN, with, without,
+};
+use tinytorch::insights::memoization::{cache_size_insight, memory_insight, naive_insight};
+use tinytorch::insights::memoization::{speedup_insight, window_insight};
 use tinytorch::layers::Layer;
 use tinytorch::random::Rng;
-use tinytorch::sampling::check_prompt;
-use tinytorch::tensor::{Tensor, shape_text, values};
+use tinytorch::report::{Axis, Chart, ChartKind, Origin, Reporter, Series, Target, columns};
+use tinytorch::sampling::{check_prompt, most_probable};
+use tinytorch::tensor::{Tensor, values};
+use tinytorch::testing::{Comparison, compare, memory, quartiles};
 use tinytorch::tokenization::Id;
 use tinytorch::transformers::{GenerateError, Gpt, GptConfig, Sampler};
-use tinytorch::transformers::{pick, visible};
+use tinytorch::transformers::{count_parameters, generate, pick, visible};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "memoization-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Memoization
@@ -122,34 +130,6 @@ pub struct KvCache {
     keys: Vec<Vec<f32>>,
     values: Vec<Vec<f32>>,
     length: usize,
-}
-
-/// Why something cannot be stored in a cache or read from it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CacheError {
-    /// There is no such layer.
-    UnknownLayer {
-        /// The one that was asked for.
-        layer: usize,
-        /// How many there are.
-        layers: usize,
-    },
-    /// There is no room for more positions.
-    Full {
-        /// The positions that are filled.
-        length: usize,
-        /// Those that should be added.
-        new: usize,
-        /// Those that have room in all.
-        context: usize,
-    },
-    /// A tensor has another shape than the cache needs.
-    Shape {
-        /// What the cache needs, in words.
-        wanted: String,
-        /// The shape that was given.
-        found: Vec<usize>,
-    },
 }
 
 // %% nbgrader={"grade": false, "grade_id": "memoization-bytes", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -337,12 +317,8 @@ fn test_unit_update() {
         let wanted = [wanted.to_vec(), wanted.map(|x| x * 10.0).to_vec()];
         let input = format!("{:?} into layer {layer}, {length} filled", keys.to_vec());
         expect_call(input, call, Ok::<_, CacheError>(wanted), idea);
-        expect_eq(
-            "the length afterwards",
-            cache.length(),
-            length,
-            "`advance` moves on, once for all layers",
-        );
+        let idea = "`advance` moves on, once for all layers";
+        expect_eq("the length afterwards", cache.length(), length, idea);
     };
     let idea = "the first token's keys and values are stored too, each sequence in its own block";
     check(0, 0, (column(1.0, 5.0), [1.0, 0.0, 0.0, 5.0, 0.0, 0.0]), idea);
@@ -358,28 +334,16 @@ fn test_unit_update() {
         cache.advance(1).and_then(|()| cache.update(0, &rows, &rows))?;
         Ok::<_, CacheError>(stored(&cache, 0)[0].clone())
     };
-    let wanted = vec![0.0, 0.0, 1.0, 2.0, 0.0, 0.0, 3.0, 4.0];
-    expect_call(
-        "rows [1, 2] and [3, 4] of 2 heads",
-        call,
-        Ok(wanted),
-        "a row has d numbers, and each head its block",
-    );
-    let full = Err(CacheError::Full { length: 1, new: 2, context: 2 });
+    let wanted = Ok(vec![0.0, 0.0, 1.0, 2.0, 0.0, 0.0, 3.0, 4.0]);
+    let idea = "a row has d numbers, and each head its block";
+    expect_call("rows [1, 2] and [3, 4] of 2 heads", call, wanted, idea);
     let long = Tensor::ones(&[1, 2, 2, 2]);
-    expect_call(
-        "2 rows, 1 of 2 filled",
-        || cache.update(0, &long, &long),
-        full,
-        "check the room before you store",
-    );
+    let full = Err(CacheError::Full { length: 1, new: 2, context: 2 });
+    let idea = "check the room before you store";
+    expect_call("2 rows, 1 of 2 filled", || cache.update(0, &long, &long), full, idea);
     let unknown = Err(CacheError::UnknownLayer { layer: 1, layers: 1 });
-    expect_call(
-        "layer 1 of 1",
-        || cache.update(1, &rows, &rows),
-        unknown,
-        "given: an unknown layer is an error",
-    );
+    let idea = "given: an unknown layer is an error";
+    expect_call("layer 1 of 1", || cache.update(1, &rows, &rows), unknown, idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "memoization-get", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -432,16 +396,10 @@ fn test_unit_get() {
     expect_call("3 positions, not advanced past", || read(&cache, 1, 3), Ok(of(&keys)), idea);
     let first = keys.slice(&[0..2, 0..2, 0..1]);
     expect_call("the first of 3 positions", || read(&cache, 1, 1), Ok(of(&first)), idea);
-    expect_call(
-        "layer 0, empty",
-        || read(&cache, 0, 2),
-        Ok(of(&Tensor::zeros(&[2, 2, 2, 3]))),
-        "each layer its own",
-    );
-    cache
-        .advance(3)
-        .and_then(|()| cache.update(1, &rest, &(&rest * 10.0)))
-        .expect("a fourth position");
+    let zeros = Ok(of(&Tensor::zeros(&[2, 2, 2, 3])));
+    expect_call("layer 0, empty", || read(&cache, 0, 2), zeros, "each layer has its own store");
+    cache.advance(3).expect("3 positions");
+    cache.update(1, &rest, &(&rest * 10.0)).expect("a fourth position");
     let all = Ok::<_, CacheError>((keys.to_vec(), rest.to_vec()));
     let parts = || {
         let (both, _) = cache.get(1, 4)?;
@@ -515,8 +473,8 @@ impl CachedMultiHeadAttention<'_> {
     ///
     /// EXAMPLE: 7 positions are filled and `x` is (1, 1, 8), 2 heads: q is (1, 2, 1, 4), the keys are (1, 2, 8, 4).
     ///
-    /// HINTS: `let past = cache.length();` and the new positions are `x.shape()[1]`. `(new > 1).then(|| ...)` makes an
-    /// `Option` of the mask, and `as_ref` lends it.
+    /// HINTS: `cache.length()` positions are past; the second size of `x` is how many are new. `then` of a `bool` makes an
+    /// `Option`, and `as_ref` lends what is in it.
     pub fn forward(&self, x: &Tensor, cache: &mut KvCache) -> Result<Tensor, CacheError> {
         // BEGIN SOLUTION
         let Self { attention, layer } = *self;
@@ -547,10 +505,7 @@ fn test_unit_attention() {
     for (pieces, idea) in [
         (&[6][..], "a whole prompt at once: each position sees itself and those before it"),
         (&[1, 1, 1], "each new position attends to all cached ones and to itself"),
-        (
-            &[3, 1, 1],
-            "a prompt, then one by one: the first keys and values are those of the prompt",
-        ),
+        (&[3, 1, 1], "a prompt, then one by one: its first keys and values are read too"),
         (&[2, 3, 1], "a piece of a prompt sees all cached keys, and of its own those up to itself"),
     ] {
         let mut cache = KvCache::new(2, 6, 2, 2, 4);
@@ -559,7 +514,7 @@ fn test_unit_attention() {
             let input = format!("pieces {pieces:?}: {new} new behind {past}");
             let part = |all: &Tensor| all.slice(&[0..2, past..past + new]);
             let yours = expect_return(&input, || layer.forward(&part(&x), &mut cache), idea);
-            let yours = yours.unwrap_or_else(|error| panic!("for {input}: {error}; idea: {idea}"));
+            let yours = yours.expect(idea);
             expect_close(&input, &yours.to_vec(), &part(&whole).to_vec(), 1e-5, idea);
             let idea = "the layers share one length: the model advances it, an attention does not";
             expect_eq(&input, cache.length(), past, idea);
@@ -631,57 +586,35 @@ fn test_unit_forward() {
     let ids: Vec<Id> = vec![3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8];
     let ids = ids_tensor(&ids, &[2, 6]);
     let part = |range: std::ops::Range<usize>| ids.slice(&[0..2, range]);
+    let own = "a new token is embedded at its own position, behind the cached ones";
     for (pieces, idea) in [
         (&[3][..], "each block adds its attention, then its MLP; the last position is scored"),
-        (&[1, 1, 1], "a new token is embedded at its own position, behind the cached ones"),
-        (&[3, 2, 1], "a new token is embedded at its own position, behind the cached ones"),
+        (&[1, 1, 1], own),
+        (&[3, 2, 1], own),
     ] {
         let mut cached = CachedGpt::new(&model, 2);
         for &new in pieces {
             let past = cached.cache().length();
             let input = format!("pieces {pieces:?}: {new} new behind {past}");
             let logits = expect_return(&input, || cached.forward(&part(past..past + new)), idea);
-            let logits =
-                logits.unwrap_or_else(|error| panic!("for {input}: {error}; idea: {idea}"));
+            let logits = logits.expect(idea);
             let whole = model.forward(&part(0..past + new)).select(1, past + new - 1);
-            expect_eq(
-                &input,
-                logits.shape(),
-                &[2, 11],
-                "logits of the last position of each sequence",
-            );
+            let shape = "logits of the last position of each sequence";
+            expect_eq(&input, logits.shape(), &[2, 11], shape);
             expect_close(&input, &logits.to_vec(), &whole.to_vec(), 1e-4, idea);
-            expect_eq(
-                &input,
-                cached.cache().length(),
-                past + new,
-                "advance once, behind the last block",
-            );
-            expect_eq(
-                &input,
-                logits.is_tracked(),
-                false,
-                "nothing is recorded for a backward pass",
-            );
+            let once = "advance once, behind the last block";
+            expect_eq(&input, cached.cache().length(), past + new, once);
+            expect_eq(&input, logits.is_tracked(), false, "given: nothing is recorded");
         }
     }
     let mut cached = CachedGpt::new(&model, 2);
     cached.forward(&part(0..4)).expect("4 of 6 positions");
-    let full = CacheError::Full { length: 4, new: 3, context: 6 };
-    expect_eq(
-        "3 more, 4 of 6",
-        cached.forward(&part(0..3)).err(),
-        Some(full),
-        "given: no room is an error",
-    );
+    let full = Some(CacheError::Full { length: 4, new: 3, context: 6 });
+    let given = "given: what does not fit is an error";
+    expect_eq("3 more, 4 of 6", cached.forward(&part(0..3)).err(), full, given);
     let message = cached.forward(&ids_tensor(&[1], &[1, 1])).err().map(|error| error.to_string());
     let wanted = "the cache needs ids (2, S) with S above 0, and was given (1, 1)".to_owned();
-    expect_eq(
-        "1 sequence, a cache for 2",
-        message,
-        Some(wanted),
-        "given: each sequence has its own keys",
-    );
+    expect_eq("1 sequence, a cache for 2", message, Some(wanted), given);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "memoization-next", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -726,19 +659,15 @@ fn test_unit_next_logits() {
     let model = Gpt::new(config, &mut Rng::seeded(4));
     let mut cached = enable_kv_cache(&model);
     let new = "only what is not in the cache passes through the model";
-    let slides =
-        "beyond the context the window slides, and every position changes: compute them again";
+    let slides = "beyond the context the window slides, and every position changes";
+    let other = "another text: what it begins with stays in the cache, the rest is forgotten";
     for (ids, wanted, idea) in [
         (&[5, 6][..], 2, "an empty cache: the whole prompt passes"),
         (&[5, 6, 7], 1, new),
         (&[5, 6, 7, 8], 1, new),
         (&[5, 6, 7, 8, 9], 4, slides),
         (&[5, 6, 7, 8, 9, 1], 4, slides),
-        (
-            &[7, 9, 2],
-            2,
-            "another text: what it begins with stays in the cache, the rest is forgotten",
-        ),
+        (&[7, 9, 2], 2, other),
         (&[7, 9, 2], 1, "the last id passes in any case: its logits are not stored"),
         (&[7], 1, "a shorter text: the last id passes in any case"),
         (&[3], 1, "another text: nothing of the cache is true"),
@@ -746,21 +675,11 @@ fn test_unit_next_logits() {
         let before = cached.positions_passed();
         let input = format!("{ids:?}, context 4");
         let logits = expect_return(&input, || cached.next_logits(ids), idea);
-        let logits = logits.unwrap_or_else(|error| panic!("for {input}: {error}; idea: {idea}"));
-        expect_eq(
-            format!("{input}: positions passed"),
-            cached.positions_passed() - before,
-            wanted,
-            idea,
-        );
-        let whole = model.next_logits(visible(ids, 4));
-        expect_close(
-            &input,
-            &logits,
-            &whole,
-            1e-4,
-            "the logits are those of the model without a cache",
-        );
+        let logits = logits.expect(idea);
+        let passed = cached.positions_passed() - before;
+        expect_eq(format!("{input}: positions passed"), passed, wanted, idea);
+        let idea = "the logits are those of the model without a cache";
+        expect_close(&input, &logits, &model.next_logits(visible(ids, 4)), 1e-4, idea);
     }
 }
 
@@ -809,7 +728,6 @@ pub fn generate_cached(
 #[test]
 fn test_unit_generate() {
     use tinytorch::testing::{expect_eq, expect_named};
-    use tinytorch::transformers::generate;
 
     let config = GptConfig { vocab_size: 9, context: 12, dim: 8, layers: 2, heads: 2 };
     let mut model = Gpt::new(config, &mut Rng::seeded(5));
@@ -817,51 +735,33 @@ fn test_unit_generate() {
         *parameter = &*parameter * 2.0; // So that the distributions differ clearly.
     }
     let mut cached = enable_kv_cache(&model);
+    let run = |cached: &mut CachedGpt, prompt: &[Id], new, sampler: &Sampler| {
+        let (mut live, rng) = (vec![], &mut Rng::seeded(7));
+        let ids = generate_cached(cached, prompt, new, sampler, rng, |id| live.push(id));
+        (ids, live)
+    };
     let greedy = Sampler::default().temperature(0.0);
     let drawn = Sampler::default().top_p(0.9).repetition_penalty(1.3);
-    for sampler in [&greedy, &drawn] {
-        for (prompt, new) in
-            [(&[1][..], 8), (&[1, 2, 3], 9), (&[4, 5, 6, 7], 20), (&[2; 15], 3), (&[3], 0)]
-        {
-            let mut live = vec![];
-            let yours =
-                generate_cached(&mut cached, prompt, new, sampler, &mut Rng::seeded(7), |id| {
-                    live.push(id)
-                });
-            let wanted = generate(&model, prompt, new, sampler, &mut Rng::seeded(7), |_| ());
-            let input =
-                format!("{prompt:?}, {new} new tokens, temperature {}", sampler.temperature);
-            expect_eq(
-                &input,
-                &yours,
-                &wanted,
-                "the same tokens as without a cache, the new ones alone",
-            );
-            expect_eq(&input, Ok(live), yours, "on_token gets each new token, and not the prompt");
-        }
+    let prompts = [(&[1][..], 8), (&[1, 2, 3], 9), (&[4, 5, 6, 7], 20), (&[2; 15], 3), (&[3], 0)];
+    for (sampler, (prompt, new)) in [&greedy, &drawn].iter().flat_map(|s| prompts.map(|p| (s, p))) {
+        let (yours, live) = run(&mut cached, prompt, new, sampler);
+        let wanted = generate(&model, prompt, new, sampler, &mut Rng::seeded(7), |_| ());
+        let input = format!("{prompt:?}, {new} new tokens, temperature {}", sampler.temperature);
+        let idea = "the same tokens as without a cache, the new ones alone";
+        expect_eq(&input, &yours, &wanted, idea);
+        expect_eq(&input, Ok(live), yours, "on_token gets each new token, and not the prompt");
     }
     cached.reset();
     let before = cached.positions_passed();
-    let ids = generate_cached(&mut cached, &[1, 2, 3], 6, &greedy, &mut Rng::seeded(1), |_| ())
-        .expect("6 tokens");
+    let ids = run(&mut cached, &[1, 2, 3], 6, &greedy).0.expect("6 tokens");
     let passed = cached.positions_passed() - before;
-    expect_eq(
-        "a prompt of 3, 6 new tokens: positions passed",
-        passed,
-        8,
-        "each position passes once: use the cache",
-    );
+    let idea = "each position passes once: use the cache";
+    expect_eq("a prompt of 3, 6 new tokens: positions passed", passed, 8, idea);
     let third = ids.iter().position(|&id| id == ids[2]).unwrap_or(2);
-    let stopped = generate_cached(
-        &mut cached,
-        &[1, 2, 3],
-        6,
-        &greedy.stop(ids[2]),
-        &mut Rng::seeded(1),
-        |_| (),
-    );
-    let idea = "end with the stop token: it is appended and returned";
-    expect_eq("stop at the third token", stopped.as_deref(), Ok(&ids[..=third]), idea);
+    let stopped = run(&mut cached, &[1, 2, 3], 6, &greedy.stop(ids[2]));
+    let wanted = (Ok(ids[..=third].to_vec()), ids[..=third].to_vec());
+    let idea = "end with the stop token: it is appended, passed on, and returned";
+    expect_eq("stop at the third token: returned, live", stopped, wanted, idea);
 
     for (batch, prompt, facts) in [
         (1, &[][..], &["prompt is empty"][..]),
@@ -869,8 +769,10 @@ fn test_unit_generate() {
         (2, &[1, 2], &["(2, S)", "(1, 2)"]),
     ] {
         let cached = &mut CachedGpt::new(&model, batch);
-        let refused = generate_cached(cached, prompt, 1, &drawn, &mut Rng::seeded(1), |_| ());
-        let message = refused.err().map_or_else(String::new, |error| error.to_string());
+        let message = run(cached, prompt, 1, &drawn)
+            .0
+            .err()
+            .map_or_else(String::new, |error| error.to_string());
         expect_named(&message, facts, "what cannot be generated is an error, not a panic");
     }
 }
@@ -893,7 +795,7 @@ fn test_unit_generate() {
 ///
 /// EXAMPLE: a prompt of 100 tokens, tokens at 0.5, 0.7 and 0.9 s: 0.2 s. One token has no gap: `None`.
 ///
-/// HINTS: `let [first, .., last] = stamps else { return None };` takes a slice with at least two elements apart.
+/// HINTS: a slice pattern with `..` in it takes the first and the last element; `let ... else` leaves where there are none.
 pub fn time_per_output_token(prompt: usize, stamps: &[f64]) -> Option<f64> {
     // BEGIN SOLUTION
     let _ = prompt; // Tokens that are read are not output.
@@ -906,35 +808,288 @@ pub fn time_per_output_token(prompt: usize, stamps: &[f64]) -> Option<f64> {
 /// 🔬 By hand, with a short and a long prompt; two tokens; one; none.
 #[test]
 fn test_unit_debug() {
-    use tinytorch::testing::{expect_call, expect_call_close};
+    use tinytorch::testing::expect_call;
 
-    let time = |prompt, stamps: &'static [f64]| move || time_per_output_token(prompt, stamps);
+    let first = "the first token waits for the prompt: only the gaps behind it count";
+    let read = "tokens of the prompt are read, not generated: they do not count";
     for (prompt, stamps, wanted, idea) in [
-        (
-            1,
-            &[0.5, 0.75, 1.0][..],
-            0.25,
-            "the first token waits for the prompt: only the gaps behind it count",
-        ),
-        (
-            100,
-            &[0.5, 0.75, 1.0],
-            0.25,
-            "tokens of the prompt are read, not generated: they do not count",
-        ),
-        (7, &[2.0, 2.5], 0.5, "two tokens have one gap"),
+        (1, &[0.5, 0.75, 1.0][..], Some(0.25), first),
+        (100, &[0.5, 0.75, 1.0], Some(0.25), read),
+        (7, &[2.0, 2.5], Some(0.5), "two tokens have one gap"),
+        (3, &[0.5], None, "one token has no gap"),
+        (3, &[], None, "no token has no gap"),
     ] {
-        let yours = || [time_per_output_token(prompt, stamps).unwrap_or(f64::NAN) as f32];
-        expect_call_close(
-            format!("a prompt of {prompt}, tokens at {stamps:?}"),
-            yours,
-            &[wanted],
-            1e-6,
-            idea,
-        );
+        let input = format!("a prompt of {prompt}, tokens at {stamps:?}");
+        expect_call(input, || time_per_output_token(prompt, stamps), wanted, idea);
     }
-    expect_call("a prompt of 3, one token", time(3, &[0.5]), None, "one token has no gap");
-    expect_call("a prompt of 3, no token", time(3, &[]), None, "no token has no gap");
+}
+
+// %% nbgrader={"grade": false, "grade_id": "memoization-analyze-naive", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 What does a token cost when every pass reads the whole text again?
+///
+/// Purpose: profile the problem before solving it. Measured: the time of each of 200 tokens without a cache, the median
+/// of 3 runs (vocabulary 512, context 256, 64 dimensions, 2 layers, 4 heads, random weights: speed does not depend on
+/// training); the positions that the passes read. Key insight: nearly all of them were computed before, with the same
+/// result. Production context: no server generates like this; it is what every cache is compared with.
+pub fn analyze_naive_generation(out: &mut Reporter) {
+    let model = Gpt::new(MEASURED, &mut Rng::seeded(0));
+    let runs: Vec<Vec<Pass>> =
+        (0..3).map(|_| profile_naive_generation(&model, &PROMPT, 200)).collect();
+    let token = |number: usize| quartiles(runs.iter().map(|run| run[number].seconds).collect())[1];
+    let passed = |tokens: usize| -> usize { runs[0][..tokens].iter().map(|p| p.positions).sum() };
+    let rows = [25, 50, 100, 200].map(|tokens| {
+        let (all, different) = (passed(tokens), positions_with_cache(PROMPT.len(), tokens));
+        let formula = positions_without_cache(PROMPT.len(), tokens);
+        let seconds: f64 = (0..tokens).map(token).sum();
+        vec![tokens.into(), seconds.into(), all.into(), formula.into(), different.into()]
+    });
+    let named = "new tokens, time [s], positions passed, by your formula, different";
+    out.measured_table("Without a cache", &columns(named), rows.into());
+    let curve = (0..200).map(|number| (runs[0][number].positions as f64, token(number)));
+    let axes = (Axis::linear("text before the token", ""), Axis::linear("time of the token", "s"));
+    out.measured_chart("Time of each token", axes.0, axes.1, vec![Series::new("no cache", curve)]);
+    let ids: Vec<Id> = (0..200).collect();
+    let timed = compare(15, || model.next_logits(&ids), || model.next_logits(&ids[..25]));
+    out.compared("Timed in turn", &[(LONG, SHORT, timed)]);
+    out.measured("time of a token behind 200 against one behind 25", timed.ratio.median, "x");
+    out.insight(naive_insight(&timed.ratio, passed(200), positions_with_cache(PROMPT.len(), 200)));
+}
+
+/// The model of the measurements: its speed does not depend on what it has learned.
+const MEASURED: GptConfig =
+    GptConfig { vocab_size: 512, context: 256, dim: 64, layers: 2, heads: 4 };
+const PROMPT: [Id; 8] = [3, 1, 4, 1, 5, 9, 2, 6];
+
+/// One pass of a generation.
+#[derive(Debug, Clone, Copy)]
+pub struct Pass {
+    /// The positions that passed through the model.
+    pub positions: usize,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// The passes of a generation without a cache, which always takes the most probable token.
+pub fn profile_naive_generation(model: &Gpt, prompt: &[Id], new_tokens: usize) -> Vec<Pass> {
+    let mut ids = prompt.to_vec();
+    let pass = |_| {
+        let (start, window) = (Instant::now(), visible(&ids, model.config.context));
+        let (positions, logits) = (window.len(), model.next_logits(window));
+        ids.push(most_probable(&logits)[0] as Id);
+        Pass { positions, seconds: start.elapsed().as_secs_f64() }
+    };
+    (0..new_tokens).map(pass).collect()
+}
+
+// %% nbgrader={"grade": false, "grade_id": "memoization-analyze-memory", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 How much memory does a cache take, and what happens when it is full?
+///
+/// Purpose: hold the formula against real allocations, see a cache fill, and leave the context. Measured: the bytes that
+/// caches of four widths allocate (12 layers, 1,024 positions, heads of 64 as in GPT-2; parameters by your formula of
+/// lesson 13, 4 bytes each); the cache in use while 160 tokens are generated with a context of 128, live. Key insight:
+/// 2 L H d T B numbers, linear in the length; beyond the context a pass costs what it costs without a cache. Production
+/// context: on a server with many users the caches, not the weights, decide how many fit.
+pub fn analyze_kvcache_memory(out: &mut Reporter) {
+    let (mut rows, mut curves, mut quotients, mut shares) = (vec![], vec![], vec![], vec![]);
+    let mut last = vec![];
+    for dim in [128, 512, 768, 1024] {
+        let sizes = [256, 512, 1024].map(|context| {
+            let (cache, used) = memory(|| KvCache::new(1, context, 12, dim / 64, 64));
+            (context, used.map(|used| used.kept as f64), cache.reserved_bytes() as f64)
+        });
+        let config =
+            GptConfig { vocab_size: 50_257, context: 1024, dim, layers: 12, heads: dim / 64 };
+        let parameters = 4.0 * count_parameters(&config) as f64;
+        let [.., (_, counted, computed)] = sizes;
+        let shown = counted.map_or("not counted".into(), |bytes| bytes.into());
+        let share = counted.unwrap_or(computed) / parameters;
+        let percent = 100.0 * share;
+        rows.push(vec![dim.into(), computed.into(), shown, parameters.into(), percent.into()]);
+        let of = |(context, counted, computed): (usize, Option<f64>, f64)| {
+            counted.map(|bytes| ((context as f64, bytes), bytes / computed))
+        };
+        let (points, by_formula): (Vec<_>, Vec<_>) = sizes.into_iter().filter_map(of).unzip();
+        quotients.extend(by_formula);
+        curves.push(Series::new(format!("{dim} dimensions"), points.clone()));
+        last = points;
+        shares.push(share);
+    }
+    let named = "dimensions, 2 L H d T B numbers [B], allocated [B], parameters [B], cache / parameters [%]";
+    out.measured_table("A cache for 1,024 positions, 12 layers", &columns(named), rows);
+    let off = |quotient: &f64| (quotient - 1.0).abs();
+    let largest = quotients.into_iter().max_by(|a, b| off(a).total_cmp(&off(b)));
+    if let (Some(quotient), [.., (_, half), (_, whole)]) = (largest, &last[..]) {
+        let axes = (Axis::linear("positions", ""), Axis::linear("allocated", "B"));
+        out.measured_chart("Allocated by positions", axes.0, axes.1, curves);
+        out.insight(memory_insight(quotient, whole / half, [shares[0], shares[3]]));
+    } else {
+        out.note("This program counts no bytes; the tutor's own run of this analysis does.");
+    }
+    out.measured("full cache against parameters, 768 dimensions", 100.0 * shares[2], "%");
+    watch_a_cache_fill(out);
+}
+
+/// Generates beyond the context, and shows after each token what the cache holds.
+fn watch_a_cache_fill(out: &mut Reporter) {
+    let config = GptConfig { vocab_size: 512, context: 128, dim: 128, layers: 4, heads: 4 };
+    let rng = &mut Rng::seeded(0);
+    let model = Gpt::new(config, rng);
+    let mut cached = enable_kv_cache(&model);
+    let (mut ids, mut text, mut curve) = (PROMPT.to_vec(), "#".repeat(PROMPT.len()), vec![]);
+    for _ in 0..160 {
+        let (before, start) = (cached.positions_passed(), Instant::now());
+        let drawn = cached.next_logits(&ids).map_err(GenerateError::from);
+        let drawn = drawn.and_then(|logits| Sampler::default().probabilities(&logits, &ids));
+        let probabilities = match drawn {
+            Ok(probabilities) => probabilities,
+            Err(error) => return out.note(error.to_string()),
+        };
+        curve.push((ids.len() as f64, start.elapsed().as_secs_f64()));
+        let passed = cached.positions_passed() - before;
+        ids.push(pick(&probabilities, rng.uniform()));
+        text.push(if passed > 1 && ids.len() > config.context { 'R' } else { '#' });
+        if (text.len() + 1).is_multiple_of(65) {
+            text.push('\n');
+        }
+        out.text("The cache fills: # a position is stored, R all are computed again", text.clone());
+        out.measured("cache in use", cached.cache().used_bytes() as f64, "B");
+        out.measured("cache reserved", cached.cache().reserved_bytes() as f64, "B");
+    }
+    let axes = (Axis::linear("text before the token", ""), Axis::log("time of the token", "s"));
+    let curve = vec![Series::new("with a cache", curve)];
+    out.measured_chart("Time of each token, a context of 128", axes.0, axes.1, curve);
+    let (mut slides, mut start) = (enable_kv_cache(&model), 0);
+    let beyond = || {
+        start = (start + 1) % (ids.len() - config.context);
+        slides.next_logits(&ids[start..start + config.context]).map(|logits| logits[0])
+    };
+    let timed =
+        compare(9, beyond, || cached.next_logits(&ids[..config.context]).map(|logits| logits[0]));
+    out.compared("Timed in turn", &[(BEYOND, WITHIN, timed)]);
+    out.insight(window_insight(&timed.ratio));
+}
+
+// %% nbgrader={"grade": false, "grade_id": "memoization-analyze-speedup", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 How many times as fast is generation with a cache, by the length of the answer?
+///
+/// Purpose: measure what the cache alone changes. Measured: the same model and the same seed with `generate` of lesson 13
+/// and with `generate_cached`, in turn, for 25 to 200 tokens; whether the tokens are the same; the time to the first
+/// token and between two tokens. Key insight: without a cache a token costs as much as the text before it is long; with
+/// one, nearly nothing depends on that. Production context: time to first token and time per output token are what
+/// users of a server feel, and they are improved by different means.
+pub fn analyze_kvcache_speedup(out: &mut Reporter) {
+    let model = Gpt::new(MEASURED, &mut Rng::seeded(0));
+    let (mut cached, sampler) = (enable_kv_cache(&model), Sampler::default());
+    let (mut speedups, mut pairs, mut is_same) = (vec![], vec![], true);
+    let mut stamps = [vec![], vec![]];
+    for (tokens, runs) in [(25, 15), (50, 9), (100, 5), (200, 3)] {
+        let mut answers = [vec![], vec![]];
+        let [slow, fast] = &mut answers;
+        let [slow_stamps, fast_stamps] = &mut stamps;
+        let without_cache = || {
+            let (start, live) = begin(slow_stamps);
+            let stamp = |_| live.push(start.elapsed().as_secs_f64());
+            slow.push(generate(&model, &PROMPT, tokens, &sampler, &mut Rng::seeded(1), stamp));
+        };
+        let with_cache = || {
+            cached.reset();
+            let (start, live) = begin(fast_stamps);
+            let stamp = |_| live.push(start.elapsed().as_secs_f64());
+            let rng = &mut Rng::seeded(1);
+            fast.push(generate_cached(&mut cached, &PROMPT, tokens, &sampler, rng, stamp));
+        };
+        let timed = compare(runs, without_cache, with_cache);
+        is_same &= answers.concat().windows(2).all(|two| two[0].is_ok() && two[0] == two[1]);
+        speedups.push((tokens, timed.ratio));
+        pairs.push((without(tokens), with(tokens), timed));
+        out.progress("lengths", speedups.len() as u64, 4);
+    }
+    let kept = compare_kept_and_forgotten(&model);
+    let mut named: Vec<_> =
+        pairs.iter().map(|(a, b, timed)| (a.as_str(), b.as_str(), *timed)).collect();
+    named.push((FORGOTTEN, KEPT, kept));
+    out.compared("Timed in turn", &named);
+    let points = speedups.iter().map(|(tokens, ratio)| (*tokens as f64, ratio.median));
+    let axes = (Axis::linear("new tokens", ""), Axis::linear("times as fast", "x"));
+    let curve = vec![Series::new("with a cache", points)];
+    out.measured_chart("Speed-up by length", axes.0, axes.1, curve);
+    let row = |(name, stamps): (&str, &Vec<f64>)| {
+        let gap = time_per_output_token(PROMPT.len(), stamps).unwrap_or(f64::NAN);
+        vec![name.into(), stamps.first().copied().unwrap_or(f64::NAN).into(), gap.into()]
+    };
+    let rows = ["no cache", "cache"].into_iter().zip(&stamps).map(row);
+    let named = "the last run of 200 tokens, time to first token [s], time per output token [s]";
+    out.measured_table("What a user waits for", &columns(named), rows.collect());
+    let by_length = |at: usize| speedups[at].1.median;
+    out.aimed("kv_speedup_25", by_length(0), "x", Target::AtLeast(1.2));
+    out.aimed("kv_speedup_200", by_length(3), "x", Target::AtLeast(15.0));
+    out.insight(speedup_insight(&speedups, &kept.ratio, is_same));
+}
+
+/// The control: the same code with the same ids, and a cache that is emptied before each pass or not. `generate` of lesson
+/// 13 differs in more: it scores every position, not the last one alone.
+fn compare_kept_and_forgotten(model: &Gpt) -> Comparison {
+    let ids: Vec<Id> = (0..108).collect();
+    let passes = |is_kept: bool| {
+        let (mut cached, ids) = (enable_kv_cache(model), &ids);
+        move || {
+            cached.reset();
+            for end in PROMPT.len()..ids.len() {
+                cached.truncate(if is_kept { end } else { 0 });
+                std::hint::black_box(cached.next_logits(&ids[..end]).is_ok());
+            }
+        }
+    };
+    compare(5, passes(false), passes(true))
+}
+
+/// Begins a run: its start, and the emptied list of its stamps.
+fn begin(stamps: &mut Vec<f64>) -> (Instant, &mut Vec<f64>) {
+    stamps.clear();
+    (Instant::now(), stamps)
+}
+
+// %% nbgrader={"grade": true, "grade_id": "test-memoization-module", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
+/// 🧪 A batch in a model of four layers, switched on and off, emptied and used again; the model is as it was.
+#[test]
+fn test_module() {
+    use tinytorch::testing::{expect_close, expect_eq};
+
+    let config = GptConfig { vocab_size: 13, context: 10, dim: 12, layers: 4, heads: 3 };
+    let model = Gpt::new(config, &mut Rng::seeded(8));
+    let before: Vec<Vec<f32>> = model.parameters().iter().map(|tensor| tensor.to_vec()).collect();
+    let prompts: [Vec<Id>; 3] = [vec![1, 2, 3], vec![4, 5, 6], vec![7, 8, 9]];
+    let mut batch = CachedGpt::new(&model, 3);
+    for _ in 0..2 {
+        let mut texts = prompts.clone();
+        batch.reset();
+        let mut logits = batch.forward(&ids_tensor(&texts.concat(), &[3, 3])).expect("3 prompts");
+        for _ in 0..7 {
+            let next: Vec<Id> = logits.argmax_axis(-1).into_iter().map(|id| id as Id).collect();
+            texts.iter_mut().zip(&next).for_each(|(text, &id)| text.push(id));
+            logits = batch.forward(&ids_tensor(&next, &[3, 1])).expect("room for 10 positions");
+        }
+        let greedy = Sampler::default().temperature(0.0);
+        for (text, prompt) in texts.iter().zip(&prompts) {
+            let alone = generate(&model, prompt, 7, &greedy, &mut Rng::seeded(0), |_| ());
+            let idea = "each sequence of a batch has its own keys and values, also after a reset";
+            let input = format!("{prompt:?} in a batch of 3");
+            expect_eq(input, Ok(&text[3..]), alone.as_deref(), idea);
+        }
+        let idea = "the logits of a full cache are those of the model without a cache";
+        let whole = model.forward(&ids_tensor(&texts.concat(), &[3, 10])).select(1, 9);
+        expect_close("3 sequences of 10", &logits.to_vec(), &whole.to_vec(), 1e-4, idea);
+    }
+    let (used, reserved) = (batch.cache().used_bytes(), batch.cache().reserved_bytes());
+    expect_eq("a full cache: bytes in use", used, reserved, "10 of 10 positions are filled");
+    let bytes = 2 * 4 * 3 * 4 * 10 * 3 * 4;
+    expect_eq("bytes reserved", reserved, bytes, "2 L H d T B numbers of 4 bytes");
+    let full = batch.forward(&ids_tensor(&[1, 2, 3], &[3, 1])).err();
+    let wanted = CacheError::Full { length: 10, new: 1, context: 10 };
+    expect_eq("an eleventh position", full, Some(wanted), "no room is an error, never a panic");
+    let after: Vec<_> =
+        disable_kv_cache(batch).parameters().iter().map(|tensor| tensor.to_vec()).collect();
+    expect_eq("the model, switched off", before == after, true, "a cache changes no parameter");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "memoization-plumbing", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -995,11 +1150,9 @@ impl KvCache {
         self.check_layer(layer)?;
         let CacheShape { batch, heads, head_dim, .. } = self.shape;
         for tensor in [keys, values] {
-            let fits = matches!(*tensor.shape(), [b, h, new, d] if [b, h, d] == [batch, heads, head_dim] && new > 0);
-            if !fits || tensor.shape() != keys.shape() {
-                let wanted = format!(
-                    "keys and values ({batch}, {heads}, S, {head_dim}), of the same S above 0"
-                );
+            let new = keys.shape().get(2).map_or(0, |&new| new);
+            if new == 0 || tensor.shape() != [batch, heads, new, head_dim] {
+                let wanted = format!("keys and values ({batch}, {heads}, S > 0, {head_dim})");
                 return Err(CacheError::Shape { wanted, found: tensor.shape().to_vec() });
             }
         }
@@ -1007,43 +1160,13 @@ impl KvCache {
     }
 }
 
-impl fmt::Display for CacheError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownLayer { layer, layers } => {
-                write!(
-                    f,
-                    "the cache has {layers} layers, counted from 0, and none with the number {layer}"
-                )
-            }
-            Self::Full { length, new, context } => write!(
-                f,
-                "the cache has room for {context} positions, {length} are filled, and {new} more do not fit: reset it, \
-                 cut the text, or build the model with a larger context"
-            ),
-            Self::Shape { wanted, found } => {
-                write!(f, "the cache needs {wanted}, and was given {}", shape_text(found))
-            }
-        }
-    }
-}
-
-impl Error for CacheError {}
-
-impl From<CacheError> for GenerateError {
-    fn from(error: CacheError) -> Self {
-        Self(error.to_string())
-    }
-}
-
 impl<'m> CachedGpt<'m> {
     /// The model with an empty cache for `batch` sequences. Panics when `batch` is 0.
     pub fn new(model: &'m Gpt, batch: usize) -> Self {
         let GptConfig { context, dim, layers, heads, .. } = model.config;
-        let cached = |(layer, block): (usize, &'m tinytorch::transformers::TransformerBlock)| {
-            CachedMultiHeadAttention { attention: &block.attention, layer }
-        };
-        let attentions = model.blocks.iter().enumerate().map(cached).collect();
+        let attentions = model.blocks.iter().map(|block| &block.attention).enumerate();
+        let cached = |(layer, attention)| CachedMultiHeadAttention { attention, layer };
+        let attentions = attentions.map(cached).collect();
         let cache = KvCache::new(batch, context, layers, heads, dim / heads);
         Self { model, attentions, cache, seen: vec![], passed: 0 }
     }
@@ -1072,20 +1195,17 @@ impl<'m> CachedGpt<'m> {
     /// The number of new positions in `ids` (B, S), which is added to those that have passed.
     fn count_new(&mut self, ids: &Tensor) -> Result<usize, CacheError> {
         let batch = self.cache.shape.batch;
-        let &[sequences, new] = ids.shape() else { return Err(wrong_ids(batch, ids)) };
-        if sequences != batch || new == 0 {
-            return Err(wrong_ids(batch, ids));
+        match *ids.shape() {
+            [sequences, new] if sequences == batch && new > 0 => {
+                self.cache.check_room(new)?;
+                self.passed += new;
+                Ok(new)
+            }
+            _ => {
+                let wanted = format!("ids ({batch}, S) with S above 0");
+                Err(CacheError::Shape { wanted, found: ids.shape().to_vec() })
+            }
         }
-        self.cache.check_room(new)?;
-        self.passed += new;
-        Ok(new)
-    }
-}
-
-fn wrong_ids(batch: usize, ids: &Tensor) -> CacheError {
-    CacheError::Shape {
-        wanted: format!("ids ({batch}, S) with S above 0"),
-        found: ids.shape().to_vec(),
     }
 }
 
@@ -1099,9 +1219,69 @@ pub fn disable_kv_cache<'m>(cached: CachedGpt<'m>) -> &'m Gpt {
     cached.model
 }
 
+// %% nbgrader={"grade": false, "grade_id": "memoization-explore", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// How large is the cache of a model?
+///
+/// The sizes at first are those of a model with 7 billion parameters. Double the tokens; let several heads share their
+/// keys and values; store them with fewer bits. Which change saves as much as sharing one key among all heads?
+pub fn explore_cache_size(figure: &mut Explorer) {
+    let layers = figure.number("layers", 32.0, 1.0..=128.0, 1.0) as usize;
+    let heads = figure.number("heads", 32.0, 1.0..=128.0, 1.0) as usize;
+    let sharing = figure.choice("keys and values", &SHARED.map(|(name, _)| name));
+    let head_dim = figure.number("numbers of a head", 128.0, 16.0..=256.0, 16.0) as usize;
+    let tokens = figure.number("tokens", 4096.0, 1024.0..=131_072.0, 1024.0) as usize;
+    let batch = figure.number("sequences", 1.0, 1.0..=256.0, 1.0) as usize;
+    let bits = figure.choice("bits", &["16", "32", "8", "4"]).parse().unwrap_or(16);
+    let shape = |group: usize, batch: usize| {
+        let heads = heads.div_ceil(group.min(heads));
+        CacheShape { batch, context: tokens, layers, heads, head_dim }
+    };
+    let formula = "2 x layers x heads with keys x numbers x tokens x sequences x bits / 8";
+    let row = |(name, group): (&str, usize)| {
+        let shape = shape(group, batch);
+        let [token, all] = [1, tokens].map(|positions| shape.bytes(positions, bits) as f64);
+        vec![name.into(), shape.heads.into(), token.into(), all.into()]
+    };
+    let named = "keys and values, heads with keys, a token of each sequence [B], all tokens [B]";
+    let rows = SHARED.into_iter().map(row).collect();
+    figure.computed_table("The cache by sharing", formula, &columns(named), rows);
+    let series = SHARED.map(|(name, group)| {
+        let at = |step: usize| {
+            let positions = tokens * step / 8;
+            (positions as f64, shape(group, batch).bytes(positions, bits) as f64)
+        };
+        Series::new(name, (0..=8).map(at))
+    });
+    figure.chart(Chart {
+        title: "Bytes by tokens".into(),
+        kind: ChartKind::Line,
+        x: Axis::linear("tokens", ""),
+        y: Axis::linear("cache", "B"),
+        series: series.into(),
+        origin: Origin::Computed(formula.into()),
+    });
+    let group = SHARED.iter().find(|(name, _)| *name == sharing).map_or(1, |(_, group)| *group);
+    let [token, sequence] = [1, tokens].map(|positions| shape(group, 1).bytes(positions, bits));
+    figure.computed("cache of all sequences", (batch * sequence) as f64, "B", formula);
+    figure.insight(cache_size_insight(token, sequence, 80_000_000_000));
+}
+
+/// Ways to share, with the number of heads that share one key and one value.
+const SHARED: [(&str, usize); 4] = [
+    ("one for each head", 1),
+    ("one for 4 heads", 4),
+    ("one for 8 heads", 8),
+    ("one for all heads", usize::MAX),
+];
+
 // %% nbgrader={"grade": false, "grade_id": "memoization-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// Runs the analyses and prints what they report.
-pub fn main() {}
+pub fn main() {
+    let mut out = Reporter::stdout();
+    analyze_naive_generation(&mut out);
+    analyze_kvcache_memory(&mut out);
+    analyze_kvcache_speedup(&mut out);
+}
 
 // %% nbgrader={"grade": false, "grade_id": "memoization-own", "locked": false, "schema_version": 3, "solution": false, "task": false}
 // Yours: helper functions and tests of your own go here. The tutor runs each `#[test]` function of this cell and

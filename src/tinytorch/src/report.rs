@@ -472,6 +472,18 @@ impl Reporter {
         self.metric(Metric { name, value, unit, target: None, origin: Origin::Measured });
     }
 
+    /// Reports one measured figure with the one that it should reach.
+    pub fn aimed(
+        &mut self,
+        name: impl Into<String>,
+        value: f64,
+        unit: impl Into<String>,
+        target: Target,
+    ) {
+        let (name, unit, target) = (name.into(), unit.into(), Some(target));
+        self.metric(Metric { name, value, unit, target, origin: Origin::Measured });
+    }
+
     /// Reports one figure that follows from a formula, without a target.
     pub fn computed(
         &mut self,

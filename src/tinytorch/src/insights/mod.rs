@@ -4,6 +4,7 @@
 pub mod autograd;
 pub mod compression;
 pub mod dataloader;
+pub mod memoization;
 pub mod optimizers;
 pub mod profiling;
 pub mod quantization;
