@@ -200,6 +200,11 @@ const INVERSIONS: &[(&str, &str)] = &[
     ("among 3.0 tokens", "among 30.0 tokens"),
     ("No earlier epoch was clearly better", "Some earlier epoch was clearly better"),
     ("the larger model learned more", "the smaller model learned more"),
+    ("each was computed 104 times", "none was computed twice"),
+    ("it grows linearly", "it grows faster than the text"),
+    ("parameters grow with the square", "here the cache grows faster than the parameters"),
+    ("the more the cache saves", "the less the cache saves"),
+    ("The tokens are the same in every run", "But 3 answers have other tokens"),
 ];
 
 #[test]

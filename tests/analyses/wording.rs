@@ -100,6 +100,9 @@ pub fn of(figures: &Figures) -> Result<Vec<Words>, String> {
         "analyze_scaling" => scaling,
         "analyze_quantization_memory" => quantization_errors,
         "analyze_quantization_accuracy" => quantized_models,
+        "analyze_naive_generation" => computed_again,
+        "analyze_kvcache_memory" => cache_memory,
+        "analyze_kvcache_speedup" => cache_speedup,
         _ => |_| Ok(vec![]),
     };
     words.extend(more(figures)?);
@@ -189,7 +192,9 @@ const EXPLANATIONS: &[Explanation] = &[
         &[Larger],
         "Both copy the same number of bytes; the rows of the large table are not in the cache.",
     ),
+    ("analyze_kvcache_memory", WINDOW, &[Larger], "the cache is computed again"),
 ];
+const WINDOW: [&str; 2] = ["a token beyond the context", "a token within the context"];
 const EPOCHS: [&str; 2] = ["an epoch in batches of 1", "an epoch in batches of 1,024"];
 const COLLATION: [&str; 2] = ["collating sample by sample", "gathering"];
 const PREFETCH: [&str; 2] = ["loading in turn", "prefetching"];
@@ -1156,5 +1161,89 @@ fn quantized_models(figures: &Figures) -> Result<Vec<Words>, String> {
         let same = (0.98..=1.02).contains(&found);
         words.push(also(format!("with {bits} bits the same within 2 %"), same));
     }
+    Ok(words)
+}
+
+/// How often a position was computed without a cache.
+fn computed_again(figures: &Figures) -> Result<Vec<Words>, String> {
+    let [_, passed] = figures.ends("Without a cache", "positions passed")?;
+    let [_, different] = figures.ends("Without a cache", "different")?;
+    let times = passed / different;
+    let fact = format!("passes read {passed} positions, of which {different} are different");
+    let found = if times > 1.0 { Larger } else { NoClearDifference };
+    let all = [
+        (Larger, format!("{fact}: each was computed {times:.0} times on average")),
+        (NoClearDifference, format!("{fact}: none was computed twice")),
+    ];
+    Ok(choice("positions that passed / different ones", found, all))
+}
+
+/// What was allocated, beside 2 x 12 layers x dimensions x positions x 4 bytes; its growth; its share.
+fn cache_memory(figures: &Figures) -> Result<Vec<Words>, String> {
+    let mut worst: f64 = 1.0;
+    for dim in [128, 512, 768, 1024] {
+        let curve = figures.curve("Allocated by positions", &format!("{dim} dimensions"))?;
+        for (positions, bytes) in curve {
+            let quotient = bytes / (2.0 * 12.0 * f64::from(dim) * positions * 4.0);
+            worst = if (quotient - 1.0).abs() > (worst - 1.0).abs() { quotient } else { worst };
+        }
+    }
+    let found = if (0.99..=1.01).contains(&worst) { NoClearDifference } else { Larger };
+    let all = [
+        (NoClearDifference, "What was reserved is what 2 L H d T B numbers".to_owned()),
+        (Larger, format!("What was reserved is up to {worst:.2} times what 2 L H d T B numbers")),
+    ];
+    let mut words = choice("allocated / formula", found, all);
+    let curve = figures.curve("Allocated by positions", "1024 dimensions")?;
+    let [.., (_, half), (_, whole)] = curve[..] else { return Err("no two lengths".into()) };
+    let growth = whole / half;
+    let fact = format!("Twice the positions took {growth:.2} times the bytes");
+    let found = match growth {
+        g if g < 1.9 => Smaller,
+        g if g > 2.1 => Larger,
+        _ => NoClearDifference,
+    };
+    let all = [
+        (Smaller, format!("{fact}: part of it does not grow")),
+        (Larger, format!("{fact}: it grows faster than the text")),
+        (NoClearDifference, format!("{fact}: it grows linearly")),
+    ];
+    words.extend(choice("bytes of twice the positions / twice the bytes", found, all));
+    let title = "A cache for 1,024 positions, 12 layers";
+    let [small, large] = figures.ends(title, "cache / parameters")?;
+    let fact =
+        format!("{small:.0} % of the parameters' bytes in the smallest model and {large:.0} %");
+    let all = [
+        (Smaller, format!("{fact} in the largest: parameters grow with the square")),
+        (Larger, format!("{fact} in the largest: here the cache grows faster")),
+        (NoClearDifference, format!("{fact} in the largest: about the same share")),
+    ];
+    words.extend(choice("share of the largest / of the smallest", quotient(large / small), all));
+    Ok(words)
+}
+
+/// Whether the speed-up rises with the length, and whether the tokens are the same.
+fn cache_speedup(figures: &Figures) -> Result<Vec<Words>, String> {
+    let ratios = figures.column("By length", "no cache / cache")?;
+    let ratios: Vec<Spread> = ratios.iter().map(spread).collect::<Result<_, _>>()?;
+    let [first, .., last] = ratios[..] else { return Err("no two lengths".into()) };
+    let found = match () {
+        () if last.low > first.high => Larger,
+        () if last.high < first.low => Smaller,
+        () => NoClearDifference,
+    };
+    let all = [
+        (Larger, "the more the cache saves".to_owned()),
+        (Smaller, "the less the cache saves".to_owned()),
+        (NoClearDifference, "The length makes no clear difference".to_owned()),
+    ];
+    let mut words = choice("speed-up of 200 tokens / of 25", found, all);
+    let others = figures.metric("answers that differ from those without a cache")?;
+    let all = [
+        (NoClearDifference, "The tokens are the same in every run".to_owned()),
+        (Larger, format!("But {others} answers have other tokens")),
+    ];
+    let found = if others == 0.0 { NoClearDifference } else { Larger };
+    words.extend(choice("answers with other tokens", found, all));
     Ok(words)
 }

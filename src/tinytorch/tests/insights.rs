@@ -761,3 +761,67 @@ mod quantization {
         assert!(error_insight(0.0, 0.0).contains("restored exactly"));
     }
 }
+
+mod memoization {
+    use super::ratio;
+    use tinytorch::insights::memoization::{
+        cache_size_insight, memory_insight, naive_insight, speedup_insight, window_insight,
+    };
+
+    #[test]
+    fn positions_are_said_to_be_computed_again_only_where_they_were() {
+        let again = naive_insight(&ratio(30.0, 32.0, 35.0), 21_500, 207);
+        assert!(again.starts_with("A token behind 200 others took 32.0 times"), "{again}");
+        assert!(again.contains("21500 positions, of which 207 are different"), "{again}");
+        assert!(again.contains("each was computed 104 times on average"), "{again}");
+        let once = naive_insight(&ratio(0.98, 1.0, 1.02), 207, 207);
+        assert!(once.contains("no clear difference") && once.contains("none was computed twice"));
+        assert!(naive_insight(&ratio(0.4, 0.5, 0.6), 1, 1).starts_with("A token behind 25 took"));
+    }
+
+    #[test]
+    fn a_formula_is_said_to_hold_only_where_the_allocations_agree() {
+        let said = memory_insight(1.0, 2.0, [0.35, 0.12]);
+        assert!(said.starts_with("What was reserved is what 2 L H d T B numbers"), "{said}");
+        assert!(said.contains("2.00 times the bytes: it grows linearly"), "{said}");
+        assert!(said.contains("35 % of the parameters' bytes"), "{said}");
+        assert!(said.contains("12 % in the largest: parameters grow with the square"), "{said}");
+        let other = memory_insight(4.0, 4.0, [0.1, 0.2]);
+        assert!(other.contains("up to 4.00 times") && other.contains("faster than the text"));
+        assert!(other.contains("the cache grows faster than the parameters"), "{other}");
+        let flat = memory_insight(0.5, 1.0, [0.1, 0.1]);
+        assert!(flat.contains("part of it does not grow") && flat.contains("about the same share"));
+    }
+
+    #[test]
+    fn a_window_that_slides_is_said_to_cost_only_what_it_cost() {
+        let slow = window_insight(&ratio(80.0, 90.0, 100.0));
+        assert!(slow.contains("took 90.0 times as long") && slow.contains("computed again"));
+        assert!(!window_insight(&ratio(0.98, 1.0, 1.02)).contains("computed again"));
+        assert!(window_insight(&ratio(0.4, 0.5, 0.6)).starts_with("A token within the context"));
+    }
+
+    #[test]
+    fn a_cache_is_said_to_save_more_with_the_length_only_where_the_spreads_allow_it() {
+        let kept = ratio(11.0, 12.0, 13.0);
+        let said = |first, last, others| speedup_insight((25, first), (200, last), &kept, others);
+        let (low, high) = (ratio(3.0, 3.5, 4.0), ratio(30.0, 37.0, 40.0));
+        let rises = said(low, high, 0);
+        assert!(rises.contains("Generating 200 tokens without a cache took 37.0 times"), "{rises}");
+        assert!(rises.contains("the more the cache saves"), "{rises}");
+        assert!(rises.contains("The tokens are the same in every run."), "{rises}");
+        assert!(rises.contains("emptied before each took 12.0 times as long"), "{rises}");
+        assert!(said(high, low, 0).contains("the less the cache saves"));
+        assert!(said(low, ratio(3.5, 4.5, 5.0), 0).contains("no clear difference"));
+        assert!(said(low, high, 3).contains("But 3 answers have other tokens"));
+    }
+
+    #[test]
+    fn as_many_sequences_are_said_to_fit_as_there_is_memory_for() {
+        let said = |sequence| cache_size_insight(524_288, sequence, 80_000_000_000);
+        let many = said(2_147_483_648);
+        assert!(many.starts_with("A token takes 524.3 kB, a sequence 2.1 GB: 37"), "{many}");
+        assert!(said(70_000_000_000).contains("one sequence fits into 80.0 GB"));
+        assert!(said(90_000_000_000).contains("one sequence alone does not fit into 80.0 GB"));
+    }
+}

@@ -40,9 +40,9 @@ pub fn memory_insight(quotient: f64, doubling: f64, [small, large]: [f64; 2]) ->
         ),
     };
     let growth = match doubling {
-        g if g < 1.9 => "less than twice as much: part of it does not grow",
-        g if g > 2.1 => "more than twice as much: something else grows along",
-        _ => "twice as much: the cache grows linearly",
+        g if g < 1.9 => "part of it does not grow",
+        g if g > 2.1 => "it grows faster than the text",
+        _ => "it grows linearly",
     };
     let share = match large / small {
         s if s < 0.95 => "parameters grow with the square of the width, the cache does not",
@@ -50,7 +50,7 @@ pub fn memory_insight(quotient: f64, doubling: f64, [small, large]: [f64; 2]) ->
         _ => "about the same share",
     };
     format!(
-        "{} Twice the positions took {doubling:.2} times the bytes, {growth}. A full \
+        "{} Twice the positions took {doubling:.2} times the bytes: {growth}. A full \
          cache is {:.0} % of the parameters' bytes in the smallest model and {:.0} % in the largest: {share}.",
         formula,
         100.0 * small,
@@ -69,14 +69,16 @@ pub fn window_insight(time: &Ratio) -> String {
     format!("{}{meaning}", time.took(BEYOND, WITHIN))
 }
 
-/// What the speed-ups by length say, from the shortest to the longest answer, what the cache has of them alone, and whether
-/// the tokens were the same.
-pub fn speedup_insight(speedups: &[(usize, Ratio)], kept: &Ratio, same: bool) -> String {
-    let [(few, first), .., (many, last)] = speedups else {
-        return "One length shows no course.".to_owned();
-    };
-    let ends = [(few, first), (many, last)]
-        .map(|(tokens, ratio)| ratio.took(&without(*tokens), &with(*tokens)));
+/// What the speed-ups of a short and of a long answer say, each with its tokens; what the cache has of them alone; and how
+/// many answers differ.
+pub fn speedup_insight(
+    (few, first): (usize, Ratio),
+    (many, last): (usize, Ratio),
+    kept: &Ratio,
+    others: usize,
+) -> String {
+    let [short, long] = [(few, first), (many, last)]
+        .map(|(tokens, ratio)| ratio.took(&without(tokens), &with(tokens)));
     let course = match () {
         () if last.low > first.high => "The longer the answer, the more the cache saves.",
         () if last.high < first.low => {
@@ -84,13 +86,14 @@ pub fn speedup_insight(speedups: &[(usize, Ratio)], kept: &Ratio, same: bool) ->
         }
         () => "The length makes no clear difference.",
     };
-    let tokens = if same {
-        "The tokens were the same in all runs."
-    } else {
-        "But the tokens differ: what is fast here is another answer."
+    let tokens = match others {
+        0 => "The tokens are the same in every run.".to_owned(),
+        _ => {
+            format!("But {others} answers have other tokens: what is fast here is another answer.")
+        }
     };
     let control = kept.took(FORGOTTEN, KEPT);
-    format!("{} {} {course} {tokens} The control, the same code: {control}", ends[0], ends[1])
+    format!("{short} {long} {course} {tokens} The control, the same code: {control}")
 }
 
 /// An answer that is generated without a cache, as tables and sentences call it.
