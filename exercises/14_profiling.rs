@@ -882,7 +882,7 @@ pub fn analyze_layers(out: &mut Reporter) {
     out.trace("A training step of the GPT", spans);
 
     let loss = || CrossEntropyLoss.forward(&Layer::forward(&model, &ids), &target);
-    let compared = compare(9, || loss().backward(), loss);
+    let compared = compare(15, || loss().backward(), loss);
     out.compared("Timed in turn", &[("forward and backward", "forward alone", compared)]);
     out.insight(backward_insight(compared.ratio));
 }

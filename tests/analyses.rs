@@ -205,6 +205,12 @@ const INVERSIONS: &[(&str, &str)] = &[
     ("parameters grow with the square", "here the cache grows faster than the parameters"),
     ("the more the cache saves", "the less the cache saves"),
     ("The tokens are the same in every run", "But 3 answers have other tokens"),
+    ("an operation takes less time there", "an operation takes longer there"),
+    ("time follows the operations", "an operation takes longer there"),
+    ("memory is the limit: ", "memory is the limit: matmul 256, "),
+    ("comes closest", "and the addition come closest"),
+    ("Above the roof of memory: ", "Above the roof of memory: matmul 256, "),
+    ("without a warm-up it would have counted", "here a warm-up changes nothing"),
 ];
 
 #[test]

@@ -41,14 +41,13 @@ pub fn run(
         session.show_predictions(&report, out);
     }
     if let Some(file) = &arguments.trace {
-        write_trace(&report, file)?;
+        write_trace(report.analyses.iter().flat_map(|analysis| &analysis.items), file)?;
     }
     Ok(well)
 }
 
-/// Writes every timeline of the report to a new file.
-fn write_trace(report: &ModuleReport, file: &Path) -> Result<(), Error> {
-    let items = report.analyses.iter().flat_map(|analysis| &analysis.items);
+/// Writes every timeline among the items to a new file.
+fn write_trace<'a>(items: impl Iterator<Item = &'a Item>, file: &Path) -> Result<(), Error> {
     let traces: Vec<(&str, &[Span])> = items
         .filter_map(|item| match item {
             Item::Trace(trace) => Some((&*trace.title, &*trace.spans)),
@@ -105,4 +104,34 @@ fn chosen(module: &Module, name: Option<&str>) -> Result<Vec<String>, Error> {
         Error::usage(format!("{} has no analysis \"{name}\"", module.slug()))
             .hint(format!("Its analyses are {}.", known.join(", ")))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tinytorch::report::{Note, Trace};
+
+    #[test]
+    fn timelines_are_written_to_a_new_file_and_never_over_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("step.json");
+        let note = Item::Note(Note { text: "n".into() });
+        let error = write_trace([&note].into_iter(), &file).unwrap_err();
+        assert!(error.to_string().contains("no timeline was reported"), "{error}");
+        assert!(!file.exists());
+
+        let span = |name: &str| Span { name: name.into(), depth: 0, start: 0.0, seconds: 1.0 };
+        let trace = |title: &str| {
+            Item::Trace(Trace { title: title.into(), spans: vec![span("one"), span("two")] })
+        };
+        let items = [trace("a step"), note, trace("another")];
+        write_trace(items.iter(), &file).unwrap();
+        let written = std::fs::read_to_string(&file).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&written).unwrap();
+        assert_eq!(json["traceEvents"].as_array().unwrap().len(), 6, "{written}");
+
+        let error = write_trace(items[..1].iter(), &file).unwrap_err();
+        assert!(error.to_string().contains("exists already"), "{error}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), written, "it is as it was");
+    }
 }

@@ -602,6 +602,30 @@ mod tests {
     }
 
     #[test]
+    fn a_trace_is_a_line_for_each_span_with_its_place_in_the_whole() {
+        let span =
+            |name: &str, depth, start, seconds| Span { name: name.into(), depth, start, seconds };
+        let spans = vec![
+            span("step", 0, 0.0, 0.004),
+            span("forward", 1, 0.0, 0.001),
+            span("backward", 1, 0.001, 0.003),
+            span("end", 0, 0.004, 0.0),
+        ];
+        let lines = timeline(&Trace { title: "A step".into(), spans });
+        let bar = |before: usize, long: usize| {
+            format!("|{:<40}|", " ".repeat(before) + &"#".repeat(long))
+        };
+        let wanted = [
+            format!("step       {} 4.0 ms", bar(0, 40)),
+            format!("  forward  {} 1.0 ms", bar(0, 10)),
+            format!("  backward {} 3.0 ms", bar(10, 30)),
+            format!("end        {} 0 s", bar(39, 1)),
+        ];
+        assert_eq!(lines, wanted);
+        assert_eq!(timeline(&Trace { title: "Nothing".into(), spans: vec![] }), [] as [String; 0]);
+    }
+
+    #[test]
     fn a_long_curve_is_summarised_in_one_row() {
         let y = |x: f64| if x == 7.0 { f64::NAN } else { (x - 30.0).abs() };
         let points = (0..100).map(f64::from).map(|x| Point { x, y: y(x), ..Point::default() });

@@ -3,6 +3,7 @@
 
 use super::figures::{Figures, Pair, Spread, spread};
 use Reading::{Larger, NoClearDifference, Smaller, TooNoisy};
+use tinytorch::report::Value;
 
 /// What a comparison allows one to say of its first figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,6 +104,9 @@ pub fn of(figures: &Figures) -> Result<Vec<Words>, String> {
         "analyze_naive_generation" => computed_again,
         "analyze_kvcache_memory" => cache_memory,
         "analyze_kvcache_speedup" => cache_speedup,
+        "analyze_layers" => layers,
+        "analyze_roofline" => roofline,
+        "analyze_measuring" => first_run,
         _ => |_| Ok(vec![]),
     };
     words.extend(more(figures)?);
@@ -186,6 +190,10 @@ const EXPLANATIONS: &[Explanation] = &[
         &[Smaller],
         "Fewer parameters are not less work",
     ),
+    ("analyze_measuring", BATCHES, &[Larger], "What is paid once for each pass"),
+    ("analyze_measuring", BATCHES, &[Smaller], "do not stay in the cache"),
+    ("analyze_measuring", TRACED, &[Larger], "trace larger pieces"),
+    ("analyze_measuring", TRACED, &[NoClearDifference], "is cheap enough here"),
     (
         "analyze_lookup",
         ["16,384 lookups in a large table", "16,384 lookups in a small one"],
@@ -195,6 +203,9 @@ const EXPLANATIONS: &[Explanation] = &[
     ("analyze_kvcache_memory", WINDOW, &[Larger], "the cache is computed again"),
 ];
 const WINDOW: [&str; 2] = ["a token beyond the context", "a token within the context"];
+const STEP: [&str; 2] = ["forward and backward", "forward alone"];
+const BATCHES: [&str; 2] = ["64 passes with one image each", "one pass with 64 images"];
+const TRACED: [&str; 2] = ["a traced pass", "a plain pass"];
 const EPOCHS: [&str; 2] = ["an epoch in batches of 1", "an epoch in batches of 1,024"];
 const COLLATION: [&str; 2] = ["collating sample by sample", "gathering"];
 const PREFETCH: [&str; 2] = ["loading in turn", "prefetching"];
@@ -1246,4 +1257,106 @@ fn cache_speedup(figures: &Figures) -> Result<Vec<Words>, String> {
     let found = if others == 0.0 { NoClearDifference } else { Larger };
     words.extend(choice("answers with other tokens", found, all));
     Ok(words)
+}
+
+/// The hot spot of two models, and what a backward pass costs.
+fn layers(figures: &Figures) -> Result<Vec<Words>, String> {
+    let mut words = vec![];
+    for (title, model) in
+        [("The CNN, 32 images", "the CNN"), ("The GPT, 8 sequences of 32 tokens", "the GPT")]
+    {
+        let names = figures.column(title, "layer")?;
+        let [seconds, flops] = ["time", "operations"].map(|column| figures.numbers(title, column));
+        let (seconds, flops) = (seconds?, flops?);
+        let Some(hot) = (0..seconds.len()).max_by(|a, b| seconds[*a].total_cmp(&seconds[*b]))
+        else {
+            return Err(format!("\"{title}\" is empty"));
+        };
+        let Value::Text(name) = &names[hot] else { return Err("a layer without a name".into()) };
+        let share = |of: &[f64]| of[hot] / of.iter().sum::<f64>();
+        let (time, operations) = (share(&seconds), share(&flops));
+        let fact = format!(
+            "Of the time of {model}, {name} takes {:.0} %, with {:.0} % of the operations",
+            100.0 * time,
+            100.0 * operations
+        );
+        let found = match time / operations {
+            r if r > 1.25 => Larger,
+            r if r < 0.8 => Smaller,
+            _ => NoClearDifference,
+        };
+        let all = [
+            (Larger, format!("{fact}: an operation takes longer there")),
+            (Smaller, format!("{fact}: an operation takes less time there")),
+            (NoClearDifference, format!("{fact}: time follows the operations")),
+        ];
+        words.extend(choice(&format!("share of time / of operations, {model}"), found, all));
+        let bound = format!("the whole would be {:.2} times as fast", 1.0 / (1.0 - time));
+        words.push(also(bound, true));
+    }
+    let ratio = figures.pair(STEP[0], STEP[1])?.ratio;
+    let (seen, times) = (reading(ratio) == Larger, ratio.median - 1.0);
+    let costs = |ends| format!("The backward pass costs {times:.1} forward passes, {ends}");
+    let (more, less) = (ratio.low - 1.0 > 2.2, ratio.high - 1.0 < 1.8);
+    words.push(also(costs("more than the two"), seen && more));
+    words.push(also(costs("less than the two"), seen && less));
+    words.push(also(costs("about the two"), seen && !more && !less));
+    Ok(words)
+}
+
+fn roofline(figures: &Figures) -> Result<Vec<Words>, String> {
+    const TITLE: &str = "Operations under the roof";
+    let names: Vec<String> = figures
+        .column(TITLE, "operation")?
+        .into_iter()
+        .map(|name| if let Value::Text(name) = name { name } else { String::new() })
+        .collect();
+    let intensities = figures.numbers(TITLE, "intensity")?;
+    let [peak, bandwidth] =
+        ["peak of one core", "bandwidth of memory"].map(|name| figures.metric(name));
+    let (peak, bandwidth) = (peak?, bandwidth?);
+    let ridge = peak / bandwidth;
+    let rates = figures.numbers(TITLE, "rate")?;
+    let part = |at: usize| rates[at] / (intensities[at] * bandwidth).min(peak);
+    let list = |wanted: &dyn Fn(usize) -> bool| {
+        let found: Vec<&str> =
+            (0..names.len()).filter(|at| wanted(*at)).map(|at| names[at].as_str()).collect();
+        if found.is_empty() { "none".to_owned() } else { found.join(", ") }
+    };
+    let left = list(&|at| intensities[at] < ridge);
+    let right = list(&|at| intensities[at] >= ridge);
+    let mut words = vec![
+        also(
+            format!("Left of the ridge point, {ridge:.1} FLOP/B, memory is the limit: {left}."),
+            true,
+        ),
+        also(format!("Right of it the processor is: {right}."), true),
+        also(
+            format!("Above the roof of memory: {}.", list(&|at| part(at) > 1.0)),
+            (0..names.len()).any(|at| part(at) > 1.0),
+        ),
+        also("Their numbers came from a cache.", (0..names.len()).any(|at| part(at) > 1.0)),
+    ];
+    let inside = (0..names.len()).filter(|at| part(*at) <= 1.0);
+    if let Some(best) = inside.max_by(|a, b| part(*a).total_cmp(&part(*b))) {
+        let fact =
+            format!("{} comes closest: it reaches {:.0} % of it", names[best], 100.0 * part(best));
+        words.push(also(fact, true));
+    }
+    Ok(words)
+}
+
+fn first_run(figures: &Figures) -> Result<Vec<Words>, String> {
+    let title = "A pass of the CNN, 64 images";
+    let first = figures.numbers(title, "first run")?[0];
+    let ratio = first / figures.numbers(title, "median of 50 later runs")?[0];
+    let all = [
+        (Larger, format!("took {ratio:.1} times the median of the later ones: without a warm-up")),
+        (
+            NoClearDifference,
+            format!("took {ratio:.2} times the median of the later ones: here a warm-up"),
+        ),
+        (Smaller, format!("took {ratio:.2} times the median of the later ones: something slowed")),
+    ];
+    Ok(choice("first run / median", quotient(ratio), all))
 }

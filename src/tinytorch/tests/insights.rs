@@ -825,3 +825,88 @@ mod memoization {
         assert!(said(90_000_000_000).contains("one sequence alone does not fit into 80.0 GB"));
     }
 }
+
+mod profiling {
+    use super::ratio;
+    use tinytorch::insights::profiling::{
+        backward_insight, batch_insight, first_run_insight, hot_spot_insight, roof_insight,
+        roofline_insight, tracing_insight,
+    };
+
+    #[test]
+    fn a_hot_spot_is_slow_for_its_operations_only_where_its_share_of_time_is_larger() {
+        let said = |shares| hot_spot_insight("the CNN", "pooling", shares, 1.25);
+        let slow = said([0.2, 0.02]);
+        assert!(slow.starts_with("Of the time of the CNN, pooling takes 20 %"), "{slow}");
+        assert!(slow.contains("with 2 % of the operations: an operation takes longer"), "{slow}");
+        assert!(slow.contains("the whole would be 1.25 times as fast"), "{slow}");
+        assert!(said([0.5, 0.8]).contains("an operation takes less time there"));
+        assert!(said([0.5, 0.48]).contains("time follows the operations"));
+    }
+
+    #[test]
+    fn a_backward_pass_is_compared_with_two_forward_passes_only_where_it_can_be_seen() {
+        let two = backward_insight(ratio(2.8, 3.0, 3.2));
+        assert!(two.contains("took 3.0 times as long as forward alone"), "{two}");
+        assert!(two.contains("costs 2.0 forward passes, about the two"), "{two}");
+        assert!(
+            backward_insight(ratio(4.5, 5.0, 5.5)).contains("costs 4.0 forward passes, more than")
+        );
+        assert!(
+            backward_insight(ratio(1.9, 2.0, 2.1)).contains("costs 1.0 forward passes, less than")
+        );
+        let noisy = backward_insight(ratio(1.0, 3.0, 6.0));
+        assert!(noisy.contains("disagree too much") && !noisy.contains("costs"), "{noisy}");
+        assert!(!backward_insight(ratio(0.9, 1.0, 1.1)).contains("costs"));
+    }
+
+    #[test]
+    fn operations_are_left_or_right_of_the_ridge_point_and_above_or_below_the_roof() {
+        let operations = [("add", 0.1, 4.0), ("norm", 0.8, 0.9), ("product", 40.0, 0.1)];
+        let said = roofline_insight(20.0, &operations.map(|(n, i, p)| (n.to_owned(), i, p)));
+        assert!(said.contains("20.0 FLOP/B, memory is the limit: add, norm."), "{said}");
+        assert!(said.contains("Right of it the processor is: product."), "{said}");
+        assert!(said.contains("norm comes closest: it reaches 90 %"), "{said}");
+        assert!(said.contains("Above the roof of memory: add."), "{said}");
+        let said = roofline_insight(0.05, &[("add".to_owned(), 0.1, 0.5)]);
+        assert!(said.contains("memory is the limit: none."), "{said}");
+        assert!(!said.contains("Above the roof"), "{said}");
+        let said = roofline_insight(20.0, &[("add".to_owned(), 0.1, 2.0)]);
+        assert!(said.contains("Right of it the processor is: none."), "{said}");
+        assert!(!said.contains("comes closest"), "{said}");
+    }
+
+    #[test]
+    fn a_first_run_is_called_slow_only_where_it_was() {
+        assert!(first_run_insight(1.5).contains("1.5 times"));
+        assert!(first_run_insight(1.5).contains("it would have counted"));
+        assert!(first_run_insight(1.0).contains("a warm-up changes nothing"));
+        assert!(first_run_insight(0.7).contains("something slowed those down"));
+    }
+
+    #[test]
+    fn a_batch_and_a_trace_are_explained_only_where_they_made_a_difference() {
+        let (more, less) = (ratio(1.4, 1.5, 1.6), ratio(0.4, 0.5, 0.6));
+        let (same, noisy) = (ratio(0.98, 1.0, 1.02), ratio(0.5, 1.0, 3.0));
+        assert!(batch_insight(more).contains("shared by the batch"));
+        assert!(batch_insight(less).contains("do not stay in the cache"));
+        for unclear in [same, noisy] {
+            let said = batch_insight(unclear);
+            assert!(!said.contains("shared by") && !said.contains("cache"), "{said}");
+        }
+        assert!(tracing_insight(more).contains("part of what it observes"));
+        assert!(tracing_insight(same).contains("cheap enough here"));
+        for unclear in [less, noisy] {
+            let said = tracing_insight(unclear);
+            assert!(!said.contains("observes") && !said.contains("cheap"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_roof_names_the_limit_that_is_met() {
+        let memory = roof_insight(2.0, 10.0, [1e-6, 5e-6]);
+        assert!(memory.starts_with("Memory-bound: moving takes at least 5.00"), "{memory}");
+        let compute = roof_insight(10.0, 10.0, [5e-6, 5e-6]);
+        assert!(compute.starts_with("Compute-bound: computing takes at least 5.00"), "{compute}");
+    }
+}

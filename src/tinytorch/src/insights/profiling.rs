@@ -24,8 +24,8 @@ pub fn backward_insight(ratio: Ratio) -> String {
     let took = ratio.took("forward and backward", "forward alone");
     let times = ratio.median - 1.0;
     let more = match ratio.reading() {
-        Reading::Larger if times > 2.5 => "more than the two that its products predict",
-        Reading::Larger if times < 1.5 => "less than the two that its products predict",
+        Reading::Larger if ratio.low - 1.0 > 2.2 => "more than the two that its products predict",
+        Reading::Larger if ratio.high - 1.0 < 1.8 => "less than the two that its products predict",
         Reading::Larger => "about the two that its products predict",
         _ => return took,
     };
