@@ -616,9 +616,9 @@ mod tests {
             format!("|{:<40}|", " ".repeat(before) + &"#".repeat(long))
         };
         let wanted = [
-            format!("step       {} 4.0 ms", bar(0, 40)),
-            format!("  forward  {} 1.0 ms", bar(0, 10)),
-            format!("  backward {} 3.0 ms", bar(10, 30)),
+            format!("step       {} 4 ms", bar(0, 40)),
+            format!("  forward  {} 1 ms", bar(0, 10)),
+            format!("  backward {} 3 ms", bar(10, 30)),
             format!("end        {} 0 s", bar(39, 1)),
         ];
         assert_eq!(lines, wanted);

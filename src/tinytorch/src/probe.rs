@@ -1,6 +1,7 @@
 //! What one core of this machine can do at most: multiply-adds in registers, and a stream through a buffer. Not here: how
 //! often a probe runs, and which of its rates counts.
 
+use crate::testing::quartiles;
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -160,19 +161,31 @@ impl Stream {
         12 * self.a.len()
     }
 
-    /// The bytes per second of so many passes.
+    /// The bytes per second of so many passes through each part of the arrays in turn: the median of all parts, so that it
+    /// does not count when another program has the core for a while.
     #[must_use]
     pub fn rate(&mut self, passes: usize) -> f64 {
-        let start = Instant::now();
-        for _ in 0..passes {
-            let factor = black_box(0.5_f32);
-            for ((a, b), c) in self.a.iter_mut().zip(&self.b).zip(&self.c) {
-                *a = b + factor * c;
+        let parts = self.a.chunks_mut(PART).zip(self.b.chunks(PART)).zip(self.c.chunks(PART));
+        let rate = |((a, b), c): ((&mut [f32], &[f32]), &[f32])| {
+            let start = Instant::now();
+            for _ in 0..passes {
+                triad(a, b, c);
             }
-            black_box(&mut self.a);
-        }
-        (passes * self.bytes()) as f64 / start.elapsed().as_secs_f64()
+            (passes * 12 * a.len()) as f64 / start.elapsed().as_secs_f64()
+        };
+        quartiles(parts.map(rate).collect())[1]
     }
+}
+
+/// The numbers of an array that are timed at once.
+const PART: usize = 1 << 18;
+
+fn triad(a: &mut [f32], b: &[f32], c: &[f32]) {
+    let factor = black_box(0.5_f32);
+    for ((a, b), c) in a.iter_mut().zip(b).zip(c) {
+        *a = b + factor * c;
+    }
+    black_box(a);
 }
 
 /// The bytes of this machine's largest cache, where the system says it.
