@@ -107,6 +107,9 @@ pub fn of(figures: &Figures) -> Result<Vec<Words>, String> {
         "analyze_layers" => layers,
         "analyze_roofline" => roofline,
         "analyze_measuring" => first_run,
+        "analyze_benchmark_variance" => benchmark_variance,
+        "analyze_hardware_efficiency" => efficiency,
+        "analyze_scaling_behavior" => growth_laws,
         _ => |_| Ok(vec![]),
     };
     words.extend(more(figures)?);
@@ -1359,4 +1362,89 @@ fn first_run(figures: &Figures) -> Result<Vec<Words>, String> {
         (Smaller, format!("took {ratio:.2} times the median of the later ones: something slowed")),
     ];
     Ok(choice("first run / median", quotient(ratio), all))
+}
+
+/// The slope of a line through the logarithms of both coordinates.
+fn slope(points: &[(f64, f64)]) -> f64 {
+    let n = points.len() as f64;
+    let logs = points.iter().map(|(x, y)| (x.ln(), y.ln()));
+    let (x, y, xx, xy) = logs
+        .fold((0.0, 0.0, 0.0, 0.0), |(a, b, c, d), (x, y)| (a + x, b + y, c + x * x, d + x * y));
+    (n * xy - x * y) / (n * xx - x * x)
+}
+
+/// The law of the width, and how often chance looked like a difference.
+fn benchmark_variance(figures: &Figures) -> Result<Vec<Words>, String> {
+    let curve = figures.curve("Width of the interval by the number of runs", "measured")?;
+    let fitted = slope(&curve);
+    let [few, many] = figures.ends("Width of the interval", "width")?;
+    if !(fitted.is_finite() && few > 0.0 && many > 0.0) {
+        return Ok(vec![also("The clock cannot tell these runs apart", true)]);
+    }
+    let fact = format!(
+        "the interval went from {few:.1} % to {many:.1} % of the median, with the exponent {fitted:.2}"
+    );
+    let mut words = vec![also(fact, true)];
+    words.push(also("about the -0.5 of the law", (-0.7..=-0.3).contains(&fitted)));
+    words.push(also("faster than the -0.5 of the law", fitted < -0.7));
+    words.push(also("these runs are not independent", fitted > -0.3 && fitted < -0.1));
+    words.push(also("more runs did not help here", fitted >= -0.1));
+    let alarms = figures.numbers("A program beside itself", "of 20 comparisons \"different\"")?;
+    let [plain, _, strict] = alarms[..] else { return Err("no three rows".into()) };
+    let none = plain == 0.0 && strict == 0.0;
+    words.push(also("A program beside itself never looked different", none));
+    let seen = format!("with itself, {plain} found a difference, and");
+    let fewer = format!("{seen} {strict} with correction and threshold.");
+    words.push(also(fewer, !none && strict < plain));
+    words.push(also(format!("{seen} still {strict} with"), !none && strict >= plain));
+    Ok(words)
+}
+
+/// The shares of the peak at both ends.
+fn efficiency(figures: &Figures) -> Result<Vec<Words>, String> {
+    let column = figures.column("Your product beside the peak", "share")?;
+    let shares: Vec<Spread> = column.iter().map(spread).collect::<Result<_, _>>()?;
+    let [small, .., large] = shares[..] else { return Err("no two sizes".into()) };
+    let text = |s: Spread| {
+        format!("{:.1} % ({:.1} to {:.1})", 100.0 * s.median, 100.0 * s.low, 100.0 * s.high)
+    };
+    let fact = format!("core's peak at size 32 and {} at 256", text(large));
+    let mut words = vec![also(format!("reaches {} of one", text(small)), true), also(fact, true)];
+    let found = match () {
+        () if large.low > small.high => Larger,
+        () if large.high < small.low => Smaller,
+        () => NoClearDifference,
+    };
+    let all = [
+        (Larger, "larger products use the core better".to_owned()),
+        (Smaller, "larger products use the core worse".to_owned()),
+        (NoClearDifference, "the size makes no clear difference".to_owned()),
+    ];
+    words.extend(choice("share at 256 / at 32", found, all));
+    words.push(also("there is little left to gain", large.median >= 0.7));
+    words.push(also("another order of the same work", (0.3..0.7).contains(&large.median)));
+    words.push(also("most of the core waits", large.median < 0.3));
+    Ok(words)
+}
+
+/// Fitted exponents beside those of counting.
+fn growth_laws(figures: &Figures) -> Result<Vec<Words>, String> {
+    let column = figures.column("Fitted exponents", "exponent")?;
+    let fits: Vec<Spread> = column.iter().map(spread).collect::<Result<_, _>>()?;
+    let [product, sum] = fits[..] else { return Err("no two fits".into()) };
+    let mut words = vec![];
+    for (name, fit, wanted) in [("A product", product, 3.0), ("A sum", sum, 2.0)] {
+        let finite = [fit.low, fit.median, fit.high].iter().all(|end| end.is_finite());
+        words.push(also(format!("{name} has no exponent"), !finite));
+        let fact = format!(
+            "{name} grows with the power {:.2} ({:.2} to {:.2})",
+            fit.median, fit.low, fit.high
+        );
+        let (less, more) = (fit.high < wanted - 0.1, fit.low > wanted + 0.1);
+        words.push(also(format!("{fact}, less than {wanted}"), finite && less));
+        words.push(also(format!("{fact}, more than {wanted}"), finite && more));
+        let agrees = format!("{fact}, in agreement with the {wanted} of counting");
+        words.push(also(agrees, finite && !less && !more));
+    }
+    Ok(words)
 }

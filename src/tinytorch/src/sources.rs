@@ -38,6 +38,7 @@ pub const SUPPORT: &[(&str, &str)] = &[
     ("footprints.rs", include_str!("footprints.rs")),
     ("harness.rs", include_str!("harness.rs")),
     ("insights/autograd.rs", include_str!("insights/autograd.rs")),
+    ("insights/benchmarking.rs", include_str!("insights/benchmarking.rs")),
     ("insights/compression.rs", include_str!("insights/compression.rs")),
     ("insights/dataloader.rs", include_str!("insights/dataloader.rs")),
     ("insights/memoization.rs", include_str!("insights/memoization.rs")),

@@ -910,3 +910,64 @@ mod profiling {
         assert!(compute.starts_with("Compute-bound: computing takes at least 5.00"), "{compute}");
     }
 }
+
+mod benchmarking {
+    use tinytorch::insights::benchmarking::{
+        efficiency_insight, growth_insight, sampling_insight, variance_insight,
+    };
+
+    #[test]
+    fn the_width_follows_the_law_only_where_the_fitted_exponent_does() {
+        let said = |fitted| variance_insight(fitted, [0.08, 0.014], [2, 0]);
+        assert!(said(-0.5).contains("from 8.0 % to 1.4 % of the median, with the exponent -0.50"));
+        assert!(said(-0.5).contains("about the -0.5 of the law"));
+        assert!(said(-0.9).contains("faster than the -0.5 of the law"));
+        assert!(said(-0.2).contains("these runs are not independent"));
+        assert!(said(0.0).contains("more runs did not help here"));
+        assert!(said(f64::NAN).contains("The clock cannot tell"));
+        assert!(variance_insight(-0.5, [0.0, 0.0], [0, 0]).contains("The clock cannot tell"));
+    }
+
+    #[test]
+    fn a_remedy_against_false_differences_is_praised_only_where_there_were_fewer() {
+        let said = |alarms| variance_insight(-0.5, [0.08, 0.014], alarms);
+        assert!(said([0, 0]).contains("never looked different"));
+        assert!(said([3, 0]).contains("3 found a difference, and 0 with correction"));
+        assert!(said([3, 3]).contains("and still 3 with"));
+        assert!(said([0, 2]).contains("and still 2 with"));
+    }
+
+    #[test]
+    fn a_share_of_the_peak_is_called_large_or_small_as_it_is() {
+        let said = |small, large| efficiency_insight(small, large);
+        let little = said([0.02, 0.03, 0.04], [0.05, 0.06, 0.07]);
+        assert!(little.contains("3.0 % (2.0 to 4.0)") && little.contains("most of the core waits"));
+        assert!(little.contains("larger products use the core better"), "{little}");
+        let falls = said([0.5, 0.55, 0.6], [0.3, 0.35, 0.4]);
+        assert!(falls.contains("use the core worse") && falls.contains("another order"), "{falls}");
+        let flat = said([0.7, 0.8, 0.9], [0.7, 0.85, 0.9]);
+        assert!(flat.contains("no clear difference") && flat.contains("little left"), "{flat}");
+    }
+
+    #[test]
+    fn an_exponent_agrees_with_the_count_of_operations_or_it_does_not() {
+        let said = |product| growth_insight(product, [1.9, 2.0, 2.1]);
+        let agrees = said([2.9, 3.0, 3.1]);
+        assert!(agrees.contains("power 3.00 (2.90 to 3.10), in agreement with the 3"), "{agrees}");
+        assert!(agrees.contains("A sum grows with the power 2.00"), "{agrees}");
+        assert!(said([2.5, 2.6, 2.7]).contains("less than 3: at small sizes a fixed cost"));
+        assert!(said([3.2, 3.3, 3.4]).contains("more than 3: larger data"));
+        assert!(said([f64::NAN; 3]).contains("A product has no exponent"));
+    }
+
+    #[test]
+    fn one_series_is_compared_with_many_in_both_directions() {
+        let said = |one| sampling_insight("median", one, [99.0, 103.0], 2);
+        assert!(said([99.0, 103.0]).contains("4.0 ms for its median, about as wide as the 4.0 ms"));
+        assert!(said([95.0, 105.0]).contains("wider than"));
+        assert!(said([100.0, 101.0]).contains("narrower than"));
+        assert!(said([95.0, 105.0]).contains("2 of its runs are outliers"));
+        let none = sampling_insight("mean", [100.0, 100.0], [100.0, 100.0], 0);
+        assert!(none.contains("every series has the same mean"), "{none}");
+    }
+}

@@ -2,6 +2,7 @@
 //! finding, for no clear difference, and for the opposite. They know figures only, no tensor and no module.
 
 pub mod autograd;
+pub mod benchmarking;
 pub mod compression;
 pub mod dataloader;
 pub mod memoization;
