@@ -124,6 +124,9 @@ pub enum Command {
     /// Milestones: networks from the history of the field, trained by your engine.
     #[command(subcommand)]
     Milestone(MilestoneCommand),
+    /// TinyMLPerf: measure entries beside fixed baselines on your engine, and rank them.
+    #[command(subcommand)]
+    Mlperf(MlperfCommand),
     /// Check every module against the ten patterns.
     Audit(FormatArguments),
     /// Show what is missing on this machine and how to fix it.
@@ -154,6 +157,9 @@ impl Command {
             | Self::Doctor(FormatArguments { format })
             | Self::Milestone(MilestoneCommand::List(FormatArguments { format }))
             | Self::Milestone(MilestoneCommand::Run { format, .. })
+            | Self::Mlperf(MlperfCommand::List(FormatArguments { format }))
+            | Self::Mlperf(MlperfCommand::Run { format, .. })
+            | Self::Mlperf(MlperfCommand::Leaderboard { format, .. })
             | Self::Analyze(AnalyzeArguments { format, .. })
             | Self::Explore(ExploreArguments { format, .. })
             | Self::Predict(PredictArguments { format, .. })
@@ -372,6 +378,42 @@ pub struct InitArguments {
 pub struct ExportArguments {
     /// The folder of the package: new or empty.
     pub folder: PathBuf,
+}
+
+/// What to do with TinyMLPerf.
+#[derive(Debug, Subcommand)]
+pub enum MlperfCommand {
+    /// List the events, with what they require and the best score.
+    List(FormatArguments),
+    /// Measure an entry in turn with the baseline, and keep it. Exit code 0: it has a score.
+    Run {
+        /// The event: `mlp_sprint`, `cnn_marathon`, `transformer_decathlon`, or one of these words.
+        event: String,
+        /// A Rust file that ends in `pub fn entry(start: Start) -> Box<dyn Entry>`; without it, the course's own entry.
+        #[arg(long, value_name = "FILE")]
+        entry: Option<PathBuf>,
+        /// The output format.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Rank the entries of an event, or of all; those that cannot be told apart share a rank.
+    Leaderboard {
+        /// The event.
+        event: Option<String>,
+        /// The output format.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Write the entries of this lab to a new file.
+    Export {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Add the entries of a file, if all their claims follow from their measurements.
+    Import {
+        /// The file.
+        file: PathBuf,
+    },
 }
 
 /// The commands about milestones.

@@ -17,6 +17,7 @@ mod list;
 mod manual;
 mod meter;
 mod milestone;
+mod mlperf;
 mod mutants;
 mod predict;
 mod printer;
@@ -74,6 +75,7 @@ fn dispatch(context: &Context, command: Command, out: &mut Printer) -> Result<bo
         Command::Complete(arguments) => complete::run(context, &arguments, out),
         Command::Export(arguments) => complete::export(context, &arguments, out),
         Command::Milestone(arguments) => milestone::run(context, arguments, out),
+        Command::Mlperf(arguments) => mlperf::run(context, arguments, out),
         Command::Audit(arguments) => audit::run(context, &arguments, out),
         Command::Doctor(arguments) => doctor::run(context, &arguments, out),
         Command::Author(arguments) => author::run(context, arguments, out),

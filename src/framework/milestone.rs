@@ -1,4 +1,4 @@
-//! A milestone on an engine: what is compiled, and whose code each of its modules is.
+//! A milestone, or an event of TinyMLPerf, on an engine: what is compiled, and whose code each of its modules is.
 
 use super::{Engine, Owner, owners, sources};
 use crate::curriculum::{Milestone, ModuleId};
@@ -8,8 +8,10 @@ use crate::report::RanModule;
 use crate::runner::event::RunKind;
 use crate::runner::{ModuleSource, Request};
 use std::path::PathBuf;
+use tinytorch::benchmarking::Event;
+use tinytorch::sources::{MLPERF_ENTRY, MLPERF_EVENTS};
 
-/// A milestone that is about to run.
+/// A program that is about to run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trial {
     /// What the runner is asked for.
@@ -29,6 +31,43 @@ pub fn trial(lab: &Lab, milestone: &Milestone, engine: Engine) -> Result<Trial, 
     let last = *milestone.prerequisites.iter().max().ok_or_else(|| {
         Error::environment(format!("{} needs no module of this course", milestone.id))
     })?;
+    let file = PathBuf::from(format!("src/tinytorch/milestones/{}.rs", milestone.id));
+    on_engine(lab, last, file, milestone.source().to_owned(), engine)
+}
+
+/// The trial of an event of TinyMLPerf with an entry, which is the course's own where no file is given. It runs on the
+/// module of this event and all before it.
+///
+/// # Errors
+/// When a completed module cannot be read.
+pub fn event_trial(
+    lab: &Lab,
+    event: Event,
+    entry: Option<(PathBuf, String)>,
+    engine: Engine,
+) -> Result<Trial, Error> {
+    let module = lab.course().modules().iter().find(|module| module.name == "benchmarking");
+    let module = module.ok_or_else(|| Error::environment("this course has no benchmarking"))?;
+    let (file, entry) = entry.unwrap_or_else(|| {
+        (PathBuf::from("src/tinytorch/mlperf/optimised.rs"), MLPERF_ENTRY.to_owned())
+    });
+    // The entry comes first, so that errors in it are reported at its own lines.
+    let text = format!(
+        "{entry}\n\nmod tinymlperf {{\n{MLPERF_EVENTS}\n}}\n\n\
+         pub fn milestone(out: &mut tinytorch::report::Reporter) {{\n    \
+         tinymlperf::run(tinytorch::benchmarking::Event::{event:?}, entry, out);\n}}\n"
+    );
+    on_engine(lab, module.id, file, text, engine)
+}
+
+/// The trial of a program that runs on the modules up to `last`.
+fn on_engine(
+    lab: &Lab,
+    last: ModuleId,
+    file: PathBuf,
+    text: String,
+    engine: Engine,
+) -> Result<Trial, Error> {
     let mut sources = sources(lab, engine)?;
     sources.0.retain(|id, _| *id <= last);
     let owners = owners(lab, engine)?;
@@ -41,7 +80,7 @@ pub fn trial(lab: &Lab, milestone: &Milestone, engine: Engine) -> Result<Trial, 
         },
     };
     let mut hasher = blake3::Hasher::new();
-    hasher.update(milestone.source().as_bytes());
+    hasher.update(text.as_bytes());
     for (id, source) in &sources.0 {
         let ModuleSource::Learner { text, .. } = source else { continue };
         hasher.update(&[0, id.0]).update(text.as_bytes());
@@ -53,8 +92,8 @@ pub fn trial(lab: &Lab, milestone: &Milestone, engine: Engine) -> Result<Trial, 
             module: last,
             kind: RunKind::Milestone,
             only: vec![],
-            file: PathBuf::from(format!("src/tinytorch/milestones/{}.rs", milestone.id)),
-            text: milestone.source().to_owned(),
+            file,
+            text,
             sources,
             separate_tests: false,
         },

@@ -6,6 +6,7 @@ mod record;
 mod schema;
 
 pub use query::{LastCheck, remembered};
+pub use record::now;
 pub use schema::{SetAside, Store};
 
 use crate::error::Error;

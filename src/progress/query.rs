@@ -3,6 +3,7 @@
 use super::{Store, fingerprint};
 use crate::curriculum::ModuleId;
 use crate::error::Error;
+use crate::report::mlperf::Kept;
 use crate::report::{Part, Ran, Written};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
@@ -116,6 +117,26 @@ impl Store {
             .map_err(self.failed("read"))?;
         // A run that another version wrote in a form unknown to this one counts as none.
         Ok(row.and_then(|(fingerprint, ran)| Some((fingerprint, serde_json::from_str(&ran).ok()?))))
+    }
+
+    /// The entries of TinyMLPerf, in the order in which they were recorded.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn entries(&self) -> Result<Vec<Kept>, Error> {
+        let failed = self.failed("read");
+        let mut statement = self
+            .connection
+            .prepare("SELECT imported, entry FROM mlperf ORDER BY id")
+            .map_err(&failed)?;
+        let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let rows = statement.query_map([], row).map_err(&failed)?;
+        let rows: Vec<(bool, String)> = rows.collect::<Result<_, _>>().map_err(&failed)?;
+        // An entry that another version wrote in a form unknown to this one is skipped.
+        let known = |(imported, entry): (bool, String)| {
+            serde_json::from_str(&entry).ok().map(|entry| Kept { entry, imported })
+        };
+        Ok(rows.into_iter().filter_map(known).collect())
     }
 
     /// How many hints of a cell were shown.

@@ -3,7 +3,7 @@
 use super::{Store, fingerprint};
 use crate::curriculum::ModuleId;
 use crate::error::Error;
-use crate::report::{ModuleReport, Part, Ran};
+use crate::report::{ModuleReport, Part, Ran, mlperf};
 use rusqlite::params;
 use serde::Serialize;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -99,6 +99,32 @@ impl Store {
             .map_err(failed)
     }
 
+    /// Records entries of TinyMLPerf, all of them or none. One that is there already is left as it is. Returns how many
+    /// were new.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn record_entries(
+        &mut self,
+        entries: &[mlperf::Entry],
+        imported: bool,
+    ) -> Result<usize, Error> {
+        let failed = self.failed("write to");
+        let transaction = self.connection.transaction().map_err(&failed)?;
+        let mut new = 0;
+        for entry in entries {
+            new += transaction
+                .execute(
+                    "INSERT OR IGNORE INTO mlperf (recorded, imported, fingerprint, entry)
+                     VALUES (?1, ?2, ?3, ?4)",
+                    params![now(), imported, entry.fingerprint(), json(entry)],
+                )
+                .map_err(&failed)?;
+        }
+        transaction.commit().map_err(&failed)?;
+        Ok(new)
+    }
+
     /// Records that hints of a cell were shown, up to and including number `shown`.
     ///
     /// # Errors
@@ -165,7 +191,8 @@ impl Store {
 }
 
 /// Seconds since 1970; 0 if the clock is set before that. The order of rows never depends on it.
-fn now() -> i64 {
+#[must_use]
+pub fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }

@@ -75,6 +75,15 @@ pub(super) const MIGRATIONS: &[&str] = &[
     ) STRICT;
     CREATE INDEX predictions_by_module ON predictions (module, id);
 ",
+    "
+    CREATE TABLE mlperf (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, -- the order of recording, whatever the clock did
+        recorded INTEGER NOT NULL,
+        imported INTEGER NOT NULL,            -- 1 where it came from a file
+        fingerprint TEXT NOT NULL UNIQUE,     -- BLAKE3 of the entry: one run is kept once
+        entry TEXT NOT NULL                   -- JSON, as in an exported file
+    ) STRICT;
+",
 ];
 
 /// An open store.

@@ -3,7 +3,7 @@
 use super::schema::{APPLICATION, MIGRATIONS};
 use super::*;
 use crate::curriculum::ModuleId;
-use crate::report::{ModuleReport, Part, Ran, RanModule, Written};
+use crate::report::{ModuleReport, Part, Ran, RanModule, Written, mlperf};
 use crate::runner::event::{Expected, Output, RunEvent, RunKind, TestResult, Verdict};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -33,6 +33,23 @@ fn check(verdicts: &[(&str, Verdict)]) -> ModuleReport {
     }
     report.apply(&RunEvent::Finished);
     report
+}
+
+/// An entry of TinyMLPerf.
+fn entry(at: i64) -> mlperf::Entry {
+    let (parameters, backend) = (1, "plain".to_owned());
+    let counted = mlperf::Counted { parameters, zeros: 0, bytes: 4, positions: 0.1, backend };
+    mlperf::Entry {
+        event: "mlp_sprint".into(),
+        name: "a".into(),
+        at,
+        machine: String::new(),
+        pairs: vec![[0.1, 0.3]],
+        quality: 97.5,
+        counted: [counted.clone(), counted],
+        score: [1.0 / 3.0; 3],
+        techniques: vec![],
+    }
 }
 
 struct Lab(tempfile::TempDir);
@@ -146,6 +163,18 @@ fn a_store_of_each_earlier_version_keeps_its_content_and_accepts_predictions() {
         store.record_written(TENSOR, "cost", Part::Prediction, "3x").unwrap();
         assert_eq!(store.written(TENSOR).unwrap().len(), 1, "version {version}");
     }
+}
+
+#[test]
+fn an_entry_is_kept_once_to_the_last_digit_and_in_the_order_of_recording() {
+    let lab = Lab::new();
+    let mut store = lab.open();
+    assert_eq!(store.record_entries(&[entry(7), entry(3)], false).unwrap(), 2);
+    assert_eq!(store.record_entries(&[entry(3), entry(5)], true).unwrap(), 1);
+    let kept = lab.open().entries().unwrap();
+    let found: Vec<(i64, bool)> = kept.iter().map(|kept| (kept.entry.at, kept.imported)).collect();
+    assert_eq!(found, [(7, false), (3, false), (5, true)]);
+    assert_eq!(kept[0].entry, entry(7));
 }
 
 #[test]
@@ -324,8 +353,10 @@ fn writes_until_it_is_killed() {
     let Some(path) = std::env::var_os(WRITE_INTO) else { return };
     let (mut store, set_aside) = Store::open(path.as_ref()).unwrap();
     assert_eq!(set_aside, None);
-    loop {
+    for at in 0.. {
         store.record_check(&passed_check(), "text").unwrap();
+        let run = i64::from(std::process::id()) << 32;
+        store.record_entries(&[entry(run + 2 * at), entry(run + 2 * at + 1)], false).unwrap();
         let mut out = std::io::stdout().lock();
         writeln!(out, "{ACKNOWLEDGED}").unwrap();
         out.flush().unwrap();
@@ -353,6 +384,9 @@ fn what_was_acknowledged_survives_kill_9() {
             .query_row("SELECT count(*) FROM verdicts", [], |row| row.get::<_, u32>(0))
             .unwrap() as usize;
         assert_eq!(verdicts, attempts, "a check is written in one transaction");
+        let entries = store.entries().unwrap().len();
+        assert!(entries.is_multiple_of(2), "entries are written in one transaction");
+        assert!(entries >= 2 * acknowledged, "{entries} entries of {acknowledged} pairs left");
     }
 }
 

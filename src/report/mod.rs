@@ -7,6 +7,7 @@ pub mod human;
 pub mod json;
 pub mod junit;
 pub mod milestone;
+pub mod mlperf;
 pub mod module_report;
 pub mod prediction;
 

@@ -18,6 +18,11 @@ pub const MILESTONES: &[(&str, &str)] = &[
     ("2017_transformer", include_str!("../milestones/2017_transformer.rs")),
 ];
 
+/// TinyMLPerf: the program that runs an event, and the course's own entry for each.
+pub const MLPERF_EVENTS: &str = include_str!("../mlperf/events.rs");
+/// See [`MLPERF_EVENTS`]. It ends in `pub fn entry(start: Start) -> Box<dyn Entry>`, as every entry does.
+pub const MLPERF_ENTRY: &str = include_str!("../mlperf/optimised.rs");
+
 /// The files that every module may use and no learner writes, by file name.
 pub const SUPPORT: &[(&str, &str)] = &[
     ("backend.rs", include_str!("backend.rs")),
