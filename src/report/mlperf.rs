@@ -165,7 +165,7 @@ impl Entry {
             Ok(judged) => judged,
             Err(reason) => return Some(reason),
         };
-        let differs = |(a, b): (&f64, &f64)| !((a - b).abs() <= 1e-9 * b.abs());
+        let differs = |(a, b): (&f64, &f64)| a.is_nan() || (a - b).abs() > 1e-9 * b.abs();
         if self.score.iter().zip(&score).any(differs) {
             let [low, estimate, high] = score;
             return Some(format!(

@@ -181,9 +181,10 @@ impl Work {
             let ids = Tensor::zeros(&[1, prompt.len() + NEW_TOKENS]);
             on(Some(counter.clone()), || no_grad(|| entry.model().forward(&ids)));
             positions = all * ids.numel() as f64 / counted() / NEW_TOKENS as f64;
-            if !(positions >= 0.5) {
+            if positions.is_nan() || positions < 0.5 {
                 return Err("its products do not pass the judge's counter: offer your backend in \
-                            `Entry::backend`, and do not call `with_backend`".into());
+                            `Entry::backend`, and do not call `with_backend`"
+                    .into());
             }
         }
         let backend = if counter.answered.load(Relaxed) { counter.name() } else { PLAIN.into() };
@@ -244,9 +245,9 @@ impl Backend for Counter {
     }
 
     fn softmax(&self, rows: &mut [f32], width: usize, hidden: f32) -> bool {
-        self.inner.as_ref().is_some_and(|inner| {
-            self.note(inner.softmax(rows, width, hidden), |done| *done)
-        })
+        self.inner
+            .as_ref()
+            .is_some_and(|inner| self.note(inner.softmax(rows, width, hidden), |done| *done))
     }
 
     fn normalize(&self, norm: Norm<'_>, rows: &[f32]) -> Option<Vec<f32>> {
