@@ -20,6 +20,8 @@ mod framework;
 mod lab;
 #[path = "headless/manual.rs"]
 mod manual;
+#[path = "headless/mlperf.rs"]
+mod mlperf;
 #[path = "headless/plain.rs"]
 mod plain;
 

@@ -9,6 +9,9 @@
 //! | `list` | module | `number`, `name`, `title`, `prerequisites`, `points`, `state`, `passed`, `tests`, `completed`, `owner`, `edited_since` |
 //! | `milestone list` | milestone | `id`, `year`, `title`, `needs`, `outcome`, `achieved` |
 //! | `milestone run` | item, module, at last the result | items as above; `module`, `mine`, `reason`; `milestone`, `engine`, `outcome`, `achieved`, `seconds` |
+//! | `mlperf list` | event | `event`, `required`, `entries`, `best` |
+//! | `mlperf run` | the entry | `event`, `name`, `at`, `machine`, `pairs`, `quality`, `counted`, `score`, `techniques` |
+//! | `mlperf leaderboard` | entry, best first | `event`, `rank`, `name`, `score`, `quality`, `techniques`, `innovation`, `machine`, `at`, `clock`, `imported` |
 //! | `complete` | module | `module`, `completed` (`yes`, `rejected`, `not_yet`, `cancelled`), `reason` |
 //! | `predict` | open task | `task`, `question`, `unit`, `predictions`, `results`, `measured` |
 //! | `glossary` | term | `term`, `text`, `lesson` |
