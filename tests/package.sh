@@ -17,7 +17,7 @@ packed_is() {
   diff <(ls -A "$folder/$1-0.1.0") <(tr ' ' '\n' <<<"$common $2" | sort) || { echo "$1: the archive does not contain what is expected"; exit 1; }
 }
 export LC_ALL=C
-packed_is tinytorch milestones
+packed_is tinytorch "milestones mlperf"
 packed_is tinytorch-tutor "CHANGELOG.md build.rs lessons"
 
 cd "$folder"

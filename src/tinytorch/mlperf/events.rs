@@ -13,6 +13,7 @@ use tinytorch::activations::ReLU;
 use tinytorch::autograd::no_grad;
 use tinytorch::backend::{Backend, Matrix, Norm, with_backend};
 use tinytorch::benchmarking::{Entry, Event, Evidence, Pair, Plain, Start, measure_pairs};
+use tinytorch::compression::SparseLinear;
 use tinytorch::data::dialogue::{self, Split};
 use tinytorch::dataloader::{DataLoader, DigitShape, digits};
 use tinytorch::embeddings::ids_tensor;
@@ -266,6 +267,12 @@ fn weights(model: &dyn Layer) -> (usize, usize, usize) {
     if let Some(parts) = (model as &dyn Any).downcast_ref::<Sequential>() {
         let counts = parts.layers().iter().map(|layer| weights(&**layer));
         return counts.fold((0, 0, 0), |(a, b, c), (x, y, z)| (a + x, b + y, c + z));
+    }
+    if let Some(sparse) = (model as &dyn Any).downcast_ref::<SparseLinear>() {
+        let SparseLinear { inputs, starts, columns, values, .. } = sparse;
+        let dense = inputs * (starts.len() - 1);
+        let stored = starts.len() + columns.len() + values.len();
+        return (dense, dense - values.len(), 4 * stored);
     }
     let tensors = model.parameters();
     let count = tensors.iter().map(|tensor| tensor.numel()).sum();

@@ -10,6 +10,7 @@ use tinytorch::acceleration::OptimizedBackend;
 use tinytorch::activations::ReLU;
 use tinytorch::backend::{Backend, with_backend};
 use tinytorch::benchmarking::{Entry, Plain, Start};
+use tinytorch::compression::SparseLinear;
 use tinytorch::layers::{Layer, Linear, Sequential};
 use tinytorch::random::Rng;
 use tinytorch::report::{Item, Reporter, Value};
@@ -121,6 +122,18 @@ fn an_entry_with_one_weight_of_0_in_two_is_counted_so() {
     let items = judged(&reading(), &mut Plain("half".into(), model)).expect("a result");
     assert_eq!(number(&counted(&items, 1)[1]), 305.0);
     assert!(quality(&items) < 100.0);
+}
+
+#[test]
+fn a_sparse_layer_is_counted_with_its_zeros_and_its_indices() {
+    let mut dense = Linear::without_bias(64, 10, &mut Rng::seeded(1));
+    let tenth: Vec<f32> = (0..640).map(|at| if at % 10 == 0 { 1.0 } else { 0.0 }).collect();
+    dense.weight = Tensor::new(&tenth, &[64, 10]);
+    let model = Sequential::new(vec![Box::new(SparseLinear::from_linear(&dense))]);
+    let items = judged(&reading(), &mut Plain("sparse".into(), model)).expect("a result");
+    let of_entry = [0, 1, 2].map(|row| number(&counted(&items, row)[1]));
+    // 64 weights with as many columns, and where each of 10 rows begins and the last ends.
+    assert_eq!(of_entry, [640.0, 576.0, 4.0 * (64.0 + 64.0 + 11.0)]);
 }
 
 /// A GPT whose answers are changed.
