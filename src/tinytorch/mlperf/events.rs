@@ -22,6 +22,7 @@ use tinytorch::losses::{CrossEntropyLoss, IGNORED, Loss};
 use tinytorch::operations::Elementwise;
 use tinytorch::optimizers::{Adam, AdamW};
 use tinytorch::planes::Grid;
+use tinytorch::quantization::{bytes_of, product_of};
 use tinytorch::random::Rng;
 use tinytorch::report::{Reporter, Value};
 use tinytorch::spatial::cnn_for_digits;
@@ -273,6 +274,10 @@ fn weights(model: &dyn Layer) -> (usize, usize, usize) {
         let dense = inputs * (starts.len() - 1);
         let stored = starts.len() + columns.len() + values.len();
         return (dense, dense - values.len(), 4 * stored);
+    }
+    if let Some(product) = product_of(model) {
+        let [inputs, outputs] = product.weights.shape();
+        return (inputs * outputs + product.bias.len(), 0, bytes_of(model));
     }
     let tensors = model.parameters();
     let count = tensors.iter().map(|tensor| tensor.numel()).sum();

@@ -12,6 +12,7 @@ use tinytorch::backend::{Backend, with_backend};
 use tinytorch::benchmarking::{Entry, Plain, Start};
 use tinytorch::compression::SparseLinear;
 use tinytorch::layers::{Layer, Linear, Sequential};
+use tinytorch::quantization::quantize_model;
 use tinytorch::random::Rng;
 use tinytorch::report::{Item, Reporter, Value};
 use tinytorch::tensor::Tensor;
@@ -134,6 +135,17 @@ fn a_sparse_layer_is_counted_with_its_zeros_and_its_indices() {
     let of_entry = [0, 1, 2].map(|row| number(&counted(&items, row)[1]));
     // 64 weights with as many columns, and where each of 10 rows begins and the last ends.
     assert_eq!(of_entry, [640.0, 576.0, 4.0 * (64.0 + 64.0 + 11.0)]);
+}
+
+#[test]
+fn an_integer_layer_has_as_many_parameters_in_fewer_bytes() {
+    let images = Tensor::randn(&[20, 64], &mut Rng::seeded(2));
+    let model = quantize_model(&network(), &images);
+    let items = judged(&reading(), &mut Plain("int8".into(), model)).expect("a result");
+    let [plain, parameters] = counted(&items, 0);
+    assert_eq!(number(&plain), number(&parameters));
+    let [bytes, fewer] = counted(&items, 2).map(|bytes| number(&bytes));
+    assert!(fewer < bytes / 2.0, "{fewer} of {bytes}");
 }
 
 /// A GPT whose answers are changed.
