@@ -1142,6 +1142,11 @@ pub fn input_gradients(
     inputs: &[Tensor],
     output: &Tensor,
 ) -> InputGradients {
+    let arrays: Vec<_> = inputs.iter().map(|input| (input.array(), input.is_tracked())).collect();
+    let (upstream, made) = (grad_output.array(), output.array());
+    if let Some(found) = tinytorch::backend::gradients(op, upstream, &arrays, made) {
+        return found.into_iter().map(|gradient| gradient.map(Tensor::from_array)).collect();
+    }
     match op {
         Op::Leaf => Vec::new(),
         Op::Add => add_rule(grad_output, inputs, 1.0),
@@ -1153,11 +1158,7 @@ pub fn input_gradients(
         Op::Sum => sum_rule(grad_output, inputs),
         Op::Max => max_rule(grad_output, inputs, output),
         Op::Slice(ranges) => slice_rule(grad_output, inputs, ranges),
-        Op::Map(function) => {
-            let arrays = [grad_output, &inputs[0], output].map(Tensor::array);
-            let fast = tinytorch::backend::map_gradient(*function, arrays).map(Tensor::from_array);
-            fast.map_or_else(|| map_rule(*function, grad_output, inputs, output), |g| vec![Some(g)])
-        }
+        Op::Map(function) => map_rule(*function, grad_output, inputs, output),
         Op::MaskedFill => masked_fill_rule(grad_output, inputs),
         Op::IndexSelect(axis, indices) => index_select_rule(grad_output, inputs, *axis, indices),
         Op::Custom { name, rule } => {
@@ -1174,8 +1175,7 @@ pub fn input_gradients(
 /// The gradient rule of `masked_fill`: an element that was replaced had no influence. A mask gets no gradient.
 fn masked_fill_rule(grad_output: &Tensor, inputs: &[Tensor]) -> InputGradients {
     let (x, mask) = (&inputs[0], &inputs[1]);
-    let for_x = || reduce_to_shape(&grad_output.masked_fill(mask, 0.0), x.shape());
-    vec![grad_for(x, for_x), None]
+    vec![grad_for(x, || reduce_to_shape(&grad_output.masked_fill(mask, 0.0), x.shape())), None]
 }
 
 /// The gradient rule of `index_select`: each part of the upstream gradient is added where that part was taken from

@@ -12,7 +12,7 @@ mod pytorch;
 use std::sync::Arc;
 use tinytorch::acceleration::OptimizedBackend;
 use tinytorch::autograd::{Backward, track};
-use tinytorch::backend::{Backend, with_backend};
+use tinytorch::backend::{Backend, keep_freed_memory, with_backend};
 use tinytorch::embeddings::ids_tensor;
 use tinytorch::layers::Layer;
 use tinytorch::losses::{CrossEntropyLoss, Loss};
@@ -25,6 +25,7 @@ const BATCH: usize = 16;
 const CONFIG: GptConfig = GptConfig { vocab_size: 512, context: 32, dim: 64, layers: 2, heads: 4 };
 
 fn main() {
+    keep_freed_memory();
     let mut rng = Rng::seeded(0);
     let mut model = Gpt::new(CONFIG, &mut rng);
     track(model.parameters_mut());
@@ -39,8 +40,9 @@ fn main() {
         let gradients = CrossEntropyLoss.forward(&logits, &targets).backward();
         optimizer.step(model.parameters_mut(), &gradients);
     };
-    pytorch::compare("gpt_step.py", 20, &mut step);
     let backend = OptimizedBackend::detect().with_threads(1);
     println!("on {}:", backend.name());
-    with_backend(Arc::new(backend), || pytorch::compare("gpt_step.py", 20, step));
+    with_backend(Arc::new(backend), || pytorch::compare("gpt_step.py", 20, &mut step));
+    println!("on the plain loops:");
+    pytorch::compare("gpt_step.py", 20, step);
 }

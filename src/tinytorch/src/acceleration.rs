@@ -21,11 +21,11 @@ use std::array;
 use std::cell::RefCell;
 use std::ops::Range;
 use std::thread;
-use tinytorch::backend::{Backend, Matrix, Norm};
+use tinytorch::backend::{Backend, Kernels, Matrix, Norm};
 use tinytorch::planes::Grid;
 use tinytorch::report::Reporter;
 use tinytorch::simd::{Kernel, Simd, multiply_add, prefetch};
-use tinytorch::spatial::unfold_row;
+use tinytorch::spatial::{pad, unfold_row};
 use tinytorch::tensor::{Elementwise, larger, matmul_2d};
 use tinytorch::testing::{Ratio, compare};
 
@@ -960,6 +960,99 @@ fn logistic<const FUSED: bool>(x: f32) -> f32 {
     if x < 0.0 { power * of_positive } else { of_positive }
 }
 
+/// Where each weight of a kernel finds its first pixel in a padded image: planes of `grid.padded`, one after the other.
+fn first_pixels(grid: &Grid, inputs: usize) -> Vec<usize> {
+    let (width, area) = (grid.padded.columns, grid.padded.area());
+    let of_plane = |plane: usize| {
+        grid.kernel_positions().map(move |at| plane * area + at.rows * width + at.columns)
+    };
+    (0..inputs).flat_map(of_plane).collect()
+}
+
+/// A convolution of stride 1 without unfolding. The pixels under one weight, at neighbouring output positions, are neighbours
+/// in the padded image: so the image itself, from the weight's first pixel on, is its row of the unfolded matrix. A row of
+/// the image is longer than one of the output; what is computed beyond the output's last column is left out.
+struct Direct<'a, 'b> {
+    grid: &'a Grid,
+    images: &'a [f32],
+    kernels: Kernels<'a>,
+    result: &'b mut [f32],
+}
+
+impl Kernel for Direct<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(self) {
+        /// Kernels that are computed together. Most layers have a multiple of 4.
+        const TOGETHER: usize = 4;
+        let Self { grid, images, kernels: Kernels { inputs, outputs, weights }, result } = self;
+        let (width, area, columns) = (grid.padded.columns, grid.output.area(), grid.output.columns);
+        let starts = first_pixels(grid, inputs);
+        let kernels = Matrix::new(weights, outputs, starts.len());
+        let mut strips = vec![[0.0; TOGETHER]; starts.len() * outputs.div_ceil(TOGETHER)];
+        for (strip, first) in
+            strips.chunks_exact_mut(starts.len()).zip((0..outputs).step_by(TOGETHER))
+        {
+            let last = outputs.min(first + TOGETHER);
+            pack(kernels.part(first..last, 0..starts.len()).t(), strip);
+        }
+        let images = images.chunks_exact(inputs * grid.image.area());
+        for (image, planes) in images.zip(result.chunks_exact_mut(outputs * area)) {
+            let mut padded = pad(grid, image, 0.0);
+            padded.resize(padded.len() + COLUMNS + width, 0.0); // The last tile reads beyond the image.
+            for at in (0..grid.output.rows * width).step_by(COLUMNS) {
+                let strips = strips.chunks_exact(starts.len());
+                for (strip, planes) in strips.zip(planes.chunks_mut(TOGETHER * area)) {
+                    let sums =
+                        tile_of_image::<TOGETHER, COLUMNS, FUSED>(strip, &padded[at..], &starts);
+                    for (sums, plane) in sums.iter().zip(planes.chunks_exact_mut(area)) {
+                        add_rows(sums, at, [width, columns], plane);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A [`tile`] whose lines of `b` are parts of an image, each from its own start on.
+#[inline(always)]
+fn tile_of_image<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(
+    a: &[[f32; ROWS]],
+    image: &[f32],
+    starts: &[usize],
+) -> [[f32; COLUMNS]; ROWS] {
+    let mut sums = [[0.0; COLUMNS]; ROWS];
+    for (a, &start) in a.iter().zip(starts) {
+        let b = &image[start..start + COLUMNS];
+        for r in 0..ROWS {
+            for c in 0..COLUMNS {
+                sums[r][c] = multiply_add::<FUSED>(a[r], b[c], sums[r][c]);
+            }
+        }
+    }
+    sums
+}
+
+/// Adds sums of neighbouring positions, from position `at` on, to a plane. Its rows have `columns` numbers, and the positions
+/// `width` for each row.
+#[inline(always)]
+fn add_rows(sums: &[f32], at: usize, [width, columns]: [usize; 2], plane: &mut [f32]) {
+    let end = at + sums.len();
+    for (row, out) in plane.chunks_exact_mut(columns).enumerate().skip(at / width) {
+        let (first, last) = (at.max(row * width), end.min(row * width + columns));
+        if row * width >= end {
+            return;
+        }
+        if first < last {
+            let out = &mut out[first - row * width..last - row * width];
+            for (out, sum) in out.iter_mut().zip(&sums[first - at..last - at]) {
+                *out += sum;
+            }
+        }
+    }
+}
+
 /// Makes a kernel of a loop over slices.
 macro_rules! row_kernel {
     ($name:ident { $($field:ident: $type:ty),* } -> $output:ty, $fused:ident, $body:block) => {
@@ -1007,6 +1100,19 @@ row_kernel!(SoftmaxRows { rows: &'a mut [f32], width: usize, hidden: f32 } -> ()
     for row in rows.chunks_exact_mut(width) {
         softmax_lanes::<FUSED>(row, hidden);
     }
+});
+
+row_kernel!(LogSumExp { rows: &'a [f32], width: usize } -> Vec<f32>, FUSED, {
+    let mut powers = vec![0.0; width];
+    let mut sums = vec![0.0; rows.len() / width];
+    for (row, sum) in rows.chunks_exact(width).zip(&mut sums) {
+        let largest = reduce_lanes(row, f32::NEG_INFINITY, larger);
+        for (power, x) in powers.iter_mut().zip(row) {
+            *power = fast_exp::<FUSED>(x - largest);
+        }
+        *sum = largest + reduce_lanes(&powers, 0.0, |x, y| x + y).ln();
+    }
+    sums
 });
 
 row_kernel!(NormRows { norm: Norm<'a>, rows: &'a [f32] } -> Vec<f32>, FUSED, {
@@ -1153,6 +1259,10 @@ impl Backend for OptimizedBackend {
         Some(self.simd.run(NormGradients { norm, rows, upstream }))
     }
 
+    fn log_sum_exp(&self, rows: &[f32], width: usize) -> Option<Vec<f32>> {
+        Some(self.simd.run(LogSumExp { rows, width }))
+    }
+
     fn softmax(&self, rows: &mut [f32], width: usize, hidden: f32) -> bool {
         self.simd.run(SoftmaxRows { rows, width, hidden });
         true
@@ -1162,8 +1272,23 @@ impl Backend for OptimizedBackend {
         Some(self.simd.run(NormRows { norm, rows }))
     }
 
-    fn convolve(&self, grid: &Grid, image: &[f32], kernels: &[f32], result: &mut [f32]) -> bool {
-        convolve_im2col(self.simd, grid, image, kernels, result);
+    fn convolve(
+        &self,
+        grid: &Grid,
+        images: &[f32],
+        kernels: Kernels<'_>,
+        result: &mut [f32],
+    ) -> bool {
+        let Kernels { inputs, outputs, weights } = kernels;
+        if grid.window.stride == 1.into() {
+            self.simd.run(Direct { grid, images, kernels, result });
+            return true;
+        }
+        let size = grid.output.area() * outputs;
+        let images = images.chunks_exact(inputs * grid.image.area());
+        for (image, result) in images.zip(result.chunks_exact_mut(size)) {
+            convolve_im2col(self.simd, grid, &pad(grid, image, 0.0), weights, result);
+        }
         true
     }
 }

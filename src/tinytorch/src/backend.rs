@@ -2,7 +2,7 @@
 //! offers kernels, [`with_backend`] makes it the current one of this thread, and given code of a lesson asks here before
 //! it runs the plain loops. Outside of `with_backend` nothing changes. It knows arrays and slices, and no tensor.
 
-use crate::operations::{Elementwise, ElementwiseFunction};
+use crate::operations::{Elementwise, ElementwiseFunction, Op};
 use crate::planes::Grid;
 use crate::shapes::{Values, count, row_major, values};
 use std::borrow::Cow;
@@ -47,6 +47,11 @@ pub trait Backend: Send + Sync {
         false
     }
 
+    /// The logarithm of the sum of the powers of e of each row's scores.
+    fn log_sum_exp(&self, _rows: &[f32], _width: usize) -> Option<Vec<f32>> {
+        None
+    }
+
     /// Each row, normalised to mean 0 (where the norm is centred) and mean square 1, times gamma plus beta.
     fn normalize(&self, _norm: Norm<'_>, _rows: &[f32]) -> Option<Vec<f32>> {
         None
@@ -62,17 +67,28 @@ pub trait Backend: Send + Sync {
         None
     }
 
-    /// Convolves a padded image with all kernels, as `convolve` of lesson 09 does: adds to `result`, which holds one plane
-    /// for each kernel.
+    /// Convolves images, planes of `grid.image`, with all kernels. Adds to `result`, which holds one plane for each image
+    /// and each kernel.
     fn convolve(
         &self,
         _grid: &Grid,
-        _image: &[f32],
-        _kernels: &[f32],
+        _images: &[f32],
+        _kernels: Kernels<'_>,
         _result: &mut [f32],
     ) -> bool {
         false
     }
+}
+
+/// The kernels of a convolution.
+#[derive(Debug, Clone, Copy)]
+pub struct Kernels<'a> {
+    /// The number of input channels.
+    pub inputs: usize,
+    /// The number of output channels: there is one kernel for each.
+    pub outputs: usize,
+    /// All weights, kernel by kernel, in each channel by channel, and in each of these row by row.
+    pub weights: &'a [f32],
 }
 
 /// A normalisation of rows of `gamma.len()` numbers.
@@ -104,6 +120,30 @@ pub fn with_backend<T>(backend: Arc<dyn Backend>, work: impl FnOnce() -> T) -> T
     }
     let _restore = Restore(CURRENT.replace(Some(backend)));
     work()
+}
+
+/// Lets the process keep memory that it has freed, so that the next large result reuses it; call it once, at the start of a
+/// program. Otherwise the system gives out every page again, filled with zeros, and fast kernels wait for it. It does
+/// nothing where the C library is not glibc.
+pub fn keep_freed_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        // Their numbers in glibc's malloc.h.
+        const TRIM_THRESHOLD: i32 = -1;
+        const TOP_PAD: i32 = -2;
+        const MMAP_THRESHOLD: i32 = -3;
+        #[expect(
+            unsafe_code,
+            reason = "a function of the C library that Rust is linked with anyway"
+        )]
+        // SAFETY: its declaration in malloc.h; it takes two numbers and may be called at any time.
+        unsafe extern "C" {
+            safe fn mallopt(parameter: i32, value: i32) -> i32;
+        }
+        mallopt(MMAP_THRESHOLD, 32 << 20);
+        mallopt(TRIM_THRESHOLD, i32::MAX);
+        mallopt(TOP_PAD, 64 << 20);
+    }
 }
 
 /// The backend of this thread, if it runs inside of [`with_backend`].
@@ -303,14 +343,106 @@ pub fn softmax(scores: &Values, axis: usize) -> Option<Values> {
     is_offered.then(|| values(rows, scores.shape()))
 }
 
-/// The gradient of an elementwise function, if the current backend offers it: from the upstream gradient, the input and
-/// the output.
+/// An input of an operation, and whether its gradient is wanted.
+pub type Input<'a> = (&'a Values, bool);
+
+/// How the gradients of an operation are computed that a backend fused out of several: from the upstream gradient, the
+/// inputs. It keeps its backend, so it does not matter where it runs.
+trait FusedRule: Send + Sync {
+    fn gradients(&self, upstream: &Values, inputs: &[Input<'_>]) -> Vec<Option<Values>>;
+}
+
+/// A rule as lesson 05 finds it in a history.
+struct Fused(Box<dyn FusedRule>);
+
+/// An operation with a rule of its own.
+fn fused(name: &'static str, rule: impl FusedRule + 'static) -> Op {
+    Op::Custom { name, rule: Arc::new(Fused(Box::new(rule))) }
+}
+
+/// The gradients of an operation for those of its inputs that are wanted: if a backend fused it, or if the current one
+/// offers a kernel for them.
 #[must_use]
-pub fn map_gradient(function: Elementwise, arrays: [&Values; 3]) -> Option<Values> {
+pub fn gradients(
+    op: &Op,
+    upstream: &Values,
+    inputs: &[Input<'_>],
+    output: &Values,
+) -> Option<Vec<Option<Values>>> {
+    match op {
+        Op::Custom { rule, .. } => {
+            let Fused(rule) = rule.downcast_ref()?;
+            Some(rule.gradients(upstream, inputs))
+        }
+        Op::Map(function) => {
+            let [upstream, x, y] = [upstream, inputs[0].0, output].map(row_major);
+            let gradient = current()?.map_gradient(*function, &upstream, &x, &y)?;
+            Some(vec![Some(values(gradient, inputs[0].0.shape()))])
+        }
+        _ => None,
+    }
+}
+
+/// The mean cross entropy of rows of logits, for the rows that count and their classes, if the current backend offers it.
+/// `None` too if a class is not one of the columns: the plain loss has the message.
+#[must_use]
+pub fn cross_entropy(logits: &Values, counted: &[(usize, f32)]) -> Option<(Op, Values)> {
     let backend = current()?;
-    let [upstream, x, y] = arrays.map(row_major);
-    let gradient = backend.map_gradient(function, &upstream, &x, &y)?;
-    Some(values(gradient, arrays[1].shape()))
+    let (width, rows) = (*logits.shape().last()?, row_major(logits));
+    let is_class = |class: f32| class >= 0.0 && class < width as f32 && class.fract() == 0.0;
+    if !counted.iter().all(|&(_, class)| is_class(class)) {
+        return None;
+    }
+    let log_sums = backend.log_sum_exp(&rows, width)?;
+    let places: Vec<(usize, usize)> =
+        counted.iter().map(|&(row, class)| (row, class as usize)).collect();
+    let losses = places.iter().map(|&(row, class)| log_sums[row] - rows[row * width + class]);
+    let total: f64 = losses.map(f64::from).sum();
+    let loss = values(vec![(total / places.len() as f64) as f32], &[]);
+    Some((fused("cross_entropy", CrossEntropyRule { backend, places }), loss))
+}
+
+/// The gradient of the mean cross entropy: the probabilities, minus 1 at the class, divided by the number of rows that
+/// count; 0 in the others.
+struct CrossEntropyRule {
+    backend: Arc<dyn Backend>,
+    places: Vec<(usize, usize)>,
+}
+
+impl FusedRule for CrossEntropyRule {
+    fn gradients(&self, upstream: &Values, inputs: &[Input<'_>]) -> Vec<Option<Values>> {
+        let (logits, _) = inputs[0];
+        let (width, rows) = (logits.shape()[1], row_major(logits));
+        let factor = upstream.sum() / self.places.len() as f32;
+        let mut gradient = vec![0.0; rows.len()];
+        for &(row, class) in &self.places {
+            let part = row * width..(row + 1) * width;
+            let out = &mut gradient[part.clone()];
+            out.copy_from_slice(&rows[part]);
+            self.backend.softmax(out, width, f32::NAN);
+            out[class] -= 1.0;
+            out.iter_mut().for_each(|number| *number *= factor);
+        }
+        vec![Some(values(gradient, logits.shape()))]
+    }
+}
+
+/// The planes of a convolution, if the current backend offers them. Its parts are the images (N, inputs, H, W), the kernels
+/// (outputs, inputs, rows, columns) and, if there is one, the bias (outputs).
+#[must_use]
+pub fn convolve<'a>(grid: &Grid, parts: impl IntoIterator<Item = &'a Values>) -> Option<Vec<f32>> {
+    let backend = current()?;
+    let mut parts = parts.into_iter();
+    let (x, weight, bias) = (parts.next()?, parts.next()?, parts.next());
+    let (images, weights) = (row_major(x), row_major(weight));
+    let (outputs, inputs, area) = (weight.shape()[0], weight.shape()[1], grid.output.area());
+    let mut result = vec![0.0; x.shape()[0] * outputs * area];
+    if let Some(bias) = bias {
+        let planes = result.chunks_exact_mut(area).zip(bias.iter().cycle());
+        planes.for_each(|(plane, bias)| plane.fill(*bias));
+    }
+    let kernels = Kernels { inputs, outputs, weights: &weights };
+    backend.convolve(grid, &images, kernels, &mut result).then_some(result)
 }
 
 /// Rows that are normalised: on the current backend, or each with `normalize`, which writes the row and returns the
