@@ -28,9 +28,7 @@ use tinytorch::activations::ReLU;
 use tinytorch::autograd::{GradientRule, InputGradients, custom, grad_for};
 use tinytorch::dataloader::{DataLoader, Dataset, DigitShape, TensorDataset, digits};
 use tinytorch::explore::Explorer;
-use tinytorch::insights::spatial::{
-    learned_filters_insight, loop_order_insight, products_insight, sharing_insight, shift_insight,
-};
+use tinytorch::insights::spatial::*;
 use tinytorch::layers::{Layer, Linear, Sequential};
 use tinytorch::losses::CrossEntropyLoss;
 use tinytorch::optimizers::Adam;
@@ -1262,8 +1260,7 @@ impl Conv2d {
         Self { weight, bias: None, window }
     }
 
-    /// A convolution with these kernels, shape `(outputs, inputs, rows, columns)`, and a bias of shape `(outputs)`.
-    /// Panics when a shape is another one, or the window has another size.
+    /// A convolution with these kernels, `(outputs, inputs, rows, columns)`, and bias, `(outputs)`. Panics on other sizes.
     pub fn from_weights(weight: Tensor, bias: Option<Tensor>, window: impl Into<Window>) -> Self {
         let window = window.into();
         let Pair { rows, columns } = window.kernel;
@@ -1438,8 +1435,7 @@ pub fn explore_convolution(figure: &mut Explorer) {
     let heads = ["left", "middle", "right"].map(|head| (head, ""));
     figure.computed_table(title, "the patch times the kernel", &heads, rows);
     figure.insight(products_insight(products.iter().sum(), map[at]));
-    let title = "The digit, the patch bright; the map so far";
-    figure.picture(grid.on_its_way(title, &image, &map, at));
+    figure.picture(grid.on_its_way("The digit, the patch bright; the map so far", &image, &map, at));
 }
 
 /// The first digit of a class in the training set: its 64 levels from 0 to 16.

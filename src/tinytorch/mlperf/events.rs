@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 use tinytorch::activations::ReLU;
 use tinytorch::autograd::no_grad;
-use tinytorch::backend::{Backend, Matrix, Norm, with_backend};
+use tinytorch::backend::{Backend, Kernels, Matrix, Norm, with_backend};
 use tinytorch::benchmarking::{Entry, Event, Evidence, Pair, Plain, Start, measure_pairs};
 use tinytorch::compression::SparseLinear;
 use tinytorch::data::dialogue::{self, Split};
@@ -256,9 +256,9 @@ impl Backend for Counter {
         self.note(self.inner.as_ref()?.normalize(norm, rows), Option::is_some)
     }
 
-    fn convolve(&self, grid: &Grid, image: &[f32], kernels: &[f32], result: &mut [f32]) -> bool {
+    fn convolve(&self, grid: &Grid, images: &[f32], kernels: Kernels<'_>, out: &mut [f32]) -> bool {
         self.inner.as_ref().is_some_and(|inner| {
-            self.note(inner.convolve(grid, image, kernels, result), |done| *done)
+            self.note(inner.convolve(grid, images, kernels, out), |done| *done)
         })
     }
 }
