@@ -28,9 +28,9 @@ use tinytorch::data::dialogue::{self, Split};
 use tinytorch::dataloader::{DataLoader, DigitShape, TensorDataset, digit_network, digits};
 use tinytorch::embeddings::tied_logits;
 use tinytorch::explore::Explorer;
-use tinytorch::insights::quantization::{accuracy_insight, bits_insight, calibration_insight};
-use tinytorch::insights::quantization::{error_insight, memory_insight, mixed_insight};
-use tinytorch::insights::quantization::{perplexity_insight, training_insight};
+use tinytorch::insights::quantization::{accuracy_insight, aware_insight, bits_insight};
+use tinytorch::insights::quantization::{calibration_insight, error_insight, memory_insight};
+use tinytorch::insights::quantization::{mixed_insight, perplexity_insight};
 use tinytorch::kernels::int8::{Activations, Kernel, Scaling, Steps, Weights};
 use tinytorch::kernels::int8::{linear, time_kernels};
 use tinytorch::layers::{Dropout, Layer, Linear, Sequential};
@@ -1103,7 +1103,7 @@ fn aware_of_rounding(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
     let heads = columns("bits, 10 more epochs in f32 [%], 10 more epochs aware of rounding [%]");
     out.measured_table("The digits MLP, then quantized: test accuracy", &heads, rows);
     out.measured("test accuracy with 2 bits, aware of rounding", 100.0 * last[1], "%");
-    out.insight(training_insight(last, sets.test.1.numel()));
+    out.insight(aware_insight(last, sets.test.1.numel()));
     Ok(())
 }
 

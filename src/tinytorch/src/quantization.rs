@@ -18,7 +18,6 @@
 //! Not here: zeros that need no bytes at all (17), and faster products of `f32` (18).
 
 use std::any::Any;
-use std::collections::BTreeSet;
 use std::error::Error;
 use tinytorch::activations::{Gelu, QuickGelu, ReLU, Sigmoid, Softmax, Tanh};
 use tinytorch::attention::{causal_mask, merge_heads, scaled_dot_product_attention, split_heads};
@@ -38,9 +37,8 @@ use tinytorch::losses::{CrossEntropyLoss, Loss};
 use tinytorch::optimizers::{Adam, AdamW};
 use tinytorch::planes::{Grid, Window, image_sizes};
 use tinytorch::random::Rng;
-use tinytorch::ranges::{check_finite, check_range, whole_range};
-use tinytorch::report::columns;
-use tinytorch::report::{Axis, Chart, ChartKind, Metric, Origin, Reporter, Series, Target, Value};
+use tinytorch::ranges::{EXAMPLES, check_finite, check_range, example, whole_range};
+use tinytorch::report::{Axis, Reporter, Series, Value, columns};
 use tinytorch::rows::mean_product;
 use tinytorch::shapes::axis_split;
 use tinytorch::spatial::{AvgPool2d, BatchNorm2d, Conv2d, Flatten, MaxPool2d};
@@ -307,7 +305,7 @@ pub fn quantize_along(
 ///
 /// EXAMPLE: `[[127, 127], [-127, 64]]` becomes `[[1, 100], [-1, 50.4]]`.
 ///
-/// HINTS: `Tensor::new(&numbers, &q.shape)`.
+/// HINTS: the result has the shape of `q`.
 pub fn dequantize_int8(q: &QuantizedTensor) -> Tensor {
     // BEGIN SOLUTION
     let number = |(index, &level): (usize, &i8)| {
@@ -344,8 +342,12 @@ fn test_unit_channels() {
     let idea = "each channel has its own range: the small one keeps all of its 255 levels";
     expect_eq("1 100 / -1 50 along axis 1", along(Some(1)).values, vec![127, 127, -127, 64], idea);
     expect_eq("1 100 / -1 50 along axis 0", along(Some(0)).values, vec![1, 127, -3, 127], idea);
-    let idea = "without an axis, one range for all elements";
-    expect_eq("1 100 / -1 50", along(None).values, vec![1, 127, -1, 64], idea);
+    expect_eq(
+        "1 100 / -1 50",
+        along(None).values,
+        vec![1, 127, -1, 64],
+        "without an axis, one range",
+    );
     let idea = "each element back with the parameters of its channel, in the same shape";
     let back = dequantize_int8(&along(Some(1)));
     expect_eq("its shape", back.shape(), &[2, 2], idea);
@@ -752,14 +754,13 @@ impl QuantizedConv2d {
     /// TODO: make each image's patches the rows of a product, and put the results in the order of images.
     ///
     /// APPROACH:
-    /// 1. `pad` the batch with 0. `patches(&grid, image)`, given, has a row for each output position of one padded image.
+    /// 1. `pad` the batch with 0. `patches`, given, has a row for each output position of one padded image.
     /// 2. `self.product.forward` of these rows is `(positions, outputs)`, row by row.
     /// 3. A feature map has all positions of one output: write the columns of that result, one after another.
     ///
     /// EXAMPLE: 2 positions and 3 outputs: `a0 a1 a2 b0 b1 b2` becomes `a0 b0 a1 b1 a2 b2`.
     ///
-    /// HINTS: `chunks_exact(channels * grid.padded.area())` of the padded batch are the images. `skip` and `step_by` walk
-    /// down a column.
+    /// HINTS: an image is a chunk of the padded batch. `skip` and `step_by` walk down a column.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let [_, outputs] = self.product.weights.shape();
         let (grid, [n, channels]) = self.grid(x);
@@ -902,7 +903,7 @@ fn test_unit_quantize_model() {
 ///
 /// EXAMPLE: `Linear(10 -> 3)` with a bias has 132 bytes; calibrated and quantized, `30 + 4 x 3 + 4 x 3 + 5 = 59`.
 ///
-/// HINTS: `weights.shape()` is `[inputs, outputs]`; `Tensor::nbytes`; `map_or(0, ..)`.
+/// HINTS: `product.weights.shape()`; `Tensor::nbytes`; `map_or` on the input.
 pub fn bytes_of(layer: &(dyn Layer + 'static)) -> usize {
     // BEGIN SOLUTION
     if let Some(product) = product_of(layer) {
@@ -1096,7 +1097,7 @@ fn bytes_and_errors(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
     });
     let heads = columns("model, f32 [B], int8 [B], ratio [x], int8 as packed here [B]");
     out.measured_table("Bytes with scales and biases counted", &heads, rows);
-    target(out, "int8_memory_ratio", large, "x", Target::AtLeast(3.9));
+    out.at_least("int8_memory_ratio", large, "x", 3.9);
     out.insight(memory_insight(small, large));
 
     let mut errors = vec![];
@@ -1105,7 +1106,7 @@ fn bytes_and_errors(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
         errors.extend((weight.detach() - restored).to_vec());
     }
     let mse = f64::from(mean_product(&errors, &errors));
-    target(out, "int8_weight_mse", mse, "", Target::AtMost(0.0002));
+    out.at_most("int8_weight_mse", mse, "", 0.0002);
 
     let hidden = |x: &Tensor| ReLU.forward(&mlp.layers()[0].forward(x)).to_vec();
     let [seen, other] = [&sets.calibration, &sets.validation].map(|set| no_grad(|| hidden(&set.0)));
@@ -1137,16 +1138,10 @@ fn bytes_and_errors(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Reports a headline figure of the course.
-fn target(out: &mut Reporter, name: &str, value: f64, unit: &str, target: Target) {
-    let (name, unit) = (name.to_owned(), unit.to_owned());
-    out.metric(Metric { name, value, unit, target: Some(target), origin: Origin::Measured });
-}
-
 // %% nbgrader={"grade": false, "grade_id": "quantization-analyze-accuracy", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// 📊 What does a model of bytes still know?
 ///
-/// Purpose: judge quantized models by what they are for. Measured, on data that neither trained, calibrated nor selected:
+/// Purpose: judge quantized models by what they are for. Measured: on data that neither trained, calibrated nor selected,
 /// test accuracy of the digits CNN by bits, per channel and per tensor, and with the layer in `f32` that is most sensitive
 /// on the validation digits; of the digits MLP, quantized after training and after as many epochs of quantization-aware
 /// training; perplexity of a small GPT with integer layers. Key insight: 8 bits after training are enough for these models;
@@ -1208,7 +1203,7 @@ fn convolutional(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
     let heads = columns("the digits CNN, test accuracy [%], sample error [points]");
     out.measured_table("By bits, on 360 test digits", &heads, rows);
     let loss = 100.0 * (found[0] - found[1]);
-    target(out, "int8_accuracy_loss_points", loss, "points", Target::AtMost(1.0));
+    out.at_most("int8_accuracy_loss_points", loss, "points", 1.0);
     out.insight(accuracy_insight(found[0], found[1], n));
     out.insight(mixed_insight(found[3], found[5], n));
     Ok(())
@@ -1269,7 +1264,7 @@ fn language_model(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
 /// 📊 How fast is a product of integers?
 ///
 /// Purpose: compare your integer layer with the best product of `f32` that the engine has so far, that of `ndarray`.
-/// Measured, in turn, on one thread: rows times a matrix. Quantizing the rows, the zero point, scales and bias are inside of
+/// Measured: in turn, on one thread, rows times a matrix. Quantizing the rows, the zero point, scales and bias are inside of
 /// the time; packing the weights is not, since it happens once. Then the kernels of this CPU, and the other way to use bytes:
 /// dequantize, then multiply. Key insight: bytes are faster where one instruction multiplies and adds four of them; to
 /// dequantize first saves memory and no time. Production context: oneDNN, FBGEMM and XNNPACK choose by CPU in the same way.
@@ -1295,7 +1290,7 @@ pub fn analyze_quantization_speed(out: &mut Reporter) {
         let pairs = [(F32, INT8, compared), (DEQUANTIZED, INT8, other)];
         out.compared("Timed in turn, 256x512 times 512x512", &pairs);
         let least = if Kernel::detect().is_dot_product() { 1.0 } else { 0.5 };
-        target(out, "int8_gemm_speedup", compared.ratio.median, "x", Target::AtLeast(least));
+        out.at_least("int8_gemm_speedup", compared.ratio.median, "x", least);
         out.insight(compared.ratio.took(F32, INT8));
         out.insight(other.ratio.took(DEQUANTIZED, INT8));
     }
@@ -1579,8 +1574,8 @@ impl QuantizedGpt {
     /// The integer form of a model.
     pub fn new(model: &Gpt, quantizer: &Int8Quantizer) -> Self {
         let layers = |TransformerBlock { attention: a, mlp, .. }: &TransformerBlock| {
-            [&a.query, &a.key, &a.value, &a.output, &mlp.up, &mlp.down]
-                .map(|layer| QuantizedLinear::new(layer, quantizer, None))
+            let layers = [&a.query, &a.key, &a.value, &a.output, &mlp.up, &mlp.down];
+            layers.map(|layer| QuantizedLinear::new(layer, quantizer, None))
         };
         Self { layers: model.blocks.iter().map(layers).collect(), model: model.clone() }
     }
@@ -1657,64 +1652,37 @@ pub fn trained(
 /// what is outside costs more. Where is the SQNR highest for an outlier in 4 bits? What does a symmetric range waste after
 /// ReLU? Your functions compute the figure.
 pub fn explore_quantization(figure: &mut Explorer) {
-    let kind = figure.choice("numbers", &["weights", "after ReLU", "far from 0", "one outlier"]);
+    let numbers = example(figure.choice("numbers", &EXAMPLES), &mut Rng::seeded(1));
     let scheme = match figure.choice("scheme", &["affine", "symmetric"]) {
         "affine" => Scheme::Affine,
         _ => Scheme::Symmetric,
     };
     let bits = figure.number("bits", 4.0, 2.0..=8.0, 1.0) as u32;
-    let clip = figure.number("clip", 100.0, 5.0..=100.0, 5.0) as f32;
-    let rng = &mut Rng::seeded(1);
-    let number = |at: usize| match (kind, rng.normal()) {
-        ("weights", x) => 0.3 * x,
-        ("after ReLU", x) => x.max(0.0),
-        ("far from 0", x) => 2.0 + 0.3 * x,
-        (_, x) => {
-            if at == 0 {
-                12.0
-            } else {
-                x
-            }
-        }
-    };
-    let numbers: Vec<f32> = (0..2000).map(number).collect();
-    let [low, high] = whole_range(&numbers);
-    let range = [low, high].map(|end| end * clip / 100.0);
+    let clip = figure.number("clip", 100.0, 5.0..=100.0, 5.0) as f32 / 100.0;
+    let range = whole_range(&numbers).map(|end| end * clip);
     let params = QuantParams::of_range(range, scheme, bits);
-    let restored: Vec<f32> =
-        numbers.iter().map(|&x| params.dequantize(params.quantize(x))).collect();
-    let ends = params.levels.map(|level| params.dequantize(level as i8));
-    let [mut clipped, mut rounded, mut outside] = [0.0; 3];
-    for (&x, &restored) in numbers.iter().zip(&restored) {
-        let square = f64::from(x - restored).powi(2);
-        let is_outside = x < ends[0] - params.scale / 2.0 || x > ends[1] + params.scale / 2.0;
-        *if is_outside { &mut clipped } else { &mut rounded } += square;
-        outside += f64::from(is_outside);
+    let (mut restored, mut errors, mut squares, mut clipped) = (vec![], vec![], [0.0; 2], 0);
+    for &x in &numbers {
+        let number = params.dequantize(params.quantize(x));
+        let is_clipped = straight_through(1.0, x, &params) == 0.0;
+        squares[usize::from(is_clipped)] += f64::from(x - number).powi(2);
+        clipped += usize::from(is_clipped);
+        errors.push((x - number) / params.scale);
+        restored.push(number);
     }
-    let errors: Vec<f32> =
-        numbers.iter().zip(&restored).map(|(x, restored)| (x - restored) / params.scale).collect();
-    figure.chart(Chart {
-        title: "Errors, in steps; the last bars are what was clipped".into(),
-        kind: ChartKind::Bar,
-        x: Axis::linear("error", "steps"),
-        y: Axis::linear("numbers", ""),
-        series: vec![Series::histogram("numbers", &errors, [-0.65, 0.65], 13)],
-        origin: Origin::Measured,
-    });
-    let used = numbers.iter().map(|&x| params.quantize(x)).collect::<BTreeSet<i8>>().len();
+    let bars = Series::histogram("numbers", &errors, [-0.65, 0.65], 13);
+    let (x, y) = (Axis::linear("error", "steps"), Axis::linear("numbers", ""));
+    figure.measured_bars("Errors in steps; the outer bars are what was clipped", x, y, bars);
+    let [first, last] = params.levels.map(|level| params.dequantize(level as i8));
     let rows = vec![
-        vec!["range of the integers".into(), format!("{:.3} to {:.3}", ends[0], ends[1]).into()],
+        vec!["range of the integers".into(), format!("{first:.3} to {last:.3}").into()],
         vec!["scale".into(), params.scale.into()],
-        vec!["zero point".into(), Value::from(params.zero_point.to_string())],
-        vec![
-            "integers in use".into(),
-            format!("{used} of {}", params.levels[1] - params.levels[0] + 1).into(),
-        ],
-        vec!["numbers that are clipped".into(), (outside as usize).into()],
+        vec!["zero point".into(), params.zero_point.to_string().into()],
+        vec!["numbers that are clipped".into(), clipped.into()],
     ];
     figure.measured_table("The parameters", &columns("what, value"), rows);
     figure.measured("SQNR", sqnr(&numbers, &restored), "dB");
-    figure.insight(error_insight(rounded, clipped));
+    figure.insight(error_insight(squares[0], squares[1]));
 }
 
 // %% nbgrader={"grade": false, "grade_id": "quantization-main", "locked": true, "schema_version": 3, "solution": false, "task": false}

@@ -1,4 +1,6 @@
-//! Ranges of numbers, and what has none: for lesson 16.
+//! Ranges of numbers, what has none, and numbers to try: for lesson 16.
+
+use crate::random::Rng;
 
 /// The smallest and the largest of the numbers; 0 and 0 of none.
 #[must_use]
@@ -28,6 +30,22 @@ pub fn check_finite(numbers: &[f32]) {
     }
 }
 
+/// Kinds of numbers that a layer meets.
+pub const EXAMPLES: [&str; 4] = ["weights", "after ReLU", "far from 0", "one outlier"];
+
+/// Two thousand random numbers of one of these kinds.
+#[must_use]
+pub fn example(kind: &str, rng: &mut Rng) -> Vec<f32> {
+    let number = |at: usize| match (kind, rng.normal()) {
+        ("weights", x) => 0.3 * x,
+        ("after ReLU", x) => x.max(0.0),
+        ("far from 0", x) => 2.0 + 0.3 * x,
+        (_, _) if at == 0 => 12.0,
+        (_, x) => x,
+    };
+    (0..2000).map(number).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,6 +56,16 @@ mod tests {
         assert_eq!(whole_range(&[]), [0.0, 0.0]);
         assert_eq!(whole_range(&[2.0]), [2.0, 2.0]);
         assert_eq!(whole_range(&[2.0, -1.0, 3.0]), [-1.0, 3.0]);
+    }
+
+    #[test]
+    fn examples_are_what_they_are_called() {
+        let range = |kind| whole_range(&example(kind, &mut Rng::seeded(1)));
+        let [weights, relu, far, outlier] = EXAMPLES.map(range);
+        assert!(weights[0] < -0.5 && weights[1] > 0.5, "{weights:?}");
+        assert!(relu[0] == 0.0 && relu[1] > 2.0, "{relu:?}");
+        assert!(far[0] > 0.5, "{far:?}");
+        assert_eq!(outlier[1], 12.0);
     }
 
     #[test]

@@ -466,6 +466,13 @@ impl Reporter {
         self.metric(Metric { name, value, unit, target, origin: Origin::Measured });
     }
 
+    /// Reports one measured figure that should be at most `bound`.
+    pub fn at_most(&mut self, name: &str, value: f64, unit: &str, bound: f64) {
+        let target = Some(Target::AtMost(bound));
+        let (name, unit) = (name.to_owned(), unit.to_owned());
+        self.metric(Metric { name, value, unit, target, origin: Origin::Measured });
+    }
+
     /// Reports one measured figure without a target.
     pub fn measured(&mut self, name: impl Into<String>, value: f64, unit: impl Into<String>) {
         let (name, unit) = (name.into(), unit.into());
@@ -568,6 +575,12 @@ impl Reporter {
         series: Vec<Series>,
     ) {
         let (title, kind) = (title.into(), ChartKind::Line);
+        self.chart(Chart { title, kind, x, y, series, origin: Origin::Measured });
+    }
+
+    /// Reports measured numbers, drawn as bars.
+    pub fn measured_bars(&mut self, title: impl Into<String>, x: Axis, y: Axis, series: Series) {
+        let (title, series, kind) = (title.into(), vec![series], ChartKind::Bar);
         self.chart(Chart { title, kind, x, y, series, origin: Origin::Measured });
     }
 
