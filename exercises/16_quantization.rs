@@ -18,7 +18,6 @@
 //! Not here: zeros that need no bytes at all (17), and faster products of `f32` (18).
 
 use std::any::Any;
-use std::collections::BTreeSet;
 use std::error::Error;
 use tinytorch::activations::{Gelu, QuickGelu, ReLU, Sigmoid, Softmax, Tanh};
 use tinytorch::attention::{causal_mask, merge_heads, scaled_dot_product_attention, split_heads};
@@ -38,9 +37,8 @@ use tinytorch::losses::{CrossEntropyLoss, Loss};
 use tinytorch::optimizers::{Adam, AdamW};
 use tinytorch::planes::{Grid, Window, image_sizes};
 use tinytorch::random::Rng;
-use tinytorch::ranges::{check_finite, check_range, whole_range};
-use tinytorch::report::columns;
-use tinytorch::report::{Axis, Chart, ChartKind, Metric, Origin, Reporter, Series, Target, Value};
+use tinytorch::ranges::{EXAMPLES, check_finite, check_range, example, whole_range};
+use tinytorch::report::{Axis, Reporter, Series, Value, columns};
 use tinytorch::rows::mean_product;
 use tinytorch::shapes::axis_split;
 use tinytorch::spatial::{AvgPool2d, BatchNorm2d, Conv2d, Flatten, MaxPool2d};
@@ -116,7 +114,7 @@ impl QuantParams {
 /// 🔬 Ranges around 0, on one side of it, of one number; symmetric ones; few bits; values as PyTorch computes them.
 #[test]
 fn test_unit_of_range() {
-    use tinytorch::testing::{expect_close, expect_eq, expect_named, panic_message};
+    use tinytorch::testing::{expect_close, expect_eq};
 
     let check = |range: [f32; 2], scheme, bits, (scale, zero_point), idea: &str| {
         let yours = QuantParams::of_range(range, scheme, bits);
@@ -133,7 +131,6 @@ fn test_unit_of_range() {
     let widen = "widen a range until it contains 0: otherwise no integer stands for 0";
     check([2.0, 2.0], Scheme::Affine, 8, (2.0 / 255.0, -128), widen);
     check([-3.0, -3.0], Scheme::Affine, 8, (3.0 / 255.0, 127), widen);
-    check([1.0, 5.1], Scheme::Affine, 8, (0.02, -128), widen);
     let idea =
         "symmetric: the end further from 0 becomes the last integer, and the zero point is 0";
     check([-1.0, 2.54], Scheme::Symmetric, 8, (0.02, 0), idea);
@@ -141,9 +138,6 @@ fn test_unit_of_range() {
     check([-0.7, 0.7], Scheme::Symmetric, 4, (0.1, 0), idea);
     let idea = "a scale is at least f32::EPSILON: zeros alone must not divide by 0";
     check([0.0, 0.0], Scheme::Affine, 8, (f32::EPSILON, -128), idea);
-    check([0.0, 0.0], Scheme::Symmetric, 8, (f32::EPSILON, 0), idea);
-    let message = panic_message(|| QuantParams::of_range([0.0, f32::INFINITY], Scheme::Affine, 8));
-    expect_named(&message, &["inf", "finite"], "the given check stays first");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "quantization-quantize", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -191,7 +185,6 @@ fn test_unit_quantize() {
         (0.0, 3, "0 becomes the zero point"),
         (1.3, 6, nearest),
         (-1.4, 0, nearest),
-        (0.25, 3, "a half is rounded to the even side, as in PyTorch"),
         (0.75, 5, "a half is rounded to the even side, as in PyTorch"),
         (1000.0, 127, clip),
         (-1e30, -128, clip),
@@ -275,7 +268,7 @@ pub fn quantize_along(
 ///
 /// EXAMPLE: `[[127, 127], [-127, 64]]` becomes `[[1, 100], [-1, 50.4]]`.
 ///
-/// HINTS: `Tensor::new(&numbers, &q.shape)`.
+/// HINTS: the result has the shape of `q`.
 pub fn dequantize_int8(q: &QuantizedTensor) -> Tensor {
     todo!("quantization-channel")
 }
@@ -306,8 +299,12 @@ fn test_unit_channels() {
     let idea = "each channel has its own range: the small one keeps all of its 255 levels";
     expect_eq("1 100 / -1 50 along axis 1", along(Some(1)).values, vec![127, 127, -127, 64], idea);
     expect_eq("1 100 / -1 50 along axis 0", along(Some(0)).values, vec![1, 127, -3, 127], idea);
-    let idea = "without an axis, one range for all elements";
-    expect_eq("1 100 / -1 50", along(None).values, vec![1, 127, -1, 64], idea);
+    expect_eq(
+        "1 100 / -1 50",
+        along(None).values,
+        vec![1, 127, -1, 64],
+        "without an axis, one range",
+    );
     let idea = "each element back with the parameters of its channel, in the same shape";
     let back = dequantize_int8(&along(Some(1)));
     expect_eq("its shape", back.shape(), &[2, 2], idea);
@@ -437,9 +434,6 @@ fn test_unit_mse_range() {
         let range = || mse_range(numbers, Scheme::Affine, bits);
         expect_call_close(input, range, &wanted, 1e-5, idea);
     }
-    let numbers = [&[-4.0], &uniform[..]].concat();
-    let range = || mse_range(&numbers, Scheme::Affine, 8);
-    expect_call_close("-4 and 0 to 1, 8 bits", range, &[-4.0, 1.0], 1e-5, "both ends shrink");
     let range = || mse_range(&[1.0, -1.0], Scheme::Symmetric, 2);
     expect_call_close("1 and -1, 2 bits", range, &[-1.0, 1.0], 1e-5, "of equal sums, the widest");
 }
@@ -639,10 +633,10 @@ fn test_unit_product() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "quantization-layers", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// A linear layer whose weights are integers.
+/// A linear layer whose weights are integers, `(inputs, outputs)`.
 #[derive(Debug, Clone)]
 pub struct QuantizedLinear {
-    /// The product with `(inputs, outputs)` weights.
+    /// What it computes.
     pub product: Int8Product,
 }
 
@@ -662,14 +656,13 @@ impl QuantizedConv2d {
     /// TODO: make each image's patches the rows of a product, and put the results in the order of images.
     ///
     /// APPROACH:
-    /// 1. `pad` the batch with 0. `patches(&grid, image)`, given, has a row for each output position of one padded image.
+    /// 1. `pad` the batch with 0. `patches`, given, has a row for each output position of one padded image.
     /// 2. `self.product.forward` of these rows is `(positions, outputs)`, row by row.
     /// 3. A feature map has all positions of one output: write the columns of that result, one after another.
     ///
     /// EXAMPLE: 2 positions and 3 outputs: `a0 a1 a2 b0 b1 b2` becomes `a0 b0 a1 b1 a2 b2`.
     ///
-    /// HINTS: `chunks_exact(channels * grid.padded.area())` of the padded batch are the images. `skip` and `step_by` walk
-    /// down a column.
+    /// HINTS: an image is a chunk of the padded batch. `skip` and `step_by` walk down a column.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let [_, outputs] = self.product.weights.shape();
         let (grid, [n, channels]) = self.grid(x);
@@ -686,13 +679,12 @@ fn test_unit_quantized_conv() {
 
     let rng = &mut Rng::seeded(4);
     for (window, shape) in [
-        (Window::new(1), [1, 2, 2, 2]),
         (Window::new(3), [1, 2, 4, 5]),
         (Window::new(3).padding(1), [2, 2, 4, 4]),
         (Window::new((2, 3)).stride(2).padding(1), [3, 2, 5, 7]),
     ] {
-        let conv =
-            Conv2d { bias: Some(Tensor::randn(&[3], rng)), ..Conv2d::new(2, 3, window, rng) };
+        let mut conv = Conv2d::new(2, 3, window, rng);
+        conv.bias = Some(Tensor::randn(&[3], rng));
         let x = Tensor::randn(&shape, rng) + 1.0;
         let int8 = QuantizedConv2d::new(&conv, &Int8Quantizer::default(), None);
         let idea = "pad with 0, multiply the patches of each image, one feature map after another";
@@ -704,8 +696,7 @@ fn test_unit_quantized_conv() {
     let conv = Conv2d::from_weights(weight, None, 1);
     let small = |per_channel| {
         let quantizer = Int8Quantizer { per_channel, ..Int8Quantizer::default() };
-        let int8 = QuantizedConv2d::new(&conv, &quantizer, None);
-        int8.forward(&Tensor::ones(&[1, 1, 1, 1])).to_vec()[1]
+        QuantizedConv2d::new(&conv, &quantizer, None).forward(&Tensor::ones(&[1; 4])).to_vec()[1]
     };
     let idea = "per channel, a kernel of 0.01 is not lost beside one of 100; per tensor it is";
     expect_close("0.01 beside 100", &[small(true), small(false)], &[0.01, 0.0], 1e-4, idea);
@@ -759,23 +750,17 @@ fn test_unit_quantize_model() {
     let (yours, exact) = (int8.forward(&x).to_vec(), model.forward(&x).to_vec());
     expect_close("20 images", &yours, &exact, 0.1, "the scores are close to those in f32");
 
-    let double =
-        |weight: f32| Box::new(Linear { weight: Tensor::full(&[1, 1], weight), bias: None });
-    let model = Sequential::new(vec![double(2.0), Box::new(ReLU), double(-1.0)]);
+    let times = |by| Box::new(Linear { weight: Tensor::full(&[1, 1], by), bias: None });
+    let model = Sequential::new(vec![times(2.0), Box::new(ReLU), times(-1.0)]);
     let samples = Tensor::new(&[-1.0, 0.0, 5.1], &[3, 1]);
     let int8 = quantize_model(&model, &samples);
-    let ranges: Vec<[f32; 2]> = int8
-        .layers()
-        .iter()
-        .filter_map(|layer| {
-            let params = product_of(layer.as_ref())?.input?;
-            Some(params.levels.map(|level| params.dequantize(level as i8)))
-        })
-        .collect();
-    let idea =
-        "each layer is calibrated on what reaches it: the samples, after all layers before it";
+    let mut ranges = vec![];
+    for params in int8.layers().iter().filter_map(|layer| product_of(layer.as_ref())?.input) {
+        ranges.extend(params.levels.map(|level| params.dequantize(level as i8)));
+    }
+    let idea = "each layer is calibrated on what reaches it, after all layers before it";
     let wanted = [-1.0, 5.1, 0.0, 10.2];
-    expect_close("-1 to 5.1, doubled, ReLU", ranges.as_flattened(), &wanted, 0.05, idea);
+    expect_close("-1 to 5.1, doubled, ReLU", &ranges, &wanted, 0.05, idea);
     let kept = Int8Quantizer { keep: vec![2], ..Int8Quantizer::default() };
     let idea = "a layer in `keep` stays in f32";
     let wanted = "QuantizedLinear(1 -> 1) > ReLU > Linear(1 -> 1)";
@@ -794,7 +779,7 @@ fn test_unit_quantize_model() {
 ///
 /// EXAMPLE: `Linear(10 -> 3)` with a bias has 132 bytes; calibrated and quantized, `30 + 4 x 3 + 4 x 3 + 5 = 59`.
 ///
-/// HINTS: `weights.shape()` is `[inputs, outputs]`; `Tensor::nbytes`; `map_or(0, ..)`.
+/// HINTS: `product.weights.shape()`; `Tensor::nbytes`; `map_or` on the input.
 pub fn bytes_of(layer: &(dyn Layer + 'static)) -> usize {
     todo!("quantization-sizes")
 }
@@ -870,8 +855,6 @@ fn test_unit_accuracies() {
     let idea =
         "calibrate on one set, and count on the other: what was calibrated on proves nothing";
     expect_call("calibrated on 0 to 4, judged on 1, 9, 8, 7", yours, [0.75, 0.5], idea);
-    let yours = || accuracies(&model, &quantizer, &test, &low);
-    expect_call("the other way round", yours, [1.0, 1.0], idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "quantization-fake-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -938,11 +921,10 @@ fn test_unit_straight_through() {
 /// 📊 What does a model of bytes weigh, and what do the bytes cost?
 ///
 /// Purpose: see how close to four times smaller a model gets, and how large the errors are. Measured: the bytes of the
-/// digits MLP and of the MLP of one GPT-2 block (random weights), as counted and as this engine keeps them; the mean squared
-/// error of trained weights; the SQNR of hidden activations by bits and by calibration, calibrated on 128 training digits
-/// and measured on 360 others. Key insight: a scale and a bias in `f32` for each output keep the ratio below 4, and matter
-/// less the more inputs an output has; each bit is worth 6 dB. Production context: a phone loads, stores and sends the file;
-/// memory traffic is what limits generation.
+/// digits MLP and of the MLP of a GPT-2 block (random weights), as counted and as kept in memory; the mean squared error of
+/// trained weights; the SQNR of hidden activations by bits and by calibration, on digits that did not calibrate. Key insight:
+/// a scale and a bias in `f32` for each output keep the ratio below 4, and matter less the more inputs it has; a bit is worth
+/// 6 dB. Production context: a phone loads, stores and sends the file; memory traffic limits generation.
 pub fn analyze_quantization_memory(out: &mut Reporter) {
     if let Err(error) = bytes_and_errors(out) {
         out.note(format!("The models could not be measured: {error}"));
@@ -969,7 +951,7 @@ fn bytes_and_errors(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
     });
     let heads = columns("model, f32 [B], int8 [B], ratio [x], int8 as packed here [B]");
     out.measured_table("Bytes with scales and biases counted", &heads, rows);
-    target(out, "int8_memory_ratio", large, "x", Target::AtLeast(3.9));
+    out.at_least("int8_memory_ratio", large, "x", 3.9);
     out.insight(memory_insight(small, large));
 
     let mut errors = vec![];
@@ -978,7 +960,7 @@ fn bytes_and_errors(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
         errors.extend((weight.detach() - restored).to_vec());
     }
     let mse = f64::from(mean_product(&errors, &errors));
-    target(out, "int8_weight_mse", mse, "", Target::AtMost(0.0002));
+    out.at_most("int8_weight_mse", mse, "", 0.0002);
 
     let hidden = |x: &Tensor| ReLU.forward(&mlp.layers()[0].forward(x)).to_vec();
     let [seen, other] = [&sets.calibration, &sets.validation].map(|set| no_grad(|| hidden(&set.0)));
@@ -988,8 +970,8 @@ fn bytes_and_errors(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
         let restored = other.iter().map(|&x| params.dequantize(params.quantize(x)));
         sqnr(&other, &restored.collect::<Vec<f32>>())
     };
-    let by_bits = [2, 3, 4, 5, 6, 7, 8]
-        .map(|bits: u32| (f64::from(bits), measured(Calibration::MinMax, bits)));
+    let by_bits =
+        [2, 3, 4, 5, 6, 7, 8_u32].map(|it| (it.into(), measured(Calibration::MinMax, it)));
     let per_bit = (by_bits[6].1 - by_bits[2].1) / 4.0;
     let (x, y) = (Axis::linear("bits", ""), Axis::linear("SQNR", "dB"));
     out.measured_chart("Hidden activations by bits", x, y, vec![Series::new("min-max", by_bits)]);
@@ -1001,30 +983,21 @@ fn bytes_and_errors(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
         ("least squared error", Calibration::Mse),
     ]
     .map(|(name, method)| (name, [8, 4, 3].map(|bits| measured(method, bits))));
-    let row = |(name, by_bits): (&str, [f64; 3])| {
-        [vec![name.into()], by_bits.map(Value::from).to_vec()].concat()
-    };
+    let row = |(name, [a, b, c]): (&str, [f64; 3])| vec![name.into(), a.into(), b.into(), c.into()];
     let heads = columns("calibration, 8 bits [dB], 4 bits [dB], 3 bits [dB]");
     out.measured_table("SQNR on digits that did not calibrate", &heads, found.map(row).to_vec());
     out.insight(calibration_insight(&found));
     Ok(())
 }
 
-/// Reports a headline figure of the course.
-fn target(out: &mut Reporter, name: &str, value: f64, unit: &str, target: Target) {
-    let (name, unit) = (name.to_owned(), unit.to_owned());
-    out.metric(Metric { name, value, unit, target: Some(target), origin: Origin::Measured });
-}
-
 // %% nbgrader={"grade": false, "grade_id": "quantization-analyze-accuracy", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// 📊 What does a model of bytes still know?
 ///
-/// Purpose: judge quantized models by what they are for. Measured, on data that neither trained, calibrated nor selected:
-/// test accuracy of the digits CNN by bits, per channel and per tensor, and with the layer in `f32` that is most sensitive
-/// on the validation digits; of the digits MLP, quantized after training and after as many epochs of quantization-aware
-/// training; perplexity of a small GPT with integer layers. Key insight: 8 bits after training are enough for these models;
-/// fewer bits need finer scales, exceptions, or training that knows about the rounding. Production context: 8 bits are
-/// routine; language models go to 4 bits for weights alone (GPTQ, AWQ).
+/// Purpose: judge models by what they are for. Measured: on data that neither trained, calibrated nor selected, test accuracy
+/// of the digits CNN by bits, per channel and per tensor, and with the layer in `f32` that is most sensitive on validation
+/// digits; of the digits MLP, trained as usual or aware of the rounding, then quantized; perplexity of a small GPT with
+/// integer layers. Key insight: 8 bits are enough for these models; fewer need finer scales, exceptions, or training that
+/// knows about the rounding. Production context: language models go to 4 bits for weights alone (GPTQ, AWQ).
 pub fn analyze_quantization_accuracy(out: &mut Reporter) {
     for part in [convolutional, aware_of_rounding, language_model] {
         if let Err(error) = part(out) {
@@ -1036,52 +1009,44 @@ pub fn analyze_quantization_accuracy(out: &mut Reporter) {
 fn convolutional(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
     let Sets { train, calibration, validation, test } = Sets::new(DigitShape::Image)?;
     let cnn = trained(cnn_for_digits(&mut Rng::seeded(1)), &train, 10, 0.01)?;
-    let quantizer = |bits, per_channel, keep: &[usize]| Int8Quantizer {
-        bits,
-        per_channel,
-        keep: keep.to_vec(),
-        ..Int8Quantizer::default()
+    let quantizer = |bits, per_channel, keep: &[usize]| {
+        let keep = keep.to_vec();
+        Int8Quantizer { bits, per_channel, keep, calibration: Calibration::MinMax }
     };
-    let places: Vec<usize> = (0..cnn.layers().len())
-        .filter(|&place| !cnn.layers()[place].parameters().is_empty())
-        .collect();
     let (mut rows, mut sensitive) = (vec![], (0, f32::NEG_INFINITY));
-    for &place in &places {
-        let others: Vec<usize> = places.iter().copied().filter(|&other| other != place).collect();
-        let model = quantizer(4, true, &others).quantize(&cnn, &calibration.0);
-        let scores = no_grad(|| model.forward(&validation.0));
+    for (place, layer) in cnn.layers().iter().enumerate() {
+        if layer.parameters().is_empty() {
+            continue;
+        }
+        let others: Vec<usize> = (0..cnn.layers().len()).filter(|&other| other != place).collect();
+        let scores = quantizer(4, true, &others).quantize(&cnn, &calibration.0);
+        let scores = no_grad(|| scores.forward(&validation.0));
         let loss = CrossEntropyLoss.forward(&scores, &validation.1).item();
         sensitive = if loss > sensitive.1 { (place, loss) } else { sensitive };
-        rows.push(vec![place.into(), cnn.layers()[place].name().into(), loss.into()]);
+        rows.push(vec![place.into(), layer.name().into(), loss.into()]);
     }
     let heads = columns("place, the only layer in 4 bits, validation loss");
     out.measured_table("Which layer is sensitive", &heads, rows);
     let n = test.1.numel();
     let (mut rows, mut found) = (vec![], vec![]);
-    let mut row = |name: &str, accuracy: f64| {
-        let error = 100.0 * sample_error(accuracy, n);
-        rows.push(vec![name.into(), (100.0 * accuracy).into(), error.into()]);
-    };
     for (name, bits, per_channel, keep) in [
-        ("8 bits, per channel", 8, true, &[][..]),
+        ("f32", 8, true, &(0..8).collect::<Vec<usize>>()[..]),
+        ("8 bits, per channel", 8, true, &[]),
         ("8 bits, per tensor", 8, false, &[]),
         ("4 bits, per channel", 4, true, &[]),
         ("4 bits, per tensor", 4, false, &[]),
         ("4 bits, the sensitive layer in f32", 4, true, &[sensitive.0]),
     ] {
         let quantizer = quantizer(bits, per_channel, keep);
-        let [exact, int8] = accuracies(&cnn, &quantizer, &calibration, &test);
-        if found.is_empty() {
-            row("f32", exact);
-            found.push(exact);
-        }
-        row(name, int8);
-        found.push(int8);
+        let [_, accuracy] = accuracies(&cnn, &quantizer, &calibration, &test);
+        let error = 100.0 * sample_error(accuracy, n);
+        rows.push(vec![name.into(), (100.0 * accuracy).into(), error.into()]);
+        found.push(accuracy);
     }
     let heads = columns("the digits CNN, test accuracy [%], sample error [points]");
     out.measured_table("By bits, on 360 test digits", &heads, rows);
     let loss = 100.0 * (found[0] - found[1]);
-    target(out, "int8_accuracy_loss_points", loss, "points", Target::AtMost(1.0));
+    out.at_most("int8_accuracy_loss_points", loss, "points", 1.0);
     out.insight(accuracy_insight(found[0], found[1], n));
     out.insight(mixed_insight(found[3], found[5], n));
     Ok(())
@@ -1095,8 +1060,8 @@ fn aware_of_rounding(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
     for bits in [8, 4, 2] {
         let aware = trained(prepared(&base, Some(bits)), &sets.train, 10, 0.003)?;
         let quantizer = Int8Quantizer { bits, ..Int8Quantizer::default() };
-        last = [&plain, &aware]
-            .map(|model| accuracies(model, &quantizer, &sets.calibration, &sets.test)[1]);
+        let judged = |model| accuracies(model, &quantizer, &sets.calibration, &sets.test)[1];
+        last = [judged(&plain), judged(&aware)];
         let percent = last.map(|accuracy| Value::from(100.0 * accuracy));
         rows.push([vec![(bits as usize).into()], percent.to_vec()].concat());
     }
@@ -1142,7 +1107,7 @@ fn language_model(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
 /// 📊 How fast is a product of integers?
 ///
 /// Purpose: compare your integer layer with the best product of `f32` that the engine has so far, that of `ndarray`.
-/// Measured, in turn, on one thread: rows times a matrix. Quantizing the rows, the zero point, scales and bias are inside of
+/// Measured: in turn, on one thread, rows times a matrix. Quantizing the rows, the zero point, scales and bias are inside of
 /// the time; packing the weights is not, since it happens once. Then the kernels of this CPU, and the other way to use bytes:
 /// dequantize, then multiply. Key insight: bytes are faster where one instruction multiplies and adds four of them; to
 /// dequantize first saves memory and no time. Production context: oneDNN, FBGEMM and XNNPACK choose by CPU in the same way.
@@ -1168,7 +1133,7 @@ pub fn analyze_quantization_speed(out: &mut Reporter) {
         let pairs = [(F32, INT8, compared), (DEQUANTIZED, INT8, other)];
         out.compared("Timed in turn, 256x512 times 512x512", &pairs);
         let least = if Kernel::detect().is_dot_product() { 1.0 } else { 0.5 };
-        target(out, "int8_gemm_speedup", compared.ratio.median, "x", Target::AtLeast(least));
+        out.at_least("int8_gemm_speedup", compared.ratio.median, "x", least);
         out.insight(compared.ratio.took(F32, INT8));
         out.insight(other.ratio.took(DEQUANTIZED, INT8));
     }
@@ -1208,8 +1173,6 @@ fn test_module() {
     let [all, one] = [&sets.test.0, &alone].map(|x| no_grad(|| quantized.forward(x)).to_vec());
     let idea = "ranges are fixed by calibration: an image does not depend on its batch";
     expect_eq("the first digit, by itself and among 360", &one[..], &all[..10], idea);
-    let empty = quantized.forward(&Tensor::zeros(&[0, 1, 8, 8]));
-    expect_eq("no images", empty.shape(), &[0, 10], "a batch without images has no rows");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "quantization-plumbing-params", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1273,15 +1236,8 @@ fn copied(layer: &(dyn Layer + 'static)) -> Box<dyn Layer> {
         };
     }
     copy_if!(Linear, AwareLinear, Conv2d, ReLU, Sigmoid, Tanh, Gelu, QuickGelu, Softmax);
-    copy_if!(
-        MaxPool2d,
-        AvgPool2d,
-        BatchNorm2d,
-        LayerNorm,
-        RmsNorm,
-        QuantizedLinear,
-        QuantizedConv2d
-    );
+    copy_if!(MaxPool2d, AvgPool2d, BatchNorm2d, LayerNorm, RmsNorm);
+    copy_if!(QuantizedLinear, QuantizedConv2d);
     if known.is::<Flatten>() {
         copy = Some(Box::new(Flatten));
     } else if known.is::<Dropout>() {
@@ -1290,12 +1246,9 @@ fn copied(layer: &(dyn Layer + 'static)) -> Box<dyn Layer> {
         let layers = inner.layers().iter().map(|layer| copied(layer.as_ref()));
         copy = Some(Box::new(Sequential::new(layers.collect())));
     }
-    let mut copy = copy.unwrap_or_else(|| {
-        panic!(
-            "quantize_model: {} cannot be copied: quantize the layers around it one by one",
-            layer.name()
-        )
-    });
+    let name = layer.name();
+    let unknown = || panic!("quantize_model: {name} cannot be copied: leave it out of the model");
+    let mut copy = copy.unwrap_or_else(unknown);
     copy.set_training(false);
     copy
 }
@@ -1345,11 +1298,8 @@ impl QuantizedConv2d {
         let (name, shape, channels) = (self.name(), shape_text(x.shape()), self.channels());
         let [n, c, h, w] = image_sizes(x.shape(), Some(channels))
             .unwrap_or_else(|expected| panic!("{name}: got shape {shape}, expected {expected}"));
-        let grid = grid_of((h, w), self.window);
-        (
-            grid.unwrap_or_else(|| panic!("{name}: got shape {shape}: too small for its window")),
-            [n, c],
-        )
+        let too_small = || panic!("{name}: got shape {shape}: too small for its window");
+        (grid_of((h, w), self.window).unwrap_or_else(too_small), [n, c])
     }
 }
 
@@ -1452,8 +1402,8 @@ impl QuantizedGpt {
     /// The integer form of a model.
     pub fn new(model: &Gpt, quantizer: &Int8Quantizer) -> Self {
         let layers = |TransformerBlock { attention: a, mlp, .. }: &TransformerBlock| {
-            [&a.query, &a.key, &a.value, &a.output, &mlp.up, &mlp.down]
-                .map(|layer| QuantizedLinear::new(layer, quantizer, None))
+            let layers = [&a.query, &a.key, &a.value, &a.output, &mlp.up, &mlp.down];
+            layers.map(|layer| QuantizedLinear::new(layer, quantizer, None))
         };
         Self { layers: model.blocks.iter().map(layers).collect(), model: model.clone() }
     }
@@ -1483,7 +1433,7 @@ impl Layer for QuantizedGpt {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "quantization-plumbing-digits", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// The digits in four parts that share no digit, all but the first as `(inputs, classes)`; the second is a part of the first.
+/// The digits in three sets that share none, as `(inputs, classes)`; what calibrates is a part of the first.
 pub struct Sets {
     /// To learn from: 1,077 digits.
     pub train: TensorDataset,
@@ -1530,64 +1480,37 @@ pub fn trained(
 /// what is outside costs more. Where is the SQNR highest for an outlier in 4 bits? What does a symmetric range waste after
 /// ReLU? Your functions compute the figure.
 pub fn explore_quantization(figure: &mut Explorer) {
-    let kind = figure.choice("numbers", &["weights", "after ReLU", "far from 0", "one outlier"]);
+    let numbers = example(figure.choice("numbers", &EXAMPLES), &mut Rng::seeded(1));
     let scheme = match figure.choice("scheme", &["affine", "symmetric"]) {
         "affine" => Scheme::Affine,
         _ => Scheme::Symmetric,
     };
     let bits = figure.number("bits", 4.0, 2.0..=8.0, 1.0) as u32;
-    let clip = figure.number("clip", 100.0, 5.0..=100.0, 5.0) as f32;
-    let rng = &mut Rng::seeded(1);
-    let number = |at: usize| match (kind, rng.normal()) {
-        ("weights", x) => 0.3 * x,
-        ("after ReLU", x) => x.max(0.0),
-        ("far from 0", x) => 2.0 + 0.3 * x,
-        (_, x) => {
-            if at == 0 {
-                12.0
-            } else {
-                x
-            }
-        }
-    };
-    let numbers: Vec<f32> = (0..2000).map(number).collect();
-    let [low, high] = whole_range(&numbers);
-    let range = [low, high].map(|end| end * clip / 100.0);
+    let clip = figure.number("clip", 100.0, 5.0..=100.0, 5.0) as f32 / 100.0;
+    let range = whole_range(&numbers).map(|end| end * clip);
     let params = QuantParams::of_range(range, scheme, bits);
-    let restored: Vec<f32> =
-        numbers.iter().map(|&x| params.dequantize(params.quantize(x))).collect();
-    let ends = params.levels.map(|level| params.dequantize(level as i8));
-    let [mut clipped, mut rounded, mut outside] = [0.0; 3];
-    for (&x, &restored) in numbers.iter().zip(&restored) {
-        let square = f64::from(x - restored).powi(2);
-        let is_outside = x < ends[0] - params.scale / 2.0 || x > ends[1] + params.scale / 2.0;
-        *if is_outside { &mut clipped } else { &mut rounded } += square;
-        outside += f64::from(is_outside);
+    let (mut restored, mut errors, mut squares, mut clipped) = (vec![], vec![], [0.0; 2], 0);
+    for &x in &numbers {
+        let number = params.dequantize(params.quantize(x));
+        let is_clipped = straight_through(1.0, x, &params) == 0.0;
+        squares[usize::from(is_clipped)] += f64::from(x - number).powi(2);
+        clipped += usize::from(is_clipped);
+        errors.push((x - number) / params.scale);
+        restored.push(number);
     }
-    let errors: Vec<f32> =
-        numbers.iter().zip(&restored).map(|(x, restored)| (x - restored) / params.scale).collect();
-    figure.chart(Chart {
-        title: "Errors, in steps; the last bars are what was clipped".into(),
-        kind: ChartKind::Bar,
-        x: Axis::linear("error", "steps"),
-        y: Axis::linear("numbers", ""),
-        series: vec![Series::histogram("numbers", &errors, [-0.65, 0.65], 13)],
-        origin: Origin::Measured,
-    });
-    let used = numbers.iter().map(|&x| params.quantize(x)).collect::<BTreeSet<i8>>().len();
+    let bars = Series::histogram("numbers", &errors, [-0.65, 0.65], 13);
+    let (x, y) = (Axis::linear("error", "steps"), Axis::linear("numbers", ""));
+    figure.measured_bars("Errors in steps; the outer bars are what was clipped", x, y, bars);
+    let [first, last] = params.levels.map(|level| params.dequantize(level as i8));
     let rows = vec![
-        vec!["range of the integers".into(), format!("{:.3} to {:.3}", ends[0], ends[1]).into()],
+        vec!["range of the integers".into(), format!("{first:.3} to {last:.3}").into()],
         vec!["scale".into(), params.scale.into()],
-        vec!["zero point".into(), Value::from(params.zero_point.to_string())],
-        vec![
-            "integers in use".into(),
-            format!("{used} of {}", params.levels[1] - params.levels[0] + 1).into(),
-        ],
-        vec!["numbers that are clipped".into(), (outside as usize).into()],
+        vec!["zero point".into(), params.zero_point.to_string().into()],
+        vec!["numbers that are clipped".into(), clipped.into()],
     ];
     figure.measured_table("The parameters", &columns("what, value"), rows);
     figure.measured("SQNR", sqnr(&numbers, &restored), "dB");
-    figure.insight(error_insight(rounded, clipped));
+    figure.insight(error_insight(squares[0], squares[1]));
 }
 
 // %% nbgrader={"grade": false, "grade_id": "quantization-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
