@@ -35,6 +35,8 @@ pub struct Limits {
     pub milestone: Duration,
     /// One frame of an explorable.
     pub frame: Duration,
+    /// The first frame of its process, which may train what the others show.
+    pub first_frame: Duration,
     /// One call of the compiler.
     pub compile: Duration,
 }
@@ -46,6 +48,7 @@ impl Default for Limits {
             analysis: Duration::from_secs(120),
             milestone: Duration::from_secs(1800),
             frame: Duration::from_secs(10),
+            first_frame: Duration::from_secs(30),
             compile: Duration::from_secs(60),
         }
     }
@@ -159,7 +162,8 @@ impl Runner {
         cancel: &Cancel,
     ) -> Result<Figure, Stop> {
         let binary = built.work_dir.folder().join("entry");
-        Figure::start(&binary, name, sockets()?, self.limits.frame, cancel)
+        let limits = [self.limits.first_frame, self.limits.frame];
+        Figure::start(&binary, name, sockets()?, limits, cancel)
     }
 
     /// The same request with the reference's source of the module.

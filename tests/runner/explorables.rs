@@ -134,8 +134,21 @@ fn a_process_that_ends_or_hangs_is_reported_and_started_again() {
     assert_eq!(verdict(&mut figure, "7"), Verdict::Crashed { signal: "SIGABRT".into() });
     assert_eq!(verdict(&mut figure, "1"), Verdict::Passed);
     assert_eq!(verdict(&mut figure, "8"), Verdict::ExitedEarly { code: Some(0) });
+    assert_eq!(verdict(&mut figure, "2"), Verdict::Passed);
     assert_eq!(verdict(&mut figure, "9"), Verdict::TimedOut { after: limits.frame });
     assert_eq!(verdict(&mut figure, "1"), Verdict::Passed);
+}
+
+#[test]
+fn the_first_frame_of_a_process_has_a_limit_of_its_own() {
+    let (short, long) = (Duration::from_millis(1), Duration::from_secs(600));
+    let limits = Limits { frame: short, first_frame: long, ..Limits::default() };
+    let busy =
+        "let start = std::time::Instant::now(); while start.elapsed().as_millis() < 100 {} x * 2";
+    let mut figure = open_with(&text_with(busy), limits);
+    assert_eq!(frame(&mut figure, &[]).verdict, Verdict::Passed);
+    let later = frame(&mut figure, &[("x", "5")]).verdict;
+    assert_eq!(later, Verdict::TimedOut { after: short });
 }
 
 /// A body whose grandchild holds `fifo` open for ever.
@@ -165,7 +178,7 @@ fn closing_a_figure_ends_its_process_and_its_descendants() {
 fn a_frame_that_is_cancelled_ends_at_once_with_its_processes() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = fifo(&folder);
-    let limits = Limits { frame: Duration::from_secs(600), ..Limits::default() };
+    let limits = Limits { first_frame: Duration::from_secs(600), ..Limits::default() };
     let runner = Runner::new(cache(), course(vec![module()])).unwrap().with_limits(limits);
     let cancel = Cancel::default();
     let request = request(ALPHA, RunKind::Analysis, &holding(&fifo, "status()"));

@@ -21,7 +21,8 @@ use tinytorch::report::Item;
 pub(in crate::runner) struct Figure {
     process: Process,
     settings: UnixStream,
-    limit: Duration,
+    /// Of the next frame, and of those after it.
+    limits: [Duration; 2],
     /// The folder of the socket, removed after the process has ended.
     _sockets: TempDir,
 }
@@ -36,14 +37,15 @@ pub(in crate::runner) struct Drawn {
 }
 
 impl Figure {
-    /// Starts the program; each of its frames may take `limit`.
+    /// Starts the program; `limits` are those of its first frame and of the others.
     pub(in crate::runner) fn start(
         binary: &Path,
         name: &str,
         sockets: TempDir,
-        limit: Duration,
+        limits: [Duration; 2],
         cancel: &Cancel,
     ) -> Result<Self, Stop> {
+        let [limit, _] = limits;
         let failed = |error| Error::io("run", binary, &error);
         let socket = sockets.path().join("explore");
         let listener = UnixListener::bind(&socket)
@@ -54,7 +56,7 @@ impl Figure {
         process.limit_memory(0);
         let connected = process.listen(listener, socket).map_err(failed)?;
         match connected.recv_timeout(limit) {
-            Ok(settings) => Ok(Self { process, settings, limit, _sockets: sockets }),
+            Ok(settings) => Ok(Self { process, settings, limits, _sockets: sockets }),
             Err(_) if cancel.is_cancelled() => Err(Stop::Cancelled),
             Err(_) => Err(Error::environment("the figure's process did not start").into()),
         }
@@ -66,7 +68,9 @@ impl Figure {
         settings: &Settings,
         source_map: &SourceMap,
     ) -> Result<(Drawn, Verdict, Option<Self>), Stop> {
-        self.process.allow(self.limit);
+        let [limit, later] = self.limits;
+        self.limits = [later; 2];
+        self.process.allow(limit);
         let line = serde_json::to_string(settings).unwrap_or_default() + "\n";
         // If the process has ended, the write fails, and the verdict below says why.
         let _ = self.settings.write_all(line.as_bytes());
@@ -83,6 +87,6 @@ impl Figure {
         }
         let failed = |error| Error::environment(format!("the figure's process was lost: {error}"));
         let end = self.process.end().map_err(failed)?;
-        Ok((drawn, judge(None, &end, self.limit, source_map), None))
+        Ok((drawn, judge(None, &end, limit, source_map), None))
     }
 }

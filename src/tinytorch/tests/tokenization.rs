@@ -74,6 +74,22 @@ fn the_work_of_encoding_grows_with_the_length_of_the_text_whatever_the_text() {
 }
 
 #[test]
+fn a_tokenizers_file_is_refused_wherever_it_was_cut() {
+    let tokenizer = BpeTokenizer::train(b"aab aab abc abc abc", 262).unwrap();
+    let (text, path) =
+        (tokenizer.to_text(), env!("CARGO_TARGET_TMPDIR").to_owned() + "/prefix.txt");
+    let load = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        BpeTokenizer::load(std::path::Path::new(&path))
+    };
+    assert_eq!(load(&text).unwrap().merges(), tokenizer.merges());
+    for end in 0..text.len() {
+        let error = load(&text[..end]).unwrap_err().to_string();
+        assert!(error.contains("prefix.txt"), "{end}: {error}");
+    }
+}
+
+#[test]
 fn errors_name_the_file_the_line_and_the_fix() {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
     let load = |name: &str, bytes: &[u8]| {

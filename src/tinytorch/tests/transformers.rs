@@ -106,9 +106,14 @@ fn a_checkpoint_carries_a_gpt_and_foreign_models_are_named() {
 #[test]
 fn a_sequence_that_does_not_fit_is_named_with_the_context() {
     let model = Gpt::new(SMALL, &mut Rng::seeded(1));
-    for shape in [&[1, 7][..], &[2, 0], &[3]] {
+    for (shape, named) in [
+        (&[1, 7][..], "7 tokens each, and the context of 6"),
+        (&[2, 0], "0 tokens"),
+        (&[3], "(B, S)"),
+    ] {
         let message = panic_message(|| model.forward(&Tensor::zeros(shape)));
-        assert!(message.starts_with("gpt: ids of shape"), "{message}");
+        let is_named = message.starts_with("gpt: ids of shape") && message.contains(named);
+        assert!(is_named, "{message}");
     }
     let rng = &mut Rng::seeded(1);
     let greedy = Sampler::default().temperature(0.0);
