@@ -110,6 +110,9 @@ pub fn of(figures: &Figures) -> Result<Vec<Words>, String> {
         "analyze_benchmark_variance" => benchmark_variance,
         "analyze_hardware_efficiency" => efficiency,
         "analyze_scaling_behavior" => growth_laws,
+        "analyze_integration" => integration,
+        "analyze_speedup_by_length" => speedup_by_length,
+        "analyze_production" => production,
         _ => |_| Ok(vec![]),
     };
     words.extend(more(figures)?);
@@ -1447,4 +1450,183 @@ fn growth_laws(figures: &Figures) -> Result<Vec<Words>, String> {
         words.push(also(agrees, finite && !less && !more));
     }
     Ok(words)
+}
+
+/// A factor as sentences have it.
+fn factor(x: f64) -> String {
+    match x {
+        x if x < 10.0 => format!("{x:.2}"),
+        x if x < 100.0 => format!("{x:.1}"),
+        x => format!("{x:.0}"),
+    }
+}
+
+/// The whole pipeline, the step that is missed most, those that change nothing, and what is left of a promise.
+fn integration(figures: &Figures) -> Result<Vec<Words>, String> {
+    let title = "From the naive start to the end";
+    let column = |name| -> Result<Vec<Spread>, String> {
+        figures.column(title, name)?.iter().map(spread).collect()
+    };
+    let (so_far, without) = (column("speed-up so far")?, column("everything / without it")?);
+    let names: Vec<String> = figures
+        .column(title, "step")?
+        .iter()
+        .map(|name| serde_json::to_string(name).unwrap_or_default().replace('"', ""))
+        .collect();
+    let total = so_far.last().copied().ok_or("no step")?;
+    let range = format!("({} to {})", factor(total.low), factor(total.high));
+    let mut words = vec![also(
+        format!(
+            "{} times as many tokens in a second as the naive start {range}",
+            factor(total.median)
+        ),
+        true,
+    )];
+    let steps: Vec<(&String, Spread)> =
+        names.iter().zip(without).filter(|(name, _)| !name.ends_with("(off)")).collect();
+    let best = steps.iter().max_by(|a, b| a.1.median.total_cmp(&b.1.median)).ok_or("no step")?;
+    for (name, found) in &steps {
+        let is_best = name == &best.0 && found.low > 1.05;
+        let text = format!(
+            "most of it depends on {name}: without it, {} times fewer",
+            factor(found.median)
+        );
+        words.push(also(text, is_best));
+    }
+    words.push(also("no step alone makes a clear difference", best.1.low <= 1.05));
+    let list = |wanted: fn(&Spread) -> bool| -> Vec<&str> {
+        steps.iter().filter(|(_, found)| wanted(found)).map(|(name, _)| name.as_str()).collect()
+    };
+    let idle = list(|found| found.low <= 1.05 && found.high >= 1.0 / 1.05);
+    let slower = list(|found| found.high < 1.0 / 1.05);
+    for (text, names) in
+        [("no clear effect on speed: ", idle), ("slower with it than without: ", slower)]
+    {
+        words.push(also(format!("{text}{}", names.join(", ")), !names.is_empty()));
+    }
+    let left = figures.metric("together against their product")?;
+    let found = match left {
+        x if x < 1.0 / 1.25 => Smaller,
+        x if x > 1.25 => Larger,
+        _ => NoClearDifference,
+    };
+    let all = [
+        (Smaller, "that is less: they save partly the same work"),
+        (Larger, "that is more: each makes the other worth more"),
+        (NoClearDifference, "that is about the same here: they save different work"),
+    ];
+    words.extend(choice(
+        "together / product",
+        found,
+        all.map(|(says, text)| (says, text.to_owned())),
+    ));
+    words.extend(guarded(figures)?);
+    Ok(words)
+}
+
+/// Which steps the guard kept. The figures of the test set stand in the submission.
+fn guarded(figures: &Figures) -> Result<Vec<Words>, String> {
+    let title = "Every step, guarded";
+    let texts = |name| -> Result<Vec<String>, String> {
+        let column = figures.column(title, name)?;
+        Ok(column
+            .iter()
+            .map(|v| serde_json::to_string(v).unwrap_or_default().replace('"', ""))
+            .collect())
+    };
+    let (steps, verdicts) = (texts("step")?, texts("verdict")?);
+    let list = |wanted: &str| {
+        let of = steps.iter().zip(&verdicts).filter(|(_, verdict)| *verdict == wanted);
+        let names: Vec<&str> = of.map(|(step, _)| step.as_str()).collect();
+        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    };
+    let text = format!("kept: {}; rolled back: {}.", list("kept"), list("rolled back"));
+    let [start, end] =
+        ["start", "end"].map(|side| figures.metric(&format!("test perplexity, {side}")));
+    let (start, end) = (start?, end?);
+    let limit = 1.05 * start;
+    let fact = format!("the perplexity went from {start:.2} to {end:.2}");
+    let found = match end {
+        end if end > limit => Larger,
+        end if end < start => Smaller,
+        _ => NoClearDifference,
+    };
+    let all = [
+        (
+            Larger,
+            format!(
+                "{fact}, above the limit: what held on the validation set does not hold on new text ({limit:.2})"
+            ),
+        ),
+        (Smaller, format!("{fact}, no worse than at the start ({limit:.2})")),
+        (NoClearDifference, format!("{fact}, within the limit ({limit:.2})")),
+    ];
+    let mut words = choice("test perplexity", found, all);
+    words.push(also(text, true));
+    Ok(words)
+}
+
+fn speedup_by_length(figures: &Figures) -> Result<Vec<Words>, String> {
+    let column = figures.column("Speed by length", "speed-up")?;
+    let found: Vec<Spread> = column.iter().map(spread).collect::<Result<_, _>>()?;
+    let [first, .., last] = found[..] else { return Err("no two lengths".into()) };
+    let power = figures.metric("exponent of the speed-up by length")?;
+    let range =
+        |s: Spread| format!("{} ({} to {})", factor(s.median), factor(s.low), factor(s.high));
+    let fact = format!(
+        "the speed-up is {} for the shortest text and {} for the longest",
+        range(first),
+        range(last)
+    );
+    let found = match () {
+        () if first.high < last.low => Larger,
+        () if last.high < first.low => Smaller,
+        () => NoClearDifference,
+    };
+    let all = [
+        (Larger, format!("{fact}: it grows with the power {power:.2} of the length")),
+        (Smaller, format!("{fact}: here it falls with the length")),
+        (NoClearDifference, format!("{fact}: no clear growth with the length here")),
+    ];
+    let mut words = choice("speed-up by length", found, all);
+    words.push(also("a speed-up without its length says nothing", found == Larger));
+    Ok(words)
+}
+
+/// Which devices were opened, missed or lost, from the verdicts in the table.
+fn production(figures: &Figures) -> Result<Vec<Words>, String> {
+    let column = |name| -> Result<Vec<String>, String> {
+        let column = figures.column("Budgets", name)?;
+        Ok(column
+            .iter()
+            .map(|v| serde_json::to_string(v).unwrap_or_default().replace('"', ""))
+            .collect())
+    };
+    let (devices, start, end) = (column("device")?, column("naive start")?, column("end")?);
+    let of = |wanted: fn(bool, bool) -> bool| -> Vec<usize> {
+        let met = |text: &String| text.starts_with("met");
+        (0..devices.len()).filter(|&at| wanted(met(&start[at]), met(&end[at]))).collect()
+    };
+    let names = |places: &[usize]| -> String {
+        places.iter().map(|&at| devices[at].as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let (gained, missed, lost) = (of(|a, b| !a && b), of(|_, b| !b), of(|a, b| a && !b));
+    let missed_texts: Vec<String> = missed
+        .iter()
+        .map(|&at| {
+            let limit = end[at].split(": ").nth(1).unwrap_or_default();
+            let limit = limit.rsplit_once(", ").map_or(limit, |(limit, _)| limit);
+            format!("{} ({limit})", devices[at])
+        })
+        .collect();
+    Ok(vec![
+        also("the pipeline opens no device that the start could not serve", gained.is_empty()),
+        also(
+            format!("meets the budgets of {}, which the start did not", names(&gained)),
+            !gained.is_empty(),
+        ),
+        also("no budget is missed at its end", missed.is_empty()),
+        also(format!("still missed: {}", missed_texts.join(", ")), !missed.is_empty()),
+        also(format!("lost: {}", names(&lost)), !lost.is_empty()),
+    ])
 }

@@ -31,6 +31,7 @@ const SUPPORT: &[&str] = &[
     "sampling",
     "shapes",
     "simd",
+    "submission",
     "testing",
     "trace",
 ];

@@ -50,5 +50,6 @@ pub mod shapes;
 pub mod simd;
 #[cfg(feature = "sources")]
 pub mod sources;
+pub mod submission;
 pub mod testing;
 pub mod trace;

@@ -44,6 +44,7 @@ pub const SUPPORT: &[(&str, &str)] = &[
     ("harness.rs", include_str!("harness.rs")),
     ("insights/autograd.rs", include_str!("insights/autograd.rs")),
     ("insights/benchmarking.rs", include_str!("insights/benchmarking.rs")),
+    ("insights/capstone.rs", include_str!("insights/capstone.rs")),
     ("insights/compression.rs", include_str!("insights/compression.rs")),
     ("insights/dataloader.rs", include_str!("insights/dataloader.rs")),
     ("insights/memoization.rs", include_str!("insights/memoization.rs")),
@@ -68,6 +69,7 @@ pub const SUPPORT: &[(&str, &str)] = &[
     ("sampling.rs", include_str!("sampling.rs")),
     ("shapes.rs", include_str!("shapes.rs")),
     ("simd.rs", include_str!("simd.rs")),
+    ("submission.rs", include_str!("submission.rs")),
     ("testing.rs", include_str!("testing.rs")),
     ("trace.rs", include_str!("trace.rs")),
 ];

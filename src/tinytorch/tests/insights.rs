@@ -971,3 +971,84 @@ mod benchmarking {
         assert!(none.contains("every series has the same mean"), "{none}");
     }
 }
+
+mod capstone {
+    use tinytorch::insights::capstone::{
+        guard_insight, integration_insight, length_insight, overlap_insight, production_insight,
+    };
+
+    const FASTER: [f64; 3] = [9.0, 10.0, 11.0];
+    const SAME: [f64; 3] = [0.97, 1.0, 1.02];
+    const SLOWER: [f64; 3] = [0.7, 0.8, 0.9];
+
+    #[test]
+    fn the_credit_goes_to_the_step_that_is_missed_most_and_only_if_it_is_missed() {
+        let total = [140.0, 150.0, 160.0];
+        let steps = [("KV cache", FASTER), ("int8", SAME), ("backend", SLOWER)];
+        let said = integration_insight(total, &steps, [300.0, 150.0]);
+        assert!(
+            said.contains("150 times as many tokens") && said.contains("(140 to 160)"),
+            "{said}"
+        );
+        assert!(said.contains("depends on KV cache: without it, 10.0 times fewer"), "{said}");
+        assert!(said.contains("No clear effect on speed: int8."), "{said}");
+        assert!(said.contains("Slower with it than without: backend."), "{said}");
+        let none = integration_insight(total, &[("int8", SAME)], [150.0, 150.0]);
+        assert!(none.contains("no step alone makes a clear difference"), "{none}");
+        let broken = integration_insight([f64::NAN; 3], &steps, [1.0, 1.0]);
+        assert!(broken.contains("took no time that the clock can see"), "{broken}");
+    }
+
+    #[test]
+    fn what_two_steps_have_together_is_compared_with_their_promise_in_each_direction() {
+        let said = |both| integration_insight([9.0; 3], &[], [100.0, both]);
+        assert!(said(50.0).contains("save partly the same work"));
+        assert!(said(105.0).contains("about the same"));
+        assert!(said(150.0).contains("makes the other worth more"));
+        let figure = |together| overlap_insight([4.0, 2.0], together);
+        assert!(
+            figure(5.0).contains("by multiplication 8.00; together 5.00: they speed up the same")
+        );
+        assert!(figure(8.1).contains("the product is about right"));
+        assert!(figure(9.0).contains("the larger share"));
+    }
+
+    #[test]
+    fn a_guard_that_holds_on_the_validation_set_may_break_on_the_test_set() {
+        let said = |end| guard_insight(&["int8"], &["pruning by 0.9"], [8.0, end, 8.4]);
+        assert!(said(8.2).contains("Kept: int8; rolled back: pruning by 0.9."));
+        assert!(said(8.2).contains("from 8.00 to 8.20, within the limit (8.40)"));
+        assert!(said(7.9).contains("no worse than at the start"));
+        assert!(said(8.5).contains("does not hold on new text"));
+        assert!(said(f64::NAN).contains("broke the model"));
+        assert!(guard_insight(&[], &[], [8.0, 8.0, 8.4]).contains("Kept: none; rolled back: none"));
+    }
+
+    #[test]
+    fn a_speed_up_grows_with_the_length_only_where_its_intervals_do_not_overlap() {
+        let grew = length_insight(0.9, [20.0, 25.0, 30.0], [80.0, 90.0, 99.0]);
+        assert!(grew.contains("25.0 (20.0 to 30.0)") && grew.contains("power 0.90"), "{grew}");
+        let fell = length_insight(-0.5, [80.0, 90.0, 99.0], [20.0, 25.0, 30.0]);
+        assert!(fell.contains("here it falls with the length"), "{fell}");
+        let flat = length_insight(0.1, [20.0, 25.0, 30.0], [25.0, 27.0, 33.0]);
+        assert!(flat.contains("no clear growth"), "{flat}");
+        assert!(length_insight(f64::NAN, SAME, SAME).contains("generate more tokens"));
+    }
+
+    #[test]
+    fn a_device_is_opened_missed_or_lost_by_its_tightest_limit() {
+        let devices = [
+            ("a watch", false, ("file", 1.5)),
+            ("a sensor", false, ("file", 0.3)),
+            ("a phone", true, ("memory", 0.9)),
+        ];
+        let said = production_insight(&devices);
+        assert!(said.contains("meets the budgets of a watch, which the start did not"), "{said}");
+        assert!(said.contains("Still missed: a sensor (file), a phone (memory)."), "{said}");
+        assert!(said.ends_with("Lost: a phone."), "{said}");
+        let none = production_insight(&[("a phone", true, ("file", 2.0))]);
+        assert!(none.contains("opens no device") && none.contains("No budget is missed"), "{none}");
+        let unknown = production_insight(&[("a phone", false, ("file", f64::NAN))]);
+        assert!(unknown.contains("Still missed: a phone"), "{unknown}");
+    }
+}

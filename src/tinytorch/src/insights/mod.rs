@@ -3,6 +3,7 @@
 
 pub mod autograd;
 pub mod benchmarking;
+pub mod capstone;
 pub mod compression;
 pub mod dataloader;
 pub mod memoization;
