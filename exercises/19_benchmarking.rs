@@ -937,7 +937,7 @@ fn test_unit_ranks() {
 /// the number of runs, the threshold and the correction fixed before the measurement.
 pub fn analyze_benchmark_variance(out: &mut Reporter) {
     let rng = &mut Rng::seeded(1);
-    let [a, b] = [(); 2].map(|()| Tensor::randn(&[48, 48], rng));
+    let [a, b] = [(); 2].map(|()| Tensor::randn(&[96, 96], rng));
     let run = || time_once(|| a.matmul(&b)).1;
     let all: Vec<f64> = (0..320).map(|_| run()).collect();
     let warm_up = warm_up_runs(&all);
@@ -968,8 +968,12 @@ pub fn analyze_benchmark_variance(out: &mut Reporter) {
         let needed = runs_needed(sizes[1], widths[1], widths[at]);
         vec![sizes[at].into(), (100.0 * widths[at]).into(), (100.0 * law[at]).into(), needed.into()]
     });
-    let columns =
-        [("runs", ""), ("width", "%"), ("by the law", "%"), ("runs by a pilot of 10", "")];
+    let columns = [
+        ("runs", ""),
+        ("width", "%"),
+        ("by the law", "%"),
+        ("runs that a pilot of 10 predicts", ""),
+    ];
     out.measured_table("Width of the interval", &columns, rows.collect());
 
     let comparisons = 20;
@@ -997,7 +1001,7 @@ pub fn analyze_benchmark_variance(out: &mut Reporter) {
 
 /// What a learner's functions say of a series: a row for each figure.
 fn report_series(out: &mut Reporter, values: &[f64], rng: &mut Rng) {
-    let Ok(series) = BenchmarkResult::new("48 x 48 product", "s", values) else { return };
+    let Ok(series) = BenchmarkResult::new("96 x 96 product", "s", values) else { return };
     let interval = series.interval(0.95, rng);
     let mut rows: Vec<Vec<Value>> = vec![
         vec!["median, with its interval".into(), interval.into()],
@@ -1020,7 +1024,7 @@ fn relative_width(values: &[f64], n: usize, rng: &mut Rng) -> f64 {
         let Interval { low, estimate, high } = bootstrap(part, median, 0.95, rng);
         (high - low) / estimate
     };
-    let widths: Vec<f64> = values.chunks_exact(n).take(16).map(width).collect();
+    let widths: Vec<f64> = values.chunks_exact(n).map(width).collect();
     if widths.is_empty() { f64::NAN } else { median(&widths) }
 }
 

@@ -227,7 +227,7 @@ fn import(context: &Context, file: &Path, out: &mut Printer) -> Result<bool, Err
         Ok(())
     });
     let known = found.len() - new;
-    out.line(format!("Added {}; {known} were there already", entries(new)));
+    out.line(format!("Added {}; already there: {known}", entries(new)));
     Ok(true)
 }
 

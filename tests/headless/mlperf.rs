@@ -38,7 +38,7 @@ fn an_entry_is_measured_ranked_exported_and_imported_and_a_kill_in_mid_run_chang
     let again = desk.at_lab(&["mlperf", "export", path]);
     assert!(code(&again) == 2 && said(&again).contains("exists already"), "{}", said(&again));
     let import = || desk.at_lab(&["mlperf", "import", path]);
-    assert!(out(&import()).contains("0 entries; 1 were there already"), "{}", said(&import()));
+    assert!(out(&import()).contains("Added 0 entries; already there: 1"), "{}", said(&import()));
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("\"fast kernels\"", "\"faster kernels\"")).unwrap();
     let refused = import();

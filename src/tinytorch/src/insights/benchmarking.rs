@@ -17,7 +17,7 @@ pub fn variance_insight(fitted: f64, [few, many]: [f64; 2], [plain, strict]: [us
             "that is about the -0.5 of the law: four times the runs, half the width"
         }
         f if f < -0.7 => {
-            "faster than the -0.5 of the law: the short series were unlucky, or the machine became quieter"
+            "faster than the -0.5 of the law: in a short series a single outlier reaches into the interval, in a long one it does not"
         }
         f if f < -0.1 => {
             "slower than the -0.5 of the law: these runs are not independent, because the machine changed meanwhile"
@@ -61,7 +61,7 @@ pub fn efficiency_insight(small: [f64; 3], large: [f64; 3]) -> String {
         x if x >= 0.3 => "another order of the same work can still gain a factor of two or three",
         _ => "most of the core waits, and a better kernel is worth more than a better machine",
     };
-    format!("{fact}: {trend}, and {room}.")
+    format!("{fact}: {trend}; {room}.")
 }
 
 /// What the fitted exponents say: of a product of matrices, expected at 3, and of a sum, expected at 2.
