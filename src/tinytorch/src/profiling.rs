@@ -941,8 +941,8 @@ fn test_unit_roofline() {
 ///
 /// Purpose: find the hot spot of the CNN of lesson 09 and of a GPT as in lesson 13. Measured: time, memory, operations
 /// and bytes of each layer (batches of 32 images and of 8 sequences of 32 tokens, untrained: that changes no time); a
-/// training step as a timeline; forward and backward in turn. Key insight: one or two parts take most of the time, and
-/// their share is the bound of what can be gained. Production context: nothing is optimized before it was profiled.
+/// training step as a timeline; forward and backward in turn. Key insight: time is not spread as the operations are, and
+/// the share of a part bounds what it can save. Production context: nothing is optimized before it was profiled.
 pub fn analyze_layers(out: &mut Reporter) {
     if cfg!(debug_assertions) {
         out.note("This program is not optimized: what it measures says little about one that is.");
@@ -1023,8 +1023,8 @@ fn training_step(
 ///
 /// Purpose: place operations under the roofline of one core. Measured: the peak and the bandwidth of this machine, by a
 /// loop in registers and a stream through memory; intensity and rate of eight operations of your engine. Key insight:
-/// left of the ridge point bytes decide, right of it operations, and plain loops stay far below both. Production
-/// context: the first question about a slow kernel is on which side of the ridge point it is.
+/// left of the ridge point bytes decide, right of it operations; an operation that stays below the roof wastes both.
+/// Production context: the first question about a slow kernel is on which side of the ridge point it is.
 pub fn analyze_roofline(out: &mut Reporter) {
     let machine = probe_machine();
     out.measured("peak of one core", machine.peak_flops, "FLOP/s");
