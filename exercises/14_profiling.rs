@@ -628,9 +628,9 @@ fn test_unit_profile_layer() {
         Profiler { timer: Timer::with_clock(move || clock.get()), ..Profiler::default() };
     (profiler.timer.warmup, profiler.timer.runs) = (2, 3);
     let recorded = RefCell::new(vec![]);
-    let x = Tensor::ones(&[4, 3]).tracked() * 5.0;
+    let (x, weight) = (Tensor::ones(&[4, 3]).tracked() * 5.0, Tensor::scalar(2.0).tracked());
     let y = profiler.layer("flat", 7, &x, |x| {
-        let y = x.reshape(&[12]) * 2.0;
+        let y = x.reshape(&[12]) * &weight;
         recorded.borrow_mut().push(y.is_tracked());
         now.set(
             now.get() + [9.0, 9.0, 9.0, 1.0, 2.0, 6.0, 9.0][recorded.borrow().len().min(7) - 1],
