@@ -1180,15 +1180,15 @@ pub fn explore_cache_size(figure: &mut Explorer) {
     let group = SHARED.iter().find(|(name, _)| *name == sharing).map_or(1, |(_, group)| *group);
     let [token, sequence] = [1, tokens].map(|positions| shape(group, 1).bytes(positions, bits));
     figure.computed("cache of all sequences", (batch * sequence) as f64, "B", formula);
-    figure.insight(cache_size_insight(token, sequence, 80_000_000_000));
+    figure.insight(cache_size_insight(token, sequence, 80 << 30));
 }
 
 /// Ways to share, with the number of heads that share one key and one value.
 const SHARED: [(&str, usize); 4] = [
-    ("one for each head", 1),
-    ("one for 4 heads", 4),
-    ("one for 8 heads", 8),
-    ("one for all heads", usize::MAX),
+    ("each head its own", 1),
+    ("4 heads share", 4),
+    ("8 heads share", 8),
+    ("all heads share", usize::MAX),
 ];
 
 // %% nbgrader={"grade": false, "grade_id": "memoization-main", "locked": true, "schema_version": 3, "solution": false, "task": false}

@@ -818,11 +818,11 @@ mod memoization {
 
     #[test]
     fn as_many_sequences_are_said_to_fit_as_there_is_memory_for() {
-        let said = |sequence| cache_size_insight(524_288, sequence, 80_000_000_000);
-        let many = said(2_147_483_648);
-        assert!(many.starts_with("A token takes 524.3 kB, a sequence 2.1 GB: 37"), "{many}");
-        assert!(said(70_000_000_000).contains("one sequence fits into 80.0 GB"));
-        assert!(said(90_000_000_000).contains("one sequence alone does not fit into 80.0 GB"));
+        let said = |sequence| cache_size_insight(524_288, sequence, 80 << 30);
+        let many = said(2 << 30);
+        assert!(many.starts_with("A token takes 512.0 KiB, a sequence 2.0 GiB: 40"), "{many}");
+        assert!(said(70 << 30).contains("one sequence fits into 80.0 GiB"));
+        assert!(said(90 << 30).contains("one sequence alone does not fit into 80.0 GiB"));
     }
 }
 

@@ -118,8 +118,10 @@ pub fn cache_size_insight(token: usize, sequence: usize, memory: usize) -> Strin
 
 /// Bytes, in a unit that leaves one to three digits before the point.
 fn size(bytes: usize) -> String {
-    let bytes = bytes as f64;
-    let units = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
-    let unit = units.iter().find(|(unit, _)| bytes >= *unit);
-    unit.map_or_else(|| format!("{bytes} B"), |(unit, name)| format!("{:.1} {name}", bytes / unit))
+    let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let unit = units.iter().find(|(bits, _)| bytes >> bits > 0);
+    let shown = |(bits, name): &(i32, &str)| {
+        format!("{:.1} {name}", bytes as f64 / f64::from(*bits).exp2())
+    };
+    unit.map_or_else(|| format!("{bytes} B"), shown)
 }
