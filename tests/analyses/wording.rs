@@ -113,6 +113,9 @@ pub fn of(figures: &Figures) -> Result<Vec<Words>, String> {
         "analyze_integration" => integration,
         "analyze_speedup_by_length" => speedup_by_length,
         "analyze_production" => production,
+        "analyze_compression_ratio" => compression_ratio,
+        "analyze_compression_speedup" => compression_speedup,
+        "analyze_compression_memory" => compression_memory,
         _ => |_| Ok(vec![]),
     };
     words.extend(more(figures)?);
@@ -1629,4 +1632,142 @@ fn production(figures: &Figures) -> Result<Vec<Words>, String> {
         also(format!("still missed: {}", missed_texts.join(", ")), !missed.is_empty()),
         also(format!("lost: {}", names(&lost)), !lost.is_empty()),
     ])
+}
+
+/// Three parts: what pruning loses, how small a file becomes beside a small network, and what a teacher adds.
+fn compression_ratio(figures: &Figures) -> Result<Vec<Words>, String> {
+    let title = "Accuracy on 360 validation digits, by sparsity";
+    let last = |name| {
+        let curve = figures.curve(title, name)?;
+        let [(_, first), .., (_, last)] = curve[..] else { return Err("no curve".to_owned()) };
+        Ok((first, last))
+    };
+    let ((dense, once), (_, gradual)) = (last("at once, one threshold")?, last("while training")?);
+    let fact = format!("The dense network reads {dense:.1} % of the digits.");
+    let mut words = vec![also(fact, true)];
+    let (whole, at_once, trained) = (accuracy(dense), accuracy(once), accuracy(gradual));
+    for (it, name) in [(&at_once, "at once, it reads"), (&trained, "while it trains,")] {
+        let start = format!("{name} {:.1} %,", it.percent);
+        let all = [
+            (Smaller, format!("{start} clearly fewer than dense")),
+            (Larger, format!("{start} clearly more than dense")),
+            (NoClearDifference, format!("{start} not clearly more or fewer than dense")),
+        ];
+        words.extend(choice(&format!("pruned {name} / dense"), differ(it, &whole), all));
+    }
+    let all = [
+        (Larger, "Training with the zeros repaired what pruning broke.".to_owned()),
+        (Smaller, "Here training with the zeros did harm.".to_owned()),
+        (NoClearDifference, "Training with the zeros made no clear difference.".to_owned()),
+    ];
+    words.extend(choice("while training / at once", differ(&trained, &at_once), all));
+
+    let found = figures.numbers("Accuracy on test digits, with its sample error", "accuracy")?;
+    let [dense, small, _, control] = found[..] else { return Err("no four networks".into()) };
+    let sizes = figures.ends("Bytes on disk, step by step", "file")?;
+    let ratio = sizes[0] / sizes[1];
+    words.push(also(format!("{ratio:.1} times smaller than the dense one"), ratio > 1.0));
+    words.push(also(format!("{:.1} times larger than the dense one", 1.0 / ratio), ratio <= 1.0));
+    let start = format!("The model in it reads {small:.1} % of the test digits,");
+    let end = format!("the dense one's {dense:.1} %");
+    let all = [
+        (Smaller, format!("{start} clearly fewer than {end}")),
+        (Larger, format!("{start} clearly more than {end}")),
+        (NoClearDifference, format!("{start} not clearly more or fewer than {end}")),
+    ];
+    let (left, beside) = (accuracy(small), accuracy(control));
+    words.extend(choice("compressed / dense", differ(&left, &accuracy(dense)), all));
+    let start = format!("A small dense network in a file of the same size reads {control:.1} %,");
+    let all = [
+        (Smaller, format!("{start} so the large network, compressed, is the better use")),
+        (Larger, format!("{start} so training the small one would have been better")),
+        (NoClearDifference, format!("{start} which is no clear difference, so this task did not")),
+    ];
+    words.extend(choice("small / compressed", differ(&beside, &left), all));
+
+    let title = "Accuracy on test digits, five other seeds";
+    let column = figures.column(title, "accuracy")?;
+    let column: Vec<Spread> = column.iter().map(spread).collect::<Result<_, _>>()?;
+    let [labels, soft, added] = column[..] else { return Err("no two students".into()) };
+    let fact = format!(
+        "With the teacher the student reads {:.1} %, without it {:.1} %. The difference by seed is {:+.1} points",
+        soft.median, labels.median, added.median
+    );
+    words.push(also(fact, true));
+    let error = accuracy(labels.median).error.hypot(accuracy(soft.median).error);
+    let agree = added.low > 0.0 || added.high < 0.0;
+    let is_clear = added.median.abs() > 2.0 * error;
+    words.push(also("the seeds disagree on its sign", !agree));
+    words.push(also("within twice its standard error", agree && !is_clear));
+    words.push(also("so the teacher helped", agree && is_clear && added.median > 0.0));
+    words.push(also("so the teacher did harm", agree && is_clear && added.median < 0.0));
+    Ok(words)
+}
+
+fn compression_speedup(figures: &Figures) -> Result<Vec<Words>, String> {
+    let mut words = vec![];
+    for (batch, inputs) in [(1, "1 input"), (64, "64 inputs")] {
+        let title = format!("Timed in turn, 512 -> 512, inputs at a time: {batch}");
+        let column = figures.column(&title, "dense / sparse")?;
+        let ratios: Vec<Spread> = column.iter().map(spread).collect::<Result<_, _>>()?;
+        let sparsities = figures.numbers(&title, "sparsity")?;
+        let slow = ratios.iter().rposition(|ratio| ratio.low <= 1.05);
+        let first = slow.map_or(0, |last| last + 1);
+        for (at, (sparsity, ratio)) in sparsities.iter().zip(&ratios).enumerate() {
+            let start = format!(
+                "With {inputs} the sparse layer is faster from a sparsity of {sparsity} on; there"
+            );
+            let is_known = reading(*ratio) == Larger;
+            let times = format!("{start} the dense one takes {:.1} times as long", ratio.median);
+            words.push(also(times, at == first && is_known));
+            words.push(also(format!("{start} the pairs disagree"), at == first && !is_known));
+        }
+        let never = format!("With {inputs} the sparse layer is not clearly faster");
+        words.push(also(never, first == ratios.len()));
+    }
+    let half = figures.pair("all units", "half of the units")?;
+    words.push(also("The smaller layer is dense", reading(half.ratio) == Larger));
+    Ok(words)
+}
+
+fn compression_memory(figures: &Figures) -> Result<Vec<Words>, String> {
+    let title = "Memory that a layer 512 -> 512 keeps";
+    let sparsities = figures.numbers(title, "sparsity")?;
+    let ratios = figures.numbers(title, "sparse / dense")?;
+    let first = ratios.iter().rposition(|ratio| *ratio >= 1.0).map_or(0, |last| last + 1);
+    let mut words = vec![];
+    for (at, (sparsity, ratio)) in sparsities.iter().zip(&ratios).enumerate() {
+        let fact = format!("needs less memory from a sparsity of {sparsity} on: there {ratio:.2}");
+        words.push(also(fact, at == first));
+    }
+    words.push(also("needs more memory at every sparsity", first == ratios.len()));
+
+    let dominated = figures.column("The candidates", "Pareto")?;
+    let text = |value: &tinytorch::report::Value| match value {
+        tinytorch::report::Value::Text(text) => text.clone(),
+        _ => String::new(),
+    };
+    let beaten = dominated.iter().filter(|value| text(value) == "dominated").count();
+    let fact = format!("{beaten} of {} models are dominated", dominated.len());
+    words.push(also(fact, beaten > 0));
+    words.push(also("No model is dominated", beaten == 0));
+    let names: Vec<String> = figures.column("The candidates", "model")?.iter().map(text).collect();
+    let bytes = figures.numbers("The candidates", "file")?;
+    let right = figures.numbers("The candidates", "validation accuracy")?;
+    let dense = accuracy(right[0]);
+    let as_good = (0..names.len()).filter(|&at| right[at] >= dense.percent - dense.error);
+    let best = as_good.min_by(|&a, &b| bytes[a].total_cmp(&bytes[b])).unwrap_or(0);
+    for (at, name) in names.iter().enumerate() {
+        let fact = format!("is \"{name}\", in a file {:.1} times smaller", bytes[0] / bytes[at]);
+        words.push(also(fact, at == best && bytes[at] < bytes[0]));
+    }
+    words.push(also("is the dense one itself", bytes[best] >= bytes[0]));
+
+    let verdicts: Vec<String> = figures.column("Budgets", "budget")?.iter().map(text).collect();
+    let met = verdicts.iter().filter(|verdict| *verdict == "met").count();
+    let fact = format!("{met} of {} scenarios have a model within their budget.", verdicts.len());
+    words.push(also(fact, true));
+    words.push(also("None is left without a model.", met == verdicts.len()));
+    words.push(also("Without a model, and by which figure:", met < verdicts.len()));
+    Ok(words)
 }

@@ -130,6 +130,7 @@ const LONGER: [(&str, &str); 13] = [
     ("transformers", "a model, its training, and five ways to choose a token"),
     ("profiling", "times, memory, operations and bytes, a profile of each, and the roofs of a machine"),
     ("quantization", "integers for numbers, three calibrations, products, layers, models, and training for it"),
+    ("compression", "five ways to make a model smaller, a file format, and a choice within a budget"),
     ("benchmarking", "statistics in small steps, and the rules of a competition"),
     ("capstone", "the whole pipeline, and a submission whose every claim is checked"),
 ];

@@ -130,31 +130,39 @@ pub fn report_times(
 
 /// How often numbers from -1 to 1 occur, in 25 bins.
 #[must_use]
-pub fn histogram(name: &str, numbers: impl Iterator<Item = f32>) -> Series {
+pub fn histogram(name: &str, numbers: &[f32]) -> Series {
     let mut counts = [0.0; 25];
-    numbers.for_each(|number| counts[((number + 1.0) * 12.5).clamp(0.0, 24.0) as usize] += 1.0);
+    numbers
+        .iter()
+        .for_each(|number| counts[((number + 1.0) * 12.5).clamp(0.0, 24.0) as usize] += 1.0);
     let bins = counts.into_iter().enumerate();
     Series::new(name, bins.map(|(bin, count)| ((bin as f64 + 0.5) / 12.5 - 1.0, count)))
 }
 
-/// Reports the search for the settings of students, and their accuracies on `n` test digits, one for each seed.
+/// Reports the search for the settings of two students, and their accuracies on `n` test digits, one for each seed with
+/// their median. Returns the quartiles of what the second has more than the first, seed by seed.
 pub fn report_students(
     out: &mut Reporter,
-    search: &[(&str, f32, f32, f64)],
+    search: &[(&str, f32, f64)],
     found: &[(&str, Vec<f64>, f64)],
     n: usize,
-) {
-    let list = columns("learns from, temperature, rate, validation accuracy [%]");
-    let row = |&(name, temperature, rate, right): &(&str, f32, f32, f64)| -> Vec<Value> {
-        vec![name.into(), temperature.into(), rate.to_string().into(), (100.0 * right).into()]
+) -> [f64; 3] {
+    let list = columns("learns from, rate, validation accuracy [%]");
+    let row = |&(name, rate, right): &(&str, f32, f64)| -> Vec<Value> {
+        vec![name.into(), rate.to_string().into(), (100.0 * right).into()]
     };
-    let rows = search.iter().map(row).collect();
-    out.measured_table("The search, with one seed", &list, rows);
+    out.measured_table("The search, with one seed", &list, search.iter().map(row).collect());
+    let percents = |parts: [f64; 3]| Value::spread(parts.map(|part| 100.0 * part));
     let row = |(name, seeds, median): &(&str, Vec<f64>, f64)| -> Vec<Value> {
-        let percents = quartiles(seeds.clone()).map(|part| 100.0 * part);
-        vec![(*name).into(), Value::spread(percents), (100.0 * sample_error(*median, n)).into()]
+        let error = 100.0 * sample_error(*median, n);
+        vec![(*name).into(), percents(quartiles(seeds.clone())), error.into()]
     };
+    let mut rows: Vec<Vec<Value>> = found.iter().map(row).collect();
+    let pairs = found[0].1.iter().zip(&found[1].1);
+    let added = quartiles(pairs.map(|(first, second)| second - first).collect());
+    let error = sample_error(found[0].2, n).hypot(sample_error(found[1].2, n));
+    rows.push(vec!["the difference, by seed".into(), percents(added), (100.0 * error).into()]);
     let list = columns("the student learns from, accuracy [%], sample error [%]");
-    let rows = found.iter().map(row).collect();
     out.measured_table("Accuracy on test digits, five other seeds", &list, rows);
+    added
 }

@@ -48,14 +48,6 @@ pub fn report_layers(out: &mut Reporter, title: &str, parameters: &[Packed]) {
     out.measured_table(title, &list, parameters.iter().map(row).collect());
 }
 
-/// Whole numbers from -127 to 127, and the scale that makes the values of them. 0 stays 0.
-#[must_use]
-pub fn rounded(values: &[f32]) -> (f32, Vec<i8>) {
-    let largest = values.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
-    let scale = if largest > 0.0 { largest / 127.0 } else { 1.0 };
-    (scale, values.iter().map(|value| (value / scale).round() as i8).collect())
-}
-
 /// The numbers of a file, for a model whose parameters have these shapes. `decode` makes the whole numbers of gaps,
 /// kept ones and their count.
 ///

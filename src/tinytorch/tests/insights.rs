@@ -1052,3 +1052,109 @@ mod capstone {
         assert!(unknown.contains("Still missed: a phone"), "{unknown}");
     }
 }
+
+mod compression {
+    use super::ratio;
+    use tinytorch::footprints::Footprint;
+    use tinytorch::insights::compression::{
+        budget_insight, distillation_insight, memory_insight, pareto_insight, pruned_insight,
+        pruning_insight, ratio_insight, speedup_insight, structured_insight,
+    };
+
+    #[test]
+    fn fine_tuning_is_praised_only_where_it_repaired_something() {
+        let said = |once, gradual| pruning_insight(0.97, once, gradual, 360);
+        let repaired = said(0.4, 0.96);
+        assert!(repaired.contains("reads 40.0 %, clearly fewer than dense"), "{repaired}");
+        assert!(repaired.contains("96.0 %, not clearly more or fewer"), "{repaired}");
+        assert!(repaired.ends_with("repaired what pruning broke."), "{repaired}");
+        assert!(said(0.96, 0.965).ends_with("made no clear difference."));
+        assert!(said(0.96, 0.5).ends_with("did harm."));
+    }
+
+    #[test]
+    fn a_file_is_set_beside_a_small_network_of_the_same_size() {
+        let said = |small, control| ratio_insight(42.0, [0.96, small, control], 360);
+        let same = said(0.95, 0.96);
+        assert!(same.contains("42.0 times smaller") && same.contains("not clearly more or fewer"));
+        assert!(same.ends_with("so this task did not need the large network."), "{same}");
+        assert!(said(0.95, 0.8).ends_with("is the better use of these bytes."));
+        assert!(said(0.7, 0.95).contains("clearly fewer than the dense one's 96.0 %"));
+        assert!(said(0.7, 0.95).ends_with("the small one would have been better."));
+        assert!(ratio_insight(0.5, [0.9; 3], 360).contains("2.0 times larger"));
+    }
+
+    #[test]
+    fn a_sparse_layer_is_called_faster_only_from_where_on_it_stays_faster() {
+        let (slow, fast, noisy) =
+            (ratio(0.2, 0.3, 0.31), ratio(1.9, 2.0, 2.1), ratio(1.5, 3.0, 9.0));
+        let said = |batch, ratios: [_; 3]| {
+            speedup_insight(batch, &[(0.5, ratios[0]), (0.8, ratios[1]), (0.9, ratios[2])])
+        };
+        let late = said(1, [slow, slow, fast]);
+        assert!(late.starts_with("With 1 input the sparse layer is faster from a sparsity of 0.9"));
+        assert!(late.contains("2.0 times as long (1.90 to 2.10"), "{late}");
+        assert!(said(64, [fast; 3]).contains("from a sparsity of 0.5 on"));
+        assert!(said(64, [fast, slow, fast]).contains("from a sparsity of 0.9 on"));
+        assert!(said(64, [fast, fast, slow]).contains("not clearly faster at the highest"));
+        let unsure = said(64, [slow, slow, noisy]);
+        assert!(unsure.contains("disagree on how many") && !unsure.contains("3.0"), "{unsure}");
+    }
+
+    #[test]
+    fn a_smaller_layer_is_explained_only_where_it_was_faster() {
+        assert!(structured_insight(ratio(1.8, 2.0, 2.1)).ends_with("no index is looked up."));
+        assert!(!structured_insight(ratio(0.9, 1.0, 1.1)).contains("index"));
+        assert!(structured_insight(ratio(0.4, 0.5, 0.6)).starts_with("Half of the units took 2.0"));
+    }
+
+    #[test]
+    fn memory_is_saved_only_from_where_on_the_sparse_form_is_smaller() {
+        let said =
+            |sparse: [f64; 2]| memory_insight(&[(0.5, 4.0, sparse[0]), (0.9, 4.0, sparse[1])]);
+        assert!(said([4.1, 0.8]).contains("from a sparsity of 0.9 on: there 0.20 times"));
+        assert!(said([2.0, 0.8]).contains("from a sparsity of 0.5 on: there 0.50 times"));
+        assert!(said([4.1, 4.0]).contains("more memory at every sparsity"));
+        assert!(said([4.1, f64::NAN]).contains("not counted"));
+    }
+
+    #[test]
+    fn a_teacher_helps_only_where_the_seeds_agree_beyond_the_sample_error() {
+        let said = |added, soft| distillation_insight(added, [0.7, soft], 360);
+        assert!(said([0.1, 0.12, 0.15], 0.82).ends_with("so the teacher helped."));
+        assert!(said([-0.15, -0.12, -0.1], 0.58).ends_with("so the teacher did harm."));
+        assert!(said([0.01, 0.03, 0.05], 0.73).contains("within twice its standard error"));
+        assert!(said([-0.02, 0.12, 0.15], 0.82).contains("the seeds disagree"));
+    }
+
+    #[test]
+    fn the_smallest_model_that_is_as_good_is_named() {
+        let model = |name: &str, bytes, accuracy| {
+            (name.to_owned(), Footprint { bytes, seconds: 0.0, memory: 0.0, accuracy })
+        };
+        let found = [model("dense", 100.0, 0.95), model("a", 10.0, 0.945), model("b", 1.0, 0.8)];
+        let said = pareto_insight(&found, &[true, false, false], 360);
+        assert!(said.starts_with("1 of 3 models are dominated."), "{said}");
+        assert!(said.ends_with("is \"a\", in a file 10.0 times smaller."), "{said}");
+        let alone = [model("dense", 100.0, 0.95), model("b", 1.0, 0.8)];
+        let said = pareto_insight(&alone, &[false, false], 360);
+        assert!(said.starts_with("No model is dominated") && said.ends_with("dense one itself."));
+    }
+
+    #[test]
+    fn a_scenario_without_a_model_is_named_with_what_is_missed() {
+        let verdicts = [("sensor", String::new()), ("toy", "size, latency".to_owned())];
+        let said = budget_insight(&verdicts);
+        assert!(said.starts_with("1 of 2 scenarios"), "{said}");
+        assert!(said.ends_with("by which figure: toy (size, latency)."), "{said}");
+        assert!(budget_insight(&verdicts[..1]).ends_with("None is left without a model."));
+    }
+
+    #[test]
+    fn what_pruning_cost_is_said_in_each_direction() {
+        let said = |after| pruned_insight(0.9, 0.95, after, 360);
+        assert!(said(0.5).contains("90 % of the weights are gone: fewer digits are read"));
+        assert!(said(0.95).contains("no clear difference"));
+        assert!(pruned_insight(0.9, 0.5, 0.95, 360).contains("more digits are read"));
+    }
+}

@@ -55,11 +55,17 @@ pub fn speedup_insight(batch: usize, found: &[(f64, Ratio)]) -> String {
     let start = found.iter().rposition(|(_, ratio)| !faster(ratio)).map_or(0, |last| last + 1);
     let inputs = if batch == 1 { "1 input".to_owned() } else { format!("{batch} inputs") };
     match found.get(start) {
-        Some((sparsity, ratio)) => format!(
-            "With {inputs} the sparse layer is faster from a sparsity of {sparsity} on; there the dense one takes \
-             {:.1} times as long ({:.2} to {:.2} in the middle half of the pairs).",
-            ratio.median, ratio.low, ratio.high
-        ),
+        Some((sparsity, ratio)) => {
+            let Ratio { median, low, high } = ratio;
+            let times = match ratio.reading() {
+                Reading::Larger => format!("the dense one takes {median:.1} times as long"),
+                _ => "the pairs disagree on how many times as long the dense one takes".to_owned(),
+            };
+            format!(
+                "With {inputs} the sparse layer is faster from a sparsity of {sparsity} on; there {times} ({low:.2} to \
+                 {high:.2} in the middle half of the pairs)."
+            )
+        }
         None => format!(
             "With {inputs} the sparse layer is not clearly faster at the highest sparsity that was measured: its \
              zeros save work, but no time."
