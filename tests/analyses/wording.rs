@@ -1388,7 +1388,7 @@ fn benchmark_variance(figures: &Figures) -> Result<Vec<Words>, String> {
         return Ok(vec![also("The clock cannot tell these runs apart", true)]);
     }
     let fact = format!(
-        "the interval went from {few:.1} % to {many:.1} % of the median, with the exponent {fitted:.2}"
+        "the interval went from {few:.2} % to {many:.2} % of the median, with the exponent {fitted:.2}"
     );
     let mut words = vec![also(fact, true)];
     words.push(also("about the -0.5 of the law", (-0.7..=-0.3).contains(&fitted)));

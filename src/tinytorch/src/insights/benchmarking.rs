@@ -8,7 +8,7 @@ pub fn variance_insight(fitted: f64, [few, many]: [f64; 2], [plain, strict]: [us
             .to_owned();
     }
     let widths = format!(
-        "From 5 to 160 runs the interval went from {:.1} % to {:.1} % of the median, with the exponent {fitted:.2}",
+        "From 5 to 160 runs the interval went from {:.2} % to {:.2} % of the median, with the exponent {fitted:.2}",
         100.0 * few,
         100.0 * many
     );
