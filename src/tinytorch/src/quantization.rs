@@ -856,7 +856,8 @@ fn test_unit_quantize_model() {
     let unchanged = (model.parameters()[0].to_vec(), model.name());
     expect_eq("the old model", unchanged, (before, name.clone()), "a new model: the old one stays");
     let (yours, exact) = (int8.forward(&x).to_vec(), model.forward(&x).to_vec());
-    expect_close("20 images", &yours, &exact, 0.1, "the scores are close to those in f32");
+    let idea = "close to f32: each layer is calibrated on what reaches it, after those before it";
+    expect_close("20 images", &yours, &exact, 0.1, idea);
 
     let times = |by| Box::new(Linear { weight: Tensor::full(&[1, 1], by), bias: None });
     let model = Sequential::new(vec![times(2.0), Box::new(ReLU), times(-1.0)]);
@@ -866,7 +867,6 @@ fn test_unit_quantize_model() {
     for params in int8.layers().iter().filter_map(|layer| product_of(layer.as_ref())?.input) {
         ranges.extend(params.levels.map(|level| params.dequantize(level as i8)));
     }
-    let idea = "each layer is calibrated on what reaches it, after all layers before it";
     let wanted = [-1.0, 5.1, 0.0, 10.2];
     expect_close("-1 to 5.1, doubled, ReLU", &ranges, &wanted, 0.05, idea);
     let kept = Int8Quantizer { keep: vec![2], ..Int8Quantizer::default() };
