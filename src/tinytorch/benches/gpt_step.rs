@@ -9,6 +9,7 @@
 
 mod pytorch;
 
+use pytorch::PyTorch;
 use std::sync::Arc;
 use tinytorch::acceleration::OptimizedBackend;
 use tinytorch::autograd::{Backward, track};
@@ -40,9 +41,14 @@ fn main() {
         let gradients = CrossEntropyLoss.forward(&logits, &targets).backward();
         optimizer.step(model.parameters_mut(), &gradients);
     };
-    let backend = OptimizedBackend::detect().with_threads(1);
-    println!("on {}:", backend.name());
-    with_backend(Arc::new(backend), || pytorch::compare("gpt_step.py", 20, &mut step));
-    println!("on the plain loops:");
-    pytorch::compare("gpt_step.py", 20, step);
+    for threads in [1, 2] {
+        let mut pytorch = PyTorch::start("gpt_step.py", threads);
+        let backend = OptimizedBackend::detect().with_threads(threads);
+        println!("on {}:", backend.name());
+        with_backend(Arc::new(backend), || pytorch.compare("step", 20, &mut step));
+        if threads == 1 {
+            println!("on the plain loops:");
+            pytorch.compare("step", 20, &mut step);
+        }
+    }
 }

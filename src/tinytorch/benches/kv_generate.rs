@@ -18,7 +18,7 @@ fn main() {
     let mut cached = enable_kv_cache(&model);
     let prompt: Vec<u32> = (1..=8).collect();
     let greedy = Sampler::default().temperature(0.0);
-    pytorch::compare("kv_generate.py", 5, || {
+    pytorch::PyTorch::start("kv_generate.py", 1).compare("step", 5, || {
         cached.reset();
         let rng = &mut Rng::seeded(0);
         let ids = generate_cached(&mut cached, &prompt, 200, &greedy, rng, |_| ());

@@ -26,7 +26,7 @@ fn main() {
     let x = Tensor::randn(&[32, 64], &mut rng);
     let classes: Vec<f32> = (0..32).map(|_| rng.below(10) as f32).collect();
     let y = Tensor::new(&classes, &[32]);
-    pytorch::compare("mlp_step.py", 1000, || {
+    pytorch::PyTorch::start("mlp_step.py", 1).compare("step", 1000, || {
         let gradients = CrossEntropyLoss.forward(&model.forward(&x), &y).backward();
         optimizer.step(model.parameters_mut(), &gradients);
     });

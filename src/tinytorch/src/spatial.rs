@@ -1621,7 +1621,7 @@ pub fn explore_convolution(figure: &mut Explorer) {
     let heads = ["left", "middle", "right"].map(|head| (head, ""));
     figure.computed_table(title, "the patch times the kernel", &heads, rows);
     figure.insight(products_insight(products.iter().sum(), map[at]));
-    figure.picture(grid.on_its_way("The digit, the patch bright; the map so far", &image, &map, at));
+    figure.picture(grid.on_its_way("The digit, the patch bright; its map", &image, &map, at));
 }
 
 /// The first digit of a class in the training set: its 64 levels from 0 to 16.

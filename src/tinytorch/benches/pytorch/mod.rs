@@ -1,5 +1,5 @@
-//! A step of this engine timed beside the same step in PyTorch: on the same processor, with one thread each, in turns.
-//! A script answers each line with the median of so many steps. Not here: what a step is.
+//! A step of this engine timed beside the same step in PyTorch: on the same processor, with as many threads, in turns.
+//! A script answers each line, the name of a step and a number, with the median of so many steps. Not here: what a step is.
 
 #![expect(clippy::print_stdout, reason = "printing the figures is what a benchmark is for")]
 
@@ -12,19 +12,25 @@ use tinytorch::testing::{Timing, quartiles, time};
 
 const ROUNDS: usize = 15;
 
-/// A Python that runs steps on request.
-struct PyTorch {
+/// A script that runs steps on request, or why it does not run.
+pub struct PyTorch {
+    threads: usize,
+    script: Result<Script, String>,
+}
+
+struct Script {
     child: Child,
     requests: ChildStdin,
     answers: BufReader<ChildStdout>,
 }
 
-impl PyTorch {
+impl Script {
     /// Starts a script of `benches/pytorch`, in the Python that `TORCH_PYTHON` names, else in `python3`.
-    fn start(script: &str) -> Result<Self, String> {
+    fn start(script: &str, threads: usize) -> Result<Self, String> {
         let python = env::var("TORCH_PYTHON").unwrap_or_else(|_| "python3".to_owned());
         let mut child = Command::new(&python)
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/pytorch").join(script))
+            .env("TORCH_THREADS", threads.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -37,15 +43,15 @@ impl PyTorch {
     }
 
     /// The median of so many steps, in seconds.
-    fn median(&mut self, steps: usize) -> Result<f64, String> {
-        writeln!(self.requests, "{steps}").map_err(|error| format!("it ended: {error}"))?;
+    fn median(&mut self, name: &str, steps: usize) -> Result<f64, String> {
+        writeln!(self.requests, "{name} {steps}").map_err(|error| format!("it ended: {error}"))?;
         let mut line = String::new();
         self.answers.read_line(&mut line).map_err(|error| error.to_string())?;
         line.trim().parse().map_err(|_| format!("it printed no number: {line:?}"))
     }
 }
 
-impl Drop for PyTorch {
+impl Drop for Script {
     fn drop(&mut self) {
         // It may have ended because PyTorch is missing, which it has printed.
         let _ = self.child.kill();
@@ -53,28 +59,40 @@ impl Drop for PyTorch {
     }
 }
 
-/// Times `step` beside the script's, `steps` of each in a round, and prints both and their ratio.
-pub fn compare(script: &str, steps: usize, mut step: impl FnMut()) {
-    let (mut engine, mut pytorch, mut ratios) = (vec![], vec![], vec![]);
-    let mut other = PyTorch::start(script);
-    for _ in 0..ROUNDS {
-        let Timing { median, .. } = time(steps, &mut step);
-        engine.push(median);
-        if let Ok(Ok(seconds)) = other.as_mut().map(|other| other.median(steps)) {
-            pytorch.push(seconds);
-            ratios.push(seconds / median);
+impl PyTorch {
+    /// Starts a script with so many threads.
+    pub fn start(script: &str, threads: usize) -> Self {
+        let script = Script::start(script, threads);
+        if let Err(reason) = &script {
+            println!("no ratios: {reason}. Set TORCH_PYTHON to a Python that has PyTorch.");
         }
+        Self { threads, script }
     }
-    let shown = |name: &str, values: &[f64], factor: f64, unit: &str| {
-        let [low, median, high] = quartiles(values.to_vec()).map(|value| value * factor);
-        println!("{name:12} {median:9.2} {unit} ({low:.2} to {high:.2})");
-    };
-    println!("one step, one thread; median of {ROUNDS} rounds of {steps} steps, quartiles");
-    shown("this engine", &engine, 1e3, "ms");
-    if ratios.is_empty() {
-        println!("no ratio: PyTorch does not run. Set TORCH_PYTHON to a Python that has it.");
-        return;
+
+    /// Times `step` beside the script's step of this name, `steps` of each in a round, and prints the medians of both in
+    /// milliseconds and their ratio, with quartiles.
+    pub fn compare(&mut self, name: &str, steps: usize, mut step: impl FnMut()) {
+        let (mut engine, mut pytorch, mut ratios) = (vec![], vec![], vec![]);
+        for _ in 0..ROUNDS {
+            let Timing { median, .. } = time(steps, &mut step);
+            engine.push(median);
+            if let Ok(Ok(seconds)) = self.script.as_mut().map(|script| script.median(name, steps)) {
+                pytorch.push(seconds);
+                ratios.push(seconds / median);
+            }
+        }
+        let shown = |values: &[f64], factor: f64| {
+            let [low, median, high] = quartiles(values.to_vec()).map(|value| value * factor);
+            format!("{median:8.3} ({low:.3} to {high:.3})")
+        };
+        let (engine, threads) = (shown(&engine, 1e3), self.threads);
+        if ratios.is_empty() {
+            println!("{name:12} threads: {threads}  this engine {engine} ms");
+            return;
+        }
+        let (pytorch, ratio) = (shown(&pytorch, 1e3), shown(&ratios, 1.0));
+        println!(
+            "{name:12} threads: {threads}  this engine {engine} ms  PyTorch {pytorch} ms  times as fast {ratio}"
+        );
     }
-    shown("PyTorch", &pytorch, 1e3, "ms");
-    shown("ratio", &ratios, 1.0, "times as fast as PyTorch");
 }

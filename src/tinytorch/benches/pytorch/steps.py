@@ -1,27 +1,37 @@
-"""Answers each line of standard input, a number of steps, with the median of their seconds. One thread."""
+"""Answers each line of standard input, a step and a number of them, with the median of their seconds. TORCH_THREADS is the
+number of threads: 1 if it is not set."""
 
+import os
 import statistics
 import sys
 import time
 
 import torch
 
-torch.set_num_threads(1)
+torch.set_num_threads(int(os.environ.get("TORCH_THREADS", "1")))
 torch.manual_seed(0)
 
 
-def serve(step, warm_up=50):
-    def median(steps):
-        seconds = []
-        for _ in range(steps):
-            start = time.perf_counter()
-            step()
-            seconds.append(time.perf_counter() - start)
-        return statistics.median(seconds)
+def median(step, steps):
+    seconds = []
+    for _ in range(steps):
+        start = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
 
-    median(warm_up)
+
+def serve(step, warm_up=50):
+    serve_cases({"step": step}, warm_up)
+
+
+def serve_cases(cases, warm_up=1):
+    """Each line of standard input is the name of a step and a number of steps."""
     for line in sys.stdin:
-        print(median(int(line)), flush=True)
+        name, steps = line.split()
+        median(cases[name], warm_up)
+        warm_up = 1
+        print(median(cases[name], int(steps)), flush=True)
 
 
 def training_step(model, optimizer, loss_of, x, y):
