@@ -919,7 +919,9 @@ mod benchmarking {
     #[test]
     fn the_width_follows_the_law_only_where_the_fitted_exponent_does() {
         let said = |fitted| variance_insight(fitted, [0.08, 0.014], [2, 0]);
-        assert!(said(-0.5).contains("from 8.00 % to 1.40 % of the median, with the exponent -0.50"));
+        assert!(
+            said(-0.5).contains("from 8.00 % to 1.40 % of the median, with the exponent -0.50")
+        );
         assert!(said(-0.5).contains("about the -0.5 of the law"));
         assert!(said(-0.9).contains("faster than the -0.5 of the law"));
         assert!(said(-0.2).contains("these runs are not independent"));
