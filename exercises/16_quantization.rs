@@ -1506,7 +1506,7 @@ pub fn explore_quantization(figure: &mut Explorer) {
         vec!["range of the integers".into(), format!("{first:.3} to {last:.3}").into()],
         vec!["scale".into(), params.scale.into()],
         vec!["zero point".into(), params.zero_point.to_string().into()],
-        vec!["numbers that are clipped".into(), clipped.into()],
+        vec!["numbers that are clipped".into(), clipped.to_string().into()],
     ];
     figure.measured_table("The parameters", &columns("what, value"), rows);
     figure.measured("SQNR", sqnr(&numbers, &restored), "dB");
