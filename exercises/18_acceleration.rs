@@ -20,14 +20,27 @@
 use std::array;
 use std::cell::RefCell;
 use std::ops::Range;
+use std::sync::Arc;
 use std::thread;
-use tinytorch::backend::{Backend, Kernels, Matrix, Norm};
+use tinytorch::attention::masked_softmax;
+use tinytorch::autograd::{Backward, no_grad, track};
+use tinytorch::backend::{Backend, Kernels, Matrix, Norm, with_backend};
+use tinytorch::baselines::MATRIX_PRODUCTS;
+use tinytorch::embeddings::ids_tensor;
+use tinytorch::insights::acceleration::{
+    ENGINE, KERNELS, LADDER, TAKEN_OUT, WHOLE, ladder_insight, pairs_insight, sizes_insight,
+};
+use tinytorch::layers::Layer;
+use tinytorch::losses::{CrossEntropyLoss, Loss};
 use tinytorch::planes::Grid;
-use tinytorch::report::Reporter;
+use tinytorch::profiling::probe_machine;
+use tinytorch::random::Rng;
+use tinytorch::report::{Reporter, Target, Value};
 use tinytorch::simd::{Kernel, Simd, multiply_add, prefetch};
-use tinytorch::spatial::{pad, unfold_row};
-use tinytorch::tensor::{Elementwise, larger, matmul_2d};
-use tinytorch::testing::{Ratio, compare};
+use tinytorch::spatial::{Conv2d, cnn_for_digits, pad, unfold_row};
+use tinytorch::tensor::{Elementwise, Tensor, larger, matmul_2d};
+use tinytorch::testing::{Comparison, Timing, compare, memory};
+use tinytorch::transformers::{Gpt, GptConfig};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "acceleration-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Acceleration
@@ -48,7 +61,7 @@ use tinytorch::testing::{Ratio, compare};
 ///
 /// EXAMPLE: with `block` 2, a (3, 3) matrix `b` has four parts, of 2x2, 2x1, 1x2 and 1x1 numbers.
 ///
-/// HINTS: `(k0 + block).min(k)` ends a part. Row r of a matrix of n columns begins at `r * n`.
+/// HINTS: the last part ends where the matrix does: `min`. Row r of a matrix of n columns begins at `r * n`.
 pub fn matmul_blocked(a: &[f32], b: &[f32], [k, n]: [usize; 2], block: usize, out: &mut [f32]) {
     if k == 0 || n == 0 {
         return;
@@ -86,18 +99,16 @@ fn test_unit_matmul_blocked() {
 /// Copies a part of a matrix into a *strip*: one array of `WIDTH` neighbours for each of its rows, in the order in which the
 /// tile reads them. Where the part has fewer columns, the rest of each array is 0.
 ///
-/// TODO: fill the strip, in the way that suits how the part lies in memory.
+/// TODO: fill the strip row by row.
 ///
-/// APPROACH: column j of row k of `part` goes to `strip[k][j]`.
-/// 1. Where the elements of a row are neighbours (`across` is 1), copy each row: as an array if it fills the line (`first_chunk`), else
-///    as a slice into a line of zeros.
-/// 2. Where those of a column are (`down` is 1: a transposed matrix), make an array of `WIDTH` columns as slices, of
-///    [`ZEROS`] behind the last one. Then line k is number k of each.
-/// 3. Anything else: number by number, with `part.at(k, j)`.
+/// APPROACH:
+/// 1. Row k of `part` goes to `strip[k]`: column j to place j, and 0 to the places behind the last column.
+/// 2. Whole rows that lie in one piece (`across` is 1 and there are `WIDTH` columns) are copied as one array.
 ///
 /// EXAMPLE: the rows `1 2 3 | 4 5 6` in a strip of width 4 are `[1, 2, 3, 0]` and `[4, 5, 6, 0]`.
 ///
-/// HINTS: `part.row(k)` is a row as a slice, `part.t().row(j)` a column. `array::from_fn` makes an array.
+/// HINTS: `part.row(k)` is a row as a slice if `across` is 1; `try_from` of an array type copies a slice of as many numbers.
+/// `part.at(k, j)` works always. `array::from_fn` makes an array.
 #[inline(always)]
 pub fn pack<const WIDTH: usize>(part: Matrix<'_>, strip: &mut [[f32; WIDTH]]) {
     todo!("acceleration-pack")
@@ -177,6 +188,9 @@ fn test_unit_tile() {
 ///
 /// TODO: add row by row. A tile at the edge of the matrix has more sums than the result has places.
 ///
+/// APPROACH: walk over the rows of the sums together with the rows of `out`, no more than `rows` of them; in each, over the
+/// first `columns` places.
+///
 /// EXAMPLE: of 2x2 sums with `rows` 1 and `columns` 2, the first row is added and the second left out.
 ///
 /// HINTS: `chunks_mut(n)` cuts `out` into rows, of which the last may be shorter; `take(rows)`, then zip.
@@ -220,7 +234,7 @@ fn test_unit_add_tile() {
 ///
 /// EXAMPLE: (5, 7) x (7, 9) in tiles of 4 x 8: four tiles, of which one has 4 x 8 sums that count and one only 1 x 1.
 ///
-/// HINTS: `a.part(i..i + rows, ks.clone()).t()` is the part. Strip number s begins at column `js.start + s * COLUMNS`.
+/// HINTS: `part` cuts a matrix, `t` swaps its axes. Strip number s begins at column `js.start + s * COLUMNS`.
 #[inline(always)]
 pub fn multiply_block<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(
     a: Matrix<'_>,
@@ -239,6 +253,13 @@ pub fn multiply_block<const ROWS: usize, const COLUMNS: usize, const FUSED: bool
 fn test_unit_matmul_packed() {
     use tinytorch::testing::{expect_call_close, expect_eq};
 
+    let idea = "a tile for every strip of rows and every strip of columns, added at its place; at the edges fewer rows \
+                and columns count";
+    let (a, mut a_strip, mut out) = ([1.0, 2.0, 3.0, 4.0], [[0.0; 2]; 2], [0.0; 4]);
+    let strips = [[5.0, 6.0], [7.0, 8.0]];
+    let a = Matrix::new(&a, 2, 2);
+    multiply_block::<2, 2, false>(a, &strips, [0..2, 0..2], &mut a_strip, 2, &mut out);
+    expect_eq("[[1, 2], [3, 4]] x [[5, 6], [7, 8]]", out, [19.0, 22.0, 43.0, 50.0], idea);
     for simd in Simd::available() {
         for [m, k, n] in [[1, 1, 1], [4, 3, 8], [5, 7, 9], [13, 300, 33], [25, 2, 70], [2, 9, 1]] {
             let (a, b) = (numbers(m * k), numbers(k * n));
@@ -262,8 +283,6 @@ fn test_unit_matmul_packed() {
                     matmul_packed(simd, a, b, &mut out);
                     out
                 };
-                let idea = "a tile for every strip of rows and every strip of columns, added at its place; at the \
-                            edges fewer rows and columns count";
                 let input = format!("({m}, {k}) x ({k}, {n}){how}, {simd}, on an `out` of 1");
                 expect_call_close(input, product, &wanted, 1e-3, idea);
             }
@@ -346,7 +365,7 @@ fn test_unit_linear_fused() {
 
     let idea = "the bias first, the product on top of it, the activation last, in every row";
     let relu = |x: f32| if x < 0.0 { 0.0 } else { x };
-    for (rows, bias, wanted) in [(1, [1.0, 6.0], [0.0, 5.0]), (150, [3.0, 0.0], [0.0, 0.0])] {
+    for (rows, bias, wanted) in [(1, [1.0, 6.0], [0.0, 5.0]), (150, [4.0, 3.0], [1.0, 2.0])] {
         let x = [1.0, 2.0].repeat(rows);
         let layer = || {
             let weight = [1.0, -5.0, -2.0, 2.0];
@@ -506,6 +525,8 @@ fn test_unit_reduce_lanes() {
 /// 3. Sum with [`reduce_lanes`], and multiply each power with 1 / sum: one division for the row.
 ///
 /// EXAMPLE: `[1, 2, 3]` becomes `[0.0900, 0.2447, 0.6652]`.
+///
+/// HINTS: `reduce_lanes` takes the function that joins two numbers: `larger`, or a closure that adds.
 #[inline(always)]
 pub fn softmax_lanes<const FUSED: bool>(row: &mut [f32], hidden: f32) {
     todo!("acceleration-softmax")
@@ -599,11 +620,13 @@ fn test_unit_normalize_lanes() {
 ///
 /// APPROACH:
 /// 1. Packing moves each number once; it pays when each is used several times. With fewer than [`PACKED_FROM`]
-///    multiplications, or with a single row, the plain loops win.
+///    multiplications the plain loops win.
 /// 2. A thread takes some 50 microseconds to start. From [`THREADED_FROM`] multiplications on they pay, if there are
 ///    several.
 ///
-/// EXAMPLE: (1, 64) x (64, 64): plain. (64, 64) x (64, 64): packed. (512, 512) x (512, 512) on two threads: threaded.
+/// EXAMPLE: (2, 2) x (2, 2): plain. (64, 64) x (64, 64): packed. (512, 512) x (512, 512) on two threads: threaded.
+///
+/// HINTS: two comparisons, from the smallest products to the largest.
 #[must_use]
 pub fn choose_kernel([m, k, n]: [usize; 3], threads: usize) -> MatmulKernel {
     todo!("acceleration-dispatch")
@@ -627,24 +650,225 @@ fn test_unit_choose_kernel() {
     }
 }
 
-// %% nbgrader={"grade": false, "grade_id": "acceleration-analyze-cost", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// 📊 Purpose: ... Measured: ... Key insight: ... Production context: ...
-pub fn analyze_cost(out: &mut Reporter) {
-    let (a, b) = (numbers(256 * 256), numbers(256 * 256));
-    let (mut first, mut second) = (vec![0.0; 256 * 256], vec![0.0; 256 * 256]);
-    let [left, right] = [&a, &b].map(|x| Matrix::new(x, 256, 256));
-    let compared = compare(
-        15,
-        || matmul_2d(&a, &b, 256, 256, &mut first),
-        || matmul_packed(Simd::detect(), left, right, &mut second),
-    );
-    out.compared("Timed in turn, 256 x 256", &[("the plain loops", "the packed kernel", compared)]);
-    out.insight(cost_insight(compared.ratio));
+// %% nbgrader={"grade": false, "grade_id": "acceleration-debug", "locked": false, "schema_version": 3, "solution": true, "task": false}
+/// Adds `x` times a row of `b` to a row of `out`: the innermost loop of a product that is too small for packing.
+///
+/// TODO: find the fault in these lines, which a colleague wrote to save work, and write them correctly. Since then a
+/// network whose weights became NaN goes on predicting, as if nothing had happened.
+///
+/// ```text
+/// if x != 0.0 {
+///     for (sum, y) in out.iter_mut().zip(row) {
+///         *sum += x * y;
+///     }
+/// }
+/// ```
+///
+/// APPROACH:
+/// 1. What is 0 times NaN, and 0 times infinity?
+/// 2. Which work can be left out without changing any result?
+///
+/// EXAMPLE: x = 0 and the row `[1, NaN]` on top of `[5, 5]` give `[5, NaN]`.
+///
+/// HINTS: a test of a branch also costs time, and vector instructions have no use for it.
+#[inline(always)]
+pub fn add_row(x: f32, row: impl Iterator<Item = f32>, out: &mut [f32]) {
+    todo!("acceleration-debug")
 }
 
-/// What the times allow one to say, in each direction.
-pub fn cost_insight(ratio: Ratio) -> String {
-    ratio.took("the plain loops", "the packed kernel")
+// %% nbgrader={"grade": true, "grade_id": "test-acceleration-debug", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+/// 🔬 Numbers, zeros, NaN and infinity.
+#[test]
+fn test_unit_add_row() {
+    use tinytorch::testing::expect_eq;
+
+    let idea = "0 times NaN and 0 times infinity are NaN: no product may be left out";
+    for (x, row, wanted) in [
+        (2.0, [1.0, -3.0], "[7.0, -1.0]"),
+        (0.0, [1.0, 2.0], "[5.0, 5.0]"),
+        (0.0, [1.0, f32::NAN], "[5.0, NaN]"),
+        (0.0, [f32::INFINITY, 1.0], "[NaN, 5.0]"),
+        (f32::NAN, [1.0, 0.0], "[NaN, NaN]"),
+    ] {
+        let mut out = [5.0; 2];
+        add_row(x, row.into_iter(), &mut out);
+        expect_eq(
+            format!("{x} times {row:?}, on top of [5, 5]"),
+            format!("{out:?}"),
+            wanted.to_owned(),
+            idea,
+        );
+    }
+}
+
+// %% nbgrader={"grade": false, "grade_id": "acceleration-analyze-ladder", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 Which steps make a matrix product fast?
+///
+/// Purpose: give each step its share, instead of all the credit to the last one. Measured: products of two 512 x 512
+/// matrices, each step in turn with the one before it; then the packed kernel on one thread, in turn with itself after one
+/// step alone was taken out. Key insight: the steps need each other: wide registers help little while the numbers for them
+/// are late. Production context: BLAS libraries are built of the same steps, for each processor again.
+pub fn analyze_ladder(out: &mut Reporter) {
+    let (simd, portable, cores) = (Simd::detect(), Simd::available()[0], cores());
+    let (a, b) = (numbers(N * N), numbers(N * N));
+    let [left, right] = [&a, &b].map(|x| Matrix::new(x, N, N));
+    let steps: [(&str, Multiply); 6] = [
+        (LADDER[0], &|out| MATRIX_PRODUCTS[0].1(&a, &b, N, N, out)),
+        ("i-k-j loops", &|out| matmul_2d(&a, &b, N, N, out)),
+        ("blocks of 128", &|out| matmul_blocked(&a, &b, [N, N], 128, out)),
+        ("packed tiles, narrow registers", &|out| matmul_packed(portable, left, right, out)),
+        ("packed tiles, widest registers", &|out| matmul_packed(simd, left, right, out)),
+        (LADDER[1], &|out| matmul_threaded(simd, cores, left, right, out)),
+    ];
+    let mut results = [vec![0.0; N * N], vec![0.0; N * N]];
+    let mut beside = |slow: Multiply, fast: Multiply| {
+        let [first, second] = &mut results;
+        compare(7, || slow(first), || fast(second))
+    };
+    let climbed: Vec<(&str, &str, Comparison)> =
+        steps.windows(2).map(|two| (two[0].0, two[1].0, beside(two[0].1, two[1].1))).collect();
+    let whole = beside(steps[0].1, steps[5].1);
+    let kernel: Multiply = &|out| matmul_packed(simd, left, right, out);
+    let without: [Multiply; 3] = [
+        &|out| simd.run(Unpacked(Product { a: left, b: right, out })),
+        &|out| simd.run(OneRow(Product { a: left, b: right, out })),
+        &|out| matmul_packed(portable, left, right, out),
+    ];
+    let taken_out = without.map(|multiply| beside(multiply, kernel));
+
+    let peak = probe_machine().peak_flops;
+    let times = climbed.iter().map(|step| step.2.first).chain([climbed[4].2.second]);
+    let row = |((name, _), time): (&(&str, Multiply), Timing)| -> Vec<Value> {
+        let rate = 2.0 * (N as f64).powi(3) / time.median;
+        vec![(*name).into(), time.into(), rate.into(), (100.0 * rate / peak).into()]
+    };
+    let columns =
+        [("product", ""), ("time", "s"), ("rate", "FLOP/s"), ("of the peak of one core", "%")];
+    out.measured_table(
+        "Six products of two 512 x 512 matrices",
+        &columns,
+        steps.iter().zip(times).map(row).collect(),
+    );
+    out.compared("Each step in turn with the one before it", &climbed);
+    out.compared("The whole ladder", &[(LADDER[0], LADDER[1], whole)]);
+    let pairs = TAKEN_OUT.into_iter().zip(taken_out).map(|(name, pair)| (name, WHOLE, pair));
+    out.compared("One step taken out, on one thread", &pairs.collect::<Vec<_>>());
+    out.aimed("matmul_speedup_512", whole.ratio.median, "x", Target::AtLeast(25.0));
+    out.measured(
+        "the kernel without a tile against the whole kernel",
+        taken_out[1].ratio.median,
+        "x",
+    );
+    out.insight(ladder_insight(&whole.ratio, taken_out.map(|pair| pair.ratio)));
+}
+
+// %% nbgrader={"grade": false, "grade_id": "acceleration-analyze-sizes", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 From which size on does packing pay, and when do threads?
+///
+/// Purpose: see why a backend must choose. Measured: plain loops and packed tiles in turn, from 16 x 16 on; one thread and
+/// one for each core in turn, up to 1,024 x 1,024. Key insight: each step has a price that a small product cannot pay.
+/// Production context: a server that runs small models on many threads can be slower than on one.
+pub fn analyze_sizes(out: &mut Reporter) {
+    let (simd, cores) = (Simd::detect(), cores());
+    // Small products are repeated, so that the clock sees at least some 100 microseconds.
+    let many = |n: usize, multiply: Multiply, result: &mut [f32]| {
+        for _ in 0..(1usize << 20).div_ceil(n * n * n) {
+            multiply(result);
+        }
+    };
+    let packed = [16, 32, 64, 128, 256].map(|n| {
+        let (a, b, mut first, mut second) =
+            (numbers(n * n), numbers(n * n), vec![0.0; n * n], vec![0.0; n * n]);
+        let [left, right] = [&a, &b].map(|x| Matrix::new(x, n, n));
+        let plain: Multiply = &|out| matmul_2d(&a, &b, n, n, out);
+        let tiles: Multiply = &|out| matmul_packed(simd, left, right, out);
+        (n, compare(9, || many(n, plain, &mut first), || many(n, tiles, &mut second)))
+    });
+    let threads = [64, 128, 256, 512, 1024].map(|n| {
+        let (a, b, mut first, mut second) =
+            (numbers(n * n), numbers(n * n), vec![0.0; n * n], vec![0.0; n * n]);
+        let [left, right] = [&a, &b].map(|x| Matrix::new(x, n, n));
+        let one: Multiply = &|out| matmul_packed(simd, left, right, out);
+        let all: Multiply = &|out| matmul_threaded(simd, cores, left, right, out);
+        (n, compare(9, || many(n, one, &mut first), || many(n, all, &mut second)))
+    });
+    let names = ["n", "plain loops", "packed tiles", "plain / packed"];
+    out.compared_by_size(
+        ["Plain loops and packed tiles", "Plain loops and packed tiles by size"],
+        names,
+        &packed,
+    );
+    let names = ["n", "one thread", "all cores", "one / all"];
+    out.compared_by_size(
+        ["One thread and all cores", "One thread and all cores by size"],
+        names,
+        &threads,
+    );
+    out.measured("cores", cores as f64, "");
+    out.measured("one thread against all cores, n = 1024", threads[4].1.ratio.median, "x");
+    let ratios = |timed: [(usize, Comparison); 5]| timed.map(|(n, pair)| (n, pair.ratio));
+    out.insight(sizes_insight(&ratios(packed), &ratios(threads), cores));
+}
+
+// %% nbgrader={"grade": false, "grade_id": "acceleration-analyze-engine", "locked": true, "schema_version": 3, "solution": false, "task": false}
+/// 📊 What do the other kernels gain, and what does the whole engine?
+///
+/// Purpose: see what is left of a fast kernel in a whole model. Measured: in turn, a fused layer, softmax, e^x and a
+/// convolution beside their plain forms, the memory of both convolutions; the CNN of lesson 09 and a training step of a GPT,
+/// as they were and on the backend. Key insight: a model gains less than its best kernel, since the rest stays as it was
+/// (lesson 14). Production context: frameworks dispatch every operation to a backend in this way.
+pub fn analyze_engine(out: &mut Reporter) {
+    let simd = Simd::detect();
+    let (x, weight, bias) = (numbers(2048 * 64), numbers(64 * 1024), numbers(1024));
+    let (x, weight) = (Matrix::new(&x, 2048, 64), Matrix::new(&weight, 64, 1024));
+    let relu = |x: f32| if x < 0.0 { 0.0 } else { x };
+    let three_passes = || {
+        let mut result = vec![0.0; 2048 * 1024];
+        matmul_packed(simd, x, weight, &mut result);
+        for row in result.chunks_exact_mut(1024) {
+            row.iter_mut().zip(&bias).for_each(|(number, bias)| *number += bias);
+        }
+        result.iter_mut().for_each(|number| *number = relu(*number));
+        result
+    };
+    let fused = compare(9, three_passes, || linear_fused(simd, x, weight, &bias, relu));
+
+    let rng = &mut Rng::seeded(1);
+    let scores = Tensor::randn(&[256, 256], rng);
+    let (conv, images) = (Conv2d::new(16, 32, 3, rng), Tensor::randn(&[4, 16, 32, 32], rng));
+    let convolve = || no_grad(|| conv.forward(&images));
+    let kernels = [
+        fused,
+        compare(21, || masked_softmax(&scores), || on_backend(|| masked_softmax(&scores))),
+        compare(21, || scores.exp(), || on_backend(|| scores.exp())),
+        compare(9, convolve, || on_backend(convolve)),
+    ];
+
+    let (cnn, digits) = (cnn_for_digits(rng), Tensor::randn(&[64, 1, 8, 8], rng));
+    let read = || no_grad(|| cnn.forward(&digits));
+    let config = GptConfig { vocab_size: 300, context: 32, dim: 64, layers: 2, heads: 4 };
+    let mut gpt = Gpt::new(config, rng);
+    track(gpt.parameters_mut());
+    let tokens: Vec<u32> = (0..8 * 32).map(|i| i % 300).collect();
+    let (ids, targets) = (ids_tensor(&tokens, &[8, 32]), ids_tensor(&tokens, &[8 * 32]));
+    let step = || CrossEntropyLoss.forward(&Layer::forward(&gpt, &ids), &targets).backward();
+    let engine = [compare(9, read, || on_backend(read)), compare(5, step, || on_backend(step))];
+
+    let pairs = |names: &[[&'static str; 2]], timed: &[Comparison]| -> Vec<_> {
+        names.iter().zip(timed).map(|(&[first, second], &pair)| (first, second, pair)).collect()
+    };
+    out.compared("Kernel by kernel", &pairs(&KERNELS, &kernels));
+    out.insight(pairs_insight(KERNELS, kernels.map(|pair| pair.ratio)));
+    if let [Some(plain), Some(unfolded)] = [memory(convolve).1, memory(|| on_backend(convolve)).1] {
+        out.measured("peak memory of the convolution, plain loops", plain.peak as f64, "B");
+        out.measured("peak memory of the convolution, im2col", unfolded.peak as f64, "B");
+    }
+    out.compared(
+        "The same code on the engine's loops and on the backend",
+        &pairs(&ENGINE, &engine),
+    );
+    out.measured("a GPT step on plain loops against the backend", engine[1].ratio.median, "x");
+    out.insight(pairs_insight(ENGINE, engine.map(|pair| pair.ratio)));
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-acceleration-module", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
@@ -678,10 +902,8 @@ fn test_module() {
 // %% nbgrader={"grade": false, "grade_id": "acceleration-given", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // What the kernels above use, and how they are called.
 
-/// How many rows of `b` a block of strips has at most: a strip of `a` with as many columns stays in the first cache.
-pub const DEPTH: usize = 384;
-/// A column of zeros, as long as a strip may be.
-pub const ZEROS: [f32; DEPTH] = [0.0; DEPTH];
+/// How many rows of `b` a block of strips has: its strips and one of `a` are read from the first cache.
+const DEPTH: usize = 256;
 /// How many columns of `b` are packed at a time: what stays in the second cache.
 const BLOCK_COLUMNS: usize = 1024;
 /// How many rows [`linear_fused`] computes at a time.
@@ -744,10 +966,8 @@ impl Kernel for Product<'_, '_> {
         let [mut a_room, mut b_room] = STRIPS.take();
         a_room.resize(a_room.len().max(DEPTH * ROWS), 0.0);
         b_room.resize(b_room.len().max(DEPTH * BLOCK_COLUMNS), 0.0);
-        // Blocks of about the same depth: a last one of few rows would not pay for its packing.
-        let depth = k.div_ceil(k.div_ceil(DEPTH).max(1)).max(1);
-        for k0 in (0..k).step_by(depth) {
-            let ks = k0..k.min(k0 + depth);
+        for k0 in (0..k).step_by(DEPTH) {
+            let ks = k0..k.min(k0 + DEPTH);
             let a_strip = &mut a_room.as_chunks_mut::<ROWS>().0[..ks.len()];
             for j0 in (0..n).step_by(BLOCK_COLUMNS) {
                 let js = j0..n.min(j0 + BLOCK_COLUMNS);
@@ -763,6 +983,64 @@ impl Kernel for Product<'_, '_> {
             }
         }
         STRIPS.set([a_room, b_room]);
+    }
+}
+
+/// The side of the matrices of the first analysis.
+const N: usize = 512;
+
+/// Adds a product to what it is given.
+type Multiply<'a> = &'a dyn Fn(&mut [f32]);
+
+/// As many threads as there are cores.
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Runs `work` on the backend of this module.
+pub fn on_backend<T>(work: impl FnOnce() -> T) -> T {
+    with_backend(Arc::new(OptimizedBackend::detect()), work)
+}
+
+/// The kernel without packing: the tile reads both matrices where they are. The columns must be whole tiles.
+struct Unpacked<'a, 'b>(Product<'a, 'b>);
+
+impl Kernel for Unpacked<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(self) {
+        let Product { a, b, out } = self.0;
+        for (k0, i) in
+            (0..b.rows).step_by(DEPTH).flat_map(|k| (0..a.rows).step_by(ROWS).map(move |i| (k, i)))
+        {
+            let rows = ROWS.min(a.rows - i);
+            for j in (0..b.columns).step_by(COLUMNS) {
+                let mut sums = [[0.0; COLUMNS]; ROWS];
+                for k in k0..b.rows.min(k0 + DEPTH) {
+                    let Some(line) = b.row(k)[j..].first_chunk::<COLUMNS>() else { continue };
+                    let x: [f32; ROWS] = array::from_fn(|r| a.at(i + r.min(rows - 1), k));
+                    for r in 0..ROWS {
+                        for c in 0..COLUMNS {
+                            sums[r][c] = multiply_add::<FUSED>(x[r], line[c], sums[r][c]);
+                        }
+                    }
+                }
+                add_tile(&sums, [rows, COLUMNS], b.columns, &mut out[i * b.columns + j..]);
+            }
+        }
+    }
+}
+
+/// The kernel with a tile of one row: each number of `b` that is loaded is used once.
+struct OneRow<'a, 'b>(Product<'a, 'b>);
+
+impl Kernel for OneRow<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(self) {
+        self.0.run::<1, COLUMNS, FUSED>();
     }
 }
 
@@ -949,22 +1227,17 @@ macro_rules! row_kernel {
     };
 }
 
-/// How many results are collected before they are appended: results that are written once need no zeros first.
-const PIECE: usize = 1024;
 /// The steepness of `QuickGelu`.
 const STEEPNESS: f32 = 1.702;
 /// The density of the standard normal distribution at 0: 1 / the root of 2 pi.
 const NORMAL_PEAK: f32 = 0.398_942_3;
 
 row_kernel!(Map { function: Elementwise, x: &'a [f32] } -> Option<Vec<f32>>, FUSED, {
-    let (mut out, mut values) = (Vec::with_capacity(x.len()), [0.0; PIECE]);
+    let mut out = vec![0.0; x.len()];
     macro_rules! each {
         ($number:ident, $value:expr) => {
-            for x in x.chunks(PIECE) {
-                for (value, &$number) in values.iter_mut().zip(x) {
-                    *value = $value;
-                }
-                out.extend_from_slice(&values[..x.len()]);
+            for (out, &$number) in out.iter_mut().zip(x) {
+                *out = $value;
             }
         };
     }
@@ -1001,26 +1274,22 @@ row_kernel!(LogSumExp { rows: &'a [f32], width: usize } -> Vec<f32>, FUSED, {
 
 row_kernel!(NormRows { norm: Norm<'a>, rows: &'a [f32] } -> Vec<f32>, FUSED, {
     let Norm { centred, eps, gamma, beta } = norm;
-    let (mut all, mut line) = (Vec::with_capacity(rows.len()), vec![0.0; gamma.len()]);
-    for row in rows.chunks_exact(gamma.len()) {
-        normalize_lanes::<FUSED>(row, centred, eps, &mut line);
-        for ((out, gamma), beta) in line.iter_mut().zip(gamma).zip(beta) {
+    let mut all = vec![0.0; rows.len()];
+    for (row, out) in rows.chunks_exact(gamma.len()).zip(all.chunks_exact_mut(gamma.len())) {
+        normalize_lanes::<FUSED>(row, centred, eps, out);
+        for ((out, gamma), beta) in out.iter_mut().zip(gamma).zip(beta) {
             *out = multiply_add::<FUSED>(*out, *gamma, *beta);
         }
-        all.extend_from_slice(&line);
     }
     all
 });
 
 row_kernel!(MapGradient { function: Elementwise, upstream: &'a [f32], x: &'a [f32], y: &'a [f32] } -> Option<Vec<f32>>, FUSED, {
-    let (mut gradient, mut values) = (Vec::with_capacity(x.len()), [0.0; PIECE]);
+    let mut gradient = upstream.to_vec();
     macro_rules! each {
         ($given:ident, $number:ident, $derivative:expr) => {
-            for (upstream, given) in upstream.chunks(PIECE).zip($given.chunks(PIECE)) {
-                for ((value, upstream), &$number) in values.iter_mut().zip(upstream).zip(given) {
-                    *value = upstream * $derivative;
-                }
-                gradient.extend_from_slice(&values[..given.len()]);
+            for (gradient, &$number) in gradient.iter_mut().zip($given) {
+                *gradient *= $derivative;
             }
         };
     }
@@ -1088,8 +1357,7 @@ impl OptimizedBackend {
     /// The widest instructions of this CPU, and as many threads as it has cores.
     #[must_use]
     pub fn detect() -> Self {
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        Self { simd: Simd::detect(), threads }
+        Self { simd: Simd::detect(), threads: cores() }
     }
 
     /// Another number of threads.
@@ -1185,10 +1453,7 @@ impl Backend for OptimizedBackend {
 fn multiply_plain(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) {
     for (i, out) in out.chunks_exact_mut(b.columns).enumerate() {
         for k in 0..a.columns {
-            let x = a.at(i, k);
-            for (j, out) in out.iter_mut().enumerate() {
-                *out += x * b.at(k, j);
-            }
+            add_row(a.at(i, k), (0..b.columns).map(|j| b.at(k, j)), out);
         }
     }
 }
@@ -1196,7 +1461,10 @@ fn multiply_plain(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) {
 // %% nbgrader={"grade": false, "grade_id": "acceleration-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// Runs the analyses and prints what they report.
 pub fn main() {
-    analyze_cost(&mut Reporter::stdout());
+    let out = &mut Reporter::stdout();
+    analyze_ladder(out);
+    analyze_sizes(out);
+    analyze_engine(out);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "acceleration-own", "locked": false, "schema_version": 3, "solution": false, "task": false}

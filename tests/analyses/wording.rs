@@ -96,6 +96,8 @@ pub fn of(figures: &Figures) -> Result<Vec<Words>, String> {
         "analyze_retrieval" => retrieval,
         "analyze_scale" => scale,
         "analyze_cost" => cost,
+        "analyze_ladder" => ladder,
+        "analyze_sizes" => kernel_sizes,
         "analyze_gradient_flow" => gradient_flow,
         "analyze_training" => language_model,
         "analyze_scaling" => scaling,
@@ -1771,3 +1773,61 @@ fn compression_memory(figures: &Figures) -> Result<Vec<Words>, String> {
     words.push(also("Without a model, and by which figure:", met < verdicts.len()));
     Ok(words)
 }
+<<<<<<< HEAD
+=======
+
+/// Which step the kernel misses most, of those that were taken out one at a time.
+fn ladder(figures: &Figures) -> Result<Vec<Words>, String> {
+    let without =
+        ["packing", "a tile", "wide registers"].map(|step| format!("the kernel without {step}"));
+    let mut slowest: Option<(f64, &str)> = None;
+    for name in &without {
+        let ratio = figures.pair(name, "the whole kernel")?.ratio;
+        if reading(ratio) == Larger && slowest.is_none_or(|(most, _)| ratio.median >= most) {
+            slowest = Some((ratio.median, name));
+        }
+    }
+    let is_slowest = |name: &String| slowest.is_some_and(|(_, slowest)| slowest == name);
+    let mut words: Vec<Words> = without
+        .iter()
+        .map(|name| also(format!("Of these, {name} was the slowest."), is_slowest(name)))
+        .collect();
+    words.push(also("None of these steps is clearly missed here.", slowest.is_none()));
+    Ok(words)
+}
+
+/// From which size on packing and threads pay: from there on, all sizes are clearly faster.
+fn kernel_sizes(figures: &Figures) -> Result<Vec<Words>, String> {
+    let pays_from = |table, column| -> Result<Option<f64>, String> {
+        let ratios: Vec<Spread> =
+            figures.column(table, column)?.iter().map(spread).collect::<Result<_, _>>()?;
+        let sizes = figures.numbers(table, "n")?.into_iter().zip(ratios).rev();
+        Ok(sizes.take_while(|&(_, ratio)| reading(ratio) == Larger).last().map(|(n, _)| n))
+    };
+    let packed = pays_from("Plain loops and packed tiles", "plain / packed")?;
+    let threads = pays_from("One thread and all cores", "one / all")?;
+    let cores = figures.metric("cores")?;
+    let from = |n: Option<f64>| format!("From n = {} on", n.unwrap_or(0.0));
+    Ok(vec![
+        also(
+            format!("{}, packed tiles were clearly faster than the plain loops.", from(packed)),
+            packed.is_some(),
+        ),
+        also(
+            "Packed tiles were not clearly faster than the plain loops at the largest size.",
+            packed.is_none(),
+        ),
+        also("This machine has one core: threads cannot pay.", cores == 1.0),
+        also(
+            format!("{}, {cores} threads were clearly faster than one.", from(threads)),
+            cores > 1.0 && threads.is_some(),
+        ),
+        also(
+            format!(
+                "At the largest size {cores} threads were not clearly faster than one: is the machine busy?"
+            ),
+            cores > 1.0 && threads.is_none(),
+        ),
+    ])
+}
+>>>>>>> cd94fed (Lesson 18: text, analyses that take out one step at a time, wrong solutions)

@@ -118,7 +118,7 @@ const LONGEST: usize = 1500;
 const LONGEST_WITH_REASON: usize = 1700;
 
 /// The modules that are longer than the others, and why.
-const LONGER: [(&str, &str); 14] = [
+const LONGER: &[(&str, &str)] = &[
     ("tensor", "the type that all others use: shapes, views, reductions and matmul"),
     ("autograd", "a scalar graph first, then a rule for each operation of the engine"),
     ("training", "the loop, its schedule, three sets, stopping, and a checkpoint"),
@@ -131,6 +131,10 @@ const LONGER: [(&str, &str); 14] = [
     ("profiling", "times, memory, operations and bytes, a profile of each, and the roofs of a machine"),
     ("quantization", "integers for numbers, three calibrations, products, layers, models, and training for it"),
     ("compression", "five ways to make a model smaller, a file format, and a choice within a budget"),
+    (
+        "acceleration",
+        "a product in seven steps, five kernels for rows, and the backend that chooses",
+    ),
     ("benchmarking", "statistics in small steps, and the rules of a competition"),
     ("capstone", "the whole pipeline, and a submission whose every claim is checked"),
 ];

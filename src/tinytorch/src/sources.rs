@@ -42,6 +42,7 @@ pub const SUPPORT: &[(&str, &str)] = &[
     ("explore.rs", include_str!("explore.rs")),
     ("footprints.rs", include_str!("footprints.rs")),
     ("harness.rs", include_str!("harness.rs")),
+    ("insights/acceleration.rs", include_str!("insights/acceleration.rs")),
     ("insights/autograd.rs", include_str!("insights/autograd.rs")),
     ("insights/benchmarking.rs", include_str!("insights/benchmarking.rs")),
     ("insights/capstone.rs", include_str!("insights/capstone.rs")),

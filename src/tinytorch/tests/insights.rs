@@ -919,9 +919,13 @@ mod benchmarking {
     #[test]
     fn the_width_follows_the_law_only_where_the_fitted_exponent_does() {
         let said = |fitted| variance_insight(fitted, [0.08, 0.014], [2, 0]);
+<<<<<<< HEAD
         assert!(
             said(-0.5).contains("from 8.00 % to 1.40 % of the median, with the exponent -0.50")
         );
+=======
+        assert!(said(-0.5).contains("from 8.00 % to 1.40 % of the median, with the exponent -0.50"));
+>>>>>>> cd94fed (Lesson 18: text, analyses that take out one step at a time, wrong solutions)
         assert!(said(-0.5).contains("about the -0.5 of the law"));
         assert!(said(-0.9).contains("faster than the -0.5 of the law"));
         assert!(said(-0.2).contains("these runs are not independent"));
@@ -1160,3 +1164,46 @@ mod compression {
         assert!(pruned_insight(0.9, 0.5, 0.95, 360).contains("more digits are read"));
     }
 }
+<<<<<<< HEAD
+=======
+
+mod acceleration {
+    use super::ratio;
+    use tinytorch::insights::acceleration::{ENGINE, ladder_insight, pairs_insight, sizes_insight};
+
+    #[test]
+    fn the_step_that_is_missed_most_is_named_and_none_where_none_is() {
+        let [same, slow, slower] =
+            [ratio(0.98, 1.0, 1.02), ratio(1.4, 1.5, 1.6), ratio(5.0, 6.0, 7.0)];
+        let said = ladder_insight(&ratio(30.0, 40.0, 50.0), [slow, slower, same]);
+        assert!(said.contains("i-j-k loops took 40.0 times as long as packed tiles"), "{said}");
+        assert!(said.contains("Of these, the kernel without a tile was the slowest."), "{said}");
+        let none = ladder_insight(&ratio(0.5, 0.6, 0.7), [same, same, ratio(0.5, 9.0, 90.0)]);
+        assert!(none.contains("Packed tiles on all cores took 1.7 times as long"), "{none}");
+        assert!(none.contains("None of these steps is clearly missed here."), "{none}");
+    }
+
+    #[test]
+    fn a_step_pays_from_the_size_from_which_on_it_always_does() {
+        let [no, yes] = [ratio(0.9, 1.0, 1.1), ratio(1.5, 1.6, 1.7)];
+        let late = [(16, yes), (32, no), (64, yes), (128, yes)];
+        let said = sizes_insight(&late, &[(64, no), (128, yes)], 2);
+        assert!(said.contains("From n = 64 on, packed tiles were clearly faster"), "{said}");
+        assert!(
+            said.contains("From n = 128 on, 2 threads were clearly faster than one."),
+            "{said}"
+        );
+        let never = sizes_insight(&[(16, yes), (32, no)], &[(64, no)], 2);
+        assert!(never.contains("not clearly faster than the plain loops"), "{never}");
+        assert!(never.contains("2 threads were not clearly faster than one"), "{never}");
+        assert!(sizes_insight(&[], &[(64, yes)], 1).contains("threads cannot pay"));
+    }
+
+    #[test]
+    fn each_pair_of_the_engine_has_its_sentence() {
+        let said = pairs_insight(ENGINE, [ratio(3.0, 4.0, 5.0), ratio(0.9, 1.0, 1.1)]);
+        assert!(said.contains("The CNN on plain loops took 4.0 times as long as"), "{said}");
+        assert!(said.contains("no clear difference here between a GPT step"), "{said}");
+    }
+}
+>>>>>>> cd94fed (Lesson 18: text, analyses that take out one step at a time, wrong solutions)
