@@ -99,16 +99,18 @@ fn test_unit_matmul_blocked() {
 /// Copies a part of a matrix into a *strip*: one array of `WIDTH` neighbours for each of its rows, in the order in which the
 /// tile reads them. Where the part has fewer columns, the rest of each array is 0.
 ///
-/// TODO: fill the strip row by row.
+/// TODO: fill the strip, in the way that suits how the part lies in memory.
 ///
-/// APPROACH:
-/// 1. Row k of `part` goes to `strip[k]`: column j to place j, and 0 to the places behind the last column.
-/// 2. Whole rows that lie in one piece (`across` is 1 and there are `WIDTH` columns) are copied as one array.
+/// APPROACH: column j of row k of `part` goes to `strip[k][j]`.
+/// 1. Where the elements of a row are neighbours (`across` is 1), copy each row: as an array if it fills the line (`first_chunk`), else
+///    as a slice into a line of zeros.
+/// 2. Where those of a column are (`down` is 1: a transposed matrix), make an array of `WIDTH` columns as slices, of
+///    [`ZEROS`] behind the last one. Then line k is number k of each.
+/// 3. Anything else: number by number, with `part.at(k, j)`.
 ///
 /// EXAMPLE: the rows `1 2 3 | 4 5 6` in a strip of width 4 are `[1, 2, 3, 0]` and `[4, 5, 6, 0]`.
 ///
-/// HINTS: `part.row(k)` is a row as a slice if `across` is 1; `try_from` of an array type copies a slice of as many numbers.
-/// `part.at(k, j)` works always. `array::from_fn` makes an array.
+/// HINTS: `part.row(k)` is a row as a slice, `part.t().row(j)` a column. `array::from_fn` makes an array.
 #[inline(always)]
 pub fn pack<const WIDTH: usize>(part: Matrix<'_>, strip: &mut [[f32; WIDTH]]) {
     todo!("acceleration-pack")
@@ -902,8 +904,10 @@ fn test_module() {
 // %% nbgrader={"grade": false, "grade_id": "acceleration-given", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // What the kernels above use, and how they are called.
 
-/// How many rows of `b` a block of strips has: its strips and one of `a` are read from the first cache.
-const DEPTH: usize = 256;
+/// How many rows of `b` a block of strips has at most: a strip of `a` with as many columns stays in the first cache.
+pub const DEPTH: usize = 384;
+/// A column of zeros, as long as a strip may be.
+pub const ZEROS: [f32; DEPTH] = [0.0; DEPTH];
 /// How many columns of `b` are packed at a time: what stays in the second cache.
 const BLOCK_COLUMNS: usize = 1024;
 /// How many rows [`linear_fused`] computes at a time.
@@ -966,8 +970,10 @@ impl Kernel for Product<'_, '_> {
         let [mut a_room, mut b_room] = STRIPS.take();
         a_room.resize(a_room.len().max(DEPTH * ROWS), 0.0);
         b_room.resize(b_room.len().max(DEPTH * BLOCK_COLUMNS), 0.0);
-        for k0 in (0..k).step_by(DEPTH) {
-            let ks = k0..k.min(k0 + DEPTH);
+        // Blocks of about the same depth: a last one of few rows would not pay for its packing.
+        let depth = k.div_ceil(k.div_ceil(DEPTH).max(1)).max(1);
+        for k0 in (0..k).step_by(depth) {
+            let ks = k0..k.min(k0 + depth);
             let a_strip = &mut a_room.as_chunks_mut::<ROWS>().0[..ks.len()];
             for j0 in (0..n).step_by(BLOCK_COLUMNS) {
                 let js = j0..n.min(j0 + BLOCK_COLUMNS);
@@ -1227,17 +1233,22 @@ macro_rules! row_kernel {
     };
 }
 
+/// How many results are collected before they are appended: results that are written once need no zeros first.
+const PIECE: usize = 1024;
 /// The steepness of `QuickGelu`.
 const STEEPNESS: f32 = 1.702;
 /// The density of the standard normal distribution at 0: 1 / the root of 2 pi.
 const NORMAL_PEAK: f32 = 0.398_942_3;
 
 row_kernel!(Map { function: Elementwise, x: &'a [f32] } -> Option<Vec<f32>>, FUSED, {
-    let mut out = vec![0.0; x.len()];
+    let (mut out, mut values) = (Vec::with_capacity(x.len()), [0.0; PIECE]);
     macro_rules! each {
         ($number:ident, $value:expr) => {
-            for (out, &$number) in out.iter_mut().zip(x) {
-                *out = $value;
+            for x in x.chunks(PIECE) {
+                for (value, &$number) in values.iter_mut().zip(x) {
+                    *value = $value;
+                }
+                out.extend_from_slice(&values[..x.len()]);
             }
         };
     }
@@ -1274,22 +1285,26 @@ row_kernel!(LogSumExp { rows: &'a [f32], width: usize } -> Vec<f32>, FUSED, {
 
 row_kernel!(NormRows { norm: Norm<'a>, rows: &'a [f32] } -> Vec<f32>, FUSED, {
     let Norm { centred, eps, gamma, beta } = norm;
-    let mut all = vec![0.0; rows.len()];
-    for (row, out) in rows.chunks_exact(gamma.len()).zip(all.chunks_exact_mut(gamma.len())) {
-        normalize_lanes::<FUSED>(row, centred, eps, out);
-        for ((out, gamma), beta) in out.iter_mut().zip(gamma).zip(beta) {
+    let (mut all, mut line) = (Vec::with_capacity(rows.len()), vec![0.0; gamma.len()]);
+    for row in rows.chunks_exact(gamma.len()) {
+        normalize_lanes::<FUSED>(row, centred, eps, &mut line);
+        for ((out, gamma), beta) in line.iter_mut().zip(gamma).zip(beta) {
             *out = multiply_add::<FUSED>(*out, *gamma, *beta);
         }
+        all.extend_from_slice(&line);
     }
     all
 });
 
 row_kernel!(MapGradient { function: Elementwise, upstream: &'a [f32], x: &'a [f32], y: &'a [f32] } -> Option<Vec<f32>>, FUSED, {
-    let mut gradient = upstream.to_vec();
+    let (mut gradient, mut values) = (Vec::with_capacity(x.len()), [0.0; PIECE]);
     macro_rules! each {
         ($given:ident, $number:ident, $derivative:expr) => {
-            for (gradient, &$number) in gradient.iter_mut().zip($given) {
-                *gradient *= $derivative;
+            for (upstream, given) in upstream.chunks(PIECE).zip($given.chunks(PIECE)) {
+                for ((value, upstream), &$number) in values.iter_mut().zip(upstream).zip(given) {
+                    *value = upstream * $derivative;
+                }
+                gradient.extend_from_slice(&values[..given.len()]);
             }
         };
     }

@@ -116,8 +116,8 @@ fn test_unit_matmul_blocked() {
 /// TODO: fill the strip, in the way that suits how the part lies in memory.
 ///
 /// APPROACH: column j of row k of `part` goes to `strip[k][j]`.
-/// 1. Where the elements of a row are neighbours (`across` is 1), copy each row: as an array if it fills the line (`first_chunk`), else
-///    as a slice into a line of zeros.
+/// 1. Where the elements of a row are neighbours (`across` is 1), copy each row: as an array if it fills the line
+///    (`first_chunk`), else as a slice into a line of zeros.
 /// 2. Where those of a column are (`down` is 1: a transposed matrix), make an array of `WIDTH` columns as slices, of
 ///    [`ZEROS`] behind the last one. Then line k is number k of each.
 /// 3. Anything else: number by number, with `part.at(k, j)`.
