@@ -1398,8 +1398,10 @@ pub fn accuracy(model: &dyn Layer, (inputs, classes): &(Tensor, Tensor)) -> f64 
     count_correct(&prediction, classes).unwrap_or(0) as f64 / classes.numel().max(1) as f64
 }
 
+type OnDigits = fn(&mut Reporter, &Digits) -> Result<(), Box<dyn Error>>;
+
 /// Runs an analysis on the digits, or says why it cannot.
-fn with_digits(out: &mut Reporter, work: fn(&mut Reporter, &Digits) -> Result<(), Box<dyn Error>>) {
+fn with_digits(out: &mut Reporter, work: OnDigits) {
     if let Err(error) = Digits::new().and_then(|digits| work(out, &digits)) {
         out.note(format!("There are no figures: {error}"));
     }
@@ -1475,7 +1477,8 @@ fn deployed(model: &Sequential) -> Sequential {
 pub fn explore_pruning(figure: &mut Explorer) {
     let sparsity = figure.number("sparsity", 0.5, 0.0..=0.99, 0.01) as f32;
     let granularity = figure.choice("granularity", &["weights", "weights per layer", "neurons"]);
-    static TRAINED: OnceLock<Option<(Vec<Tensor>, (Tensor, Tensor))>> = OnceLock::new();
+    type Trained = (Vec<Tensor>, (Tensor, Tensor));
+    static TRAINED: OnceLock<Option<Trained>> = OnceLock::new();
     let build = || multilayer_perceptron(&[64, 32, 10], &mut Rng::seeded(1));
     let made = TRAINED.get_or_init(|| {
         let sets = Sets::new(DigitShape::Flat).ok()?;

@@ -102,8 +102,8 @@ fn test_unit_matmul_blocked() {
 /// TODO: fill the strip, in the way that suits how the part lies in memory.
 ///
 /// APPROACH: column j of row k of `part` goes to `strip[k][j]`.
-/// 1. Where the elements of a row are neighbours (`across` is 1), copy each row: as an array if it fills the line (`first_chunk`), else
-///    as a slice into a line of zeros.
+/// 1. Where the elements of a row are neighbours (`across` is 1), copy each row: as an array if it fills the line
+///    (`first_chunk`), else as a slice into a line of zeros.
 /// 2. Where those of a column are (`down` is 1: a transposed matrix), make an array of `WIDTH` columns as slices, of
 ///    [`ZEROS`] behind the last one. Then line k is number k of each.
 /// 3. Anything else: number by number, with `part.at(k, j)`.
@@ -456,7 +456,9 @@ fn test_unit_fast_exp() {
 
     let idea =
         "a polynomial in `rest`, with the coefficients from the last to the first, times 2^whole";
-    for (x, wanted) in [(0.0, 1.0), (1.0, 2.718_281_8), (-1.0, 0.367_879_45), (10.0, 22_026.465)] {
+    for (x, wanted) in
+        [(0.0, 1.0), (1.0, std::f32::consts::E), (-1.0, 0.367_879_45), (10.0, 22_026.465)]
+    {
         expect_close(format!("e^{x}"), &[fast_exp::<false>(x)], &[wanted], 3e-7 * wanted, idea);
     }
     for (x, wanted) in [

@@ -1074,7 +1074,8 @@ pub fn analyze_scaling_behavior(out: &mut Reporter) {
     let rng = &mut Rng::seeded(3);
     let sizes = [32, 64, 128, 256];
     let (mut rows, mut lines, mut fits) = (vec![], vec![], vec![]);
-    let programs: [(&str, fn(&Tensor) -> Tensor); 2] =
+    type Program = fn(&Tensor) -> Tensor;
+    let programs: [(&str, Program); 2] =
         [("product of two matrices", |a| a.matmul(a)), ("sum of all elements", |a| a.sum())];
     for (name, program) in programs {
         let mut points = vec![];
@@ -1251,6 +1252,7 @@ impl Event {
 
 /// What an event gives to an entry: the trained model of the baseline, and inputs to calibrate with. The test data are
 /// not among them.
+#[expect(clippy::large_enum_variant, reason = "one is made for each run of an event")]
 pub enum Start {
     /// A digit event: a model from images to ten scores, and some training images.
     Digits(Sequential, Tensor),
@@ -1322,7 +1324,7 @@ pub fn explore_sampling_distribution(figure: &mut Explorer) {
         100.0 * slow * (1.0 + noise * f64::from(rng.normal()).abs())
     };
     let mut series = || (0..runs).map(&mut run).collect::<Vec<f64>>();
-    let statistic: fn(&[f64]) -> f64 = match &*which {
+    let statistic: fn(&[f64]) -> f64 = match which {
         "mean" => mean,
         "smallest" => |values| quantile(values, 0.0),
         _ => median,
@@ -1369,7 +1371,7 @@ pub fn explore_sampling_distribution(figure: &mut Explorer) {
         row("300 series, the middle 95 %", tails),
     ];
     figure.computed_table("Where it lies, ms", "a made-up machine", &columns, rows);
-    figure.insight(sampling_insight(&which, [found.low, found.high], tails, far));
+    figure.insight(sampling_insight(which, [found.low, found.high], tails, far));
 }
 
 // %% nbgrader={"grade": false, "grade_id": "benchmarking-main", "locked": true, "schema_version": 3, "solution": false, "task": false}

@@ -1773,8 +1773,6 @@ fn compression_memory(figures: &Figures) -> Result<Vec<Words>, String> {
     words.push(also("Without a model, and by which figure:", met < verdicts.len()));
     Ok(words)
 }
-<<<<<<< HEAD
-=======
 
 /// Which step the kernel misses most, of those that were taken out one at a time.
 fn ladder(figures: &Figures) -> Result<Vec<Words>, String> {
@@ -1830,4 +1828,3 @@ fn kernel_sizes(figures: &Figures) -> Result<Vec<Words>, String> {
         ),
     ])
 }
->>>>>>> cd94fed (Lesson 18: text, analyses that take out one step at a time, wrong solutions)

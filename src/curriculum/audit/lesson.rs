@@ -177,7 +177,7 @@ fn unmeasured(texts: &Texts, value: &ValueName, unit: &str) -> Option<String> {
     else {
         return Some(format!("there is no analysis \"{analysis}\""));
     };
-    let reports = ["measured(", "aimed(", "at_least(", "at_most(", "name:"];
+    let reports = ["measured(", "aimed(", "name:"];
     let is_metric = |before: &str| reports.iter().any(|call| before.trim_end().ends_with(call));
     let mut statements = cell.text.split(';');
     let found = statements.find_map(|statement| {

@@ -128,9 +128,18 @@ const LONGER: &[(&str, &str)] = &[
     ("embeddings", "three kinds of positions"),
     ("attention", "the loops, five steps, heads, and attention in blocks"),
     ("transformers", "a model, its training, and five ways to choose a token"),
-    ("profiling", "times, memory, operations and bytes, a profile of each, and the roofs of a machine"),
-    ("quantization", "integers for numbers, three calibrations, products, layers, models, and training for it"),
-    ("compression", "five ways to make a model smaller, a file format, and a choice within a budget"),
+    (
+        "profiling",
+        "times, memory, operations and bytes, a profile of each, and the roofs of a machine",
+    ),
+    (
+        "quantization",
+        "integers for numbers, three calibrations, products, layers, models, and training for it",
+    ),
+    (
+        "compression",
+        "five ways to make a model smaller, a file format, and a choice within a budget",
+    ),
     (
         "acceleration",
         "a product in seven steps, five kernels for rows, and the backend that chooses",

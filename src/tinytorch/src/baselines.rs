@@ -50,6 +50,27 @@ fn ijk_transposed<const SUMS: usize>(a: &[f32], b: &[f32], k: usize, n: usize, o
     }
 }
 
+/// The product of two matrices (m, k) and (k, n), as `ndarray` computes it: with the kernels of `matrixmultiply`, tuned for
+/// this CPU, on one thread.
+///
+/// # Panics
+/// If the numbers do not fill the matrices.
+#[must_use]
+pub fn fast_product(a: &[f32], b: &[f32], [m, k, n]: [usize; 3]) -> Vec<f32> {
+    let view = |numbers, shape| ArrayView2::from_shape(shape, numbers);
+    match (view(a, (m, k)), view(b, (k, n))) {
+        (Ok(a), Ok(b)) => a.dot(&b).into_raw_vec_and_offset().0,
+        _ => panic!("product: {} and {} numbers for ({m}, {k}) times ({k}, {n})", a.len(), b.len()),
+    }
+}
+
+/// Integers as numbers: each row has one column for each scale.
+#[must_use]
+pub fn scaled(integers: &[i8], scales: &[f32]) -> Vec<f32> {
+    let rows = integers.chunks_exact(scales.len().max(1));
+    rows.flat_map(|row| row.iter().zip(scales).map(|(&x, scale)| f32::from(x) * scale)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,25 +91,4 @@ mod tests {
         assert!(results[0] == results[1] && results[0] == results[2]);
         assert_eq!(sums_down_columns(&[1.0, 2.0, 3.0, 4.0], 2), [4.0, 6.0]);
     }
-}
-
-/// The product of two matrices (m, k) and (k, n), as `ndarray` computes it: with the kernels of `matrixmultiply`, tuned for
-/// this CPU, on one thread.
-///
-/// # Panics
-/// If the numbers do not fill the matrices.
-#[must_use]
-pub fn fast_product(a: &[f32], b: &[f32], [m, k, n]: [usize; 3]) -> Vec<f32> {
-    let view = |numbers, shape| ArrayView2::from_shape(shape, numbers);
-    match (view(a, (m, k)), view(b, (k, n))) {
-        (Ok(a), Ok(b)) => a.dot(&b).into_raw_vec_and_offset().0,
-        _ => panic!("product: {} and {} numbers for ({m}, {k}) times ({k}, {n})", a.len(), b.len()),
-    }
-}
-
-/// Integers as numbers: each row has one column for each scale.
-#[must_use]
-pub fn scaled(integers: &[i8], scales: &[f32]) -> Vec<f32> {
-    let rows = integers.chunks_exact(scales.len().max(1));
-    rows.flat_map(|row| row.iter().zip(scales).map(|(&x, scale)| f32::from(x) * scale)).collect()
 }

@@ -610,7 +610,9 @@ fn test_unit_check_figures() {
 pub fn check_claims(submission: &Submission) -> Vec<Fault> {
     // BEGIN SOLUTION
     let (score, found) = (scored(submission), detected(submission));
-    let differs = |(claim, true_one): (&f64, &f64)| !((claim - true_one).abs() <= 1e-9 * true_one);
+    // A claim that is no number agrees with nothing.
+    let agrees = |claim: f64, true_one: f64| (claim - true_one).abs() <= 1e-9 * true_one;
+    let differs = |(claim, true_one): (&f64, &f64)| !agrees(*claim, *true_one);
     let [start, end] = submission.quality;
     let guard = Guard { start, allowed: submission.allowed };
     let claims = [

@@ -38,7 +38,7 @@ use tinytorch::optimizers::{Adam, AdamW};
 use tinytorch::planes::{Grid, Window, image_sizes};
 use tinytorch::random::Rng;
 use tinytorch::ranges::{EXAMPLES, check_finite, check_range, example, whole_range};
-use tinytorch::report::{Axis, Reporter, Series, Value, columns};
+use tinytorch::report::{Axis, Reporter, Series, Target, Value, columns};
 use tinytorch::rows::mean_product;
 use tinytorch::shapes::axis_split;
 use tinytorch::spatial::{AvgPool2d, BatchNorm2d, Conv2d, Flatten, MaxPool2d};
@@ -1078,7 +1078,7 @@ fn bytes_and_errors(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
     });
     let heads = columns("model, f32 [B], int8 [B], ratio [x], int8 as packed here [B]");
     out.measured_table("Bytes with scales and biases counted", &heads, rows);
-    out.at_least("int8_memory_ratio", large, "x", 3.9);
+    out.aimed("int8_memory_ratio", large, "x", Target::AtLeast(3.9));
     out.insight(memory_insight(small, large));
 
     let mut errors = vec![];
@@ -1087,7 +1087,7 @@ fn bytes_and_errors(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
         errors.extend((weight.detach() - restored).to_vec());
     }
     let mse = f64::from(mean_product(&errors, &errors));
-    out.at_most("int8_weight_mse", mse, "", 0.0002);
+    out.aimed("int8_weight_mse", mse, "", Target::AtMost(0.0002));
 
     let hidden = |x: &Tensor| ReLU.forward(&mlp.layers()[0].forward(x)).to_vec();
     let [seen, other] = [&sets.calibration, &sets.validation].map(|set| no_grad(|| hidden(&set.0)));
@@ -1173,7 +1173,7 @@ fn convolutional(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
     let heads = columns("the digits CNN, test accuracy [%], sample error [points]");
     out.measured_table("By bits, on 360 test digits", &heads, rows);
     let loss = 100.0 * (found[0] - found[1]);
-    out.at_most("int8_accuracy_loss_points", loss, "points", 1.0);
+    out.aimed("int8_accuracy_loss_points", loss, "points", Target::AtMost(1.0));
     out.insight(accuracy_insight(found[0], found[1], n));
     out.insight(mixed_insight(found[3], found[5], n));
     Ok(())
@@ -1260,7 +1260,7 @@ pub fn analyze_quantization_speed(out: &mut Reporter) {
         let pairs = [(F32, INT8, compared), (DEQUANTIZED, INT8, other)];
         out.compared("Timed in turn, 256x512 times 512x512", &pairs);
         let least = if Kernel::detect().is_dot_product() { 1.0 } else { 0.5 };
-        out.at_least("int8_gemm_speedup", compared.ratio.median, "x", least);
+        out.aimed("int8_gemm_speedup", compared.ratio.median, "x", Target::AtLeast(least));
         out.insight(compared.ratio.took(F32, INT8));
         out.insight(other.ratio.took(DEQUANTIZED, INT8));
     }
@@ -1509,14 +1509,14 @@ impl Layer for AwareLinear {
 
 /// A copy of a model to train further, its linear layers aware of so many bits, or as they are.
 pub fn prepared(model: &Sequential, bits: Option<u32>) -> Sequential {
-    let layer = |layer: &Box<dyn Layer>| -> Box<dyn Layer> {
-        let known: &dyn Any = layer.as_ref();
+    let aware = |layer: &(dyn Layer + 'static)| -> Box<dyn Layer> {
+        let known: &dyn Any = layer;
         match (known.downcast_ref::<Linear>(), bits) {
             (Some(linear), Some(bits)) => Box::new(AwareLinear { linear: linear.clone(), bits }),
-            _ => copied(layer.as_ref()),
+            _ => copied(layer),
         }
     };
-    Sequential::new(model.layers().iter().map(layer).collect())
+    Sequential::new(model.layers().iter().map(|layer| aware(layer.as_ref())).collect())
 }
 
 /// A GPT whose linear layers are integers; tables and norms stay in `f32`. Ranges are those of each batch.

@@ -459,20 +459,6 @@ impl Reporter {
         (self.sink)(Item::Metric(metric));
     }
 
-    /// Reports one measured figure that should be at least `bound`.
-    pub fn at_least(&mut self, name: &str, value: f64, unit: &str, bound: f64) {
-        let target = Some(Target::AtLeast(bound));
-        let (name, unit) = (name.to_owned(), unit.to_owned());
-        self.metric(Metric { name, value, unit, target, origin: Origin::Measured });
-    }
-
-    /// Reports one measured figure that should be at most `bound`.
-    pub fn at_most(&mut self, name: &str, value: f64, unit: &str, bound: f64) {
-        let target = Some(Target::AtMost(bound));
-        let (name, unit) = (name.to_owned(), unit.to_owned());
-        self.metric(Metric { name, value, unit, target, origin: Origin::Measured });
-    }
-
     /// Reports one measured figure without a target.
     pub fn measured(&mut self, name: impl Into<String>, value: f64, unit: impl Into<String>) {
         let (name, unit) = (name.into(), unit.into());

@@ -82,13 +82,14 @@ proptest! {
     fn functions_and_their_gradients_are_the_plain_ones(count in 0..70_usize, scale in 0..4_usize, seed in 0..1000_u64) {
         let scale = [1.0, 10.0, 50.0, 200.0][scale];
         let x = (Tensor::randn(&[count], &mut Rng::seeded(seed)) * scale).tracked();
-        let functions: [(&str, &dyn Fn(&Tensor) -> Tensor); 6] = [
-            ("ReLU", &|x| ReLU.forward(x)),
-            ("Sigmoid", &|x| Sigmoid.forward(x)),
-            ("Tanh", &|x| Tanh.forward(x)),
-            ("Gelu", &|x| Gelu.forward(x)),
-            ("QuickGelu", &|x| QuickGelu.forward(x)),
-            ("e^-|x|", &|x| (-(x * x).sqrt()).exp()),
+        type Function = fn(&Tensor) -> Tensor;
+        let functions: [(&str, Function); 6] = [
+            ("ReLU", |x| ReLU.forward(x)),
+            ("Sigmoid", |x| Sigmoid.forward(x)),
+            ("Tanh", |x| Tanh.forward(x)),
+            ("Gelu", |x| Gelu.forward(x)),
+            ("QuickGelu", |x| QuickGelu.forward(x)),
+            ("e^-|x|", |x| (-(x * x).sqrt()).exp()),
         ];
         for (name, function) in functions {
             agrees(name, || {

@@ -919,13 +919,9 @@ mod benchmarking {
     #[test]
     fn the_width_follows_the_law_only_where_the_fitted_exponent_does() {
         let said = |fitted| variance_insight(fitted, [0.08, 0.014], [2, 0]);
-<<<<<<< HEAD
         assert!(
             said(-0.5).contains("from 8.00 % to 1.40 % of the median, with the exponent -0.50")
         );
-=======
-        assert!(said(-0.5).contains("from 8.00 % to 1.40 % of the median, with the exponent -0.50"));
->>>>>>> cd94fed (Lesson 18: text, analyses that take out one step at a time, wrong solutions)
         assert!(said(-0.5).contains("about the -0.5 of the law"));
         assert!(said(-0.9).contains("faster than the -0.5 of the law"));
         assert!(said(-0.2).contains("these runs are not independent"));
@@ -1164,8 +1160,6 @@ mod compression {
         assert!(pruned_insight(0.9, 0.5, 0.95, 360).contains("more digits are read"));
     }
 }
-<<<<<<< HEAD
-=======
 
 mod acceleration {
     use super::ratio;
@@ -1206,4 +1200,3 @@ mod acceleration {
         assert!(said.contains("no clear difference here between a GPT step"), "{said}");
     }
 }
->>>>>>> cd94fed (Lesson 18: text, analyses that take out one step at a time, wrong solutions)

@@ -108,6 +108,8 @@ pub fn length_insight(exponent: f64, first: [f64; 3], last: [f64; 3]) -> String 
 /// What the budgets say: for each device, whether the start and the end of the pipeline meet it, and the limit with the least
 /// room at the end.
 pub fn production_insight(devices: &[(&str, bool, (&str, f64))]) -> String {
+    // What is no number has no room.
+    let has_room = |room: f64| room >= 1.0;
     let gained: Vec<&str> = devices
         .iter()
         .filter(|(_, start, (_, room))| !start && *room >= 1.0)
@@ -115,12 +117,12 @@ pub fn production_insight(devices: &[(&str, bool, (&str, f64))]) -> String {
         .collect();
     let missed: Vec<String> = devices
         .iter()
-        .filter(|(_, _, (_, room))| !(*room >= 1.0))
+        .filter(|(_, _, (_, room))| !has_room(*room))
         .map(|(name, _, (limit, _))| format!("{name} ({limit})"))
         .collect();
     let lost: Vec<&str> = devices
         .iter()
-        .filter(|(_, start, (_, room))| *start && !(*room >= 1.0))
+        .filter(|(_, start, (_, room))| *start && !has_room(*room))
         .map(|(name, ..)| *name)
         .collect();
     let first = match gained.as_slice() {
