@@ -185,7 +185,7 @@ fn test_unit_quantize() {
         (0.0, 3, "0 becomes the zero point"),
         (1.3, 6, nearest),
         (-1.4, 0, nearest),
-        (0.75, 5, "a half is rounded to the even side, as in PyTorch"),
+        (0.25, 3, "a half is rounded to the even side, as in PyTorch"),
         (1000.0, 127, clip),
         (-1e30, -128, clip),
     ] {
