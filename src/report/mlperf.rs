@@ -134,7 +134,7 @@ impl Entry {
         }
         for (side, of) in ["baseline", "entry"].into_iter().enumerate() {
             let times: Vec<f64> = self.pairs.iter().map(|pair| pair[side]).collect();
-            BenchmarkResult::new(&format!("times of the {side}"), "s", &times)
+            BenchmarkResult::new(&format!("times of the {of}"), "s", &times)
                 .map_err(|error| error.to_string())?;
             if let Some(pair) = times.iter().position(|&time| time <= 0.0) {
                 return Err(format!("times of the {of}: run {} took no time", pair + 1));
