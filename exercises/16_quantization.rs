@@ -666,7 +666,7 @@ impl QuantizedConv2d {
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let [_, outputs] = self.product.weights.shape();
         let (grid, [n, channels]) = self.grid(x);
-        let mut maps = Vec::with_capacity(n * outputs * grid.output.area());
+        let mut maps: Vec<f32> = Vec::with_capacity(n * outputs * grid.output.area());
         todo!("quantization-conv")
     }
 }

@@ -211,8 +211,8 @@ pub fn tile<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(
             }
         }
     }
-    // END SOLUTION
     sums
+    // END SOLUTION
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-acceleration-tile", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
@@ -438,8 +438,8 @@ pub fn linear_fused(
         matmul_packed(simd, x.part(rows, 0..x.columns), weight, out);
         out.iter_mut().for_each(|number| *number = activation(*number));
     }
-    // END SOLUTION
     result
+    // END SOLUTION
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-acceleration-fused", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
