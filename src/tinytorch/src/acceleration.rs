@@ -321,11 +321,16 @@ fn test_unit_matmul_packed() {
 
     let idea = "a tile for every strip of rows and every strip of columns, added at its place; at the edges fewer rows \
                 and columns count";
-    let (a, mut a_strip, mut out) = ([1.0, 2.0, 3.0, 4.0], [[0.0; 2]; 2], [0.0; 4]);
+    let (a, mut a_strip, mut out) = ([9.0, 1.0, 2.0, 9.0, 3.0, 4.0], [[0.0; 2]; 2], [0.0; 4]);
     let strips = [[5.0, 6.0], [7.0, 8.0]];
-    let a = Matrix::new(&a, 2, 2);
-    multiply_block::<2, 2, false>(a, &strips, [0..2, 0..2], &mut a_strip, 2, &mut out);
-    expect_eq("[[1, 2], [3, 4]] x [[5, 6], [7, 8]]", out, [19.0, 22.0, 43.0, 50.0], idea);
+    let a = Matrix::new(&a, 2, 3);
+    multiply_block::<2, 2, false>(a, &strips, [1..3, 0..2], &mut a_strip, 2, &mut out);
+    expect_eq(
+        "columns 1 and 2 of [[9, 1, 2], [9, 3, 4]] x [[5, 6], [7, 8]]",
+        out,
+        [19.0, 22.0, 43.0, 50.0],
+        idea,
+    );
     for simd in Simd::available() {
         for [m, k, n] in [[1, 1, 1], [4, 3, 8], [5, 7, 9], [13, 300, 33], [25, 2, 70], [2, 9, 1]] {
             let (a, b) = (numbers(m * k), numbers(k * n));
