@@ -1091,6 +1091,7 @@ fn test_module() {
     let idea = "reshaping a transposed view reads its elements in their new order";
     let wanted = vec![4.5, 5.5, 6.5, 16.5, 17.5, 18.5];
     expect_eq("one mean for each channel", pooled.to_vec(), wanted, idea);
+    expect_eq("the brightest channel", pooled.argmax_axis(1), vec![2, 2], "argmax along axis 1");
 
     // A clone shares its storage until one of the two is written to.
     let mut copy = images.clone();
