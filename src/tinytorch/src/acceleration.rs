@@ -532,7 +532,7 @@ fn test_unit_convolve_im2col() {
 /// APPROACH: `whole`, given, is the whole number next to x / ln 2, and `rest` is x - whole ln 2, at most 0.35 away from 0.
 /// 1. e^rest is 1 + rest + rest^2/2! + ... + rest^7/7!. Begin with the last coefficient, and for each one before it
 ///    multiply by `rest` and add: Horner's rule, seven times `multiply_add`.
-/// 2. e^x is that times 2^whole, which [`scale_by_power`] computes.
+/// 2. e^x is that times 2^whole, which `scale_by_power` computes.
 ///
 /// EXAMPLE: x = 1: 1 / ln 2 is 1.44, so whole is 1, rest 0.307; e^0.307 = 1.359, and 2^1 times that is 2.718.
 ///

@@ -99,7 +99,7 @@ pub fn write(tensors: &[Packed], effort: Compression) -> Vec<u8> {
     PACKED.write(&(deflated(&heads, effort), deflated(&gaps, effort), deflated(&values, effort)))
 }
 
-/// The tensors of a file that [`write`] made, of which no stream is longer than `limit` bytes. `file` is its name, for
+/// The tensors of a file that [`write()`] made, of which no stream is longer than `limit` bytes. `file` is its name, for
 /// messages.
 ///
 /// # Errors
