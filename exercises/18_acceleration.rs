@@ -661,7 +661,7 @@ fn test_unit_choose_kernel() {
 /// Adds `x` times a row of `b` to a row of `out`: the innermost loop of a product that is too small for packing.
 ///
 /// TODO: find the fault in these lines, which a colleague wrote to save work, and write them correctly. Since then a
-/// network whose weights became NaN goes on predicting, as if nothing had happened.
+/// network whose weights became NaN keeps predicting, and no error says so.
 ///
 /// ```text
 /// if x != 0.0 {
@@ -1013,7 +1013,7 @@ pub fn on_backend<T>(work: impl FnOnce() -> T) -> T {
     with_backend(Arc::new(OptimizedBackend::detect()), work)
 }
 
-/// The kernel without packing: the tile reads both matrices where they are. The columns must be whole tiles.
+/// The kernel that packs only `a`: the tile reads `b` where it is. The columns must be whole tiles.
 struct Unpacked<'a, 'b>(Product<'a, 'b>);
 
 impl Kernel for Unpacked<'_, '_> {
@@ -1022,25 +1022,40 @@ impl Kernel for Unpacked<'_, '_> {
     #[inline(always)]
     fn run<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(self) {
         let Product { a, b, out } = self.0;
-        for (k0, i) in
-            (0..b.rows).step_by(DEPTH).flat_map(|k| (0..a.rows).step_by(ROWS).map(move |i| (k, i)))
-        {
-            let rows = ROWS.min(a.rows - i);
-            for j in (0..b.columns).step_by(COLUMNS) {
-                let mut sums = [[0.0; COLUMNS]; ROWS];
-                for k in k0..b.rows.min(k0 + DEPTH) {
-                    let Some(line) = b.row(k)[j..].first_chunk::<COLUMNS>() else { continue };
-                    let x: [f32; ROWS] = array::from_fn(|r| a.at(i + r.min(rows - 1), k));
-                    for r in 0..ROWS {
-                        for c in 0..COLUMNS {
-                            sums[r][c] = multiply_add::<FUSED>(x[r], line[c], sums[r][c]);
-                        }
-                    }
+        let n = b.columns;
+        let (lines, _) = b.elements.as_chunks::<COLUMNS>();
+        let mut a_room = vec![[0.0; ROWS]; DEPTH];
+        for k0 in (0..b.rows).step_by(DEPTH) {
+            let ks = k0..b.rows.min(k0 + DEPTH);
+            let a_strip = &mut a_room[..ks.len()];
+            for i in (0..a.rows).step_by(ROWS) {
+                let rows = ROWS.min(a.rows - i);
+                pack(a.part(i..i + rows, ks.clone()).t(), a_strip);
+                for j in (0..n).step_by(COLUMNS) {
+                    let lines = lines[(ks.start * n + j) / COLUMNS..].iter().step_by(n / COLUMNS);
+                    let sums = tile_of_lines::<ROWS, COLUMNS, FUSED>(a_strip, lines);
+                    add_tile(&sums, [rows, COLUMNS], n, &mut out[i * n + j..]);
                 }
-                add_tile(&sums, [rows, COLUMNS], b.columns, &mut out[i * b.columns + j..]);
             }
         }
     }
+}
+
+/// [`tile`] with the lines of `b` wherever they are.
+#[inline(always)]
+fn tile_of_lines<'b, const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(
+    a: &[[f32; ROWS]],
+    b: impl Iterator<Item = &'b [f32; COLUMNS]>,
+) -> [[f32; COLUMNS]; ROWS] {
+    let mut sums = [[0.0; COLUMNS]; ROWS];
+    for (a, b) in a.iter().zip(b) {
+        for r in 0..ROWS {
+            for c in 0..COLUMNS {
+                sums[r][c] = multiply_add::<FUSED>(a[r], b[c], sums[r][c]);
+            }
+        }
+    }
+    sums
 }
 
 /// The kernel with a tile of one row: each number of `b` that is loaded is used once.

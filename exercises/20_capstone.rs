@@ -235,7 +235,7 @@ fn test_unit_pipeline() {
     };
     check(&[], &[100.0], &[], "without steps, the start is the end");
     check(&[4.0, 5.0], &[100.0, 4.0, 5.0], &[true, true], "a step gets what the steps before left");
-    let idea = "a step that breaks the guard is rolled back, and the next one goes on without it";
+    let idea = "a step that breaks the guard is rolled back, and the next step starts from the model before it";
     let records = check(&[4.0, 50.0, 5.0], &[100.0, 4.0, 5.0], &[true, false, true], idea);
     let found: Vec<f64> = records.iter().map(|record| record.perplexity).collect();
     let idea = "record what was measured with the step, also where it is rolled back";

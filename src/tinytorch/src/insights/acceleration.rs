@@ -8,7 +8,7 @@ pub const LADDER: [&str; 2] = ["the plain i-j-k loops", "packed tiles on all cor
 pub const WHOLE: &str = "the whole kernel";
 /// The kernel without one of its steps.
 pub const TAKEN_OUT: [&str; 3] = [
-    "the kernel without packing",
+    "the kernel without packing b",
     "the kernel without a tile",
     "the kernel without wide registers",
 ];
