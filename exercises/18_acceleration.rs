@@ -1024,7 +1024,7 @@ impl Kernel for Unpacked<'_, '_> {
         let Product { a, b, out } = self.0;
         let n = b.columns;
         let (lines, _) = b.elements.as_chunks::<COLUMNS>();
-        let mut a_room = vec![[0.0; ROWS]; DEPTH];
+        let mut a_room = [[0.0; ROWS]; DEPTH];
         for k0 in (0..b.rows).step_by(DEPTH) {
             let ks = k0..b.rows.min(k0 + DEPTH);
             let a_strip = &mut a_room[..ks.len()];

@@ -31,6 +31,7 @@ use tinytorch::profiling::probe_machine;
 use tinytorch::random::Rng;
 use tinytorch::report::{Axis, Chart, ChartKind, Origin, Point, Reporter, Series, Target, Value};
 use tinytorch::setup::{median, quantile, time_once};
+pub use tinytorch::submission::Evidence;
 use tinytorch::tensor::Tensor;
 use tinytorch::tokenization::Id;
 use tinytorch::transformers::{GenerateError, Gpt, Sampler, generate};
@@ -788,21 +789,6 @@ fn test_unit_score() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "benchmarking-evidence", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// What was counted in a model and in its run. Nothing here is a description.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Evidence {
-    /// Numbers that were learned.
-    pub parameters: usize,
-    /// How many of them are exactly 0.
-    pub zeros: usize,
-    /// The memory of the weights, with scales and indices.
-    pub bytes: usize,
-    /// Positions that passed through the model for each new token; 0 where nothing is generated.
-    pub positions: f64,
-    /// The backend that computed the products.
-    pub backend: String,
-}
-
 /// What an entry does differently from the baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Technique {
@@ -821,7 +807,8 @@ pub enum Technique {
 // %% nbgrader={"grade": false, "grade_id": "benchmarking-techniques", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// The techniques of an entry, found by comparing what was counted with the same counts of the baseline.
 ///
-/// TODO: one condition for each technique, in the order of [`Technique`].
+/// TODO: one condition for each technique, in the order of [`Technique`]. [`Evidence`] has the counts `parameters`, `zeros`,
+/// `bytes` and `positions`, and the name of the `backend`.
 ///
 /// APPROACH:
 /// 1. `Quantization`: at most half of the baseline's bytes for each parameter that is not 0.

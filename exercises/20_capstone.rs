@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use tinytorch::acceleration::OptimizedBackend;
 use tinytorch::backend::{Backend, Matrix, with_backend};
-use tinytorch::benchmarking::{Evidence, Interval, Pair, speedup, techniques};
+use tinytorch::benchmarking::{Interval, Pair, speedup, techniques};
 use tinytorch::benchmarking::{bootstrap, exponent, measure_pairs, percentile};
 use tinytorch::bytes::checksum;
 use tinytorch::compression::{MagnitudePruner, dense_file, encode_model};
@@ -42,7 +42,7 @@ use tinytorch::random::Rng;
 use tinytorch::report::{Axis, Chart, ChartKind, Metric, Origin, Point, Reporter, Series};
 use tinytorch::report::{Target, Value, columns};
 use tinytorch::setup::median;
-pub use tinytorch::submission::{Counted, Fault, SCHEMA, Seeds, Submission};
+pub use tinytorch::submission::{Evidence, Fault, SCHEMA, Seeds, Submission};
 use tinytorch::tensor::Tensor;
 use tinytorch::tokenization::{BpeTokenizer, Id, Tokenizer, training_text};
 use tinytorch::training::{CosineSchedule, Trainer};
@@ -901,7 +901,7 @@ fn submit(
         let (ids, passed) = write_tokens(model, &backend, is_cached, (&study.prompt, new))?;
         let positions = passed as f64 / ids.len() as f64;
         let counts = counted(model, is_int8)?;
-        Ok::<_, Box<dyn Error>>(Counted { positions, backend: backend.name(), ..counts })
+        Ok::<_, Box<dyn Error>>(Evidence { positions, backend: backend.name(), ..counts })
     };
     let start = count(&study.model, false, Arc::new(PlainLoops), false)?;
     let mut submission = Submission {
@@ -1139,11 +1139,7 @@ pub fn scored(submission: &Submission) -> [f64; 3] {
 /// The techniques that the counts of a submission show.
 pub fn detected(submission: &Submission) -> Vec<String> {
     let [start, end] = &submission.counted;
-    let evidence = |counted: &Counted| {
-        let Counted { parameters, zeros, bytes, positions, ref backend } = *counted;
-        Evidence { parameters, zeros, bytes, positions, backend: backend.clone() }
-    };
-    techniques(&evidence(end), &evidence(start)).iter().map(|found| format!("{found:?}")).collect()
+    techniques(end, start).iter().map(|found| format!("{found:?}")).collect()
 }
 
 /// The naive start: each number of a product by itself, in the loops i, j, k of lesson 01, and nothing else.
@@ -1293,15 +1289,15 @@ fn fast_kernels() -> Arc<dyn Backend> {
 }
 
 /// The parameters of a model, how many of them are 0, and the bytes of its file, with 8 or 32 bits for each number.
-fn counted(model: &Gpt, is_int8: bool) -> Result<Counted, Box<dyn Error>> {
+fn counted(model: &Gpt, is_int8: bool) -> Result<Evidence, Box<dyn Error>> {
     let tensors = model.parameters();
     let zeros = tensors.iter().map(|tensor| tensor.data().iter().filter(|x| **x == 0.0).count());
     let file = if is_int8 { encode_model(model)? } else { dense_file(model) };
-    Ok(Counted {
+    Ok(Evidence {
         parameters: tensors.iter().map(|tensor| tensor.numel()).sum(),
         zeros: zeros.sum(),
         bytes: file.len(),
-        ..Counted::default()
+        ..Evidence::default()
     })
 }
 

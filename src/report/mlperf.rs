@@ -4,11 +4,10 @@
 use super::ModuleReport;
 use crate::error::Error;
 use serde::{Deserialize, Serialize};
-use tinytorch::benchmarking::{
-    BenchmarkResult, Event, Evidence, Interval, Pair, ranks, score, techniques,
-};
+use tinytorch::benchmarking::{BenchmarkResult, Event, Interval, Pair, ranks, score, techniques};
 use tinytorch::random::Rng;
 use tinytorch::report::{Item, Table, Value};
+use tinytorch::submission::Evidence;
 
 /// The form of a file; another one is refused.
 pub const SCHEMA: &str = "tinymlperf/1";
@@ -33,27 +32,11 @@ pub struct Entry {
     /// The quality of the entry: an accuracy in percent, or a perplexity.
     pub quality: f64,
     /// What was counted in the baseline and in the entry.
-    pub counted: [Counted; 2],
+    pub counted: [Evidence; 2],
     /// How many times as fast as the baseline it is: low, estimate, high.
     pub score: [f64; 3],
     /// The techniques that were found.
     pub techniques: Vec<String>,
-}
-
-/// What was counted in a model and in its run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Counted {
-    /// Numbers that were learned.
-    pub parameters: usize,
-    /// How many of them are 0.
-    pub zeros: usize,
-    /// The memory of the weights.
-    pub bytes: usize,
-    /// Positions that passed through the model for each new token.
-    pub positions: f64,
-    /// What computed the products.
-    pub backend: String,
 }
 
 /// A file of entries.
@@ -145,7 +128,7 @@ impl Entry {
         let [baseline, entry] = &self.counted;
         for counted in [baseline, entry] {
             if counted.zeros > counted.parameters {
-                let Counted { zeros, parameters, .. } = counted;
+                let Evidence { zeros, parameters, .. } = counted;
                 return Err(format!("{zeros} zeros among {parameters} parameters"));
             }
             if !(counted.positions.is_finite() && counted.positions >= 0.0) {
@@ -154,7 +137,7 @@ impl Entry {
         }
         let found = score(&pairs, self.quality, event.floor(), &mut Rng::seeded(19))
             .map_err(|error| error.to_string())?;
-        let used = techniques(&entry.evidence(), &baseline.evidence());
+        let used = techniques(entry, baseline);
         let used = used.into_iter().map(|technique| format!("{technique:?}")).collect();
         Ok(([found.low, found.estimate, found.high], used))
     }
@@ -193,13 +176,6 @@ impl Entry {
     }
 }
 
-impl Counted {
-    fn evidence(&self) -> Evidence {
-        let Self { parameters, zeros, bytes, positions, ref backend } = *self;
-        Evidence { parameters, zeros, bytes, positions, backend: backend.clone() }
-    }
-}
-
 fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Float(number) => Some(*number),
@@ -214,12 +190,12 @@ fn times(table: &Table) -> Vec<[f64; 2]> {
     table.rows.iter().map(|row| [time(row, 0), time(row, 1)]).collect()
 }
 
-fn counts(table: &Table) -> Option<[Counted; 2]> {
+fn counts(table: &Table) -> Option<[Evidence; 2]> {
     let of = |side: usize| {
         let value = |row: usize| table.rows.get(row)?.get(side);
         let count = |row: usize| number(value(row)?).map(|count| count as usize);
         let Value::Text(backend) = value(4)? else { return None };
-        Some(Counted {
+        Some(Evidence {
             parameters: count(0)?,
             zeros: count(1)?,
             bytes: count(2)?,
@@ -366,7 +342,7 @@ mod tests {
     use super::*;
 
     fn entry(name: &str, times: f64) -> Entry {
-        let counted = Counted {
+        let counted = Evidence {
             parameters: 100,
             zeros: 0,
             bytes: 400,
@@ -380,7 +356,7 @@ mod tests {
             machine: "linux x86_64, 2 cores".into(),
             pairs: (0..25).map(|run| [0.004 + 1e-5 * f64::from(run), 0.004 / times]).collect(),
             quality: 97.5,
-            counted: [counted.clone(), Counted { bytes: 100, ..counted }],
+            counted: [counted.clone(), Evidence { bytes: 100, ..counted }],
             score: [0.0; 3],
             techniques: vec![],
         };

@@ -33,10 +33,11 @@ use tinytorch::insights::profiling::{hot_spot_insight, roof_insight, roofline_in
 use tinytorch::layers::{Layer, Sequential};
 use tinytorch::losses::{CrossEntropyLoss, Loss};
 use tinytorch::optimizers::{AdamW, Optimizer};
-use tinytorch::probe::{Instructions, Stream, largest_cache, multiply_add_rate};
+use tinytorch::probe::{Stream, largest_cache, multiply_add_rate};
 use tinytorch::random::Rng;
 use tinytorch::report::{Axis, Chart, ChartKind, Origin, Reporter, Series, Value, columns};
 use tinytorch::setup::{median, quantile};
+use tinytorch::simd::Simd;
 use tinytorch::spatial::{Conv2d, Window, cnn_for_digits};
 use tinytorch::tensor::{Op, Tensor};
 use tinytorch::testing::{MemoryUse, compare, memory};
@@ -1037,7 +1038,7 @@ pub fn analyze_roofline(out: &mut Reporter) {
     let mebibytes = |bytes: usize| format!("{} MiB", bytes >> 20);
     out.note(format!(
         "The peak is that of {}; the stream takes {}, and the largest cache has {}.",
-        Instructions::detect().name(),
+        Simd::detect(),
         mebibytes(stream_size()),
         largest_cache().map_or("an unknown size".to_owned(), mebibytes)
     ));
@@ -1439,8 +1440,8 @@ pub fn gpt_parts(model: &Gpt, ids: &Tensor, visit: &mut Visit<'_>) -> Tensor {
 /// caches hold, up to 512 MiB. Of several runs the fastest counts: what disturbs a run only makes it slower.
 pub fn probe_machine() -> Machine {
     let best = |rates: &mut dyn Iterator<Item = f64>| rates.fold(0.0, f64::max);
-    let instructions = Instructions::detect();
-    let peak_flops = best(&mut (0..50).filter_map(|_| multiply_add_rate(instructions)));
+    let simd = Simd::detect();
+    let peak_flops = best(&mut (0..50).map(|_| multiply_add_rate(simd)));
     let mut stream = Stream::new(stream_size());
     Machine { peak_flops, bandwidth: best(&mut (0..5).map(|_| stream.rate(1))) }
 }

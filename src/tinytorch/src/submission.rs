@@ -36,7 +36,7 @@ pub struct Submission {
     /// By which fraction the perplexity may be higher at the end.
     pub allowed: f64,
     /// What was counted in both.
-    pub counted: [Counted; 2],
+    pub counted: [Evidence; 2],
     /// How many times as many tokens in a second: low, estimate, high.
     pub score: [f64; 3],
     /// The techniques that were detected.
@@ -53,19 +53,19 @@ pub struct Seeds {
     pub bootstrap: u64,
 }
 
-/// What was counted in a model and in its run.
+/// What was counted in a model and in its run. Nothing here is a description.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Counted {
+pub struct Evidence {
     /// Numbers that were learned.
     pub parameters: usize,
-    /// How many of them are 0.
+    /// How many of them are exactly 0.
     pub zeros: usize,
-    /// Bytes of the model's file.
+    /// The bytes of the weights, with scales and indices.
     pub bytes: usize,
-    /// Positions that passed through the model for each new token.
+    /// Positions that passed through the model for each new token; 0 where nothing is generated.
     pub positions: f64,
-    /// What computed the products.
+    /// The backend that computed the products.
     pub backend: String,
 }
 
@@ -121,7 +121,7 @@ impl Submission {
     /// A made-up one for tests, which fits together: 9 pairs of 1 to 9 s beside 0.01 s, so a score around 500.
     #[must_use]
     pub fn example() -> Self {
-        let counted = |bytes, positions, backend: &str| Counted {
+        let counted = |bytes, positions, backend: &str| Evidence {
             parameters: 100,
             zeros: 0,
             bytes,

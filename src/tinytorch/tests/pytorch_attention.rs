@@ -3,14 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the verdict")]
 
+mod kernels;
+
+use kernels::on_every_kernel;
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use tinytorch::acceleration::OptimizedBackend;
 use tinytorch::attention::{MultiHeadAttention, blockwise_attention, scaled_dot_product_attention};
 use tinytorch::autograd::{Backward, no_grad};
-use tinytorch::backend::with_backend;
 use tinytorch::layers::{Layer, Linear};
-use tinytorch::simd::Simd;
 use tinytorch::tensor::Tensor;
 
 #[derive(serde::Deserialize)]
@@ -126,12 +125,9 @@ fn multi_head_attention_is_pytorchs_with_the_gradient_of_every_parameter() {
 
 #[test]
 fn the_kernels_of_lesson_18_agree_with_pytorch_too() {
-    for simd in Simd::available() {
-        let backend = OptimizedBackend::detect().with_simd(simd);
-        with_backend(Arc::new(backend), || {
-            scaled_dot_product_attention_is_pytorchs_with_every_mask();
-            attention_in_blocks_is_pytorchs_too();
-            multi_head_attention_is_pytorchs_with_the_gradient_of_every_parameter();
-        });
-    }
+    on_every_kernel(&[
+        scaled_dot_product_attention_is_pytorchs_with_every_mask,
+        attention_in_blocks_is_pytorchs_too,
+        multi_head_attention_is_pytorchs_with_the_gradient_of_every_parameter,
+    ]);
 }

@@ -1,13 +1,12 @@
 //! The optimizers go where PyTorch's go: 20 steps on fixed inputs, every number within 1e-5. The
 //! numbers were recorded by `fixtures/make_pytorch_optimizers.py`.
 
+mod kernels;
+
+use kernels::on_every_kernel;
 use serde::Deserialize;
-use std::sync::Arc;
-use tinytorch::acceleration::OptimizedBackend;
 use tinytorch::autograd::{Backward, Gradients};
-use tinytorch::backend::with_backend;
 use tinytorch::optimizers::{Adam, AdamW, Optimizer, SGD};
-use tinytorch::simd::Simd;
 use tinytorch::tensor::Tensor;
 use tinytorch::testing::assert_close;
 
@@ -149,12 +148,9 @@ fn a_state_saved_half_way_leads_to_the_same_end() {
 
 #[test]
 fn the_kernels_of_lesson_18_agree_with_pytorch_too() {
-    for simd in Simd::available() {
-        let backend = OptimizedBackend::detect().with_simd(simd);
-        with_backend(Arc::new(backend), || {
-            given_gradients_lead_to_the_same_places();
-            a_regression_trains_along_the_same_losses();
-            a_state_saved_half_way_leads_to_the_same_end();
-        });
-    }
+    on_every_kernel(&[
+        given_gradients_lead_to_the_same_places,
+        a_regression_trains_along_the_same_losses,
+        a_state_saved_half_way_leads_to_the_same_end,
+    ]);
 }

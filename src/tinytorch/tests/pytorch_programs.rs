@@ -3,15 +3,14 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the verdict")]
 
-use std::sync::Arc;
-use tinytorch::acceleration::OptimizedBackend;
+mod kernels;
+
+use kernels::on_every_kernel;
 use tinytorch::activations::{Gelu, QuickGelu, ReLU, Sigmoid, Softmax, Tanh};
 use tinytorch::autograd::Backward;
-use tinytorch::backend::with_backend;
 use tinytorch::losses::{
     CrossEntropyIgnoring, CrossEntropyLoss, Loss, log_softmax, weighted_cross_entropy,
 };
-use tinytorch::simd::Simd;
 use tinytorch::tensor::Tensor;
 
 /// Both sides round each of some dozens of `f32` operations, in different orders: each rounding is off by 6e-8 of a
@@ -201,11 +200,8 @@ fn cross_entropy_has_pytorchs_values_for_extreme_logits_ignored_targets_and_more
 
 #[test]
 fn the_kernels_of_lesson_18_agree_with_pytorch_too() {
-    for simd in Simd::available() {
-        let backend = OptimizedBackend::detect().with_simd(simd);
-        with_backend(Arc::new(backend), || {
-            random_programs_have_pytorchs_values_and_gradients();
-            cross_entropy_has_pytorchs_values_for_extreme_logits_ignored_targets_and_more_axes();
-        });
-    }
+    on_every_kernel(&[
+        random_programs_have_pytorchs_values_and_gradients,
+        cross_entropy_has_pytorchs_values_for_extreme_logits_ignored_targets_and_more_axes,
+    ]);
 }

@@ -4,13 +4,12 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the verdict")]
 
+mod kernels;
+
+use kernels::on_every_kernel;
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use tinytorch::acceleration::OptimizedBackend;
 use tinytorch::autograd::Backward;
-use tinytorch::backend::with_backend;
 use tinytorch::layers::Layer;
-use tinytorch::simd::Simd;
 use tinytorch::spatial::{AvgPool2d, BatchNorm2d, Conv2d, MaxPool2d, RunningStats, Window};
 use tinytorch::tensor::Tensor;
 use tinytorch::testing::assert_close;
@@ -132,12 +131,9 @@ fn batch_normalization_equals_pytorch_and_remembers_the_same() {
 
 #[test]
 fn the_kernels_of_lesson_18_agree_with_pytorch_too() {
-    for simd in Simd::available() {
-        let backend = OptimizedBackend::detect().with_simd(simd);
-        with_backend(Arc::new(backend), || {
-            convolutions_equal_pytorch();
-            pooling_equals_pytorch_with_ties_borders_and_overlaps();
-            batch_normalization_equals_pytorch_and_remembers_the_same();
-        });
-    }
+    on_every_kernel(&[
+        convolutions_equal_pytorch,
+        pooling_equals_pytorch_with_ties_borders_and_overlaps,
+        batch_normalization_equals_pytorch_and_remembers_the_same,
+    ]);
 }

@@ -4,15 +4,14 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the verdict")]
 
-use std::sync::Arc;
-use tinytorch::acceleration::OptimizedBackend;
+mod kernels;
+
+use kernels::on_every_kernel;
 use tinytorch::autograd::{Backward, Gradients, track};
-use tinytorch::backend::with_backend;
 use tinytorch::embeddings::ids_tensor;
 use tinytorch::layers::Layer;
 use tinytorch::losses::{CrossEntropyLoss, IGNORED, Loss};
 use tinytorch::random::Rng;
-use tinytorch::simd::Simd;
 use tinytorch::tensor::Tensor;
 use tinytorch::testing::assert_close;
 use tinytorch::transformers::{Gpt, GptConfig, LayerNorm, RmsNorm, Sampler};
@@ -165,12 +164,9 @@ fn the_distributions_of_sampling_are_those_of_pytorch() {
 
 #[test]
 fn the_kernels_of_lesson_18_agree_with_pytorch_too() {
-    for simd in Simd::available() {
-        let backend = OptimizedBackend::detect().with_simd(simd);
-        with_backend(Arc::new(backend), || {
-            the_norms_and_their_gradients_are_those_of_pytorch();
-            a_gpt_of_two_layers_has_the_logits_the_loss_and_the_gradients_of_pytorch();
-            the_distributions_of_sampling_are_those_of_pytorch();
-        });
-    }
+    on_every_kernel(&[
+        the_norms_and_their_gradients_are_those_of_pytorch,
+        a_gpt_of_two_layers_has_the_logits_the_loss_and_the_gradients_of_pytorch,
+        the_distributions_of_sampling_are_those_of_pytorch,
+    ]);
 }
