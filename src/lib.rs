@@ -1,5 +1,6 @@
 //! The components of the tutor. `ARCHITECTURE.md` says how data flows through them and which may use which.
 
+pub mod classroom;
 pub mod cli;
 pub mod curriculum;
 pub mod editor;
