@@ -1,7 +1,12 @@
 //! A class: what is handed in, how it was graded, and what students and other programs get of it. Plain data and files.
 //! Not here: how a submission is graded, processes, screen.
 
+mod course_file;
 pub mod result;
+mod roster;
 mod student;
+pub mod submission;
 
+pub use course_file::{Assignment, CourseFile};
+pub use roster::{Roster, Student};
 pub use student::StudentId;

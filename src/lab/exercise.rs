@@ -10,7 +10,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 /// In bytes: far more than any exercise has, and still little to read.
-const LARGEST: u64 = 1024 * 1024;
+pub const LARGEST: u64 = 1024 * 1024;
 
 /// Why an exercise cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +65,17 @@ fn read_file(path: &Path) -> Result<String, Unreadable> {
     let mut bytes = vec![];
     let file = std::fs::File::open(path).map_err(refused)?;
     file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(refused)?;
+    text(bytes)
+}
+
+/// The text of an exercise.
+///
+/// # Errors
+/// When it is larger than an exercise can be, or not UTF-8.
+pub fn text(bytes: Vec<u8>) -> Result<String, Unreadable> {
+    if bytes.len() as u64 > LARGEST {
+        return Err(Unreadable::TooLarge(bytes.len() as u64));
+    }
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return Err(Unreadable::Utf16);
     }

@@ -4,9 +4,9 @@
 pub mod atomic;
 mod create;
 mod editor;
-mod exercise;
+pub mod exercise;
 mod mine;
-mod numbered;
+pub mod numbered;
 pub mod package;
 mod paths;
 mod reset;

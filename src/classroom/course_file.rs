@@ -1,0 +1,303 @@
+//! The instructor's course file: which modules a class takes, until when, for how many points. Every error names the key,
+//! its line, and the fix. Must not know submissions.
+//!
+//! ```toml
+//! title = "Machine learning systems, autumn 2026"
+//! hidden_tests = "hidden"                    # a folder beside this file; optional
+//!
+//! [[module]]
+//! name = "01_tensor"
+//! points = 20                                # what it counts in the course; by default the points of its tests
+//! deadline = 2026-11-30T23:59:00+01:00       # optional
+//! hints = true                               # by default true
+//! solutions = false                          # by default false
+//! ```
+
+use crate::curriculum::{Course, Module, ModuleId, cells};
+use crate::error::{Error, harmless, printable};
+use jiff::Timestamp;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::value::Datetime;
+
+/// More points than any module is worth.
+const MOST_POINTS: i64 = 10_000;
+
+/// What the instructor decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CourseFile {
+    /// The course's title.
+    pub title: String,
+    /// The folder of tests that students do not get.
+    pub hidden_tests: Option<PathBuf>,
+    /// The modules that the class takes, in the order of the file.
+    pub assignments: Vec<Assignment>,
+}
+
+/// One module of a class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// Its number.
+    pub module: ModuleId,
+    /// Its slug, such as `01_tensor`.
+    pub slug: String,
+    /// What it counts in the course.
+    pub points: u32,
+    /// Until when it is on time, in seconds since 1970; `None` where there is no deadline.
+    pub deadline: Option<i64>,
+    /// Whether students see the hints.
+    pub hints: bool,
+    /// Whether students see the reference solutions.
+    pub solutions: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    title: Spanned<String>,
+    hidden_tests: Option<Spanned<PathBuf>>,
+    #[serde(default, rename = "module")]
+    modules: Vec<WrittenModule>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenModule {
+    name: Spanned<String>,
+    points: Option<Spanned<i64>>,
+    deadline: Option<Spanned<Datetime>>,
+    #[serde(default = "open")]
+    hints: bool,
+    #[serde(default)]
+    solutions: bool,
+}
+
+fn open() -> bool {
+    true
+}
+
+impl CourseFile {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// When it cannot be read, or has a mistake.
+    pub fn read(path: &Path, course: &Course) -> Result<Self, Error> {
+        let text =
+            std::fs::read_to_string(path).map_err(|error| Error::io("read", path, &error))?;
+        let mut file = Self::parse(&text, course).map_err(|error| Error {
+            message: format!("\"{}\" {}", printable(path), error.message),
+            ..error
+        })?;
+        let beside = path.parent().unwrap_or(Path::new(""));
+        file.hidden_tests = file.hidden_tests.map(|folder| beside.join(folder));
+        match &file.hidden_tests {
+            Some(folder) if !folder.is_dir() => Err(Error::usage(format!(
+                "\"{}\": hidden_tests: there is no folder \"{}\"",
+                printable(path),
+                printable(folder)
+            ))
+            .hint("Create it, or remove the key `hidden_tests`.")),
+            _ => Ok(file),
+        }
+    }
+
+    /// Reads the text of a course file.
+    ///
+    /// # Errors
+    /// When it has a mistake: the first one, with its line.
+    pub fn parse(text: &str, course: &Course) -> Result<Self, Error> {
+        let source = Source(text);
+        let written: Written = toml::from_str(text).map_err(|error| source.malformed(&error))?;
+        if written.title.get_ref().trim().is_empty() {
+            let error = source.error("title", &written.title.span(), "is empty");
+            return Err(error.hint("Write the name of the course."));
+        }
+        if let Some(folder) = &written.hidden_tests
+            && !is_below(folder.get_ref())
+        {
+            let error = source.error("hidden_tests", &folder.span(), "leads out of the course");
+            return Err(error.hint("Name a folder beside the course file, such as \"hidden\"."));
+        }
+        let mut lines = BTreeMap::new();
+        let mut assignments = vec![];
+        for written in &written.modules {
+            let assignment = source.assignment(written, course)?;
+            let (slug, span) = (assignment.slug.clone(), written.name.span());
+            if let Some(line) = lines.insert(slug.clone(), source.line(&span)) {
+                let problem = format!("{slug} is there already, in line {line}");
+                return Err(source.error("name", &span, &problem).hint("Remove one of the two."));
+            }
+            assignments.push(assignment);
+        }
+        if assignments.is_empty() {
+            let error = Error::usage("has no module");
+            return Err(error.hint("Add `[[module]]` and below it `name = \"01_tensor\"`."));
+        }
+        let title = harmless(written.title.get_ref());
+        let hidden_tests = written.hidden_tests.map(Spanned::into_inner);
+        Ok(Self { title, hidden_tests, assignments })
+    }
+
+    /// The assignment of a module, by its slug.
+    #[must_use]
+    pub fn assignment(&self, slug: &str) -> Option<&Assignment> {
+        self.assignments.iter().find(|assignment| assignment.slug == slug)
+    }
+}
+
+impl Assignment {
+    /// A module with the points of its tests, without a deadline.
+    #[must_use]
+    pub fn of(module: &Module) -> Self {
+        Self {
+            module: module.id,
+            slug: module.slug(),
+            points: cells::points(module.reference()),
+            deadline: None,
+            hints: true,
+            solutions: false,
+        }
+    }
+
+    /// Whether a submission at that time, in seconds since 1970, is late.
+    #[must_use]
+    pub fn is_late(&self, submitted: i64) -> bool {
+        self.deadline.is_some_and(|deadline| submitted > deadline)
+    }
+}
+
+/// Whether a path stays below the folder that it starts from.
+fn is_below(path: &Path) -> bool {
+    let mut parts = path.components();
+    parts.all(|part| matches!(part, std::path::Component::Normal(_))) && path != Path::new("")
+}
+
+/// The text, to find lines in.
+struct Source<'a>(&'a str);
+
+impl Source<'_> {
+    fn assignment(&self, written: &WrittenModule, course: &Course) -> Result<Assignment, Error> {
+        let module = course.named(written.name.get_ref()).map_err(|error| Error {
+            hints: error.hints,
+            ..self.error("name", &written.name.span(), &error.message)
+        })?;
+        let mut assignment = Assignment::of(module);
+        if let Some(points) = &written.points {
+            let value = u32::try_from(*points.get_ref()).ok();
+            let value = value.filter(|value| i64::from(*value) <= MOST_POINTS);
+            assignment.points = value.ok_or_else(|| {
+                self.error("points", &points.span(), &format!("is {}", points.get_ref()))
+                    .hint(format!("Write a whole number from 0 to {MOST_POINTS}."))
+            })?;
+        }
+        if let Some(deadline) = &written.deadline {
+            assignment.deadline = Some(self.time(deadline)?);
+        }
+        assignment.hints = written.hints;
+        assignment.solutions = written.solutions;
+        Ok(assignment)
+    }
+
+    fn time(&self, deadline: &Spanned<Datetime>) -> Result<i64, Error> {
+        let text = deadline.get_ref().to_string();
+        let time: Result<Timestamp, _> = text.parse();
+        time.map(Timestamp::as_second).map_err(|_| {
+            let problem = format!("{text} is not a point in time");
+            self.error("deadline", &deadline.span(), &problem).hint(
+                "Write date, time and the offset from UTC, such as 2026-11-30T23:59:00+01:00.",
+            )
+        })
+    }
+
+    fn error(&self, key: &str, place: &Range<usize>, problem: &str) -> Error {
+        Error::usage(format!("line {}: {key}: {problem}", self.line(place)))
+    }
+
+    /// What TOML or serde found: the message names an unknown or missing key; otherwise the line does.
+    fn malformed(&self, error: &toml::de::Error) -> Error {
+        let place = error.span().unwrap_or(0..0);
+        let line = self.line(&place);
+        let written = self.0.lines().nth(line - 1).unwrap_or_default();
+        let key = written.split_once('=').map_or("", |(key, _)| key.trim());
+        let key = if key.is_empty() { String::new() } else { format!("{}: ", harmless(key)) };
+        let message = harmless(error.message()).replace('\n', "; ");
+        Error::usage(format!("line {line}: {key}{message}")).hint(
+            "The keys are title, hidden_tests and, below each [[module]], name, points, deadline, hints, solutions.",
+        )
+    }
+
+    fn line(&self, place: &Range<usize>) -> usize {
+        let before = self.0.as_bytes().iter().take(place.start);
+        1 + before.filter(|byte| **byte == b'\n').count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "title = \"ML systems\"\nhidden_tests = \"hidden\"\n
+[[module]]\nname = \"01_tensor\"\npoints = 20\ndeadline = 2026-11-30T23:59:00+01:00\nhints = false\n
+[[module]]\nname = \"activations\"\n";
+
+    fn parse(text: &str) -> Result<CourseFile, Error> {
+        CourseFile::parse(text, Course::tinytorch())
+    }
+
+    #[test]
+    fn modules_have_what_is_written_and_defaults_for_the_rest() {
+        let file = parse(FILE).unwrap();
+        assert_eq!((&*file.title, file.hidden_tests), ("ML systems", Some("hidden".into())));
+        let [tensor, activations] = &file.assignments[..] else { panic!("two modules") };
+        assert_eq!((tensor.points, tensor.hints, tensor.solutions), (20, false, false));
+        let deadline: Timestamp = "2026-11-30T22:59:00Z".parse().unwrap();
+        assert_eq!(tensor.deadline, Some(deadline.as_second()));
+        assert!(!tensor.is_late(deadline.as_second()) && tensor.is_late(deadline.as_second() + 1));
+        assert_eq!((&*activations.slug, activations.deadline), ("02_activations", None));
+        let reference = Course::tinytorch().named("02").unwrap().reference();
+        assert_eq!(activations.points, cells::points(reference));
+        assert!(activations.hints && !activations.is_late(i64::MAX));
+    }
+
+    #[test]
+    fn every_mistake_is_named_with_its_key_its_line_and_the_fix() {
+        let mistakes = [
+            ("\"ML systems\"", "\" \"", "line 1: title: is empty", "name of the course"),
+            ("\"hidden\"", "\"../all\"", "line 2: hidden_tests: leads out", "beside"),
+            ("\"hidden\"", "\"/etc\"", "line 2: hidden_tests: leads out", "beside"),
+            ("01_tensor", "01_tensr", "line 5: name: unknown module", "Did you mean"),
+            ("= 20", "= -20", "line 6: points: is -20", "whole number from 0"),
+            ("= 20", "= 4294967297", "line 6: points: is 4294967297", "whole number from 0"),
+            ("= 20", "= \"many\"", "line 6: points: invalid type", "The keys are"),
+            ("+01:00", "", "line 7: deadline: 2026-11-30T23:59:00 is not", "offset from UTC"),
+            ("T23:59:00+01:00", "", "line 7: deadline: 2026-11-30 is not", "offset from UTC"),
+            ("hints", "hnts", "line 8: hnts: unknown field `hnts`", "The keys are"),
+            ("name = \"activations\"", "", "line 10: missing field `name`", "The keys are"),
+            ("activations", "1", "line 11: name: 01_tensor is there already, in line 5", "Remove"),
+            ("title = ", "title ", "line 1: ", "The keys are"),
+        ];
+        for (from, to, problem, fix) in mistakes {
+            let text = FILE.replacen(from, to, 1);
+            assert_ne!(text, FILE);
+            let error = parse(&text).unwrap_err();
+            assert!(error.message.starts_with(problem), "{from} -> {to}: {error}");
+            assert!(error.hints.iter().any(|hint| hint.contains(fix)), "{from} -> {to}: {error}");
+        }
+        assert_eq!(parse("title = \"a\"").unwrap_err().message, "has no module");
+    }
+
+    #[test]
+    fn a_folder_of_hidden_tests_that_is_not_there_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("course.toml");
+        std::fs::write(&path, FILE).unwrap();
+        let error = CourseFile::read(&path, Course::tinytorch()).unwrap_err();
+        assert!(error.message.contains("hidden_tests: there is no folder"), "{error}");
+        std::fs::create_dir(folder.path().join("hidden")).unwrap();
+        let file = CourseFile::read(&path, Course::tinytorch()).unwrap();
+        assert_eq!(file.hidden_tests, Some(folder.path().join("hidden")));
+    }
+}
