@@ -5,6 +5,7 @@ pub mod cli;
 pub mod curriculum;
 pub mod editor;
 pub mod error;
+pub mod fence;
 pub mod framework;
 pub mod lab;
 pub mod progress;

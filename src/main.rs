@@ -4,11 +4,16 @@ use clap::Parser;
 use std::process::ExitCode;
 use tinytorch_tutor::cli::{Arguments, Command, Context, ThemeName, WatchArguments, run};
 use tinytorch_tutor::error::Error;
+use tinytorch_tutor::fence::launcher;
 use tinytorch_tutor::report::json;
 use tinytorch_tutor::tui;
 
 #[expect(clippy::print_stderr, reason = "the only place that prints an error to the user")]
 fn main() -> ExitCode {
+    // Before there is a second thread.
+    if let Some(code) = launcher::run(std::env::args_os()) {
+        return code;
+    }
     let arguments = Arguments::parse();
     let context = Context::new(&arguments);
     let is_json = arguments.command.as_ref().is_some_and(Command::is_json);

@@ -1,0 +1,184 @@
+//! The launcher: the tutor's program, started three times in a row, each from the one before. *outside* makes the
+//! namespaces; *first* is the first process of the new ones, whose end ends all others; *inside* takes every right away
+//! and becomes the program. Input: an order as JSON. Output: an exit code, that of the program, or 128 plus the signal
+//! that ended it. Must not know what the program is.
+
+use super::plan::{COMMAND, Order, Part, Task};
+use super::{CHANNEL, UP, root, rules, self_test};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::unistd::{Gid, Uid, getegid, geteuid, setgroups, setresgid, setresuid};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::lchown;
+use std::os::unix::process::{CommandExt, ExitStatusExt, parent_id};
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+/// The exit code when the program could not be started.
+const FAILED: u8 = 125;
+/// The users of confined processes begin here: no system gives these numbers to people or services.
+const FIRST_USER: u32 = 2_000_000_000;
+/// `nobody`, where a container does not have the numbers above.
+const NOBODY: u32 = 65_534;
+
+/// Does one stage; none when the arguments are not the launcher's. To be called before anything else, while the process
+/// has one thread.
+#[expect(clippy::print_stderr, reason = "who started the launcher reads why it failed")]
+pub fn run(arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+    let arguments: Vec<OsString> = arguments.skip(1).collect();
+    let [command, stage, order] = arguments.as_slice() else { return None };
+    if command != COMMAND {
+        return None;
+    }
+    let done = match stage.to_str() {
+        Some(self_test::STAGE) => return Some(self_test::run(order)),
+        Some(stage) => parse(order).and_then(|order| run_stage(stage, order)),
+        None => Err(io::Error::other("unknown stage")),
+    };
+    Some(ExitCode::from(done.unwrap_or_else(|error| {
+        eprintln!("the fence cannot be built: {error}");
+        FAILED
+    })))
+}
+
+fn parse(order: &OsString) -> io::Result<Order> {
+    Ok(serde_json::from_slice(order.as_encoded_bytes())?)
+}
+
+fn run_stage(stage: &str, order: Order) -> io::Result<u8> {
+    match stage {
+        "outside" => outside(order),
+        "first" => {
+            end_with_parent()?;
+            next("inside", &order)
+        }
+        "inside" => match inside(&order) {
+            Ok(never) => match never {},
+            Err(error) => Err(error),
+        },
+        _ => Err(io::Error::other("unknown stage")),
+    }
+}
+
+/// Leaves the namespaces of the caller.
+fn outside(mut order: Order) -> io::Result<u8> {
+    // Of all processes, those in the fence are the first to be killed when memory runs out.
+    let _ = fs::write("/proc/self/oom_score_adj", "1000");
+    let (user, group) = (geteuid(), getegid());
+    if user.is_root() {
+        order.user = Some(free_user());
+    }
+    if order.has(Part::Namespaces) {
+        let mut namespaces = CloneFlags::CLONE_NEWPID
+            | CloneFlags::CLONE_NEWNET
+            | CloneFlags::CLONE_NEWIPC
+            | CloneFlags::CLONE_NEWNS
+            | CloneFlags::CLONE_NEWUTS;
+        if !user.is_root() {
+            namespaces |= CloneFlags::CLONE_NEWUSER;
+        }
+        unshare(namespaces).map_err(|error| because("make namespaces", error))?;
+        if !user.is_root() {
+            keep_user(user, group).map_err(|error| because("map the user", error))?;
+        }
+    }
+    end_with_parent()?;
+    if parent_id() != order.from {
+        return Err(io::Error::other("the process that started it has ended"));
+    }
+    next("first", &order)
+}
+
+/// A user that no other process has: the number of this one is in it. So the limit on processes counts this fence's only.
+fn free_user() -> u32 {
+    let wanted = FIRST_USER + std::process::id();
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let has = |line: &str| -> Option<bool> {
+        let numbers: Vec<u64> = line.split_whitespace().flat_map(str::parse).collect();
+        let [inside, _, count] = numbers[..] else { return None };
+        Some((inside..inside + count).contains(&wanted.into()))
+    };
+    if map.lines().filter_map(has).any(|found| found) { wanted } else { NOBODY }
+}
+
+/// In a user namespace of its own, the process keeps its user.
+fn keep_user(user: Uid, group: Gid) -> io::Result<()> {
+    fs::write("/proc/self/setgroups", "deny")?;
+    fs::write("/proc/self/uid_map", format!("{user} {user} 1"))?;
+    fs::write("/proc/self/gid_map", format!("{group} {group} 1"))
+}
+
+fn end_with_parent() -> io::Result<()> {
+    prctl::set_pdeathsig(Signal::SIGKILL).map_err(|error| because("end with its parent", error))
+}
+
+/// Starts the next stage and waits for it.
+fn next(stage: &str, order: &Order) -> io::Result<u8> {
+    let status =
+        Command::new(&order.launcher).args(order.arguments(stage)?).env_clear().status()?;
+    let code = status.code().or(status.signal().map(|signal| 128 + signal));
+    Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(FAILED))
+}
+
+/// Takes every right away, says so on the channel, and becomes the program.
+fn inside(order: &Order) -> io::Result<Infallible> {
+    let plan = &order.plan;
+    let channel = fcntl_dupfd_cloexec(io::stdin(), CHANNEL)?;
+    if channel.as_raw_fd() != CHANNEL {
+        return Err(io::Error::other("the channel's descriptor is taken"));
+    }
+    for folder in plan.writable.iter().filter(|_| order.user.is_some()) {
+        give(folder, order.user).map_err(|error| because("give the folder away", error))?;
+    }
+    // What is made from here on can be read by another user.
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    if order.has(Part::Namespaces) {
+        root::change(order).map_err(|error| because("build its file system", error))?;
+    }
+    let nowhere = if order.has(Part::Namespaces) { root::SCRATCH } else { "/" };
+    std::env::set_current_dir(plan.folder.as_deref().unwrap_or(Path::new(nowhere)))?;
+    let null = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdin(null)?;
+    if let Some(user) = order.user {
+        become_user(user).map_err(|error| because("change the user", error))?;
+    }
+    rules::limit(&plan.limits).map_err(|error| because("set limits", error))?;
+    if order.has(Part::Landlock) {
+        rules::restrict_files(order).map_err(|error| because("use Landlock", error))?;
+    }
+    if order.has(Part::Seccomp) {
+        rules::filter_calls(plan.task).map_err(|error| because("use seccomp", error))?;
+    }
+    rustix::io::write(&channel, format!("{UP}\n").as_bytes())?;
+    if plan.task == Task::Program {
+        fcntl_setfd(&channel, FdFlags::empty())?;
+    }
+    let mut program = Command::new(&plan.program);
+    program.args(&plan.arguments).env_clear().env("TMPDIR", nowhere);
+    program.envs(plan.environment.iter().cloned());
+    Err(because("execute the program", program.exec()))
+}
+
+/// Makes a folder and what is in it the user's. Links are not followed.
+fn give(folder: &Path, user: Option<u32>) -> io::Result<()> {
+    lchown(folder, user, user)?;
+    fs::read_dir(folder)?.try_for_each(|entry| lchown(entry?.path(), user, user))
+}
+
+fn become_user(user: u32) -> nix::Result<()> {
+    let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(user));
+    setgroups(&[])?;
+    setresgid(gid, gid, gid)?;
+    setresuid(uid, uid, uid)
+}
+
+fn because(what: &str, error: impl std::fmt::Display) -> io::Error {
+    io::Error::other(format!("failed to {what}: {error}"))
+}
