@@ -80,6 +80,26 @@ pub const ALL: &[Milestone] = &[
             "mixed, held-out sequences right, median of three seeds",
         ],
     },
+    Milestone {
+        id: "2018_olympics",
+        year: 2018,
+        title: "Optimisation olympics",
+        story: "Engineers of companies and universities begin MLPerf: systems are compared by the time that they take \
+                for the same task at the same quality. Your KV cache, 8-bit numbers, pruning and kernels, most of them \
+                younger than the network of 1986 that reads the digits, are each measured alone beside it and beside a \
+                GPT, then all together: file, memory, speed in pairs, and what they cost in quality.",
+        prerequisites: &modules([
+            1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
+        ]),
+        achieved_when: &[
+            "accuracy of the baseline on held-out digits",
+            "file for the digits, all together, of the baseline's",
+            "accuracy lost, all together, beyond its sample error",
+            "speed-up on the digits, all together, low end",
+            "perplexity on held-out text, all together, of the baseline's",
+            "speed-up on the text, all together, low end",
+        ],
+    },
 ];
 
 const fn modules<const N: usize>(numbers: [u8; N]) -> [ModuleId; N] {
@@ -128,8 +148,7 @@ mod tests {
                 tinytorch::sources::MODULES.iter().position(|(module, _)| *module == name)
             };
             for (name, number) in
-                ["activations", "layers", "losses", "training", "spatial", "tokenization"]
-                    .map(|name| (name, number_of(name)))
+                tinytorch::sources::MODULES.iter().map(|(name, _)| (*name, number_of(name)))
             {
                 let used = milestone.source().contains(&format!("tinytorch::{name}::"));
                 let number = number.and_then(|number| u8::try_from(number).ok());

@@ -16,6 +16,7 @@ pub const MILESTONES: &[(&str, &str)] = &[
     ("1986_mlp", include_str!("../milestones/1986_mlp.rs")),
     ("1998_cnn", include_str!("../milestones/1998_cnn.rs")),
     ("2017_transformer", include_str!("../milestones/2017_transformer.rs")),
+    ("2018_olympics", include_str!("../milestones/2018_olympics.rs")),
 ];
 
 /// TinyMLPerf: the program that runs an event, and the course's own entry for each.

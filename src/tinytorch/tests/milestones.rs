@@ -1,12 +1,14 @@
 //! What the milestones say of made-up figures, and that the one of 2017 can be interrupted. They are programs of their
 //! own, so their source is included.
 
+use olympics::Measured;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use tinytorch::benchmarking::Interval;
 use tinytorch::random::Rng;
 use tinytorch::report::{Item, Reporter};
 use tinytorch::tokenization::{CharTokenizer, Tokenizer};
@@ -20,6 +22,9 @@ mod cnn;
 #[path = "../milestones/1986_mlp.rs"]
 #[expect(dead_code, reason = "only the insight is tested")]
 mod mlp;
+#[path = "../milestones/2018_olympics.rs"]
+#[expect(dead_code, reason = "only the insights are tested")]
+mod olympics;
 #[path = "../milestones/1957_perceptron.rs"]
 #[expect(dead_code, reason = "only the insight is tested")]
 mod perceptron;
@@ -69,6 +74,81 @@ fn one_layer_and_two_are_judged_by_what_they_reached() {
     assert!(expected.contains("at most three") && expected.contains("all four"), "{expected}");
     assert!(xor::layers_insight(100.0, 100.0).contains("no straight line can"));
     assert!(xor::layers_insight(75.0, 75.0).contains("did not from most seeds"));
+}
+
+/// A contestant of 2018 with these figures.
+fn measured(name: &str, bytes: f64, quality: f64, [low, estimate, high]: [f64; 3]) -> Measured {
+    let speed = Interval { low, estimate, high };
+    Measured { name: name.to_owned(), bytes, quality, speed }
+}
+
+#[test]
+fn a_speed_up_is_called_so_only_where_the_pairs_agree() {
+    let baseline = measured("baseline", 2000.0, 0.96, [0.99, 1.0, 1.01]);
+    let said = |speed| {
+        olympics::together_insight("Reading", &baseline, &measured("all", 100.0, 0.95, speed))
+    };
+    let words = ["and it is 3.00", "it is slower", "by less than 5 %", "no clear difference"];
+    for (speed, word) in [
+        ([2.8, 3.0, 3.2], words[0]),
+        ([0.4, 0.5, 0.6], words[1]),
+        ([1.01, 1.02, 1.03], words[2]),
+        ([0.9, 1.1, 1.3], words[3]),
+        ([f64::NAN; 3], words[3]),
+    ] {
+        let text = said(speed);
+        assert!(text.contains("5.0 % of the baseline's bytes"), "{text}");
+        let found: Vec<&&str> = words.iter().filter(|word| text.contains(**word)).collect();
+        assert_eq!(found, [&word], "{text}");
+    }
+}
+
+#[test]
+fn the_baseline_beside_itself_shows_how_far_the_other_figures_can_be_trusted() {
+    let said = |[low, estimate, high]: [f64; 3]| {
+        olympics::itself_insight("Reading", Interval { low, estimate, high })
+    };
+    let quiet = said([0.98, 1.0, 1.02]);
+    assert!(quiet.contains("1.00 times as fast (0.98 to 1.02), as it must be"), "{quiet}");
+    assert!(said([0.5, 1.1, 1.9]).contains("the machine was busy"));
+    for speed in [[1.2, 1.3, 1.4], [0.5, 0.6, 0.7], [f64::NAN; 3]] {
+        assert!(said(speed).contains("which cannot be"), "{speed:?}");
+    }
+}
+
+#[test]
+fn what_the_techniques_cost_in_quality_is_judged_beyond_the_sample_error() {
+    let finding = |all| olympics::accuracy_insight(0.96, all, 360);
+    assert!(finding(0.95).contains("96.0 % +- 1.0") && finding(0.95).contains("no clear"));
+    assert!(finding(0.90).contains("fewer digits are read"));
+    assert!(finding(0.999).contains("more digits are read"));
+    // A loss of 3 points, of which the difference of two such accuracies may have 1.47 by chance.
+    assert!((olympics::points_lost(0.96, 0.93, 360) - 1.3035).abs() < 1e-3);
+    let perplexity = |after| olympics::perplexity_insight([10.0, after]);
+    assert!(perplexity(10.5).contains("10.00 before and 10.50 after: 5 % higher"));
+    assert!(perplexity(9.5).contains("5 % lower"));
+    assert!(perplexity(10.1).contains("the same within 2 %"));
+    assert!(perplexity(f64::NAN).contains("the model is broken"));
+    let beside = |small| {
+        let [small, all] = [small, 0.95].map(|right| measured("", 1.0, right, [1.0; 3]));
+        olympics::control_insight(&small, &all, 360)
+    };
+    assert!(beside(0.80).contains("80.0 %, the compressed one 95.0 %: compressing the large"));
+    assert!(beside(0.99).contains("training the small one would have been better"));
+    assert!(beside(0.95).contains("no clear difference, so this task"));
+}
+
+#[test]
+fn promises_of_single_techniques_are_held_against_all_together() {
+    let alone = [("int8", 4.0), ("kernels", 3.0)].map(|(name, x)| measured(name, 1.0, 1.0, [x; 3]));
+    let said = |x| olympics::promise_insight(&alone, &measured("all", 1.0, 1.0, [x; 3]));
+    assert!(
+        said(12.0).contains("alone: int8 4.00, kernels 3.00; multiplied 12.00. Together 12.00")
+    );
+    assert!(said(12.0).contains("about as promised"));
+    assert!(said(6.0).contains("that is less"));
+    assert!(said(24.0).contains("that is more"));
+    assert!(said(f64::NAN).contains("no time that the clock can see"));
 }
 
 #[test]
