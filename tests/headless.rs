@@ -12,6 +12,8 @@ use std::process::{Command, Output, Stdio};
 mod terminal;
 use terminal::Terminal;
 
+#[path = "headless/capstone.rs"]
+mod capstone;
 #[path = "headless/explore.rs"]
 mod explore;
 #[path = "headless/framework.rs"]

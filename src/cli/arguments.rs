@@ -127,6 +127,9 @@ pub enum Command {
     /// TinyMLPerf: measure entries beside fixed baselines on your engine, and rank them.
     #[command(subcommand)]
     Mlperf(MlperfCommand),
+    /// The submission of lesson 20 as a file that others can check and measure again.
+    #[command(subcommand)]
+    Capstone(CapstoneCommand),
     /// Check every module against the ten patterns.
     Audit(FormatArguments),
     /// Show what is missing on this machine and how to fix it.
@@ -160,6 +163,8 @@ impl Command {
             | Self::Mlperf(MlperfCommand::List(FormatArguments { format }))
             | Self::Mlperf(MlperfCommand::Run { format, .. })
             | Self::Mlperf(MlperfCommand::Leaderboard { format, .. })
+            | Self::Capstone(CapstoneCommand::Validate { format, .. })
+            | Self::Capstone(CapstoneCommand::Reproduce { format, .. })
             | Self::Analyze(AnalyzeArguments { format, .. })
             | Self::Explore(ExploreArguments { format, .. })
             | Self::Predict(PredictArguments { format, .. })
@@ -413,6 +418,39 @@ pub enum MlperfCommand {
     Import {
         /// The file.
         file: PathBuf,
+    },
+}
+
+/// What to do with the submission of lesson 20.
+#[derive(Debug, Subcommand)]
+pub enum CapstoneCommand {
+    /// Measure the pipeline of lesson 20 on your code, and write its submission; a file that is there is kept beside it.
+    Export {
+        /// The file.
+        file: PathBuf,
+        /// Measure the reference solution instead of your file.
+        #[arg(long)]
+        solution: bool,
+    },
+    /// Name every fault of a submission by its field. Exit code 0: there is none; 2: the file cannot be read.
+    Validate {
+        /// The file.
+        file: PathBuf,
+        /// The output format.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Measure the same task on this machine, and compare. Exit code 0: the submission is confirmed, within a factor of
+    /// two in speed and of 1.1 in perplexity.
+    Reproduce {
+        /// The file.
+        file: PathBuf,
+        /// Measure the reference solution instead of your file.
+        #[arg(long)]
+        solution: bool,
+        /// The output format.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
     },
 }
 

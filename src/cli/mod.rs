@@ -5,6 +5,7 @@ mod analyze;
 mod arguments;
 mod audit;
 mod author;
+mod capstone;
 mod check;
 mod complete;
 mod context;
@@ -76,6 +77,7 @@ fn dispatch(context: &Context, command: Command, out: &mut Printer) -> Result<bo
         Command::Export(arguments) => complete::export(context, &arguments, out),
         Command::Milestone(arguments) => milestone::run(context, arguments, out),
         Command::Mlperf(arguments) => mlperf::run(context, arguments, out),
+        Command::Capstone(arguments) => capstone::run(context, arguments, out),
         Command::Audit(arguments) => audit::run(context, &arguments, out),
         Command::Doctor(arguments) => doctor::run(context, &arguments, out),
         Command::Author(arguments) => author::run(context, arguments, out),

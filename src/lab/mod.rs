@@ -14,6 +14,6 @@ mod reset;
 pub use create::{Created, Filled, create};
 pub use exercise::Unreadable;
 pub use mine::Undone;
-pub use numbered::Numbered;
+pub use numbered::{Numbered, replace};
 pub use paths::Lab;
 pub use reset::Reset;

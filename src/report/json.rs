@@ -12,6 +12,7 @@
 //! | `mlperf list` | event | `event`, `required`, `entries`, `best` |
 //! | `mlperf run` | the entry | `event`, `name`, `at`, `machine`, `pairs`, `quality`, `counted`, `score`, `techniques` |
 //! | `mlperf leaderboard` | entry, best first | `event`, `rank`, `name`, `score`, `quality`, `techniques`, `innovation`, `machine`, `at`, `clock`, `imported` |
+//! | `capstone validate`, `capstone reproduce` | the file | `file`, `outcome` (`valid`, `not_valid`, `confirmed`, `not_confirmed`), `faults` with `field`, `reason` |
 //! | `complete` | module | `module`, `completed` (`yes`, `rejected`, `not_yet`, `cancelled`), `reason` |
 //! | `predict` | open task | `task`, `question`, `unit`, `predictions`, `results`, `measured` |
 //! | `glossary` | term | `term`, `text`, `lesson` |

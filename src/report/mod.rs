@@ -10,6 +10,7 @@ pub mod milestone;
 pub mod mlperf;
 pub mod module_report;
 pub mod prediction;
+pub mod submission;
 
 pub use milestone::{MilestoneOutcome, Ran, RanModule};
 pub use module_report::{AnalysisState, ModuleReport, Outcome, Phase, TestState};

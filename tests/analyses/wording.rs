@@ -1607,10 +1607,17 @@ fn production(figures: &Figures) -> Result<Vec<Words>, String> {
             .map(|v| serde_json::to_string(v).unwrap_or_default().replace('"', ""))
             .collect())
     };
-    let (devices, start, end) = (column("device")?, column("naive start")?, column("end")?);
+    let (devices, end) = (column("device")?, column("end")?);
+    let heads = ["file", "memory", "first token", "p95 between tokens"];
+    let table = |title| -> Result<Vec<Vec<f64>>, String> {
+        heads.iter().map(|head| figures.numbers(title, head)).collect()
+    };
+    let (costs, limits) = (table("What it costs")?, table("What the devices allow")?);
+    let met = |model: usize, device: usize| {
+        costs.iter().zip(&limits).all(|(cost, limit)| cost[model] <= limit[device])
+    };
     let of = |wanted: fn(bool, bool) -> bool| -> Vec<usize> {
-        let met = |text: &String| text.starts_with("met");
-        (0..devices.len()).filter(|&at| wanted(met(&start[at]), met(&end[at]))).collect()
+        (0..devices.len()).filter(|&at| wanted(met(0, at), met(1, at))).collect()
     };
     let names = |places: &[usize]| -> String {
         places.iter().map(|&at| devices[at].as_str()).collect::<Vec<_>>().join(", ")
