@@ -2,8 +2,7 @@
 //! is completed when its file is in `.tinytorch/mine/`. One rename puts it there: a kill at any moment leaves the
 //! earlier engine or the new one.
 
-use super::numbered::{self, RUST};
-use super::{Lab, atomic};
+use super::{Lab, atomic, numbered};
 use crate::curriculum::{Module, ModuleId};
 use crate::error::Error;
 use std::collections::BTreeMap;
@@ -63,7 +62,7 @@ impl Lab {
         let path = self.mine(module);
         match std::fs::read(&path) {
             Ok(before) if before == text.as_bytes() => {}
-            Ok(before) => drop(numbered::keep(&self.earlier(), &module.slug(), RUST, &before)?),
+            Ok(before) => drop(numbered::keep(&self.earlier(), &module.slug(), &before)?),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(Error::io("read your completed module", &path, &error)),
         }
@@ -86,7 +85,7 @@ impl Lab {
             _ => Error::io("read your completed module", &path, &error),
         })?;
         let backup = self.back_up(module, &undone)?;
-        while let Some(earlier) = numbered::all(&self.earlier(), &module.slug(), RUST).pop() {
+        while let Some(earlier) = numbered::all(&self.earlier(), &module.slug()).pop() {
             let text = std::fs::read(&earlier.path)
                 .map_err(|error| Error::io("read", &earlier.path, &error))?;
             if text != undone {
@@ -180,7 +179,7 @@ mod tests {
             lab.complete(module, text).unwrap();
         }
         // A kill in `complete` between keeping the earlier version and writing the new one.
-        numbered::keep(&lab.earlier(), &module.slug(), RUST, b"two").unwrap();
+        numbered::keep(&lab.earlier(), &module.slug(), b"two").unwrap();
         let undone = lab.undo(module).unwrap();
         assert!(undone.restored);
         assert_eq!(std::fs::read(undone.backup).unwrap(), b"two");

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// The ending of an exercise.
-pub const RUST: &str = ".rs";
+const RUST: &str = ".rs";
 
 /// One kept file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<Option<PathBuf>, Error> {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             let ending = text(path.extension()).map_or_else(String::new, |kind| format!(".{kind}"));
             let stem = text(path.file_stem()).unwrap_or_default();
-            Some(keep(folder.unwrap_or(Path::new(".")), &stem, &ending, &before)?)
+            Some(keep_as(folder.unwrap_or(Path::new(".")), &stem, &ending, &before)?)
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => return Err(Error::io("back up", path, &error)),
@@ -38,12 +38,16 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<Option<PathBuf>, Error> {
     Ok(backup)
 }
 
-/// Keeps `bytes` in `folder` under the next number.
+/// Keeps `bytes`, an exercise, in `folder` under the next number.
 ///
 /// # Errors
 /// When the folder cannot be written.
-pub fn keep(folder: &Path, name: &str, ending: &str, bytes: &[u8]) -> Result<PathBuf, Error> {
-    let mut number = all(folder, name, ending).last().map_or(1, |last| last.number + 1);
+pub fn keep(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, Error> {
+    keep_as(folder, name, RUST, bytes)
+}
+
+fn keep_as(folder: &Path, name: &str, ending: &str, bytes: &[u8]) -> Result<PathBuf, Error> {
+    let mut number = all_as(folder, name, ending).last().map_or(1, |last| last.number + 1);
     loop {
         let path = folder.join(format!("{name}.{number}{ending}"));
         if atomic::write_new(&path, bytes)? {
@@ -53,9 +57,13 @@ pub fn keep(folder: &Path, name: &str, ending: &str, bytes: &[u8]) -> Result<Pat
     }
 }
 
-/// All files kept under `name` with this ending, the oldest first.
+/// All exercises kept under `name`, the oldest first.
 #[must_use]
-pub fn all(folder: &Path, name: &str, ending: &str) -> Vec<Numbered> {
+pub fn all(folder: &Path, name: &str) -> Vec<Numbered> {
+    all_as(folder, name, RUST)
+}
+
+fn all_as(folder: &Path, name: &str, ending: &str) -> Vec<Numbered> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let numbered = |path: PathBuf| {
         let middle = path.file_name()?.to_str()?.strip_prefix(name)?.strip_prefix('.')?;
@@ -75,16 +83,17 @@ mod tests {
     fn numbers_grow_and_other_files_do_not_count() {
         let folder = tempfile::tempdir().unwrap();
         for _ in 0..11 {
-            keep(folder.path(), "01_tensor", RUST, b"text").unwrap();
+            keep(folder.path(), "01_tensor", b"text").unwrap();
         }
         std::fs::write(folder.path().join("01_tensor.rs"), "").unwrap();
         std::fs::write(folder.path().join("02_activations.99.rs"), "").unwrap();
         std::fs::remove_file(folder.path().join("01_tensor.2.rs")).unwrap();
-        let all = all(folder.path(), "01_tensor", RUST);
+        let all = all(folder.path(), "01_tensor");
         let numbers: Vec<usize> = all.iter().map(|kept| kept.number).collect();
         assert_eq!(numbers, [1, 3, 4, 5, 6, 7, 8, 9, 10, 11], "by number, not by name");
-        assert!(keep(folder.path(), "01_tensor", RUST, b"").unwrap().ends_with("01_tensor.12.rs"));
+        assert!(keep(folder.path(), "01_tensor", b"").unwrap().ends_with("01_tensor.12.rs"));
     }
+
     #[test]
     fn what_a_new_file_replaces_is_kept_beside_it() {
         let folder = tempfile::tempdir().unwrap();

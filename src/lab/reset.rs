@@ -1,6 +1,6 @@
 //! Replacing an exercise with its starter or with a backup. The current text is always backed up first.
 
-use super::numbered::{self, Numbered, RUST};
+use super::numbered::{self, Numbered};
 use super::{Lab, atomic};
 use crate::curriculum::{Module, cells};
 use crate::error::Error;
@@ -51,7 +51,7 @@ impl Lab {
     /// The backups of the exercise, the oldest first.
     #[must_use]
     pub fn backups_of(&self, module: &Module) -> Vec<Numbered> {
-        numbered::all(&self.backups(), &module.slug(), RUST)
+        numbered::all(&self.backups(), &module.slug())
     }
 
     /// Replaces the exercise with one of its backups, after a backup of the current text.
@@ -64,7 +64,7 @@ impl Lab {
     }
 
     pub(super) fn back_up(&self, module: &Module, bytes: &[u8]) -> Result<PathBuf, Error> {
-        numbered::keep(&self.backups(), &module.slug(), RUST, bytes)
+        numbered::keep(&self.backups(), &module.slug(), bytes)
     }
 }
 
