@@ -3,6 +3,7 @@
 //! here: files, running the pipeline.
 
 use super::ModuleReport;
+use serde_json::{Map, Value};
 use tinytorch::benchmarking::Interval;
 use tinytorch::capstone::{check, confirms};
 use tinytorch::report::Item;
@@ -29,18 +30,26 @@ pub fn reported(report: &ModuleReport) -> Option<&str> {
 /// What a file holds, if it can be believed.
 ///
 /// # Errors
-/// Every fault that was found, each with its field. A field that is missing, unknown or of another type hides what is
-/// behind it, and so does a checksum that does not fit.
+/// Every fault that was found, each with its field. A field that is missing, unknown or of another type hides the others'
+/// contents, and so does a checksum that does not fit.
 pub fn read(bytes: &[u8]) -> Result<Submission, Vec<Fault>> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         vec![Fault::new("the file", format!("it is no text: {error}; export the submission again"))]
     })?;
+    let json = serde_json::from_str(text).map_err(|error| {
+        vec![Fault::new("the file", format!("it is no whole JSON: {error}; export it again"))]
+    })?;
+    let Value::Object(found) = json else {
+        return Err(vec![Fault::new("the file", "it is no JSON object, as a submission is")]);
+    };
     // The schema first: another one may have other fields.
-    let json: Option<serde_json::Value> = serde_json::from_str(text).ok();
-    let schema = json.as_ref().and_then(|json| json.get("schema")?.as_str());
-    if let Some(other) = schema.filter(|schema| *schema != SCHEMA) {
+    if let Some(Value::String(other)) = found.get("schema").filter(|schema| *schema != SCHEMA) {
         let reason = format!("\"{other}\" is unknown: {SCHEMA} can be read");
         return Err(vec![Fault::new("schema", reason)]);
+    }
+    let misfits = misfits(&found);
+    if !misfits.is_empty() {
+        return Err(misfits);
     }
     let submission = Submission::from_json(text).map_err(|fault| vec![fault])?;
     let is_sealed = submission.checksum == submission.content_checksum();
@@ -50,6 +59,22 @@ pub fn read(bytes: &[u8]) -> Result<Submission, Vec<Fault>> {
         faults = check(&submission);
     }
     if faults.is_empty() { Ok(submission) } else { Err(faults) }
+}
+
+/// The fields that are missing, unknown or of another type: each is tried by itself in a submission that fits.
+fn misfits(found: &Map<String, Value>) -> Vec<Fault> {
+    let Ok(Value::Object(example)) = serde_json::to_value(Submission::example()) else {
+        return vec![];
+    };
+    let missing = example.keys().filter(|field| !found.contains_key(*field));
+    let missing = missing.map(|field| Fault::new(field, "it is missing"));
+    let misfit = |(field, value): (&String, &Value)| {
+        let mut tried = example.clone();
+        tried.insert(field.clone(), value.clone());
+        let error = serde_json::from_value::<Submission>(Value::Object(tried)).err()?;
+        Some(Fault::new(field, error.to_string()))
+    };
+    missing.chain(found.iter().filter_map(misfit)).collect()
 }
 
 /// Counts and allowances that no run can have.
@@ -177,7 +202,13 @@ mod tests {
         }
         assert_eq!(refused(&text.replace("\"tokens\": 100", "\"tokens\": 101")), ["checksum"]);
         assert_eq!(refused(&text.replace("\"tokens\": 100,", "")), ["tokens"]);
-        assert_eq!(refused(&text.replace("\"seeds\"", "\"seed\"")), ["seed"]);
+        assert_eq!(refused(&text.replace("\"seeds\"", "\"seed\"")), ["seeds", "seed"]);
+        assert_eq!(refused(&text.replace("\"tokens\": 100", "\"tokens\": -1")), ["tokens"]);
+        assert_eq!(refused(&text.replace("\"training\": 1", "\"training\": []")), ["seeds"]);
+        assert_eq!(refused(&text.replace("\"allowed\": 0.05", "\"allowed\": null")), ["allowed"]);
+        let twice = text.replace("\"tokens\": 100", "\"tokens\": 100, \"tokens\": 100");
+        assert_eq!(refused(&twice), ["tokens"]);
+        assert_eq!(refused(&text.replacen(',', ";", 1)), ["the file"]);
         assert_eq!(refused("{\"schema\": \"tinymlperf/1\", \"entries\": []}"), ["schema"]);
         assert_eq!(refused("[1, 2]"), ["the file"]);
         assert_eq!(fields(&read(b"\xff\xfe").unwrap_err()), ["the file"]);
