@@ -1,7 +1,7 @@
 //! `capstone`: the submission of lesson 20 as a file: measured and written, checked by field, or measured once more.
 
 use super::analyze::conclude;
-use super::arguments::{Format, CapstoneCommand};
+use super::arguments::{CapstoneCommand, Format};
 use super::check::CheckSession;
 use super::context::Context;
 use super::printer::Printer;
@@ -14,11 +14,7 @@ use std::path::Path;
 use tinytorch::submission::{Fault, Submission};
 
 /// Returns whether the submission was written, is valid, or is confirmed.
-pub fn run(
-    context: &Context,
-    command: CapstoneCommand,
-    out: &mut Printer,
-) -> Result<bool, Error> {
+pub fn run(context: &Context, command: CapstoneCommand, out: &mut Printer) -> Result<bool, Error> {
     match command {
         CapstoneCommand::Export { file, solution } => export(context, &file, solution, out),
         CapstoneCommand::Validate { file, format } => validate(&file, format, out),

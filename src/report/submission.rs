@@ -134,7 +134,7 @@ pub fn differences(first: &Submission, again: &Submission) -> Vec<Fault> {
     }
     for (at, (there, here)) in first.quality.iter().zip(&again.quality).enumerate() {
         let ratio = here / there;
-        if !(ratio.max(1.0 / ratio) <= QUALITY_BOUND) {
+        if ratio.max(1.0 / ratio) > QUALITY_BOUND {
             let reason =
                 format!("{there:.2} there, {here:.2} here: more than {QUALITY_BOUND} times apart");
             faults.push(Fault::new(format!("quality[{at}]"), reason));

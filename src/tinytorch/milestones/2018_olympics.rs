@@ -265,8 +265,8 @@ fn stored(model: &Sequential) -> Result<(usize, Sequential), Failure> {
 
 /// A network as a device would have it, in memory of its own: a layer that is mostly zeros is sparse.
 fn deployed(model: &Sequential) -> Sequential {
-    let own = |layer: &Box<dyn Layer>| -> Box<dyn Layer> {
-        match (&**layer as &dyn Any).downcast_ref::<Linear>() {
+    let own = |layer: &dyn Layer| -> Box<dyn Layer> {
+        match (layer as &dyn Any).downcast_ref::<Linear>() {
             Some(linear) if measure_sparsity(linear) > 0.5 => {
                 Box::new(SparseLinear::from_linear(linear).clone()) // Without spare capacity.
             }
@@ -274,7 +274,7 @@ fn deployed(model: &Sequential) -> Sequential {
             None => Box::new(ReLU),
         }
     };
-    Sequential::new(model.layers().iter().map(own).collect())
+    Sequential::new(model.layers().iter().map(|layer| own(layer.as_ref())).collect())
 }
 
 /// A network for the digits; `build` makes it in memory of its own.
