@@ -127,7 +127,8 @@ fn test_unit_of_range() {
     let zero =
         "the lower end becomes the first integer: the zero point is first - round(low / scale)";
     check([-1.0, 4.1], Scheme::Affine, 8, (0.02, -78), zero);
-    check([-1.0, 3.0], Scheme::Affine, 4, (4.0 / 15.0, -4), steps);
+    check([-1.0, 3.0], Scheme::Affine, 4, (4.0 / 15.0, -4), &format!("{steps}; {zero}"));
+    check([-0.5, 254.5], Scheme::Affine, 8, (1.0, -128), zero);
     let widen = "widen a range until it contains 0: otherwise no integer stands for 0";
     check([2.0, 2.0], Scheme::Affine, 8, (2.0 / 255.0, -128), widen);
     check([-3.0, -3.0], Scheme::Affine, 8, (3.0 / 255.0, 127), widen);
@@ -148,7 +149,7 @@ impl QuantParams {
     ///
     /// APPROACH:
     /// 1. `x / scale` is the number of steps from 0: round it, halves to the even side.
-    /// 2. Add the zero point, and clip to the levels: what is outside of the range becomes its nearest end.
+    /// 2. Add the zero point, and clip to the levels: what is outside the range becomes its nearest end.
     ///
     /// EXAMPLE: with a scale of 0.5 and a zero point of 3, 1.3 is 2.6 steps above 0: it becomes 6.
     ///
@@ -180,12 +181,12 @@ fn test_unit_quantize() {
 
     let params = QuantParams { scale: 0.5, zero_point: 3, levels: [-128, 127] };
     let nearest = "round to the nearest step, do not cut off what follows the point";
-    let clip = "what is outside of the range becomes its nearest end, not another number";
+    let clip = "what is outside the range becomes its nearest end, not another number";
     for (x, wanted, idea) in [
         (0.0, 3, "0 becomes the zero point"),
         (1.3, 6, nearest),
         (-1.4, 0, nearest),
-        (0.25, 3, "a half is rounded to the even side, as in PyTorch"),
+        (0.25, 3, "a half is rounded to the even side, before the zero point is added"),
         (1000.0, 127, clip),
         (-1e30, -128, clip),
     ] {
@@ -349,6 +350,11 @@ fn test_unit_sqnr() {
     check(&[3.0, 4.0], &[3.0, 4.5], 20.0, idea);
     check(&[-6.0, 8.0], &[-6.0, 7.0], 20.0, idea);
     check(&[3.0, 4.0], &[0.0, 0.0], 0.0, idea);
+    let (mut x, mut restored) = (vec![1.0; 65_537], vec![0.0; 65_537]);
+    (x[0], restored[0]) = (4096.0, 4096.0);
+    let yours = [sqnr(&x, &restored) as f32];
+    let many = "sum in f64: in f32, 4096^2 + 1 is 4096^2";
+    expect_close("4096 and 65,536 ones, restored as zeros", &yours, &[24.0993], 1e-3, many);
     expect_eq("no error", sqnr(&[3.0], &[3.0]), f64::INFINITY, "no noise: infinite, and not NaN");
     let x = Tensor::rand(&[4000], &mut Rng::seeded(1)) - 0.5;
     let [six, seven] = [6, 7].map(|bits| {
@@ -370,7 +376,7 @@ fn test_unit_sqnr() {
 ///
 /// EXAMPLE: of 1, 2, ..., 100, the middle 96 percent are 3 to 98.
 ///
-/// HINTS: `as usize` rounds down. Multiply before you divide: `100.0 - 99.9` is not exact.
+/// HINTS: `as usize` rounds down.
 pub fn percentile_range(numbers: &[f32], percent: f32) -> [f32; 2] {
     todo!("quantization-percentile")
 }
@@ -386,13 +392,13 @@ fn test_unit_percentile_range() {
     for (percent, wanted, idea) in [
         (100.0, [1.0, 100.0], "100 percent are all numbers: the smallest and the largest"),
         (96.0, [3.0, 98.0], both),
-        (97.5, [2.0, 99.0], "the share that is cut off is rounded down"),
+        (97.0, [2.0, 99.0], "the share that is cut off is rounded down"),
     ] {
         let range = || percentile_range(&numbers, percent);
         expect_call(format!("100, 99, ... 1: the middle {percent} percent"), range, wanted, idea);
     }
     numbers[40] = -1e9;
-    let idea = "one outlier among 100 is outside of the middle 98 percent: sort first";
+    let idea = "one outlier among 100 is outside the middle 98 percent: sort first";
     let input = "1 to 100 without 60, and -1e9: the middle 98 percent";
     expect_call(input, || percentile_range(&numbers, 98.0), [1.0, 99.0], idea);
 }
@@ -424,11 +430,13 @@ fn test_unit_mse_range() {
 
     let uniform: Vec<f32> = (0..=1000).map(|at| at as f32 / 1000.0).collect();
     let outlier = [&uniform[..], &[4.0]].concat();
+    let mirrored: Vec<f32> = outlier.iter().map(|x| -x).collect();
     let trade = "clipping costs an error once, a long step costs every number: choose the least sum of squares";
     for (input, numbers, bits, wanted, idea) in [
         ("0 to 1, 8 bits", &uniform, 8, [0.0, 1.0], "nothing is gained by clipping these"),
         ("0 to 1 and a 4, 3 bits", &outlier, 3, [0.0, 1.6], trade),
         ("0 to 1 and a 4, 8 bits", &outlier, 8, [0.0, 4.0], trade),
+        ("0 to -1 and a -4, 3 bits", &mirrored, 3, [-1.6, 0.0], "both ends shrink"),
         ("zeros", &vec![0.0; 3], 8, [0.0, 0.0], "of equal sums, the widest range"),
     ] {
         let range = || mse_range(numbers, Scheme::Affine, bits);
@@ -436,13 +444,16 @@ fn test_unit_mse_range() {
     }
     let range = || mse_range(&[1.0, -1.0], Scheme::Symmetric, 2);
     expect_call_close("1 and -1, 2 bits", range, &[-1.0, 1.0], 1e-5, "of equal sums, the widest");
+    // With the upper end 15 the errors are 5 and 6, with 14 they are 6 and 5.
+    let range = || mse_range(&[20.0, 9.0], Scheme::Symmetric, 2);
+    expect_call_close("20 and 9, 2 bits", range, &[6.75, 15.0], 1e-5, "of equal sums, the widest");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "quantization-matmul", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// The product of activations `a` `(m, k)` and symmetric weights `b` `(k, n)`, in integers: for each row and column, the sum
 /// of `(a - zero_point) x b`. Result `(m, n)`.
 ///
-/// TODO: multiply and add integers; take the zero point off once, not in each product.
+/// TODO: multiply and add integers; take the zero point off once, not in each product (the test sees the numbers alone).
 ///
 /// APPROACH:
 /// 1. `sum of (a - z) b = sum of a b - z x (sum of b)`. The last sum is that of a column of `b`: it is the same for every
@@ -522,7 +533,8 @@ fn test_unit_requantize() {
         (19, 0, 2, round),
         (-19, 0, -2, round),
         (25, 0, 2, "a half to the even side"),
-        (19, -50, -48, "the zero point is added after rounding"),
+        (19, -50, -48, "the zero point is added"),
+        (25, 1, 3, "round before the zero point is added"),
         (1300, 0, 127, clip),
         (1300, -100, 30, "clip what is stored, after the zero point"),
         (-1300, 0, -128, clip),
@@ -588,8 +600,9 @@ impl Int8Product {
     ///
     /// EXAMPLE: a sum of 20 with an input scale of 0.5 and a weight scale of 0.1 is 1.0; with a bias of 3 it is 4.
     ///
-    /// HINTS: `unwrap_or_else`. `whole_range(rows)` is given. `params.steps()` is what
-    /// `Activations::quantize` wants; `Kernel::detect()` finds the fastest kernel of this CPU.
+    /// HINTS: `unwrap_or_else`. `whole_range(rows)` is given. `Activations::quantize(kernel, rows, inputs, &params.steps())`,
+    /// with `Kernel::detect()`, the fastest kernel of this CPU; then
+    /// `linear(kernel, &activations, &self.weights, &Scaling { scales: &scales, bias: &self.bias })`.
     pub fn forward(&self, rows: &[f32]) -> Vec<f32> {
         let [inputs, _] = self.weights.shape();
         if rows.is_empty() {
@@ -622,6 +635,11 @@ fn test_unit_product() {
     let idea = "without parameters, those of these rows: here 0 to 100";
     let wanted = [103.0, 400.0, 3.0, 0.0];
     expect_call_close("0 100 / 0 0", || dynamic.forward(&[0., 100., 0., 0.]), &wanted, 1e-3, idea);
+    let coarse = Int8Product { bits: 2, ..dynamic };
+    let idea = "a range from the batch is affine, with `self.bits` bits: 0, 33.3, 66.7 and 100";
+    let wanted = [69.667, 266.667, 103.0, 400.0];
+    let yours = || coarse.forward(&[0.0, 50.0, 0.0, 100.0]);
+    expect_call_close("0 50 / 0 100 with 2 bits", yours, &wanted, 1e-2, idea);
 
     let mut rng = Rng::seeded(2);
     let (x, layer) = (Tensor::randn(&[9, 40], &mut rng), Linear::new(40, 30, &mut rng));
@@ -662,7 +680,8 @@ impl QuantizedConv2d {
     ///
     /// EXAMPLE: 2 positions and 3 outputs: `a0 a1 a2 b0 b1 b2` becomes `a0 b0 a1 b1 a2 b2`.
     ///
-    /// HINTS: an image is a chunk of the padded batch. `skip` and `step_by` walk down a column.
+    /// HINTS: `pad(&grid, &x.data(), 0.0)`; an image is a chunk of `channels * grid.padded.area()` numbers of that. `skip` and
+    /// `step_by` walk down a column. `grid.output` has `rows` and `columns`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let [_, outputs] = self.product.weights.shape();
         let (grid, [n, channels]) = self.grid(x);
@@ -675,7 +694,7 @@ impl QuantizedConv2d {
 /// 🔬 Beside the convolution in f32: channels, padding, stride, a batch; a small kernel beside a large one.
 #[test]
 fn test_unit_quantized_conv() {
-    use tinytorch::testing::{expect_call_close, expect_close};
+    use tinytorch::testing::{expect_call_close, expect_close, expect_eq};
 
     let rng = &mut Rng::seeded(4);
     for (window, shape) in [
@@ -688,9 +707,12 @@ fn test_unit_quantized_conv() {
         let x = Tensor::randn(&shape, rng) + 1.0;
         let int8 = QuantizedConv2d::new(&conv, &Int8Quantizer::default(), None);
         let idea = "pad with 0, multiply the patches of each image, one feature map after another";
-        let maps = || int8.forward(&x).to_vec();
         let input = format!("images {shape:?}, {window:?}");
-        expect_call_close(input, maps, &conv.forward(&x).to_vec(), 0.15, idea);
+        let (yours, wanted) = (int8.forward(&x), conv.forward(&x));
+        let shape = "(N, outputs, output rows, output columns)";
+        expect_eq(format!("the shape of {input}"), yours.shape(), wanted.shape(), shape);
+        let maps = || yours.to_vec();
+        expect_call_close(input, maps, &wanted.to_vec(), 0.15, idea);
     }
     let weight = Tensor::new(&[100.0, 0.01], &[2, 1, 1, 1]);
     let conv = Conv2d::from_weights(weight, None, 1);
@@ -718,7 +740,8 @@ impl Int8Quantizer {
     ///
     /// EXAMPLE: `Linear > ReLU > Linear` with `keep: vec![2]` becomes `QuantizedLinear > ReLU > Linear`.
     ///
-    /// HINTS: `quantized.layers_mut().push(..)` takes the box. `filter` on an `Option`, or an `if`.
+    /// HINTS: `model.layers()` are boxes: `layer.as_ref()`. `quantized.layers_mut().push(..)` takes the box. `filter` on an
+    /// `Option`, or an `if`.
     pub fn quantize(&self, model: &Sequential, samples: &Tensor) -> Sequential {
         let mut quantized = Sequential::default();
         let mut x = samples.clone();
@@ -761,6 +784,13 @@ fn test_unit_quantize_model() {
     }
     let wanted = [-1.0, 5.1, 0.0, 10.2];
     expect_close("-1 to 5.1, doubled, ReLU", &ranges, &wanted, 0.05, idea);
+    let noisy = Dropout::new(0.9, Rng::seeded(1)).expect("a probability");
+    let noisy = Sequential::new(vec![Box::new(noisy), times(1.0)]);
+    let int8 = quantize_model(&noisy, &samples);
+    let input = int8.layers().get(1).and_then(|layer| product_of(layer.as_ref())?.input);
+    let wanted = QuantParams::of_range([-1.0, 5.1], Scheme::Affine, 8);
+    let idea = "walk with the copies: they are ready for inference, so Dropout changes nothing";
+    expect_eq("-1 to 5.1 behind a Dropout in training mode", input, Some(wanted), idea);
     let kept = Int8Quantizer { keep: vec![2], ..Int8Quantizer::default() };
     let idea = "a layer in `keep` stays in f32";
     let wanted = "QuantizedLinear(1 -> 1) > ReLU > Linear(1 -> 1)";
@@ -802,7 +832,9 @@ fn test_unit_bytes_of() {
     let fixed = QuantizedLinear::new(&layer, &Int8Quantizer::default(), Some(input));
     let each = "one byte for a weight, four for each scale and each bias: they are needed too";
     expect_call("Linear(10 -> 3)", || bytes_of(&layer), 132, "four bytes for each number");
-    expect_call("the same in int8, ranges from the batch", || bytes_of(&int8), 54, each);
+    let free =
+        "one byte for a weight, four for each scale and each bias; ranges from the batch need none";
+    expect_call("the same in int8, ranges from the batch", || bytes_of(&int8), 54, free);
     let idea = "a fixed input has a scale and a zero point: 5 bytes";
     expect_call("the same, calibrated", || bytes_of(&fixed), 59, idea);
     expect_call("ReLU", || bytes_of(&ReLU), 0, "a layer without numbers has no bytes");
@@ -852,9 +884,12 @@ fn test_unit_accuracies() {
     let test = set(&[1.0, 9.0, 8.0, 7.0], &[1.0, 0.0, 0.0, 1.0]);
     let quantizer = Int8Quantizer::default();
     let yours = || accuracies(&model, &quantizer, &low, &test);
-    let idea =
-        "calibrate on one set, and count on the other: what was calibrated on proves nothing";
+    let idea = "calibrate on one set, and count on the other: what was calibrated on proves nothing; divide by the size of the \
+         test set";
     expect_call("calibrated on 0 to 4, judged on 1, 9, 8, 7", yours, [0.75, 0.5], idea);
+    let kept = Int8Quantizer { keep: vec![0], ..Int8Quantizer::default() };
+    let yours = || accuracies(&model, &kept, &low, &test);
+    expect_call("the same, `keep: [0]`", yours, [0.75, 0.75], "with the quantizer that is given");
 }
 
 // %% nbgrader={"grade": false, "grade_id": "quantization-fake-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -877,7 +912,7 @@ pub fn fake_quantize(x: &Tensor, axis: Option<usize>, scheme: Scheme, bits: u32)
 /// APPROACH:
 /// 1. Rounding is flat almost everywhere: its true gradient is 0, and nothing would be learned. The estimator takes rounding
 ///    for the identity.
-/// 2. Where the integer of `x` would be outside of the levels, `x` was clipped: a small change of it changes nothing, and the
+/// 2. Where the integer of `x` would be outside the levels, `x` was clipped: a small change of it changes nothing, and the
 ///    gradient is 0.
 ///
 /// EXAMPLE: a scale of 0.5, a zero point of 0 and levels from -2 to 1: 0.6 is step 1 and passes the gradient; 0.8 would be
@@ -901,7 +936,7 @@ fn test_unit_straight_through() {
         let input = format!("{x}, levels -2 to 1 of 0.5, zero point {zero_point}");
         expect_call(input, || straight_through(3.0, x, &params), wanted, idea);
     };
-    let pass = "inside of the range, rounding passes the gradient as if it were not there";
+    let pass = "inside the range, rounding passes the gradient as if it were not there";
     let stop = "where x is clipped, a small change of it changes nothing: 0";
     for (x, wanted, idea) in
         [(0.1, 3.0, pass), (0.6, 3.0, pass), (-1.2, 3.0, pass), (0.8, 0.0, stop), (-1.3, 0.0, stop)]
@@ -918,7 +953,7 @@ fn test_unit_straight_through() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "quantization-analyze-memory", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// 📊 What does a model of bytes weigh, and what do the bytes cost?
+/// 📊 How large is a model of bytes, and what do the bytes cost?
 ///
 /// Purpose: see how close to four times smaller a model gets, and how large the errors are. Measured: the bytes of the
 /// digits MLP and of the MLP of a GPT-2 block (random weights), as counted and as kept in memory; the mean squared error of
@@ -996,8 +1031,8 @@ fn bytes_and_errors(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
 /// Purpose: judge models by what they are for. Measured: on data that neither trained, calibrated nor selected, test accuracy
 /// of the digits CNN by bits, per channel and per tensor, and with the layer in `f32` that is most sensitive on validation
 /// digits; of the digits MLP, trained as usual or aware of the rounding, then quantized; perplexity of a small GPT with
-/// integer layers. Key insight: 8 bits are enough for these models; fewer need finer scales, exceptions, or training that
-/// knows about the rounding. Production context: language models go to 4 bits for weights alone (GPTQ, AWQ).
+/// integer layers. Key insight: 8 bits are enough for these models; with 2, training that knows about the
+/// rounding decides; what finer scales and exceptions bring must be larger than the sample error. Production context: language models go to 4 bits for weights alone (GPTQ, AWQ).
 pub fn analyze_quantization_accuracy(out: &mut Reporter) {
     for part in [convolutional, aware_of_rounding, language_model] {
         if let Err(error) = part(out) {
@@ -1107,7 +1142,7 @@ fn language_model(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
 /// 📊 How fast is a product of integers?
 ///
 /// Purpose: compare your integer layer with the best product of `f32` that the engine has so far, that of `ndarray`.
-/// Measured: in turn, on one thread, rows times a matrix. Quantizing the rows, the zero point, scales and bias are inside of
+/// Measured: in turn, on one thread, rows times a matrix. Quantizing the rows, the zero point, scales and bias are part of
 /// the time; packing the weights is not, since it happens once. Then the kernels of this CPU, and the other way to use bytes:
 /// dequantize, then multiply. Key insight: bytes are faster where one instruction multiplies and adds four of them; to
 /// dequantize first saves memory and no time. Production context: oneDNN, FBGEMM and XNNPACK choose by CPU in the same way.

@@ -1168,7 +1168,7 @@ fn quantized_models(figures: &Figures) -> Result<Vec<Words>, String> {
         "With 2 bits, {plain:.1} % are read after plain training and {aware:.1} % after training aware of the rounding"
     );
     let all = [
-        (Larger, format!("{fact}: the weights learned to bear it")),
+        (Larger, format!("{fact}: training learned weights that survive the rounding")),
         (Smaller, format!("{fact}: here it did harm")),
         (NoClearDifference, format!("{fact}: no clear difference on 360 digits")),
     ];
@@ -1191,7 +1191,7 @@ fn computed_again(figures: &Figures) -> Result<Vec<Words>, String> {
     let [_, passed] = figures.ends("Without a cache", "positions passed")?;
     let [_, different] = figures.ends("Without a cache", "different")?;
     let times = passed / different;
-    let fact = format!("passes read {passed} positions, of which {different} are different");
+    let fact = format!("passes read {passed} positions, of which {different} are distinct");
     let found = if times > 1.0 { Larger } else { NoClearDifference };
     let all = [
         (Larger, format!("{fact}: each was computed {times:.0} times on average")),
@@ -1784,7 +1784,7 @@ fn compression_memory(figures: &Figures) -> Result<Vec<Words>, String> {
 /// Which step the kernel misses most, of those that were taken out one at a time.
 fn ladder(figures: &Figures) -> Result<Vec<Words>, String> {
     let without =
-        ["packing", "a tile", "wide registers"].map(|step| format!("the kernel without {step}"));
+        ["packing b", "a tile", "wide registers"].map(|step| format!("the kernel without {step}"));
     let mut slowest: Option<(f64, &str)> = None;
     for name in &without {
         let ratio = figures.pair(name, "the whole kernel")?.ratio;

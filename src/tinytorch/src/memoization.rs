@@ -170,6 +170,13 @@ fn test_unit_bytes() {
         (CacheShape { batch: 5, ..shape }, 10, 32, 51_200, idea),
         (shape, 10, 16, 5_120, "bits, not bytes: 8 of them are one byte"),
         (shape, 10, 4, 1_280, "divide by 8 at the end: 4 bits are half a byte"),
+        (
+            CacheShape { head_dim: 1, ..shape },
+            1,
+            4,
+            8,
+            "divide by 8 at the end: 4 bits are half a byte",
+        ),
     ] {
         let input = format!("{shape:?}, {positions} positions, {bits} bits");
         expect_call(input, || shape.bytes(positions, bits), wanted, idea);
@@ -320,7 +327,8 @@ fn test_unit_update() {
         let idea = "`advance` moves on, once for all layers";
         expect_eq("the length afterwards", cache.length(), length, idea);
     };
-    let idea = "the first token's keys and values are stored too, each sequence in its own block";
+    let idea = "the first token's keys and values are stored too: keys in one store, values in the other, each \
+                sequence in its own block";
     check(0, 0, (column(1.0, 5.0), [1.0, 0.0, 0.0, 5.0, 0.0, 0.0]), idea);
     let idea = "all new rows of a block go behind the filled ones, and change nothing before them";
     let two = Tensor::new(&[2.0, 3.0, 6.0, 7.0], &[2, 1, 2, 1]);
@@ -391,9 +399,20 @@ fn test_unit_get() {
         Ok::<_, CacheError>((keys.shape().to_vec(), keys.to_vec(), values.to_vec()))
     };
     let of = |keys: &Tensor| (keys.shape().to_vec(), keys.to_vec(), (keys * 10.0).to_vec());
-    let idea =
-        "the first rows of each block, for the keys and for the values: (B, heads, positions, d)";
-    expect_call("3 positions, not advanced past", || read(&cache, 1, 3), Ok(of(&keys)), idea);
+    let part = |cache: &KvCache, is_keys| {
+        let (keys, values) = cache.get(1, 3)?;
+        let part = if is_keys { keys } else { values };
+        Ok::<_, CacheError>((part.shape().to_vec(), part.to_vec()))
+    };
+    let idea = "the first rows of each block: (B, heads, positions, d)";
+    let other = "the values come from the store of the values";
+    for (name, is_keys, wanted, idea) in
+        [("keys", true, keys.clone(), idea), ("values", false, &keys * 10.0, other)]
+    {
+        let wanted = Ok((wanted.shape().to_vec(), wanted.to_vec()));
+        let input = format!("the {name} of 3 positions, not advanced past");
+        expect_call(input, || part(&cache, is_keys), wanted, idea);
+    }
     let first = keys.slice(&[0..2, 0..2, 0..1]);
     expect_call("the first of 3 positions", || read(&cache, 1, 1), Ok(of(&first)), idea);
     let zeros = Ok(of(&Tensor::zeros(&[2, 2, 2, 3])));
@@ -514,12 +533,17 @@ fn test_unit_attention() {
             let input = format!("pieces {pieces:?}: {new} new behind {past}");
             let part = |all: &Tensor| all.slice(&[0..2, past..past + new]);
             let yours = expect_return(&input, || layer.forward(&part(&x), &mut cache), idea);
-            let yours = yours.expect(idea);
+            let shared =
+                "the layers share one length: the model advances it, an attention does not";
+            expect_eq(&input, yours.as_ref().err(), None, shared);
+            let yours = yours.expect(shared);
             expect_close(&input, &yours.to_vec(), &part(&whole).to_vec(), 1e-5, idea);
-            let idea = "the layers share one length: the model advances it, an attention does not";
-            expect_eq(&input, cache.length(), past, idea);
+            expect_eq(&input, cache.length(), past, shared);
             cache.advance(new).expect("room");
         }
+        let untouched = cache.stored(0).concat().iter().all(|x| *x == 0.0);
+        let own = "each layer stores into and reads from its own store: self.layer";
+        expect_eq("an attention of layer 1: is the store of layer 0 empty", untouched, true, own);
     }
     let mut cache = KvCache::new(2, 5, 2, 2, 4);
     let full = CacheError::Full { length: 0, new: 6, context: 5 };
@@ -582,14 +606,18 @@ fn test_unit_forward() {
     use tinytorch::testing::{expect_close, expect_eq, expect_return};
 
     let config = GptConfig { vocab_size: 11, context: 6, dim: 8, layers: 3, heads: 2 };
-    let mut model = Gpt::new(config, &mut Rng::seeded(3));
+    let mut model = changed_gpt(config, 3);
     tinytorch::autograd::track(model.parameters_mut());
     let ids: Vec<Id> = vec![3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8];
     let ids = ids_tensor(&ids, &[2, 6]);
     let part = |range: std::ops::Range<usize>| ids.slice(&[0..2, range]);
     let own = "a new token is embedded at its own position, behind the cached ones";
     for (pieces, idea) in [
-        (&[3][..], "each block adds its attention, then its MLP; the last position is scored"),
+        (
+            &[3][..],
+            "each block adds attention(norm1(x)), then mlp(norm2(x)); behind them the final norm, and the last \
+             position is scored",
+        ),
         (&[1, 1, 1], own),
         (&[3, 2, 1], own),
     ] {
@@ -598,12 +626,13 @@ fn test_unit_forward() {
             let past = cached.cache().length();
             let input = format!("pieces {pieces:?}: {new} new behind {past}");
             let logits = expect_return(&input, || cached.forward(&part(past..past + new)), idea);
-            let logits = logits.expect(idea);
+            let once = "advance once, behind the last block";
+            expect_eq(&input, logits.as_ref().err(), None, once);
+            let logits = logits.expect(once);
             let whole = model.forward(&part(0..past + new)).select(1, past + new - 1);
             let shape = "logits of the last position of each sequence";
             expect_eq(&input, logits.shape(), &[2, 11], shape);
             expect_close(&input, &logits.to_vec(), &whole.to_vec(), 1e-4, idea);
-            let once = "advance once, behind the last block";
             expect_eq(&input, cached.cache().length(), past + new, once);
             expect_eq(&input, logits.is_tracked(), false, "given: nothing is recorded");
         }
@@ -627,7 +656,7 @@ impl CachedGpt<'_> {
     ///
     /// APPROACH:
     /// 1. The model sees the `visible` ids: at most `context` of them.
-    /// 2. Keys and values stay true where the visible ids and `self.seen` begin alike. With a text that grew, that is
+    /// 2. Keys and values stay true as far as the visible ids and `self.seen` have a common beginning. With a text that grew, that is
     ///    everything in the cache; where the window has slid, every token has another position, and usually nothing.
     /// 3. The last visible id must pass in any case: its logits are wanted, and they are not stored.
     /// 4. `self.truncate` forgets all but what stays. `forward` the rest, and remember the visible ids as seen.
@@ -635,7 +664,8 @@ impl CachedGpt<'_> {
     /// EXAMPLE: `seen` is `[5, 6, 7]`. For `[5, 6, 7, 8]` only `[8]` passes, for `[5, 9]` only `[9]`, for `[5, 6]` only
     /// `[6]`.
     ///
-    /// HINTS: `zip`, `take_while` and `count` give the length of what two lists begin with. `ids_tensor(rest, &[1, n])`.
+    /// HINTS: `ids` is not empty. `zip`, `take_while` and `count` give the length of the common beginning of two lists.
+    /// `ids_tensor(rest, &[1, n])`.
     pub fn next_logits(&mut self, ids: &[Id]) -> Result<Vec<f32>, CacheError> {
         // BEGIN SOLUTION
         let window = visible(ids, self.model.config.context);
@@ -660,8 +690,8 @@ fn test_unit_next_logits() {
     let model = Gpt::new(config, &mut Rng::seeded(4));
     let mut cached = enable_kv_cache(&model);
     let new = "only what is not in the cache passes through the model";
-    let slides = "beyond the context the window slides, and every position changes";
-    let other = "another text: what it begins with stays in the cache, the rest is forgotten";
+    let slides = "beyond the context the window slides: every position changes, and the whole cache is forgotten";
+    let other = "another text: the common beginning stays in the cache, the rest is forgotten; `seen` has the visible ids";
     for (ids, wanted, idea) in [
         (&[5, 6][..], 2, "an empty cache: the whole prompt passes"),
         (&[5, 6, 7], 1, new),
@@ -672,10 +702,17 @@ fn test_unit_next_logits() {
         (&[7, 9, 2], 1, "the last id passes in any case: its logits are not stored"),
         (&[7], 1, "a shorter text: the last id passes in any case"),
         (&[3], 1, "another text: nothing of the cache is true"),
+        (&[3, 4, 5, 6], 3, new),
+        (
+            &[3, 1, 5, 6],
+            3,
+            "only the common beginning stays: behind the first difference nothing is true",
+        ),
     ] {
         let before = cached.positions_passed();
         let input = format!("{ids:?}, context 4");
         let logits = expect_return(&input, || cached.next_logits(ids), idea);
+        expect_eq(&input, logits.as_ref().err(), None, idea);
         let logits = logits.expect(idea);
         let passed = cached.positions_passed() - before;
         expect_eq(format!("{input}: positions passed"), passed, wanted, idea);
@@ -752,12 +789,26 @@ fn test_unit_generate() {
         expect_eq(&input, &yours, &wanted, idea);
         expect_eq(&input, Ok(live), yours, "on_token gets each new token, and not the prompt");
     }
+    let penalized = Sampler::default().repetition_penalty(5.0);
+    for first in 0..9 {
+        let mut prompt = [(first + 1) % 9; 13];
+        prompt[0] = first;
+        let (yours, _) = run(&mut cached, &prompt, 4, &penalized);
+        let wanted = generate(&model, &prompt, 4, &penalized, &mut Rng::seeded(7), |_| ());
+        let idea = "the sampler gets all ids so far, also those that are not visible any more";
+        expect_eq(format!("{prompt:?}, context 12, repetition penalty 5"), yours, wanted, idea);
+    }
     cached.reset();
-    let before = cached.positions_passed();
-    let ids = run(&mut cached, &[1, 2, 3], 6, &greedy).0.expect("6 tokens");
-    let passed = cached.positions_passed() - before;
-    let idea = "each position passes once: use the cache";
-    expect_eq("a prompt of 3, 6 new tokens: positions passed", passed, 8, idea);
+    let once = "each position passes once: use the cache";
+    let begun = "the prompt is in the cache already: only its last id passes again";
+    let mut ids = vec![];
+    for (again, wanted, idea) in [("", 8, once), (", once more", 6, begun)] {
+        let before = cached.positions_passed();
+        ids = run(&mut cached, &[1, 2, 3], 6, &greedy).0.expect("6 tokens");
+        let passed = cached.positions_passed() - before;
+        let input = format!("a prompt of 3, 6 new tokens{again}: positions passed");
+        expect_eq(input, passed, wanted, idea);
+    }
     let third = ids.iter().position(|&id| id == ids[2]).unwrap_or(2);
     let stopped = run(&mut cached, &[1, 2, 3], 6, &greedy.stop(ids[2]));
     let wanted = (Ok(ids[..=third].to_vec()), ids[..=third].to_vec());
@@ -814,7 +865,7 @@ fn test_unit_debug() {
     let first = "the first token waits for the prompt: only the gaps behind it count";
     let read = "tokens of the prompt are read, not generated: they do not count";
     for (prompt, stamps, wanted, idea) in [
-        (1, &[0.5, 0.75, 1.0][..], Some(0.25), first),
+        (0, &[0.5, 0.75, 1.0][..], Some(0.25), first),
         (100, &[0.5, 0.75, 1.0], Some(0.25), read),
         (7, &[2.0, 2.5], Some(0.5), "two tokens have one gap"),
         (3, &[0.5], None, "one token has no gap"),
@@ -844,7 +895,7 @@ pub fn analyze_naive_generation(out: &mut Reporter) {
         let seconds: f64 = (0..tokens).map(token).sum();
         vec![tokens.into(), seconds.into(), passed(tokens).into(), different(tokens).into()]
     });
-    let named = "new tokens, time [s], positions passed, different";
+    let named = "new tokens, time [s], positions passed, distinct";
     out.measured_table("Without a cache", &columns(named), rows.into());
     let curve = (0..200).map(|number| (runs[0][number].positions as f64, token(number)));
     let axes = (Axis::linear("text before the token", ""), Axis::linear("time of the token", "s"));
@@ -936,7 +987,7 @@ fn watch_a_cache_fill(out: &mut Reporter) {
     let rng = &mut Rng::seeded(0);
     let model = Gpt::new(config, rng);
     let mut cached = enable_kv_cache(&model);
-    let (mut ids, mut text, mut curve) = (PROMPT.to_vec(), "#".repeat(PROMPT.len()), vec![]);
+    let (mut ids, mut text, mut curve) = (PROMPT.to_vec(), "#".repeat(PROMPT.len() - 1), vec![]);
     for _ in 0..160 {
         let (before, start) = (cached.positions_passed(), Instant::now());
         let drawn = cached.next_logits(&ids).map_err(GenerateError::from);
@@ -975,8 +1026,8 @@ fn watch_a_cache_fill(out: &mut Reporter) {
 ///
 /// Purpose: measure what the cache alone changes. Measured: the same model and the same seed with `generate` of lesson 13
 /// and with `generate_cached`, in turn, for 25 to 200 tokens; whether the tokens are the same; the time to the first
-/// token and between two tokens. Key insight: without a cache a token costs as much as the text before it is long; with
-/// one, nearly nothing depends on that. Production context: time to first token and time per output token are what
+/// token and between two tokens. Key insight: without a cache a token costs more, the longer the text before it;
+/// with one, nearly nothing depends on that. Production context: time to first token and time per output token are what
 /// users of a server feel, and they are improved by different means.
 pub fn analyze_kvcache_speedup(out: &mut Reporter) {
     let model = Gpt::new(MEASURED, &mut Rng::seeded(0));
@@ -1060,7 +1111,7 @@ fn test_module() {
     use tinytorch::testing::{expect_close, expect_eq};
 
     let config = GptConfig { vocab_size: 13, context: 10, dim: 12, layers: 4, heads: 3 };
-    let model = Gpt::new(config, &mut Rng::seeded(8));
+    let model = changed_gpt(config, 8);
     let before: Vec<Vec<f32>> = model.parameters().iter().map(|tensor| tensor.to_vec()).collect();
     let prompts: [Vec<Id>; 3] = [vec![1, 2, 3], vec![4, 5, 6], vec![7, 8, 9]];
     let mut batch = CachedGpt::new(&model, 3);
@@ -1218,6 +1269,16 @@ pub fn enable_kv_cache(model: &Gpt) -> CachedGpt<'_> {
     CachedGpt::new(model, 1)
 }
 
+/// A GPT whose parameters have all moved away from where they begin, as training moves them: its norms do something.
+pub fn changed_gpt(config: GptConfig, seed: u64) -> Gpt {
+    let rng = &mut Rng::seeded(seed);
+    let mut model = Gpt::new(config, rng);
+    for parameter in model.parameters_mut() {
+        *parameter = &*parameter + Tensor::randn(parameter.shape(), rng) * 0.2;
+    }
+    model
+}
+
 /// The model without its cache, whose memory is free again.
 pub fn disable_kv_cache<'m>(cached: CachedGpt<'m>) -> &'m Gpt {
     cached.model
@@ -1227,7 +1288,7 @@ pub fn disable_kv_cache<'m>(cached: CachedGpt<'m>) -> &'m Gpt {
 /// How large is the cache of a model?
 ///
 /// The sizes at first are those of a model with 7 billion parameters. Double the tokens; let several heads share their
-/// keys and values; store them with fewer bits. Which change saves as much as sharing one key among all heads?
+/// keys and values; store them with fewer bits. Which way to share saves as much as 4 bits in place of 16?
 pub fn explore_cache_size(figure: &mut Explorer) {
     let layers = figure.number("layers", 32.0, 1.0..=128.0, 1.0) as usize;
     let heads = figure.number("heads", 32.0, 1.0..=128.0, 1.0) as usize;

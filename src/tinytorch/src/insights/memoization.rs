@@ -16,14 +16,14 @@ pub const FORGOTTEN: &str = "100 passes with the cache emptied before each";
 pub const KEPT: &str = "100 passes with it kept";
 
 /// What the time of a late token against that of an early one says, with the positions that all passes read, and how
-/// many of them are different.
+/// many of them are distinct.
 pub fn naive_insight(time: &Ratio, passed: usize, different: usize) -> String {
     let again = match passed as f64 / different.max(1) as f64 {
         times if times > 1.0 => format!("each was computed {times:.0} times on average"),
         _ => "none was computed twice".to_owned(),
     };
     format!(
-        "{} The passes read {passed} positions, of which {different} are different: {again}.",
+        "{} The passes read {passed} positions, of which {different} are distinct: {again}.",
         time.took(LONG, SHORT)
     )
 }
@@ -45,7 +45,7 @@ pub fn memory_insight(quotient: f64, doubling: f64, [small, large]: [f64; 2]) ->
         _ => "it grows linearly",
     };
     let share = match large / small {
-        s if s < 0.95 => "parameters grow with the square of the width, the cache does not",
+        s if s < 0.95 => "the matrices of the blocks grow with the square of the width, the cache with the width",
         s if s > 1.05 => "here the cache grows faster than the parameters",
         _ => "about the same share",
     };

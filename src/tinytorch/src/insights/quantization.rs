@@ -87,7 +87,7 @@ pub fn aware_insight([plain, aware]: [f64; 2], n: usize) -> String {
         100.0 * aware
     );
     match compare_accuracies(aware, plain, n) {
-        Reading::Larger => format!("{seen}: the weights learned to bear it."),
+        Reading::Larger => format!("{seen}: training learned weights that survive the rounding."),
         Reading::Smaller => format!("{seen}: here it did harm."),
         _ => format!("{seen}: no clear difference on {n} digits."),
     }
