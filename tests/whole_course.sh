@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The whole course in a lab that starts empty: every module solved with its solution and completed, every milestone
 # achieved, the capstone measured, an entry of TinyMLPerf ranked, and a submission written, validated and reproduced. Each
-# command must end with the exit code that is expected here. Prints how long each part took. It takes about an hour, so
+# command must end with the exit code that is expected here. Prints how long each part took. It takes half an hour, so
 # it is not part of .ci/run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
