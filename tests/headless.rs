@@ -14,6 +14,8 @@ use terminal::Terminal;
 
 #[path = "headless/capstone.rs"]
 mod capstone;
+#[path = "headless/classroom.rs"]
+mod classroom;
 #[path = "headless/explore.rs"]
 mod explore;
 #[path = "headless/framework.rs"]

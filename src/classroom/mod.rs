@@ -1,7 +1,12 @@
 //! A class: what is handed in, how it was graded, and what students and other programs get of it. Plain data and files.
 //! Not here: how a submission is graded, processes, screen.
 
+pub mod collect;
 mod course_file;
+pub mod export;
+pub mod feedback;
+pub mod grade;
+pub mod gradebook;
 pub mod result;
 mod roster;
 mod student;

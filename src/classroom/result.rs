@@ -70,6 +70,38 @@ pub enum Outcome {
     GraderFault,
 }
 
+impl Outcome {
+    const ALL: [Self; 7] = [
+        Self::Passed,
+        Self::Failed,
+        Self::DidNotCompile,
+        Self::TimedOut,
+        Self::Attack,
+        Self::NotAttempted,
+        Self::GraderFault,
+    ];
+
+    /// Its name in files.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::DidNotCompile => "did_not_compile",
+            Self::TimedOut => "timed_out",
+            Self::Attack => "attack",
+            Self::NotAttempted => "not_attempted",
+            Self::GraderFault => "grader_fault",
+        }
+    }
+
+    /// The outcome of that name.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.word() == word)
+    }
+}
+
 /// Text of at most [`LONGEST_MESSAGE`] bytes that cannot control a terminal. What is longer is cut.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(from = "String")]
@@ -237,6 +269,14 @@ mod tests {
         assert!(refused("\"schema\": 1", "\"schema\": 2").contains("schema 2"));
         assert!(refused("\"ada\"", "\"../ada\"").contains("must begin with"));
         assert!(refused("\"failed\"", "\"won\"").contains("won"));
+    }
+
+    #[test]
+    fn an_outcome_has_one_name_everywhere() {
+        for outcome in Outcome::ALL {
+            assert_eq!(serde_json::to_string(&outcome).unwrap(), format!("{:?}", outcome.word()));
+            assert_eq!(Outcome::named(outcome.word()), Some(outcome));
+        }
     }
 
     #[test]

@@ -49,7 +49,8 @@ pub struct Earlier {
 }
 
 /// What filing a submission did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Filed {
     /// It is the first of this student and module.
     New,

@@ -134,6 +134,12 @@ pub enum Command {
     Audit(FormatArguments),
     /// Show what is missing on this machine and how to fix it.
     Doctor(FormatArguments),
+    /// Collect what a class handed in, from folders, zip and tar.gz archives. Exit code 0: all that was found was taken.
+    Collect(CollectArguments),
+    /// The gradebook of a class: import results, give points and comments, export.
+    Gradebook(GradebookArguments),
+    /// Write a page of feedback for each student, as HTML and as text.
+    Feedback(FeedbackArguments),
     /// Commands for authors of lessons.
     #[command(subcommand)]
     Author(AuthorCommand),
@@ -173,6 +179,7 @@ impl Command {
             | Self::Solution(CellArguments { format, .. })
             | Self::Reset(ResetArguments { format, .. })
             | Self::Restore(RestoreArguments { format, .. })
+            | Self::Collect(CollectArguments { format, .. })
             | Self::Complete(CompleteArguments { format, .. }) => *format,
             _ => Format::Human,
         };
@@ -383,6 +390,121 @@ pub struct InitArguments {
 pub struct ExportArguments {
     /// The folder of the package: new or empty.
     pub folder: PathBuf,
+}
+
+/// Arguments of `collect`.
+#[derive(Debug, Args)]
+pub struct CollectArguments {
+    /// What was handed in: a folder with a folder or archive for each student, or an archive of the class.
+    #[arg(required = true, value_name = "SOURCE")]
+    pub sources: Vec<PathBuf>,
+    /// The students: a CSV file with the columns id, name and email.
+    #[arg(long, value_name = "FILE")]
+    pub roster: PathBuf,
+    /// The course file: modules and deadlines. Without it, all modules are collected, and none is late.
+    #[arg(long, value_name = "FILE")]
+    pub course: Option<PathBuf>,
+    /// Where to collect to: STUDENT/MODULE/MODULE.rs. What is replaced there is kept.
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// The output format.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Arguments of `gradebook`.
+#[derive(Debug, Args)]
+pub struct GradebookArguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: GradebookCommand,
+    /// The gradebook.
+    #[arg(long, global = true, value_name = "FILE", default_value = "gradebook.db")]
+    pub gradebook: PathBuf,
+}
+
+/// What to do with a gradebook.
+#[derive(Debug, Subcommand)]
+pub enum GradebookCommand {
+    /// Import the results that `grade` wrote. Points and comments that were given by hand stay.
+    Import {
+        /// Files, or folders with files that end in `.json`.
+        #[arg(required = true)]
+        results: Vec<PathBuf>,
+    },
+    /// Show the points of each student.
+    Show {
+        /// One student, cell by cell.
+        student: Option<String>,
+        /// The course file: what each module counts.
+        #[arg(long, value_name = "FILE")]
+        course: Option<PathBuf>,
+    },
+    /// Give points or a comment to a cell.
+    #[command(group = clap::ArgGroup::new("what").required(true).multiple(true))]
+    Give {
+        /// The student's id.
+        student: String,
+        /// The module.
+        module: String,
+        /// The cell, such as test-tensor-add.
+        cell: String,
+        /// Points in place of those from the tests.
+        #[arg(long, group = "what")]
+        points: Option<f64>,
+        /// A comment that the student reads.
+        #[arg(long, group = "what")]
+        comment: Option<String>,
+        /// Take back points that were given: those from the tests count again.
+        #[arg(long, group = "what", conflicts_with = "points")]
+        take_back: bool,
+    },
+    /// Write all grades in the form of another program.
+    Export {
+        /// The form.
+        #[arg(long, value_enum)]
+        format: ExportFormat,
+        /// A new file; for gradescope and github a new folder, which gets a file for each student and module.
+        #[arg(long, value_name = "PATH")]
+        out: PathBuf,
+        /// The roster, for names and addresses in CSV.
+        #[arg(long, value_name = "FILE")]
+        roster: Option<PathBuf>,
+    },
+}
+
+/// The forms of exported grades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// A row for each cell, with nbgrader's names of columns.
+    Csv,
+    /// A JSON value on a line for each student and module.
+    Json,
+    /// JUnit XML.
+    Junit,
+    /// Gradescope's results.json.
+    Gradescope,
+    /// The result of a GitHub Classroom autograding step.
+    Github,
+}
+
+/// Arguments of `feedback`.
+#[derive(Debug, Args)]
+pub struct FeedbackArguments {
+    /// Students. By default all in the gradebook.
+    pub students: Vec<String>,
+    /// The gradebook.
+    #[arg(long, value_name = "FILE", default_value = "gradebook.db")]
+    pub gradebook: PathBuf,
+    /// A new folder for the pages.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// The roster, for names.
+    #[arg(long, value_name = "FILE")]
+    pub roster: Option<PathBuf>,
+    /// The course file: its title, and what each module counts.
+    #[arg(long, value_name = "FILE")]
+    pub course: Option<PathBuf>,
 }
 
 /// What to do with TinyMLPerf.

@@ -7,11 +7,14 @@ mod audit;
 mod author;
 mod capstone;
 mod check;
+mod collect;
 mod complete;
 mod context;
 mod doctor;
 mod explore;
+mod feedback;
 mod glossary;
+mod gradebook;
 mod hint;
 mod init;
 mod list;
@@ -78,6 +81,9 @@ fn dispatch(context: &Context, command: Command, out: &mut Printer) -> Result<bo
         Command::Milestone(arguments) => milestone::run(context, arguments, out),
         Command::Mlperf(arguments) => mlperf::run(context, arguments, out),
         Command::Capstone(arguments) => capstone::run(context, arguments, out),
+        Command::Collect(arguments) => collect::run(context, &arguments, out),
+        Command::Gradebook(arguments) => gradebook::run(context, &arguments, out),
+        Command::Feedback(arguments) => feedback::run(context, &arguments, out),
         Command::Audit(arguments) => audit::run(context, &arguments, out),
         Command::Doctor(arguments) => doctor::run(context, &arguments, out),
         Command::Author(arguments) => author::run(context, arguments, out),

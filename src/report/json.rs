@@ -17,6 +17,7 @@
 //! | `predict` | open task | `task`, `question`, `unit`, `predictions`, `results`, `measured` |
 //! | `glossary` | term | `term`, `text`, `lesson` |
 //! | `hint` | hint | `cell`, `number`, `of`, `hint` |
+//! | `collect` | run | `collected`, `duplicates`, `misnamed`, `refused`, `missing` |
 //! | `restore --list` | backup | `number`, `file`, `age`, `lines` |
 //! | any, on standard error | error | `error` with `kind` (`unmet`, `usage`, `environment`), `message`, `hints` |
 

@@ -13,9 +13,15 @@ use std::time::Duration;
 pub fn checks<'a>(reports: impl IntoIterator<Item = (&'a str, &'a ModuleReport)>) -> String {
     let suites: Vec<Suite> =
         reports.into_iter().map(|(name, report)| Suite { name, cases: cases(report) }).collect();
+    document(&suites)
+}
+
+/// Suites of tests as one JUnit document.
+#[must_use]
+pub fn document(suites: &[Suite<'_>]) -> String {
     let mut document = Writer::new_with_indent(vec![], b' ', 4);
     // The writer goes to memory: nothing can fail but the allocator.
-    let written = write_document(&mut document, &suites);
+    let written = write_document(&mut document, suites);
     written.map_or_else(
         |error| format!("<!-- {error} -->"),
         |()| String::from_utf8_lossy(&document.into_inner()).into_owned() + "\n",
@@ -23,18 +29,42 @@ pub fn checks<'a>(reports: impl IntoIterator<Item = (&'a str, &'a ModuleReport)>
 }
 
 /// One module.
-struct Suite<'a> {
-    name: &'a str,
-    cases: Vec<Case<'a>>,
+#[derive(Debug)]
+pub struct Suite<'a> {
+    /// What it is called.
+    pub name: &'a str,
+    /// Its tests.
+    pub cases: Vec<Case<'a>>,
 }
 
 /// One test, or the build.
-struct Case<'a> {
-    name: &'a str,
-    took: Duration,
-    /// A word and the details, for anything but a pass.
-    failure: Option<(String, String)>,
-    output: &'a str,
+#[derive(Debug)]
+pub struct Case<'a> {
+    /// What it is called.
+    pub name: &'a str,
+    /// How long it took.
+    pub took: Duration,
+    /// For anything but a pass.
+    pub failure: Option<Failure>,
+    /// What it printed.
+    pub output: &'a str,
+}
+
+/// Why a test did not pass.
+#[derive(Debug)]
+pub struct Failure {
+    /// The element: `failure`, or `error` where the tested code is not the reason.
+    pub element: &'static str,
+    /// What happened, in a few words.
+    pub word: String,
+    /// The details.
+    pub more: String,
+}
+
+impl Failure {
+    fn new(word: impl Into<String>, more: impl Into<String>) -> Self {
+        Self { element: "failure", word: word.into(), more: more.into() }
+    }
 }
 
 fn cases(report: &ModuleReport) -> Vec<Case<'_>> {
@@ -51,12 +81,12 @@ fn case(test: &TestState) -> Case<'_> {
         Some(result) if !test.old => {
             let failure = match human::verdict(&result.verdict) {
                 _ if result.verdict == Verdict::Passed => None,
-                (word, more) => Some((word.to_owned(), more)),
+                (word, more) => Some(Failure::new(word, more)),
             };
             Case { name, took: result.took, failure, output: &result.output.text }
         }
         _ => {
-            let failure = Some(("did not run".to_owned(), String::new()));
+            let failure = Some(Failure::new("did not run", ""));
             Case { name, took: Duration::ZERO, failure, output: "" }
         }
     }
@@ -66,7 +96,7 @@ fn build_failure(report: &ModuleReport) -> Case<'_> {
     let errors: Vec<String> =
         report.errors().map(|error| human::diagnostic(error, human::Colour::Off)).collect();
     let word = if errors.is_empty() { "no tests were run" } else { "does not compile" };
-    let failure = Some((word.to_owned(), errors.join("\n")));
+    let failure = Some(Failure::new(word, errors.join("\n")));
     Case { name: "build", took: Duration::ZERO, failure, output: "" }
 }
 
@@ -103,8 +133,8 @@ fn write_case<W: Write>(document: &mut Writer<W>, module: &str, case: &Case) -> 
         return Ok(());
     }
     element.write_inner_content(|document| {
-        if let Some((word, more)) = &case.failure {
-            let failure = document.create_element("failure");
+        if let Some(Failure { element, word, more }) = &case.failure {
+            let failure = document.create_element(*element);
             failure
                 .with_attribute(("message", word.as_str()))
                 .write_text_content(BytesText::new(more))?;
@@ -119,18 +149,25 @@ fn write_case<W: Write>(document: &mut Writer<W>, module: &str, case: &Case) -> 
 }
 
 /// What JUnit counts in a document and in each suite.
-fn counts<'a>(cases: impl Iterator<Item = &'a Case<'a>>) -> [(&'static str, String); 3] {
-    let (mut tests, mut failures, mut took) = (0_usize, 0_usize, Duration::ZERO);
+fn counts<'a>(cases: impl Iterator<Item = &'a Case<'a>>) -> [(&'static str, String); 4] {
+    let (mut tests, mut failures, mut errors, mut took) = (0, 0, 0, Duration::ZERO);
     for case in cases {
-        tests += 1;
-        failures += usize::from(case.failure.is_some());
+        tests += 1_usize;
+        let is = |element| case.failure.as_ref().is_some_and(|why| why.element == element);
+        failures += usize::from(is("failure"));
+        errors += usize::from(is("error"));
         took += case.took;
     }
     let seconds = format!("{:.3}", took.as_secs_f64());
-    [("tests", tests.to_string()), ("failures", failures.to_string()), ("time", seconds)]
+    [
+        ("tests", tests.to_string()),
+        ("failures", failures.to_string()),
+        ("time", seconds),
+        ("errors", errors.to_string()),
+    ]
 }
 
-fn pairs<'a>(counts: &'a [(&'static str, String); 3]) -> [(&'a str, &'a str); 3] {
+fn pairs<'a>(counts: &'a [(&'static str, String); 4]) -> [(&'a str, &'a str); 4] {
     counts.each_ref().map(|(name, value)| (*name, value.as_str()))
 }
 

@@ -1,0 +1,263 @@
+//! `gradebook`: results come in, points and comments are given, grades go to other programs.
+
+use super::arguments::{ExportFormat, GradebookArguments, GradebookCommand};
+use super::context::Context;
+use super::printer::Printer;
+use crate::classroom::grade::{Grade, Score, in_course};
+use crate::classroom::gradebook::{Gradebook, Imported, Manual};
+use crate::classroom::result::{Outcome, SubmissionResult};
+use crate::classroom::{CourseFile, Roster, StudentId, export};
+use crate::curriculum::cells;
+use crate::error::{Error, count, printable};
+use crate::lab::atomic;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// In bytes: a result with a message for each of its cells is smaller.
+const LARGEST_RESULT: u64 = 4 * 1024 * 1024;
+
+/// Succeeds when everything that was asked for was done.
+pub fn run(
+    context: &Context,
+    arguments: &GradebookArguments,
+    out: &mut Printer,
+) -> Result<bool, Error> {
+    let path = &arguments.gradebook;
+    match &arguments.command {
+        GradebookCommand::Import { results } => {
+            import(context, &mut Gradebook::open(path)?, results, out)
+        }
+        GradebookCommand::Show { student, course } => {
+            let course = course.as_deref().map(|file| CourseFile::read(file, context.course()));
+            let grades = existing(path)?.grades()?;
+            match student {
+                Some(student) => cell_by_cell(&grades, &id(student)?, out),
+                None => totals(&grades, course.transpose()?.as_ref(), out),
+            }
+        }
+        GradebookCommand::Give { student, module, cell, points, comment, take_back } => {
+            let manual = manual(context, student, module, cell, *points, comment.clone())?;
+            let mut book = existing(path)?;
+            if *take_back {
+                book.take_back(&manual.student, &manual.module, cell)?;
+            }
+            book.give(&manual)?;
+            Ok(true)
+        }
+        GradebookCommand::Export { format, out: to, roster } => {
+            let roster = roster.as_deref().map(Roster::read).transpose()?;
+            write(&existing(path)?.grades()?, *format, to, roster.as_ref(), out)
+        }
+    }
+}
+
+/// Opens a gradebook that is there: a mistyped name does not create an empty one.
+pub(super) fn existing(path: &Path) -> Result<Gradebook, Error> {
+    if !path.is_file() {
+        let error = Error::usage(format!("there is no gradebook \"{}\"", printable(path)));
+        return Err(error.hint(
+            "`tinytorch-tutor gradebook import RESULTS` creates one; `--gradebook FILE` names another.",
+        ));
+    }
+    Gradebook::open(path)
+}
+
+/// The id of a student.
+pub(super) fn id(text: &str) -> Result<StudentId, Error> {
+    StudentId::try_from(text.to_owned()).map_err(Error::usage)
+}
+
+fn import(
+    context: &Context,
+    book: &mut Gradebook,
+    paths: &[PathBuf],
+    out: &mut Printer,
+) -> Result<bool, Error> {
+    let (mut new, mut replaced, mut older, mut problems) = (0, 0, 0, 0);
+    for file in files(paths)? {
+        // A result that cannot be read does not keep the others out.
+        let result = match result(context, &file) {
+            Ok(result) => result,
+            Err(error) => {
+                out.line(format!("  refused  \"{}\": {error}", printable(&file)));
+                problems += 1;
+                continue;
+            }
+        };
+        match book.import(&result)? {
+            Imported::New => new += 1,
+            Imported::Replaced => replaced += 1,
+            Imported::Older => {
+                let (student, module) = (&result.student, &result.module);
+                out.line(format!("  older    {student} {module}: a later one was imported before"));
+                older += 1;
+            }
+        }
+    }
+    out.line(format!("new: {new}; replaced: {replaced}; older: {older}; refused: {problems}"));
+    Ok(problems == 0)
+}
+
+/// The files that are named, and those that end in `.json` anywhere below the folders that are named.
+fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    let (mut found, mut folders) = (vec![], vec![]);
+    for path in paths {
+        if path.is_dir() { folders.push(path.clone()) } else { found.push(path.clone()) }
+    }
+    while let Some(folder) = folders.pop() {
+        let failed = |error: std::io::Error| Error::io("read the folder", &folder, &error);
+        for entry in std::fs::read_dir(&folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let (path, kind) = (entry.path(), entry.file_type().map_err(failed)?);
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_file() && path.extension().is_some_and(|kind| kind == "json") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn result(context: &Context, path: &Path) -> Result<SubmissionResult, Error> {
+    let failed = |error: std::io::Error| Error::io("read", path, &error);
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(LARGEST_RESULT + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > LARGEST_RESULT {
+        return Err(Error::usage(format!("it has more than {LARGEST_RESULT} bytes")));
+    }
+    let result = SubmissionResult::from_json(&text)?;
+    match context.course().by_slug(&result.module) {
+        Some(_) => Ok(result),
+        None => Err(Error::usage(format!("the course has no module {:?}", result.module))),
+    }
+}
+
+fn totals(grades: &[Grade], course: Option<&CourseFile>, out: &mut Printer) -> Result<bool, Error> {
+    for student in grades.chunk_by(|a, b| a.student == b.student) {
+        for grade in student {
+            out.line(format!(
+                "{:<24} {:<20} {}{}",
+                grade.student,
+                grade.module,
+                points(grade.score()),
+                notes(grade)
+            ));
+        }
+        if let (Some(course), Some(first)) = (course, student.first()) {
+            let (earned, all) = in_course(student, course);
+            out.line(format!("{:<24} {:<20} {earned:.1} of {all}", first.student, "course"));
+        }
+    }
+    Ok(true)
+}
+
+/// `7.5 of 11, 1 cell to be graded again`.
+fn points(Score { points, max_points, ungraded }: Score) -> String {
+    let again = match ungraded {
+        0 => String::new(),
+        some => format!(", {} to be graded again", count(some, "cell")),
+    };
+    format!("{points} of {max_points}{again}")
+}
+
+fn notes(grade: &Grade) -> String {
+    let attack = grade.cells.iter().any(|cell| cell.outcome == Some(Outcome::Attack));
+    let notes = [(grade.late, "late"), (!grade.fenced, "unfenced"), (attack, "attack")];
+    notes.iter().filter(|(is, _)| *is).map(|(_, word)| format!(", {word}")).collect()
+}
+
+fn cell_by_cell(grades: &[Grade], student: &StudentId, out: &mut Printer) -> Result<bool, Error> {
+    let mut own = grades.iter().filter(|grade| grade.student == *student).peekable();
+    if own.peek().is_none() {
+        return Err(Error::usage(format!("the gradebook has no result of {student}")));
+    }
+    for grade in own {
+        out.line(format!("{} {}{}", grade.module, points(grade.score()), notes(grade)));
+        for cell in &grade.cells {
+            let score = cell.score().map_or("-".to_owned(), |points| points.to_string());
+            let by = if cell.manual.is_some() { "by hand" } else { "" };
+            let outcome = cell.outcome.map_or("", Outcome::word);
+            let (id, max) = (&cell.grade_id, cell.max_points);
+            let line =
+                format!("  {id:<36} {score:>5} of {max:<3} {outcome:<16} {by:<8} {}", cell.comment);
+            out.line(line.trim_end());
+        }
+    }
+    Ok(true)
+}
+
+fn manual(
+    context: &Context,
+    student: &str,
+    module: &str,
+    cell: &str,
+    points: Option<f64>,
+    comment: Option<String>,
+) -> Result<Manual, Error> {
+    let module = context.course().named(module)?;
+    let known = cells::parse(module.reference());
+    let found = known.iter().find(|known| known.grade_id.as_deref() == Some(cell));
+    let max_points = found.map(|found| found.points).ok_or_else(|| {
+        let ids = known
+            .iter()
+            .filter(|known| known.points > 0)
+            .filter_map(|known| known.grade_id.clone());
+        Error::usage(format!("{} has no cell \"{cell}\"", module.slug()))
+            .hint(format!("Its graded cells are {}.", ids.collect::<Vec<_>>().join(", ")))
+    })?;
+    let (student, module, grade_id) = (id(student)?, module.slug(), cell.to_owned());
+    Ok(Manual { student, module, grade_id, max_points, points, comment })
+}
+
+fn write(
+    grades: &[Grade],
+    format: ExportFormat,
+    to: &Path,
+    roster: Option<&Roster>,
+    out: &mut Printer,
+) -> Result<bool, Error> {
+    let text = match format {
+        ExportFormat::Csv => export::csv(grades, roster)?,
+        ExportFormat::Json => export::json(grades),
+        ExportFormat::Junit => export::junit(grades),
+        ExportFormat::Gradescope => return write_each(grades, export::gradescope, to, out),
+        ExportFormat::Github => return write_each(grades, export::github, to, out),
+    };
+    write_new(to, &text)?;
+    out.line(format!("Wrote {} to {}", count(grades.len(), "grade"), to.display()));
+    Ok(true)
+}
+
+/// Writes a file for each student and module, `STUDENT/MODULE/results.json`. One that has no grade yet is named.
+fn write_each(
+    grades: &[Grade],
+    form: fn(&Grade) -> Result<String, Error>,
+    to: &Path,
+    out: &mut Printer,
+) -> Result<bool, Error> {
+    let mut written = 0;
+    for grade in grades {
+        match form(grade) {
+            Ok(text) => {
+                let folder = to.join(grade.student.as_str()).join(&grade.module);
+                write_new(&folder.join("results.json"), &text)?;
+                written += 1;
+            }
+            Err(error) => out.line(format!("  left out  {error}")),
+        }
+    }
+    out.line(format!("Wrote {} to {}", count(written, "file"), to.display()));
+    Ok(written == grades.len())
+}
+
+/// Writes a file that is not there yet.
+pub(super) fn write_new(path: &Path, text: &str) -> Result<(), Error> {
+    if atomic::write_new(path, text.as_bytes())? {
+        return Ok(());
+    }
+    let error = Error::usage(format!("\"{}\" exists already", printable(path)));
+    Err(error.hint("Name a new place with `--out`; this file was not changed."))
+}

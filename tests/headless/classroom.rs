@@ -1,0 +1,126 @@
+//! A class through the commands: what is handed in is collected, results become grades, grades go to students and to other
+//! programs.
+
+use super::*;
+use serde_json::json;
+use std::fs;
+
+/// A class of two with the tensor module, and what they handed in.
+fn class() -> Desk {
+    let desk = Desk::empty();
+    let write = |path: &str, text: &str| {
+        let path = desk.folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("roster.csv", "id,name,email\nada,Ada Lovelace,ada@x.org\nbob,Bob,\n");
+    write("course.toml", "title = \"ML systems\"\n[[module]]\nname = \"01_tensor\"\npoints = 30\n");
+    write("in/ada/exercises/01_tensor.rs", "// ada's\n");
+    write("in/bob/tensor.rs", "// bob's\n");
+    let cell = |id: &str, points: Value, outcome: &str| json!({"grade_id": id, "max_points": 6, "points": points, "outcome": outcome, "message": "<why>"});
+    let result = |student: &str, second: Value| {
+        let cells = [cell("test-tensor-new", json!(6), "passed"), second];
+        json!({"schema": 1, "student": student, "module": "01_tensor", "submitted": 1_790_000_000,
+            "late": false, "fingerprint": "00", "fenced": true, "cells": cells})
+        .to_string()
+    };
+    write("results/ada.json", &result("ada", cell("test-b", json!(0), "failed")));
+    write("results/bob.json", &result("bob", cell("test-b", Value::Null, "grader_fault")));
+    desk
+}
+
+const COLLECT: [&str; 8] =
+    ["collect", "in", "--roster", "roster.csv", "--course", "course.toml", "--to", "collected"];
+
+#[test]
+fn what_is_collected_and_what_is_not_is_listed() {
+    let desk = class();
+    let output = desk.run(&COLLECT);
+    assert_eq!(code(&output), 1, "one is misnamed: {}", said(&output));
+    for part in [
+        "1 submission of 2 students; late: 0",
+        "missing    bob 01_tensor",
+        "misnamed   in/bob/tensor.rs",
+    ] {
+        assert!(out(&output).contains(part), "{part}: {}", said(&output));
+    }
+    let file = desk.folder.path().join("collected/ada/01_tensor/01_tensor.rs");
+    assert_eq!(fs::read_to_string(file).unwrap(), "// ada's\n");
+    let output = desk.run(&[&COLLECT[..], &["--format", "json"]].concat());
+    assert_eq!(lines(&output)[0]["collected"][0]["filed"], "same");
+}
+
+#[test]
+fn grades_are_imported_changed_by_hand_shown_and_handed_back() {
+    let desk = class();
+    let read = |path: &str| fs::read_to_string(desk.folder.path().join(path)).unwrap();
+    let done = |arguments: &[&str]| {
+        let output = desk.run(arguments);
+        assert_eq!(code(&output), 0, "{arguments:?}: {}", said(&output));
+        out(&output)
+    };
+    let missing = desk.run(&["gradebook", "show"]);
+    assert_eq!(code(&missing), 2);
+    assert!(said(&missing).contains("there is no gradebook"), "{}", said(&missing));
+    assert!(done(&["gradebook", "import", "results"]).contains("new: 2; replaced: 0"));
+    let cell = ["ada", "01", "test-tensor-new"];
+    done(
+        &[&["gradebook", "give"], &cell[..], &["--points", "4.5", "--comment", "Close."]].concat(),
+    );
+    assert!(done(&["gradebook", "import", "results"]).contains("replaced: 2"));
+    let shown = done(&["gradebook", "show", "--course", "course.toml"]);
+    for part in ["4.5 of 12", "6 of 12, 1 cell to be graded again", "11.2 of 30"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(done(&["gradebook", "show", "ada"]).contains("by hand  Close."));
+    let pages = ["--out", "pages", "--roster", "roster.csv", "--course", "course.toml"];
+    done(&[&["feedback"], &pages[..]].concat());
+    assert!(read("pages/ada.html").contains("&lt;why&gt;"));
+    assert!(read("pages/bob.txt").contains("? of 6 points, not graded yet"));
+    let again = desk.run(&[&["feedback"], &pages[..]].concat());
+    assert_eq!(code(&again), 2, "nothing is overwritten: {}", said(&again));
+}
+
+#[test]
+fn every_export_is_written_and_none_takes_a_fault_for_zero_points() {
+    let desk = class();
+    desk.run(&["gradebook", "import", "results"]);
+    let export = |format: &str, to: &str| {
+        desk.run(&["gradebook", "export", "--format", format, "--out", to])
+    };
+    for (format, part) in
+        [("csv", "01_tensor,ada,"), ("json", "\"student\":\"bob\""), ("junit", "<error message")]
+    {
+        let output = export(format, format);
+        assert_eq!(code(&output), 0, "{format}: {}", said(&output));
+        let text = fs::read_to_string(desk.folder.path().join(format)).unwrap();
+        assert!(text.contains(part), "{text}");
+    }
+    assert_eq!(code(&export("csv", "csv")), 2, "nothing is overwritten");
+    for format in ["gradescope", "github"] {
+        let output = export(format, format);
+        assert_eq!(code(&output), 1, "bob has no grade: {}", said(&output));
+        assert!(out(&output).contains("left out  bob 01_tensor"), "{}", said(&output));
+        let folder = desk.folder.path().join(format);
+        assert!(folder.join("ada/01_tensor/results.json").is_file());
+        assert!(!folder.join("bob").exists());
+    }
+}
+
+#[test]
+fn a_result_that_is_none_of_ours_is_refused_and_the_others_are_imported() {
+    let desk = class();
+    fs::write(desk.folder.path().join("results/notes.json"), "{\"schema\": 1, \"to\": \"do\"}")
+        .unwrap();
+    fs::write(desk.folder.path().join("results/broken.json"), b"\xff{").unwrap();
+    let output = desk.run(&["gradebook", "import", "results"]);
+    assert_eq!(code(&output), 1);
+    assert!(
+        out(&output).contains("new: 2; replaced: 0; older: 0; refused: 2"),
+        "{}",
+        said(&output)
+    );
+    let output = desk.run(&["gradebook", "give", "ada", "01", "test-none", "--points", "1"]);
+    assert!(said(&output).contains("has no cell \"test-none\""), "{}", said(&output));
+    assert!(said(&output).contains("test-tensor-new"), "{}", said(&output));
+}
