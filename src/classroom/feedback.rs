@@ -64,7 +64,9 @@ impl Feedback<'_> {
     /// The points in the course, where it is known what each module counts.
     fn total(&self) -> Option<String> {
         let (earned, all) = in_course(self.grades, self.course?);
-        Some(format!("{earned:.1} of {}", points(all)))
+        let is_final = self.grades.iter().all(|grade| grade.score().ungraded == 0);
+        let so_far = if is_final { "" } else { " so far" };
+        Some(format!("{earned:.1} of {}{so_far}", points(all)))
     }
 }
 
@@ -213,7 +215,7 @@ mod tests {
         insta::assert_snapshot!(feedback.text(), @r"
         Ada Lovelace
         ML systems
-        Course: 15.0 of 30 points
+        Course: 15.0 of 30 points so far
 
         01_tensor: 7.5 of 15 points, 1 cell not graded yet
         Submitted 2026-09-21 14:13 UTC, after the deadline

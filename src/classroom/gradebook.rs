@@ -459,9 +459,11 @@ mod tests {
         assert_eq!(score(&book), Some(6.0), "a comment changes no points");
         book.give(&by_hand("test-new", Some(1.0), None)).unwrap();
         assert_eq!(score(&book), Some(1.0));
+        book.give(&by_hand("test-new", None, Some("see me again"))).unwrap();
+        assert_eq!(score(&book), Some(1.0), "nor does it take any back");
         book.take_back(&id("ada"), "01_tensor", "test-new").unwrap();
         assert_eq!(score(&book), Some(6.0));
-        assert_eq!(book.grades().unwrap()[0].cells[0].comment, "see me");
+        assert_eq!(book.grades().unwrap()[0].cells[0].comment, "see me again");
     }
 
     #[test]
