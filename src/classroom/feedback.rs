@@ -90,7 +90,7 @@ fn section(grade: &Grade) -> String {
 fn item(cell: &CellGrade) -> String {
     let class = match cell.score() {
         _ if cell.is_full() => "good",
-        Some(points) if points == 0.0 => "bad",
+        Some(0.0) => "bad",
         _ => "part",
     };
     let part = |open: &str, text: &str, close: &str| match text {
