@@ -9,6 +9,7 @@ pub mod grade;
 pub mod gradebook;
 pub mod result;
 mod roster;
+pub mod similarity;
 mod student;
 pub mod submission;
 

@@ -140,6 +140,8 @@ pub enum Command {
     Gradebook(GradebookArguments),
     /// Write a page of feedback for each student, as HTML and as text.
     Feedback(FeedbackArguments),
+    /// List pairs of collected submissions whose own code is nearly the same, whatever its names.
+    Similarity(SimilarityArguments),
     /// Commands for authors of lessons.
     #[command(subcommand)]
     Author(AuthorCommand),
@@ -180,6 +182,7 @@ impl Command {
             | Self::Reset(ResetArguments { format, .. })
             | Self::Restore(RestoreArguments { format, .. })
             | Self::Collect(CollectArguments { format, .. })
+            | Self::Similarity(SimilarityArguments { format, .. })
             | Self::Complete(CompleteArguments { format, .. }) => *format,
             _ => Format::Human,
         };
@@ -505,6 +508,22 @@ pub struct FeedbackArguments {
     /// The course file: its title, and what each module counts.
     #[arg(long, value_name = "FILE")]
     pub course: Option<PathBuf>,
+}
+
+/// Arguments of `similarity`.
+#[derive(Debug, Args)]
+pub struct SimilarityArguments {
+    /// The folder that `collect` filled.
+    pub collected: PathBuf,
+    /// Modules by number, name or both. By default all.
+    pub modules: Vec<String>,
+    /// List what shares at least this part, in percent.
+    #[arg(long, value_name = "PERCENT", default_value_t = 60,
+        value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub at_least: u8,
+    /// The output format.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }
 
 /// What to do with TinyMLPerf.

@@ -29,6 +29,7 @@ mod records;
 mod reset;
 mod restore;
 mod signals;
+mod similarity;
 mod solution;
 mod watch;
 
@@ -84,6 +85,7 @@ fn dispatch(context: &Context, command: Command, out: &mut Printer) -> Result<bo
         Command::Collect(arguments) => collect::run(context, &arguments, out),
         Command::Gradebook(arguments) => gradebook::run(context, &arguments, out),
         Command::Feedback(arguments) => feedback::run(context, &arguments, out),
+        Command::Similarity(arguments) => similarity::run(context, &arguments, out),
         Command::Audit(arguments) => audit::run(context, &arguments, out),
         Command::Doctor(arguments) => doctor::run(context, &arguments, out),
         Command::Author(arguments) => author::run(context, arguments, out),

@@ -18,6 +18,7 @@
 //! | `glossary` | term | `term`, `text`, `lesson` |
 //! | `hint` | hint | `cell`, `number`, `of`, `hint` |
 //! | `collect` | run | `collected`, `duplicates`, `misnamed`, `refused`, `missing` |
+//! | `similarity` | module | `module`, `compared`, `pairs`, `of_reference`, `too_short` |
 //! | `restore --list` | backup | `number`, `file`, `age`, `lines` |
 //! | any, on standard error | error | `error` with `kind` (`unmet`, `usage`, `environment`), `message`, `hints` |
 

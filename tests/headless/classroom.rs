@@ -124,3 +124,25 @@ fn a_result_that_is_none_of_ours_is_refused_and_the_others_are_imported() {
     assert!(said(&output).contains("has no cell \"test-none\""), "{}", said(&output));
     assert!(said(&output).contains("test-tensor-new"), "{}", said(&output));
 }
+
+#[test]
+fn a_renamed_copy_is_listed_and_the_reference_is_no_copy() {
+    let desk = class();
+    let reference = tinytorch::sources::MODULES[1].1;
+    let own = "pub fn add_up(values: &[f32]) -> f32 {\n    let mut total = 0.0;\n    \
+        for (index, value) in values.iter().enumerate() {\n        \
+        if index % 2 == 0 { total += value; } else { total -= value * 0.5; }\n        \
+        while total > 10.0 { total /= 2.0; }\n    }\n    \
+        match total.is_nan() { true => 0.0, false => total + values.len() as f32 }\n}\n";
+    let copy = own.replace("total", "t").replace("index", "i").replace("value ", "v ");
+    for (student, code) in [("ada", own), ("bob", &copy)] {
+        let path = desk.folder.path().join(format!("in/{student}/01_tensor.rs"));
+        fs::write(path, format!("{reference}\n// %%\n{code}")).unwrap();
+    }
+    fs::remove_dir_all(desk.folder.path().join("in/ada/exercises")).unwrap();
+    desk.run(&COLLECT);
+    let output = desk.run(&["similarity", "collected", "--at-least", "90"]);
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    assert!(out(&output).contains("100 %  ada  bob  ("), "{}", said(&output));
+    assert!(out(&output).contains("ada  the reference"), "{}", said(&output));
+}

@@ -1,5 +1,5 @@
 //! Collects what students handed in, from folders and archives, into one folder with a place for each student and module.
-//! What is late, missing, twice there or misnamed is listed; what is hostile or odd is refused with its reason, and the rest is
+//! What is late, missing, duplicate or misnamed is listed; what is hostile or odd is refused with its reason, and the rest is
 //! still collected. Must not know grades.
 
 mod archive;
