@@ -1226,6 +1226,12 @@ pub fn custom_flops(name: &str, inputs: &[Tensor], output: &Tensor) -> Option<Fl
             }
             flops
         }
+        // A product and its bias: what a backend fused.
+        "linear" => {
+            let mut flops = matmul_flops(output.shape(), inputs[1].shape()[0]);
+            flops += each(0, 1, 0);
+            flops
+        }
         // Windows side by side compare each pixel of the image once.
         "max_pool2d" => Flops { other: inputs[0].numel() as u64, ..Flops::default() },
         // Largest, difference, exponential, sum, quotient.

@@ -33,13 +33,16 @@ use tinytorch::insights::acceleration::{
 use tinytorch::layers::Layer;
 use tinytorch::losses::{CrossEntropyLoss, Loss};
 use tinytorch::planes::Grid;
+use tinytorch::powers::{scale_by_power, split_at_ln2};
 use tinytorch::profiling::probe_machine;
 use tinytorch::random::Rng;
 use tinytorch::report::{Reporter, Target, Value};
+use tinytorch::row_products::RowByRow;
 use tinytorch::simd::{Kernel, Simd, multiply_add, prefetch};
 use tinytorch::spatial::{Conv2d, cnn_for_digits, pad, unfold_row};
 use tinytorch::tensor::{Elementwise, Tensor, larger, matmul_2d};
 use tinytorch::testing::{Comparison, Timing, compare, memory};
+use tinytorch::threads::in_parallel;
 use tinytorch::transformers::{Gpt, GptConfig};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "acceleration-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -302,17 +305,17 @@ fn test_unit_matmul_packed() {
 // %% nbgrader={"grade": false, "grade_id": "acceleration-threads", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// Adds the product of two matrices to `out`, with several threads: each computes some of the rows.
 ///
-/// TODO: cut the rows of `a` and of `out` into as many parts as there are threads, and multiply each in a thread of its own.
+/// TODO: cut the rows of `a` and of `out` into as many parts as there are threads, and multiply the parts in parallel.
 ///
 /// APPROACH:
 /// 1. A part has as many rows as a thread gets, rounded up: `div_ceil`.
-/// 2. In `thread::scope`, walk over `out.chunks_mut` of so many rows together with the first row of each part.
-/// 3. Spawn a thread that multiplies these rows of `a` with `b` by [`matmul_packed`].
+/// 2. The parts are the pieces of `out.chunks_mut` of so many rows, each with its first row.
+/// 3. [`in_parallel`] calls a closure for each part. Let it multiply these rows of `a` with `b` by [`matmul_packed`].
 ///
 /// EXAMPLE: 5 rows and 2 threads: rows 0 to 2 and rows 3 to 4.
 ///
-/// HINTS: `chunks_mut` gives parts that do not overlap, so no lock is needed. The scope waits for its threads. With one
-/// thread, call [`matmul_packed`] at once.
+/// HINTS: `chunks_mut` gives parts that do not overlap, so no lock is needed. [`in_parallel`] waits for all parts. With
+/// one thread, call [`matmul_packed`] at once.
 pub fn matmul_threaded(simd: Simd, threads: usize, a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) {
     todo!("acceleration-threads")
 }
@@ -623,17 +626,17 @@ fn test_unit_normalize_lanes() {
 // %% nbgrader={"grade": false, "grade_id": "acceleration-dispatch", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// Which kernel multiplies (m, k) by (k, n).
 ///
-/// TODO: choose by the number of multiplications.
+/// TODO: choose by the number of rows and of multiplications.
 ///
 /// APPROACH:
-/// 1. Packing moves each number once; it pays when each is used several times. With fewer than [`PACKED_FROM`]
-///    multiplications the plain loops win.
-/// 2. A thread takes some 50 microseconds to start. From [`THREADED_FROM`] multiplications on they pay, if there are
-///    several.
+/// 1. Packing moves each number once; it pays when each is used several times. With a single row, or with fewer than
+///    [`PACKED_FROM`] multiplications, the plain loops win.
+/// 2. A waiting thread takes some microseconds to wake up. From [`THREADED_FROM`] multiplications on they pay, if there
+///    are several.
 ///
 /// EXAMPLE: (2, 2) x (2, 2): plain. (64, 64) x (64, 64): packed. (512, 512) x (512, 512) on two threads: threaded.
 ///
-/// HINTS: two comparisons, from the smallest products to the largest.
+/// HINTS: from the smallest products to the largest; m is the number of rows.
 #[must_use]
 pub fn choose_kernel([m, k, n]: [usize; 3], threads: usize) -> MatmulKernel {
     todo!("acceleration-dispatch")
@@ -648,6 +651,7 @@ fn test_unit_choose_kernel() {
 
     for (shape, threads, wanted, idea) in [
         ([2, 2, 2], 2, Plain, "small products do not pay for packing"),
+        ([1, 512, 512], 2, Plain, "a single row uses each number of b once: packing cannot pay"),
         ([64, 64, 64], 2, Packed, "between both limits: packed"),
         ([512, 512, 512], 2, Threaded, "large products pay for threads"),
         ([512, 512, 512], 1, Packed, "one thread cannot be divided"),
@@ -1075,31 +1079,6 @@ pub fn matmul_packed(simd: Simd, a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) 
     simd.run(Product { a, b, out });
 }
 
-/// The whole number next to x / ln 2, and x minus that many ln 2. Outside of -104 to 89 the power is 0 or infinite: `x` is
-/// moved to the nearer end. A NaN stays one.
-#[inline(always)]
-fn split_at_ln2<const FUSED: bool>(x: f32) -> (f32, f32) {
-    // Added to a number, it leaves no room for digits behind the point: the sum is rounded to a whole number.
-    const ROUND: f32 = 12_582_912.0;
-    // ln 2 in two parts. The first has few digits, so its multiples are exact.
-    const LN2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
-    let x = if x > 89.0 { 89.0 } else { x };
-    let x = if x < -104.0 { -104.0 } else { x };
-    let whole = multiply_add::<FUSED>(x, std::f32::consts::LOG2_E, ROUND) - ROUND;
-    let rest = multiply_add::<FUSED>(whole, -LN2[0], x);
-    (whole, multiply_add::<FUSED>(whole, -LN2[1], rest))
-}
-
-/// `x` times 2^whole, for whole numbers from -150 to 129: in two factors, each of which an `f32` can hold.
-#[inline(always)]
-fn scale_by_power(x: f32, whole: f32) -> f32 {
-    // The lowest bits of this sum are the whole number: no conversion is needed.
-    let whole = (whole + 12_582_912.0).to_bits() as i32 - 0x4b40_0000;
-    let half = whole >> 1;
-    let power = |exponent: i32| f32::from_bits(((exponent + 127) << 23) as u32);
-    x * power(half) * power(whole - half)
-}
-
 /// The sum of the products of two rows, in lanes.
 #[inline(always)]
 #[must_use]
@@ -1414,8 +1393,14 @@ impl Backend for OptimizedBackend {
     }
 
     fn matmul(&self, a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) -> bool {
+        // Slices that are few and long, or met once: packing would cost as much as the product.
+        let is_by_rows = a.rows == 1 || a.rows * b.columns <= 4 * a.columns;
+        if is_by_rows && a.across == 1 && b.down == 1 {
+            self.simd.run(RowByRow { a, b, out });
+            return true;
+        }
         match choose_kernel([a.rows, a.columns, b.columns], self.threads) {
-            MatmulKernel::Plain => multiply_plain(a, b, out),
+            MatmulKernel::Plain => self.simd.run(PlainLoops(Product { a, b, out })),
             MatmulKernel::Packed => matmul_packed(self.simd, a, b, out),
             MatmulKernel::Threaded => matmul_threaded(self.simd, self.threads, a, b, out),
         }
@@ -1482,13 +1467,29 @@ impl Backend for OptimizedBackend {
         }
         true
     }
+
+    fn max_pool(&self, grid: &Grid, padded: &[f32]) -> Option<(Vec<f32>, Vec<usize>)> {
+        Some(grid.largest_pixels(padded))
+    }
 }
 
-/// Three loops over matrices whose rows need not be neighbours.
-fn multiply_plain(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) {
-    for (i, out) in out.chunks_exact_mut(b.columns).enumerate() {
-        for k in 0..a.columns {
-            add_row(a.at(i, k), (0..b.columns).map(|j| b.at(k, j)), out);
+/// Three loops over matrices that are read where they are.
+struct PlainLoops<'a, 'b>(Product<'a, 'b>);
+
+impl Kernel for PlainLoops<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(self) {
+        let Product { a, b, out } = self.0;
+        for (i, out) in out.chunks_exact_mut(b.columns).enumerate() {
+            for k in 0..a.columns {
+                if b.across == 1 {
+                    add_row(a.at(i, k), b.row(k).iter().copied(), out);
+                } else {
+                    add_row(a.at(i, k), (0..b.columns).map(|j| b.at(k, j)), out);
+                }
+            }
         }
     }
 }

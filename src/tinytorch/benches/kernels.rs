@@ -3,6 +3,7 @@
 //! 256; steps of a 784-128-10 network and of the CNN for digits, batch 64, SGD.
 //!
 //!     TORCH_PYTHON=python3 cargo bench -p tinytorch --bench kernels
+//!     TORCH_PYTHON=python3 cargo bench -p tinytorch --bench kernels -- matmul cnn-step
 //!
 //! Without PyTorch only the engine's figures are printed. Nothing is asserted: it prints what it measured.
 

@@ -3,7 +3,7 @@
 //! it runs the plain loops. Outside of `with_backend` nothing changes. It knows arrays and slices, and no tensor.
 
 use crate::operations::{Elementwise, ElementwiseFunction, Op};
-use crate::planes::Grid;
+use crate::planes::{self, Grid};
 use crate::shapes::{Values, count, row_major, values};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -77,6 +77,12 @@ pub trait Backend: Send + Sync {
         _result: &mut [f32],
     ) -> bool {
         false
+    }
+
+    /// The largest pixel under the window at each output position, and its index in the padded plane. Of equal pixels the
+    /// first one counts; a NaN is larger than everything. `padded` has planes of `grid.padded`.
+    fn max_pool(&self, _grid: &Grid, _padded: &[f32]) -> Option<(Vec<f32>, Vec<usize>)> {
+        None
     }
 }
 
@@ -304,6 +310,61 @@ pub fn matmul(a: &Values, b: &Values, batch: &[usize]) -> Option<Values> {
     is_offered.then(|| values(out, &[batch, &[m, n]].concat()))
 }
 
+/// The product of rows of any shape with a matrix, plus a bias, as one operation: the product is added to the bias, so
+/// neither zeros nor a second pass are needed. `None` if the current backend offers no products, or if one side is empty.
+#[must_use]
+pub fn linear(x: &Values, weight: &Values, bias: &Values) -> Option<(Op, Values)> {
+    let backend = current().filter(|_| !x.is_empty() && !weight.is_empty())?;
+    let (rows, bias, weight) = (row_major(x), row_major(bias), Stack::of(weight));
+    let (matrix, shape) = (weight.matrix(0), x.shape());
+    let rows = Matrix::new(&rows, rows.len() / matrix.rows, matrix.rows);
+    let mut sums = bias.repeat(rows.rows);
+    let is_offered = backend.matmul(rows, matrix, &mut sums);
+    let shape = [&shape[..shape.len() - 1], &[matrix.columns]].concat();
+    is_offered.then(|| (fused("linear", LinearRule { backend }), values(sums, &shape)))
+}
+
+/// The gradients of [`linear`]: two products, and the sum of the upstream rows.
+struct LinearRule {
+    backend: Arc<dyn Backend>,
+}
+
+impl FusedRule for LinearRule {
+    fn gradients(&self, upstream: &Values, inputs: &[Input<'_>]) -> Vec<Option<Values>> {
+        let (upstream, x, weight) = (row_major(upstream), row_major(inputs[0].0), inputs[1].0);
+        let stack = Stack::of(weight);
+        let matrix = stack.matrix(0);
+        let count = x.len() / matrix.rows;
+        let x = Matrix::new(&x, count, matrix.rows);
+        let rows = Matrix::new(&upstream, count, matrix.columns);
+        let product = |a: Matrix<'_>, b: Matrix<'_>| {
+            let mut out = vec![0.0; a.rows * b.columns];
+            self.backend.matmul(a, b, &mut out);
+            out
+        };
+        let gradients: [&dyn Fn() -> Vec<f32>; 3] =
+            [&|| product(rows, matrix.t()), &|| product(x.t(), rows), &|| {
+                sum_rows(&upstream, matrix.columns)
+            }];
+        let pairs = gradients.iter().zip(inputs);
+        pairs.map(|(of, (input, wanted))| wanted.then(|| values(of(), input.shape()))).collect()
+    }
+}
+
+/// The sum of rows of so many numbers: of some of them at a time, so that a long sum does not lose small terms.
+fn sum_rows(rows: &[f32], width: usize) -> Vec<f32> {
+    let add = |sums: &mut [f32], row: &[f32]| {
+        sums.iter_mut().zip(row).for_each(|(sum, number)| *sum += number);
+    };
+    let (mut sums, mut some) = (vec![0.0; width], vec![0.0; width]);
+    for rows in rows.chunks(64 * width) {
+        some.fill(0.0);
+        rows.chunks_exact(width).for_each(|row| add(&mut some, row));
+        add(&mut sums, &some);
+    }
+    sums
+}
+
 /// A function of every element: on the current backend, or one after the other.
 pub fn map(function: &(impl ElementwiseFunction + ?Sized), x: &Values) -> Values {
     let elements = row_major(x);
@@ -443,6 +504,85 @@ pub fn convolve<'a>(grid: &Grid, parts: impl IntoIterator<Item = &'a Values>) ->
     }
     let kernels = Kernels { inputs, outputs, weights: &weights };
     backend.convolve(grid, &images, kernels, &mut result).then_some(result)
+}
+
+/// The gradient of a convolution's images: a convolution on the current backend, or image by image with `plain`, which
+/// gets the grid, the image's upstream gradient, all kernels and the gradient of the padded image.
+#[must_use]
+pub fn image_gradient(
+    grid: &Grid,
+    weight: &Values,
+    upstream: &[f32],
+    plain: impl Fn(&Grid, &[f32], &[f32], &mut [f32]),
+) -> Vec<f32> {
+    let (outputs, inputs, weights) = (weight.shape()[0], weight.shape()[1], row_major(weight));
+    let upstreams = upstream.chunks_exact(outputs * grid.output.area());
+    if let (Some(backend), Some(back)) = (current(), grid.backwards()) {
+        let mut gradient = vec![0.0; upstreams.len() * inputs * grid.image.area()];
+        let weights = &planes::turned(&weights, grid.window.kernel.area(), inputs);
+        let kernels = Kernels { inputs: outputs, outputs: inputs, weights };
+        if backend.convolve(&back, upstream, kernels, &mut gradient) {
+            return gradient;
+        }
+    }
+    let image = inputs * grid.padded.area();
+    let mut gradient = vec![0.0; upstreams.len() * image];
+    for (gradient, upstream) in gradient.chunks_exact_mut(image).zip(upstreams) {
+        plain(grid, upstream, &weights, gradient);
+    }
+    grid.crop(&gradient)
+}
+
+/// The gradient of a convolution's kernels: products on the current backend, or image by image with `plain`, which gets the
+/// grid, the image's upstream gradient, the padded image and the gradient.
+#[must_use]
+pub fn kernel_gradient(
+    grid: &Grid,
+    weight: &Values,
+    padded: &[f32],
+    upstream: &[f32],
+    plain: impl Fn(&Grid, &[f32], &[f32], &mut [f32]),
+) -> Vec<f32> {
+    /// How many output positions are unfolded at a time: the second cache holds them for some dozens of weights.
+    const TOGETHER: usize = 512;
+    let (outputs, image) = (weight.shape()[0], weight.shape()[1] * grid.padded.area());
+    let (area, weights) = (grid.output.area(), weight.len() / outputs);
+    let mut gradient = vec![0.0; weight.len()];
+    let offered = |backend: Arc<dyn Backend>, gradient: &mut [f32]| {
+        let some = (TOGETHER / area).max(1);
+        let mut groups = padded.chunks(some * image).zip(upstream.chunks(some * outputs * area));
+        groups.all(|(images, upstream)| {
+            let (pixels, columns) = (grid.unfold(images, image), upstream.len() / outputs);
+            let upstream = planes::side_by_side(upstream, outputs, area);
+            let upstream = Matrix::new(&upstream, outputs, columns);
+            backend.matmul(upstream, Matrix::new(&pixels, weights, columns).t(), gradient)
+        })
+    };
+    if !current().is_some_and(|backend| offered(backend, &mut gradient)) {
+        let upstreams = upstream.chunks_exact(outputs * area);
+        for (image, upstream) in padded.chunks_exact(image).zip(upstreams) {
+            plain(grid, upstream, image, &mut gradient);
+        }
+    }
+    gradient
+}
+
+/// The largest pixels under the window and their indices in each padded plane: on the current backend, or plane by plane
+/// with `plain`.
+#[must_use]
+pub fn max_pool(
+    grid: &Grid,
+    padded: &[f32],
+    plain: impl Fn(&Grid, &[f32], &mut [f32], &mut [usize]),
+) -> (Vec<f32>, Vec<usize>) {
+    if let Some(found) = current().and_then(|backend| backend.max_pool(grid, padded)) {
+        return found;
+    }
+    let (planes, size) = (padded.chunks_exact(grid.padded.area()), grid.output.area());
+    let (mut max, mut indices) = (vec![0.0; planes.len() * size], vec![0; planes.len() * size]);
+    let results = max.chunks_exact_mut(size).zip(indices.chunks_exact_mut(size));
+    planes.zip(results).for_each(|(plane, (max, indices))| plain(grid, plane, max, indices));
+    (max, indices)
 }
 
 /// Rows that are normalised: on the current backend, or each with `normalize`, which writes the row and returns the

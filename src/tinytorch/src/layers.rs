@@ -20,6 +20,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use tinytorch::activations::{Gelu, QuickGelu, ReLU, Sigmoid, Softmax, Tanh};
+use tinytorch::backend;
 use tinytorch::random::Rng;
 use tinytorch::report::{Axis, Chart, ChartKind, Column, Origin, Reporter, Series, Table, Value};
 use tinytorch::tensor::{Tensor, shape_text};
@@ -159,6 +160,12 @@ impl Linear {
             shape_text(x.shape()),
             shape_text(self.weight.shape())
         );
+        if let Some(bias) = &self.bias
+            && let Some((op, sums)) = backend::linear(x.array(), self.weight.array(), bias.array())
+        {
+            // Loops of lesson 18, which you may switch on there.
+            return Tensor::made_by(op, sums, &[x, &self.weight, bias]);
+        }
         // BEGIN SOLUTION
         let product = x.matmul(&self.weight);
         match &self.bias {

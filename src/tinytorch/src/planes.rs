@@ -227,16 +227,117 @@ impl Grid {
         image.beside(&map).enlarged(3)
     }
 
+    /// Padded images of so many pixels, unfolded side by side: a row for each weight of a kernel, a column for each output
+    /// position of each image.
+    #[must_use]
+    pub fn unfold(&self, padded: &[f32], image: usize) -> Vec<f32> {
+        let images = padded.chunks_exact(image);
+        let (width, step) = (self.output.columns, self.window.stride.columns);
+        let (columns, positions) = (images.len() * self.output.area(), self.output.area());
+        let weights = image / self.padded.area() * self.window.kernel.area();
+        let mut unfolded = vec![0.0; weights * columns];
+        for (number, image) in images.enumerate() {
+            let rows = unfolded.chunks_exact_mut(columns);
+            for (row, (_, plane, position)) in rows.zip(self.weights(image)) {
+                let lines = row[number * positions..][..positions].chunks_exact_mut(width);
+                for (line, start) in lines.zip(self.row_starts(position)) {
+                    if step == 1 {
+                        line.copy_from_slice(&plane[start..start + width]);
+                    } else {
+                        let pixels = plane[start..].iter().step_by(step);
+                        line.iter_mut().zip(pixels).for_each(|(number, pixel)| *number = *pixel);
+                    }
+                }
+            }
+        }
+        unfolded
+    }
+
+    /// The largest pixel under the window at each output position of padded planes, and its index in its plane. Of equal
+    /// pixels the first one counts; a NaN is larger than everything.
+    #[must_use]
+    pub fn largest_pixels(&self, padded: &[f32]) -> (Vec<f32>, Vec<usize>) {
+        // The places of a window's pixels are the same at each position, seen from its corner.
+        let under: Vec<usize> =
+            self.kernel_positions().map(|at| self.under((0, 0).into(), at)).collect();
+        let corners = (0..self.output.area()).map(|at| self.under(self.corner(at), (0, 0).into()));
+        let starts: Vec<(usize, usize)> = corners.zip(self.first_pixels()).collect();
+        let planes = padded.chunks_exact(self.padded.area());
+        let size = planes.len() * starts.len();
+        let (mut max, mut indices) = (Vec::with_capacity(size), Vec::with_capacity(size));
+        for plane in planes {
+            for &(corner, first) in &starts {
+                let (mut largest, mut index) = (f32::NEG_INFINITY, first);
+                for at in under.iter().map(|under| corner + under) {
+                    // Two choices and no branch: which pixel is the largest cannot be predicted.
+                    let is_larger = plane[at] > largest || plane[at].is_nan();
+                    largest = if is_larger { plane[at] } else { largest };
+                    index = if is_larger { at } else { index };
+                }
+                max.push(largest);
+                indices.push(index);
+            }
+        }
+        (max, indices)
+    }
+
     /// Padded planes without their border.
     #[must_use]
     pub fn crop(&self, padded: &[f32]) -> Vec<f32> {
         let (top, left) = (self.window.padding.rows, self.window.padding.columns);
         let planes = padded.chunks_exact(self.padded.area());
-        let rows = planes.flat_map(|plane| {
-            plane.chunks_exact(self.padded.columns).skip(top).take(self.image.rows)
-        });
-        rows.flat_map(|row| &row[left..left + self.image.columns]).copied().collect()
+        let mut cropped = Vec::with_capacity(planes.len() * self.image.area());
+        for plane in planes {
+            for row in plane.chunks_exact(self.padded.columns).skip(top).take(self.image.rows) {
+                cropped.extend_from_slice(&row[left..left + self.image.columns]);
+            }
+        }
+        cropped
     }
+
+    /// The way back through a window that moves by one pixel: the gradient of the images is a convolution too, of the
+    /// output's gradient, with each kernel turned by 180 degrees. `None` for a larger stride, and for padding that a
+    /// kernel can lie in whole.
+    #[must_use]
+    pub fn backwards(&self) -> Option<Self> {
+        let Window { kernel, stride, padding } = self.window;
+        let is_dense = stride == 1.into();
+        let padding = Pair {
+            rows: (kernel.rows - 1).checked_sub(padding.rows).filter(|_| is_dense)?,
+            columns: (kernel.columns - 1).checked_sub(padding.columns)?,
+        };
+        let padded = Pair {
+            rows: self.output.rows + 2 * padding.rows,
+            columns: self.output.columns + 2 * padding.columns,
+        };
+        let window = Window { kernel, stride, padding };
+        Some(Self { window, image: self.output, padded, output: self.image })
+    }
+}
+
+/// The kernels for [`Grid::backwards`], each part of `area` weights: one kernel for each of the input channels, its parts
+/// turned by 180 degrees.
+#[must_use]
+pub fn turned(weights: &[f32], area: usize, inputs: usize) -> Vec<f32> {
+    let mut turned = Vec::with_capacity(weights.len());
+    for input in 0..inputs {
+        for part in weights.chunks_exact(area).skip(input).step_by(inputs) {
+            turned.extend(part.iter().rev());
+        }
+    }
+    turned
+}
+
+/// The planes of images, (N, planes, area), side by side: (planes, N x area).
+#[must_use]
+pub fn side_by_side(images: &[f32], planes: usize, area: usize) -> Vec<f32> {
+    let mut rows = Vec::with_capacity(images.len());
+    for plane in 0..planes {
+        for plane in images.chunks_exact(area).skip(plane).step_by(planes) {
+            rows.extend_from_slice(plane);
+        }
+    }
+    rows
 }
 
 /// Four kernels of 3x3 that find edges, each with its name.

@@ -55,8 +55,13 @@ pub fn row_major(values: &Values) -> Cow<'_, [f32]> {
             let strides: Vec<usize> =
                 values.strides().iter().map(|stride| stride.unsigned_abs()).collect();
             let mut elements = Vec::with_capacity(stored.len());
+            let step = strides[outer.len()];
             for start in offsets(outer, &strides) {
-                elements.extend((0..width).map(|i| stored[start + i * strides[outer.len()]]));
+                if step == 1 {
+                    elements.extend_from_slice(&stored[start..start + width]);
+                } else {
+                    elements.extend((0..width).map(|i| stored[start + i * step]));
+                }
             }
             Cow::Owned(elements)
         }

@@ -26,6 +26,7 @@ use std::error::Error;
 
 use tinytorch::activations::ReLU;
 use tinytorch::autograd::{GradientRule, InputGradients, custom, grad_for};
+use tinytorch::backend;
 use tinytorch::dataloader::{DataLoader, Dataset, DigitShape, TensorDataset, digits};
 use tinytorch::explore::Explorer;
 use tinytorch::insights::spatial::*;
@@ -450,7 +451,7 @@ impl Layer for Conv2d {
         let outputs = self.weight.shape()[0];
         let (grid, [n, inputs]) = grid_for(self, x, self.window, Some(self.weight.shape()[1]));
         let parts: Vec<&Tensor> = [x, &self.weight].into_iter().chain(&self.bias).collect();
-        let fast = tinytorch::backend::convolve(&grid, parts.iter().map(|part| part.array()));
+        let fast = backend::convolve(&grid, parts.iter().map(|part| part.array()));
         let result: Vec<f32> = fast.unwrap_or_else(|| {
             // BEGIN SOLUTION
             let padded = pad(&grid, &x.data(), 0.0);
@@ -1465,22 +1466,14 @@ impl Conv2d {
 impl GradientRule for ConvRule {
     fn gradients(&self, grad_output: &Tensor, inputs: &[Tensor], _: &Tensor) -> InputGradients {
         let (grad_output, x, weight, grid) = (grad_output.data(), &inputs[0], &inputs[1], &self.0);
-        let (outputs, image) = (weight.shape()[0], x.shape()[1] * grid.padded.area());
-        let by_image = || grad_output.chunks_exact(outputs * grid.output.area());
+        let (outputs, kernels) = (weight.shape()[0], weight.array());
         let shaped = |gradient, like: &Tensor| Tensor::from_array(values(gradient, like.shape()));
-        let of_x = || {
-            let mut gradient = vec![0.0; x.shape()[0] * image];
-            for (gradient, grad_output) in gradient.chunks_exact_mut(image).zip(by_image()) {
-                input_gradient(grid, grad_output, &weight.data(), gradient);
-            }
-            shaped(grid.crop(&gradient), x)
-        };
+        let of_x =
+            || shaped(backend::image_gradient(grid, kernels, &grad_output, input_gradient), x);
         let of_weight = || {
-            let (padded, mut gradient) = (pad(grid, &x.data(), 0.0), vec![0.0; weight.numel()]);
-            for (image, grad_output) in padded.chunks_exact(image).zip(by_image()) {
-                weight_gradient(grid, grad_output, image, &mut gradient);
-            }
-            shaped(gradient, weight)
+            let padded = pad(grid, &x.data(), 0.0);
+            let plain = weight_gradient;
+            shaped(backend::kernel_gradient(grid, kernels, &padded, &grad_output, plain), weight)
         };
         let of_bias = |like| shaped(channel_sums(&grad_output, grid.output.area(), outputs), like);
         let bias = inputs.get(2).map(|bias| grad_for(bias, || of_bias(bias)));
@@ -1520,13 +1513,8 @@ impl Layer for MaxPool2d {
 
     fn forward(&self, x: &Tensor) -> Tensor {
         let (grid, [n, c]) = grid_for(self, x, self.0, None);
-        let (pixels, size) = (grid.padded.area(), grid.output.area());
         let padded = pad(&grid, &x.data(), f32::NEG_INFINITY);
-        let (mut max, mut indices) = (vec![0.0; n * c * size], vec![0; n * c * size]);
-        let targets = max.chunks_exact_mut(size).zip(indices.chunks_exact_mut(size));
-        for (plane, (max, indices)) in padded.chunks_exact(pixels).zip(targets) {
-            max_with_indices(&grid, plane, max, indices);
-        }
+        let (max, indices) = backend::max_pool(&grid, &padded, max_with_indices);
         let max = values(max, &[n, c, grid.output.rows, grid.output.columns]);
         custom("max_pool2d", max, &[x], MaxRule { grid, indices })
     }

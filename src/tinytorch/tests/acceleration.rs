@@ -6,13 +6,14 @@ use std::sync::Arc;
 use tinytorch::acceleration::OptimizedBackend;
 use tinytorch::activations::{Gelu, QuickGelu, ReLU, Sigmoid, Softmax, Tanh};
 use tinytorch::attention::masked_softmax;
-use tinytorch::autograd::Backward;
+use tinytorch::autograd::{Backward, no_grad, track};
 use tinytorch::backend::with_backend;
-use tinytorch::layers::Layer;
+use tinytorch::layers::{Layer, Linear};
 use tinytorch::losses::{CrossEntropyLoss, Loss};
+use tinytorch::profiling::FlopCounter;
 use tinytorch::random::Rng;
 use tinytorch::simd::Simd;
-use tinytorch::spatial::{Conv2d, Window};
+use tinytorch::spatial::{Conv2d, MaxPool2d, Window};
 use tinytorch::tensor::Tensor;
 use tinytorch::testing::{expect_close, panic_message};
 use tinytorch::transformers::{LayerNorm, RmsNorm};
@@ -30,6 +31,13 @@ fn agrees(name: &str, work: impl Fn() -> Vec<f32>) {
             expect_close(input, &yours, &wanted, 1e-5 * largest, "the plain loops");
         }
     }
+}
+
+/// The gradients of these leaves, one after the other.
+fn gradients_of(result: &Tensor, upstream: &Tensor, leaves: &[&Tensor]) -> Vec<f32> {
+    let gradients = result.backward_with(upstream);
+    let of = |leaf: &&Tensor| gradients.get(leaf).expect("every leaf took part").to_vec();
+    leaves.iter().flat_map(of).collect()
 }
 
 /// Random numbers: whole, transposed or cut out of a larger matrix.
@@ -65,7 +73,44 @@ proptest! {
     }
 
     #[test]
-    fn a_convolution_is_the_plain_one(
+    fn a_linear_layer_and_its_gradients_are_the_plain_ones(
+        batch in (0..4_usize, 1..40_usize), inputs in 1..70_usize, outputs in 1..40_usize, view in 0..3_usize, seed in 0..1000_u64,
+    ) {
+        let rng = &mut Rng::seeded(seed);
+        let mut layer = Linear::new(inputs, outputs, rng);
+        layer.weight = matrix(inputs, outputs, view, rng);
+        layer.bias = Some(Tensor::randn(&[outputs], rng));
+        track(layer.parameters_mut());
+        let x = Tensor::randn(&[batch.1, batch.0, inputs], rng).transpose(0, 1).tracked();
+        let upstream = Tensor::randn(&[batch.0, batch.1, outputs], rng);
+        agrees(&format!("{batch:?}, {inputs} to {outputs}, view {view}"), || {
+            let y = Layer::forward(&layer, &x);
+            [y.to_vec(), gradients_of(&y, &upstream, &[&[&x], &layer.parameters()[..]].concat())].concat()
+        });
+    }
+
+    #[test]
+    fn the_largest_pixels_and_their_gradient_are_the_plain_ones(
+        sizes in (1..3_usize, 1..4_usize), image in (4..12_usize, 4..12_usize), kernel in (2..4_usize, 2..4_usize),
+        stride in (1..4_usize, 1..4_usize), padding in 0..2_usize, seed in 0..1000_u64,
+    ) {
+        let rng = &mut Rng::seeded(seed);
+        let pool = MaxPool2d::with(Window::new(kernel).stride(stride).padding(padding));
+        // Few different numbers, so that there are equal ones; some are no numbers.
+        let numbers = [f32::NEG_INFINITY, -1.0, 0.0, 1.0, f32::NAN];
+        let count = sizes.0 * sizes.1 * image.0 * image.1;
+        let pixels: Vec<f32> = (0..count).map(|_| numbers[rng.below(5)]).collect();
+        let x = Tensor::new(&pixels, &[sizes.0, sizes.1, image.0, image.1]).tracked();
+        agrees(&format!("{sizes:?}, {image:?}, {kernel:?}, {stride:?}, {padding}"), || {
+            let y = pool.forward(&x);
+            // `expect_close` compares numbers: each that is none gets one.
+            let shown = y.to_vec().into_iter().map(|y| if y.is_nan() { 9.0 } else { y.max(-9.0) });
+            shown.chain(gradients_of(&y, &Tensor::randn(y.shape(), &mut Rng::seeded(seed)), &[&x])).collect()
+        });
+    }
+
+    #[test]
+    fn a_convolution_and_its_gradients_are_the_plain_ones(
         sizes in (1..3_usize, 1..4_usize, 1..6_usize), image in (3..12_usize, 3..40_usize),
         kernel in (1..4_usize, 1..4_usize), stride in (1..3_usize, 1..3_usize), padding in 0..2_usize, seed in 0..1000_u64,
     ) {
@@ -74,8 +119,13 @@ proptest! {
         let window = Window::new(kernel).stride(stride).padding(padding);
         let mut conv = Conv2d::new(inputs, outputs, window, rng);
         conv.bias = Some(Tensor::randn(&[outputs], rng));
-        let x = Tensor::randn(&[count, inputs, image.0, image.1], rng);
-        agrees(&format!("{sizes:?}, {image:?}, {window:?}"), || conv.forward(&x).to_vec());
+        track(conv.parameters_mut());
+        let x = Tensor::randn(&[count, inputs, image.0, image.1], rng).tracked();
+        let upstream = Tensor::randn(no_grad(|| conv.forward(&x)).shape(), rng);
+        agrees(&format!("{sizes:?}, {image:?}, {window:?}"), || {
+            let y = conv.forward(&x);
+            [y.to_vec(), gradients_of(&y, &upstream, &[&[&x], &conv.parameters()[..]].concat())].concat()
+        });
     }
 
     #[test]
@@ -162,6 +212,17 @@ fn a_nan_and_an_infinity_do_not_vanish() {
             assert!(Gelu.forward(&special).to_vec()[0].is_nan(), "{simd}");
         });
     }
+}
+
+#[test]
+fn what_a_backend_fuses_is_counted_as_its_parts() {
+    let rng = &mut Rng::seeded(1);
+    let (mut layer, x) = (Linear::new(3, 4, rng), Tensor::randn(&[5, 3], rng));
+    track(layer.parameters_mut());
+    let count = || FlopCounter::of(&Layer::forward(&layer, &x));
+    let (plain, fused) = (count(), with_backend(Arc::new(OptimizedBackend::detect()), count));
+    assert_eq!(fused.flops, plain.flops);
+    assert!(fused.unknown.is_empty(), "{:?}", fused.unknown);
 }
 
 #[test]

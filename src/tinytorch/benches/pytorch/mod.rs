@@ -69,9 +69,14 @@ impl PyTorch {
         Self { threads, script }
     }
 
-    /// Times `step` beside the script's step of this name, `steps` of each in a round, and prints the medians of both in
+    /// Unless other steps are named on the command line: times `step` beside the script's step of this name, `steps` of each in a round, and prints the medians of both in
     /// milliseconds and their ratio, with quartiles.
     pub fn compare(&mut self, name: &str, steps: usize, mut step: impl FnMut()) {
+        // What cargo passes begins with a hyphen; the others are names to choose from.
+        let mut chosen = env::args().skip(1).filter(|name| !name.starts_with('-')).peekable();
+        if chosen.peek().is_some() && !chosen.any(|chosen| name.starts_with(&chosen)) {
+            return;
+        }
         let (mut engine, mut pytorch, mut ratios) = (vec![], vec![], vec![]);
         for _ in 0..ROUNDS {
             let Timing { median, .. } = time(steps, &mut step);
