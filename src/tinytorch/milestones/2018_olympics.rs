@@ -81,14 +81,14 @@ pub struct Measured {
 }
 
 /// What belongs to one event.
-struct Event {
+struct Event<'a> {
     title: &'static str,
     /// The heading of the quality, and how it is shown.
-    quality: (&'static str, fn(f64) -> Value),
+    quality: (&'static str, &'a dyn Fn(f64) -> Value),
     pairs: usize,
 }
 
-impl Event {
+impl Event<'_> {
     /// Measures each contestant in turn with the first one, the baseline, and shows each as soon as it is known.
     fn measure(&self, contestants: &[Contestant<'_>], out: &mut Reporter) -> Vec<Measured> {
         let (baseline, mut rows, mut found) = ((contestants[0].load)(), vec![], vec![]);
@@ -183,10 +183,11 @@ fn read_digits(out: &mut Reporter) -> Result<(), Failure> {
         reader("all together", bytes, true, test, || quantize_model(&all, calibration)),
         reader("small from the start, kernels", wide_file(&small), true, test, || deployed(&small)),
     ];
-    let event =
-        Event { title: "Reading 360 digits", quality: ("accuracy [%]", percent), pairs: 21 };
+    let n = test.1.numel();
+    let shown = |accuracy| Value::accuracy(accuracy, n);
+    let event = Event { title: "Reading 360 digits", quality: ("accuracy [%]", &shown), pairs: 21 };
     let found = event.measure(&contestants, out);
-    let (baseline, all, small, n) = (&found[0], &found[4], &found[5], test.1.numel());
+    let (baseline, all, small) = (&found[0], &found[4], &found[5]);
 
     let name = "accuracy of the baseline on held-out digits";
     out.aimed(name, 100.0 * baseline.quality, "%", Target::AtLeast(80.0));
@@ -318,7 +319,7 @@ fn continue_text(out: &mut Reporter) -> Result<(), Failure> {
         writer("all together", all, (true, true), &end)?,
     ];
     let title = "Continuing a question by 32 tokens";
-    let event = Event { title, quality: ("perplexity", Value::from), pairs: 7 };
+    let event = Event { title, quality: ("perplexity", &Value::from), pairs: 7 };
     let found = event.measure(&contestants, out);
     let (baseline, all) = (&found[0], &found[5]);
 
