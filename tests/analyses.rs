@@ -202,7 +202,10 @@ const INVERSIONS: &[(&str, &str)] = &[
     ("the larger model learned more", "the smaller model learned more"),
     ("each was computed 104 times", "none was computed twice"),
     ("it grows linearly", "it grows faster than the text"),
-    ("parameters grow with the square", "here the cache grows faster than the parameters"),
+    (
+        "the matrices of the blocks grow with the square",
+        "here the cache grows faster than the parameters",
+    ),
     ("the more the cache saves", "the less the cache saves"),
     ("The tokens are the same in every run", "But 3 answers have other tokens"),
     ("an operation takes less time there", "an operation takes longer there"),
@@ -216,7 +219,7 @@ const INVERSIONS: &[(&str, &str)] = &[
     ("dB above", "dB below"),
     ("360 digits show no clear difference", "8 bits lost 5.0 points"),
     ("no clear difference on 360 digits", "the exception is worth its bytes"),
-    ("the weights learned to bear it", "here it did harm"),
+    ("training learned weights that survive", "here it did harm"),
     ("the same within 2 %", "40 % higher"),
     (
         "Training with the zeros repaired what pruning broke",

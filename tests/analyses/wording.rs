@@ -1189,7 +1189,7 @@ fn quantized_models(figures: &Figures) -> Result<Vec<Words>, String> {
 /// How often a position was computed without a cache.
 fn computed_again(figures: &Figures) -> Result<Vec<Words>, String> {
     let [_, passed] = figures.ends("Without a cache", "positions passed")?;
-    let [_, different] = figures.ends("Without a cache", "different")?;
+    let [_, different] = figures.ends("Without a cache", "distinct")?;
     let times = passed / different;
     let fact = format!("passes read {passed} positions, of which {different} are distinct");
     let found = if times > 1.0 { Larger } else { NoClearDifference };
@@ -1236,7 +1236,10 @@ fn cache_memory(figures: &Figures) -> Result<Vec<Words>, String> {
     let fact =
         format!("{small:.0} % of the parameters' bytes in the smallest model and {large:.0} %");
     let all = [
-        (Smaller, format!("{fact} in the largest: parameters grow with the square")),
+        (
+            Smaller,
+            format!("{fact} in the largest: the matrices of the blocks grow with the square"),
+        ),
         (Larger, format!("{fact} in the largest: here the cache grows faster")),
         (NoClearDifference, format!("{fact} in the largest: about the same share")),
     ];
