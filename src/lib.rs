@@ -7,6 +7,7 @@ pub mod editor;
 pub mod error;
 pub mod fence;
 pub mod framework;
+pub mod grading;
 pub mod lab;
 pub mod progress;
 pub mod report;

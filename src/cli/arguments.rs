@@ -100,6 +100,8 @@ pub enum Command {
     Predict(PredictArguments),
     /// Explain a term of the field, or list all terms.
     Glossary(GlossaryArguments),
+    /// Grade collected submissions, each inside a fence. Exit code 0: every one has a final result.
+    Grade(GradeArguments),
     /// Show the next hint for an exercise.
     Hint(CellArguments),
     /// Show the reference solution.
@@ -269,6 +271,19 @@ pub struct CheckArguments {
     /// The output format.
     #[arg(long, value_enum, default_value_t)]
     pub format: CheckFormat,
+}
+
+/// Arguments of `grade`.
+#[derive(Debug, Args)]
+pub struct GradeArguments {
+    /// The folder of collected submissions: STUDENT/MODULE/MODULE.rs.
+    pub submissions: PathBuf,
+    /// The folder for the results: STUDENT/MODULE.json. A submission that has one is not graded again.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Grade even where this machine cannot confine untrusted code. Each result is marked.
+    #[arg(long)]
+    pub unfenced: bool,
 }
 
 /// Arguments of `watch`.

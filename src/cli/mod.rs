@@ -14,6 +14,7 @@ mod doctor;
 mod explore;
 mod feedback;
 mod glossary;
+mod grade;
 mod gradebook;
 mod hint;
 mod init;
@@ -72,6 +73,7 @@ fn dispatch(context: &Context, command: Command, out: &mut Printer) -> Result<bo
         Command::Predict(arguments) => predict::run(context, &arguments, out),
         Command::Explore(arguments) => explore::run(context, &arguments, out),
         Command::Glossary(arguments) => glossary::run(context, &arguments, out),
+        Command::Grade(arguments) => grade::run(context, &arguments, out),
         Command::Hint(arguments) => hint::run(context, &arguments, out),
         Command::Solution(arguments) => solution::run(context, &arguments, out),
         Command::Reset(arguments) => reset::run(context, &arguments, out),

@@ -23,8 +23,9 @@ use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 /// What the launcher writes on the channel when everything is in place, before any untrusted code runs.
 pub const UP: &str = "up";
@@ -96,6 +97,22 @@ impl Fence {
             Ok((_, _, printed)) => Err(printed),
             Err(error) => Err(error.to_string()),
         }
+    }
+}
+
+/// Hides this process's memory from other processes of the same user.
+pub fn hide_this_process() {
+    #[cfg(target_os = "linux")]
+    // It protects against one that has left the fence; without it, the fence is as high.
+    let _ = nix::sys::prctl::set_dumpable(false);
+}
+
+/// How the program in the fence ended, from how the launcher did: a code above 128 is the number of a signal.
+#[must_use]
+pub fn of_program(launcher: ExitStatus) -> ExitStatus {
+    match launcher.code() {
+        Some(code @ 129..=192) => ExitStatus::from_raw(code - 128),
+        _ => launcher,
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) fn restrict_files(order: &Order) -> Result<(), Box<dyn Error>> {
     let abi = ABI::V6;
     let read = AccessFs::from_read(abi);
     let readable = plan.readable.iter().chain(&plan.folder);
+    // A toolchain has a linker of its own.
+    let execute = if plan.task == Task::Compiler { read } else { read & !AccessFs::Execute };
     let executable = root::system(plan.task).map(Path::to_owned).chain([plan.program.clone()]);
     let scratch = Path::new(root::SCRATCH);
     let own_scratch = order.has(super::Part::Namespaces).then_some(scratch);
@@ -58,7 +60,7 @@ pub(super) fn restrict_files(order: &Order) -> Result<(), Box<dyn Error>> {
         .scope(Scope::from_all(abi))?
         .create()?
         .add_rules(path_beneath_rules(executable, read))?
-        .add_rules(path_beneath_rules(readable, read & !AccessFs::Execute))?
+        .add_rules(path_beneath_rules(readable, execute))?
         .add_rules(path_beneath_rules(writable, write))?
         .restrict_self()?;
     match status.ruleset {

@@ -99,6 +99,7 @@ pub fn verdict(verdict: &Verdict) -> (&'static str, String) {
                 None => "its process exited before the test returned".to_owned(),
             },
         ),
+        Verdict::Forged => ("forged", "its process sent a verdict of its own".to_owned()),
         Verdict::Missing => ("missing", "the exercise has no such test".to_owned()),
         Verdict::RunnerError { message } => {
             ("not run", format!("the tutor could not run it: {message}. Check again."))

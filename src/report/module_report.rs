@@ -294,7 +294,8 @@ impl TestState {
             Verdict::Failed { .. }
             | Verdict::Crashed { .. }
             | Verdict::TimedOut { .. }
-            | Verdict::ExitedEarly { .. } => true,
+            | Verdict::ExitedEarly { .. }
+            | Verdict::Forged => true,
             Verdict::Passed
             | Verdict::NotStarted { .. }
             | Verdict::Missing

@@ -168,6 +168,8 @@ pub enum Verdict {
         /// The exit code, if it had one.
         code: Option<i32>,
     },
+    /// In a sandbox: something else than one record with the right secret was sent.
+    Forged,
     /// The exercise no longer has such a test.
     Missing,
     /// The tutor itself could not run it: an error of this machine, not of the learner's code.

@@ -184,10 +184,10 @@ pub(super) struct Process {
     exited: bool,
 }
 
-/// A command in a clean environment: only `PATH`, to find the linker and what a learner may start.
+/// A command in a clean environment, without input: only `PATH`, to find the linker and what a learner may start.
 pub(super) fn command(program: impl AsRef<OsStr>, folder: &Path) -> Command {
     let mut command = Command::new(program);
-    command.current_dir(folder).env_clear().env("RUST_BACKTRACE", "0");
+    command.current_dir(folder).env_clear().env("RUST_BACKTRACE", "0").stdin(Stdio::null());
     if let Some(path) = std::env::var_os("PATH") {
         command.env("PATH", path);
     }
@@ -215,7 +215,7 @@ impl Process {
             Lines::Stderr => command.stderr(other()?).stdout(writer),
         };
         command.env(strays::VARIABLE, cancel.marker.value());
-        let child = spawn(command.stdin(Stdio::null()).process_group(0))?;
+        let child = spawn(command.process_group(0))?;
         // The parent's copies of the write ends must close, or the readers would never see the end.
         drop(command);
         let group = Pid::from_child(&child);
@@ -277,6 +277,11 @@ impl Process {
             Ok(stream)
         })?;
         Ok(connected)
+    }
+
+    /// Also reads lines from a connection that the child has inherited.
+    pub(super) fn listen_on(&mut self, stream: UnixStream) -> io::Result<()> {
+        self.read(move || Ok(stream))
     }
 
     /// Gives the child this much time from now on.

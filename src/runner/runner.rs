@@ -20,6 +20,7 @@ use super::{Cancel, ModuleSources, Request, Stop};
 use crate::curriculum::cells::{self, Cell};
 use crate::curriculum::{Course, Module, ModuleId};
 use crate::error::Error;
+use crate::fence::Fence;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -61,6 +62,7 @@ pub struct Runner {
     toolchain: Toolchain,
     course: &'static Course,
     limits: Limits,
+    fence: Option<Fence>,
 }
 
 impl Runner {
@@ -69,7 +71,7 @@ impl Runner {
     pub fn new(cache: PathBuf, course: &'static Course) -> Result<Self, Error> {
         let cache = Cache::open(cache)?;
         let toolchain = Toolchain::find(cache.root())?;
-        Ok(Self { cache, toolchain, course, limits: Limits::default() })
+        Ok(Self { cache, toolchain, course, limits: Limits::default(), fence: None })
     }
 
     /// The compiler's name and version, in its own words.
@@ -82,6 +84,14 @@ impl Runner {
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// The same runner for files that are not trusted: a check compiles and runs them inside the fence, with separate tests.
+    /// Nothing else may be run with it.
+    #[must_use]
+    pub fn with_fence(mut self, fence: Fence) -> Self {
+        self.fence = Some(fence);
         self
     }
 
@@ -151,7 +161,7 @@ impl Runner {
             }
         })?;
         let built = Built { work_dir, source_map: chain.source_map };
-        Ok(if success { Ok(built) } else { Err(first_error.unwrap_or_default()) })
+        Ok(if success.is_some() { Ok(built) } else { Err(first_error.unwrap_or_default()) })
     }
 
     /// Starts the process of an explorable that was compiled.
@@ -244,7 +254,7 @@ impl Run<'_> {
 
     fn prepare(&self) -> Prepared {
         let (text, original) = (&self.request.text, self.original());
-        let (exercise, tests) = if self.request.separate_tests {
+        let (exercise, tests) = if self.request.separate_tests || self.runner.fence.is_some() {
             let (exercise, tests) = prepare_separately(text, original);
             (exercise, Some(tests))
         } else {
@@ -279,12 +289,16 @@ impl Run<'_> {
     ) -> Result<(), Stop> {
         let Self { runner, request, .. } = *self;
         let slug = runner.course.slug(request.module);
-        let work_dir = WorkDir::open(runner.cache.root(), &slug, request.kind.word())?;
+        let root = runner.cache.root();
+        let work_dir = match runner.fence {
+            Some(_) => WorkDir::temporary(root)?,
+            None => WorkDir::open(root, &slug, request.kind.word())?,
+        };
         let exercise = self.exercise(&work_dir, chain);
         let (found, missing) = self.split(prepared);
         let names: Vec<String> = found.iter().map(|expected| expected.name.clone()).collect();
         let source = &prepared.exercise;
-        let built = match &prepared.tests {
+        let program = match &prepared.tests {
             Some(tests) => {
                 exercise.as_two_crates(&source.text, &tests.with_tests(&names), events)?
             }
@@ -293,9 +307,9 @@ impl Run<'_> {
             }
             None => exercise.as_one_crate(&source.with_reporters(&names), events)?,
         };
-        if built {
+        if let Some(program) = program {
             missing.into_iter().for_each(|expected| events(self.missing(expected)));
-            self.execute(&work_dir, chain, &found, events)?;
+            self.execute(&program, chain, &found, events)?;
         }
         Ok(())
     }
@@ -309,6 +323,7 @@ impl Run<'_> {
             kind: self.request.kind,
             limit: self.runner.limits.compile,
             cancel: self.cancel,
+            fence: self.runner.fence.as_ref(),
         }
     }
 
@@ -334,7 +349,7 @@ impl Run<'_> {
 
     fn execute(
         &self,
-        work_dir: &WorkDir,
+        binary: &Path,
         chain: &BuiltChain,
         expected: &[&Expected],
         events: &mut dyn FnMut(RunEvent),
@@ -342,8 +357,8 @@ impl Run<'_> {
         let sockets = sockets()?;
         let (runner, limits) = (self.runner, self.runner.limits);
         let program = Program {
-            binary: &work_dir.folder().join("entry"),
-            folder: work_dir.folder(),
+            binary,
+            folder: binary.parent().unwrap_or(Path::new("/")),
             sockets: sockets.path(),
             source_map: &chain.source_map,
             checkpoints: (self.request.kind == RunKind::Milestone)
@@ -354,6 +369,7 @@ impl Run<'_> {
                 RunKind::Milestone => limits.milestone,
             },
             cancel: self.cancel,
+            fence: runner.fence.as_ref(),
         };
         let names = |owner: Owner| -> Vec<&str> {
             let owned = expected.iter().filter(|expected| expected.owner == owner);

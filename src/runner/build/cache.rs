@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::fmt::Write;
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -88,6 +89,8 @@ impl Cache {
                 return Ok(());
             }
             fs::write(filled.join(LIST), list(filled)?)?;
+            // The private folder was its owner's only; a compiler inside the fence is another user.
+            fs::set_permissions(filled, fs::Permissions::from_mode(0o755))?;
             if let Some(parent) = folder.parent() {
                 fs::create_dir_all(parent)?;
             }

@@ -1,15 +1,17 @@
 //! Compiles an exercise into a program: one crate in which the tests are part of the learner's file, or two, in which
-//! the original tests are a crate of their own. Input: prepared texts and the chain below. Output: diagnostics, and
-//! whether compilation succeeded. Not here: running the program.
+//! the original tests are a crate of their own. Input: prepared texts and the chain below. Output: diagnostics, and the
+//! program if compilation succeeded. Not here: running the program.
 
-use super::prepared_source::{ENTRY, SUBJECT};
-use super::rustc::{Build, Built, Dependencies, RustcMessage};
+use super::prepared_source::{CONFINED_ENTRY, ENTRY, SUBJECT};
+use super::rustc::{Build, Built, Confined, Dependencies, RustcMessage};
 use super::toolchain::Toolchain;
 use super::work_dir::WorkDir;
+use crate::fence::{CHANNEL, Fence};
 use crate::runner::event::{Diagnostic, RunEvent, RunKind};
 use crate::runner::source_map::SourceMap;
 use crate::runner::{Cancel, Stop};
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The learner's file in the work folder.
@@ -33,6 +35,18 @@ pub(in crate::runner) struct Exercise<'a> {
     pub(in crate::runner) limit: Duration,
     /// Cancels it.
     pub(in crate::runner) cancel: &'a Cancel,
+    /// Confines the compiler, for a file that is not trusted.
+    pub(in crate::runner) fence: Option<&'a Fence>,
+}
+
+/// One crate of an exercise.
+struct Crate<'a> {
+    source: &'a str,
+    flags: Vec<OsString>,
+    /// The folder that is written.
+    out: &'a Path,
+    /// Folders that are read, beside the source and the chain.
+    readable: &'a [PathBuf],
 }
 
 impl Exercise<'_> {
@@ -41,11 +55,13 @@ impl Exercise<'_> {
         &self,
         text: &str,
         events: &mut dyn FnMut(RunEvent),
-    ) -> Result<bool, Stop> {
+    ) -> Result<Option<PathBuf>, Stop> {
         self.work_dir.write("entry.rs", &ENTRY.replace("FILE", EXERCISE))?;
         self.work_dir.write(EXERCISE, text)?;
-        let built = self.compile("entry.rs", &PROGRAM.map(Into::into), events)?;
-        Ok(report(built, events))
+        let (flags, out) = (PROGRAM.map(Into::into).into(), self.work_dir.folder());
+        let program = Crate { source: "entry.rs", flags, out, readable: &[] };
+        let built = self.compile(&program, events)?;
+        Ok(report(built, events).then(|| out.join(NAME)))
     }
 
     /// Compiles the learner's text, without its tests, as a library, and then the tests, with their table,
@@ -55,34 +71,57 @@ impl Exercise<'_> {
         text: &str,
         tests: &str,
         events: &mut dyn FnMut(RunEvent),
-    ) -> Result<bool, Stop> {
-        self.work_dir.write("entry.rs", &ENTRY.replace("FILE", TESTS))?;
+    ) -> Result<Option<PathBuf>, Stop> {
         self.work_dir.write(EXERCISE, text)?;
-        self.work_dir.write(TESTS, tests)?;
-        let library = [format!("--crate-name={SUBJECT}"), "--crate-type=rlib".to_owned()];
-        let mut built = self.compile(EXERCISE, &library.map(Into::into), events)?;
-        if built.success {
-            let subject = format!("--extern={SUBJECT}=lib{SUBJECT}.rlib");
-            let flags = [PROGRAM.map(OsString::from).as_slice(), &[subject.into()]].concat();
-            let program = self.compile("entry.rs", &flags, events)?;
-            built = Built { took: built.took + program.took, ..program };
+        let out = self.out(SUBJECT)?;
+        let mut flags = vec![format!("--crate-name={SUBJECT}").into(), "--crate-type=rlib".into()];
+        if self.fence.is_some() {
+            // What could reach the harness in memory. Lints must not be capped, or this one would not apply.
+            flags.push("-Funsafe-code".into());
         }
-        Ok(report(built, events))
+        let library = Crate { source: EXERCISE, flags, out: &out, readable: &[] };
+        let built = self.compile(&library, events)?;
+        if !built.success {
+            report(built, events);
+            return Ok(None);
+        }
+        // Only now, so that the learner's file cannot include them.
+        self.work_dir.write(TESTS, tests)?;
+        let entry = if self.fence.is_some() { CONFINED_ENTRY } else { ENTRY };
+        let entry = entry.replace("FILE", TESTS).replace("CHANNEL", &CHANNEL.to_string());
+        self.work_dir.write("entry.rs", &entry)?;
+        let mut flags = PROGRAM.map(OsString::from).to_vec();
+        let mut subject = OsString::from(format!("--extern={SUBJECT}="));
+        subject.push(out.join(format!("lib{SUBJECT}.rlib")));
+        flags.push(subject);
+        let (readable, out) = ([out], self.out(NAME)?);
+        let program = Crate { source: "entry.rs", flags, out: &out, readable: &readable };
+        let program = self.compile(&program, events)?;
+        let built = Built { took: built.took + program.took, ..program };
+        Ok(report(built, events).then(|| out.join(NAME)))
     }
 
-    fn compile(
-        &self,
-        source: &str,
-        flags: &[OsString],
-        events: &mut dyn FnMut(RunEvent),
-    ) -> Result<Built, Stop> {
+    /// Where a crate is written. Inside a fence, each has a folder of its own: what one compiler wrote is read-only for
+    /// the next one.
+    fn out(&self, name: &str) -> Result<PathBuf, Stop> {
+        match self.fence {
+            Some(_) => Ok(self.work_dir.beside(name)?),
+            None => Ok(self.work_dir.folder().to_owned()),
+        }
+    }
+
+    fn compile(&self, krate: &Crate<'_>, events: &mut dyn FnMut(RunEvent)) -> Result<Built, Stop> {
+        let Crate { source, flags, out, readable } = krate;
+        let mut out_dir = OsString::from("--out-dir=");
+        out_dir.push(out);
         let build = Build {
             toolchain: self.toolchain,
             folder: self.work_dir.folder(),
             source,
             below: self.below,
-            flags: [flags, &self.optimisation()].concat(),
+            flags: [flags.as_slice(), &[out_dir], &self.optimisation()].concat(),
             limit: self.limit,
+            confined: self.fence.map(|fence| Confined { fence, out, readable }),
         };
         let compile = || {
             let mut diagnostics: Vec<Diagnostic> = vec![];
@@ -108,6 +147,9 @@ impl Exercise<'_> {
         if self.kind != RunKind::Check {
             return ["-Copt-level=3", "-Ccodegen-units=1"].map(Into::into).into();
         }
+        if self.fence.is_some() {
+            return vec!["-Copt-level=0".into()];
+        }
         let mut incremental = OsString::from("-Cincremental=");
         incremental.push(self.work_dir.incremental());
         vec!["-Copt-level=0".into(), incremental]
@@ -123,6 +165,8 @@ fn is_slow_to_fail(built: &Built) -> bool {
     built.killed && built.took > AT_ONCE
 }
 
+/// The program's name.
+const NAME: &str = "entry";
 const PROGRAM: [&str; 3] = ["--crate-name=entry", "--crate-type=bin", "-Cstrip=debuginfo"];
 
 /// Sends the event for a build that has ended; returns whether it succeeded.
@@ -136,7 +180,6 @@ mod tests {
     use super::*;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
-    use std::path::PathBuf;
 
     /// How often a compiler that ends with `script` is called.
     fn calls(script: &str) -> usize {
@@ -155,8 +198,9 @@ mod tests {
             kind: RunKind::Check,
             limit: Duration::from_secs(60),
             cancel: &Cancel::default(),
+            fence: None,
         };
-        assert!(!exercise.as_one_crate("", &mut |_| ()).unwrap());
+        assert_eq!(exercise.as_one_crate("", &mut |_| ()).unwrap(), None);
         assert!(!work_dir.incremental().exists(), "the state is not used again");
         fs::read_to_string(work_dir.folder().join("calls")).unwrap().lines().count()
     }

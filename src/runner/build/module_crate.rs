@@ -181,8 +181,8 @@ impl<'a> ModuleCrate<'a> {
         all.push(remap);
         all.extend(flags.iter().map(Into::into));
         let Tools { toolchain, limit, cancel, .. } = self.tools;
-        let build =
-            Build { toolchain, folder, source, below: &self.below, flags: all, limit: *limit };
+        let (below, confined) = (&self.below, None);
+        let build = Build { toolchain, folder, source, below, flags: all, limit: *limit, confined };
         let mut first_error = None;
         let built = build.run(&self.source_map, cancel, &mut |message| match message {
             RustcMessage::Diagnostic(diagnostic) if diagnostic.level == Level::Error => {

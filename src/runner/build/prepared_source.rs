@@ -414,5 +414,18 @@ fn main() {
 }
 ";
 
+/// The same for a program that runs inside the fence, where the launcher has left the channel. Tests only.
+pub(in crate::runner) const CONFINED_ENTRY: &str = "\
+#[global_allocator]
+static ALLOCATOR: tinytorch::testing::CountingAllocator = tinytorch::testing::CountingAllocator;
+#[path = \"FILE\"]
+mod exercise;
+fn main() {
+    // SAFETY: the launcher has opened it for this function alone.
+    let channel = unsafe { <std::os::unix::net::UnixStream as std::os::fd::FromRawFd>::from_raw_fd(CHANNEL) };
+    tinytorch::harness::run_confined(channel, exercise::TABLE_OF_TESTS)
+}
+";
+
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 use super::diagnostics::diagnostic;
 use super::toolchain::Toolchain;
 use crate::error::Error;
+use crate::fence::{self, Fence, Plan, Task};
 use crate::runner::event::{Diagnostic, Level};
 use crate::runner::output::Capped;
 use crate::runner::process::{COMPILER_MEMORY, End, Lines, Next, Process, command, signal};
@@ -11,7 +12,10 @@ use crate::runner::source_map::SourceMap;
 use crate::runner::{Cancel, Stop};
 use serde::Deserialize;
 use std::ffi::OsString;
+use std::io;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Diagnostics passed on of one call: more is noise.
@@ -65,6 +69,19 @@ pub(in crate::runner) struct Build<'a> {
     pub(in crate::runner) flags: Vec<OsString>,
     /// How long it may take.
     pub(in crate::runner) limit: Duration,
+    /// For a source that is not trusted.
+    pub(in crate::runner) confined: Option<Confined<'a>>,
+}
+
+/// A call inside a fence.
+#[derive(Clone, Copy)]
+pub(in crate::runner) struct Confined<'a> {
+    /// The fence.
+    pub(in crate::runner) fence: &'a Fence,
+    /// The only folder that it may write.
+    pub(in crate::runner) out: &'a Path,
+    /// Folders that it may read, beside the source, the dependencies and the toolchain.
+    pub(in crate::runner) readable: &'a [PathBuf],
 }
 
 /// The result of a call.
@@ -96,9 +113,12 @@ impl Build<'_> {
     ) -> Result<Built, Stop> {
         let begun = Instant::now();
         let failed = |error| Error::io("run", &self.toolchain.rustc, &error);
+        let (command, channel) = self.command().map_err(failed)?;
         let mut process =
-            Process::spawn(self.command(), Lines::Stderr, self.limit, cancel).map_err(failed)?;
-        process.limit_memory(COMPILER_MEMORY);
+            Process::spawn(command, Lines::Stderr, self.limit, cancel).map_err(failed)?;
+        if channel.is_none() {
+            process.limit_memory(COMPILER_MEMORY);
+        }
         let (mut count, mut bytes, mut has_error) = (0, 0, false);
         // What rustc prints when it crashes is not JSON.
         let mut raw = Capped::default();
@@ -131,7 +151,7 @@ impl Build<'_> {
             }
             count += 1;
         }
-        let end = process.end().map_err(failed)?;
+        let mut end = process.end().map_err(failed)?;
         if cancel.is_cancelled() {
             return Err(Stop::Cancelled);
         }
@@ -139,7 +159,14 @@ impl Build<'_> {
         if !end.status.success() && !is_cached {
             return Err(cache_removed(self.folder).into());
         }
-        let (success, printed) = (end.status.success(), raw.output().text);
+        let printed = raw.output().text;
+        if let Some(channel) = channel {
+            if !fence::is_up(channel).map_err(failed)? {
+                return Err(Error::environment(format!("no confined compiler: {printed}")).into());
+            }
+            end.status = fence::of_program(end.status);
+        }
+        let success = end.status.success();
         let killed = end.timed_out || signal(end.status).is_some();
         if !success && (!has_error || killed) {
             if let Some(error) = of_this_machine(&printed) {
@@ -150,14 +177,63 @@ impl Build<'_> {
         Ok(Built { success, killed, took: begun.elapsed() })
     }
 
-    fn command(&self) -> std::process::Command {
-        let mut rustc = command(&self.toolchain.rustc, self.folder);
-        rustc.args([self.source, "--edition=2024", "--error-format=json"]);
+    /// The command, and for a confined one the channel on which the launcher says that the fence is up.
+    fn command(&self) -> io::Result<(Command, Option<UnixStream>)> {
+        let Some(confined) = self.confined else {
+            let mut rustc = command(&self.toolchain.rustc, self.folder);
+            rustc.args(self.arguments());
+            return Ok((rustc, None));
+        };
+        let (rustc, channel) = confined.fence.command(self.plan(&confined)?)?;
+        Ok((rustc, Some(channel)))
+    }
+
+    fn arguments(&self) -> Vec<OsString> {
+        let mut arguments =
+            [self.source, "--edition=2024", "--error-format=json"].map(OsString::from).to_vec();
         // Unfinished code has much that is unused, and `#[expect(unused)]` in it is not worth a warning either.
-        rustc.args(["-Aunused", "-Aunfulfilled_lint_expectations"]);
-        rustc.args(self.below.arguments());
-        rustc.args(&self.flags);
-        rustc
+        arguments.extend(["-Aunused", "-Aunfulfilled_lint_expectations"].map(OsString::from));
+        arguments.extend(self.below.arguments());
+        arguments.extend(self.flags.iter().cloned());
+        if self.confined.is_some() && self.toolchain.host == "x86_64-unknown-linux-gnu" {
+            // The toolchain's own linker, the default there, finds itself by `/proc`, which the fence does not have.
+            arguments.push("-Clinker-features=-lld".into());
+        }
+        arguments
+    }
+
+    fn plan(&self, confined: &Confined<'_>) -> io::Result<Plan> {
+        let text = |argument: OsString| {
+            argument.into_string().map_err(|it| io::Error::other(format!("{it:?} is not UTF-8")))
+        };
+        let root = self.toolchain.rustc.ancestors().nth(2).unwrap_or(Path::new("/"));
+        let libraries = root.join("lib").to_string_lossy().into_owned();
+        let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        Ok(Plan {
+            task: Task::Compiler,
+            program: self.toolchain.rustc.clone(),
+            arguments: self.arguments().into_iter().map(text).collect::<Result<_, _>>()?,
+            environment: vec![
+                variable("PATH", "/usr/local/bin:/usr/bin:/bin"),
+                // The loader finds them by `/proc` otherwise.
+                variable("LD_LIBRARY_PATH", &libraries),
+                variable("RUST_BACKTRACE", "0"),
+            ],
+            folder: Some(self.folder.to_owned()),
+            readable: [root.to_owned(), self.below.facade.clone()]
+                .iter()
+                .chain(&self.below.search)
+                .chain(confined.readable)
+                .cloned()
+                .collect(),
+            writable: vec![confined.out.to_owned()],
+            limits: fence::Limits {
+                memory: COMPILER_MEMORY,
+                processor_seconds: 2 * self.limit.as_secs().max(1),
+                file: 512 << 20,
+                processes: 256,
+            },
+        })
     }
 }
 
@@ -264,6 +340,7 @@ mod tests {
             below: &Dependencies { facade: PathBuf::new(), search: vec![], key: String::new() },
             flags: vec![],
             limit: Duration::from_secs(60),
+            confined: None,
         };
         let mut bytes = 0;
         let built = build.run(&SourceMap::default(), &Cancel::default(), &mut |message| {
@@ -297,6 +374,7 @@ mod tests {
             below: &Dependencies { facade: PathBuf::new(), search, key: String::new() },
             flags: vec![],
             limit: Duration::from_secs(60),
+            confined: None,
         };
         match build.run(&SourceMap::default(), &Cancel::default(), &mut |_| ()) {
             Err(Stop::Failed(error)) => {

@@ -1,15 +1,28 @@
 //! The folder in which one file is compiled and run. It keeps rustc's incremental state between builds. One run at a
-//! time uses it; a second tutor on the same cache gets the next one.
+//! time uses it; a second tutor on the same cache gets the next one. An untrusted file gets a new one, which is gone
+//! after its run.
 
 use crate::error::Error;
 use std::fs::{self, File, TryLockError};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// A folder that no other run uses until this value is dropped.
 #[derive(Debug)]
 pub(in crate::runner) struct WorkDir {
     folder: PathBuf,
-    _lock: File,
+    held: Held,
+}
+
+/// What keeps the folder from other runs.
+#[derive(Debug)]
+enum Held {
+    /// A lock in it.
+    Locked { _lock: File },
+    /// It is new, and removed when dropped.
+    Temporary { _folder: TempDir },
 }
 
 impl WorkDir {
@@ -24,11 +37,31 @@ impl WorkDir {
             let lock =
                 options.create(true).append(true).open(folder.join("lock")).map_err(failed)?;
             match lock.try_lock() {
-                Ok(()) => return Ok(Self { folder, _lock: lock }),
+                Ok(()) => return Ok(Self { folder, held: Held::Locked { _lock: lock } }),
                 Err(TryLockError::WouldBlock) => number += 1,
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
             }
         }
+    }
+
+    /// A new folder, without state of earlier runs. Its name says nothing about the file.
+    pub(in crate::runner) fn temporary(root: &Path) -> Result<Self, Error> {
+        let work = root.join("work");
+        let make = || {
+            fs::create_dir_all(&work)?;
+            let folder = tempfile::tempdir_in(&work)?;
+            make_open(&folder.path().join("source"))?;
+            Ok(folder)
+        };
+        let held = make().map_err(|error| Error::io("create a folder in", &work, &error))?;
+        Ok(Self { folder: held.path().join("source"), held: Held::Temporary { _folder: held } })
+    }
+
+    /// A new, empty folder beside the one of a temporary folder.
+    pub(in crate::runner) fn beside(&self, name: &str) -> Result<PathBuf, Error> {
+        let path = self.folder.with_file_name(name);
+        make_open(&path).map_err(|error| Error::io("create the folder", &path, &error))?;
+        Ok(path)
     }
 
     /// Where it is.
@@ -49,8 +82,25 @@ impl WorkDir {
     /// Writes a source file.
     pub(in crate::runner) fn write(&self, name: &str, text: &str) -> Result<(), Error> {
         let path = self.folder.join(name);
-        fs::write(&path, text).map_err(|error| Error::io("write", &path, &error))
+        let write = || {
+            fs::write(&path, text)?;
+            match self.held {
+                Held::Temporary { .. } => set_mode(&path, 0o644),
+                Held::Locked { .. } => Ok(()),
+            }
+        };
+        write().map_err(|error| Error::io("write", &path, &error))
     }
+}
+
+/// Makes a folder that another user can read: the compiler runs as one.
+fn make_open(path: &Path) -> io::Result<()> {
+    fs::create_dir(path)?;
+    set_mode(path, 0o755)
+}
+
+fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! Output: a verdict for each name. Only the harness's own record can say that a test passed.
 
 use crate::error::{harmless, printable};
+use crate::fence::{Fence, Limits, Plan, Task, UP, of_program};
 use crate::runner::event::{Notice, Output, Place, RunEvent, TestResult, Verdict, key};
 use crate::runner::process::{End, Lines, Next, Process, command, signal};
 use crate::runner::source_map::SourceMap;
@@ -9,14 +10,15 @@ use crate::runner::{Cancel, Stop};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashSet;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::num::NonZero;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
-use tinytorch::harness::Record;
+use tinytorch::harness::{Record, Signed};
 use tinytorch::report::Item;
 
 /// A program made from an exercise.
@@ -35,11 +37,18 @@ pub(in crate::runner) struct Program<'a> {
     pub(in crate::runner) limit: Duration,
     /// Cancels it.
     pub(in crate::runner) cancel: &'a Cancel,
+    /// Confines it, when it is made from a file that is not trusted.
+    pub(in crate::runner) fence: Option<&'a Fence>,
 }
 
 /// The most items of one analysis, or of one frame, that are passed on: more is noise. Those that replace an earlier one do not
 /// count.
 pub(super) const MOST_ITEMS: usize = 100;
+
+/// In bytes. The harness cuts the message of a panic so that a record is shorter, whatever is in it.
+const LONGEST_RECORD: usize = 64 << 10;
+/// The memory of one confined test, in bytes.
+const PROGRAM_MEMORY: u64 = 4 << 30;
 
 /// Numbers the sockets: a test's name could be too long for an address.
 static SOCKETS: AtomicUsize = AtomicUsize::new(0);
@@ -102,7 +111,11 @@ impl Program<'_> {
             return Err(Stop::Cancelled);
         }
         let begun = Instant::now();
-        let (verdict, output) = self.process(name, report).unwrap_or_else(|error| {
+        let ended = match self.fence {
+            Some(fence) => self.confined(fence, name),
+            None => self.process(name, report),
+        };
+        let (verdict, output) = ended.unwrap_or_else(|error| {
             let message = format!("\"{}\": {error}", printable(self.binary));
             (Verdict::RunnerError { message }, Output::default())
         });
@@ -131,6 +144,76 @@ impl Program<'_> {
         let end = process.end()?;
         Ok((judge(record, &end, self.limit, self.source_map), end.output))
     }
+}
+
+impl Program<'_> {
+    /// Runs one test inside the fence. Its channel has no path; a record counts if it has the secret that was sent for this
+    /// test, and if it is the only one.
+    fn confined(&self, fence: &Fence, name: &str) -> io::Result<(Verdict, Output)> {
+        let secret = secret()?;
+        let (start, mut channel) = fence.command(self.plan(name))?;
+        channel.write_all(format!("{secret}\n").as_bytes())?;
+        let mut process = Process::spawn(start, Lines::Neither, self.limit, self.cancel)?;
+        process.listen_on(channel)?;
+        let mut lines: Vec<Vec<u8>> = vec![];
+        while let Next::Line(line) = process.next() {
+            // Three are enough to see that there are too many.
+            lines.extend((lines.len() < 3).then_some(line));
+        }
+        let mut end = process.end()?;
+        let records = match lines.split_first() {
+            Some((first, records)) if first == UP.as_bytes() => records,
+            _ => return Err(io::Error::other(end.output.text)),
+        };
+        end.status = of_program(end.status);
+        let verdict = match signed(records, &secret) {
+            Ok(record) => judge(record, &end, self.limit, self.source_map),
+            Err(Forgery) => Verdict::Forged,
+        };
+        Ok((verdict, end.output))
+    }
+
+    fn plan(&self, name: &str) -> Plan {
+        Plan {
+            task: Task::Program,
+            program: self.binary.to_owned(),
+            arguments: vec![name.to_owned()],
+            environment: vec![("RUST_BACKTRACE".to_owned(), "0".to_owned())],
+            folder: None,
+            readable: vec![],
+            writable: vec![],
+            limits: Limits {
+                memory: PROGRAM_MEMORY,
+                // Of all its threads.
+                processor_seconds: 8 * self.limit.as_secs().max(1),
+                file: 64 << 20,
+                processes: 128,
+            },
+        }
+    }
+}
+
+/// Something else was sent than one record with the right secret.
+#[derive(Debug, PartialEq)]
+struct Forgery;
+
+/// The record of a confined test, if it sent one.
+fn signed(lines: &[Vec<u8>], secret: &str) -> Result<Option<Record>, Forgery> {
+    match lines {
+        [] => Ok(None),
+        [line] if line.len() <= LONGEST_RECORD => match serde_json::from_slice(line) {
+            Ok(Signed { secret: own, record }) if own == secret => Ok(Some(record)),
+            _ => Err(Forgery),
+        },
+        _ => Err(Forgery),
+    }
+}
+
+/// 128 random bits in hexadecimal.
+fn secret() -> io::Result<String> {
+    let mut bytes = [0; 16];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// The verdict that follows from the record and the exit. No record, no pass; and a pass needs a clean
@@ -233,6 +316,7 @@ mod tests {
             checkpoints: None,
             limit: Duration::from_secs(10),
             cancel: &Cancel::default(),
+            fence: None,
         };
         let mut verdicts = vec![];
         program
@@ -252,6 +336,22 @@ mod tests {
         assert!(no_program.len() == 2 && no_program.iter().all(is_error), "{no_program:?}");
         let no_sockets = verdicts(Path::new("/bin/true"), &folder.path().join("gone"));
         assert!(no_sockets.len() == 2 && no_sockets.iter().all(is_error), "{no_sockets:?}");
+    }
+
+    #[test]
+    fn one_record_with_the_secret_counts_and_everything_else_is_a_forgery() {
+        let line = |secret: &str| {
+            let signed = Signed { secret: secret.into(), record: Record::Returned };
+            serde_json::to_vec(&signed).unwrap()
+        };
+        assert_eq!(signed(&[], "a"), Ok(None));
+        assert_eq!(signed(&[line("a")], "a"), Ok(Some(Record::Returned)));
+        let plain = br#"{"record":"returned"}"#.to_vec();
+        let long = [line("a"), vec![b' '; LONGEST_RECORD]].concat();
+        let forged = [vec![line("b")], vec![line("a"), line("a")], vec![plain], vec![long]];
+        for lines in forged {
+            assert_eq!(signed(&lines, "a"), Err(Forgery), "{lines:?}");
+        }
     }
 
     #[test]

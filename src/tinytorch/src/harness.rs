@@ -12,6 +12,7 @@ use crate::report::{Item, Reporter};
 use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::cell::RefCell;
+use std::convert::identity;
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -54,6 +55,15 @@ pub enum Record {
     },
 }
 
+/// The record of a test that ran in a sandbox, with the secret that the tutor sent for this test alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Signed {
+    /// The secret.
+    pub secret: String,
+    /// How the test ended.
+    pub record: Record,
+}
+
 /// A function that reports, with its name.
 pub type Analysis<'a> = (&'a str, fn(&mut Reporter));
 
@@ -62,8 +72,9 @@ pub type Explorable<'a> = (&'a str, fn(&mut Explorer));
 
 /// The stack of a body: that of a main thread on Linux.
 const STACK: usize = 8 << 20;
-/// The longest panic message that is passed on, in bytes.
-const LONGEST_MESSAGE: usize = 16 << 10;
+/// The longest panic message that is passed on, in bytes. JSON makes six of a control character, and a record in the
+/// sandbox has at most 64 KiB.
+const LONGEST_MESSAGE: usize = 8 << 10;
 
 thread_local! {
     /// The last two panics of this thread, the newer one second: a destructor can panic while an
@@ -100,10 +111,10 @@ pub fn run(tests: &[(&str, fn())], analyses: &[Analysis<'_>], explorables: &[Exp
     thread::spawn(move || end_with(lifeline));
     if let Some((_, test)) = tests.iter().find(|(known, _)| **known == *name) {
         let test = *test;
-        run_body(stream, move |_| test());
+        run_body(stream, identity, move |_| test());
     } else if let Some((_, analysis)) = analyses.iter().find(|(known, _)| **known == *name) {
         let analysis = *analysis;
-        run_body(stream, move |stream| {
+        run_body(stream, identity, move |stream| {
             let out = Reporter::new(move |item| send_record(&stream, &Record::Item { item }));
             analysis(&mut match folder {
                 Some(folder) => out.with_checkpoints(folder),
@@ -113,6 +124,35 @@ pub fn run(tests: &[(&str, fn())], analyses: &[Analysis<'_>], explorables: &[Exp
     }
     eprintln!("there is no test, analysis or explorable \"{name}\"");
     leave(2);
+}
+
+/// The `main` of a program whose tests run in a sandbox: `PROGRAM NAME` runs the test of that name. The channel is inherited,
+/// so there is no path at which another process could listen; the secret is read from it before the body runs. Ends
+/// the process.
+#[expect(clippy::print_stderr, reason = "the tutor shows why there is no verdict")]
+pub fn run_confined(channel: UnixStream, tests: &[(&str, fn())]) -> ! {
+    // A duplicate is closed when another program is executed; what was inherited is not.
+    let duplicates = channel.try_clone().and_then(|own| Ok((own.try_clone()?, own)));
+    drop(channel);
+    let Ok((lifeline, stream)) = duplicates else { leave(4) };
+    let secret = secret(&stream);
+    let name = std::env::args_os().nth(1).unwrap_or_default();
+    let Some((_, test)) = tests.iter().find(|(known, _)| **known == *name) else {
+        eprintln!("there is no test {name:?}");
+        leave(2);
+    };
+    let test = *test;
+    thread::spawn(move || end_with(lifeline));
+    run_body(stream, move |record| Signed { secret, record }, move |_| test());
+}
+
+/// The first line on the channel. Nothing is read beyond it.
+fn secret(mut stream: &UnixStream) -> String {
+    let (mut secret, mut byte) = (String::new(), [0]);
+    while stream.read_exact(&mut byte).is_ok() && byte != *b"\n" {
+        secret.push(char::from(byte[0]));
+    }
+    secret
 }
 
 fn connect(socket: &OsStr) -> std::io::Result<(UnixStream, UnixStream)> {
@@ -127,9 +167,13 @@ fn end_with(mut lifeline: UnixStream) {
     leave(3);
 }
 
-/// Runs the body on a thread with a known stack, sends its verdict, and exits. The body's thread never
-/// ends, so no destructor of its thread-locals runs between the verdict and the exit.
-fn run_body(stream: UnixStream, body: impl FnOnce(UnixStream) + Send + 'static) -> ! {
+/// Runs the body on a thread with a known stack, sends its verdict in the form that `sealed` gives it, and exits. The
+/// body's thread never ends, so no destructor of its thread-locals runs between the verdict and the exit.
+fn run_body<T: Serialize>(
+    stream: UnixStream,
+    sealed: impl FnOnce(Record) -> T,
+    body: impl FnOnce(UnixStream) + Send + 'static,
+) -> ! {
     let (send, verdict) = channel();
     *lock(&VERDICT) = Some(send);
     let work = {
@@ -145,7 +189,7 @@ fn run_body(stream: UnixStream, body: impl FnOnce(UnixStream) + Send + 'static) 
     if started.is_ok()
         && let Ok(verdict) = verdict.recv()
     {
-        send_record(&stream, &verdict);
+        send_record(&stream, &sealed(verdict));
         leave(0);
     }
     leave(4);
@@ -287,7 +331,7 @@ fn message(payload: &(dyn Any + Send)) -> String {
     format!("{}...", &text[..end.unwrap_or(0)])
 }
 
-fn send_record(mut stream: &UnixStream, record: &Record) {
+fn send_record(mut stream: &UnixStream, record: &impl Serialize) {
     let line = serde_json::to_string(record).map(|line| line + "\n");
     if line.is_err() || stream.write_all(line.unwrap_or_default().as_bytes()).is_err() {
         leave(3);

@@ -1,0 +1,121 @@
+//! `grade`: grades collected submissions inside the fence, and continues where an earlier run was stopped.
+
+use super::arguments::GradeArguments;
+use super::check::stopped;
+use super::context::Context;
+use super::meter::Meter;
+use super::printer::Printer;
+use crate::classroom::result::SubmissionResult;
+use crate::classroom::submission::{Submission, Submissions};
+use crate::error::{Error, count};
+use crate::fence::{self, Fence};
+use crate::grading::{Batch, Graded, Grader};
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// Returns whether every submission has a final result.
+pub fn run(
+    context: &Context,
+    arguments: &GradeArguments,
+    out: &mut Printer,
+) -> Result<bool, Error> {
+    let fence = raise(arguments.unfenced, out)?;
+    let submissions = Submissions::new(&arguments.submissions);
+    let (all, problems) = submissions.all()?;
+    problems.iter().for_each(|problem| out.line(problem.to_string()));
+    let grader = Grader::new(context.runner()?, context.course(), fence);
+    let (submissions, results) = (&submissions, arguments.out.as_path());
+    let batch = Batch { grader: &grader, submissions, results, cancel: &context.cancel };
+    let found = all.len();
+    let open = batch.open(all);
+    let graded = found - open.len();
+    out.line(format!("{}, {graded} of them graded before", count(found, "submission")));
+    prepare(context, &grader, &open)?;
+    let (begun, mut done, mut is_final) = (Instant::now(), 0, problems.is_empty());
+    batch.run(&open, &mut |it| {
+        done += 1;
+        let left = left(begun.elapsed(), done, open.len());
+        is_final &= it.result.as_ref().is_ok_and(|result| result.totals().ungraded == 0);
+        out.line(format!("[{done}/{}{left}] {}", open.len(), summary(&it)));
+    });
+    stopped(&context.cancel)?;
+    Ok(is_final)
+}
+
+/// The fence, or an error that says what this machine lacks. It is printed before any submission is compiled.
+fn raise(unfenced: bool, out: &mut Printer) -> Result<Fence, Error> {
+    let launcher = std::env::current_exe()
+        .map_err(|error| Error::environment(format!("failed to find this program: {error}")))?;
+    fence::hide_this_process();
+    let fence = Fence::probe(&launcher)?;
+    let lacks: Vec<String> = fence.lacks().iter().map(ToString::to_string).collect();
+    if lacks.is_empty() {
+        out.line("fence: namespaces, Landlock, seccomp and limits, each tested");
+        return Ok(fence);
+    }
+    if unfenced {
+        out.line(format!("without a whole fence: this machine lacks {}", lacks.join("; ")));
+        out.line("A hostile submission may forge its points. Each result is marked.");
+        return Ok(fence);
+    }
+    Err(Error::environment(format!(
+        "untrusted code cannot be confined here: this machine lacks {}",
+        lacks.join("; ")
+    ))
+    .hint(
+        "In a container: run it with the right to make namespaces, or grade on the machine itself.",
+    )
+    .hint("With `--unfenced` the rest of the fence is used, and each result is marked."))
+}
+
+/// Builds what the submissions depend on, once, before the clock starts.
+fn prepare(context: &Context, grader: &Grader, open: &[Submission]) -> Result<(), Error> {
+    let mut meter = Meter::stderr(context.course());
+    let modules: BTreeSet<&str> = open.iter().map(|it| it.module.as_str()).collect();
+    // A submission of an unknown module gets its error when it is graded.
+    for module in modules.into_iter().flat_map(|name| context.course().named(name)) {
+        grader.prepare(module, &context.cancel, &mut |event| meter.show(&event))?;
+    }
+    meter.clear();
+    stopped(&context.cancel)
+}
+
+/// `, about 3 min left`, from the time that those before took.
+fn left(elapsed: Duration, done: usize, all: usize) -> String {
+    let seconds = elapsed.as_secs_f64() / done.max(1) as f64 * all.saturating_sub(done) as f64;
+    match seconds {
+        0.0 => String::new(),
+        ..90.0 => format!(", about {seconds:.0} s left"),
+        _ => format!(", about {:.0} min left", seconds / 60.0),
+    }
+}
+
+fn summary(graded: &Graded) -> String {
+    let Submission { student, module, .. } = &graded.submission;
+    match &graded.result {
+        Ok(result) => format!("{student} {module}: {}", points(result)),
+        Err(error) => format!("{student} {module}: not graded: {error}"),
+    }
+}
+
+fn points(result: &SubmissionResult) -> String {
+    let totals = result.totals();
+    let points = format!("{} of {} points", totals.points, totals.max_points);
+    match totals.ungraded {
+        0 => points,
+        again => format!("{points}; {again} to be graded again: run the same command"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_follows_from_the_time_taken() {
+        let after = |done| left(Duration::from_secs(60), done, 12);
+        assert_eq!(after(10), ", about 12 s left");
+        assert_eq!(after(2), ", about 5 min left");
+        assert_eq!(after(12), "");
+    }
+}
