@@ -157,9 +157,10 @@ fn test_unit_lookup() {
     expect_eq("no rows", lookup(&table, 2, &[]), vec![], "no rows, no numbers");
     let large = vec![0.5; 40_000];
     let (_, used) = memory(|| lookup(&large, 4, &[7, 9_999]));
+    let peak = used.map_or(0, |used| used.peak);
     assert!(
-        used.is_none_or(|used| used.peak < 1024),
-        "2 rows of 10,000 took {used:?}: touch only the rows that are asked for"
+        peak < 1024,
+        "2 rows of 10,000 took {peak} bytes at the peak, not below 1,024: touch only the rows that are asked for"
     );
     let rows = [2, 0, 2];
     let product = one_hot(&rows, 3).matmul(&Tensor::new(&table, &[3, 2]));
@@ -267,12 +268,12 @@ impl Embedding {
     /// APPROACH:
     /// 1. `rows_of` checks the ids against the number of rows in `weight`.
     /// 2. `lookup` copies the rows. Their shape is that of the ids, with `dim` behind it.
-    /// 3. `custom` makes a tensor from a name, the `values`, the input `&self.weight` and a rule: `LookupRule` needs the rows.
+    /// 3. Return `custom("embedding", values(numbers, &shape), &[&self.weight], LookupRule { rows })`: a tensor with a name (by
+    ///    which lesson 14 knows it), its numbers, its input and its rule.
     ///
     /// EXAMPLE: a table (512, 64) and ids (16, 32) give (16, 32, 64).
     ///
-    /// HINTS: `values(numbers, &shape)` gives a vector its shape; slices in an array have `concat`. The ids are no input: there is no
-    /// derivative with respect to a name.
+    /// HINTS: slices in an array have `concat`. The ids are no input: there is no derivative with respect to a name.
     pub fn forward(&self, ids: &Tensor) -> Tensor {
         let [vocab, dim] = [self.weight.shape()[0], self.weight.shape()[1]];
         todo!("embeddings-forward")
@@ -284,6 +285,7 @@ impl Embedding {
 #[test]
 fn test_unit_forward() {
     use tinytorch::autograd::Backward;
+    use tinytorch::tensor::{History, Op};
     use tinytorch::testing::{expect_close, expect_eq, panic_message};
 
     let table = Tensor::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[3, 2]);
@@ -299,17 +301,20 @@ fn test_unit_forward() {
     let wanted = [5.0, 6.0, 1.0, 2.0, 5.0, 6.0, 5.0, 6.0];
     expect_close("ids [[2, 0], [2, 2]]", &vectors.to_vec(), &wanted, 0.0, "the row of each id");
 
-    assert!(
-        vectors.is_tracked(),
-        "the result keeps its history: make it with `custom`, from the weight"
-    );
+    let name = match vectors.history().map(History::op) {
+        Some(Op::Custom { name, .. }) => name,
+        Some(_) => "another operation",
+        None => "no history",
+    };
+    let idea = "the result keeps its history: make it with `custom`, from the weight, with the name \"embedding\"";
+    expect_eq("the operation of the result", name, "embedding", idea);
     let gradients =
         vectors.backward_with(&Tensor::new(&[1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0], &[2, 2, 2]));
     let gradient = gradients.get(&embedding.weight).map(Tensor::to_vec).unwrap_or_default();
     let idea = "the gradient of the weight adds up over repeated ids";
     expect_close("the weight's gradient", &gradient, &[2.0, 2.0, 0.0, 0.0, 8.0, 8.0], 0.0, idea);
 
-    let idea = "the ids are checked against the rows of the table";
+    let idea = "the ids are checked against the rows of the table: call `rows_of`";
     let ids = ids_tensor(&[3], &[1]);
     expect_eq(
         "the id 3, 3 tokens",
@@ -353,6 +358,9 @@ fn test_unit_cosine() {
     let length = "only the direction counts, not the length";
     check(&[1.0, 2.0, 2.0], &[10.0, 20.0, 20.0], 1.0, length);
     check(&[1.0, 2.0], &[-2.0, -4.0], -1.0, "opposite directions are -1");
+    let short =
+        "however short the vectors are: take each root by itself, and add nothing to the lengths";
+    check(&[3e-12, 4e-12], &[4e-12, 3e-12], 0.96, short);
     check(&[0.0, 0.0], &[1.0, 1.0], 0.0, "a vector of zeros has no direction: 0, not NaN");
 }
 
@@ -378,6 +386,11 @@ pub fn frequency(pair: usize, dim: usize) -> f64 {
 fn test_unit_frequency() {
     use tinytorch::testing::expect_close;
 
+    let [first, second] = [0, 1].map(|pair| frequency(pair, 4));
+    assert!(
+        second != first,
+        "pairs 0 and 1 of 4 columns both turn by {first}: divide as f64; -2 pair / dim in whole numbers is 0"
+    );
     let idea = "10000^(-2 pair / dim): 1 radian for pair 0, then slower by the same factor";
     let of =
         |pairs: usize, dim| (0..pairs).map(|pair| frequency(pair, dim) as f32).collect::<Vec<_>>();
@@ -404,7 +417,7 @@ fn test_unit_frequency() {
 ///
 /// EXAMPLE: row 0 is `[0, 1, 0, 1, ..]`; row 1 of 4 columns is `[sin 1, cos 1, sin 0.01, cos 0.01]`.
 ///
-/// HINTS: two loops or a `flat_map`: positions, and columns inside. `column / 2` is the pair. Only the finished number becomes an
+/// HINTS: two `for` loops are simplest: positions, and columns inside. `column / 2` is the pair. Only the finished number becomes an
 /// `f32`.
 pub fn sinusoidal_table(length: usize, dim: usize) -> Tensor {
     todo!("embeddings-sinusoidal")
@@ -613,14 +626,23 @@ fn test_unit_positions() {
     let idea = "scale the tokens by sqrt(dim), not the positions";
     expect_close("scaled, 4 columns", &scaled.to_vec(), &wanted.to_vec(), 1e-6, idea);
 
+    let nine = EmbeddingLayer::new(5, 9, 6, Positions::None, &mut Rng::seeded(1));
+    let wanted = (nine.tokens.forward(&ids) * 3.0).to_vec();
+    let yours = nine.scaled().forward(&ids).to_vec();
+    let idea = "scaled by sqrt(dim), which is 3 for 9 columns, without positions too";
+    expect_close("scaled, 9 columns, no positions", &yours, &wanted, 1e-6, idea);
+
     let mut learned = layer(Positions::Learned);
     track(learned.parameters_mut());
     let gradients = learned.forward_at(&ids, 2).sum().backward();
     let of = |tensor: &Tensor| gradients.get(tensor).map(Tensor::to_vec).unwrap_or_default();
-    let wanted: Vec<f32> =
-        [0.0, 0.0, 2.0, 2.0, 2.0, 0.0].into_iter().flat_map(|row| [row; 4]).collect();
+    let rows = |rows: &[f32]| rows.iter().flat_map(|&row| [row; 4]).collect::<Vec<f32>>();
     let idea = "learned positions get a gradient, the sum over the batch: use tensor operations";
+    let wanted = rows(&[0.0, 0.0, 2.0, 2.0, 2.0, 0.0]);
     expect_close("learned, from position 2 on", &of(learned.parameters()[1]), &wanted, 0.0, idea);
+    let idea = "the tokens get a gradient too, the sum over their places: use tensor operations";
+    let wanted = rows(&[2.0, 1.0, 1.0, 2.0, 0.0]);
+    expect_close("ids 3, 1, 3 and 0, 0, 2", &of(learned.parameters()[0]), &wanted, 0.0, idea);
     let message = panic_message(|| learned.forward_at(&ids, 4));
     assert_eq!(
         message,
@@ -696,8 +718,11 @@ fn test_unit_rotate() {
         numbers
     };
     let (none, quarter) = ([1.0, 0.0], [0.0, 1.0]);
-    let idea = "[x, y] becomes [x cos - y sin, x sin + y cos]: compute both before you write one";
-    expect_close("[2, 3], a quarter", &turned(&[2.0, 3.0], &[quarter]), &[-3.0, 2.0], 0.0, idea);
+    let idea = "[x, y] becomes [x cos - y sin, x sin + y cos]";
+    let overwritten = "compute both numbers before you write one: the old x is needed for both";
+    let yours = turned(&[2.0, 3.0], &[quarter]);
+    let cause = if yours[..] == [-3.0, -3.0] { overwritten } else { idea };
+    expect_close("[2, 3], a quarter", &yours, &[-3.0, 2.0], 0.0, cause);
     let wanted = [2.0 * 0.6 - 3.0 * 0.8, 2.0 * 0.8 + 3.0 * 0.6];
     expect_close(
         "[2, 3] turned by [0.6, 0.8]",
@@ -902,8 +927,7 @@ pub fn analyze_lookup(out: &mut Reporter) {
             (vocab.min(512) * dim * 4).into(),
         ]
     });
-    let formula =
-        "4 bytes x tokens x numbers; in one batch: 4 bytes x rows, at most 512, x numbers";
+    let formula = "4 bytes x rows x numbers; a batch uses at most 512 rows";
     let columns = [
         ("model", ""),
         ("tokens", ""),
@@ -922,6 +946,7 @@ pub fn analyze_lookup(out: &mut Reporter) {
     out.measured("one-hot product against lookup, vocabulary 512", product.ratio.median, "x");
     out.insight(product_insight(&product.ratio));
     out.insight(table_size_insight(&size.ratio));
+    out.note("Rows of a large table are often not in the cache when they are asked for; those of a small one are.");
 }
 
 /// What the times of the product and of the lookup say.
@@ -970,6 +995,9 @@ pub fn analyze_positions(out: &mut Reporter) {
     }
     let columns = [("positions", ""), ("answered", "%"), ("sample error", "%")];
     out.measured_table("Who bites? Unseen sentences", &columns, rows);
+    out.note(format!(
+        "A sample error of 0 only says that all {count} sentences, or none, were answered."
+    ));
     out.measured("sentences answered without positions", 100.0 * shares[0], "%");
     out.insight(who_bites_insight(shares[0], shares[1], count));
 
@@ -1025,7 +1053,12 @@ pub fn who_bites_insight(without: f64, with: f64, n: usize) -> String {
 
 /// What the lowest and the highest similarity of all pairs of positions at one distance say.
 pub fn distance_insight(kind: &str, (low, high): (f64, f64)) -> String {
-    let range = format!("at distance 8 all pairs have a similarity from {low:.3} to {high:.3}");
+    let ends = [low, high].map(|end| format!("{end:.3}"));
+    let value = match &ends {
+        [low, high] if low == high => format!("of {low}"),
+        [low, high] => format!("from {low} to {high}"),
+    };
+    let range = format!("at distance 8 all pairs have a similarity {value}");
     match high - low {
         spread if spread < 0.001 => format!("{kind} positions: {range}; only the distance counts."),
         spread if spread.is_finite() => format!("{kind} positions: {range}; the place counts too."),

@@ -899,9 +899,11 @@ fn positions(figures: &Figures) -> Result<Vec<Words>, String> {
     let (low, high) = (low?, high?);
     for (kind, place) in [("Sinusoidal", 0), ("Rotary", 1)] {
         let (low, high) = (low[place], high[place]);
-        let range = format!(
-            "{kind} positions: at distance 8 all pairs have a similarity from {low:.3} to {high:.3}"
-        );
+        let value = match [low, high].map(|end| format!("{end:.3}")) {
+            [low, high] if low == high => format!("of {low}"),
+            [low, high] => format!("from {low} to {high}"),
+        };
+        let range = format!("{kind} positions: at distance 8 all pairs have a similarity {value}");
         let found = if high - low < 0.001 { NoClearDifference } else { Larger };
         let all = [
             (NoClearDifference, format!("{range}; only the distance counts.")),
@@ -942,7 +944,7 @@ fn retrieval(figures: &Figures) -> Result<Vec<Words>, String> {
     };
     let fact = format!("{mean:.0} % were answered from the mean, {attention:.0} % with attention");
     let all = [
-        (Larger, format!("{fact}: what the mean has lost, a look finds.")),
+        (Larger, format!("{fact}: what the mean has lost, attention finds.")),
         (Smaller, format!("{fact}: here the mean kept more than attention found.")),
         (NoClearDifference, format!("{fact}: no clear difference for 125 sequences.")),
     ];

@@ -47,7 +47,7 @@ use tinytorch::testing::{Ratio, Reading, compare, compare_accuracies, memory};
 ///
 /// APPROACH:
 /// 1. The score of a key: multiply query and key number by number, add up, divide by the square root of d.
-/// 2. Its weight: `exp` of its score minus the largest score, divided by the sum of these powers.
+/// 2. Its weight: `exp` of its score minus the largest score, divided by the sum of these exponentials.
 /// 3. The output: the sum of all rows of `v`, each times its weight.
 ///
 /// EXAMPLE: the query `[1]` with the keys 0 and ln 3 has the weights 1/4 and 3/4; the values 8 and 4 give 5.
@@ -66,11 +66,11 @@ pub fn plain_attention(q: &Tensor, k: &Tensor, v: &Tensor) -> Tensor {
         };
         let scores: Vec<f32> = k.chunks_exact(d).map(score).collect();
         let largest = scores.iter().copied().fold(f32::NEG_INFINITY, larger);
-        let powers: Vec<f32> = scores.iter().map(|score| (score - largest).exp()).collect();
-        let sum: f32 = powers.iter().sum();
-        for (power, value) in powers.iter().zip(v.chunks_exact(width)) {
+        let exponentials: Vec<f32> = scores.iter().map(|score| (score - largest).exp()).collect();
+        let sum: f32 = exponentials.iter().sum();
+        for (exponential, value) in exponentials.iter().zip(v.chunks_exact(width)) {
             for (total, x) in mixed.iter_mut().zip(value) {
-                *total += power / sum * x;
+                *total += exponential / sum * x;
             }
         }
         // END SOLUTION
@@ -174,7 +174,7 @@ pub fn scale_scores(scores: &Tensor, d: usize) -> Tensor {
 fn test_unit_scale() {
     use tinytorch::testing::expect_close;
 
-    let idea = "divide by the square root of d, not by d";
+    let idea = "divide by the square root of d: multiply by its reciprocal";
     let scaled = scale_scores(&Tensor::new(&[6.0, -4.0, 0.0], &[1, 3]), 4).to_vec();
     expect_close("[6, -4, 0], d = 4", &scaled, &[3.0, -2.0, 0.0], 1e-6, idea);
     let rng = &mut Rng::seeded(1);
@@ -193,8 +193,9 @@ fn test_unit_scale() {
 ///
 /// APPROACH:
 /// 1. `masked_fill(mask, value)` replaces elements where *its* mask is not 0: it wants to know what is hidden.
-/// 2. Turn the mask round: 1 becomes 0, and 0 becomes 1.
+/// 2. Invert the mask: 1 becomes 0, and 0 becomes 1.
 /// 3. A weight is `exp` of a score: which score has the weight 0?
+/// 4. Fill with it. Do not add it to what is hidden: NaN plus -inf is NaN.
 ///
 /// EXAMPLE: scores `[5, 6]` with the mask `[1, 0]` become `[5, -inf]`.
 ///
@@ -250,7 +251,7 @@ fn test_unit_mask() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "attention-softmax", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// Turns one row of scores into weights, in place: 0 or more, with the sum 1. A row that is hidden whole becomes zeros.
+/// Turns one row of scores into weights, in place: 0 or more, with the sum 1. A row that is hidden entirely becomes zeros.
 ///
 /// TODO: softmax with a shift, and the row in which every score is negative infinity.
 ///
@@ -283,9 +284,9 @@ pub fn softmax_row(row: &mut [f32]) {
 /// TODO: from the gradient of the weights to that of the scores.
 ///
 /// APPROACH:
-/// 1. The mean of the gradient: the sum of each element times its weight.
-/// 2. Each element minus this mean, times its weight: a score counts by how much better than the average its weight would be
-///    spent.
+/// 1. The weighted mean of the gradient: the sum of each element times its weight. (The weights add up to 1, so nothing is
+///    divided.)
+/// 2. Each element minus this mean, times its weight: a larger score raises its own weight and lowers all others.
 ///
 /// EXAMPLE: the weights `[1/4, 3/4]` and the gradient `[4, 0]`: the mean is 1, so the scores get `[3/4, -3/4]`.
 ///
@@ -333,7 +334,7 @@ impl GradientRule for SoftmaxRule {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-attention-softmax", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 By hand, huge scores, a row hidden whole, NaN; the gradient against central differences.
+/// 🔬 By hand, huge scores, a row hidden entirely, NaN; the gradient against central differences.
 #[test]
 fn test_unit_softmax() {
     use tinytorch::autograd::check_gradient;
@@ -355,14 +356,16 @@ fn test_unit_softmax() {
         "[-inf, -inf]",
         &[hidden; 2],
         &[0.0; 2],
-        "a row that is hidden whole has weights of 0, not NaN",
+        "a row that is hidden entirely has weights of 0, not NaN",
     );
-    let mut broken = [0.0, f32::NAN];
-    softmax_row(&mut broken);
-    assert!(
-        broken[0].is_nan(),
-        "[0, NaN] became {broken:?}: a NaN is not hidden: find the largest with `larger`"
-    );
+    for scores in [[0.0, f32::NAN], [hidden, f32::NAN]] {
+        let mut broken = scores;
+        softmax_row(&mut broken);
+        assert!(
+            broken[0].is_nan(),
+            "{scores:?} became {broken:?}: a NaN is not hidden: find the largest with `larger`"
+        );
+    }
 
     let check = |input: &str, weights: &[f32], upstream: &[f32], wanted: &[f32], idea: &str| {
         let mut gradient = upstream.to_vec();
@@ -374,7 +377,7 @@ fn test_unit_softmax() {
     check("weights [1/4, 3/4], gradient [4, 0]", &[0.25, 0.75], &[4.0, 0.0], &[0.75, -0.75], idea);
     check("weights [0, 1], gradient [9, 2]", &[0.0, 1.0], &[9.0, 2.0], &[0.0, 0.0], idea);
     check(
-        "a row that is hidden whole",
+        "a row that is hidden entirely",
         &[0.0; 2],
         &[9.0, 2.0],
         &[0.0; 2],
@@ -435,6 +438,10 @@ fn test_unit_attend() {
         &[3, 5],
         "a weight for each query and key",
     );
+
+    let idea = "the second of the pair is the weights, not the scores: each row sums to 1";
+    let sums = weights.sum_axis(-1, false).to_vec();
+    expect_close("3 queries, 5 keys: sums of the weights", &sums, &[1.0; 3], 1e-6, idea);
 
     // With the last key hidden, everything is as if it were not there.
     let mask = Tensor::new(&[1.0, 1.0, 1.0, 1.0, 0.0], &[1, 5]);
@@ -556,7 +563,7 @@ fn test_unit_causal() {
 
 // %% nbgrader={"grade": false, "grade_id": "attention-debug", "locked": false, "schema_version": 3, "solution": true, "task": false}
 /// Attention in a batch of sequences that were filled up: `real` (B, S) is 1 for a token and 0 for padding, as many
-/// tokenizers return it. `q`, `k` and `v` are (B, S, d).
+/// tokenizers return it. `q`, `k` and `v` are (B, S, d). The outputs at the places of padding are not used.
 ///
 /// TODO: find the fault in this line, which a colleague wrote, and write it correctly. It worked in a test with 3 sentences
 /// of 3 words, but some of the sentences had odd outputs. With 2 sentences of 3 words it panics.
@@ -596,7 +603,7 @@ fn test_unit_debug() {
         let output = expect_return(&input, || attend_real(&x, &x, &x, &real), idea);
         for (sentence, &length) in lengths.iter().enumerate() {
             let own = |x: &Tensor| x.select(0, sentence).slice(&[0..length]);
-            let alone = plain_attention(&own(&x), &own(&x), &own(&x)).to_vec();
+            let alone = scaled_dot_product_attention(&own(&x), &own(&x), &own(&x), None).0.to_vec();
             expect_close(&input, &own(&output).to_vec(), &alone, 1e-5, idea);
         }
     }
@@ -650,8 +657,7 @@ fn test_unit_heads() {
 
     let tokens: Vec<f32> = (1..=8).map(|number| number as f32).collect();
     let heads = split_heads(&Tensor::new(&tokens, &[1, 2, 4]), 2);
-    let idea =
-        "each head gets its own part of every token: reshape alone would give it whole tokens";
+    let idea = "head 0 gets the first d numbers of every token, side by side, head 1 the next d";
     expect_eq(
         "(1, 2, 4), 2 heads",
         heads.shape(),
@@ -847,8 +853,8 @@ impl Running {
     /// APPROACH:
     /// 1. The largest score may be a new one: `largest_of` this block's largest and the one so far.
     /// 2. What was added so far was made with the old one. Multiply sum and mix by `exp(old - new)`: this corrects both.
-    /// 3. The powers of this block are `exp(score - new)`. Add them up for the sum; times the values, they are added to the
-    ///    mix.
+    /// 3. The exponentials of this block are `exp(score - new)`. Add them up for the sum; times the values, they are added
+    ///    to the mix.
     ///
     /// EXAMPLE: one key with score 0 and value 8, then one with score ln 3 and value 4: the sum is 1/3 + 1, the mix 8/3 + 4.
     /// Divided, 5.
@@ -859,9 +865,9 @@ impl Running {
         // BEGIN SOLUTION
         let largest = largest_of(&self.largest, &scores.max_axis(-1, true));
         let correction = (&self.largest - &largest).exp();
-        let powers = (scores - &largest).exp();
-        let sum = self.sum * &correction + powers.sum_axis(-1, true);
-        let mixed = self.mixed * &correction + powers.matmul(values);
+        let exponentials = (scores - &largest).exp();
+        let sum = self.sum * &correction + exponentials.sum_axis(-1, true);
+        let mixed = self.mixed * &correction + exponentials.matmul(values);
         Self { largest, sum, mixed }
         // END SOLUTION
     }
@@ -889,7 +895,7 @@ fn test_unit_online() {
         expect_close(input, &yours, &[wanted], 1e-5, idea);
     };
     let (hidden, ln3) = (f32::NEG_INFINITY, 3.0_f32.ln());
-    let idea = "the powers of a block are added to the sum, and times the values to the mix";
+    let idea = "the exponentials of a block are added to the sum, and times the values to the mix";
     check("two keys at once", &[(&[0.0, ln3], 8.0)], 8.0, idea);
     let idea = "when the largest score changes, sum and mix so far are corrected by exp(old - new)";
     check("0, then ln 3", &[(&[0.0], 8.0), (&[ln3], 4.0)], 5.0, idea);
@@ -992,6 +998,13 @@ fn test_unit_blocks() {
         let yours = || blockwise_attention(&q, &k, &v, causal, block).to_vec();
         expect_call_close(input, yours, &wanted, 1e-5, idea);
     }
+    let first = q.slice(&[0..2, 0..2, 0..3]);
+    let mask = causal_mask(6).slice(&[0..3]);
+    let wanted = scaled_dot_product_attention(&first, &k, &v, Some(&mask)).0.to_vec();
+    let idea =
+        "a block that begins before the last query is needed, even if it ends behind that query";
+    let yours = || blockwise_attention(&first, &k, &v, true, 4).to_vec();
+    expect_call_close("3 queries, 6 keys, causal, blocks of 4", yours, &wanted, 1e-5, idea);
     // Position 5 has a value of NaN, and 0 x NaN is NaN: its block must not even be looked at.
     let broken = v.masked_fill(&Tensor::new(&[0.0, 0.0, 0.0, 0.0, 0.0, 1.0], &[6, 1]), f32::NAN);
     let wanted = blockwise_attention(&q, &k, &v, true, 2).to_vec();
@@ -1131,7 +1144,7 @@ pub fn retrieval_insight(summary: f64, attention: f64, sequences: usize) -> Stri
         "Of the questions about 16 pairs, {summary_percent:.0} % were answered from the mean, {percent:.0} % with attention"
     );
     match compare_accuracies(attention, summary, sequences) {
-        Reading::Larger => format!("{facts}: what the mean has lost, a look finds."),
+        Reading::Larger => format!("{facts}: what the mean has lost, attention finds."),
         Reading::Smaller => format!("{facts}: here the mean kept more than attention found."),
         _ => format!("{facts}: no clear difference for {sequences} sequences."),
     }
@@ -1245,7 +1258,11 @@ pub fn analyze_cost(out: &mut Reporter) {
         let ways = compare(5, || plain(&whole), || in_blocks(&whole));
         let used = [memory(|| plain(&whole)).1, memory(|| in_blocks(&whole)).1];
         let peak = used.map(|used| used.map_or("not counted".into(), |used| used.peak.into()));
-        let figures = [growth.first.into(), growth.ratio.into(), growth.ratio.median.log2().into()];
+        let slope = match growth.ratio.reading() {
+            Reading::TooNoisy => "too noisy".into(),
+            _ => growth.ratio.median.log2().into(),
+        };
+        let figures = [growth.first.into(), growth.ratio.into(), slope];
         rows.push([&[length.into()], &figures[..], &peak, &[ways.ratio.into()]].concat());
         for (curve, time) in times.iter_mut().zip([ways.first, ways.second]) {
             curve.push((length as f64, time.median));
@@ -1270,6 +1287,7 @@ pub fn analyze_cost(out: &mut Reporter) {
     out.measured_chart("Time by length", axes.0, axes.1, series);
     let Some((growth, ways)) = last else { return };
     out.compared("Timed in turn", &[(LONG, SHORT, growth), (PLAIN, BLOCKS, ways)]);
+    out.note("The times of one length differ: it was timed twice, once beside its half and once beside its blocks.");
     out.measured("time of 1,024 against 512 positions", growth.ratio.median, "x");
     out.insight(cost_insight(&growth.ratio));
     let [first, .., last] = peaks[..] else {
@@ -1487,7 +1505,7 @@ pub fn explore_heads(figure: &mut Explorer) {
         width: length,
         pixels: weights.select(0, at).to_vec(),
     };
-    let scale = if shown.len() == 1 { 3 } else { 1 };
+    let scale = if shown.len() == 1 { 2 } else { 1 };
     let pictures = shown.iter().map(|&at| picture(at).enlarged(scale));
     if let Some(all) = pictures.reduce(|left, right| left.beside(&right)) {
         figure.picture(all);
@@ -1496,34 +1514,37 @@ pub fn explore_heads(figure: &mut Explorer) {
         let row = weights.select(0, at).select(0, word);
         match row.max().item() {
             0.0 => "nothing".into(),
-            weight => format!("{} {weight:.2}", words[row.argmax_axis(0)[0]]).into(),
+            weight => {
+                let place = row.argmax_axis(0)[0];
+                format!("{}({place}) {weight:.2}", words[place]).into()
+            }
         }
     };
     let columns: Vec<(&str, &str)> =
         [("word", "")].into_iter().chain(shown.iter().map(|&at| (heads::HEADS[at], ""))).collect();
     let row = |(place, word): (usize, &&str)| {
-        [(*word).into()].into_iter().chain(shown.iter().map(|&at| most(at, place))).collect()
+        let name = format!("{word}({place})");
+        [name.into()].into_iter().chain(shown.iter().map(|&at| most(at, place))).collect()
     };
     figure.measured_table(
         "Where each word looks most",
         &columns,
         words.iter().enumerate().map(row).collect(),
     );
-    let largest =
-        shown.iter().map(|&at| f64::from(weights.select(0, at).max_axis(-1, false).mean().item()));
-    figure.insight(heads_insight(largest.sum::<f64>() / shown.len() as f64, length));
+    let largest: Vec<f32> =
+        shown.iter().flat_map(|&at| weights.select(0, at).max_axis(-1, false).to_vec()).collect();
+    figure.insight(heads_insight(&largest, length));
 }
 
-/// What the largest weight of a word says, on average, in a sentence of so many words.
-pub fn heads_insight(largest: f64, words: usize) -> String {
-    let even = 1.0 / words.max(1) as f64;
-    let kind = match largest {
-        l if l > 0.9 => "nearly all of the weight is in one place",
-        l if l < 1.5 * even => "the weights are nearly even, so the output is nearly the mean",
-        _ => "the weight is shared among a few",
-    };
+/// What the largest weights of the rows say, in a sentence of so many words.
+pub fn heads_insight(largest: &[f32], words: usize) -> String {
+    let (rows, even) = (largest.len(), 1.0 / words.max(1) as f32);
+    let sharp = largest.iter().filter(|&&weight| weight > 0.9).count();
+    let flat = largest.iter().filter(|&&weight| weight <= 0.9 && weight < 1.5 * even).count();
     format!(
-        "The largest weight of a word is {largest:.2} on average; even weights would be {even:.2}: {kind}."
+        "In {sharp} of {rows} rows nearly all of the weight is in one place; in {flat} it is nearly even, so that the \
+         output is nearly the mean; in {} it is shared among a few.",
+        rows - sharp - flat
     )
 }
 

@@ -50,20 +50,25 @@ fn sides(yours: &str, wanted: &str) -> [String; 2] {
     let lists = [elements(yours), elements(wanted)];
     let differs = lists[0].iter().zip(&lists[1]).position(|(a, b)| a != b);
     let shortest = lists[0].len().min(lists[1].len());
-    let start = differs.unwrap_or(shortest).saturating_sub(SHOWN / 2);
+    let place = differs.unwrap_or(shortest);
     let side = |text: &str, list: &[&str]| match list.len() {
         0..=SHOWN => shortened(text),
-        count => {
-            let start = start.min(count - SHOWN);
-            let before = if start > 0 { format!("{start} more, ") } else { String::new() };
-            let after = match count - start - SHOWN {
-                0 => String::new(),
-                more => format!(", and {more} more"),
-            };
-            shortened(&format!("[{before}{}{after}]", list[start..start + SHOWN].join(", ")))
-        }
+        _ => shortened(&around(list, place)),
     };
     [side(yours, &lists[0]), side(wanted, &lists[1])]
+}
+
+/// The elements of a list around a place, and how many more there are on either side.
+fn around<T: fmt::Display>(list: &[T], place: usize) -> String {
+    let start = place.saturating_sub(SHOWN / 2).min(list.len().saturating_sub(SHOWN));
+    let end = list.len().min(start + SHOWN);
+    let shown: Vec<String> = list[start..end].iter().map(T::to_string).collect();
+    let before = if start > 0 { format!("{start} more, ") } else { String::new() };
+    let after = match list.len() - end {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    format!("[{before}{}{after}]", shown.join(", "))
 }
 
 /// The elements of a list in its debug form; none of any other text.
@@ -89,23 +94,18 @@ pub fn expect_close(
     tolerance: f32,
     idea: &str,
 ) {
-    let sides = format!("  yours:  {}\n  wanted: {}", numbers(yours), numbers(wanted));
-    let (got, asked) = (yours.len(), wanted.len());
-    assert!(got == asked, "for {input}: {got} values, not {asked}\n{sides}\n  idea: {idea}");
     let is_close = |(a, b): (&f32, &f32)| a == b || (a - b).abs() <= tolerance;
-    if let Some(index) = yours.iter().zip(wanted).position(|pair| !is_close(pair)) {
-        let (a, b) = (yours[index], wanted[index]);
-        panic!("for {input}: value {index} is {a}, not {b}\n{sides}\n  idea: {idea}");
-    }
-}
-
-/// The first numbers of a slice, and how many more there are.
-fn numbers(values: &[f32]) -> String {
-    let shown: Vec<String> = values.iter().take(SHOWN).map(f32::to_string).collect();
-    match values.len().saturating_sub(SHOWN) {
-        0 => format!("[{}]", shown.join(", ")),
-        more => format!("[{}, and {more} more]", shown.join(", ")),
-    }
+    let differs = yours.iter().zip(wanted).position(|pair| !is_close(pair));
+    let fault = match differs {
+        _ if yours.len() != wanted.len() => {
+            format!("{} values, not {}", yours.len(), wanted.len())
+        }
+        Some(index) => format!("value {index} is {}, not {}", yours[index], wanted[index]),
+        None => return,
+    };
+    let place = differs.unwrap_or(yours.len().min(wanted.len()));
+    let [yours, wanted] = [yours, wanted].map(|values| around(values, place));
+    panic!("for {input}: {fault}\n  yours:  {yours}\n  wanted: {wanted}\n  idea: {idea}");
 }
 
 /// The beginning of a long text.
@@ -603,6 +603,13 @@ mod tests {
         assert_eq!(message, wanted);
         let message = panic_message(|| expect_close("x", &[0.0; 12], &[f32::NAN; 12], 0.1, "idea"));
         assert!(message.contains("value 0 is 0, not NaN") && message.contains("and 2 more]"));
+        let message = panic_message(|| {
+            let mut late = [0.0; 40];
+            late[20] = 9.0;
+            expect_close("x", &late, &[0.0; 40], 0.1, "idea");
+        });
+        let yours = "yours:  [15 more, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, and 15 more]\n";
+        assert!(message.contains(yours), "{message}");
         let message = panic_message(|| expect_close("x", &[0.0], &[], 0.1, "idea"));
         assert!(message.starts_with("for x: 1 values, not 0"), "{message}");
         expect_eq("x", 1, 1, "");

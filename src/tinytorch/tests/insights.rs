@@ -539,6 +539,7 @@ mod embeddings {
             same.contains("from 0.599 to 0.600") && same.contains("only the distance"),
             "{same}"
         );
+        assert!(distance_insight("Rotary", (0.6, 0.6001)).contains("a similarity of 0.600; only"));
         assert!(distance_insight("Learned", (-0.4, 0.3)).contains("the place counts too"));
         assert!(distance_insight("Rotary", (f64::NAN, f64::NAN)).contains("not a number"));
     }
@@ -623,10 +624,11 @@ mod attention {
 
     #[test]
     fn even_weights_are_not_called_sharp() {
-        assert!(heads_insight(0.95, 8).contains("nearly all of the weight is in one place"));
-        assert!(heads_insight(0.5, 8).contains("shared among a few"));
-        assert!(heads_insight(0.13, 8).contains("nearly even"));
-        assert!(heads_insight(1.0, 1).contains("nearly all"));
+        let text = heads_insight(&[0.95, 1.0, 0.5, 0.13, 0.13, 0.13], 8);
+        assert!(text.contains("In 2 of 6 rows nearly all"), "{text}");
+        assert!(text.contains("in 3 it is nearly even"), "{text}");
+        assert!(text.contains("in 1 it is shared among a few"), "{text}");
+        assert!(heads_insight(&[1.0], 1).contains("In 1 of 1 rows nearly all"));
     }
 }
 
