@@ -131,7 +131,7 @@ fn test_unit_latency() {
 /// TODO: read the clock twice, many times over.
 ///
 /// APPROACH:
-/// 1. A pair is a reading, and the difference of the next reading to it.
+/// 1. A pair is two readings of its own, 202 in all; what counts is the difference of the second to the first.
 /// 2. Collect the differences of 101 pairs, and take their median.
 ///
 /// EXAMPLE: on a clock that takes 20 ns for a reading, nothing seems to take 20 ns.
@@ -232,6 +232,12 @@ fn test_unit_timer() {
     });
     expect_eq("2 runs to warm up and 5 timed ones", count, 7, "the work runs warmup + runs times");
     expect_eq("timed runs of 5", latency.runs, 5, "what warms up does not count");
+    let mut times = [1.0, 2.0, 3.0, 4.0, 90.0].into_iter().cycle();
+    timer.warmup = 0;
+    let apart = timer.measure(|| passes(times.next().unwrap_or(0.0)));
+    let idea = "time each run by itself: the whole loop divided by its runs is a mean";
+    let yours = [apart.median as f32, apart.high as f32];
+    expect_close("runs of 1, 2, 3, 4 and 90: median, high", &yours, &[3.0, 4.0], 1e-2, idea);
     let yours = [latency.median as f32, latency.p99 as f32];
     let idea = "the first runs are slow: what warms up does not count";
     expect_close("runs of 9000, 9000, then 100: median, p99", &yours, &[100.0; 2], 1e-2, idea);
@@ -309,6 +315,9 @@ fn test_unit_memory_profiler() {
     let regions = vec![region(100), region(300), (String::new(), None), region(200)];
     let idea = "the largest peak of a region, neither the last nor the sum";
     expect_eq("peaks of 100, 300, none, 200", MemoryProfiler { regions }.peak(), Some(300), idea);
+    let regions = vec![(String::new(), None)];
+    let idea = "a region without figures is not one of 0 bytes: there is no peak";
+    expect_eq("one region without figures", MemoryProfiler { regions }.peak(), None, idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "profiling-flops-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -401,11 +410,12 @@ fn test_unit_products() {
 ///    as often: other operations.
 /// 4. A `Custom` operation of a later lesson: `custom_flops(name, inputs, output)` is given. Where it is `None`, the
 ///    operation is not known, and counts as nothing.
-/// 5. Everything else moves numbers and computes none.
+/// 5. Everything else (`Leaf`, `Reshape`, `Transpose`, `Slice`, `MaskedFill`, `IndexSelect`) moves numbers and computes none.
 ///
 /// EXAMPLE: a sum of 12 numbers to 3 has 9 additions.
 ///
 /// HINTS: `Flops { other: .., ..none }` leaves the rest at 0. The output counts, not the inputs: they may be broadcast.
+/// As patterns, `Op::MatMul`, `Op::Sum` and the like stand alone; `Op::Map(_)` and `Op::Custom { name, .. }` hold something.
 pub fn operation_flops(op: &Op, inputs: &[Tensor], output: &Tensor) -> Flops {
     let none = Flops::default();
     todo!("profiling-operation")
@@ -432,6 +442,8 @@ fn test_unit_operation_flops() {
     check("(4, 3) x (3, 2)", x.matmul(&Tensor::ones(&[3, 2])), [24, 24, 0], idea);
     let batch = Tensor::ones(&[5, 4, 3]).tracked();
     check("(5, 4, 3) x (3, 2)", batch.matmul(&Tensor::ones(&[3, 2])), [120, 120, 0], idea);
+    let pairs = batch.matmul(&Tensor::ones(&[5, 3, 2]));
+    check("(5, 4, 3) x (5, 3, 2)", pairs, [120, 120, 0], idea);
     let idea = "one addition for each number of the output, which may be broadcast";
     check("(4, 3) + (3)", &x + &row, [0, 12, 0], idea);
     check("(3) - (4, 3)", &row - &x, [0, 12, 0], idea);
@@ -443,6 +455,9 @@ fn test_unit_operation_flops() {
     let idea = "a sum of n numbers has n - 1 additions, a maximum as many comparisons";
     check("the sum of 12", x.sum(), [0, 11, 0], idea);
     check("the largest of 12", x.max(), [0, 0, 11], idea);
+    let idea = "each addition or comparison leaves one number fewer: from 12 to 3 there are 9";
+    check("(4, 3), sums of the columns", x.sum_axis(0, true), [0, 9, 0], idea);
+    check("(4, 3), the largest of each column", x.max_axis(0, true), [0, 0, 9], idea);
     let idea = "what only moves numbers computes none";
     check("(4, 3) transposed", x.t(), [0, 0, 0], idea);
     check("rows 1 and 1", x.index_select(0, &[1, 1]), [0, 0, 0], idea);
@@ -466,7 +481,8 @@ fn test_unit_operation_flops() {
 ///
 /// EXAMPLE: `(4, 3) + (3)`: it reads 48 and 12 bytes and writes 48: 108.
 ///
-/// HINTS: a tensor has `nbytes`. `Op::Custom { name: "embedding", .. }` is a pattern.
+/// HINTS: a tensor has `nbytes`. `Op::Custom { name: "embedding", .. }`, `Op::Transpose(..)`, `Op::Slice(_)` and
+/// `Op::IndexSelect(..)` are patterns.
 pub fn operation_bytes(op: &Op, inputs: &[Tensor], output: &Tensor) -> u64 {
     todo!("profiling-bytes")
 }
@@ -476,7 +492,9 @@ pub fn operation_bytes(op: &Op, inputs: &[Tensor], output: &Tensor) -> u64 {
 #[test]
 fn test_unit_operation_bytes() {
     use tinytorch::embeddings::{Embedding, ids_tensor};
+    use tinytorch::planes::Window;
     use tinytorch::random::Rng;
+    use tinytorch::spatial::Conv2d;
     use tinytorch::testing::expect_eq;
 
     let check = |input: &str, y: Tensor, wanted: u64, idea: &str| {
@@ -493,6 +511,11 @@ fn test_unit_operation_bytes() {
     check("(4, 3) as (3, 4)", x.reshape(&[3, 4]), 0, idea);
     check("(4, 3) transposed", x.t(), 0, idea);
     check("a part of (4, 3)", x.slice(&[1..2, 0..3]), 0, idea);
+    check("a leaf (4, 3)", x.clone(), 0, "a leaf is not computed: 0 bytes");
+    let conv = Conv2d::new(1, 2, Window::new(3), &mut Rng::seeded(1));
+    let y = conv.forward(&Tensor::ones(&[1, 1, 4, 4]).tracked());
+    let idea = "only \"embedding\" is a lookup: other operations of later lessons read all of their inputs";
+    check("a convolution of (1, 1, 4, 4) to (1, 2, 2, 2)", y, 64 + 72 + 8 + 32, idea);
     let idea = "a lookup reads the rows that it finds, not the whole table";
     check("2 rows of (4, 3)", x.index_select(0, &[1, 1]), 48, idea);
     let mut table = Embedding::new(1000, 8, &mut Rng::seeded(1));
@@ -524,7 +547,7 @@ impl FlopCounter {
     ///
     /// EXAMPLE: for `h = x * 2` with 10 numbers, `h + relu(h)` has 10 multiplications, not 20.
     ///
-    /// HINTS: a history has an `id`. `BTreeSet::insert` returns whether the value is new.
+    /// HINTS: a history has an `id`; clones of a tensor share it. `BTreeSet::insert` returns whether the value is new.
     pub fn of(result: &Tensor) -> Self {
         todo!("profiling-debug")
     }
@@ -551,6 +574,10 @@ fn test_unit_counter() {
     let flops = FlopCounter::of(&(&h + h.map(&ReLU))).flops;
     let wanted = Flops { multiply: 10, add: 10, other: 10 };
     expect_eq("h + relu(h), h = 2 x, 10 numbers", flops, wanted, idea);
+    let flops = FlopCounter::of(&(h.map(&ReLU) + &h)).flops;
+    let again =
+        "a tensor may come back after it was counted: remember what was seen, not what waits";
+    expect_eq("relu(h) + h, h = 2 x, 10 numbers", flops, wanted, again);
     let stack = (0..14).fold(x, |h, _| &h + (&h * 0.5));
     let wanted = Flops { multiply: 140, add: 140, other: 0 };
     expect_eq("14 residuals", FlopCounter::of(&stack).flops, wanted, idea);
@@ -600,6 +627,7 @@ impl Profiler {
     ///    [`FlopCounter::of`] reads it.
     /// 2. Timed without a history, which is what inference costs: `self.timer.measure` inside `no_grad`.
     /// 3. Once for `self.memory`, without a history too.
+    ///    There is no other run of `forward`: this one's output has the shape, too.
     /// 4. Push a [`LayerProfile`], with the median as the time. Add what the counter does not know to `self.unknown`.
     ///
     /// EXAMPLE: `profiler.layer("double", 0, &x, |x| x * 2.0)` on `(4, 3)`: 12 operations, 100 bytes.
@@ -667,6 +695,11 @@ fn test_unit_profile_layer() {
     let unknown: Vec<_> = profiler.unknown.iter().copied().collect();
     let idea = "name what the counter does not know";
     expect_eq("an operation of your own", unknown, vec!["cube_root"], idea);
+    profiler.layer("known", 0, &x, |x| x * 2.0 + 1.0);
+    let idea = "all kinds of operations, by `total()`: multiplications and additions";
+    expect_eq("2 x + 1 of (4, 3): operations", profiler.layers[2].flops, 24, idea);
+    let idea = "the next layer adds to `unknown`, and does not replace it";
+    expect_eq("unknown, after a known layer", profiler.unknown.len(), 1, idea);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "profiling-self-time", "locked": false, "schema_version": 3, "solution": true, "task": false}
