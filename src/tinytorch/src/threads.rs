@@ -29,8 +29,8 @@ mod tests {
     fn every_part_is_worked_on_once_however_many_there_are() {
         for count in [0, 1, 2, 100] {
             let mut numbers = vec![1; count];
-            in_parallel(numbers.iter_mut().enumerate(), |(index, number)| *number += index);
-            assert_eq!(numbers, (1..=count).collect::<Vec<_>>());
+            in_parallel(numbers.iter_mut().enumerate(), |(at, number)| *number += at + 1);
+            assert_eq!(numbers, (2..count + 2).collect::<Vec<_>>());
         }
     }
 
