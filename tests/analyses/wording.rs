@@ -1398,7 +1398,14 @@ fn benchmark_variance(figures: &Figures) -> Result<Vec<Words>, String> {
         "the interval went from {few:.2} % to {many:.2} % of the median, with the exponent {fitted:.2}"
     );
     let mut words = vec![also(fact, true)];
-    words.push(also("about the -0.5 of the law", (-0.7..=-0.3).contains(&fitted)));
+    let [widths, law] =
+        ["width", "by the law"].map(|column| figures.numbers("Width of the interval", column));
+    let (widths, law) = (widths?, law?);
+    let mut quotients = widths.iter().zip(&law).map(|(width, law)| width / law);
+    let is_steady = quotients.all(|quotient| (1.0 / 1.5..=1.5).contains(&quotient));
+    let is_near = (-0.7..=-0.3).contains(&fitted);
+    words.push(also("about the -0.5 of the law", is_near && is_steady));
+    words.push(also("but not step by step", is_near && !is_steady));
     words.push(also("faster than the -0.5 of the law", fitted < -0.7));
     words.push(also("these runs are not independent", fitted > -0.3 && fitted < -0.1));
     words.push(also("more runs did not help here", fitted >= -0.1));
@@ -1428,15 +1435,19 @@ fn efficiency(figures: &Figures) -> Result<Vec<Words>, String> {
         () if large.high < small.low => Smaller,
         () => NoClearDifference,
     };
+    let unclear = match [small, large].iter().all(|share| share.high <= 2.0 * share.low) {
+        true => "the size makes no clear difference",
+        false => "the runs of one size disagree too much to compare the two",
+    };
     let all = [
         (Larger, "larger products use the core better".to_owned()),
         (Smaller, "larger products use the core worse".to_owned()),
-        (NoClearDifference, "the size makes no clear difference".to_owned()),
+        (NoClearDifference, unclear.to_owned()),
     ];
     words.extend(choice("share at 256 / at 32", found, all));
     words.push(also("there is little left to gain", large.median >= 0.7));
     words.push(also("another order of the same work", (0.3..0.7).contains(&large.median)));
-    words.push(also("most of the core waits", large.median < 0.3));
+    words.push(also("most of what this core could do is not asked for", large.median < 0.3));
     Ok(words)
 }
 

@@ -920,7 +920,8 @@ mod benchmarking {
 
     #[test]
     fn the_width_follows_the_law_only_where_the_fitted_exponent_does() {
-        let said = |fitted| variance_insight(fitted, [0.08, 0.014], [2, 0]);
+        let law = [0.08, 0.057, 0.04, 0.028, 0.02, 0.014];
+        let said = |fitted| variance_insight(fitted, &law, &law, [2, 0]);
         assert!(
             said(-0.5).contains("from 8.00 % to 1.40 % of the median, with the exponent -0.50")
         );
@@ -929,12 +930,16 @@ mod benchmarking {
         assert!(said(-0.2).contains("these runs are not independent"));
         assert!(said(0.0).contains("more runs did not help here"));
         assert!(said(f64::NAN).contains("The clock cannot tell"));
-        assert!(variance_insight(-0.5, [0.0, 0.0], [0, 0]).contains("The clock cannot tell"));
+        assert!(variance_insight(-0.5, &[0.0, 0.0], &law, [0, 0]).contains("The clock cannot"));
+        let jump = [0.08, 0.08, 0.08, 0.07, 0.014, 0.014];
+        let found = variance_insight(-0.6, &jump, &law, [2, 0]);
+        assert!(found.contains("but not step by step"), "{found}");
+        assert!(!found.contains("about the -0.5 of the law"), "{found}");
     }
 
     #[test]
     fn a_remedy_against_false_differences_is_praised_only_where_there_were_fewer() {
-        let said = |alarms| variance_insight(-0.5, [0.08, 0.014], alarms);
+        let said = |alarms| variance_insight(-0.5, &[0.08, 0.014], &[0.08, 0.014], alarms);
         assert!(said([0, 0]).contains("never looked different"));
         assert!(said([3, 0]).contains("3 found a difference, and 0 with correction"));
         assert!(said([3, 3]).contains("and still 3 with"));
@@ -945,10 +950,12 @@ mod benchmarking {
     fn a_share_of_the_peak_is_called_large_or_small_as_it_is() {
         let said = |small, large| efficiency_insight(small, large);
         let little = said([0.02, 0.03, 0.04], [0.05, 0.06, 0.07]);
-        assert!(little.contains("3.0 % (2.0 to 4.0)") && little.contains("most of the core waits"));
+        assert!(little.contains("3.0 % (2.0 to 4.0)") && little.contains("is not asked for"));
         assert!(little.contains("larger products use the core better"), "{little}");
         let falls = said([0.5, 0.55, 0.6], [0.3, 0.35, 0.4]);
         assert!(falls.contains("use the core worse") && falls.contains("another order"), "{falls}");
+        let wide = said([0.08, 0.083, 0.085], [0.011, 0.088, 0.092]);
+        assert!(wide.contains("disagree too much") && !wide.contains("no clear"), "{wide}");
         let flat = said([0.7, 0.8, 0.9], [0.7, 0.85, 0.9]);
         assert!(flat.contains("no clear difference") && flat.contains("little left"), "{flat}");
     }
@@ -970,7 +977,8 @@ mod benchmarking {
         assert!(said([99.0, 103.0]).contains("4.0 ms for its median, about as wide as the 4.0 ms"));
         assert!(said([95.0, 105.0]).contains("wider than"));
         assert!(said([100.0, 101.0]).contains("narrower than"));
-        assert!(said([95.0, 105.0]).contains("2 of its runs are outliers"));
+        assert!(said([95.0, 105.0]).contains("the middle 95 % of 300 series lie"));
+        assert!(said([95.0, 105.0]).contains("Tukey's fences flag 2 of its runs"));
         let none = sampling_insight("mean", [100.0, 100.0], [100.0, 100.0], 0);
         assert!(none.contains("every series has the same mean"), "{none}");
     }

@@ -1,18 +1,31 @@
 //! What the analyses and the figure of lesson 19 say of their figures. An interval is `[low, estimate, high]`.
 
-/// What the fitted exponent of the interval's width says, with the widths at both ends, and how many of 20 comparisons
-/// of a program with itself found a difference: at a confidence of 0.95, and corrected with a threshold.
-pub fn variance_insight(fitted: f64, [few, many]: [f64; 2], [plain, strict]: [usize; 2]) -> String {
+/// What the fitted exponent of the interval's width says, with the widths from 5 to 160 runs beside those of the law, and
+/// how many of 20 comparisons of a program with itself found a difference: at a confidence of 0.95, and corrected with a
+/// threshold.
+pub fn variance_insight(
+    fitted: f64,
+    widths: &[f64],
+    law: &[f64],
+    [plain, strict]: [usize; 2],
+) -> String {
+    let [few, many] = [widths.first(), widths.last()].map(|end| end.copied().unwrap_or(0.0));
     if !(fitted.is_finite() && few > 0.0 && many > 0.0) {
         return "The clock cannot tell these runs apart, so their interval has no width: measure longer work."
             .to_owned();
     }
-    let widths = format!(
+    let ends = format!(
         "From 5 to 160 runs the interval went from {:.2} % to {:.2} % of the median, with the exponent {fitted:.2}",
         100.0 * few,
         100.0 * many
     );
+    let is_near = |(width, law): (&f64, &f64)| (1.0 / 1.5..=1.5).contains(&(width / law));
+    let is_steady = widths.iter().zip(law).all(is_near);
     let law = match fitted {
+        f if (-0.7..=-0.3).contains(&f) && !is_steady => {
+            "on the whole it narrows almost as the -0.5 of the law says, but not step by step: not every width is \
+             within a factor of 1.5 of the law"
+        }
         f if (-0.7..=-0.3).contains(&f) => {
             "that is about the -0.5 of the law: four times the runs, half the width"
         }
@@ -36,7 +49,7 @@ pub fn variance_insight(fitted: f64, [few, many]: [f64; 2], [plain, strict]: [us
              threshold: the two halves of a pair do not meet the same machine."
         ),
     };
-    format!("{widths}: {law}. {chance}")
+    format!("{ends}: {law}. {chance}")
 }
 
 /// What the shares of the peak say, at the smallest and at the largest size.
@@ -49,17 +62,24 @@ pub fn efficiency_insight(small: [f64; 3], large: [f64; 3]) -> String {
         share(small),
         share(large)
     );
+    let is_known = |[low, _, high]: [f64; 3]| high <= 2.0 * low;
     let trend = match () {
         () if large[0] > small[2] => "larger products use the core better",
         () if large[2] < small[0] => {
             "larger products use the core worse: look at how they read memory"
+        }
+        () if !is_known(small) || !is_known(large) => {
+            "the runs of one size disagree too much to compare the two"
         }
         () => "the size makes no clear difference",
     };
     let room = match large[1] {
         x if x >= 0.7 => "there is little left to gain on one core",
         x if x >= 0.3 => "another order of the same work can still gain a factor of two or three",
-        _ => "most of the core waits, and a better kernel is worth more than a better machine",
+        _ => {
+            "most of what this core could do is not asked for: wide registers, fused multiply-adds, and numbers that \
+             are there in time (lesson 18)"
+        }
     };
     format!("{fact}: {trend}; {room}.")
 }
@@ -89,7 +109,7 @@ pub fn growth_insight(product: [f64; 3], sum: [f64; 3]) -> String {
 /// What a bootstrap interval from one series says beside where the statistic of 300 series lies.
 pub fn sampling_insight(statistic: &str, one: [f64; 2], many: [f64; 2], outliers: usize) -> String {
     let [a, b] = [one, many].map(|[low, high]| high - low);
-    let far = format!("{outliers} of its runs are outliers");
+    let far = format!("Tukey's fences flag {outliers} of its runs");
     if b <= 0.0 {
         return format!("Without noise and outliers every series has the same {statistic}; {far}.");
     }
@@ -99,7 +119,7 @@ pub fn sampling_insight(statistic: &str, one: [f64; 2], many: [f64; 2], outliers
         _ => "about as wide as",
     };
     format!(
-        "One series alone gives an interval of {a:.1} ms for its {statistic}, {close} the {b:.1} ms that 300 series \
-         need; {far}."
+        "One series alone gives an interval of {a:.1} ms for its {statistic}, {close} the {b:.1} ms in which \
+         the middle 95 % of 300 series lie; {far}."
     )
 }
