@@ -1680,8 +1680,9 @@ fn compression_ratio(figures: &Figures) -> Result<Vec<Words>, String> {
         ];
         words.extend(choice(&format!("pruned {name} / dense"), differ(it, &whole), all));
     }
+    let part = if differ(&trained, &whole) == Smaller { "a part of " } else { "" };
     let all = [
-        (Larger, "Training with the zeros repaired what pruning broke.".to_owned()),
+        (Larger, format!("Training with the zeros repaired {part}what pruning broke.")),
         (Smaller, "Here training with the zeros did harm.".to_owned()),
         (NoClearDifference, "Training with the zeros made no clear difference.".to_owned()),
     ];
@@ -1715,7 +1716,8 @@ fn compression_ratio(figures: &Figures) -> Result<Vec<Words>, String> {
     let column: Vec<Spread> = column.iter().map(spread).collect::<Result<_, _>>()?;
     let [labels, soft, added] = column[..] else { return Err("no two students".into()) };
     let fact = format!(
-        "With the teacher the student reads {:.1} %, without it {:.1} %. The difference by seed is {:+.1} points",
+        "With the teacher the student reads {:.1} %, without it {:.1} %. The median of the differences by seed is {:+.1} \
+         points",
         soft.median, labels.median, added.median
     );
     words.push(also(fact, true));
@@ -1739,9 +1741,11 @@ fn compression_speedup(figures: &Figures) -> Result<Vec<Words>, String> {
         let slow = ratios.iter().rposition(|ratio| ratio.low <= 1.05);
         let first = slow.map_or(0, |last| last + 1);
         for (at, (sparsity, ratio)) in sparsities.iter().zip(&ratios).enumerate() {
-            let start = format!(
-                "With {inputs} the sparse layer is faster from a sparsity of {sparsity} on; there"
-            );
+            let since = match at {
+                0 => format!("at every sparsity that was measured, from {sparsity} on"),
+                _ => format!("from a sparsity of {sparsity} on"),
+            };
+            let start = format!("With {inputs} the sparse layer is faster {since}; there");
             let is_known = reading(*ratio) == Larger;
             let times = format!("{start} the dense one takes {:.1} times as long", ratio.median);
             words.push(also(times, at == first && is_known));

@@ -12,7 +12,10 @@ pub fn pruning_insight(dense: f64, once: f64, gradual: f64, n: usize) -> String 
     };
     let [whole, at_once, trained] = [dense, once, gradual].map(|part| 100.0 * part);
     let repaired = match compare_accuracies(gradual, once, n) {
-        Reading::Larger => "Training with the zeros repaired what pruning broke.",
+        Reading::Larger if compare_accuracies(gradual, dense, n) != Reading::Smaller => {
+            "Training with the zeros repaired what pruning broke."
+        }
+        Reading::Larger => "Training with the zeros repaired a part of what pruning broke.",
         Reading::Smaller => "Here training with the zeros did harm.",
         _ => "Training with the zeros made no clear difference.",
     };
@@ -61,8 +64,12 @@ pub fn speedup_insight(batch: usize, found: &[(f64, Ratio)]) -> String {
                 Reading::Larger => format!("the dense one takes {median:.1} times as long"),
                 _ => "the pairs disagree on how many times as long the dense one takes".to_owned(),
             };
+            let since = match start {
+                0 => format!("at every sparsity that was measured, from {sparsity} on"),
+                _ => format!("from a sparsity of {sparsity} on"),
+            };
             format!(
-                "With {inputs} the sparse layer is faster from a sparsity of {sparsity} on; there {times} ({low:.2} to \
+                "With {inputs} the sparse layer is faster {since}; there {times} ({low:.2} to \
                  {high:.2} in the middle half of the pairs)."
             )
         }
@@ -116,8 +123,8 @@ pub fn distillation_insight(
     let [labels, soft, median, low, high, error] =
         [labels, soft, median, low, high, error].map(|part| 100.0 * part);
     format!(
-        "With the teacher the student reads {soft:.1} %, without it {labels:.1} %. The difference by seed is \
-         {median:+.1} points ({low:+.1} to {high:+.1} in the middle half), with a standard error of {error:.1}: {found}."
+        "With the teacher the student reads {soft:.1} %, without it {labels:.1} %. The median of the differences by \
+         seed is {median:+.1} points ({low:+.1} to {high:+.1} in the middle half), with a standard error of {error:.1}: {found}."
     )
 }
 
