@@ -280,7 +280,7 @@ pub fn quantize_int8(x: &Tensor) -> QuantizedTensor {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-quantization-channel", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Channels of each axis; a small channel beside a large one; shapes; constants; there and back.
+/// 🔬 Channels of each axis; a small channel beside a large one; shapes; there and back.
 #[test]
 fn test_unit_channels() {
     use tinytorch::testing::{expect_close, expect_eq, expect_named, panic_message};
@@ -300,21 +300,11 @@ fn test_unit_channels() {
     let idea = "each channel has its own range: the small one keeps all of its 255 levels";
     expect_eq("1 100 / -1 50 along axis 1", along(Some(1)).values, vec![127, 127, -127, 64], idea);
     expect_eq("1 100 / -1 50 along axis 0", along(Some(0)).values, vec![1, 127, -3, 127], idea);
-    expect_eq(
-        "1 100 / -1 50",
-        along(None).values,
-        vec![1, 127, -1, 64],
-        "without an axis, one range",
-    );
+    expect_eq("1 100 / -1 50", along(None).values, vec![1, 127, -1, 64], "no axis: one range");
     let idea = "each element back with the parameters of its channel, in the same shape";
     let back = dequantize_int8(&along(Some(1)));
     expect_eq("its shape", back.shape(), &[2, 2], idea);
     expect_close("there and back", &back.to_vec(), &[1.0, 100.0, -1.0, 50.394], 1e-3, idea);
-    for constant in [0.0, 2.0, -3.0, 0.1] {
-        let back = dequantize_int8(&quantize_int8(&Tensor::full(&[2, 3], constant))).to_vec();
-        let idea = "a tensor of equal numbers comes back: the range contains 0 and the number";
-        expect_close(format!("six times {constant}"), &back, &[constant; 6], 1e-6, idea);
-    }
     let message = panic_message(|| quantize_int8(&Tensor::new(&[1.0, f32::NAN], &[2])));
     expect_named(&message, &["NaN", "index 1"], "the given check stays first");
 }
@@ -348,13 +338,10 @@ fn test_unit_sqnr() {
     };
     let idea = "10 log10 of the sum of squares of x over that of the errors";
     check(&[3.0, 4.0], &[3.0, 4.5], 20.0, idea);
-    check(&[-6.0, 8.0], &[-6.0, 7.0], 20.0, idea);
     check(&[3.0, 4.0], &[0.0, 0.0], 0.0, idea);
-    let (mut x, mut restored) = (vec![1.0; 65_537], vec![0.0; 65_537]);
-    (x[0], restored[0]) = (4096.0, 4096.0);
-    let yours = [sqnr(&x, &restored) as f32];
-    let many = "sum in f64: in f32, 4096^2 + 1 is 4096^2";
-    expect_close("4096 and 65,536 ones, restored as zeros", &yours, &[24.0993], 1e-3, many);
+    let of = |small| [&[4096.0][..], &[small; 65_536]].concat();
+    let (many, ones) = ("sum in f64: 4096^2 + 1 is no f32", [sqnr(&of(1.0), &of(0.0)) as f32]);
+    expect_close("4096 and 65,536 ones, restored as zeros", &ones, &[24.0993], 1e-3, many);
     expect_eq("no error", sqnr(&[3.0], &[3.0]), f64::INFINITY, "no noise: infinite, and not NaN");
     let x = Tensor::rand(&[4000], &mut Rng::seeded(1)) - 0.5;
     let [six, seven] = [6, 7].map(|bits| {
@@ -444,7 +431,6 @@ fn test_unit_mse_range() {
     }
     let range = || mse_range(&[1.0, -1.0], Scheme::Symmetric, 2);
     expect_call_close("1 and -1, 2 bits", range, &[-1.0, 1.0], 1e-5, "of equal sums, the widest");
-    // With the upper end 15 the errors are 5 and 6, with 14 they are 6 and 5.
     let range = || mse_range(&[20.0, 9.0], Scheme::Symmetric, 2);
     expect_call_close("20 and 9, 2 bits", range, &[6.75, 15.0], 1e-5, "of equal sums, the widest");
 }
@@ -453,7 +439,7 @@ fn test_unit_mse_range() {
 /// The product of activations `a` `(m, k)` and symmetric weights `b` `(k, n)`, in integers: for each row and column, the sum
 /// of `(a - zero_point) x b`. Result `(m, n)`.
 ///
-/// TODO: multiply and add integers; take the zero point off once, not in each product (the test sees the numbers alone).
+/// TODO: multiply and add integers; take the zero point off once, not in each product.
 ///
 /// APPROACH:
 /// 1. `sum of (a - z) b = sum of a b - z x (sum of b)`. The last sum is that of a column of `b`: it is the same for every
@@ -533,7 +519,6 @@ fn test_unit_requantize() {
         (19, 0, 2, round),
         (-19, 0, -2, round),
         (25, 0, 2, "a half to the even side"),
-        (19, -50, -48, "the zero point is added"),
         (25, 1, 3, "round before the zero point is added"),
         (1300, 0, 127, clip),
         (1300, -100, 30, "clip what is stored, after the zero point"),
@@ -600,9 +585,8 @@ impl Int8Product {
     ///
     /// EXAMPLE: a sum of 20 with an input scale of 0.5 and a weight scale of 0.1 is 1.0; with a bias of 3 it is 4.
     ///
-    /// HINTS: `unwrap_or_else`. `whole_range(rows)` is given. `Activations::quantize(kernel, rows, inputs, &params.steps())`,
-    /// with `Kernel::detect()`, the fastest kernel of this CPU; then
-    /// `linear(kernel, &activations, &self.weights, &Scaling { scales: &scales, bias: &self.bias })`.
+    /// HINTS: `whole_range(rows)` is given. `Activations::quantize` wants `params.steps()`; `linear` the kernel
+    /// (`Kernel::detect()` finds the fastest), activations, weights, and a `Scaling` of `scales` and `bias`.
     pub fn forward(&self, rows: &[f32]) -> Vec<f32> {
         let [inputs, _] = self.weights.shape();
         if rows.is_empty() {
@@ -638,8 +622,13 @@ fn test_unit_product() {
     let coarse = Int8Product { bits: 2, ..dynamic };
     let idea = "a range from the batch is affine, with `self.bits` bits: 0, 33.3, 66.7 and 100";
     let wanted = [69.667, 266.667, 103.0, 400.0];
-    let yours = || coarse.forward(&[0.0, 50.0, 0.0, 100.0]);
-    expect_call_close("0 50 / 0 100 with 2 bits", yours, &wanted, 1e-2, idea);
+    expect_close(
+        "0 50 / 0 100, 2 bits",
+        &coarse.forward(&[0., 50., 0., 100.]),
+        &wanted,
+        0.01,
+        idea,
+    );
 
     let mut rng = Rng::seeded(2);
     let (x, layer) = (Tensor::randn(&[9, 40], &mut rng), Linear::new(40, 30, &mut rng));
@@ -674,14 +663,13 @@ impl QuantizedConv2d {
     /// TODO: make each image's patches the rows of a product, and put the results in the order of images.
     ///
     /// APPROACH:
-    /// 1. `pad` the batch with 0. `patches`, given, has a row for each output position of one padded image.
+    /// 1. `pad` the batch with 0. `grid.patches` of one padded image has a row for each output position.
     /// 2. `self.product.forward` of these rows is `(positions, outputs)`, row by row.
     /// 3. A feature map has all positions of one output: write the columns of that result, one after another.
     ///
     /// EXAMPLE: 2 positions and 3 outputs: `a0 a1 a2 b0 b1 b2` becomes `a0 b0 a1 b1 a2 b2`.
     ///
-    /// HINTS: `pad(&grid, &x.data(), 0.0)`; an image is a chunk of `channels * grid.padded.area()` numbers of that. `skip` and
-    /// `step_by` walk down a column. `grid.output` has `rows` and `columns`.
+    /// HINTS: an image has `grid.padded.area()` numbers for each channel. `skip` and `step_by` walk down a column.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let [_, outputs] = self.product.weights.shape();
         let (grid, [n, channels]) = self.grid(x);
@@ -694,7 +682,7 @@ impl QuantizedConv2d {
 /// 🔬 Beside the convolution in f32: channels, padding, stride, a batch; a small kernel beside a large one.
 #[test]
 fn test_unit_quantized_conv() {
-    use tinytorch::testing::{expect_call_close, expect_close, expect_eq};
+    use tinytorch::testing::{expect_close, expect_eq};
 
     let rng = &mut Rng::seeded(4);
     for (window, shape) in [
@@ -711,8 +699,7 @@ fn test_unit_quantized_conv() {
         let (yours, wanted) = (int8.forward(&x), conv.forward(&x));
         let shape = "(N, outputs, output rows, output columns)";
         expect_eq(format!("the shape of {input}"), yours.shape(), wanted.shape(), shape);
-        let maps = || yours.to_vec();
-        expect_call_close(input, maps, &wanted.to_vec(), 0.15, idea);
+        expect_close(input, &yours.to_vec(), &wanted.to_vec(), 0.15, idea);
     }
     let weight = Tensor::new(&[100.0, 0.01], &[2, 1, 1, 1]);
     let conv = Conv2d::from_weights(weight, None, 1);
@@ -740,8 +727,7 @@ impl Int8Quantizer {
     ///
     /// EXAMPLE: `Linear > ReLU > Linear` with `keep: vec![2]` becomes `QuantizedLinear > ReLU > Linear`.
     ///
-    /// HINTS: `model.layers()` are boxes: `layer.as_ref()`. `quantized.layers_mut().push(..)` takes the box. `filter` on an
-    /// `Option`, or an `if`.
+    /// HINTS: `layer.as_ref()` is what is in a box; `quantized.layers_mut().push(..)` takes the box.
     pub fn quantize(&self, model: &Sequential, samples: &Tensor) -> Sequential {
         let mut quantized = Sequential::default();
         let mut x = samples.clone();
@@ -784,9 +770,8 @@ fn test_unit_quantize_model() {
     }
     let wanted = [-1.0, 5.1, 0.0, 10.2];
     expect_close("-1 to 5.1, doubled, ReLU", &ranges, &wanted, 0.05, idea);
-    let noisy = Dropout::new(0.9, Rng::seeded(1)).expect("a probability");
-    let noisy = Sequential::new(vec![Box::new(noisy), times(1.0)]);
-    let int8 = quantize_model(&noisy, &samples);
+    let noise = Dropout::new(0.9, Rng::seeded(1)).expect("a probability");
+    let int8 = quantize_model(&Sequential::new(vec![Box::new(noise), times(1.0)]), &samples);
     let input = int8.layers().get(1).and_then(|layer| product_of(layer.as_ref())?.input);
     let wanted = QuantParams::of_range([-1.0, 5.1], Scheme::Affine, 8);
     let idea = "walk with the copies: they are ready for inference, so Dropout changes nothing";
@@ -832,9 +817,7 @@ fn test_unit_bytes_of() {
     let fixed = QuantizedLinear::new(&layer, &Int8Quantizer::default(), Some(input));
     let each = "one byte for a weight, four for each scale and each bias: they are needed too";
     expect_call("Linear(10 -> 3)", || bytes_of(&layer), 132, "four bytes for each number");
-    let free =
-        "one byte for a weight, four for each scale and each bias; ranges from the batch need none";
-    expect_call("the same in int8, ranges from the batch", || bytes_of(&int8), 54, free);
+    expect_call("the same in int8, ranges from the batch", || bytes_of(&int8), 54, each);
     let idea = "a fixed input has a scale and a zero point: 5 bytes";
     expect_call("the same, calibrated", || bytes_of(&fixed), 59, idea);
     expect_call("ReLU", || bytes_of(&ReLU), 0, "a layer without numbers has no bytes");
@@ -884,8 +867,8 @@ fn test_unit_accuracies() {
     let test = set(&[1.0, 9.0, 8.0, 7.0], &[1.0, 0.0, 0.0, 1.0]);
     let quantizer = Int8Quantizer::default();
     let yours = || accuracies(&model, &quantizer, &low, &test);
-    let idea = "calibrate on one set, and count on the other: what was calibrated on proves nothing; divide by the size of the \
-         test set";
+    let idea =
+        "calibrate on one set, and count on the other: what was calibrated on proves nothing";
     expect_call("calibrated on 0 to 4, judged on 1, 9, 8, 7", yours, [0.75, 0.5], idea);
     let kept = Int8Quantizer { keep: vec![0], ..Int8Quantizer::default() };
     let yours = || accuracies(&model, &kept, &low, &test);
@@ -1049,10 +1032,8 @@ fn convolutional(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
         Int8Quantizer { bits, per_channel, keep, calibration: Calibration::MinMax }
     };
     let (mut rows, mut sensitive) = (vec![], (0, f32::NEG_INFINITY));
-    for (place, layer) in cnn.layers().iter().enumerate() {
-        if layer.parameters().is_empty() {
-            continue;
-        }
+    let with_weights = |(_, layer): &(usize, &Box<dyn Layer>)| !layer.parameters().is_empty();
+    for (place, layer) in cnn.layers().iter().enumerate().filter(with_weights) {
         let others: Vec<usize> = (0..cnn.layers().len()).filter(|&other| other != place).collect();
         let scores = quantizer(4, true, &others).quantize(&cnn, &calibration.0);
         let scores = no_grad(|| scores.forward(&validation.0));
@@ -1338,13 +1319,6 @@ impl QuantizedConv2d {
     }
 }
 
-/// The patches of one padded image, a row for each output position: channel by channel, row by row.
-fn patches(grid: &Grid, image: &[f32]) -> Vec<f32> {
-    let planes = || image.chunks_exact(grid.padded.area());
-    let row = |at| planes().flat_map(move |plane| grid.patch(plane, at));
-    (0..grid.output.area()).flat_map(row).collect()
-}
-
 impl Layer for QuantizedLinear {
     fn name(&self) -> String {
         let [inputs, outputs] = self.product.weights.shape();
@@ -1516,10 +1490,8 @@ pub fn trained(
 /// ReLU? Your functions compute the figure.
 pub fn explore_quantization(figure: &mut Explorer) {
     let numbers = example(figure.choice("numbers", &EXAMPLES), &mut Rng::seeded(1));
-    let scheme = match figure.choice("scheme", &["affine", "symmetric"]) {
-        "affine" => Scheme::Affine,
-        _ => Scheme::Symmetric,
-    };
+    let is_affine = figure.choice("scheme", &["affine", "symmetric"]) == "affine";
+    let scheme = if is_affine { Scheme::Affine } else { Scheme::Symmetric };
     let bits = figure.number("bits", 4.0, 2.0..=8.0, 1.0) as u32;
     let clip = figure.number("clip", 100.0, 5.0..=100.0, 5.0) as f32 / 100.0;
     let range = whole_range(&numbers).map(|end| end * clip);

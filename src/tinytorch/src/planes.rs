@@ -187,6 +187,14 @@ impl Grid {
         each.enumerate().map(|(index, (plane, position))| (index, plane, position))
     }
 
+    /// The patches of one padded image, a row for each output position: channel by channel, row by row.
+    #[must_use]
+    pub fn patches(&self, image: &[f32]) -> Vec<f32> {
+        let planes = || image.chunks_exact(self.padded.area());
+        let row = |at| planes().flat_map(move |plane| self.patch(plane, at));
+        (0..self.output.area()).flat_map(row).collect()
+    }
+
     /// The patch of a padded plane at one output position, counted row by row: its pixels, row by row.
     #[must_use]
     pub fn patch(&self, plane: &[f32], at: usize) -> Vec<f32> {
