@@ -1331,11 +1331,7 @@ pub fn check_gradient(function: impl Fn(&[Tensor]) -> Tensor, inputs: &[Tensor],
     let pairs = leaves.iter().zip(measured(function, inputs, &weights)).enumerate();
     for (number, (leaf, measured)) in pairs {
         let found = gradients.get(leaf).map_or_else(|| vec![0.0; leaf.numel()], Tensor::to_vec);
-        let idea = if found.iter().all(|&got| got == 0.0) {
-            "the history of this input is cut: use tensor operations all the way"
-        } else {
-            "a gradient rule does not fit its function, or a part of the history is cut"
-        };
+        let idea = tinytorch::testing::gradient_idea(&found);
         for (index, (got, want)) in found.iter().zip(measured.to_vec()).enumerate() {
             assert!(
                 (got - want).abs() <= tolerance * want.abs().max(1.0),

@@ -1206,7 +1206,6 @@ pub fn analyze_cost(out: &mut Reporter) {
     out.measured_chart("Time by length", axes.0, axes.1, series);
     let Some((growth, ways)) = last else { return };
     out.compared("Timed in turn", &[(LONG, SHORT, growth), (PLAIN, BLOCKS, ways)]);
-    out.note("The times of one length differ: it was timed twice, once beside its half and once beside its blocks.");
     out.measured("time of 1,024 against 512 positions", growth.ratio.median, "x");
     out.insight(cost_insight(&growth.ratio));
     let [first, .., last] = peaks[..] else {

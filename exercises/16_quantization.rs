@@ -338,7 +338,6 @@ fn test_unit_sqnr() {
     };
     let idea = "10 log10 of the sum of squares of x over that of the errors";
     check(&[3.0, 4.0], &[3.0, 4.5], 20.0, idea);
-    check(&[3.0, 4.0], &[0.0, 0.0], 0.0, idea);
     let of = |small| [&[4096.0][..], &[small; 65_536]].concat();
     let (many, ones) = ("sum in f64: 4096^2 + 1 is no f32", [sqnr(&of(1.0), &of(0.0)) as f32]);
     expect_close("4096 and 65,536 ones, restored as zeros", &ones, &[24.0993], 1e-3, many);
@@ -876,7 +875,6 @@ fn test_unit_accuracies() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "quantization-fake-types", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// The gradient rule of rounding, for these parameters.
 struct StraightThrough(QuantizedTensor);
 
 /// Numbers rounded to the nearest step, still as `f32`, with a gradient: so training meets the errors of quantization.
@@ -1160,7 +1158,6 @@ pub fn analyze_quantization_speed(out: &mut Reporter) {
     out.measured_table("The kernels of this CPU", &heads, kernels.collect());
 }
 
-/// Rows, inputs and outputs.
 const SHAPE: [usize; 3] = [256, 512, 512];
 const F32: &str = "the layer in f32";
 const INT8: &str = "the layer in int8";

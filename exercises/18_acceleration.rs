@@ -29,6 +29,7 @@ use tinytorch::baselines::MATRIX_PRODUCTS;
 use tinytorch::embeddings::ids_tensor;
 use tinytorch::insights::acceleration::{
     ENGINE, KERNELS, LADDER, TAKEN_OUT, WHOLE, ladder_insight, pairs_insight, sizes_insight,
+    steps_insight,
 };
 use tinytorch::layers::Layer;
 use tinytorch::losses::{CrossEntropyLoss, Loss};
@@ -39,11 +40,12 @@ use tinytorch::random::Rng;
 use tinytorch::report::{Reporter, Target, Value};
 use tinytorch::row_products::RowByRow;
 use tinytorch::simd::{Kernel, Simd, multiply_add, prefetch};
-use tinytorch::spatial::{Conv2d, cnn_for_digits, pad, unfold_row};
+use tinytorch::spatial::{Conv2d, cnn_for_digits, grid_of, pad, unfold_row};
 use tinytorch::tensor::{Elementwise, Tensor, larger, matmul_2d};
 use tinytorch::testing::{Comparison, Timing, compare, memory};
 use tinytorch::threads::in_parallel;
 use tinytorch::transformers::{Gpt, GptConfig};
+use tinytorch::unpacked::{add_rows, first_pixels, tile_of_image, tile_of_lines};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "acceleration-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Acceleration
@@ -64,7 +66,7 @@ use tinytorch::transformers::{Gpt, GptConfig};
 ///
 /// EXAMPLE: with `block` 2, a (3, 3) matrix `b` has four parts, of 2x2, 2x1, 1x2 and 1x1 numbers.
 ///
-/// HINTS: the last part ends where the matrix does: `min`. Row r of a matrix of n columns begins at `r * n`.
+/// HINTS: the test sees the numbers; whether blocks pay, the analysis measures. The last part ends where the matrix does: `min`. Row r of a matrix of n columns begins at `r * n`.
 pub fn matmul_blocked(a: &[f32], b: &[f32], [k, n]: [usize; 2], block: usize, out: &mut [f32]) {
     if k == 0 || n == 0 {
         return;
@@ -104,7 +106,7 @@ fn test_unit_matmul_blocked() {
 ///
 /// TODO: fill the strip, in the way that suits how the part lies in memory.
 ///
-/// APPROACH: column j of row k of `part` goes to `strip[k][j]`.
+/// APPROACH: column j of row k of `part` goes to `strip[k][j]`. The part has at most `WIDTH` columns.
 /// 1. Where the elements of a row are neighbours (`across` is 1), copy each row: as an array if it fills the line
 ///    (`first_chunk`), else as a slice into a line of zeros.
 /// 2. Where those of a column are (`down` is 1: a transposed matrix), make an array of `WIDTH` columns as slices, of
@@ -158,7 +160,8 @@ fn test_unit_pack() {
 ///
 /// EXAMPLE: the lines `[1, 2]` and `[10, 20]` add `[[10, 20], [20, 40]]`.
 ///
-/// HINTS: use indices, `for r in 0..ROWS`: their bounds are known to the compiler, so it writes out all sums and keeps each
+/// HINTS: `FUSED` says whether the CPU has one instruction for a product and a sum (below). Use indices, `for r in 0..ROWS`:
+/// their bounds are known to the compiler, so it writes out all sums and keeps each
 /// `[f32; 16]` of them in one register. `multiply_add::<FUSED>(a, b, c)` is a * b + c.
 #[inline(always)]
 #[must_use]
@@ -184,6 +187,10 @@ fn test_unit_tile() {
     let wanted = [[531.0], [642.0]];
     expect_eq("three lines", tile::<2, 1, false>(&a, &b), wanted, idea);
     expect_eq("three lines, fused", tile::<2, 1, true>(&a, &b), wanted, idea);
+    let c = 1.0 + 1.0 / 4096.0;
+    let once = tile::<1, 1, true>(&[[-1.0], [c]], &[[1.0], [c]]);
+    let idea = "`multiply_add::<FUSED>` rounds a product and its sum once";
+    expect_eq("c * c - 1, c = 1 + 2^-12, fused", once, [[c * c - 1.0 + 1.0 / 16_777_216.0]], idea);
     expect_eq("no lines", tile::<2, 1, true>(&[], &[]), [[0.0]; 2], "the sum of nothing is 0");
 }
 
@@ -231,10 +238,12 @@ fn test_unit_add_tile() {
 ///
 /// TODO: write the two inner loops: rows of tiles, and the tiles of a row.
 ///
-/// APPROACH: `b_strips`, given, are the strips of a block of `b`: `depth` rows, `COLUMNS` columns each.
+/// APPROACH: `ks` are the columns of `a`, and rows of `b`, of this block; `js` are the columns of `b` and of `out`; a row of
+/// `out` has `n` numbers. `b_strips`, given, are the strips of the block: a line for each of `ks`, `COLUMNS` columns each.
 /// 1. For every `ROWS` rows of `a`, from i on (fewer at the end), pack the part of `a` with these rows and the columns
 ///    `ks` into `a_strip`: transposed, so that a line of the strip has one number of each row.
-/// 2. For every strip of `b`, compute a [`tile`] and add it with [`add_tile`] to `out`, at row i, column j.
+/// 2. For every strip of `b`, compute a [`tile`] and add it with [`add_tile`] to `out`, at row i, column j. Before that,
+///    [`touch`], given, asks for these places, so that they are on their way from memory in the meantime.
 ///
 /// EXAMPLE: (5, 7) x (7, 9) in tiles of 4 x 8: four tiles, of which one has 4 x 8 sums that count and one only 1 x 1.
 ///
@@ -259,18 +268,20 @@ fn test_unit_matmul_packed() {
 
     let idea = "a tile for every strip of rows and every strip of columns, added at its place; at the edges fewer rows \
                 and columns count";
-    let (a, mut a_strip, mut out) = ([9.0, 1.0, 2.0, 9.0, 3.0, 4.0], [[0.0; 2]; 2], [0.0; 4]);
+    let (a, mut a_strip, mut out) = ([9.0, 1.0, 2.0, 9.0, 3.0, 4.0], [[0.0; 2]; 2], [0.0; 8]);
     let strips = [[5.0, 6.0], [7.0, 8.0]];
     let a = Matrix::new(&a, 2, 3);
-    multiply_block::<2, 2, false>(a, &strips, [1..3, 0..2], &mut a_strip, 2, &mut out);
+    multiply_block::<2, 2, false>(a, &strips, [1..3, 2..4], &mut a_strip, 4, &mut out);
     expect_eq(
-        "columns 1 and 2 of [[9, 1, 2], [9, 3, 4]] x [[5, 6], [7, 8]]",
+        "columns 1 and 2 of [[9, 1, 2], [9, 3, 4]] x [[5, 6], [7, 8]], to columns 2 and 3 of out",
         out,
-        [19.0, 22.0, 43.0, 50.0],
-        idea,
+        [0.0, 0.0, 19.0, 22.0, 0.0, 0.0, 43.0, 50.0],
+        &format!("{idea}; strip number s begins at column js.start + s * COLUMNS of out"),
     );
     for simd in Simd::available() {
-        for [m, k, n] in [[1, 1, 1], [4, 3, 8], [5, 7, 9], [13, 300, 33], [25, 2, 70], [2, 9, 1]] {
+        for [m, k, n] in
+            [[1, 1, 1], [4, 3, 8], [5, 7, 9], [13, 300, 33], [25, 2, 70], [3, 2, 1030], [2, 9, 1]]
+        {
             let (a, b) = (numbers(m * k), numbers(k * n));
             let mut wanted = vec![1.0; m * n];
             matmul_2d(&a, &b, k, n, &mut wanted);
@@ -315,7 +326,7 @@ fn test_unit_matmul_packed() {
 /// EXAMPLE: 5 rows and 2 threads: rows 0 to 2 and rows 3 to 4.
 ///
 /// HINTS: `chunks_mut` gives parts that do not overlap, so no lock is needed. [`in_parallel`] waits for all parts. With
-/// one thread, call [`matmul_packed`] at once.
+/// one thread, or none, call [`matmul_packed`] at once.
 pub fn matmul_threaded(simd: Simd, threads: usize, a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) {
     todo!("acceleration-threads")
 }
@@ -353,7 +364,8 @@ fn test_unit_matmul_threaded() {
 ///
 /// EXAMPLE: `[1, 2] x [[1], [-2]]` with the bias 1 is -2, and after ReLU 0.
 ///
-/// HINTS: `x.part(rows, 0..x.columns)`, [`matmul_packed`]; `bias.len()` is n.
+/// HINTS: `x.part(rows, 0..x.columns)`, [`matmul_packed`]; `bias.len()` is n. The test sees the numbers, not the parts: what
+/// they are worth, `analyze_engine` measures.
 pub fn linear_fused(
     simd: Simd,
     x: Matrix<'_>,
@@ -371,23 +383,27 @@ pub fn linear_fused(
 fn test_unit_linear_fused() {
     use tinytorch::testing::expect_call_close;
 
-    let idea = "the bias first, the product on top of it, the activation last, in every row";
-    let relu = |x: f32| if x < 0.0 { 0.0 } else { x };
-    for (rows, bias, wanted) in [(1, [1.0, 6.0], [0.0, 5.0]), (150, [4.0, 3.0], [1.0, 2.0])] {
-        let x = [1.0, 2.0].repeat(rows);
+    let idea = "the bias first, the product of the same rows on top of it, the activation last, in every row";
+    let (relu, weight) = (|x: f32| if x < 0.0 { 0.0 } else { x }, [1.0, -5.0, 2.0, 2.0]);
+    for (rows, bias) in [(1, [-1.0, 3.0]), (1, [1.0, -6.0]), (150, [-4.0, 3.0])] {
+        let x: Vec<f32> = (0..2 * rows).map(|place| (place % 7) as f32).collect();
+        let mut wanted = bias.repeat(rows);
+        matmul_2d(&x, &weight, 2, 2, &mut wanted);
+        wanted.iter_mut().for_each(|number| *number = relu(*number));
         let layer = || {
-            let weight = [1.0, -5.0, -2.0, 2.0];
             let (x, weight) = (Matrix::new(&x, rows, 2), Matrix::new(&weight, 2, 2));
             linear_fused(Simd::detect(), x, weight, &bias, relu)
         };
-        let input =
-            format!("{rows} rows [1, 2] x [[1, -5], [-2, 2]] with the bias {bias:?} and ReLU");
-        expect_call_close(input, layer, &wanted.repeat(rows), 1e-5, idea);
+        let input = format!(
+            "{rows} rows, [0, 1] first, x [[1, -5], [2, 2]] with the bias {bias:?} and ReLU"
+        );
+        expect_call_close(input, layer, &wanted, 1e-5, idea);
     }
 }
 
 // %% nbgrader={"grade": false, "grade_id": "acceleration-im2col", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// A convolution as one matrix product: adds to `result`, which has one plane for each kernel.
+/// A convolution as one matrix product: adds to `result`, which has one plane for each kernel. `image` is padded already
+/// (lesson 09).
 ///
 /// TODO: unfold the image into a matrix, then multiply.
 ///
@@ -441,7 +457,7 @@ fn test_unit_convolve_im2col() {
 ///
 /// APPROACH: `whole`, given, is the whole number next to x / ln 2, and `rest` is x - whole ln 2, at most 0.35 away from 0.
 /// 1. e^rest is 1 + rest + rest^2/2! + ... + rest^7/7!. Begin with the last coefficient, and for each one before it
-///    multiply by `rest` and add: Horner's rule, seven times `multiply_add`.
+///    multiply by `rest` and add: Horner's rule.
 /// 2. e^x is that times 2^whole, which `scale_by_power` computes.
 ///
 /// EXAMPLE: x = 1: 1 / ln 2 is 1.44, so whole is 1, rest 0.307; e^0.307 = 1.359, and 2^1 times that is 2.718.
@@ -492,7 +508,8 @@ fn test_unit_fast_exp() {
 /// TODO: fold the row in lanes, then fold the lanes.
 ///
 /// APPROACH:
-/// 1. Cut the row into pieces of `LANES` numbers. Element l of each piece goes to partial result l, by `f`.
+/// 1. Cut the row into pieces of `LANES` numbers. Element l of each piece goes to partial result l, by `f`. Each begins with
+///    `start`, which must change nothing: 0 for a sum, `-inf` for a maximum.
 /// 2. Fold the rest of the row, fewer than `LANES` numbers, one after the other, from `start` on.
 /// 3. Fold the partial results into that.
 ///
@@ -510,16 +527,22 @@ pub fn reduce_lanes(row: &[f32], start: f32, f: impl Fn(f32, f32) -> f32) -> f32
 fn test_unit_reduce_lanes() {
     use tinytorch::testing::expect_eq;
 
+    let begins = "lanes begin with `start`, which changes nothing, and not with 0";
+    let largest = reduce_lanes(&[-2.0; 64], f32::NEG_INFINITY, larger);
+    expect_eq("the largest of 64 times -2", largest, -2.0, begins);
     let idea = "each number counts once: those in the lanes, and those of the rest";
     for length in [0, 1, 31, 32, 33, 64, 70, 100] {
         let row: Vec<f32> = (1..=length).map(|x| x as f32).collect();
-        let input = format!("1 to {length}");
+        let input = if length == 0 { "an empty row".to_owned() } else { format!("1 to {length}") };
         let sum = (length * (length + 1) / 2) as f32;
         expect_eq(format!("the sum of {input}"), reduce_lanes(&row, 0.0, |x, y| x + y), sum, idea);
         let most = if length == 0 { f32::NEG_INFINITY } else { length as f32 };
         let largest = reduce_lanes(&row, f32::NEG_INFINITY, larger);
         expect_eq(format!("the largest of {input}"), largest, most, idea);
     }
+    let chain = reduce_lanes(&[0.0; 320], 0.0, |x, y| x.max(y) + 1.0);
+    let own = "each lane is a chain of its own: no step waits for those of other lanes";
+    expect_eq("320 zeros: is the longest chain of steps below 60", chain < 60.0, true, own);
     let largest = reduce_lanes(&[1.0, f32::NAN, 3.0], f32::NEG_INFINITY, larger);
     expect_eq("the largest of 1, NaN, 3: is it NaN", largest.is_nan(), true, "a NaN stays");
 }
@@ -655,6 +678,10 @@ fn test_unit_choose_kernel() {
         ([64, 64, 64], 2, Packed, "between both limits: packed"),
         ([512, 512, 512], 2, Threaded, "large products pay for threads"),
         ([512, 512, 512], 1, Packed, "one thread cannot be divided"),
+        ([2, PACKED_FROM / 4 - 1, 2], 2, Plain, "count m x k x n: fewer than PACKED_FROM"),
+        ([2, PACKED_FROM / 4, 2], 2, Packed, "count m x k x n: PACKED_FROM are not fewer"),
+        ([2, THREADED_FROM / 4 - 1, 2], 2, Packed, "from THREADED_FROM on, and not before"),
+        ([2, THREADED_FROM / 4, 2], 2, Threaded, "from THREADED_FROM on: exactly as many too"),
     ] {
         let input = format!("{shape:?} on {threads} threads");
         expect_eq(input, choose_kernel(shape, threads), wanted, idea);
@@ -761,6 +788,9 @@ pub fn analyze_ladder(out: &mut Reporter) {
         steps.iter().zip(times).map(row).collect(),
     );
     out.compared("Each step in turn with the one before it", &climbed);
+    out.insight(steps_insight(
+        &climbed.iter().map(|&(a, b, pair)| (a, b, pair.ratio)).collect::<Vec<_>>(),
+    ));
     out.compared("The whole ladder", &[(LADDER[0], LADDER[1], whole)]);
     let pairs = TAKEN_OUT.into_iter().zip(taken_out).map(|(name, pair)| (name, WHOLE, pair));
     out.compared("One step taken out, on one thread", &pairs.collect::<Vec<_>>());
@@ -848,11 +878,22 @@ pub fn analyze_engine(out: &mut Reporter) {
     let scores = Tensor::randn(&[256, 256], rng);
     let (conv, images) = (Conv2d::new(16, 32, 3, rng), Tensor::randn(&[4, 16, 32, 32], rng));
     let convolve = || no_grad(|| conv.forward(&images));
+    let (kernels, pixels) = (conv.weight.to_vec(), images.to_vec());
+    let grid = grid_of((32, 32), conv.window).expect("the window fits");
+    let unfold = || {
+        let mut planes = vec![0.0; 4 * 32 * grid.output.area()];
+        let images = pixels.chunks_exact(16 * grid.padded.area());
+        for (image, planes) in images.zip(planes.chunks_exact_mut(32 * grid.output.area())) {
+            convolve_im2col(simd, &grid, image, &kernels, planes);
+        }
+        planes
+    };
     let kernels = [
         fused,
         compare(21, || masked_softmax(&scores), || on_backend(|| masked_softmax(&scores))),
         compare(21, || scores.exp(), || on_backend(|| scores.exp())),
         compare(9, convolve, || on_backend(convolve)),
+        compare(9, unfold, || on_backend(convolve)),
     ];
 
     let (cnn, digits) = (cnn_for_digits(rng), Tensor::randn(&[64, 1, 8, 8], rng));
@@ -870,9 +911,11 @@ pub fn analyze_engine(out: &mut Reporter) {
     };
     out.compared("Kernel by kernel", &pairs(&KERNELS, &kernels));
     out.insight(pairs_insight(KERNELS, kernels.map(|pair| pair.ratio)));
-    if let [Some(plain), Some(unfolded)] = [memory(convolve).1, memory(|| on_backend(convolve)).1] {
-        out.measured("peak memory of the convolution, plain loops", plain.peak as f64, "B");
-        out.measured("peak memory of the convolution, im2col", unfolded.peak as f64, "B");
+    let peaks = [memory(convolve).1, memory(unfold).1, memory(|| on_backend(convolve)).1];
+    for (how, peak) in ["plain loops", "im2col", "the backend"].into_iter().zip(peaks) {
+        if let Some(used) = peak {
+            out.measured(format!("peak memory of the convolution, {how}"), used.peak as f64, "B");
+        }
     }
     out.compared(
         "The same code on the engine's loops and on the backend",
@@ -1045,23 +1088,6 @@ impl Kernel for Unpacked<'_, '_> {
     }
 }
 
-/// [`tile`] with the lines of `b` wherever they are.
-#[inline(always)]
-fn tile_of_lines<'b, const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(
-    a: &[[f32; ROWS]],
-    b: impl Iterator<Item = &'b [f32; COLUMNS]>,
-) -> [[f32; COLUMNS]; ROWS] {
-    let mut sums = [[0.0; COLUMNS]; ROWS];
-    for (a, b) in a.iter().zip(b) {
-        for r in 0..ROWS {
-            for c in 0..COLUMNS {
-                sums[r][c] = multiply_add::<FUSED>(a[r], b[c], sums[r][c]);
-            }
-        }
-    }
-    sums
-}
-
 /// The kernel with a tile of one row: each number of `b` that is loaded is used once.
 struct OneRow<'a, 'b>(Product<'a, 'b>);
 
@@ -1122,15 +1148,6 @@ fn logistic<const FUSED: bool>(x: f32) -> f32 {
     if x < 0.0 { power * of_positive } else { of_positive }
 }
 
-/// Where each weight of a kernel finds its first pixel in a padded image: planes of `grid.padded`, one after the other.
-fn first_pixels(grid: &Grid, inputs: usize) -> Vec<usize> {
-    let (width, area) = (grid.padded.columns, grid.padded.area());
-    let of_plane = |plane: usize| {
-        grid.kernel_positions().map(move |at| plane * area + at.rows * width + at.columns)
-    };
-    (0..inputs).flat_map(of_plane).collect()
-}
-
 /// A convolution of stride 1 without unfolding. The pixels under one weight, at neighbouring output positions, are neighbours
 /// in the padded image: so the image itself, from the weight's first pixel on, is its row of the unfolded matrix. A row of
 /// the image is longer than one of the output; what is computed beyond the output's last column is left out.
@@ -1172,44 +1189,6 @@ impl Kernel for Direct<'_, '_> {
                         add_rows(sums, at, [width, columns], plane);
                     }
                 }
-            }
-        }
-    }
-}
-
-/// A [`tile`] whose lines of `b` are parts of an image, each from its own start on.
-#[inline(always)]
-fn tile_of_image<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(
-    a: &[[f32; ROWS]],
-    image: &[f32],
-    starts: &[usize],
-) -> [[f32; COLUMNS]; ROWS] {
-    let mut sums = [[0.0; COLUMNS]; ROWS];
-    for (a, &start) in a.iter().zip(starts) {
-        let b = &image[start..start + COLUMNS];
-        for r in 0..ROWS {
-            for c in 0..COLUMNS {
-                sums[r][c] = multiply_add::<FUSED>(a[r], b[c], sums[r][c]);
-            }
-        }
-    }
-    sums
-}
-
-/// Adds sums of neighbouring positions, from position `at` on, to a plane. Its rows have `columns` numbers, and the positions
-/// `width` for each row.
-#[inline(always)]
-fn add_rows(sums: &[f32], at: usize, [width, columns]: [usize; 2], plane: &mut [f32]) {
-    let end = at + sums.len();
-    for (row, out) in plane.chunks_exact_mut(columns).enumerate().skip(at / width) {
-        let (first, last) = (at.max(row * width), end.min(row * width + columns));
-        if row * width >= end {
-            return;
-        }
-        if first < last {
-            let out = &mut out[first - row * width..last - row * width];
-            for (out, sum) in out.iter_mut().zip(&sums[first - at..last - at]) {
-                *out += sum;
             }
         }
     }

@@ -1817,7 +1817,15 @@ fn ladder(figures: &Figures) -> Result<Vec<Words>, String> {
         .iter()
         .map(|name| also(format!("Of these, {name} was the slowest."), is_slowest(name)))
         .collect();
-    words.push(also("None of these steps is clearly missed here.", slowest.is_none()));
+    let ratios: Vec<Spread> = without
+        .iter()
+        .map(|name| figures.pair(name, "the whole kernel").map(|pair| pair.ratio))
+        .collect::<Result<_, _>>()?;
+    let is_noisy = ratios.iter().any(|&ratio| reading(ratio) == TooNoisy);
+    let unclear = "Which of these steps is missed most, these pairs do not say.";
+    words.push(also(unclear, slowest.is_none() && is_noisy));
+    let none = "None of these steps is clearly missed here.";
+    words.push(also(none, slowest.is_none() && !is_noisy));
     Ok(words)
 }
 

@@ -37,6 +37,7 @@ const SUPPORT: &[&str] = &[
     "testing",
     "threads",
     "trace",
+    "unpacked",
 ];
 
 fn solutions<'a>(texts: &'a Texts) -> impl Iterator<Item = &'a Cell<'a>> {

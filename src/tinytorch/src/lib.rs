@@ -56,3 +56,4 @@ pub mod submission;
 pub mod testing;
 pub mod threads;
 pub mod trace;
+pub mod unpacked;

@@ -77,6 +77,7 @@ pub const SUPPORT: &[(&str, &str)] = &[
     ("testing.rs", include_str!("testing.rs")),
     ("threads.rs", include_str!("threads.rs")),
     ("trace.rs", include_str!("trace.rs")),
+    ("unpacked.rs", include_str!("unpacked.rs")),
 ];
 
 /// The crate's root, as text.

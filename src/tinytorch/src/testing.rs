@@ -537,6 +537,16 @@ pub fn memory<T>(work: impl FnOnce() -> T) -> (T, Option<MemoryUse>) {
     (result, installed.then_some(used))
 }
 
+/// What is probably missing where a gradient differs from central differences.
+#[must_use]
+pub fn gradient_idea(found: &[f32]) -> &'static str {
+    if found.iter().all(|&gradient| gradient == 0.0) {
+        "the history of this input is cut: use tensor operations all the way"
+    } else {
+        "a gradient rule does not fit its function, or a part of the history is cut"
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

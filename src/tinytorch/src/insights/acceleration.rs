@@ -13,11 +13,12 @@ pub const TAKEN_OUT: [&str; 3] = [
     "the kernel without wide registers",
 ];
 /// What is timed kernel by kernel, plain and optimized.
-pub const KERNELS: [[&str; 2]; 4] = [
+pub const KERNELS: [[&str; 2]; 5] = [
     ["a linear layer in three passes", "the fused layer"],
     ["plain softmax", "softmax in lanes"],
     ["plain e^x", "e^x in lanes"],
-    ["the convolution of lesson 09", "im2col and packed tiles"],
+    ["the convolution of lesson 09", "the backend's convolution"],
+    ["im2col and packed tiles", "the backend's convolution"],
 ];
 /// What is timed on the whole engine, on its own loops and on the backend.
 pub const ENGINE: [[&str; 2]; 2] = [
@@ -36,9 +37,17 @@ pub fn ladder_insight(whole: &Ratio, taken_out: [Ratio; 3]) -> String {
         .max_by(|(_, a), (_, b)| a.median.total_cmp(&b.median));
     let meaning = match missed {
         Some((name, _)) => format!("Of these, {name} was the slowest."),
+        None if taken_out.iter().any(|ratio| ratio.reading() == Reading::TooNoisy) => {
+            "Which of these steps is missed most, these pairs do not say.".to_owned()
+        }
         None => "None of these steps is clearly missed here.".to_owned(),
     };
     format!("{} {meaning}", facts.join(" "))
+}
+
+/// What each step of the ladder says beside the one before it.
+pub fn steps_insight(steps: &[(&str, &str, Ratio)]) -> String {
+    steps.iter().map(|(a, b, ratio)| ratio.took(a, b)).collect::<Vec<_>>().join(" ")
 }
 
 /// The smallest size from which on the first is clearly slower at every size.
