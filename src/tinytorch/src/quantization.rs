@@ -1157,8 +1157,8 @@ fn convolutional(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
         Int8Quantizer { bits, per_channel, keep, calibration: Calibration::MinMax }
     };
     let (mut rows, mut sensitive) = (vec![], (0, f32::NEG_INFINITY));
-    let with_weights = |(_, layer): &(usize, &Box<dyn Layer>)| !layer.parameters().is_empty();
-    for (place, layer) in cnn.layers().iter().enumerate().filter(with_weights) {
+    let layers = cnn.layers().iter().enumerate();
+    for (place, layer) in layers.filter(|(_, layer)| !layer.parameters().is_empty()) {
         let others: Vec<usize> = (0..cnn.layers().len()).filter(|&other| other != place).collect();
         let scores = quantizer(4, true, &others).quantize(&cnn, &calibration.0);
         let scores = no_grad(|| scores.forward(&validation.0));

@@ -45,7 +45,9 @@ pub fn memory_insight(quotient: f64, doubling: f64, [small, large]: [f64; 2]) ->
         _ => "it grows linearly",
     };
     let share = match large / small {
-        s if s < 0.95 => "the matrices of the blocks grow with the square of the width, the cache with the width",
+        s if s < 0.95 => {
+            "the matrices of the blocks grow with the square of the width, the cache with the width"
+        }
         s if s > 1.05 => "here the cache grows faster than the parameters",
         _ => "about the same share",
     };
