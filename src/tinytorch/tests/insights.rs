@@ -1174,7 +1174,9 @@ mod compression {
 
 mod acceleration {
     use super::ratio;
-    use tinytorch::insights::acceleration::{ENGINE, ladder_insight, pairs_insight, sizes_insight};
+    use tinytorch::insights::acceleration::{
+        ENGINE, ladder_insight, pairs_insight, sizes_insight, steps_insight,
+    };
 
     #[test]
     fn the_step_that_is_missed_most_is_named_and_none_where_none_is() {
@@ -1183,9 +1185,24 @@ mod acceleration {
         let said = ladder_insight(&ratio(30.0, 40.0, 50.0), [slow, slower, same]);
         assert!(said.contains("i-j-k loops took 40.0 times as long as packed tiles"), "{said}");
         assert!(said.contains("Of these, the kernel without a tile was the slowest."), "{said}");
-        let none = ladder_insight(&ratio(0.5, 0.6, 0.7), [same, same, ratio(0.5, 9.0, 90.0)]);
+        let none = ladder_insight(&ratio(0.5, 0.6, 0.7), [same; 3]);
         assert!(none.contains("Packed tiles on all cores took 1.7 times as long"), "{none}");
         assert!(none.contains("None of these steps is clearly missed here."), "{none}");
+        let noisy = ladder_insight(&ratio(0.5, 0.6, 0.7), [same, same, ratio(0.5, 9.0, 90.0)]);
+        let unclear = "Which of these steps is missed most, these pairs do not say.";
+        assert!(noisy.contains(unclear), "{noisy}");
+    }
+
+    #[test]
+    fn each_step_of_the_ladder_is_said_beside_the_one_before_it() {
+        let said = steps_insight(&[
+            ("a", "b", ratio(3.0, 4.0, 5.0)),
+            ("b", "c", ratio(0.2, 0.25, 0.3)),
+            ("c", "d", ratio(0.98, 1.0, 1.02)),
+        ]);
+        assert!(said.contains("A took 4.0 times as long as b"), "{said}");
+        assert!(said.contains("C took 4.0 times as long as b"), "{said}");
+        assert!(said.contains("no clear difference here between c and d"), "{said}");
     }
 
     #[test]
