@@ -243,7 +243,7 @@ fn test_unit_add_tile() {
 /// 1. For every `ROWS` rows of `a`, from i on (fewer at the end), pack the part of `a` with these rows and the columns
 ///    `ks` into `a_strip`: transposed, so that a line of the strip has one number of each row.
 /// 2. For every strip of `b`, compute a [`tile`] and add it with [`add_tile`] to `out`, at row i, column j. Before that,
-///    [`touch`], given, asks for these places, so that they are on their way from memory in the meantime.
+///    `touch`, given, asks for these places, so that they are on their way from memory in the meantime.
 ///
 /// EXAMPLE: (5, 7) x (7, 9) in tiles of 4 x 8: four tiles, of which one has 4 x 8 sums that count and one only 1 x 1.
 ///
