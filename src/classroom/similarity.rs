@@ -2,7 +2,7 @@
 //! That two texts are similar is a reason to read them, and no proof of anything.
 //!
 //! The method is winnowing: Schleimer, Wilkerson and Aiken, "Winnowing: local algorithms for document fingerprinting",
-//! SIGMOD 2003. Tokens lose their names, every run of [`RUN`] tokens gets a hash, and of each [`WINDOW`] neighbouring hashes
+//! SIGMOD 2003. Tokens lose their names, every run of `RUN` tokens gets a hash, and of each `WINDOW` neighbouring hashes
 //! the smallest is a fingerprint: any passage of `RUN + WINDOW - 1` tokens that two texts share gives both the same one.
 
 use super::StudentId;
