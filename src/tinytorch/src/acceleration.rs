@@ -638,7 +638,8 @@ pub fn reduce_lanes(row: &[f32], start: f32, f: impl Fn(f32, f32) -> f32) -> f32
 fn test_unit_reduce_lanes() {
     use tinytorch::testing::expect_eq;
 
-    let begins = "lanes begin with `start`, which changes nothing, and not with 0";
+    let begins = "each number counts once: those in the lanes, and those of the rest; lanes begin with `start`, which changes \
+                  nothing, and not with 0";
     let largest = reduce_lanes(&[-2.0; 64], f32::NEG_INFINITY, larger);
     expect_eq("the largest of 64 times -2", largest, -2.0, begins);
     let idea = "each number counts once: those in the lanes, and those of the rest";
