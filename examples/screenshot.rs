@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut lesson = Lesson::open(&tutor, &lab, "01");
     lesson.find("analyze_memory_layout");
-    lesson.terminal.wait_for_text("size of the matrix");
+    lesson.terminal.wait_for_text("Sums over a square matrix");
     lesson.save(&target.join("screen.svg"))?;
 
     let mut lesson = Lesson::open(&tutor, &lab, "12");
@@ -106,7 +106,18 @@ fn svg(screen: &vt100::Screen) -> String {
                     CELL.1 + 0.3
                 );
             }
-            if cell.has_contents() && cell.contents() != " " {
+            // Half blocks are drawn: fonts disagree about where they end.
+            if let Some(below) =
+                ["\u{2580}", "\u{2584}"].iter().position(|block| *block == cell.contents())
+            {
+                let (half, start) = (CELL.1 / 2.0, y + CELL.1 / 2.0 * below as f32);
+                let _ = writeln!(
+                    svg,
+                    "<rect x=\"{x:.1}\" y=\"{start:.1}\" width=\"{:.1}\" height=\"{:.1}\" fill=\"{text}\"/>",
+                    CELL.0 + 0.3,
+                    half + 0.3
+                );
+            } else if cell.has_contents() && cell.contents() != " " {
                 let weight = if cell.bold() { " font-weight=\"bold\"" } else { "" };
                 let faint = if cell.dim() { " opacity=\"0.6\"" } else { "" };
                 let content = escape(cell.contents());
