@@ -5,13 +5,13 @@ pub mod cli;
 pub mod curriculum;
 pub mod editor;
 pub mod error;
-pub mod fence;
 pub mod framework;
 pub mod grading;
 pub mod lab;
 pub mod progress;
 pub mod report;
 pub mod runner;
+pub mod sandbox;
 pub mod tui;
 pub mod watch;
 

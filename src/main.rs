@@ -4,8 +4,8 @@ use clap::Parser;
 use std::process::ExitCode;
 use tinytorch_tutor::cli::{Arguments, Command, Context, ThemeName, WatchArguments, run};
 use tinytorch_tutor::error::Error;
-use tinytorch_tutor::fence::launcher;
 use tinytorch_tutor::report::json;
+use tinytorch_tutor::sandbox::launcher;
 use tinytorch_tutor::tui;
 
 #[expect(clippy::print_stderr, reason = "the only place that prints an error to the user")]

@@ -1,5 +1,5 @@
 //! Grading end to end: a corpus of hostile and broken submissions, graded as one batch by the real compiler inside the real
-//! fence. Where the kernel lacks a part of the fence, the test says so and passes.
+//! sandbox. Where the kernel lacks a part of the sandbox, the test says so and passes.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the verdict, in its helpers too")]
 #![expect(clippy::print_stderr, reason = "a test that is skipped says why")]
@@ -11,9 +11,9 @@ use tempfile::TempDir;
 use tinytorch_tutor::classroom::result::{Outcome, SubmissionResult};
 use tinytorch_tutor::classroom::submission::{SCHEMA, Submission, Submissions};
 use tinytorch_tutor::curriculum::{Course, Module, ModuleId};
-use tinytorch_tutor::fence::Fence;
 use tinytorch_tutor::grading::{Batch, Grader};
 use tinytorch_tutor::runner::{Cancel, Limits, Runner};
+use tinytorch_tutor::sandbox::Sandbox;
 
 const ALPHA: &str = r##"//! Numbers.
 // %% nbgrader={"grade": false, "grade_id": "imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -107,7 +107,7 @@ fn corpus() -> Vec<Case> {
     corpus.submission
 }
 
-/// A class with a grader; none where the kernel lacks a part of the fence.
+/// A class with a grader; none where the kernel lacks a part of the sandbox.
 struct Class {
     folder: TempDir,
     course: &'static Course,
@@ -116,18 +116,18 @@ struct Class {
 
 impl Class {
     fn open() -> Option<Self> {
-        let fence = Fence::probe(Path::new(env!("CARGO_BIN_EXE_tinytorch-tutor"))).unwrap();
-        for part in fence.lacks() {
+        let sandbox = Sandbox::probe(Path::new(env!("CARGO_BIN_EXE_tinytorch-tutor"))).unwrap();
+        for part in sandbox.lacks() {
             eprintln!("skipped: this machine lacks {part}");
         }
-        if !fence.lacks().is_empty() {
+        if !sandbox.lacks().is_empty() {
             return None;
         }
         let alpha = Module::new(ModuleId(0), "alpha", "", ALPHA);
         let course: &'static Course = Box::leak(Box::new(Course::new(vec![alpha], &[], "")));
         // The cache that the tests of the runner use too.
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
-        let grader = Grader::new(Runner::new(cache, course).unwrap(), course, fence);
+        let grader = Grader::new(Runner::new(cache, course).unwrap(), course, sandbox);
         // A slow machine must not change an outcome.
         let compile = std::time::Duration::from_secs(120);
         let grader = grader.with_limits(Limits { compile, ..Limits::default() });
@@ -165,13 +165,13 @@ impl Class {
         let batch = Batch { grader, submissions, results, cancel: &cancel };
         let (all, problems) = submissions.all().unwrap();
         assert!(problems.is_empty(), "{problems:?}");
-        let open = batch.open(all);
+        let pending = batch.pending(all);
         let mut done = 0;
-        batch.run(&open, &mut |graded| {
+        batch.run(&pending, &mut |graded| {
             graded.result.unwrap();
             done += 1;
         });
-        assert_eq!(done, open.len());
+        assert_eq!(done, pending.len());
         done
     }
 
@@ -199,7 +199,7 @@ fn every_submission_of_the_corpus_has_its_outcomes_and_reaches_nothing_outside()
         let failed = result.cells.iter().find(|cell| cell.outcome != Outcome::Passed);
         let message = failed.map_or("", |cell| cell.message.as_str());
         let is_named = case.message.as_ref().is_none_or(|part| message.contains(part));
-        if outcomes != case.outcomes || !is_named || !result.fenced {
+        if outcomes != case.outcomes || !is_named || !result.sandboxed {
             wrong.insert(case.name.clone(), result);
         }
     }

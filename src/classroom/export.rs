@@ -24,7 +24,7 @@ pub fn csv(grades: &[Grade], roster: Option<&Roster>) -> Result<String, Error> {
         email: String,
         timestamp: String,
         late: bool,
-        fenced: bool,
+        sandboxed: bool,
         grade_id: String,
         auto_score: Option<u32>,
         manual_score: Option<f64>,
@@ -45,7 +45,7 @@ pub fn csv(grades: &[Grade], roster: Option<&Roster>) -> Result<String, Error> {
                 email: inert(student.map_or("", |student| &student.email)),
                 timestamp: timestamp(grade.submitted),
                 late: grade.late,
-                fenced: grade.fenced,
+                sandboxed: grade.sandboxed,
                 grade_id: inert(&cell.grade_id),
                 auto_score: cell.automatic,
                 manual_score: cell.manual,
@@ -134,7 +134,7 @@ pub fn gradescope(grade: &Grade) -> Result<String, Error> {
     };
     let tests: Result<Vec<Value>, Error> = (1..).zip(&grade.cells).map(test).collect();
     let tests = tests?;
-    let output = if grade.fenced { "" } else { "The tests ran without a sandbox." };
+    let output = if grade.sandboxed { "" } else { "The tests ran without a sandbox." };
     let value = json!({"score": grade.score().points, "output": output, "tests": tests});
     Ok(format!("{value:#}\n"))
 }
@@ -208,7 +208,7 @@ mod tests {
             module: "01_tensor".into(),
             submitted: 1_790_000_000,
             late: true,
-            fenced: false,
+            sandboxed: false,
             cells,
         }
     }

@@ -157,8 +157,8 @@ fn submitted(grade: &Grade) -> String {
         |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string(),
     );
     let late = if grade.late { ", after the deadline" } else { "" };
-    let fence = if grade.fenced { "" } else { "; the tests ran without a sandbox" };
-    format!("Submitted {time}{late}{fence}")
+    let sandbox = if grade.sandboxed { "" } else { "; the tests ran without a sandbox" };
+    format!("Submitted {time}{late}{sandbox}")
 }
 
 /// Text that is neither markup nor able to change the direction of what is around it.
@@ -189,7 +189,7 @@ mod tests {
             module: "01_tensor".into(),
             submitted: 1_790_000_000,
             late: true,
-            fenced: true,
+            sandboxed: true,
             cells,
         }
     }

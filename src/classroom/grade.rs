@@ -18,7 +18,7 @@ pub struct Grade {
     /// Whether that was after the deadline.
     pub late: bool,
     /// Whether its tests ran inside the sandbox.
-    pub fenced: bool,
+    pub sandboxed: bool,
     /// Its cells: those of the submission in file order, then those that only the instructor graded.
     pub cells: Vec<CellGrade>,
 }

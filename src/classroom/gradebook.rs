@@ -22,7 +22,7 @@ const TABLES: &str = "
         submitted INTEGER NOT NULL,           -- seconds since 1970
         late INTEGER NOT NULL,
         fingerprint TEXT NOT NULL,
-        fenced INTEGER NOT NULL,
+        sandboxed INTEGER NOT NULL,
         PRIMARY KEY (student, module)
     ) STRICT;
     CREATE TABLE cells (
@@ -231,7 +231,7 @@ impl Gradebook {
         let mut query = self
             .connection
             .prepare(
-                "SELECT student, module, submitted, late, fenced FROM submissions
+                "SELECT student, module, submitted, late, sandboxed FROM submissions
                  ORDER BY student, module",
             )
             .map_err(&failed)?;
@@ -269,16 +269,17 @@ const CELLS: &str = "
 ";
 
 fn replace(transaction: &Transaction<'_>, result: &SubmissionResult) -> rusqlite::Result<()> {
-    let SubmissionResult { student, module, submitted, late, fingerprint, fenced, cells, .. } =
-        result;
+    let SubmissionResult {
+        student, module, submitted, late, fingerprint, sandboxed, cells, ..
+    } = result;
     transaction.execute(
         "DELETE FROM submissions WHERE student = ?1 AND module = ?2",
         [student.as_str(), module],
     )?;
     transaction.execute(
-        "INSERT INTO submissions (student, module, submitted, late, fingerprint, fenced)
+        "INSERT INTO submissions (student, module, submitted, late, fingerprint, sandboxed)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![student.as_str(), module, submitted, late, fingerprint, fenced],
+        params![student.as_str(), module, submitted, late, fingerprint, sandboxed],
     )?;
     let mut insert = transaction.prepare(
         "INSERT INTO cells (student, module, grade_id, place, max_points, points, outcome, message)
@@ -303,7 +304,7 @@ fn grade(row: &Row<'_>) -> rusqlite::Result<Grade> {
         module: row.get(1)?,
         submitted: row.get(2)?,
         late: row.get(3)?,
-        fenced: row.get(4)?,
+        sandboxed: row.get(4)?,
         cells: vec![],
     })
 }
@@ -365,7 +366,7 @@ mod tests {
             submitted,
             late: false,
             fingerprint: "00".into(),
-            fenced: true,
+            sandboxed: true,
             cells,
         }
     }
@@ -411,7 +412,7 @@ mod tests {
         let grades = desk.open().grades().unwrap();
         let [grade] = &grades[..] else { panic!("one grade: {grades:#?}") };
         assert_eq!((grade.student.as_str(), &*grade.module), ("ada", "01_tensor"));
-        assert_eq!((grade.submitted, grade.late, grade.fenced), (10, false, true));
+        assert_eq!((grade.submitted, grade.late, grade.sandboxed), (10, false, true));
         let cells: Vec<_> = grade
             .cells
             .iter()

@@ -29,7 +29,7 @@ pub struct SubmissionResult {
     /// BLAKE3 of the graded file, in hexadecimal: a text that was graded is not graded again.
     pub fingerprint: String,
     /// Whether the tests ran inside the sandbox. Without it, a hostile submission may have forged its points.
-    pub fenced: bool,
+    pub sandboxed: bool,
     /// The graded cells, in file order, each once.
     pub cells: Vec<CellResult>,
 }
@@ -234,7 +234,7 @@ mod tests {
             submitted: 1_790_000_000,
             late: false,
             fingerprint: "00".into(),
-            fenced: true,
+            sandboxed: true,
             cells: vec![
                 CellResult::new("test-tensor-new", 6, Outcome::Passed, ""),
                 CellResult::new("test-tensor-add", 5, Outcome::Failed, "left: 1, right: 2"),

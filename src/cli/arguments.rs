@@ -100,7 +100,7 @@ pub enum Command {
     Predict(PredictArguments),
     /// Explain a term of the field, or list all terms.
     Glossary(GlossaryArguments),
-    /// Grade collected submissions, each inside a fence. Exit code 0: every one has a final result.
+    /// Grade collected submissions, each inside a sandbox. Exit code 0: every one has a final result.
     Grade(GradeArguments),
     /// Show the next hint for an exercise.
     Hint(CellArguments),
@@ -283,7 +283,7 @@ pub struct GradeArguments {
     pub out: PathBuf,
     /// Grade even where this machine cannot confine untrusted code. Each result is marked.
     #[arg(long)]
-    pub unfenced: bool,
+    pub no_sandbox: bool,
 }
 
 /// Arguments of `watch`.

@@ -1,4 +1,4 @@
-//! `grade`: grades collected submissions inside the fence, and continues where an earlier run was stopped.
+//! `grade`: grades collected submissions inside the sandbox, and continues where an earlier run was stopped.
 
 use super::arguments::GradeArguments;
 use super::check::stopped;
@@ -8,8 +8,8 @@ use super::printer::Printer;
 use crate::classroom::result::SubmissionResult;
 use crate::classroom::submission::{Submission, Submissions};
 use crate::error::{Error, count};
-use crate::fence::{self, Fence};
 use crate::grading::{Batch, Graded, Grader};
+use crate::sandbox::{self, Sandbox};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -19,44 +19,44 @@ pub fn run(
     arguments: &GradeArguments,
     out: &mut Printer,
 ) -> Result<bool, Error> {
-    let fence = raise(arguments.unfenced, out)?;
+    let sandbox = sandbox(arguments.no_sandbox, out)?;
     let submissions = Submissions::new(&arguments.submissions);
     let (all, problems) = submissions.all()?;
     problems.iter().for_each(|problem| out.line(problem.to_string()));
-    let grader = Grader::new(context.runner()?, context.course(), fence);
+    let grader = Grader::new(context.runner()?, context.course(), sandbox);
     let (submissions, results) = (&submissions, arguments.out.as_path());
     let batch = Batch { grader: &grader, submissions, results, cancel: &context.cancel };
     let found = all.len();
-    let open = batch.open(all);
-    let graded = found - open.len();
+    let pending = batch.pending(all);
+    let graded = found - pending.len();
     out.line(format!("{}, {graded} of them graded before", count(found, "submission")));
-    prepare(context, &grader, &open)?;
+    prepare(context, &grader, &pending)?;
     let (begun, mut done, mut is_final) = (Instant::now(), 0, problems.is_empty());
-    batch.run(&open, &mut |it| {
+    batch.run(&pending, &mut |it| {
         done += 1;
-        let left = left(begun.elapsed(), done, open.len());
+        let left = left(begun.elapsed(), done, pending.len());
         is_final &= it.result.as_ref().is_ok_and(|result| result.totals().ungraded == 0);
-        out.line(format!("[{done}/{}{left}] {}", open.len(), summary(&it)));
+        out.line(format!("[{done}/{}{left}] {}", pending.len(), summary(&it)));
     });
     stopped(&context.cancel)?;
     Ok(is_final)
 }
 
-/// The fence, or an error that says what this machine lacks. It is printed before any submission is compiled.
-fn raise(unfenced: bool, out: &mut Printer) -> Result<Fence, Error> {
+/// The sandbox, or an error that says what this machine lacks. It is printed before any submission is compiled.
+fn sandbox(no_sandbox: bool, out: &mut Printer) -> Result<Sandbox, Error> {
     let launcher = std::env::current_exe()
         .map_err(|error| Error::environment(format!("failed to find this program: {error}")))?;
-    fence::hide_this_process();
-    let fence = Fence::probe(&launcher)?;
-    let lacks: Vec<String> = fence.lacks().iter().map(ToString::to_string).collect();
+    sandbox::hide_this_process();
+    let sandbox = Sandbox::probe(&launcher)?;
+    let lacks: Vec<String> = sandbox.lacks().iter().map(ToString::to_string).collect();
     if lacks.is_empty() {
-        out.line("fence: namespaces, Landlock, seccomp and limits, each tested");
-        return Ok(fence);
+        out.line("sandbox: namespaces, Landlock, seccomp and limits, each tested");
+        return Ok(sandbox);
     }
-    if unfenced {
-        out.line(format!("without a whole fence: this machine lacks {}", lacks.join("; ")));
+    if no_sandbox {
+        out.line(format!("without a complete sandbox: this machine lacks {}", lacks.join("; ")));
         out.line("A hostile submission may forge its points. Each result is marked.");
-        return Ok(fence);
+        return Ok(sandbox);
     }
     Err(Error::environment(format!(
         "untrusted code cannot be confined here: this machine lacks {}",
@@ -65,13 +65,13 @@ fn raise(unfenced: bool, out: &mut Printer) -> Result<Fence, Error> {
     .hint(
         "In a container: run it with the right to make namespaces, or grade on the machine itself.",
     )
-    .hint("With `--unfenced` the rest of the fence is used, and each result is marked."))
+    .hint("With `--no-sandbox` the rest of the sandbox is used, and each result is marked."))
 }
 
 /// Builds what the submissions depend on, once, before the clock starts.
-fn prepare(context: &Context, grader: &Grader, open: &[Submission]) -> Result<(), Error> {
+fn prepare(context: &Context, grader: &Grader, pending: &[Submission]) -> Result<(), Error> {
     let mut meter = Meter::stderr(context.course());
-    let modules: BTreeSet<&str> = open.iter().map(|it| it.module.as_str()).collect();
+    let modules: BTreeSet<&str> = pending.iter().map(|it| it.module.as_str()).collect();
     // A submission of an unknown module gets its error when it is graded.
     for module in modules.into_iter().flat_map(|name| context.course().named(name)) {
         grader.prepare(module, &context.cancel, &mut |event| meter.show(&event))?;

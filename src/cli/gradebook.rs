@@ -165,7 +165,7 @@ fn points(Score { points, max_points, ungraded }: Score) -> String {
 
 fn notes(grade: &Grade) -> String {
     let attack = grade.cells.iter().any(|cell| cell.outcome == Some(Outcome::Attack));
-    let notes = [(grade.late, "late"), (!grade.fenced, "unfenced"), (attack, "attack")];
+    let notes = [(grade.late, "late"), (!grade.sandboxed, "no sandbox"), (attack, "attack")];
     notes.iter().filter(|(is, _)| *is).map(|(_, word)| format!(", {word}")).collect()
 }
 

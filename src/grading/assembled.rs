@@ -50,7 +50,7 @@ impl Assembled {
 pub(super) fn unusable(submitted: &str, reference: &str) -> LeftOut {
     let students = cells::parse(submitted);
     let mut left_out = LeftOut::new();
-    for id in solutions(reference) {
+    for id in solutions(reference).filter_map(|cell| cell.grade_id) {
         let problem = match find(&students, &id) {
             Some(cell) => incomplete(cell.text),
             None => Some("the cell is not in the file".to_owned()),
@@ -63,11 +63,9 @@ pub(super) fn unusable(submitted: &str, reference: &str) -> LeftOut {
     left_out
 }
 
-/// The ids of the solution cells.
-fn solutions(reference: &str) -> Vec<String> {
-    let solutions =
-        cells::parse(reference).into_iter().filter(|cell| cell.kind == CellKind::Solution);
-    solutions.filter_map(|cell| cell.grade_id).collect()
+/// The cells that students solve.
+pub(super) fn solutions(reference: &str) -> impl Iterator<Item = Cell<'_>> {
+    cells::parse(reference).into_iter().filter(|cell| cell.kind == CellKind::Solution)
 }
 
 fn find<'a, 'b>(students: &'a [Cell<'b>], id: &str) -> Option<&'a Cell<'b>> {

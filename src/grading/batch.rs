@@ -37,9 +37,9 @@ pub struct Graded {
 
 impl Batch<'_> {
     /// Those of the submissions that have no final result yet. A result is final for the text that it was made from, unless
-    /// the grader failed, or a whole fence can now replace a part of one.
+    /// the grader failed, or a complete sandbox can now replace a part of one.
     #[must_use]
-    pub fn open(&self, all: Vec<Submission>) -> Vec<Submission> {
+    pub fn pending(&self, all: Vec<Submission>) -> Vec<Submission> {
         all.into_iter().filter(|submission| !self.is_final(submission)).collect()
     }
 
@@ -48,7 +48,7 @@ impl Batch<'_> {
         let result = text.and_then(|text| SubmissionResult::from_json(&text).ok());
         result.is_some_and(|result| {
             result.fingerprint == submission.fingerprint
-                && (result.fenced || !self.grader.is_fenced())
+                && (result.sandboxed || !self.grader.is_sandboxed())
                 && result.cells.iter().all(|cell| cell.outcome != Outcome::GraderFault)
         })
     }

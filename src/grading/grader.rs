@@ -1,38 +1,38 @@
 //! Grades one submission. Input: its record and its file. Output: a result, or nothing when cancelled. What fails here and
 //! not in the submission is an outcome of its own. Must not know other submissions.
 
-use super::assembled::{Assembled, LeftOut, OWN, assemble, unusable};
+use super::assembled::{Assembled, LeftOut, OWN, assemble, solutions, unusable};
 use super::reading;
 use crate::classroom::result::{CellResult, Outcome, SCHEMA, SubmissionResult};
 use crate::classroom::submission::Submission;
 use crate::curriculum::cells::{self, CellKind};
 use crate::curriculum::{Course, Module};
 use crate::error::Error;
-use crate::fence::Fence;
 use crate::report::{ModuleReport, human};
 use crate::runner::event::{Place, RunEvent, RunKind, TestResult, Verdict};
 use crate::runner::{Cancel, Limits, ModuleSources, Request, Runner};
+use crate::sandbox::Sandbox;
 use std::path::Path;
 use std::time::Duration;
 
 /// How often a submission is compiled at most: rustc reports errors of names, types and lifetimes one after the other.
 const BUILDS: usize = 6;
 
-/// Compiles and runs submissions inside a fence.
+/// Compiles and runs submissions inside a sandbox.
 #[derive(Debug)]
 pub struct Grader {
     runner: Runner,
     course: &'static Course,
-    is_fenced: bool,
+    is_sandboxed: bool,
 }
 
 impl Grader {
     /// A grader for the modules of a course.
     #[must_use]
-    pub fn new(runner: Runner, course: &'static Course, fence: Fence) -> Self {
+    pub fn new(runner: Runner, course: &'static Course, sandbox: Sandbox) -> Self {
         let limits = Limits { compile: Duration::from_secs(20), ..Limits::default() };
-        let is_fenced = fence.lacks().is_empty();
-        Self { runner: runner.with_limits(limits).with_fence(fence), course, is_fenced }
+        let is_sandboxed = sandbox.lacks().is_empty();
+        Self { runner: runner.with_limits(limits).with_sandbox(sandbox), course, is_sandboxed }
     }
 
     /// The same grader with other time limits.
@@ -42,10 +42,10 @@ impl Grader {
         self
     }
 
-    /// Whether the fence is whole.
+    /// Whether the sandbox is complete.
     #[must_use]
-    pub fn is_fenced(&self) -> bool {
-        self.is_fenced
+    pub fn is_sandboxed(&self) -> bool {
+        self.is_sandboxed
     }
 
     /// Builds what the submissions of a module depend on: the reference of every module below.
@@ -92,7 +92,7 @@ impl Grader {
             submitted: submission.submitted,
             late: submission.late,
             fingerprint: submission.fingerprint.clone(),
-            fenced: self.is_fenced,
+            sandboxed: self.is_sandboxed,
             cells,
         }))
     }
@@ -165,9 +165,8 @@ fn culprits(report: &ModuleReport, assembled: &Assembled, reference: &str) -> Le
 fn named(message: &str, reference: &str) -> Option<String> {
     let quoted = message.split('`').skip(1).step_by(2);
     let names: Vec<&str> = quoted.flat_map(|path| path.rsplit("::").next()).collect();
-    let solutions = cells::parse(reference).into_iter().filter(|it| it.kind == CellKind::Solution);
-    let mut has_it =
-        solutions.filter(|cell| cells::items(cell.text).any(|item| names.contains(&item.name)));
+    let mut has_it = solutions(reference)
+        .filter(|cell| cells::items(cell.text).any(|item| names.contains(&item.name)));
     has_it.next()?.grade_id
 }
 
@@ -179,13 +178,17 @@ fn first_error(report: &ModuleReport, assembled: &Assembled) -> String {
     }
 }
 
+/// The module's graded cells: its tests.
+fn graded(module: &Module) -> impl Iterator<Item = cells::Cell<'_>> {
+    cells::parse(module.reference()).into_iter().filter(|cell| cell.kind == CellKind::Test)
+}
+
 /// The same outcome for all graded cells.
 fn all(module: &Module, outcome: Outcome, message: &str) -> Vec<CellResult> {
-    let tests = cells::parse(module.reference()).into_iter().filter(|it| it.kind == CellKind::Test);
     let result = |cell: cells::Cell<'_>| {
         CellResult::new(cell.grade_id.unwrap_or_default(), cell.points, outcome, message)
     };
-    tests.map(result).collect()
+    graded(module).map(result).collect()
 }
 
 /// The result of each graded cell, from the verdicts on its tests.
@@ -195,7 +198,6 @@ fn judged(
     assembled: &Assembled,
     left_out: &LeftOut,
 ) -> Vec<CellResult> {
-    let tests = cells::parse(module.reference()).into_iter().filter(|it| it.kind == CellKind::Test);
     let result = |cell: cells::Cell<'_>| {
         let id = cell.grade_id.clone().unwrap_or_default();
         let tested = id.strip_prefix("test-").and_then(|tested| left_out.get(tested));
@@ -210,7 +212,7 @@ fn judged(
         };
         CellResult::new(id, cell.points, outcome, message)
     };
-    tests.map(result).collect()
+    graded(module).map(result).collect()
 }
 
 fn result_of<'a>(report: &'a ModuleReport, name: &str) -> Option<&'a TestResult> {

@@ -2,6 +2,7 @@
 //! so is what no compiler can read. Must not know what the file is for.
 
 use crate::error::Error;
+use crate::lab::exercise;
 use nix::libc;
 use std::fs::File;
 use std::io::{self, Read};
@@ -41,17 +42,11 @@ fn decoded(bytes: Vec<u8>) -> Result<String, String> {
     if bytes.len() as u64 > LONGEST {
         return Err(format!("the file is longer than {} KiB", LONGEST >> 10));
     }
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err("the file is in UTF-16: save it as UTF-8".into());
-    }
-    if bytes.contains(&0) {
+    let text = exercise::text(bytes).map_err(|problem| problem.to_string())?;
+    if text.contains('\0') {
         return Err("the file contains a NUL character".into());
     }
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count();
-        format!("line {line} is not UTF-8")
-    })
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -71,7 +66,7 @@ mod tests {
         let reason = |bytes: &[u8]| file(bytes).unwrap_err();
         assert!(reason(b"\xff\xfea\0").contains("UTF-16"));
         assert!(reason(b"a\0b").contains("NUL"));
-        assert_eq!(reason(b"a\nb\xff"), "line 2 is not UTF-8");
+        assert_eq!(reason(b"a\nb\xff"), "line 2 is not UTF-8: save the file as UTF-8");
         assert!(reason(&vec![b' '; 600 << 10]).contains("512 KiB"));
 
         let other = folder.path().join("other");

@@ -20,7 +20,7 @@ use super::{Cancel, ModuleSources, Request, Stop};
 use crate::curriculum::cells::{self, Cell};
 use crate::curriculum::{Course, Module, ModuleId};
 use crate::error::Error;
-use crate::fence::Fence;
+use crate::sandbox::Sandbox;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -62,7 +62,7 @@ pub struct Runner {
     toolchain: Toolchain,
     course: &'static Course,
     limits: Limits,
-    fence: Option<Fence>,
+    sandbox: Option<Sandbox>,
 }
 
 impl Runner {
@@ -71,7 +71,7 @@ impl Runner {
     pub fn new(cache: PathBuf, course: &'static Course) -> Result<Self, Error> {
         let cache = Cache::open(cache)?;
         let toolchain = Toolchain::find(cache.root())?;
-        Ok(Self { cache, toolchain, course, limits: Limits::default(), fence: None })
+        Ok(Self { cache, toolchain, course, limits: Limits::default(), sandbox: None })
     }
 
     /// The compiler's name and version, in its own words.
@@ -87,11 +87,11 @@ impl Runner {
         self
     }
 
-    /// The same runner for files that are not trusted: a check compiles and runs them inside the fence, with separate tests.
+    /// The same runner for files that are not trusted: a check compiles and runs them inside the sandbox, with separate tests.
     /// Nothing else may be run with it.
     #[must_use]
-    pub fn with_fence(mut self, fence: Fence) -> Self {
-        self.fence = Some(fence);
+    pub fn with_sandbox(mut self, sandbox: Sandbox) -> Self {
+        self.sandbox = Some(sandbox);
         self
     }
 
@@ -254,7 +254,7 @@ impl Run<'_> {
 
     fn prepare(&self) -> Prepared {
         let (text, original) = (&self.request.text, self.original());
-        let (exercise, tests) = if self.request.separate_tests || self.runner.fence.is_some() {
+        let (exercise, tests) = if self.request.separate_tests || self.runner.sandbox.is_some() {
             let (exercise, tests) = prepare_separately(text, original);
             (exercise, Some(tests))
         } else {
@@ -290,7 +290,7 @@ impl Run<'_> {
         let Self { runner, request, .. } = *self;
         let slug = runner.course.slug(request.module);
         let root = runner.cache.root();
-        let work_dir = match runner.fence {
+        let work_dir = match runner.sandbox {
             Some(_) => WorkDir::temporary(root)?,
             None => WorkDir::open(root, &slug, request.kind.word())?,
         };
@@ -323,7 +323,7 @@ impl Run<'_> {
             kind: self.request.kind,
             limit: self.runner.limits.compile,
             cancel: self.cancel,
-            fence: self.runner.fence.as_ref(),
+            sandbox: self.runner.sandbox.as_ref(),
         }
     }
 
@@ -369,7 +369,7 @@ impl Run<'_> {
                 RunKind::Milestone => limits.milestone,
             },
             cancel: self.cancel,
-            fence: runner.fence.as_ref(),
+            sandbox: runner.sandbox.as_ref(),
         };
         let names = |owner: Owner| -> Vec<&str> {
             let owned = expected.iter().filter(|expected| expected.owner == owner);

@@ -21,7 +21,7 @@ fn class() -> Desk {
     let result = |student: &str, second: Value| {
         let cells = [cell("test-tensor-new", json!(6), "passed"), second];
         json!({"schema": 1, "student": student, "module": "01_tensor", "submitted": 1_790_000_000,
-            "late": false, "fingerprint": "00", "fenced": true, "cells": cells})
+            "late": false, "fingerprint": "00", "sandboxed": true, "cells": cells})
         .to_string()
     };
     write("results/ada.json", &result("ada", cell("test-b", json!(0), "failed")));

@@ -89,7 +89,7 @@ impl Cache {
                 return Ok(());
             }
             fs::write(filled.join(LIST), list(filled)?)?;
-            // The private folder was its owner's only; a compiler inside the fence is another user.
+            // The private folder was its owner's only; a compiler inside the sandbox is another user.
             fs::set_permissions(filled, fs::Permissions::from_mode(0o755))?;
             if let Some(parent) = folder.parent() {
                 fs::create_dir_all(parent)?;

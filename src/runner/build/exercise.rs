@@ -6,10 +6,10 @@ use super::prepared_source::{CONFINED_ENTRY, ENTRY, SUBJECT};
 use super::rustc::{Build, Built, Confined, Dependencies, RustcMessage};
 use super::toolchain::Toolchain;
 use super::work_dir::WorkDir;
-use crate::fence::{CHANNEL, Fence};
 use crate::runner::event::{Diagnostic, RunEvent, RunKind};
 use crate::runner::source_map::SourceMap;
 use crate::runner::{Cancel, Stop};
+use crate::sandbox::{CHANNEL, Sandbox};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub(in crate::runner) struct Exercise<'a> {
     /// Cancels it.
     pub(in crate::runner) cancel: &'a Cancel,
     /// Confines the compiler, for a file that is not trusted.
-    pub(in crate::runner) fence: Option<&'a Fence>,
+    pub(in crate::runner) sandbox: Option<&'a Sandbox>,
 }
 
 /// One crate of an exercise.
@@ -75,7 +75,7 @@ impl Exercise<'_> {
         self.work_dir.write(EXERCISE, text)?;
         let out = self.out(SUBJECT)?;
         let mut flags = vec![format!("--crate-name={SUBJECT}").into(), "--crate-type=rlib".into()];
-        if self.fence.is_some() {
+        if self.sandbox.is_some() {
             // What could reach the harness in memory. Lints must not be capped, or this one would not apply.
             flags.push("-Funsafe-code".into());
         }
@@ -87,7 +87,7 @@ impl Exercise<'_> {
         }
         // Only now, so that the learner's file cannot include them.
         self.work_dir.write(TESTS, tests)?;
-        let entry = if self.fence.is_some() { CONFINED_ENTRY } else { ENTRY };
+        let entry = if self.sandbox.is_some() { CONFINED_ENTRY } else { ENTRY };
         let entry = entry.replace("FILE", TESTS).replace("CHANNEL", &CHANNEL.to_string());
         self.work_dir.write("entry.rs", &entry)?;
         let mut flags = PROGRAM.map(OsString::from).to_vec();
@@ -101,10 +101,10 @@ impl Exercise<'_> {
         Ok(report(built, events).then(|| out.join(NAME)))
     }
 
-    /// Where a crate is written. Inside a fence, each has a folder of its own: what one compiler wrote is read-only for
+    /// Where a crate is written. Inside a sandbox, each has a folder of its own: what one compiler wrote is read-only for
     /// the next one.
     fn out(&self, name: &str) -> Result<PathBuf, Stop> {
-        match self.fence {
+        match self.sandbox {
             Some(_) => Ok(self.work_dir.beside(name)?),
             None => Ok(self.work_dir.folder().to_owned()),
         }
@@ -121,7 +121,7 @@ impl Exercise<'_> {
             below: self.below,
             flags: [flags.as_slice(), &[out_dir], &self.optimisation()].concat(),
             limit: self.limit,
-            confined: self.fence.map(|fence| Confined { fence, out, readable }),
+            confined: self.sandbox.map(|sandbox| Confined { sandbox, out, readable }),
         };
         let compile = || {
             let mut diagnostics: Vec<Diagnostic> = vec![];
@@ -147,7 +147,7 @@ impl Exercise<'_> {
         if self.kind != RunKind::Check {
             return ["-Copt-level=3", "-Ccodegen-units=1"].map(Into::into).into();
         }
-        if self.fence.is_some() {
+        if self.sandbox.is_some() {
             return vec!["-Copt-level=0".into()];
         }
         let mut incremental = OsString::from("-Cincremental=");
@@ -198,7 +198,7 @@ mod tests {
             kind: RunKind::Check,
             limit: Duration::from_secs(60),
             cancel: &Cancel::default(),
-            fence: None,
+            sandbox: None,
         };
         assert_eq!(exercise.as_one_crate("", &mut |_| ()).unwrap(), None);
         assert!(!work_dir.incremental().exists(), "the state is not used again");

@@ -414,7 +414,7 @@ fn main() {
 }
 ";
 
-/// The same for a program that runs inside the fence, where the launcher has left the channel. Tests only.
+/// The same for a program that runs inside the sandbox, where the launcher has left the channel. Tests only.
 pub(in crate::runner) const CONFINED_ENTRY: &str = "\
 #[global_allocator]
 static ALLOCATOR: tinytorch::testing::CountingAllocator = tinytorch::testing::CountingAllocator;

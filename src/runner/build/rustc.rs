@@ -4,12 +4,12 @@
 use super::diagnostics::diagnostic;
 use super::toolchain::Toolchain;
 use crate::error::Error;
-use crate::fence::{self, Fence, Plan, Task};
 use crate::runner::event::{Diagnostic, Level};
 use crate::runner::output::Capped;
 use crate::runner::process::{COMPILER_MEMORY, End, Lines, Next, Process, command, signal};
 use crate::runner::source_map::SourceMap;
 use crate::runner::{Cancel, Stop};
+use crate::sandbox::{self, Plan, Sandbox, Task};
 use serde::Deserialize;
 use std::ffi::OsString;
 use std::io;
@@ -73,11 +73,11 @@ pub(in crate::runner) struct Build<'a> {
     pub(in crate::runner) confined: Option<Confined<'a>>,
 }
 
-/// A call inside a fence.
+/// A call inside a sandbox.
 #[derive(Clone, Copy)]
 pub(in crate::runner) struct Confined<'a> {
-    /// The fence.
-    pub(in crate::runner) fence: &'a Fence,
+    /// The sandbox.
+    pub(in crate::runner) sandbox: &'a Sandbox,
     /// The only folder that it may write.
     pub(in crate::runner) out: &'a Path,
     /// Folders that it may read, beside the source, the dependencies and the toolchain.
@@ -161,10 +161,10 @@ impl Build<'_> {
         }
         let printed = raw.output().text;
         if let Some(channel) = channel {
-            if !fence::is_up(channel).map_err(failed)? {
+            if !sandbox::is_up(channel).map_err(failed)? {
                 return Err(Error::environment(format!("no confined compiler: {printed}")).into());
             }
-            end.status = fence::of_program(end.status);
+            end.status = sandbox::of_program(end.status);
         }
         let success = end.status.success();
         let killed = end.timed_out || signal(end.status).is_some();
@@ -177,14 +177,14 @@ impl Build<'_> {
         Ok(Built { success, killed, took: begun.elapsed() })
     }
 
-    /// The command, and for a confined one the channel on which the launcher says that the fence is up.
+    /// The command, and for a confined one the channel on which the launcher says that the sandbox is up.
     fn command(&self) -> io::Result<(Command, Option<UnixStream>)> {
         let Some(confined) = self.confined else {
             let mut rustc = command(&self.toolchain.rustc, self.folder);
             rustc.args(self.arguments());
             return Ok((rustc, None));
         };
-        let (rustc, channel) = confined.fence.command(self.plan(&confined)?)?;
+        let (rustc, channel) = confined.sandbox.command(self.plan(&confined)?)?;
         Ok((rustc, Some(channel)))
     }
 
@@ -196,7 +196,7 @@ impl Build<'_> {
         arguments.extend(self.below.arguments());
         arguments.extend(self.flags.iter().cloned());
         if self.confined.is_some() && self.toolchain.host == "x86_64-unknown-linux-gnu" {
-            // The toolchain's own linker, the default there, finds itself by `/proc`, which the fence does not have.
+            // The toolchain's own linker, the default there, finds itself by `/proc`, which the sandbox does not have.
             arguments.push("-Clinker-features=-lld".into());
         }
         arguments
@@ -227,7 +227,7 @@ impl Build<'_> {
                 .cloned()
                 .collect(),
             writable: vec![confined.out.to_owned()],
-            limits: fence::Limits {
+            limits: sandbox::Limits {
                 memory: COMPILER_MEMORY,
                 processor_seconds: 2 * self.limit.as_secs().max(1),
                 file: 512 << 20,

@@ -2,11 +2,11 @@
 //! Output: a verdict for each name. Only the harness's own record can say that a test passed.
 
 use crate::error::{harmless, printable};
-use crate::fence::{Fence, Limits, Plan, Task, UP, of_program};
 use crate::runner::event::{Notice, Output, Place, RunEvent, TestResult, Verdict, key};
 use crate::runner::process::{End, Lines, Next, Process, command, signal};
 use crate::runner::source_map::SourceMap;
 use crate::runner::{Cancel, Stop};
+use crate::sandbox::{Limits, Plan, Sandbox, Task, UP, of_program};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashSet;
@@ -38,7 +38,7 @@ pub(in crate::runner) struct Program<'a> {
     /// Cancels it.
     pub(in crate::runner) cancel: &'a Cancel,
     /// Confines it, when it is made from a file that is not trusted.
-    pub(in crate::runner) fence: Option<&'a Fence>,
+    pub(in crate::runner) sandbox: Option<&'a Sandbox>,
 }
 
 /// The most items of one analysis, or of one frame, that are passed on: more is noise. Those that replace an earlier one do not
@@ -111,8 +111,8 @@ impl Program<'_> {
             return Err(Stop::Cancelled);
         }
         let begun = Instant::now();
-        let ended = match self.fence {
-            Some(fence) => self.confined(fence, name),
+        let ended = match self.sandbox {
+            Some(sandbox) => self.confined(sandbox, name),
             None => self.process(name, report),
         };
         let (verdict, output) = ended.unwrap_or_else(|error| {
@@ -147,11 +147,11 @@ impl Program<'_> {
 }
 
 impl Program<'_> {
-    /// Runs one test inside the fence. Its channel has no path; a record counts if it has the secret that was sent for this
+    /// Runs one test inside the sandbox. Its channel has no path; a record counts if it has the secret that was sent for this
     /// test, and if it is the only one.
-    fn confined(&self, fence: &Fence, name: &str) -> io::Result<(Verdict, Output)> {
+    fn confined(&self, sandbox: &Sandbox, name: &str) -> io::Result<(Verdict, Output)> {
         let secret = secret()?;
-        let (start, mut channel) = fence.command(self.plan(name))?;
+        let (start, mut channel) = sandbox.command(self.plan(name))?;
         channel.write_all(format!("{secret}\n").as_bytes())?;
         let mut process = Process::spawn(start, Lines::Neither, self.limit, self.cancel)?;
         process.listen_on(channel)?;
@@ -316,7 +316,7 @@ mod tests {
             checkpoints: None,
             limit: Duration::from_secs(10),
             cancel: &Cancel::default(),
-            fence: None,
+            sandbox: None,
         };
         let mut verdicts = vec![];
         program

@@ -50,7 +50,7 @@ pub struct Limits {
     pub processes: u64,
 }
 
-/// A part of the fence.
+/// A part of the sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Part {
     /// Namespaces for processes, network, mounts and what processes share, with a file system of its own.
@@ -89,7 +89,7 @@ pub(super) struct Order {
 }
 
 /// The launcher's first argument.
-pub(super) const COMMAND: &str = "__fence";
+pub(super) const COMMAND: &str = "__sandbox";
 
 impl Order {
     pub(super) fn new(launcher: PathBuf, parts: BTreeSet<Part>, plan: Plan) -> Self {

@@ -43,7 +43,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
         None => Err(io::Error::other("unknown stage")),
     };
     Some(ExitCode::from(done.unwrap_or_else(|error| {
-        eprintln!("the fence cannot be built: {error}");
+        eprintln!("the sandbox cannot be built: {error}");
         FAILED
     })))
 }
@@ -69,7 +69,7 @@ fn run_stage(stage: &str, order: Order) -> io::Result<u8> {
 
 /// Leaves the namespaces of the caller.
 fn outside(mut order: Order) -> io::Result<u8> {
-    // Of all processes, those in the fence are the first to be killed when memory runs out.
+    // Of all processes, those in the sandbox are the first to be killed when memory runs out.
     let _ = fs::write("/proc/self/oom_score_adj", "1000");
     let (user, group) = (geteuid(), getegid());
     if user.is_root() {
@@ -96,7 +96,7 @@ fn outside(mut order: Order) -> io::Result<u8> {
     next("first", &order)
 }
 
-/// A user that no other process has: the number of this one is in it. So the limit on processes counts this fence's only.
+/// A user that no other process has: the number of this one is in it. So the limit on processes counts this sandbox's only.
 fn free_user() -> u32 {
     let wanted = FIRST_USER + std::process::id();
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The fence end to end: a program that tries what it must not do, started by the real launcher. Where the kernel lacks a
-//! part of the fence, the tests say so and pass.
+//! The sandbox end to end: a program that tries what it must not do, started by the real launcher. Where the kernel lacks a
+//! part of the sandbox, the tests say so and pass.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the verdict, in its helpers too")]
 #![expect(clippy::print_stderr, reason = "a test that is skipped says why")]
@@ -10,25 +10,25 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
 use tempfile::TempDir;
-use tinytorch_tutor::fence::{Fence, Limits, Plan, Task};
+use tinytorch_tutor::sandbox::{Limits, Plan, Sandbox, Task};
 
-/// What all tests use: the program that makes the attempts, and a fence, if this kernel has a whole one.
-static DESK: LazyLock<(TempDir, Option<Fence>)> = LazyLock::new(|| {
+/// What all tests use: the program that makes the attempts, and a sandbox, if this kernel has every part of one.
+static SETUP: LazyLock<(TempDir, Option<Sandbox>)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fence/fixture/attempt.rs");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sandbox/fixture/attempt.rs");
     let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     rustc.args(["--edition", "2024", "-o"]).arg(folder.path().join("attempt")).arg(source);
     assert!(rustc.status().unwrap().success());
-    let fence = Fence::probe(Path::new(env!("CARGO_BIN_EXE_tinytorch-tutor"))).unwrap();
-    let lacks = fence.lacks();
+    let sandbox = Sandbox::probe(Path::new(env!("CARGO_BIN_EXE_tinytorch-tutor"))).unwrap();
+    let lacks = sandbox.lacks();
     for part in &lacks {
         eprintln!("skipped: this machine lacks {part}");
     }
-    (folder, lacks.is_empty().then_some(fence))
+    (folder, lacks.is_empty().then_some(sandbox))
 });
 
 fn program() -> PathBuf {
-    DESK.0.path().join("attempt")
+    SETUP.0.path().join("attempt")
 }
 
 fn plan(arguments: &[&str]) -> Plan {
@@ -44,16 +44,16 @@ fn plan(arguments: &[&str]) -> Plan {
     }
 }
 
-/// A shell in the fence of a compiler.
+/// A shell in the sandbox of a compiler.
 fn shell(script: &str) -> Plan {
     let arguments = vec!["-c".to_owned(), script.to_owned()];
     Plan { task: Task::Compiler, program: "/bin/sh".into(), arguments, ..plan(&[]) }
 }
 
-/// Starts the plan's program; none where there is no fence.
+/// Starts the plan's program; none where there is no sandbox.
 fn start(plan: Plan) -> Option<(Child, UnixStream)> {
-    let fence = DESK.1.as_ref()?;
-    let (mut command, channel) = fence.command(plan).unwrap();
+    let sandbox = SETUP.1.as_ref()?;
+    let (mut command, channel) = sandbox.command(plan).unwrap();
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     Some((command.spawn().unwrap(), channel))
 }
@@ -111,7 +111,7 @@ fn only_its_own_empty_folder_and_what_the_plan_names_can_be_written() {
     let (inside, beside) = (writable.join("file"), folder.path().join("file"));
     let with = |arguments: &[&str]| Plan { writable: vec![writable.clone()], ..plan(arguments) };
     is_possible(with(&["write", text(&inside)]));
-    assert!(DESK.1.is_none() || inside.is_file());
+    assert!(SETUP.1.is_none() || inside.is_file());
     is_printed(with(&["write", text(&beside)]), "refused");
     assert!(!beside.exists());
     is_printed(with(&["link", text(&writable.join("link"))]), "refused");
@@ -208,13 +208,13 @@ fn the_exit_code_or_the_signal_of_the_program_is_passed_on() {
 }
 
 #[test]
-fn a_program_that_cannot_be_started_never_says_that_the_fence_is_up() {
+fn a_program_that_cannot_be_started_never_says_that_the_sandbox_is_up() {
     let missing = Plan { folder: Some("/nowhere".into()), ..plan(&["exit", "0"]) };
     let Some((child, channel)) = start(missing) else { return };
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(125));
-    assert!(String::from_utf8_lossy(&output.stderr).starts_with("the fence cannot be built: "));
-    assert!(!tinytorch_tutor::fence::is_up(channel).unwrap());
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with("the sandbox cannot be built: "));
+    assert!(!tinytorch_tutor::sandbox::is_up(channel).unwrap());
 }
 
 /// Whether every process that held the other end has ended.

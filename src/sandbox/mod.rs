@@ -1,4 +1,4 @@
-//! A fence around a process that runs untrusted code. Input: a [`Plan`], which says what the process may read, write
+//! A sandbox around a process that runs untrusted code. Input: a [`Plan`], which says what the process may read, write
 //! and use up. Output: a command that starts it confined. The command is this program itself, started as its own
 //! [`launcher`], because what confines a process must happen inside it, before the untrusted program is executed.
 //! Must not know compilers, tests or grades.
@@ -32,14 +32,14 @@ pub const UP: &str = "up";
 /// The descriptor at which a test's program finds its end of the channel.
 pub const CHANNEL: i32 = 3;
 
-/// A fence of the parts that this kernel has.
+/// A sandbox of the parts that this kernel has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fence {
+pub struct Sandbox {
     launcher: PathBuf,
     parts: BTreeSet<Part>,
 }
 
-impl Fence {
+impl Sandbox {
     /// Finds out which parts work here, by attempts from inside: what a part must refuse is tried. `launcher` is the
     /// tutor's own program.
     ///
@@ -62,13 +62,13 @@ impl Fence {
         }
     }
 
-    /// The parts that this machine lacks; none for a whole fence.
+    /// The parts that this machine lacks; none for a complete sandbox.
     #[must_use]
     pub fn lacks(&self) -> Vec<Part> {
         Part::ALL.into_iter().filter(|part| !self.parts.contains(part)).collect()
     }
 
-    /// A command that runs the plan's program inside the fence, and this side's end of its channel. Its standard input is
+    /// A command that runs the plan's program inside the sandbox, and this side's end of its channel. Its standard input is
     /// the other end; standard output and error are for the caller to set.
     ///
     /// # Errors
@@ -103,11 +103,11 @@ impl Fence {
 /// Hides this process's memory from other processes of the same user.
 pub fn hide_this_process() {
     #[cfg(target_os = "linux")]
-    // It protects against one that has left the fence; without it, the fence is as high.
+    // A second line of defence: it matters only to a process that has left the sandbox.
     let _ = nix::sys::prctl::set_dumpable(false);
 }
 
-/// How the program in the fence ended, from how the launcher did: a code above 128 is the number of a signal.
+/// How the program in the sandbox ended, from how the launcher did: a code above 128 is the number of a signal.
 #[must_use]
 pub fn of_program(launcher: ExitStatus) -> ExitStatus {
     match launcher.code() {

@@ -1,5 +1,5 @@
-//! Tries from inside the fence what it must refuse. It runs before anything is graded, so a fence that exists in name only
-//! is found. Must not know how the fence is built.
+//! Tries from inside the sandbox what it must refuse. It runs before anything is graded, so a sandbox that exists in name only
+//! is found. Must not know how the sandbox is built.
 
 use super::plan::{COMMAND, Limits, Part, Plan, Task};
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use std::process::{Command, ExitCode};
 /// The launcher's stage that runs it.
 pub(super) const STAGE: &str = "self-test";
 
-/// A plan that runs it in a fence of these parts.
+/// A plan that runs it in a sandbox of these parts.
 pub(super) fn plan(launcher: &Path, parts: &BTreeSet<Part>) -> Plan {
     let parts = serde_json::to_string(parts).unwrap_or_default();
     Plan {
@@ -44,7 +44,7 @@ pub(super) fn run(parts: &OsStr) -> ExitCode {
     ];
     let possible = attempts.iter().filter(|(part, _, done)| *done && parts.contains(part));
     let possible: Vec<&str> = possible.map(|(_, what, _)| *what).collect();
-    possible.iter().for_each(|what| println!("inside the fence it is possible to {what}"));
+    possible.iter().for_each(|what| println!("inside the sandbox it is possible to {what}"));
     ExitCode::from(u8::from(!possible.is_empty()))
 }
 
