@@ -13,15 +13,18 @@
 //! solutions = false                          # by default false
 //! ```
 
+use super::toml_source::Source;
 use crate::curriculum::{Course, Module, ModuleId, cells};
 use crate::error::{Error, harmless, printable};
 use jiff::Timestamp;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::value::Datetime;
+
+/// For an error.
+const KEYS: &str = "The keys are title, hidden_tests and, below each [[module]], name, points, deadline, hints, solutions.";
 
 /// More points than any module is worth.
 const MOST_POINTS: i64 = 10_000;
@@ -110,7 +113,8 @@ impl CourseFile {
     /// When it has a mistake: the first one, with its line.
     pub fn parse(text: &str, course: &Course) -> Result<Self, Error> {
         let source = Source(text);
-        let written: Written = toml::from_str(text).map_err(|error| source.malformed(&error))?;
+        let written: Written =
+            toml::from_str(text).map_err(|error| source.malformed(&error, KEYS))?;
         if written.title.get_ref().trim().is_empty() {
             let error = source.error("title", &written.title.span(), "is empty");
             return Err(error.hint("Write the name of the course."));
@@ -175,9 +179,6 @@ fn is_below(path: &Path) -> bool {
     parts.all(|part| matches!(part, std::path::Component::Normal(_))) && path != Path::new("")
 }
 
-/// The text, to find lines in.
-struct Source<'a>(&'a str);
-
 impl Source<'_> {
     fn assignment(&self, written: &WrittenModule, course: &Course) -> Result<Assignment, Error> {
         let module = course.named(written.name.get_ref()).map_err(|error| Error {
@@ -210,28 +211,6 @@ impl Source<'_> {
                 "Write date, time and the offset from UTC, such as 2026-11-30T23:59:00+01:00.",
             )
         })
-    }
-
-    fn error(&self, key: &str, place: &Range<usize>, problem: &str) -> Error {
-        Error::usage(format!("line {}: {key}: {problem}", self.line(place)))
-    }
-
-    /// What TOML or serde found: the message names an unknown or missing key; otherwise the line does.
-    fn malformed(&self, error: &toml::de::Error) -> Error {
-        let place = error.span().unwrap_or(0..0);
-        let line = self.line(&place);
-        let written = self.0.lines().nth(line - 1).unwrap_or_default();
-        let key = written.split_once('=').map_or("", |(key, _)| key.trim());
-        let key = if key.is_empty() { String::new() } else { format!("{}: ", harmless(key)) };
-        let message = harmless(error.message()).replace('\n', "; ");
-        Error::usage(format!("line {line}: {key}{message}")).hint(
-            "The keys are title, hidden_tests and, below each [[module]], name, points, deadline, hints, solutions.",
-        )
-    }
-
-    fn line(&self, place: &Range<usize>) -> usize {
-        let before = self.0.as_bytes().iter().take(place.start);
-        1 + before.filter(|byte| **byte == b'\n').count()
     }
 }
 

@@ -187,30 +187,18 @@ fn points(grade: &Grade, cell: &CellGrade) -> Result<f64, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classroom::samples;
     use quick_xml::Reader;
     use quick_xml::events::Event;
 
+    /// As hostile as a message can be in XML and JSON.
     fn cell(grade_id: &str, automatic: Option<u32>, outcome: Outcome) -> CellGrade {
-        CellGrade {
-            grade_id: grade_id.into(),
-            max_points: 5,
-            automatic,
-            outcome: Some(outcome),
-            message: "left <1> & \"right\" ]]>".into(),
-            manual: None,
-            comment: String::new(),
-        }
+        let message = "left <1> & \"right\" ]]>".into();
+        CellGrade { message, ..samples::cell(grade_id, automatic, outcome) }
     }
 
     fn grade(cells: Vec<CellGrade>) -> Grade {
-        Grade {
-            student: "ada".to_owned().try_into().unwrap(),
-            module: "01_tensor".into(),
-            submitted: 1_790_000_000,
-            late: true,
-            sandboxed: false,
-            cells,
-        }
+        Grade { sandboxed: false, ..samples::grade(cells) }
     }
 
     fn graded() -> Grade {

@@ -169,30 +169,8 @@ fn safe(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classroom::samples::{cell, grade};
     use crate::curriculum::Course;
-
-    fn cell(outcome: Outcome, automatic: Option<u32>, message: &str) -> CellGrade {
-        CellGrade {
-            grade_id: format!("test-{}", outcome.word()),
-            max_points: 5,
-            automatic,
-            outcome: Some(outcome),
-            message: message.into(),
-            manual: None,
-            comment: String::new(),
-        }
-    }
-
-    fn grade(cells: Vec<CellGrade>) -> Grade {
-        Grade {
-            student: "ada".to_owned().try_into().unwrap(),
-            module: "01_tensor".into(),
-            submitted: 1_790_000_000,
-            late: true,
-            sandboxed: true,
-            cells,
-        }
-    }
 
     fn student(name: &str) -> Student {
         let id = "ada".to_owned().try_into().unwrap();
@@ -201,13 +179,16 @@ mod tests {
 
     #[test]
     fn a_student_reads_points_reasons_and_comments() {
-        let mut by_hand = cell(Outcome::Failed, Some(0), "left: 1\nright: 2");
-        (by_hand.manual, by_hand.comment) = (Some(2.5), "A good try.".into());
-        let grades = [grade(vec![
-            cell(Outcome::Passed, Some(5), ""),
-            by_hand,
-            cell(Outcome::GraderFault, None, "the disk is full"),
-        ])];
+        let by_hand = CellGrade {
+            manual: Some(2.5),
+            comment: "A good try.".into(),
+            message: "left: 1\nright: 2".into(),
+            ..cell("test-failed", Some(0), Outcome::Failed)
+        };
+        let message = "the disk is full".into();
+        let fault = CellGrade { message, ..cell("test-fault", None, Outcome::GraderFault) };
+        let passed = cell("test-passed", Some(5), Outcome::Passed);
+        let grades = [grade(vec![passed, by_hand, fault])];
         let text = "title = \"ML systems\"\n[[module]]\nname = \"01\"\npoints = 30\n";
         let course = CourseFile::parse(text, Course::tinytorch()).unwrap();
         let ada = student("Ada Lovelace");
@@ -224,7 +205,7 @@ mod tests {
             left: 1
             right: 2
             > A good try.
-          test-grader_fault: ? of 5 points, not graded yet: the grader failed, not your code
+          test-fault: ? of 5 points, not graded yet: the grader failed, not your code
             the disk is full
         ");
         let html = feedback.html();
@@ -237,8 +218,8 @@ mod tests {
     #[test]
     fn nothing_that_a_student_wrote_becomes_markup() {
         const HOSTILE: &str = "</pre><script>alert(1)</script>\"'& \u{202e}\x1b[2J";
-        let mut hostile = cell(Outcome::Failed, Some(0), HOSTILE);
-        (hostile.grade_id, hostile.comment) = (HOSTILE.into(), HOSTILE.into());
+        let mut hostile = cell(HOSTILE, Some(0), Outcome::Failed);
+        (hostile.message, hostile.comment) = (HOSTILE.into(), HOSTILE.into());
         let grades = [Grade { module: HOSTILE.into(), ..grade(vec![hostile]) }];
         let mallory = student(HOSTILE);
         let feedback = Feedback { student: &mallory, grades: &grades, course: None };
@@ -252,7 +233,7 @@ mod tests {
     #[test]
     fn a_page_loads_nothing_from_elsewhere() {
         let ada = student("");
-        let grades = [grade(vec![cell(Outcome::Passed, Some(5), "")])];
+        let grades = [grade(vec![cell("test-a", Some(5), Outcome::Passed)])];
         let html = Feedback { student: &ada, grades: &grades, course: None }.html();
         for word in ["http://", "https://", "src=", "href=", "@import", "url("] {
             assert!(!html.contains(word), "{word}");

@@ -471,8 +471,8 @@ mod tests {
     fn points_that_a_cell_cannot_have_are_refused() {
         let desk = Desk::new();
         let mut book = desk.open();
-        let nobody = book.give(&by_hand("test-new", Some(1.0), None)).unwrap_err();
-        assert!(nobody.message.contains("no result of ada for 01_tensor"), "{nobody}");
+        let unknown = book.give(&by_hand("test-new", Some(1.0), None)).unwrap_err();
+        assert!(unknown.message.contains("no result of ada for 01_tensor"), "{unknown}");
         book.import(&result(10, cells(Outcome::Passed))).unwrap();
         for points in [-1.0, 6.5, f64::NAN, f64::INFINITY] {
             let error = book.give(&by_hand("test-new", Some(points), None)).unwrap_err();

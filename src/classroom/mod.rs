@@ -9,9 +9,12 @@ pub mod grade;
 pub mod gradebook;
 pub mod result;
 mod roster;
+#[cfg(test)]
+mod samples;
 pub mod similarity;
 mod student;
 pub mod submission;
+mod toml_source;
 
 pub use course_file::{Assignment, CourseFile};
 pub use roster::{Roster, Student};

@@ -35,7 +35,7 @@ impl Lab {
     /// The exercise's text.
     ///
     /// # Errors
-    /// When it is not there, or is no text.
+    /// When it is not there, or is not text.
     pub fn read_exercise(&self, module: &Module) -> Result<String, Unreadable> {
         read(&self.exercise(module))
     }

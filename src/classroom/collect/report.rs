@@ -13,7 +13,7 @@ pub struct Report {
     pub duplicates: Vec<Problem>,
     /// Files whose student or module is unclear.
     pub misnamed: Vec<Problem>,
-    /// What was not read, or is no text.
+    /// What could not be read, or is not text.
     pub refused: Vec<Problem>,
     /// Students without a submission, with the modules.
     pub missing: Vec<Missing>,
