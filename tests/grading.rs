@@ -5,8 +5,11 @@
 #![expect(clippy::print_stderr, reason = "a test that is skipped says why")]
 
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
 use tinytorch_tutor::classroom::result::{Outcome, SubmissionResult};
 use tinytorch_tutor::classroom::submission::{SCHEMA, Submission, Submissions};
@@ -66,6 +69,9 @@ struct Case {
     replace: Vec<(String, String)>,
     #[serde(default)]
     empty: bool,
+    #[serde(default)]
+    endless: bool,
+    file: Option<String>,
 }
 
 impl Case {
@@ -80,6 +86,7 @@ impl Case {
         };
         self.replace.iter().for_each(|(from, to)| change(from, to));
         if let Some(items) = &self.items {
+            let items = items.replace("WARNINGS", &warnings()).replace("TYPES", &types());
             change("pub fn double", &format!("{items}\npub fn double"));
         }
         if let Some(after) = &self.after {
@@ -98,6 +105,45 @@ impl Case {
     }
 }
 
+/// A thousand functions with names that the compiler warns of.
+fn warnings() -> String {
+    (0..1000).map(|i| format!("pub fn WARNED{i}() {{}} ")).collect()
+}
+
+/// Functions of which each returns a pair of the next one's results.
+fn types() -> String {
+    let function = |i: i32| {
+        let next = i + 1;
+        format!(
+            "fn t{i}<T: Copy + std::fmt::Debug>(x: T) -> impl std::fmt::Debug {{ t{next}((x, x)) }} "
+        )
+    };
+    let last = "fn t30<T: Copy + std::fmt::Debug>(x: T) -> impl std::fmt::Debug { x }";
+    (0..30).map(function).collect::<String>() + last
+}
+
+/// Puts something else in the place of a collected file.
+fn spoil(file: &Path, how: &str) {
+    let text = std::fs::read(file).unwrap();
+    let other = file.with_extension("other");
+    match how {
+        "hard link" => return std::fs::hard_link(file, other).unwrap(),
+        "UTF-16" => return std::fs::write(file, b"\xff\xfe/\0/\0").unwrap(),
+        "Latin-1" => {
+            return std::fs::write(file, [&text, b"// \xe9\n".as_slice()].concat()).unwrap();
+        }
+        "NUL" => return std::fs::write(file, [&text, b"// \0\n".as_slice()].concat()).unwrap(),
+        "long line" => return std::fs::write(file, "/".repeat(1 << 20)).unwrap(),
+        _ => std::fs::rename(file, &other).unwrap(),
+    }
+    match how {
+        "symbolic link" => std::os::unix::fs::symlink(other, file).unwrap(),
+        "named pipe" => assert!(Command::new("mkfifo").arg(file).status().unwrap().success()),
+        "folder" => std::fs::create_dir(file).unwrap(),
+        other => panic!("{other}"),
+    }
+}
+
 fn corpus() -> Vec<Case> {
     #[derive(Deserialize)]
     struct Corpus {
@@ -105,6 +151,13 @@ fn corpus() -> Vec<Case> {
     }
     let corpus: Corpus = toml::from_str(include_str!("hostile/corpus.toml")).unwrap();
     corpus.submission
+}
+
+/// The most memory that this process, the grader, has had so far, in KiB.
+fn most_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 /// A class with a grader; none where the kernel lacks a part of the sandbox.
@@ -115,7 +168,8 @@ struct Class {
 }
 
 impl Class {
-    fn open() -> Option<Self> {
+    /// `compile` is how long one call of the compiler may take.
+    fn open(compile: Duration) -> Option<Self> {
         let sandbox = Sandbox::probe(Path::new(env!("CARGO_BIN_EXE_tinytorch-tutor"))).unwrap();
         for part in sandbox.lacks() {
             eprintln!("skipped: this machine lacks {part}");
@@ -128,8 +182,6 @@ impl Class {
         // The cache that the tests of the runner use too.
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
         let grader = Grader::new(Runner::new(cache, course).unwrap(), course, sandbox);
-        // A slow machine must not change an outcome.
-        let compile = std::time::Duration::from_secs(120);
         let grader = grader.with_limits(Limits { compile, ..Limits::default() });
         Some(Self { folder: tempfile::tempdir().unwrap(), course, grader })
     }
@@ -143,18 +195,7 @@ impl Class {
     }
 
     fn hand_in(&self, student: &str, text: &str) -> Submission {
-        let submission = Submission {
-            schema: SCHEMA,
-            student: student.to_owned().try_into().unwrap(),
-            module: "00_alpha".into(),
-            submitted: 1,
-            late: false,
-            fingerprint: blake3::hash(text.as_bytes()).to_hex().to_string(),
-            source: "test".into(),
-            earlier: vec![],
-        };
-        self.submissions().file_in(submission.clone(), text).unwrap();
-        submission
+        hand_in(&self.submissions(), student, "00_alpha", text)
     }
 
     /// Grades all that have no final result, and returns how many that were.
@@ -181,18 +222,48 @@ impl Class {
     }
 }
 
+fn hand_in(to: &Submissions, student: &str, module: &str, text: &str) -> Submission {
+    let submission = Submission {
+        schema: SCHEMA,
+        student: student.to_owned().try_into().unwrap(),
+        module: module.into(),
+        submitted: 1,
+        late: false,
+        fingerprint: blake3::hash(text.as_bytes()).to_hex().to_string(),
+        source: "test".into(),
+        earlier: vec![],
+    };
+    to.file_in(submission.clone(), text).unwrap();
+    submission
+}
+
+/// A slow machine must not change an outcome.
+const ENOUGH: Duration = Duration::from_secs(120);
+
 #[test]
 fn every_submission_of_the_corpus_has_its_outcomes_and_reaches_nothing_outside() {
-    let Some(class) = Class::open() else { return };
+    let (endless, others): (Vec<Case>, Vec<Case>) =
+        corpus().into_iter().partition(|case| case.endless);
+    all_have_their_outcomes(&others, ENOUGH);
+    all_have_their_outcomes(&endless, Duration::from_secs(4));
+}
+
+fn all_have_their_outcomes(cases: &[Case], compile: Duration) {
+    let Some(class) = Class::open(compile) else { return };
     let canary = class.folder.path().join("canary");
     std::fs::write(&canary, "as it was").unwrap();
-    let cases = corpus();
     let student = |index: usize| format!("s{index:03}");
     for (index, case) in cases.iter().enumerate() {
-        class.hand_in(&student(index), &case.text(&canary));
+        let submission = class.hand_in(&student(index), &case.text(&canary));
+        if let Some(how) = &case.file {
+            spoil(&class.submissions().file(&submission.student, "00_alpha"), how);
+        }
     }
+    let before = most_memory();
     assert_eq!(class.grade(), cases.len());
-    let mut wrong = BTreeMap::new();
+    let grown = most_memory().saturating_sub(before);
+    assert!(grown < 64 << 10, "the grader's own memory grew by {grown} KiB");
+    let mut wrong = String::new();
     for (index, case) in cases.iter().enumerate() {
         let result = class.result(&student(index));
         let outcomes: Vec<Outcome> = result.cells.iter().map(|cell| cell.outcome).collect();
@@ -200,17 +271,17 @@ fn every_submission_of_the_corpus_has_its_outcomes_and_reaches_nothing_outside()
         let message = failed.map_or("", |cell| cell.message.as_str());
         let is_named = case.message.as_ref().is_none_or(|part| message.contains(part));
         if outcomes != case.outcomes || !is_named || !result.sandboxed {
-            wrong.insert(case.name.clone(), result);
+            writeln!(wrong, "{}: {outcomes:?}: {message:.300}", case.name).unwrap();
         }
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(wrong.is_empty(), "{wrong}");
     assert_eq!(std::fs::read_to_string(&canary).unwrap(), "as it was");
     assert_eq!(class.grade(), 0, "a result is final");
 }
 
 #[test]
 fn the_graders_own_fault_is_an_outcome_and_is_graded_again() {
-    let Some(class) = Class::open() else { return };
+    let Some(class) = Class::open(ENOUGH) else { return };
     class.hand_in("ada", ALPHA);
     let file = class.submissions().file(&"ada".to_owned().try_into().unwrap(), "00_alpha");
     std::fs::write(&file, ALPHA.replace("x * 2", "x * 5")).unwrap();
@@ -226,4 +297,64 @@ fn the_graders_own_fault_is_an_outcome_and_is_graded_again() {
     assert_eq!(class.grade(), 1);
     assert_eq!(class.result("ada").totals().points, 4);
     assert_eq!(class.course.modules().len(), 1);
+}
+
+/// The tutor's program in `folder`, with the cache that the other tests use too.
+fn tutor(folder: &Path, arguments: &[&str]) -> Command {
+    let mut tutor = Command::new(env!("CARGO_BIN_EXE_tinytorch-tutor"));
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+    tutor.args(arguments).current_dir(folder).env("TINYTORCH_CACHE", cache).stdin(Stdio::null());
+    tutor
+}
+
+/// The grades of the results in `results`, as the gradebook exports them.
+fn grades(folder: &Path, results: &str) -> String {
+    let (gradebook, grades) = (format!("{results}.db"), format!("{results}.csv"));
+    for arguments in [vec!["import", results], vec!["export", "--format", "csv", "--out", &grades]]
+    {
+        let arguments = [vec!["gradebook", "--gradebook", &gradebook], arguments].concat();
+        let output = tutor(folder, &arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    std::fs::read_to_string(folder.join(grades)).unwrap()
+}
+
+/// The content of each result.
+fn contents(folder: &Path, students: &[&str]) -> Vec<String> {
+    let path = |student: &&str| folder.join(student).join("00_setup.json");
+    students.iter().map(path).map(|path| std::fs::read_to_string(path).unwrap()).collect()
+}
+
+#[test]
+fn a_batch_that_is_killed_and_started_again_gives_the_same_gradebook() {
+    if Class::open(ENOUGH).is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let honest = Course::tinytorch().named("setup").unwrap().reference().to_owned();
+    let wrong = honest.replace("Hello, {name}!", "Hello!");
+    let broken = honest.replace("format!(\"Hello, {name}!\")", "5");
+    let students = ["ada", "bob", "eve", "joe", "zoe"];
+    for (student, text) in students.iter().zip([&honest, &wrong, &broken, &honest, &wrong]) {
+        hand_in(&Submissions::new(&folder.join("in")), student, "00_setup", text);
+    }
+    let grade = |results: &str| tutor(folder, &["grade", "in", "--out", results]);
+    let mut killed = grade("killed").stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(killed.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let first = lines.into_iter().find(|line| line.starts_with("[1/5"));
+    assert!(first.is_some(), "a result is on the disk");
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let output = grade("killed").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(!printed.contains("5 submissions, 0 of them graded before"), "{printed}");
+    assert!(grade("whole").output().unwrap().status.success());
+
+    let grades = [grades(folder, "killed"), grades(folder, "whole")];
+    assert_eq!(grades[0], grades[1]);
+    assert!(students.iter().all(|student| grades[0].contains(student)), "{}", grades[0]);
+    let results = |of: &str| contents(&folder.join(of), &students);
+    assert_eq!(results("killed"), results("whole"), "byte for byte");
 }

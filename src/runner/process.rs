@@ -2,15 +2,15 @@
 //! with timeouts. Input: a command. Output: [`Next`] values, then an [`End`]. Dropping it kills the group. Not here:
 //! what the child is for.
 
+mod handle;
+
 use super::event::Output;
 use super::output::{Capped, for_each_line};
 use super::strays;
 use crate::error::Error;
-use rustix::io::Errno;
-use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
-};
-use std::collections::HashSet;
+use handle::Handle;
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io::{self, BufReader, PipeReader, Read, pipe};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -61,7 +61,8 @@ pub struct Cancel {
 #[derive(Debug, Default)]
 struct Groups {
     cancelled: bool,
-    alive: HashSet<Pid>,
+    /// The leader of each.
+    alive: HashMap<Pid, Arc<Handle>>,
 }
 
 impl Cancel {
@@ -69,7 +70,7 @@ impl Cancel {
     pub fn cancel(&self) {
         self.with(|groups| {
             groups.cancelled = true;
-            groups.alive.iter().for_each(|group| kill(*group));
+            groups.alive.iter().for_each(|(group, leader)| kill(*group, leader));
         });
     }
 
@@ -91,11 +92,11 @@ impl Cancel {
         strays::kill(&self.marker);
     }
 
-    fn add(&self, group: Pid) {
+    fn add(&self, group: Pid, leader: &Arc<Handle>) {
         self.with(|groups| {
-            groups.alive.insert(group);
+            groups.alive.insert(group, Arc::clone(leader));
             if groups.cancelled {
-                kill(group);
+                kill(group, leader);
             }
         });
     }
@@ -124,11 +125,12 @@ impl From<Error> for Stop {
     }
 }
 
-/// Kills a group and its leader, which may have joined another group since.
-fn kill(group: Pid) {
-    // Either may have ended already.
+/// Kills a group and its leader, which may have joined another group since. The leader is not reaped yet, so the number is
+/// the group's.
+fn kill(group: Pid, leader: &Handle) {
+    // It may have ended already.
     let _ = kill_process_group(group, Signal::KILL);
-    let _ = kill_process(group, Signal::KILL);
+    leader.kill();
 }
 
 /// Which of the child's streams is read line by line; the others are collected as its output.
@@ -173,6 +175,7 @@ enum Event {
 pub(super) struct Process {
     child: Child,
     group: Pid,
+    leader: Arc<Handle>,
     cancel: Cancel,
     events: Receiver<Event>,
     sender: SyncSender<Event>,
@@ -215,15 +218,24 @@ impl Process {
             Lines::Stderr => command.stderr(other()?).stdout(writer),
         };
         command.env(strays::VARIABLE, cancel.marker.value());
-        let child = spawn(command.process_group(0))?;
+        let mut child = spawn(command.process_group(0))?;
         // The parent's copies of the write ends must close, or the readers would never see the end.
         drop(command);
         let group = Pid::from_child(&child);
-        cancel.add(group);
+        let leader = match Handle::of(group) {
+            Ok(leader) => Arc::new(leader),
+            Err(error) => {
+                child.kill()?;
+                child.wait()?;
+                return Err(error.into());
+            }
+        };
+        cancel.add(group, &leader);
         let (sender, events) = sync_channel(QUEUED_LINES);
         let mut process = Self {
             child,
             group,
+            leader,
             cancel: cancel.clone(),
             events,
             sender,
@@ -299,7 +311,7 @@ impl Process {
                 None if self.exited || self.timed_out => break,
                 None => {
                     self.timed_out = true;
-                    kill(self.group);
+                    kill(self.group, &self.leader);
                     self.deadline = Instant::now().checked_add(KILL_GRACE);
                 }
             }
@@ -330,7 +342,7 @@ impl Process {
     /// another one's.
     fn kill_rest(&mut self) {
         self.exited = true;
-        kill(self.group);
+        kill(self.group, &self.leader);
         if let Some(path) = self.socket.take() {
             // Wakes the reader if it still waits for the child to connect.
             drop(UnixStream::connect(path));
@@ -367,10 +379,9 @@ impl Process {
     }
 
     fn watch_exit(&self) -> io::Result<()> {
-        let (sender, pid) = (self.sender.clone(), self.group);
+        let (sender, leader) = (self.sender.clone(), Arc::clone(&self.leader));
         start(move || {
-            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-            while matches!(waitid(WaitId::Pid(pid), options), Err(Errno::INTR)) {}
+            leader.wait();
             sender.send(Event::Exited)
         })
     }
@@ -399,7 +410,7 @@ fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Re
 impl Drop for Process {
     fn drop(&mut self) {
         if !self.exited {
-            kill(self.group);
+            kill(self.group, &self.leader);
             self.timed_out = true;
             self.deadline = Instant::now().checked_add(KILL_GRACE);
             while !self.exited && matches!(self.next(), Next::Line(_)) {}

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 /// An empty folder of the process's own.
 pub(super) const SCRATCH: &str = "/scratch";
+/// The most files and folders in it: each uses memory of the kernel, an empty one too.
+const FILES: u32 = 4096;
 /// Where the new file system is while the old one is in its place.
 const NEW: &str = "/tmp";
 /// Where the old file system is while the new one is built.
@@ -44,7 +46,8 @@ pub(super) fn change(order: &Order) -> io::Result<()> {
             .map_err(|error| io::Error::other(format!("{}: {error}", path.display())))?;
     }
     fs::create_dir(SCRATCH)?;
-    memory(SCRATCH, &format!("mode=0700,size={}", plan.limits.file))?;
+    let scratch = format!("mode=0700,size={},nr_inodes={FILES}", plan.limits.file);
+    memory(SCRATCH, &scratch)?;
     lchown(SCRATCH, order.user, order.user)?;
     umount2(OLD, MntFlags::MNT_DETACH)?;
     fs::remove_dir(OLD)?;

@@ -5,7 +5,8 @@
 use super::prepared_source::{CONFINED_ENTRY, ENTRY, SUBJECT};
 use super::rustc::{Build, Built, Confined, Dependencies, RustcMessage};
 use super::toolchain::Toolchain;
-use super::work_dir::WorkDir;
+use super::work_dir::{self, WorkDir};
+use crate::error::Error;
 use crate::runner::event::{Diagnostic, RunEvent, RunKind};
 use crate::runner::source_map::SourceMap;
 use crate::runner::{Cancel, Stop};
@@ -98,7 +99,13 @@ impl Exercise<'_> {
         let program = Crate { source: "entry.rs", flags, out: &out, readable: &readable };
         let program = self.compile(&program, events)?;
         let built = Built { took: built.took + program.took, ..program };
-        Ok(report(built, events).then(|| out.join(NAME)))
+        let program = out.join(NAME);
+        if built.success && self.sandbox.is_some() {
+            // Not to be read: what the tests expect is in it.
+            work_dir::set_mode(&program, 0o111)
+                .map_err(|error| Error::io("protect", &program, &error))?;
+        }
+        Ok(report(built, events).then_some(program))
     }
 
     /// Where a crate is written. Inside a sandbox, each has a folder of its own: what one compiler wrote is read-only for

@@ -99,7 +99,8 @@ fn make_open(path: &Path) -> io::Result<()> {
     set_mode(path, 0o755)
 }
 
-fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+/// Sets the permissions of a file.
+pub(super) fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
