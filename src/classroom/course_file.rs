@@ -3,7 +3,7 @@
 //!
 //! ```toml
 //! title = "Machine learning systems, autumn 2026"
-//! hidden_tests = "hidden"                    # a folder beside this file; optional
+//! hidden_tests = "hidden"                    # a folder beside this file with tests in NN_name.rs; optional
 //!
 //! [[module]]
 //! name = "01_tensor"
@@ -14,7 +14,8 @@
 //! ```
 
 use super::toml_source::Source;
-use crate::curriculum::{Course, Module, ModuleId, cells};
+use crate::curriculum::cells::{self, Mistake};
+use crate::curriculum::{Course, Module, ModuleId};
 use crate::error::{Error, harmless, printable};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -36,6 +37,8 @@ pub struct CourseFile {
     pub title: String,
     /// The folder of tests that students do not get.
     pub hidden_tests: Option<PathBuf>,
+    /// These tests, as text.
+    pub hidden: BTreeMap<ModuleId, String>,
     /// The modules that the class takes, in the order of the file.
     pub assignments: Vec<Assignment>,
 }
@@ -51,6 +54,8 @@ pub struct Assignment {
     pub points: u32,
     /// Until when it is on time, in seconds since 1970; `None` where there is no deadline.
     pub deadline: Option<i64>,
+    /// The same as it was written.
+    pub written_deadline: Option<Datetime>,
     /// Whether students see the hints.
     pub hints: bool,
     /// Whether students see the reference solutions.
@@ -96,15 +101,10 @@ impl CourseFile {
         })?;
         let beside = path.parent().unwrap_or(Path::new(""));
         file.hidden_tests = file.hidden_tests.map(|folder| beside.join(folder));
-        match &file.hidden_tests {
-            Some(folder) if !folder.is_dir() => Err(Error::usage(format!(
-                "\"{}\": hidden_tests: there is no folder \"{}\"",
-                printable(path),
-                printable(folder)
-            ))
-            .hint("Create it, or remove the key `hidden_tests`.")),
-            _ => Ok(file),
+        if let Some(folder) = &file.hidden_tests {
+            file.hidden = hidden(folder, path, &file.assignments, course)?;
         }
+        Ok(file)
     }
 
     /// Reads the text of a course file.
@@ -142,7 +142,16 @@ impl CourseFile {
         }
         let title = harmless(written.title.get_ref());
         let hidden_tests = written.hidden_tests.map(Spanned::into_inner);
-        Ok(Self { title, hidden_tests, assignments })
+        Ok(Self { title, hidden_tests, hidden: BTreeMap::new(), assignments })
+    }
+
+    /// The course with the hidden tests.
+    #[must_use]
+    pub fn course(&self, course: &'static Course) -> &'static Course {
+        if self.hidden.is_empty() {
+            return course;
+        }
+        course.with_hidden(|module| self.hidden.get(&module.id).map(String::as_str))
     }
 
     /// The assignment of a module, by its slug.
@@ -161,6 +170,7 @@ impl Assignment {
             slug: module.slug(),
             points: cells::points(module.reference()),
             deadline: None,
+            written_deadline: None,
             hints: true,
             solutions: false,
         }
@@ -171,6 +181,53 @@ impl Assignment {
     pub fn is_late(&self, submitted: i64) -> bool {
         self.deadline.is_some_and(|deadline| submitted > deadline)
     }
+}
+
+/// The hidden tests in a folder: each Rust file in it, checked.
+fn hidden(
+    folder: &Path,
+    course_file: &Path,
+    assignments: &[Assignment],
+    course: &Course,
+) -> Result<BTreeMap<ModuleId, String>, Error> {
+    let failed = |error: std::io::Error| Error::io("read", folder, &error);
+    if !folder.is_dir() {
+        return Err(Error::usage(format!(
+            "\"{}\": hidden_tests: there is no folder \"{}\"",
+            printable(course_file),
+            printable(folder)
+        ))
+        .hint("Create it, or remove the key `hidden_tests`."));
+    }
+    let mut tests = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_none_or(|kind| kind != "rs") {
+            continue;
+        }
+        let is_its = |known: &&Assignment| path.file_stem() == Some(known.slug.as_ref());
+        let module = assignments.iter().find(is_its).and_then(|known| course.module(known.module));
+        let module = module.ok_or_else(|| {
+            let slugs: Vec<&str> = assignments.iter().map(|known| &*known.slug).collect();
+            Error::usage(format!(
+                "\"{}\" belongs to no module of the course file",
+                printable(&path)
+            ))
+            .hint(format!("Its modules are {}: name the file after one.", slugs.join(", ")))
+        })?;
+        let text =
+            std::fs::read_to_string(&path).map_err(|error| Error::io("read", &path, &error))?;
+        if let Some(Mistake { line, problem, fix }) =
+            cells::mistake_in_hidden(&text, module.reference())
+        {
+            let place = printable(&path);
+            return Err(
+                Error::usage(format!("\"{place}\" line {line}: {}", harmless(&problem))).hint(fix)
+            );
+        }
+        tests.insert(module.id, text);
+    }
+    Ok(tests)
 }
 
 /// Whether a path stays below the folder that it starts from.
@@ -196,6 +253,7 @@ impl Source<'_> {
         }
         if let Some(deadline) = &written.deadline {
             assignment.deadline = Some(self.time(deadline)?);
+            assignment.written_deadline = Some(*deadline.get_ref());
         }
         assignment.hints = written.hints;
         assignment.solutions = written.solutions;
@@ -279,4 +337,32 @@ mod tests {
         let file = CourseFile::read(&path, Course::tinytorch()).unwrap();
         assert_eq!(file.hidden_tests, Some(folder.path().join("hidden")));
     }
+
+    #[test]
+    fn hidden_tests_are_checked_and_count_for_their_module() {
+        let folder = tempfile::tempdir().unwrap();
+        let write =
+            |path: &str, text: &str| std::fs::write(folder.path().join(path), text).unwrap();
+        std::fs::create_dir(folder.path().join("hidden")).unwrap();
+        write("course.toml", FILE);
+        let read = || CourseFile::read(&folder.path().join("course.toml"), Course::tinytorch());
+        write("hidden/notes.txt", "why");
+        assert!(read().unwrap().hidden.is_empty());
+        write("hidden/03_layers.rs", TEST);
+        let error = read().unwrap_err().to_string();
+        assert!(error.contains("03_layers.rs\" belongs to no module"), "{error}");
+        assert!(error.contains("01_tensor, 02_activations"), "{error}");
+        std::fs::remove_file(folder.path().join("hidden/03_layers.rs")).unwrap();
+        write("hidden/01_tensor.rs", &TEST.replace("test-sum-hidden", "test-tensor-new"));
+        let error = read().unwrap_err().to_string();
+        assert!(error.contains("01_tensor.rs\" line 1: the id \"test-tensor-new\""), "{error}");
+        write("hidden/01_tensor.rs", TEST);
+        let (plain, file) = (Course::tinytorch(), read().unwrap());
+        let course = file.course(plain);
+        let [before, after] = [plain, course].map(|course| course.named("01").unwrap());
+        assert_eq!(cells::points(after.graded()), 7 + cells::points(before.graded()));
+        assert_eq!(after.reference(), before.reference(), "what students get has none of it");
+    }
+
+    const TEST: &str = "// %% nbgrader={\"grade\": true, \"grade_id\": \"test-sum-hidden\", \"locked\": true, \"points\": 7, \"schema_version\": 3, \"solution\": false, \"task\": false}\n#[test]\nfn test_unit_sum_hidden() {\n    assert_eq!(Tensor::ones(&[3]).sum().item(), 3.0);\n}\n";
 }

@@ -136,6 +136,8 @@ pub enum Command {
     Audit(FormatArguments),
     /// Show what is missing on this machine and how to fix it.
     Doctor(FormatArguments),
+    /// Make the lab that a class gets: the modules of a course file, with hints and solutions open or closed.
+    Release(ReleaseArguments),
     /// Collect what a class handed in, from folders, zip and tar.gz archives. Exit code 0: all that was found was taken.
     Collect(CollectArguments),
     /// The gradebook of a class: import results, give points and comments, export.
@@ -265,6 +267,9 @@ pub struct CheckArguments {
     /// Check the reference solutions instead of your files.
     #[arg(long)]
     pub solution: bool,
+    /// Check the reference solutions against the hidden tests of a course file, too. By default all its modules.
+    #[arg(long, value_name = "FILE")]
+    pub course: Option<PathBuf>,
     /// Compile the tests as a crate of their own, so that nothing in the exercise can change what they test.
     #[arg(long)]
     pub separate_tests: bool,
@@ -281,6 +286,9 @@ pub struct GradeArguments {
     /// The folder for the results: STUDENT/MODULE.json. A submission that has one is not graded again.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    /// The course file: its hidden tests count too.
+    #[arg(long, value_name = "FILE")]
+    pub course: Option<PathBuf>,
     /// Grade even where this machine cannot confine untrusted code. Each result is marked.
     #[arg(long)]
     pub no_sandbox: bool,
@@ -408,6 +416,17 @@ pub struct InitArguments {
 pub struct ExportArguments {
     /// The folder of the package: new or empty.
     pub folder: PathBuf,
+}
+
+/// Arguments of `release`.
+#[derive(Debug, Args)]
+pub struct ReleaseArguments {
+    /// The course file: modules, points, deadlines, what is open.
+    #[arg(long, value_name = "FILE")]
+    pub course: PathBuf,
+    /// The folder of the lab: new or empty.
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
 }
 
 /// Arguments of `collect`.

@@ -5,6 +5,7 @@ use super::context::Context;
 use super::meter::Meter;
 use super::printer::Printer;
 use super::records::Records;
+use crate::classroom::CourseFile;
 use crate::curriculum::{Course, Module};
 use crate::error::{Error, printable};
 use crate::framework::{Engine, sources};
@@ -14,7 +15,7 @@ use crate::report::{ModuleReport, Outcome, human, json, junit, prediction};
 use crate::runner::event::{Frame, RunEvent, RunKind};
 use crate::runner::{Cancel, Explorable, ModuleSource, ModuleSources, Request, Runner};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tinytorch::explore::Settings;
 
@@ -24,9 +25,41 @@ pub fn run(
     arguments: &CheckArguments,
     out: &mut Printer,
 ) -> Result<bool, Error> {
-    let modules = context.modules(&arguments.modules)?;
+    if let Some(file) = &arguments.course {
+        return check_class(context, file, arguments, out);
+    }
     let mut session = CheckSession::open(context, arguments.solution)?;
     session.separate_tests = arguments.separate_tests;
+    let modules = match arguments.solution {
+        true => context.modules(&arguments.modules)?,
+        false => context.modules_of_lab(&arguments.modules)?,
+    };
+    check(session, modules, arguments.format, out)
+}
+
+/// Checks the reference with the hidden tests of a course file.
+fn check_class(
+    context: &Context,
+    file: &Path,
+    arguments: &CheckArguments,
+    out: &mut Printer,
+) -> Result<bool, Error> {
+    let file = CourseFile::read(file, context.course())?;
+    let context = context.of_class(&file);
+    let slugs: Vec<String> = file.assignments.iter().map(|known| known.slug.clone()).collect();
+    let words = if arguments.modules.is_empty() { &slugs } else { &arguments.modules };
+    let mut session = CheckSession::open(&context, true)?;
+    // As submissions are graded.
+    session.separate_tests = true;
+    check(session, context.modules(words)?, arguments.format, out)
+}
+
+fn check(
+    mut session: CheckSession,
+    modules: Vec<&'static Module>,
+    format: CheckFormat,
+    out: &mut Printer,
+) -> Result<bool, Error> {
     let mut reports: Vec<(String, ModuleReport)> = vec![];
     let mut passed = true;
     for module in modules {
@@ -36,7 +69,7 @@ pub fn run(
         match session.check(module)? {
             Ok(report) => {
                 passed &= report.outcome() == Outcome::Passed;
-                match arguments.format {
+                match format {
                     CheckFormat::Human => {
                         session.show(&report, out);
                     }
@@ -46,12 +79,12 @@ pub fn run(
             }
             Err(problem) => {
                 passed = false;
-                print_problem(arguments.format, module, &problem, out);
+                print_problem(format, module, &problem, out);
                 reports.push((module.slug(), ModuleReport::new(module.id)));
             }
         }
     }
-    if arguments.format == CheckFormat::Junit {
+    if format == CheckFormat::Junit {
         out.line(junit::checks(reports.iter().map(|(name, report)| (name.as_str(), report))));
     }
     Ok(passed)
@@ -128,7 +161,7 @@ impl CheckSession {
         match &self.source {
             Source::Reference => {
                 let file = format!("src/tinytorch/src/{}.rs", module.name);
-                Ok((file.into(), module.reference().to_owned()))
+                Ok((file.into(), module.graded().to_owned()))
             }
             Source::Learner { lab, .. } => {
                 let file = lab.exercise(module);

@@ -1,6 +1,7 @@
 //! What commands share: the lab, the cache, the runner. Each is opened when a command needs it.
 
 use super::Arguments;
+use crate::classroom::CourseFile;
 use crate::curriculum::{Course, Module};
 use crate::error::Error;
 use crate::framework::Engine;
@@ -34,6 +35,11 @@ impl Context {
             verbose: arguments.verbose,
             cancel: Cancel::default(),
         }
+    }
+
+    /// The same context for a class: its course has the hidden tests of the course file.
+    pub fn of_class(&self, file: &CourseFile) -> Self {
+        Self { course: file.course(self.course), ..self.clone() }
     }
 
     /// The lab.
@@ -93,6 +99,14 @@ impl Context {
             return Ok(self.course.modules().iter().collect());
         }
         words.iter().map(|word| self.course.named(word)).collect()
+    }
+
+    /// The modules that were named; when none was, those of the lab.
+    ///
+    /// # Errors
+    /// When a name is unknown, or there is no lab.
+    pub fn modules_of_lab(&self, words: &[String]) -> Result<Vec<&'static Module>, Error> {
+        if words.is_empty() { self.lab()?.modules() } else { self.modules(words) }
     }
 
     /// The engine that was asked for, by default the learner's own.

@@ -5,6 +5,7 @@ use super::check::stopped;
 use super::context::Context;
 use super::meter::Meter;
 use super::printer::Printer;
+use crate::classroom::CourseFile;
 use crate::classroom::result::SubmissionResult;
 use crate::classroom::submission::{Submission, Submissions};
 use crate::error::{Error, count};
@@ -19,6 +20,9 @@ pub fn run(
     arguments: &GradeArguments,
     out: &mut Printer,
 ) -> Result<bool, Error> {
+    let file = arguments.course.as_ref().map(|file| CourseFile::read(file, context.course()));
+    let context =
+        &file.transpose()?.map_or_else(|| context.clone(), |file| context.of_class(&file));
     let sandbox = sandbox(arguments.no_sandbox, out)?;
     let submissions = Submissions::new(&arguments.submissions);
     let (all, problems) = submissions.all()?;

@@ -8,6 +8,7 @@ use crate::curriculum::cells::{self, CellKind};
 use crate::curriculum::lesson::Lesson;
 use crate::curriculum::{Module, lesson};
 use crate::error::Error;
+use crate::lab::Help;
 use crate::report::json;
 use serde::Serialize;
 
@@ -23,6 +24,9 @@ struct Hint<'a> {
 pub fn run(context: &Context, arguments: &CellArguments, out: &mut Printer) -> Result<bool, Error> {
     let module = context.course().named(&arguments.module)?;
     let lab = context.lab()?;
+    if let Some(class) = lab.class()? {
+        class.allow(Help::Hints, module)?;
+    }
     let mut records = Records::open(&lab)?;
     let lesson = lab.read_lesson(module);
     let cell = match &arguments.cell {

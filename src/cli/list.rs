@@ -4,10 +4,11 @@ use super::arguments::{Format, ListArguments};
 use super::context::Context;
 use super::printer::Printer;
 use super::records::Records;
+use super::release::spaced;
 use crate::curriculum::{Module, cells};
 use crate::error::Error;
 use crate::framework::{Engine, Owner, edited_since, owners};
-use crate::lab::Lab;
+use crate::lab::{Lab, Terms};
 use crate::progress::{LastCheck, Store};
 use crate::report::json;
 use serde::Serialize;
@@ -25,6 +26,12 @@ struct ModuleRow {
     completed: bool,
     /// Whether the exercise was edited after it was completed.
     edited_since: bool,
+    /// What it counts in the learner's class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class_points: Option<u32>,
+    /// Until when the class hands it in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline: Option<String>,
     #[serde(flatten)]
     owner: Owner,
 }
@@ -34,9 +41,14 @@ pub fn run(context: &Context, arguments: &ListArguments, out: &mut Printer) -> R
     let lab = context.lab()?;
     let records = Records::open(&lab)?;
     let owners = owners(&lab, Engine::Mine)?;
-    for module in lab.course().modules() {
+    let class = lab.class()?;
+    if let (Some(class), Format::Human) = (&class, arguments.format) {
+        out.line(&class.title);
+    }
+    for module in lab.modules()? {
         let owner = owners.get(&module.id).cloned().unwrap_or(Owner::Reference);
-        let row = row(module, &lab, &records, owner)?;
+        let terms = class.as_ref().and_then(|class| class.terms(module));
+        let row = row(module, &lab, &records, owner, terms)?;
         match arguments.format {
             Format::Json => out.line(json::to_line(&row)),
             Format::Human => out.line(human(&row)),
@@ -50,6 +62,7 @@ fn row(
     lab: &Lab,
     store: &Store,
     owner: Owner,
+    terms: Option<&Terms>,
 ) -> Result<ModuleRow, Error> {
     let exercise = lab.read_exercise(module);
     let edited = exercise.as_ref().is_ok_and(|text| edited_since(lab, module, text));
@@ -73,6 +86,8 @@ fn row(
         tests: cells::tests(module.reference()).len(),
         completed: owner != Owner::Reference,
         edited_since: edited,
+        class_points: terms.map(|terms| terms.points),
+        deadline: terms.and_then(|terms| Some(spaced(&terms.deadline?))),
         owner,
     })
 }
@@ -97,5 +112,8 @@ fn human(row: &ModuleRow) -> String {
         [] => String::new(),
         before => format!("  needs {}", before.join(", ")),
     };
-    format!("{:<16} {:>3} points  {state}{mine}{needs}", row.name, row.points)
+    let due =
+        row.deadline.as_ref().map_or_else(String::new, |deadline| format!("  due {deadline}"));
+    let points = row.class_points.unwrap_or(row.points);
+    format!("{:<16} {points:>3} points  {state}{mine}{needs}{due}", row.name)
 }

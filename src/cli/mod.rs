@@ -27,6 +27,7 @@ mod mutants;
 mod predict;
 mod printer;
 mod records;
+mod release;
 mod reset;
 mod restore;
 mod signals;
@@ -88,6 +89,7 @@ fn dispatch(context: &Context, command: Command, out: &mut Printer) -> Result<bo
         Command::Gradebook(arguments) => gradebook::run(context, &arguments, out),
         Command::Feedback(arguments) => feedback::run(context, &arguments, out),
         Command::Similarity(arguments) => similarity::run(context, &arguments, out),
+        Command::Release(arguments) => release::run(context, &arguments, out),
         Command::Audit(arguments) => audit::run(context, &arguments, out),
         Command::Doctor(arguments) => doctor::run(context, &arguments, out),
         Command::Author(arguments) => author::run(context, arguments, out),

@@ -6,6 +6,7 @@ use super::printer::Printer;
 use crate::curriculum::cells::{self, CellKind};
 use crate::curriculum::lesson;
 use crate::error::Error;
+use crate::lab::Help;
 use crate::report::json;
 use serde::Serialize;
 
@@ -15,9 +16,15 @@ struct Solution<'a> {
     text: &'a str,
 }
 
-/// Always succeeds for a cell that exists.
+/// Always succeeds for a cell that exists, unless the instructor of the class has closed it.
 pub fn run(context: &Context, arguments: &CellArguments, out: &mut Printer) -> Result<bool, Error> {
     let module = context.course().named(&arguments.module)?;
+    // Outside a lab there is no class.
+    if let Ok(lab) = context.lab()
+        && let Some(class) = lab.class()?
+    {
+        class.allow(Help::Solutions, module)?;
+    }
     let wanted = match &arguments.cell {
         Some(cell) => Some(super::hint::known(module, &lesson::parse(module.lesson()), cell)?),
         None => None,

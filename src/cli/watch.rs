@@ -22,7 +22,7 @@ pub fn run(
     arguments: &WatchArguments,
     out: &mut Printer,
 ) -> Result<bool, Error> {
-    let modules = context.modules(&arguments.modules)?;
+    let modules = context.modules_of_lab(&arguments.modules)?;
     let lab = context.lab()?;
     let mut session = CheckSession::open(context, false)?;
     let (sender, events) = channel();

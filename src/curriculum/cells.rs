@@ -4,6 +4,7 @@
 
 mod dependencies;
 mod explorables;
+mod hidden;
 mod items;
 mod signatures;
 mod stray;
@@ -11,9 +12,10 @@ mod tests_crate;
 
 pub use dependencies::dependencies;
 pub use explorables::{Explorable, explorables};
+pub use hidden::{Mistake, mistake_in_hidden, with_hidden};
 pub use items::{Item, identifiers, items, names, use_lines};
 pub use stray::stray_code;
-pub use tests_crate::tests_crate;
+pub use tests_crate::{tests_crate, unseen};
 
 use serde::Deserialize;
 

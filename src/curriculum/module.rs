@@ -26,6 +26,8 @@ pub struct Module {
     pub prerequisites: Vec<ModuleId>,
     lesson: Cow<'static, str>,
     reference: Cow<'static, str>,
+    /// The reference with hidden tests, where there are some.
+    graded: Option<String>,
 }
 
 impl Module {
@@ -40,7 +42,16 @@ impl Module {
         let (lesson, reference) = (lesson.into(), reference.into());
         let Head { title, subtitle, prerequisites, .. } = lesson::parse(&lesson).head;
         let prerequisites = prerequisites.iter().filter_map(|slug| number(slug)).collect();
-        Self { id, name: name.to_owned(), title, subtitle, prerequisites, lesson, reference }
+        Self {
+            id,
+            name: name.to_owned(),
+            title,
+            subtitle,
+            prerequisites,
+            lesson,
+            reference,
+            graded: None,
+        }
     }
 
     /// `01_tensor`: the name of its lesson and exercise files.
@@ -65,6 +76,24 @@ impl Module {
     #[must_use]
     pub fn reference(&self) -> &str {
         &self.reference
+    }
+
+    /// The text whose tests count: the reference, followed by the hidden tests where there are some.
+    #[must_use]
+    pub fn graded(&self) -> &str {
+        self.graded.as_deref().unwrap_or(&self.reference)
+    }
+
+    /// How many of these tests are hidden.
+    #[must_use]
+    pub fn hidden_tests(&self) -> usize {
+        cells::tests(self.graded()).len() - cells::tests(&self.reference).len()
+    }
+
+    /// The same module with hidden tests.
+    #[must_use]
+    pub fn with_hidden(&self, tests: &str) -> Self {
+        Self { graded: Some(cells::with_hidden(&self.reference, tests)), ..self.clone() }
     }
 }
 

@@ -99,7 +99,7 @@ impl Grader {
 
     /// The graded cells. Those that do not compile are left out, until the rest compiles.
     fn cells(&self, module: &Module, text: &str, cancel: &Cancel) -> Vec<CellResult> {
-        let reference = module.reference();
+        let reference = module.graded();
         let mut left_out = unusable(text, reference);
         let mut problem = String::new();
         for _ in 0..BUILDS {
@@ -180,7 +180,7 @@ fn first_error(report: &ModuleReport, assembled: &Assembled) -> String {
 
 /// The module's graded cells: its tests.
 fn graded(module: &Module) -> impl Iterator<Item = cells::Cell<'_>> {
-    cells::parse(module.reference()).into_iter().filter(|cell| cell.kind == CellKind::Test)
+    cells::parse(module.graded()).into_iter().filter(|cell| cell.kind == CellKind::Test)
 }
 
 /// The same outcome for all graded cells.

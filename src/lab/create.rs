@@ -2,9 +2,10 @@
 //! has exercises without the tutor's own files, as after a clone that left them out, becomes a lab. Needs no network.
 
 use super::paths::{MARK, has_exercises, is_clone};
-use super::{Lab, atomic};
+use super::{Class, Lab, atomic};
 use crate::curriculum::{Course, cells};
 use crate::error::Error;
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 /// What the exercises contain.
@@ -45,6 +46,26 @@ pub fn create(
     if !existed {
         refuse_foreign(root)?;
     }
+    let (lab, created) = fill(root, course, filled, None)?;
+    Ok((lab, Created { existed, ..created }))
+}
+
+/// Creates the lab that the students of a class get: starters of its modules, and what is open in it.
+///
+/// # Errors
+/// When `root` holds any file, or cannot be written.
+pub fn release(root: &Path, course: &'static Course, class: &Class) -> Result<Lab, Error> {
+    refuse_foreign(root)?;
+    fill(root, course, Filled::Starters, Some(class)).map(|(lab, _)| lab)
+}
+
+/// Adds every file that a lab lacks. A new lab is made for `class`; one that is there keeps its own.
+fn fill(
+    root: &Path,
+    course: &'static Course,
+    filled: Filled,
+    class: Option<&Class>,
+) -> Result<(Lab, Created), Error> {
     if is_clone(root) {
         return Err(Error::usage(format!(
             "\"{}\" is the project's clone, which is a lab already",
@@ -54,9 +75,9 @@ pub fn create(
     }
     let mut files = Files { root, added: vec![] };
     // The mark comes first: a lab whose creation was interrupted is recognised as one.
-    files.add(MARK.into(), &mark())?;
+    files.add(MARK.into(), &mark(class)?)?;
     let lab = Lab::at(root.canonicalize().map_err(|e| Error::io("open", root, &e))?, course);
-    for module in course.modules() {
+    for module in lab.modules()? {
         let slug = module.slug();
         let text = match filled {
             Filled::Starters => cells::starter(module.reference()),
@@ -67,7 +88,7 @@ pub fn create(
     }
     let engine_ignored = files.ignore()?;
     lab.write_workspace()?;
-    Ok((lab, Created { existed, added: files.added, engine_ignored }))
+    Ok((lab, Created { existed: false, added: files.added, engine_ignored }))
 }
 
 /// Files of a lab, with a list of those that were missing.
@@ -116,16 +137,23 @@ fn refuse_foreign(root: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn mark() -> String {
-    format!(
-        "# This folder is a lab of tinytorch-tutor.\nformat = 1\nmade_by = \"{}\"\n",
-        env!("CARGO_PKG_VERSION")
-    )
+fn mark(class: Option<&Class>) -> Result<String, Error> {
+    #[derive(Serialize)]
+    struct Mark<'a> {
+        format: u8,
+        made_by: &'a str,
+        class: Option<&'a Class>,
+    }
+    let mark = Mark { format: 1, made_by: env!("CARGO_PKG_VERSION"), class };
+    let fields = toml::to_string(&mark)
+        .map_err(|error| Error::environment(format!("failed to describe the lab: {error}")))?;
+    Ok(format!("# This folder is a lab of tinytorch-tutor.\n{fields}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::{Help, Terms};
     use std::fs;
 
     fn make(root: &Path, filled: Filled) -> (Lab, Created) {
@@ -146,6 +174,38 @@ mod tests {
         assert!(created.existed);
         assert_eq!(created.added, [PathBuf::from("exercises/01_tensor.rs")]);
         assert_eq!(Lab::find(&root.join("exercises"), lab.course()).unwrap(), lab);
+    }
+
+    #[test]
+    fn the_lab_of_a_class_has_its_modules_and_says_what_is_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("lab");
+        let terms = Terms {
+            name: "01_tensor".into(),
+            points: 20,
+            deadline: Some("2026-11-30T23:59:00+01:00".parse().unwrap()),
+            hints: true,
+            solutions: false,
+        };
+        let class = Class { title: "ML \"systems\"".into(), modules: vec![terms] };
+        let lab = release(&root, Course::tinytorch(), &class).unwrap();
+        assert_eq!(lab.class().unwrap().as_ref(), Some(&class));
+        let [tensor, layers] = ["01", "03"].map(|name| lab.course().named(name).unwrap());
+        assert_eq!(lab.modules().unwrap(), [tensor]);
+        assert_eq!(fs::read_dir(root.join("exercises")).unwrap().count(), 1);
+        assert!(!fs::read_to_string(lab.own().join("engine/Cargo.toml")).unwrap().contains("03_l"));
+        assert_eq!(class.allow(Help::Hints, tensor), Ok(()));
+        let refused = |module| class.allow(Help::Solutions, module).unwrap_err().message;
+        assert_eq!(refused(tensor), "your instructor has closed the solutions of 01_tensor");
+        assert_eq!(refused(layers), "03_layers is not part of your class");
+        // Creating it again adds what is missing for the class, and nothing else.
+        fs::remove_file(lab.lesson(tensor)).unwrap();
+        assert_eq!(make(&root, Filled::Starters).1.added, [PathBuf::from("lessons/01_tensor.md")]);
+        assert_eq!(lab.class().unwrap(), Some(class.clone()));
+        let error = release(&root, Course::tinytorch(), &class).unwrap_err();
+        assert!(error.message.contains("nothing was written"), "{error}");
+        fs::write(root.join(MARK), "[class]\ntitle = 3\n").unwrap();
+        assert!(lab.class().unwrap_err().message.contains("lab.toml\" is damaged"));
     }
 
     #[test]

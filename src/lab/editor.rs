@@ -4,7 +4,7 @@
 //! leads to an answer. Not here: what checks are compiled against (`runner`).
 
 use super::{Lab, atomic, package};
-use crate::curriculum::{Course, Module, cells};
+use crate::curriculum::{Module, cells};
 use crate::error::Error;
 use std::path::PathBuf;
 
@@ -27,7 +27,7 @@ impl Lab {
         for (path, bytes) in package::files(self.course(), source) {
             atomic::write(&engine.join(path), &bytes)?;
         }
-        atomic::write(&engine.join("Cargo.toml"), manifest(self.course()).as_bytes())?;
+        atomic::write(&engine.join("Cargo.toml"), manifest(&self.modules()?).as_bytes())?;
         atomic::write_new(&self.root().join("Cargo.toml"), WORKSPACE.as_bytes())?;
         atomic::write_new(&self.root().join("Cargo.lock"), crate::LOCK.as_bytes())?;
         Ok(())
@@ -61,17 +61,17 @@ fn shown(module: &Module, text: &str) -> String {
 }
 
 /// The engine's manifest with every exercise of the lab as an example.
-fn manifest(course: &Course) -> String {
+fn manifest(modules: &[&Module]) -> String {
     let text = |text: &str| toml::Value::String(text.to_owned());
     let table = |fields: Vec<(&str, toml::Value)>| {
         toml::Value::Table(fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
     };
-    let example = |module: &Module| {
+    let example = |module: &&Module| {
         let slug = module.slug();
         let path = format!("../../exercises/{slug}.rs");
         table(vec![("name", text(&slug)), ("path", text(&path)), ("test", true.into())])
     };
-    let examples = course.modules().iter().map(example).collect();
+    let examples = modules.iter().map(example).collect();
     // What is unused because a solution was cut is not a mistake.
     let lints = table(vec![("unused", text("allow")), ("unreachable_code", text("allow"))]);
     let more = [("example", toml::Value::Array(examples)), ("lints", table(vec![("rust", lints)]))];
@@ -81,6 +81,7 @@ fn manifest(course: &Course) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::curriculum::Course;
     use crate::lab::{Filled, create};
     use std::fs;
 
@@ -108,9 +109,10 @@ mod tests {
 
     #[test]
     fn the_manifest_has_every_exercise_and_no_development_dependency() {
-        let manifest = manifest(Course::tinytorch());
+        let modules: Vec<&Module> = Course::tinytorch().modules().iter().collect();
+        let manifest = manifest(&modules);
         assert!(manifest.contains("ndarray") && !manifest.contains("proptest"), "{manifest}");
-        for module in Course::tinytorch().modules() {
+        for module in modules {
             assert!(manifest.contains(&format!("../../exercises/{}.rs", module.slug())));
         }
     }

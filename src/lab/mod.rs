@@ -2,6 +2,7 @@
 //! writes a learner's file, and never without a backup. Not here: processes, screen.
 
 pub mod atomic;
+mod class;
 mod create;
 mod editor;
 pub mod exercise;
@@ -11,7 +12,8 @@ pub mod package;
 mod paths;
 mod reset;
 
-pub use create::{Created, Filled, create};
+pub use class::{Class, Help, Terms};
+pub use create::{Created, Filled, create, release};
 pub use exercise::Unreadable;
 pub use mine::Undone;
 pub use numbered::{Numbered, replace};

@@ -244,10 +244,10 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The reference of the module; empty for a milestone, which has none.
+    /// The reference of the module with its hidden tests; empty for a milestone, which has none.
     fn original(&self) -> &str {
         match self.runner.course.module(self.request.module) {
-            Some(source) if self.request.kind != RunKind::Milestone => source.reference(),
+            Some(source) if self.request.kind != RunKind::Milestone => source.graded(),
             _ => "",
         }
     }

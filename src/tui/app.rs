@@ -55,6 +55,7 @@ pub fn run(options: Options) -> Result<ExitCode, Error> {
     let Some(module) = module else {
         return Err(Error::environment("the course has no modules"));
     };
+    let class = lab.class()?;
     let failed = |error: io::Error| {
         Error::environment(format!("failed to use the terminal: {error}"))
             .hint("`tinytorch-tutor check` and `analyze` work without one.")
@@ -74,6 +75,7 @@ pub fn run(options: Options) -> Result<ExitCode, Error> {
     listen(sender.clone()).map_err(failed)?;
     let _watch = watch_exercises(&lab, sender)?;
     let mut model = Model::new(lab.course(), capabilities, size, module);
+    model.class = class;
     model.has_editor = Editor::from_environment().is_ok();
     model.overlay = (!is_welcomed(&lab)).then_some(Overlay::Welcome);
     let mut app = App {

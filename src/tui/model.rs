@@ -14,6 +14,7 @@ use super::palette::Theme;
 use crate::curriculum::cells;
 use crate::curriculum::lesson::Block;
 use crate::curriculum::{Course, Module, ModuleId};
+use crate::lab::{Class, Help};
 use crate::report::{ModuleReport, Outcome, Part};
 use crate::runner::event::RunKind;
 use crate::watch;
@@ -36,6 +37,8 @@ pub struct Capabilities {
 pub struct Model {
     /// The course.
     pub course: &'static Course,
+    /// The class that the lab was released for, if it was for one.
+    pub class: Option<Class>,
     /// What the terminal can show.
     pub capabilities: Capabilities,
     /// Whether an editor was found.
@@ -358,6 +361,7 @@ impl Model {
     ) -> Self {
         Self {
             course,
+            class: None,
             capabilities,
             has_editor: true,
             size,
@@ -422,6 +426,13 @@ impl Model {
     #[must_use]
     pub fn run_here(&self) -> Option<&Run> {
         self.run.as_ref().filter(|run| run.module == self.module)
+    }
+
+    /// Why the instructor of the class does not offer this help for the module on screen; none where it is open.
+    #[must_use]
+    pub fn closed(&self, help: Help) -> Option<String> {
+        let module = self.course.module(self.module)?;
+        self.class.as_ref()?.allow(help, module).err().map(|error| error.message)
     }
 
     /// The reference's code of a cell of the module on screen.

@@ -146,3 +146,82 @@ fn a_renamed_copy_is_listed_and_the_reference_is_no_copy() {
     assert!(out(&output).contains("100 %  ada  bob  ("), "{}", said(&output));
     assert!(out(&output).contains("ada  the reference"), "{}", said(&output));
 }
+
+const HIDDEN: &str = r#"// %% nbgrader={"grade": true, "grade_id": "test-greeting-hidden", "locked": true, "points": 7, "schema_version": 3, "solution": false, "task": false}
+#[test]
+fn test_unit_greeting_hidden() {
+    assert!(greeting("Grace").contains("Grace"));
+}
+"#;
+
+/// A class of the first two modules; the first has a hidden test, and its help is closed.
+fn released() -> Desk {
+    let desk = Desk::empty();
+    let path = |name: &str| desk.folder.path().join(name);
+    fs::create_dir(path("hidden")).unwrap();
+    fs::write(path("hidden/00_setup.rs"), HIDDEN).unwrap();
+    fs::write(
+        path("course.toml"),
+        "title = \"ML systems\"\nhidden_tests = \"hidden\"\n[[module]]\nname = \"00_setup\"\npoints = 20\n\
+         deadline = 2026-11-30T23:59:00+01:00\nhints = false\n[[module]]\nname = \"01_tensor\"\nsolutions = true\n",
+    )
+    .unwrap();
+    let output = desk.run(&["release", "--course", "course.toml", "--to", "lab"]);
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    for part in [
+        "Released \"ML systems\" with 2 modules",
+        "00_setup          20 points  due 2026-11-30 23:59:00+01:00; hints closed, solutions closed; 1 hidden test kept out of it",
+        "no deadline; hints open, solutions open\n",
+    ] {
+        assert!(out(&output).contains(part), "{part}: {}", said(&output));
+    }
+    desk
+}
+
+#[test]
+fn a_released_lab_has_the_modules_of_the_class_and_obeys_what_is_closed() {
+    let desk = released();
+    let list = out(&desk.at_lab(&["list"]));
+    assert!(list.starts_with("ML systems\n00_setup          20 points"), "{list}");
+    assert!(list.contains("  due 2026-11-30 23:59:00+01:00\n01_tensor"), "{list}");
+    assert!(!list.contains("02_activations"), "{list}");
+    let rows = lines(&desk.at_lab(&["list", "--format", "json"]));
+    assert_eq!((rows.len(), &rows[0]["class_points"]), (2, &json!(20)));
+    for (arguments, refused) in [
+        (["hint", "00"], "error: your instructor has closed the hints of 00_setup"),
+        (["solution", "00"], "error: your instructor has closed the solutions of 00_setup"),
+        (["solution", "02"], "error: 02_activations is not part of your class"),
+    ] {
+        let output = desk.at_lab(&arguments);
+        assert_eq!((code(&output), out(&output)), (2, String::new()), "{arguments:?}");
+        assert!(said(&output).starts_with(refused), "{arguments:?}: {}", said(&output));
+    }
+    for open in [["hint", "01"], ["solution", "01"]] {
+        assert_eq!(code(&desk.at_lab(&open)), 0, "{open:?}");
+    }
+    let again = desk.run(&["release", "--course", "course.toml", "--to", "lab"]);
+    assert_eq!(code(&again), 2, "a lab is never overwritten: {}", said(&again));
+    let checks = lines(&desk.at_lab(&["check", "--format", "json"]));
+    let names: Vec<&Value> = checks.iter().map(|check| &check["name"]).collect();
+    assert_eq!(names, ["00_setup", "01_tensor"]);
+}
+
+#[test]
+fn hidden_tests_are_tried_on_the_reference_and_are_not_in_the_lab() {
+    let desk = released();
+    let tried = || desk.run(&["check", "00", "--course", "course.toml", "--format", "json"]);
+    let output = tried();
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    let found = lines(&output)[0]["tests"].as_array().unwrap().len();
+    let exercise = fs::read_to_string(desk.exercise("00_setup")).unwrap();
+    let given = exercise.lines().filter(|line| *line == "#[test]").count();
+    assert_eq!(found, 1 + given, "{}", said(&output));
+    assert!(!exercise.contains("greeting_hidden"));
+    let wrong = HIDDEN.replace("Grace\"))", "Ada\"))");
+    fs::write(desk.folder.path().join("hidden/00_setup.rs"), wrong).unwrap();
+    let output = tried();
+    assert_eq!(code(&output), 1, "it fails on the reference: {}", said(&output));
+    let private = HIDDEN.replace("greeting(\"Grace\")", "no_such(\"Grace\")");
+    fs::write(desk.folder.path().join("hidden/00_setup.rs"), private).unwrap();
+    assert_eq!(code(&tried()), 1, "it does not compile");
+}

@@ -1,8 +1,8 @@
 //! What the patterns require of an engine module: the file that is reference, exercise and notebook at once.
 
 use super::{Found, Texts, earlier, form, id, in_source, line_of};
-use crate::curriculum::cells::{Cell, CellKind, items, names, section};
-use std::collections::{BTreeSet, HashSet};
+use crate::curriculum::cells::{self, Cell, CellKind, section};
+use std::collections::HashSet;
 
 /// Modules of the engine that every lesson may use and no learner writes.
 const SUPPORT: &[&str] = &[
@@ -105,24 +105,13 @@ pub(super) fn unit_tests(texts: &Texts) -> Vec<Found> {
     untested.chain(misnamed).chain(unseen(texts)).collect()
 }
 
-/// What a test cell names although it cannot be seen from a separate crate: private items of the module, and items of
-/// other test cells. Private fields and methods are left to the compiler.
+/// What the test cells name although it cannot be seen from a separate crate.
 fn unseen(texts: &Texts) -> Vec<Found> {
     let tests = texts.cells.iter().filter(|cell| cell.kind == CellKind::Test);
     tests.flat_map(|test| unseen_in(test, texts)).collect()
 }
 
 fn unseen_in(test: &Cell, texts: &Texts) -> Vec<Found> {
-    let mut named: BTreeSet<&str> = names(test.text).into_iter().collect();
-    for item in items(test.text) {
-        named.remove(item.name);
-    }
-    let hidden =
-        texts.cells.iter().filter(|cell| cell.first_line != test.first_line).flat_map(|cell| {
-            let is_test = cell.kind == CellKind::Test;
-            let hidden = items(cell.text).filter(move |item| is_test || !item.is_public);
-            hidden.map(move |item| (item.name, id(cell)))
-        });
     let reason = |(name, cell)| {
         format!(
             "{}: the tests are compiled as a crate of their own, which cannot see `{name}` of \"{cell}\": \
@@ -130,8 +119,8 @@ fn unseen_in(test: &Cell, texts: &Texts) -> Vec<Found> {
             id(test)
         )
     };
-    let named = hidden.filter(|(name, _)| named.contains(name));
-    named.map(|place| in_source(test.first_line, reason(place))).collect()
+    let unseen = cells::unseen(test, &texts.cells).into_iter();
+    unseen.map(|place| in_source(test.first_line, reason(place))).collect()
 }
 
 pub(super) fn analyses(texts: &Texts) -> Vec<Found> {

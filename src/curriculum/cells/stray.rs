@@ -26,7 +26,7 @@ pub fn stray_code(text: &str, reference: &str) -> Vec<usize> {
 }
 
 /// The first line that is neither empty nor a comment.
-fn first_code(text: &str) -> Option<usize> {
+pub(super) fn first_code(text: &str) -> Option<usize> {
     let text = text.trim_start_matches('\u{feff}');
     text.lines().position(|line| !line.trim().is_empty() && !line.trim_start().starts_with("//"))
 }

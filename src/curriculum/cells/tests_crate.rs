@@ -40,6 +40,22 @@ fn imports<'a>(cells: &[Cell<'a>], signatures: &BTreeMap<usize, String>) -> Vec<
     needed.map(|item| item.name).collect()
 }
 
+/// What a test cell names although the crate of the tests cannot see it, each with the id of its cell: private items of the
+/// module, and items of other test cells. Private fields and methods are left to the compiler.
+#[must_use]
+pub fn unseen<'a>(test: &Cell<'_>, cells: &'a [Cell<'_>]) -> Vec<(&'a str, &'a str)> {
+    let own: HashSet<&str> = items(test.text).map(|item| item.name).collect();
+    let named: HashSet<&str> =
+        names(test.text).into_iter().filter(|name| !own.contains(name)).collect();
+    let others = cells.iter().filter(|cell| cell.text != test.text);
+    let hidden = others.flat_map(|cell| {
+        let is_test = cell.kind == CellKind::Test;
+        let hidden = items(cell.text).filter(move |item| is_test || !item.is_public);
+        hidden.map(|item| (item.name, cell.grade_id.as_deref().unwrap_or_default()))
+    });
+    hidden.filter(|(name, _)| named.contains(name)).collect()
+}
+
 /// The header's `use` lines; the import from the module takes the line of the cell's marker.
 fn head(header: &str, imports: &[&str]) -> String {
     let kept = use_lines(header);

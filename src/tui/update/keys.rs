@@ -4,6 +4,7 @@
 use super::{completions, explorables, predictions, runs, say, scroll, search};
 use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Block;
+use crate::lab::Help;
 use crate::runner::event::{RunKind, Verdict};
 use crate::tui::glossary;
 use crate::tui::keymap::{self, Action};
@@ -313,6 +314,10 @@ fn go_to_outline(model: &mut Model, entry: &Entry) {
 
 /// Shows the reference beside the learner's cell, if that passes.
 fn compare(model: &mut Model) -> Vec<Effect> {
+    if let Some(reason) = model.closed(Help::Solutions) {
+        say(model, reason);
+        return vec![];
+    }
     let Some(module_state) = model.module_state() else { return vec![] };
     let Some(Block::Exercise { cell, .. }) = model.focused() else {
         say(model, "this block is not an exercise: n goes to the next block");
@@ -512,6 +517,10 @@ fn current_cell(model: &Model) -> Option<(usize, String)> {
 }
 
 fn hint(model: &mut Model) -> Vec<Effect> {
+    if let Some(reason) = model.closed(Help::Hints) {
+        say(model, reason);
+        return vec![];
+    }
     let Some((piece, cell)) = current_cell(model) else {
         say(model, "every cell passes: no hint is needed");
         return vec![];

@@ -5,6 +5,7 @@ use crate::curriculum::ModuleId;
 use crate::curriculum::lesson::Block;
 use crate::error::Error;
 use crate::framework::{Completion, Step};
+use crate::lab::{Class, Terms};
 use crate::report::{ModuleReport, Outcome, Ran, RanModule};
 use crate::runner::RunMessage;
 use crate::runner::event::{RunEvent, RunKind, Verdict};
@@ -532,6 +533,27 @@ fn hints_are_shown_one_by_one_for_the_first_cell_that_does_not_pass() {
     assert_eq!(session.press("h"), [], "there are two");
     assert!(session.model.note.as_ref().unwrap().0.text.contains("all 2 hints"));
     assert!(in_view(&session, "tensor-new"));
+}
+
+#[test]
+fn what_the_instructor_has_closed_is_not_shown() {
+    let mut session = session();
+    let terms = |hints, solutions| {
+        let name = session.model.course.slug(TENSOR);
+        let terms = Terms { name, points: 1, deadline: None, hints, solutions };
+        Some(Class { title: String::new(), modules: vec![terms] })
+    };
+    let (closed, open) = (terms(false, false), terms(true, true));
+    session.model.class = closed;
+    session.check([PASSED, waits(), waits()]);
+    let note = |session: &Session| session.model.note.as_ref().map(|note| note.0.text.clone());
+    assert_eq!(session.press("h"), []);
+    assert_eq!(note(&session).unwrap(), "your instructor has closed the hints of 01_tensor");
+    assert_eq!(session.press("="), []);
+    assert_eq!(note(&session).unwrap(), "your instructor has closed the solutions of 01_tensor");
+    assert_eq!(session.model.overlay, None);
+    session.model.class = open;
+    assert_ne!(session.press("h"), []);
 }
 
 #[test]
