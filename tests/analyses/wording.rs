@@ -1275,58 +1275,108 @@ fn cache_speedup(figures: &Figures) -> Result<Vec<Words>, String> {
     Ok(words)
 }
 
-/// The hot spot of two models, and what a backward pass costs.
+/// The hot spots of two models, the time of parts beside that of a timeline, and what a backward pass costs.
 fn layers(figures: &Figures) -> Result<Vec<Words>, String> {
-    let mut words = vec![];
-    for (title, model) in
-        [("The CNN, 32 images", "the CNN"), ("The GPT, 8 sequences of 32 tokens", "the GPT")]
-    {
-        let names = figures.column(title, "layer")?;
-        let [seconds, flops] = ["time", "operations"].map(|column| figures.numbers(title, column));
-        let (seconds, flops) = (seconds?, flops?);
-        let Some(hot) = (0..seconds.len()).max_by(|a, b| seconds[*a].total_cmp(&seconds[*b]))
-        else {
-            return Err(format!("\"{title}\" is empty"));
-        };
-        let Value::Text(name) = &names[hot] else { return Err("a layer without a name".into()) };
-        let share = |of: &[f64]| of[hot] / of.iter().sum::<f64>();
-        let (time, operations) = (share(&seconds), share(&flops));
-        let fact = format!(
-            "Of the time of {model}, {name} takes {:.0} %, with {:.0} % of the operations",
-            100.0 * time,
-            100.0 * operations
-        );
-        let found = match time / operations {
-            r if r > 1.25 => Larger,
-            r if r < 0.8 => Smaller,
-            _ => NoClearDifference,
-        };
-        let all = [
-            (Larger, format!("{fact}: an operation takes longer there")),
-            (Smaller, format!("{fact}: an operation takes less time there")),
-            (NoClearDifference, format!("{fact}: time follows the operations")),
-        ];
-        words.extend(choice(&format!("share of time / of operations, {model}"), found, all));
-        let bound = format!("the whole would be {:.2} times as fast", 1.0 / (1.0 - time));
-        words.push(also(bound, true));
-    }
+    let gpt = "The GPT, 8 sequences of 32 tokens";
+    let mut words = hot_spot(figures, "The CNN, 32 images", "the CNN")?;
+    words.extend(hot_spot(figures, gpt, "the GPT")?);
+    let (spans, times) =
+        ("The step's self times", figures.numbers("The step's self times", "time")?);
+    let at = texts(figures, spans, "span")?.iter().position(|span| span == "forward");
+    let forward = at.map(|at| times[at]).ok_or("no span of the forward pass")?;
+    let parts: f64 = figures.numbers(gpt, "time")?.iter().sum();
+    let fact = format!(
+        "The parts of the profile add up to {:.2} ms, and the forward pass on the timeline took {:.2} ms",
+        1e3 * parts,
+        1e3 * forward
+    );
+    let quotient = forward / parts;
+    let found = match quotient {
+        r if r > 1.1 => Larger,
+        r if r < 0.9 => Smaller,
+        _ => NoClearDifference,
+    };
+    let all = [
+        (Larger, format!("{fact}, {quotient:.1} times as long")),
+        (Smaller, format!("{fact}, less than the parts alone: something slowed the profile down")),
+        (NoClearDifference, format!("{fact}: here both agree")),
+    ];
+    words.extend(choice("timeline / profile", found, all));
+    words.push(also("the timeline has a single run that records one", found == Larger));
+    words.push(also("Measure again.", found == Smaller));
+
     let ratio = figures.pair(STEP[0], STEP[1])?.ratio;
     let (seen, times) = (reading(ratio) == Larger, ratio.median - 1.0);
-    let costs = |ends| format!("The backward pass costs {times:.1} forward passes, {ends}");
+    let costs = |ends| format!("The backward pass costs {times:.1} forward passes{ends}");
     let (more, less) = (ratio.low - 1.0 > 2.2, ratio.high - 1.0 < 1.8);
-    words.push(also(costs("more than the two"), seen && more));
-    words.push(also(costs("less than the two"), seen && less));
-    words.push(also(costs("about the two"), seen && !more && !less));
+    let about = !more && !less && (1.8..=2.2).contains(&times);
+    let unclear = seen && !more && !less && !about;
+    words.push(also(costs(", more than the two"), seen && more));
+    words.push(also(costs(", less than the two"), seen && less));
+    words.push(also(costs(", about the two"), seen && about));
+    words.push(also(costs("."), unclear));
+    words.push(also("these pairs spread too far to confirm or to refute that", unclear));
     Ok(words)
+}
+
+/// The part of a model with the most time, all of its kind together, and the part with the slowest operations.
+fn hot_spot(figures: &Figures, title: &str, model: &str) -> Result<Vec<Words>, String> {
+    let names = texts(figures, title, "layer")?;
+    let [seconds, flops] = ["time", "operations"].map(|column| figures.numbers(title, column));
+    let (seconds, flops) = (seconds?, flops?);
+    let places = 0..names.len();
+    let Some(hot) = places.clone().max_by(|a, b| seconds[*a].total_cmp(&seconds[*b])) else {
+        return Err(format!("\"{title}\" is empty"));
+    };
+    let share = |of: &[f64], at: usize| of[at] / of.iter().sum::<f64>();
+    let slowness = |at: usize| share(&seconds, at) / share(&flops, at);
+    let fact = format!(
+        "Of the time of {model}, {} takes {:.0} %, with {:.0} % of the operations",
+        names[hot],
+        100.0 * share(&seconds, hot),
+        100.0 * share(&flops, hot)
+    );
+    let all = [
+        (Larger, format!("{fact}: an operation takes longer there")),
+        (Smaller, format!("{fact}: an operation takes less time there")),
+        (NoClearDifference, format!("{fact}: an operation takes about as long there")),
+    ];
+    let about = format!("share of time / of operations, {model}");
+    let mut words = choice(&about, beside(slowness(hot), 1.25), all);
+    let bound = |share: f64| format!("{:.2} times", 1.0 / (1.0 - share));
+    let alone = format!("the whole would be {} as fast", bound(share(&seconds, hot)));
+    words.push(also(alone, true));
+    let kind = |name: &str| {
+        let name = name.rsplit(": ").next().unwrap_or(name).to_owned();
+        name.split('(').next().unwrap_or_default().to_owned()
+    };
+    let alike = places.clone().filter(|at| kind(&names[*at]) == kind(&names[hot]));
+    let alike: Vec<f64> = alike.map(|at| share(&seconds, at)).collect();
+    let together: f64 = alike.iter().sum();
+    let fact = format!(
+        "The {} parts of its kind, {}, together take {:.0} %: without all of them, {}.",
+        alike.len(),
+        kind(&names[hot]),
+        100.0 * together,
+        bound(together)
+    );
+    words.push(also(fact, alike.len() > 1));
+    let slowest = places.filter(|at| flops[*at] > 0.0);
+    let slowest = slowest.max_by(|a, b| slowness(*a).total_cmp(&slowness(*b))).unwrap_or(hot);
+    let fact = format!("An operation takes the longest in {}: ", names[slowest]);
+    words.push(also(fact, slowest != hot && slowness(slowest) > 1.25));
+    Ok(words)
+}
+
+/// The texts of a column.
+fn texts(figures: &Figures, title: &str, column: &str) -> Result<Vec<String>, String> {
+    let text = |value| if let Value::Text(text) = value { text } else { String::new() };
+    Ok(figures.column(title, column)?.into_iter().map(text).collect())
 }
 
 fn roofline(figures: &Figures) -> Result<Vec<Words>, String> {
     const TITLE: &str = "Operations under the roof";
-    let names: Vec<String> = figures
-        .column(TITLE, "operation")?
-        .into_iter()
-        .map(|name| if let Value::Text(name) = name { name } else { String::new() })
-        .collect();
+    let names = texts(figures, TITLE, "operation")?;
     let intensities = figures.numbers(TITLE, "intensity")?;
     let [peak, bandwidth] =
         ["peak of one core", "bandwidth of memory"].map(|name| figures.metric(name));
@@ -1343,38 +1393,73 @@ fn roofline(figures: &Figures) -> Result<Vec<Words>, String> {
     let right = list(&|at| intensities[at] >= ridge);
     let mut words = vec![
         also(
-            format!("Left of the ridge point, {ridge:.1} FLOP/B, memory is the limit: {left}."),
+            format!(
+                "Left of the ridge point, {ridge:.1} FLOP/B, the roof is that of memory: {left}."
+            ),
             true,
         ),
-        also(format!("Right of it the processor is: {right}."), true),
-        also(
-            format!("Above the roof of memory: {}.", list(&|at| part(at) > 1.0)),
-            (0..names.len()).any(|at| part(at) > 1.0),
-        ),
-        also("Their numbers came from a cache.", (0..names.len()).any(|at| part(at) > 1.0)),
+        also(format!("Right of it the roof is the peak: {right}."), true),
     ];
-    let inside = (0..names.len()).filter(|at| part(*at) <= 1.0);
-    if let Some(best) = inside.max_by(|a, b| part(*a).total_cmp(&part(*b))) {
-        let fact =
-            format!("{} comes closest: it reaches {:.0} % of it", names[best], 100.0 * part(best));
-        words.push(also(fact, true));
+    for (start, found, end) in [
+        (
+            "Below half of their roof, where neither limit is reached",
+            list(&|at| part(at) < 0.5),
+            "",
+        ),
+        ("Within a factor of two of their roof", list(&|at| (0.5..=1.0).contains(&part(at))), ""),
+        (
+            "Above the roof of memory",
+            list(&|at| part(at) > 1.0 && intensities[at] < ridge),
+            "Either their numbers came from a cache, or the probe of memory was disturbed.",
+        ),
+        (
+            "Above the peak",
+            list(&|at| part(at) > 1.0 && intensities[at] >= ridge),
+            "The probe of the peak was disturbed",
+        ),
+    ] {
+        let any = found != "none";
+        words.push(also(format!("{start}: {found}."), any));
+        if !end.is_empty() {
+            words.push(also(end, any));
+        }
     }
+    let [stream, cache] =
+        ["memory of the stream", "largest cache"].map(|name| figures.metric(name).ok());
+    let stream = stream.ok_or("no size of the stream")?;
+    let mebibytes = |bytes: f64| format!("{:.0} MiB", bytes / 1024.0 / 1024.0);
+    let known = cache.map_or_else(String::new, mebibytes);
+    let taken = format!("The stream takes {}", mebibytes(stream));
+    let short = cache.is_some_and(|cache| stream < 2.0 * cache);
+    let long = cache.is_some_and(|cache| stream >= 2.0 * cache);
+    words.push(also(format!("{taken}, less than twice the largest cache, {known}"), short));
+    words.push(also(format!("{taken}, at least twice the largest cache, {known}"), long));
+    words.push(also(format!("{taken}."), cache.is_none()));
+    let unknown = "This system does not say how large its caches are";
+    words.push(also(unknown, cache.is_none()));
     Ok(words)
 }
 
+/// The first run beside the later ones, and the slow ones of those.
 fn first_run(figures: &Figures) -> Result<Vec<Words>, String> {
     let title = "A pass of the CNN, 64 images";
     let first = figures.numbers(title, "first run")?[0];
-    let ratio = first / figures.numbers(title, "median of 50 later runs")?[0];
+    let median = figures.numbers(title, "median of 50 later runs")?[0];
+    let ratio = first / median;
     let all = [
-        (Larger, format!("took {ratio:.1} times the median of the later ones: without a warm-up")),
+        (Larger, format!("took {ratio:.1} times the median of the later ones: a single timing")),
         (
             NoClearDifference,
-            format!("took {ratio:.2} times the median of the later ones: here a warm-up"),
+            format!("took {ratio:.2} times the median of the later ones: it was like the others"),
         ),
         (Smaller, format!("took {ratio:.2} times the median of the later ones: something slowed")),
     ];
-    Ok(choice("first run / median", quotient(ratio), all))
+    let mut words = choice("first run / median", quotient(ratio), all);
+    let tail = figures.numbers(title, "p95")?[0] / median;
+    let slow = format!("One run in 20 took at least {tail:.1} times the median");
+    words.push(also(slow, tail > 1.5));
+    words.push(also("the median says almost all", tail <= 1.5));
+    Ok(words)
 }
 
 /// The slope of a line through the logarithms of both coordinates.

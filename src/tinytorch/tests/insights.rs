@@ -831,19 +831,69 @@ mod memoization {
 mod profiling {
     use super::ratio;
     use tinytorch::insights::profiling::{
-        backward_insight, batch_insight, first_run_insight, hot_spot_insight, roof_insight,
-        roofline_insight, tracing_insight,
+        backward_insight, batch_insight, first_run_insight, hot_spot_insight, parts_insight,
+        refused_note, roof_insight, roofline_insight, stream_insight, tail_insight,
+        tracing_insight,
     };
+
+    fn hot_spot(parts: &[(&str, f64, f64)]) -> String {
+        let parts: Vec<_> = parts.iter().map(|&(name, s, n)| (name.to_owned(), s, n)).collect();
+        hot_spot_insight("the model", &parts, |share| 1.0 / (1.0 - share))
+    }
 
     #[test]
     fn a_hot_spot_is_slow_for_its_operations_only_where_its_share_of_time_is_larger() {
-        let said = |shares| hot_spot_insight("the CNN", "pooling", shares, 1.25);
-        let slow = said([0.2, 0.02]);
-        assert!(slow.starts_with("Of the time of the CNN, pooling takes 20 %"), "{slow}");
-        assert!(slow.contains("with 2 % of the operations: an operation takes longer"), "{slow}");
-        assert!(slow.contains("the whole would be 1.25 times as fast"), "{slow}");
-        assert!(said([0.5, 0.8]).contains("an operation takes less time there"));
-        assert!(said([0.5, 0.48]).contains("time follows the operations"));
+        let slow = hot_spot(&[("pooling", 6.0, 2.0), ("product", 4.0, 98.0)]);
+        let start = "Of the time of the model, pooling takes 60 %, with 2 % of the operations: an operation takes longer";
+        assert!(slow.starts_with(start), "{slow}");
+        assert!(slow.contains("the whole would be 2.50 times as fast"), "{slow}");
+        let fast = hot_spot(&[("pooling", 2.0, 2.0), ("product", 3.0, 98.0)]);
+        assert!(fast.contains("product takes 60 %, with 98 %"), "{fast}");
+        assert!(fast.contains("an operation takes less time there"), "{fast}");
+        let average = hot_spot(&[("a", 6.0, 60.0), ("b", 4.0, 40.0)]);
+        assert!(average.contains("about as long there as on average"), "{average}");
+        assert!(hot_spot(&[]).contains("nothing to profile"));
+    }
+
+    #[test]
+    fn parts_of_a_kind_are_added_up_only_where_there_are_several() {
+        let blocks = [
+            ("block 1: attention", 3.0, 30.0),
+            ("block 2: attention", 2.0, 30.0),
+            ("output", 5.0 - 2.5, 40.0),
+            ("block 1: norm", 2.5, 25.0),
+        ];
+        let said = hot_spot(&blocks);
+        let kind = "The 2 parts of its kind, attention, together take 50 %: without all of them, 2.00 times.";
+        assert!(said.contains(kind), "{said}");
+        let alone = hot_spot(&[("block 1: attention", 3.0, 30.0), ("block 2: MLP", 2.0, 30.0)]);
+        assert!(!alone.contains("of its kind"), "{alone}");
+    }
+
+    #[test]
+    fn the_part_with_the_slowest_operations_is_named_where_it_is_not_the_hot_spot_itself() {
+        let said = hot_spot(&[("product", 60.0, 95.0), ("GELU", 40.0, 0.5), ("view", 5.0, 0.0)]);
+        let slow =
+            "An operation takes the longest in GELU: 38 % of the time for 0.5 % of the operations.";
+        assert!(said.contains(slow), "{said}");
+        let itself = hot_spot(&[("GELU", 60.0, 5.0), ("product", 40.0, 95.0)]);
+        assert!(!itself.contains("takes the longest"), "{itself}");
+        let alike = hot_spot(&[("a", 51.0, 51.0), ("b", 49.0, 49.0)]);
+        assert!(!alike.contains("takes the longest"), "{alike}");
+    }
+
+    #[test]
+    fn a_profile_and_a_timeline_agree_only_where_their_times_do() {
+        let slower = parts_insight(5.8e-3, 20.9e-3);
+        assert!(
+            slower.contains("5.80 ms") && slower.contains("20.90 ms, 3.6 times as long"),
+            "{slower}"
+        );
+        assert!(slower.contains("medians of runs without a history"), "{slower}");
+        assert!(parts_insight(5.0e-3, 5.2e-3).contains("both agree"));
+        let faster = parts_insight(5.0e-3, 4.0e-3);
+        assert!(faster.contains("less than the parts alone"), "{faster}");
+        assert!(!faster.contains("history"), "{faster}");
     }
 
     #[test]
@@ -857,33 +907,90 @@ mod profiling {
         assert!(
             backward_insight(ratio(1.9, 2.0, 2.1)).contains("costs 1.0 forward passes, less than")
         );
+        for (wide, costs) in [(ratio(2.02, 2.4, 2.99), "1.4"), (ratio(2.9, 3.5, 4.2), "2.5")] {
+            let said = backward_insight(wide);
+            assert!(
+                said.contains(&format!("costs {costs} forward passes. Its products")),
+                "{said}"
+            );
+            assert!(said.contains("too far to confirm or to refute"), "{said}");
+        }
         let noisy = backward_insight(ratio(1.0, 3.0, 6.0));
         assert!(noisy.contains("disagree too much") && !noisy.contains("costs"), "{noisy}");
         assert!(!backward_insight(ratio(0.9, 1.0, 1.1)).contains("costs"));
     }
 
     #[test]
+    fn a_stream_comes_from_memory_only_where_it_is_twice_as_long_as_the_largest_cache() {
+        let said = |stream: usize, cache: Option<usize>| {
+            stream_insight(stream << 20, cache.map(|mebibytes| mebibytes << 20))
+        };
+        let long = said(64, Some(32));
+        assert!(long.contains("64 MiB, at least twice the largest cache, 32 MiB"), "{long}");
+        assert!(long.contains("most of it must come from memory"), "{long}");
+        let short = said(512, Some(480));
+        assert!(short.contains("512 MiB, less than twice the largest cache, 480 MiB"), "{short}");
+        assert!(short.contains("may be lower than the probe says"), "{short}");
+        let unknown = said(256, None);
+        assert!(unknown.contains("does not say how large its caches are"), "{unknown}");
+        assert!(!unknown.contains("must come from memory"), "{unknown}");
+    }
+
+    #[test]
     fn operations_are_left_or_right_of_the_ridge_point_and_above_or_below_the_roof() {
-        let operations = [("add", 0.1, 4.0), ("norm", 0.8, 0.9), ("product", 40.0, 0.1)];
-        let said = roofline_insight(20.0, &operations.map(|(n, i, p)| (n.to_owned(), i, p)));
-        assert!(said.contains("20.0 FLOP/B, memory is the limit: add, norm."), "{said}");
-        assert!(said.contains("Right of it the processor is: product."), "{said}");
-        assert!(said.contains("norm comes closest: it reaches 90 %"), "{said}");
-        assert!(said.contains("Above the roof of memory: add."), "{said}");
-        let said = roofline_insight(0.05, &[("add".to_owned(), 0.1, 0.5)]);
-        assert!(said.contains("memory is the limit: none."), "{said}");
-        assert!(!said.contains("Above the roof"), "{said}");
-        let said = roofline_insight(20.0, &[("add".to_owned(), 0.1, 2.0)]);
-        assert!(said.contains("Right of it the processor is: none."), "{said}");
-        assert!(!said.contains("comes closest"), "{said}");
+        let said = |ridge, operations: &[(&str, f64, f64)]| {
+            let operations: Vec<_> =
+                operations.iter().map(|&(name, i, part)| (name.to_owned(), i, part)).collect();
+            roofline_insight(ridge, &operations)
+        };
+        let all = said(
+            20.0,
+            &[("add", 0.1, 4.0), ("norm", 0.8, 0.9), ("exp", 0.5, 0.02), ("dot", 40.0, 0.1)],
+        );
+        assert!(all.contains("20.0 FLOP/B, the roof is that of memory: add, norm, exp."), "{all}");
+        assert!(all.contains("Right of it the roof is the peak: dot."), "{all}");
+        assert!(all.contains("where neither limit is reached: exp, dot."), "{all}");
+        assert!(all.contains("Within a factor of two of their roof: norm."), "{all}");
+        assert!(all.contains("Above the roof of memory: add. Either their numbers"), "{all}");
+        assert!(!all.contains("Above the peak"), "{all}");
+        let fast = said(0.05, &[("add", 0.1, 1.2)]);
+        assert!(fast.contains("that of memory: none."), "{fast}");
+        assert!(
+            fast.contains("Above the peak: add. The probe of the peak was disturbed"),
+            "{fast}"
+        );
+        assert!(!fast.contains("Above the roof") && !fast.contains("neither"), "{fast}");
+        let slow = said(20.0, &[("add", 0.1, 0.3)]);
+        assert!(slow.contains("Right of it the roof is the peak: none."), "{slow}");
+        assert!(!slow.contains("Above") && !slow.contains("Within"), "{slow}");
     }
 
     #[test]
     fn a_first_run_is_called_slow_only_where_it_was() {
         assert!(first_run_insight(1.5).contains("1.5 times"));
-        assert!(first_run_insight(1.5).contains("it would have counted"));
-        assert!(first_run_insight(1.0).contains("a warm-up changes nothing"));
+        assert!(first_run_insight(1.5).contains("a single timing without a warm-up would have"));
+        assert!(first_run_insight(1.0).contains("it was like the others"));
         assert!(first_run_insight(0.7).contains("something slowed those down"));
+    }
+
+    #[test]
+    fn a_median_hides_slow_runs_only_where_there_are_some() {
+        let slow = tail_insight(0.5e-3, 8.0e-3);
+        assert!(slow.contains("One run in 20 took at least 16.0 times the median"), "{slow}");
+        let even = tail_insight(0.5e-3, 0.55e-3);
+        assert!(even.contains("at most 1.10 times the median"), "{even}");
+        assert!(even.contains("the median says almost all"), "{even}");
+    }
+
+    #[test]
+    fn events_that_are_not_counted_are_listed_once_for_each_error() {
+        let none: &[(&str, String)] = &[];
+        assert_eq!(refused_note(none), None);
+        let [absent, denied] = ["No such file", "Permission denied"].map(str::to_owned);
+        let note =
+            refused_note(&[("cycles", absent.clone()), ("faults", denied), ("misses", absent)]);
+        let wanted = "Not counted, with the kernel's error: cycles, misses (No such file); faults (Permission denied).";
+        assert_eq!(note.as_deref(), Some(wanted));
     }
 
     #[test]
