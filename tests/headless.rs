@@ -20,6 +20,9 @@ mod classroom;
 mod explore;
 #[path = "headless/framework.rs"]
 mod framework;
+#[cfg(target_os = "linux")]
+#[path = "headless/jobs.rs"]
+mod jobs;
 #[path = "headless/lab.rs"]
 mod lab;
 #[path = "headless/manual.rs"]

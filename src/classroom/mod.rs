@@ -7,7 +7,9 @@ pub mod export;
 pub mod feedback;
 pub mod grade;
 pub mod gradebook;
+pub mod merge;
 pub mod result;
+pub mod results;
 mod roster;
 #[cfg(test)]
 mod samples;

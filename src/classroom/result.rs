@@ -181,6 +181,12 @@ impl SubmissionResult {
         })
     }
 
+    /// Whether no cell is to be graded again.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        self.cells.iter().all(|cell| cell.outcome != Outcome::GraderFault)
+    }
+
     fn contradiction(&self) -> Option<String> {
         let mut seen = BTreeSet::new();
         self.cells.iter().find_map(|cell| {

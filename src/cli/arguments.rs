@@ -292,6 +292,41 @@ pub struct GradeArguments {
     /// Grade even where this machine cannot confine untrusted code. Each result is marked.
     #[arg(long)]
     pub no_sandbox: bool,
+    /// Grade one share of the submissions, as one of several jobs: 1/8 is the first of eight. The same submissions give the
+    /// same shares on every machine.
+    #[arg(long, value_name = "K/N", value_parser = share)]
+    pub task: Option<Share>,
+    /// Grade nothing: check the results in these folders, and write those that count to `--out`. Results that contradict
+    /// each other are refused, and submissions without one are listed.
+    #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with_all = ["no_sandbox", "task"])]
+    pub merge: Vec<PathBuf>,
+}
+
+/// One of several equal shares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// From 1.
+    number: usize,
+    of: usize,
+}
+
+impl Share {
+    /// Whether it has the item at this index.
+    #[must_use]
+    pub fn has(self, index: usize) -> bool {
+        index % self.of == self.number - 1
+    }
+}
+
+/// `3/8` as the third of eight shares.
+fn share(text: &str) -> Result<Share, String> {
+    let parts = text
+        .split_once('/')
+        .and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+    match parts {
+        Some((number, of)) if (1..=of).contains(&number) => Ok(Share { number, of }),
+        _ => Err("write it as K/N, with K from 1 to N".into()),
+    }
 }
 
 /// Arguments of `watch`.

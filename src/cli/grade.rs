@@ -1,4 +1,5 @@
-//! `grade`: grades collected submissions inside the sandbox, and continues where an earlier run was stopped.
+//! `grade`: grades collected submissions inside the sandbox, all or one share of them, and continues where an earlier run
+//! was stopped; merges the results of several machines.
 
 use super::arguments::GradeArguments;
 use super::check::stopped;
@@ -6,12 +7,16 @@ use super::context::Context;
 use super::meter::Meter;
 use super::printer::Printer;
 use crate::classroom::CourseFile;
+use crate::classroom::merge::{Found, Merged, merge};
 use crate::classroom::result::SubmissionResult;
+use crate::classroom::results::{self, place};
 use crate::classroom::submission::{Submission, Submissions};
-use crate::error::{Error, count};
+use crate::error::{Error, count, printable};
 use crate::grading::{Batch, Graded, Grader};
+use crate::lab::atomic;
 use crate::sandbox::{self, Sandbox};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Returns whether every submission has a final result.
@@ -23,10 +28,18 @@ pub fn run(
     let file = arguments.course.as_ref().map(|file| CourseFile::read(file, context.course()));
     let context =
         &file.transpose()?.map_or_else(|| context.clone(), |file| context.of_class(&file));
+    if !arguments.merge.is_empty() {
+        return merged(context, arguments, out);
+    }
     let sandbox = sandbox(arguments.no_sandbox, out)?;
     let submissions = Submissions::new(&arguments.submissions);
-    let (all, problems) = submissions.all()?;
+    let (mut all, problems) = submissions.all()?;
     problems.iter().for_each(|problem| out.line(problem.to_string()));
+    if let Some(share) = arguments.task {
+        // Before any result is looked at: what a job does must not depend on what others have done.
+        let mut indices = 0..;
+        all.retain(|_| indices.next().is_some_and(|index| share.has(index)));
+    }
     let grader = Grader::new(context.runner()?, context.course(), sandbox);
     let (submissions, results) = (&submissions, arguments.out.as_path());
     let batch = Batch { grader: &grader, submissions, results, cancel: &context.cancel };
@@ -44,6 +57,42 @@ pub fn run(
     });
     stopped(&context.cancel)?;
     Ok(is_final)
+}
+
+/// Merges the results of several machines. What `--out` has already is one of them, so that nothing there is lost.
+fn merged(context: &Context, arguments: &GradeArguments, out: &mut Printer) -> Result<bool, Error> {
+    let to = &arguments.out;
+    let (submissions, problems) = Submissions::new(&arguments.submissions).all()?;
+    problems.iter().for_each(|problem| out.line(problem.to_string()));
+    let earlier = to.is_dir().then_some(to);
+    let folders: Vec<PathBuf> = arguments.merge.iter().chain(earlier).cloned().collect();
+    let read = |file: PathBuf| {
+        let result = results::read(context.course(), &file);
+        Found { file, result }
+    };
+    let found = results::files(&folders)?.into_iter().map(read).collect();
+    let Merged { results, refused, missing } = merge(found, &submissions, context.course());
+    for result in &results {
+        atomic::write(&place(to, &result.student, &result.module), result.to_json().as_bytes())?;
+    }
+    for (file, reason) in &refused {
+        out.line(format!("  refused  \"{}\": {reason}", printable(file)));
+    }
+    for Submission { student, module, .. } in &missing {
+        out.line(format!("  missing  {student} {module}"));
+    }
+    let again: Vec<_> = results.iter().filter(|result| !result.is_final()).collect();
+    for result in &again {
+        let (student, module, points) = (&result.student, &result.module, result.totals().ungraded);
+        out.line(format!("  again    {student} {module}: {points} points to be graded again"));
+    }
+    let (counted, refused, missing) = (results.len(), refused.len(), missing.len());
+    out.line(format!(
+        "{}; refused: {refused}; missing: {missing}; to be graded again: {}",
+        count(counted, "result"),
+        again.len()
+    ));
+    Ok(refused + missing + again.len() + problems.len() == 0)
 }
 
 /// The sandbox, or an error that says what this machine lacks. It is printed before any submission is compiled.

@@ -5,16 +5,12 @@ use super::context::Context;
 use super::printer::Printer;
 use crate::classroom::grade::{Grade, Score, in_course};
 use crate::classroom::gradebook::{Gradebook, Imported, Manual};
-use crate::classroom::result::{Outcome, SubmissionResult};
-use crate::classroom::{CourseFile, Roster, StudentId, export};
+use crate::classroom::result::Outcome;
+use crate::classroom::{CourseFile, Roster, StudentId, export, results};
 use crate::curriculum::cells;
 use crate::error::{Error, count, printable};
 use crate::lab::atomic;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-
-/// In bytes: a result with a message for each of its cells is smaller.
-const LARGEST_RESULT: u64 = 4 * 1024 * 1024;
 
 /// Succeeds when everything that was asked for was done.
 pub fn run(
@@ -74,9 +70,9 @@ fn import(
     out: &mut Printer,
 ) -> Result<bool, Error> {
     let (mut new, mut replaced, mut older, mut problems) = (0, 0, 0, 0);
-    for file in files(paths)? {
+    for file in results::files(paths)? {
         // A result that cannot be read does not keep the others out.
-        let result = match result(context, &file) {
+        let result = match results::read(context.course(), &file) {
             Ok(result) => result,
             Err(error) => {
                 out.line(format!("  refused  \"{}\": {error}", printable(&file)));
@@ -96,43 +92,6 @@ fn import(
     }
     out.line(format!("new: {new}; replaced: {replaced}; older: {older}; refused: {problems}"));
     Ok(problems == 0)
-}
-
-/// The files that are named, and those that end in `.json` anywhere below the folders that are named.
-fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
-    let (mut found, mut folders) = (vec![], vec![]);
-    for path in paths {
-        if path.is_dir() { folders.push(path.clone()) } else { found.push(path.clone()) }
-    }
-    while let Some(folder) = folders.pop() {
-        let failed = |error: std::io::Error| Error::io("read the folder", &folder, &error);
-        for entry in std::fs::read_dir(&folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let (path, kind) = (entry.path(), entry.file_type().map_err(failed)?);
-            if kind.is_dir() {
-                folders.push(path);
-            } else if kind.is_file() && path.extension().is_some_and(|kind| kind == "json") {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-fn result(context: &Context, path: &Path) -> Result<SubmissionResult, Error> {
-    let failed = |error: std::io::Error| Error::io("read", path, &error);
-    let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(failed)?;
-    file.take(LARGEST_RESULT + 1).read_to_string(&mut text).map_err(failed)?;
-    if text.len() as u64 > LARGEST_RESULT {
-        return Err(Error::usage(format!("it has more than {LARGEST_RESULT} bytes")));
-    }
-    let result = SubmissionResult::from_json(&text)?;
-    match context.course().by_slug(&result.module) {
-        Some(_) => Ok(result),
-        None => Err(Error::usage(format!("the course has no module {:?}", result.module))),
-    }
 }
 
 fn totals(grades: &[Grade], course: Option<&CourseFile>, out: &mut Printer) -> Result<bool, Error> {

@@ -2,7 +2,8 @@
 //! that was killed continues with those that have none. Must not know how one is graded.
 
 use super::Grader;
-use crate::classroom::result::{Outcome, SubmissionResult};
+use crate::classroom::result::SubmissionResult;
+use crate::classroom::results;
 use crate::classroom::submission::{Submission, Submissions};
 use crate::error::Error;
 use crate::lab::atomic;
@@ -49,15 +50,14 @@ impl Batch<'_> {
         result.is_some_and(|result| {
             result.fingerprint == submission.fingerprint
                 && (result.sandboxed || !self.grader.is_sandboxed())
-                && result.cells.iter().all(|cell| cell.outcome != Outcome::GraderFault)
+                && result.is_final()
         })
     }
 
     /// Where the result of a submission is.
     #[must_use]
     pub fn path(&self, submission: &Submission) -> PathBuf {
-        let Submission { student, module, .. } = submission;
-        self.results.join(student.as_str()).join(module).with_extension("json")
+        results::place(self.results, &submission.student, &submission.module)
     }
 
     /// Grades the submissions; each is passed on when its result is on the disk.
