@@ -31,6 +31,9 @@ mod manual;
 mod mlperf;
 #[path = "headless/plain.rs"]
 mod plain;
+#[cfg(target_os = "linux")]
+#[path = "headless/templates.rs"]
+mod templates;
 
 /// A folder for the lab of one test, and the cache that all tests share.
 struct Desk {

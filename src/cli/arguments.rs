@@ -102,6 +102,8 @@ pub enum Command {
     Glossary(GlossaryArguments),
     /// Grade collected submissions, each inside a sandbox. Exit code 0: every one has a final result.
     Grade(GradeArguments),
+    /// Write the files that run `grade` as jobs of Slurm, GitHub Actions or Gradescope.
+    Template(TemplateArguments),
     /// Show the next hint for an exercise.
     Hint(CellArguments),
     /// Show the reference solution.
@@ -300,6 +302,28 @@ pub struct GradeArguments {
     /// each other are refused, and submissions without one are listed.
     #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with_all = ["no_sandbox", "task"])]
     pub merge: Vec<PathBuf>,
+}
+
+/// Arguments of `template`.
+#[derive(Debug, Args)]
+pub struct TemplateArguments {
+    /// What runs the jobs.
+    #[arg(value_enum)]
+    pub platform: Platform,
+    /// The folder for the files. None of them may be there already.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+/// What runs `grade` as a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Platform {
+    /// An array of jobs on a cluster, and a job that merges their results.
+    Slurm,
+    /// A workflow of GitHub Actions with four jobs, and one that merges their results.
+    Github,
+    /// An autograder for one assignment on Gradescope.
+    Gradescope,
 }
 
 /// One of several equal shares.

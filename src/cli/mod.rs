@@ -33,6 +33,7 @@ mod restore;
 mod signals;
 mod similarity;
 mod solution;
+mod template;
 mod watch;
 
 pub use arguments::{Arguments, Command, ThemeName, WatchArguments};
@@ -75,6 +76,7 @@ fn dispatch(context: &Context, command: Command, out: &mut Printer) -> Result<bo
         Command::Explore(arguments) => explore::run(context, &arguments, out),
         Command::Glossary(arguments) => glossary::run(context, &arguments, out),
         Command::Grade(arguments) => grade::run(context, &arguments, out),
+        Command::Template(arguments) => template::run(&arguments, out),
         Command::Hint(arguments) => hint::run(context, &arguments, out),
         Command::Solution(arguments) => solution::run(context, &arguments, out),
         Command::Reset(arguments) => reset::run(context, &arguments, out),
