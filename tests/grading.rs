@@ -15,7 +15,7 @@ use tinytorch_tutor::classroom::result::{Outcome, SubmissionResult};
 use tinytorch_tutor::classroom::submission::{SCHEMA, Submission, Submissions};
 use tinytorch_tutor::curriculum::{Course, Module, ModuleId};
 use tinytorch_tutor::grading::{Batch, Grader};
-use tinytorch_tutor::runner::{Cancel, Limits, Runner};
+use tinytorch_tutor::runner::{Cancel, Limits, Runner, SeededModule};
 use tinytorch_tutor::sandbox::Sandbox;
 
 const ALPHA: &str = r##"//! Numbers.
@@ -44,16 +44,35 @@ pub fn triple(x: i32) -> i32 {
     x * 3
     // END SOLUTION
 }
+#[derive(Debug)]
+pub struct Tripled(pub i32);
+impl PartialEq for Tripled {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
 
 // %% nbgrader={"grade": true, "grade_id": "test-triple", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
 #[test]
 fn test_unit_triple() {
-    assert_eq!(triple(4), 12);
+    assert_eq!(Tripled(triple(4)), Tripled(12));
 }
 
 // %% nbgrader={"grade": false, "grade_id": "alpha-own", "locked": false, "schema_version": 3, "solution": false, "task": false}
 // own code
 "##;
+
+/// The reference of the two cells, as the grader has it.
+#[path = "hostile/alpha.rs"]
+mod alpha;
+#[path = "hostile/seeded.rs"]
+mod seeded;
+
+fn seeded_of(module: &str) -> Option<&'static SeededModule> {
+    const ALPHA: &SeededModule =
+        &SeededModule { text: include_str!("hostile/seeded.rs"), functions: seeded::ALL };
+    (module == "alpha").then_some(ALPHA)
+}
 
 /// A submission of the corpus: the honest one with changes.
 #[derive(Debug, Deserialize)]
@@ -182,6 +201,7 @@ impl Class {
         // The cache that the tests of the runner use too.
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
         let grader = Grader::new(Runner::new(cache, course).unwrap(), course, sandbox);
+        let grader = grader.with_seeded(seeded_of);
         let grader = grader.with_limits(Limits { compile, ..Limits::default() });
         Some(Self { folder: tempfile::tempdir().unwrap(), course, grader })
     }

@@ -2,7 +2,7 @@
 //! not in the submission is an outcome of its own. Must not know other submissions.
 
 use super::assembled::{Assembled, LeftOut, OWN, assemble, solutions, unusable};
-use super::reading;
+use super::{reading, seeded};
 use crate::classroom::result::{CellResult, Outcome, SCHEMA, SubmissionResult};
 use crate::classroom::submission::Submission;
 use crate::curriculum::cells::{self, CellKind};
@@ -10,7 +10,7 @@ use crate::curriculum::{Course, Module};
 use crate::error::Error;
 use crate::report::{ModuleReport, human};
 use crate::runner::event::{Place, RunEvent, RunKind, TestResult, Verdict};
-use crate::runner::{Cancel, Limits, ModuleSources, Request, Runner};
+use crate::runner::{Cancel, Limits, ModuleSources, Request, Runner, SeededModule};
 use crate::sandbox::Sandbox;
 use std::path::Path;
 use std::time::Duration;
@@ -32,7 +32,15 @@ impl Grader {
     pub fn new(runner: Runner, course: &'static Course, sandbox: Sandbox) -> Self {
         let limits = Limits { compile: Duration::from_secs(20), ..Limits::default() };
         let is_sandboxed = sandbox.lacks().is_empty();
-        Self { runner: runner.with_limits(limits).with_sandbox(sandbox), course, is_sandboxed }
+        let runner = runner.with_limits(limits).with_sandbox(sandbox).with_seeded(seeded::of);
+        Self { runner, course, is_sandboxed }
+    }
+
+    /// The same grader for a course of other modules, with their functions that draw inputs from a seed.
+    #[must_use]
+    pub fn with_seeded(mut self, seeded: fn(&str) -> Option<&'static SeededModule>) -> Self {
+        self.runner = self.runner.with_seeded(seeded);
+        self
     }
 
     /// The same grader with other time limits.
@@ -111,7 +119,8 @@ impl Grader {
             if report.compiles != Some(false) {
                 return judged(module, &report, &assembled, &left_out);
             }
-            let found = culprits(&report, &assembled, reference);
+            let mut found = culprits(&report, &assembled, reference);
+            found.retain(|cell, _| !left_out.contains_key(cell));
             problem = first_error(&report, &assembled);
             if found.is_empty() {
                 break;
@@ -142,8 +151,8 @@ impl Grader {
     }
 }
 
-/// The cells of the student's in which the compiler found errors, each with its first one. An error in the tests, which
-/// import an item of a cell, is about the cell that it names.
+/// The cells of the student's in which the compiler found errors, each with its first one. An error in the tests
+/// is about the cell that it names, or else about the one that is tested there.
 fn culprits(report: &ModuleReport, assembled: &Assembled, reference: &str) -> LeftOut {
     let mut found = LeftOut::new();
     for error in report.errors() {
@@ -151,10 +160,14 @@ fn culprits(report: &ModuleReport, assembled: &Assembled, reference: &str) -> Le
             Some(origin) => {
                 (origin.cell.clone(), format!("line {}: {}", origin.line, error.message))
             }
-            None => match named(&error.message, reference) {
-                Some(cell) => (cell, error.message.clone()),
-                None => continue,
-            },
+            None => {
+                let line = error.at.as_ref().map(|at| at.line);
+                let tested = || tested_at(line?, &assembled.text);
+                match named(&error.message, reference).or_else(tested) {
+                    Some(cell) => (cell, error.message.clone()),
+                    None => continue,
+                }
+            }
         };
         found.entry(cell).or_insert(message);
     }
@@ -168,6 +181,13 @@ fn named(message: &str, reference: &str) -> Option<String> {
     let mut has_it = solutions(reference)
         .filter(|cell| cells::items(cell.text).any(|item| names.contains(&item.name)));
     has_it.next()?.grade_id
+}
+
+/// The solution cell whose test is on this line: the test does not fit what the cell has.
+fn tested_at(line: usize, text: &str) -> Option<String> {
+    let cells = cells::parse(text);
+    let cell = cells.iter().rfind(|cell| cell.first_line <= line)?;
+    cell.grade_id.as_deref()?.strip_prefix("test-").map(str::to_owned)
 }
 
 fn first_error(report: &ModuleReport, assembled: &Assembled) -> String {

@@ -6,6 +6,7 @@ mod assembled;
 mod batch;
 mod grader;
 mod reading;
+mod seeded;
 
 pub use batch::{Batch, Graded};
 pub use grader::Grader;

@@ -11,6 +11,7 @@ mod request;
 mod run;
 #[expect(clippy::module_inception, reason = "the component's main type, in a file of its own")]
 mod runner;
+mod seeded;
 mod source_map;
 mod strays;
 
@@ -20,3 +21,4 @@ pub use process::{Cancel, between_starts};
 pub use queue::{Queue, RunMessage};
 pub use request::{ModuleSource, ModuleSources, Request};
 pub use runner::{Limits, Runner};
+pub use seeded::SeededModule;

@@ -3,9 +3,9 @@
 
 use super::build::cache::Cache;
 use super::build::chain::{BuiltChain, Chain};
-use super::build::exercise::{EXERCISE, Exercise, TESTS};
+use super::build::exercise::{EXERCISE, Exercise, SEEDED, TESTS};
 use super::build::module_crate::Tools;
-use super::build::prepared_source::{PreparedSource, prepare, prepare_separately};
+use super::build::prepared_source::{PreparedSource, prepare, prepare_seeded, prepare_separately};
 use super::build::rustc::Dependencies;
 use super::build::third_party;
 use super::build::toolchain::Toolchain;
@@ -15,6 +15,7 @@ use super::event::{
 };
 use super::run::explorable::Figure;
 use super::run::program::Program;
+use super::seeded::{self, SeededModule};
 use super::source_map::SourceMap;
 use super::{Cancel, ModuleSources, Request, Stop};
 use crate::curriculum::cells::{self, Cell};
@@ -63,6 +64,7 @@ pub struct Runner {
     course: &'static Course,
     limits: Limits,
     sandbox: Option<Sandbox>,
+    seeded: fn(&str) -> Option<&'static SeededModule>,
 }
 
 impl Runner {
@@ -71,7 +73,14 @@ impl Runner {
     pub fn new(cache: PathBuf, course: &'static Course) -> Result<Self, Error> {
         let cache = Cache::open(cache)?;
         let toolchain = Toolchain::find(cache.root())?;
-        Ok(Self { cache, toolchain, course, limits: Limits::default(), sandbox: None })
+        Ok(Self {
+            cache,
+            toolchain,
+            course,
+            limits: Limits::default(),
+            sandbox: None,
+            seeded: |_| None,
+        })
     }
 
     /// The compiler's name and version, in its own words.
@@ -92,6 +101,14 @@ impl Runner {
     #[must_use]
     pub fn with_sandbox(mut self, sandbox: Sandbox) -> Self {
         self.sandbox = Some(sandbox);
+        self
+    }
+
+    /// The same runner with functions that draw inputs from a seed, by the name of the module. In the sandbox they run after the
+    /// tests, and what they return is compared here.
+    #[must_use]
+    pub fn with_seeded(mut self, seeded: fn(&str) -> Option<&'static SeededModule>) -> Self {
+        self.seeded = seeded;
         self
     }
 
@@ -223,6 +240,8 @@ struct Prepared {
     exercise: PreparedSource,
     /// The tests, when they are a crate of their own.
     tests: Option<PreparedSource>,
+    /// The functions that draw inputs from a seed.
+    seeded: Option<PreparedSource>,
     expected: Vec<Expected>,
 }
 
@@ -261,7 +280,14 @@ impl Run<'_> {
             (prepare(text, original), None)
         };
         let expected = expected(self.request, original, &exercise);
-        Prepared { exercise, tests, expected }
+        let seeded = self.seeded().map(|seeded| prepare_seeded(text, original, seeded));
+        Prepared { exercise, tests, seeded, expected }
+    }
+
+    /// The functions that draw inputs from a seed: only the sandbox runs them.
+    fn seeded(&self) -> Option<&'static SeededModule> {
+        let module = self.runner.course.module(self.request.module)?;
+        self.runner.sandbox.as_ref().and_then(|_| (self.runner.seeded)(&module.name))
     }
 
     /// Builds and runs once. An error after the chain was built comes with the chain.
@@ -277,6 +303,9 @@ impl Run<'_> {
         chain.source_map.add(EXERCISE, &request.file, lines);
         if let Some(tests) = &prepared.tests {
             chain.source_map.add(TESTS, &request.file, tests.lines.clone());
+        }
+        if let Some(seeded) = &prepared.seeded {
+            chain.source_map.add(SEEDED, &request.file, seeded.lines.clone());
         }
         Ok(self.build_and_execute(prepared, &chain, events).map_err(|stop| (chain.top, stop)))
     }
@@ -300,7 +329,8 @@ impl Run<'_> {
         let source = &prepared.exercise;
         let program = match &prepared.tests {
             Some(tests) => {
-                exercise.as_two_crates(&source.text, &tests.with_tests(&names), events)?
+                let seeded = prepared.seeded.as_ref().map(|seeded| seeded.text.as_str());
+                exercise.as_two_crates(&source.text, &tests.with_tests(&names), seeded, events)?
             }
             None if request.kind == RunKind::Check => {
                 exercise.as_one_crate(&source.with_tests(&names), events)?
@@ -370,6 +400,12 @@ impl Run<'_> {
             },
             cancel: self.cancel,
             sandbox: runner.sandbox.as_ref(),
+            seeded: match self.seeded() {
+                Some(module) => {
+                    Some((module, seeded::seed(runner.cache.root(), &self.request.text)?))
+                }
+                None => None,
+            },
         };
         let names = |owner: Owner| -> Vec<&str> {
             let owned = expected.iter().filter(|expected| expected.owner == owner);

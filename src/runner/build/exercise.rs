@@ -19,6 +19,10 @@ use std::time::Duration;
 pub(in crate::runner) const EXERCISE: &str = "exercise.rs";
 /// The original tests in the work folder, when they are a crate of their own.
 pub(in crate::runner) const TESTS: &str = "tests.rs";
+/// Beside them, for an untrusted file, the functions that draw inputs from a seed.
+pub(in crate::runner) const SEEDED: &str = "seeded.rs";
+/// The content of that file for a module that has none.
+const NO_SEEDED: &str = "pub const ALL: &[tinytorch::outputs::Seeded] = &[];\n";
 
 /// One compilation of an exercise.
 pub(in crate::runner) struct Exercise<'a> {
@@ -66,11 +70,12 @@ impl Exercise<'_> {
     }
 
     /// Compiles the learner's text, without its tests, as a library, and then the tests, with their table,
-    /// as a program that imports from it.
+    /// as a program that imports from it. `seeded` functions run after them in the sandbox.
     pub(in crate::runner) fn as_two_crates(
         &self,
         text: &str,
         tests: &str,
+        seeded: Option<&str>,
         events: &mut dyn FnMut(RunEvent),
     ) -> Result<Option<PathBuf>, Stop> {
         self.work_dir.write(EXERCISE, text)?;
@@ -88,8 +93,10 @@ impl Exercise<'_> {
         }
         // Only now, so that the learner's file cannot include them.
         self.work_dir.write(TESTS, tests)?;
+        self.work_dir.write(SEEDED, seeded.unwrap_or(NO_SEEDED))?;
         let entry = if self.sandbox.is_some() { CONFINED_ENTRY } else { ENTRY };
-        let entry = entry.replace("FILE", TESTS).replace("CHANNEL", &CHANNEL.to_string());
+        let entry = entry.replace("FILE", TESTS).replace("SEEDED", SEEDED);
+        let entry = entry.replace("CHANNEL", &CHANNEL.to_string());
         self.work_dir.write("entry.rs", &entry)?;
         let mut flags = PROGRAM.map(OsString::from).to_vec();
         let mut subject = OsString::from(format!("--extern={SUBJECT}="));

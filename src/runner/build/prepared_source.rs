@@ -3,6 +3,7 @@
 
 use crate::curriculum::cells::{self, Cell, CellKind};
 use crate::runner::event::Notice;
+use crate::runner::seeded::SeededModule;
 use crate::runner::source_map::LineMap;
 use std::collections::HashSet;
 
@@ -57,6 +58,29 @@ pub(in crate::runner) fn prepare_separately(
     }
     tests.text = blank(&cells::tests_crate(reference));
     (subject, tests)
+}
+
+/// The functions that draw inputs from a seed, as a crate of their own would have them. A line of one counts as the cell that
+/// it calls: where it does not compile, that cell has another form than the original.
+pub(in crate::runner) fn prepare_seeded(
+    text: &str,
+    reference: &str,
+    seeded: &SeededModule,
+) -> PreparedSource {
+    let learners = cells::parse(text);
+    let originals = cells::parse(reference);
+    let line = |test: &str| {
+        let cell = originals.iter().find(|cell| cell.tests().contains(&test))?;
+        let tested = cell.grade_id.as_deref()?.strip_prefix("test-")?;
+        let own = learners.iter().find(|own| own.grade_id.as_deref() == Some(tested))?;
+        Some(own.first_line)
+    };
+    let lines = seeded.tests().into_iter().map(|test| line(test?)).collect();
+    PreparedSource {
+        text: seeded.for_submission(),
+        lines: LineMap(lines),
+        ..PreparedSource::default()
+    }
 }
 
 /// The line in a changed cell on which the function of this line of the original begins.
@@ -420,10 +444,12 @@ pub(in crate::runner) const CONFINED_ENTRY: &str = "\
 static ALLOCATOR: tinytorch::testing::CountingAllocator = tinytorch::testing::CountingAllocator;
 #[path = \"FILE\"]
 mod exercise;
+#[path = \"SEEDED\"]
+mod seeded;
 fn main() {
     // SAFETY: the launcher has opened it for this function alone.
     let channel = unsafe { <std::os::unix::net::UnixStream as std::os::fd::FromRawFd>::from_raw_fd(CHANNEL) };
-    tinytorch::harness::run_confined(channel, exercise::TABLE_OF_TESTS)
+    tinytorch::harness::run_confined(channel, exercise::TABLE_OF_TESTS, seeded::ALL)
 }
 ";
 

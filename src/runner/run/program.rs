@@ -4,6 +4,7 @@
 use crate::error::{harmless, printable};
 use crate::runner::event::{Notice, Output, Place, RunEvent, TestResult, Verdict, key};
 use crate::runner::process::{End, Lines, Next, Process, command, signal};
+use crate::runner::seeded::SeededModule;
 use crate::runner::source_map::SourceMap;
 use crate::runner::{Cancel, Stop};
 use crate::sandbox::{Limits, Plan, Sandbox, Task, UP, of_program};
@@ -39,6 +40,8 @@ pub(in crate::runner) struct Program<'a> {
     pub(in crate::runner) cancel: &'a Cancel,
     /// Confines it, when it is made from a file that is not trusted.
     pub(in crate::runner) sandbox: Option<&'a Sandbox>,
+    /// The functions that draw inputs from a seed, with the seed. They run in the sandbox only.
+    pub(in crate::runner) seeded: Option<(&'a SeededModule, u64)>,
 }
 
 /// The most items of one analysis, or of one frame, that are passed on: more is noise. Those that replace an earlier one do not
@@ -152,7 +155,8 @@ impl Program<'_> {
     fn confined(&self, sandbox: &Sandbox, name: &str) -> io::Result<(Verdict, Output)> {
         let secret = secret()?;
         let (start, mut channel) = sandbox.command(self.plan(name))?;
-        channel.write_all(format!("{secret}\n").as_bytes())?;
+        let seed = self.seeded.map_or(0, |(_, seed)| seed);
+        channel.write_all(format!("{secret}\n{seed}\n").as_bytes())?;
         let mut process = Process::spawn(start, Lines::Neither, self.limit, self.cancel)?;
         process.listen_on(channel)?;
         let mut lines: Vec<Vec<u8>> = vec![];
@@ -167,10 +171,34 @@ impl Program<'_> {
         };
         end.status = of_program(end.status);
         let verdict = match signed(records, &secret) {
-            Ok(record) => judge(record, &end, self.limit, self.source_map),
+            Ok(signed) => {
+                let record = signed.as_ref().map(|signed| signed.record.clone());
+                let verdict = judge(record, &end, self.limit, self.source_map);
+                match signed {
+                    Some(signed) => self.compared(name, verdict, &signed),
+                    None => verdict,
+                }
+            }
             Err(Forgery) => Verdict::Forged,
         };
         Ok((verdict, end.output))
+    }
+
+    /// The verdict once the outputs for inputs from the seed are compared with those of the reference.
+    fn compared(&self, name: &str, verdict: Verdict, signed: &Signed) -> Verdict {
+        let wanted = self.seeded.and_then(|(module, seed)| module.wanted(name, seed));
+        let failed = |message: &str, at| {
+            let message = format!("for inputs that the test does not show: {}", harmless(message));
+            Verdict::Failed { message, at }
+        };
+        match (verdict, wanted) {
+            (Verdict::Passed, Some(wanted)) => match signed.outputs.difference(&wanted) {
+                Some(difference) => failed(&difference, None),
+                None => Verdict::Passed,
+            },
+            (Verdict::Failed { message, at }, _) if signed.is_seeded => failed(&message, at),
+            (verdict, _) => verdict,
+        }
     }
 
     fn plan(&self, name: &str) -> Plan {
@@ -197,12 +225,12 @@ impl Program<'_> {
 #[derive(Debug, PartialEq)]
 struct Forgery;
 
-/// The record of a confined test, if it sent one.
-fn signed(lines: &[Vec<u8>], secret: &str) -> Result<Option<Record>, Forgery> {
+/// What a confined test sent, if it sent anything.
+fn signed(lines: &[Vec<u8>], secret: &str) -> Result<Option<Signed>, Forgery> {
     match lines {
         [] => Ok(None),
         [line] if line.len() <= LONGEST_RECORD => match serde_json::from_slice(line) {
-            Ok(Signed { secret: own, record }) if own == secret => Ok(Some(record)),
+            Ok(signed @ Signed { .. }) if signed.secret == secret => Ok(Some(signed)),
             _ => Err(Forgery),
         },
         _ => Err(Forgery),
@@ -283,6 +311,7 @@ mod tests {
     use super::*;
     use std::os::unix::process::ExitStatusExt;
     use std::process::ExitStatus;
+    use tinytorch::outputs::Outputs;
     use tinytorch::report::Insight;
 
     fn judged(record: Option<Record>, raw: i32, timed_out: bool, text: &str) -> Verdict {
@@ -317,6 +346,7 @@ mod tests {
             limit: Duration::from_secs(10),
             cancel: &Cancel::default(),
             sandbox: None,
+            seeded: None,
         };
         let mut verdicts = vec![];
         program
@@ -340,12 +370,15 @@ mod tests {
 
     #[test]
     fn one_record_with_the_secret_counts_and_everything_else_is_a_forgery() {
-        let line = |secret: &str| {
-            let signed = Signed { secret: secret.into(), record: Record::Returned };
-            serde_json::to_vec(&signed).unwrap()
+        let sent = |secret: &str| Signed {
+            secret: secret.into(),
+            record: Record::Returned,
+            is_seeded: false,
+            outputs: Outputs::default(),
         };
+        let line = |secret: &str| serde_json::to_vec(&sent(secret)).unwrap();
         assert_eq!(signed(&[], "a"), Ok(None));
-        assert_eq!(signed(&[line("a")], "a"), Ok(Some(Record::Returned)));
+        assert_eq!(signed(&[line("a")], "a"), Ok(Some(sent("a"))));
         let plain = br#"{"record":"returned"}"#.to_vec();
         let long = [line("a"), vec![b' '; LONGEST_RECORD]].concat();
         let forged = [vec![line("b")], vec![line("a"), line("a")], vec![plain], vec![long]];

@@ -8,6 +8,8 @@
 //! connection closes, and this process exits too.
 
 use crate::explore::{Control, Explorer, Settings};
+use crate::outputs::{Outputs, Seeded};
+use crate::random::Rng;
 use crate::report::{Item, Reporter};
 use serde::{Deserialize, Serialize};
 use std::any::Any;
@@ -18,7 +20,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// One line on the socket.
@@ -62,6 +64,10 @@ pub struct Signed {
     pub secret: String,
     /// How the test ended.
     pub record: Record,
+    /// Whether it ended while it worked on inputs that were drawn from the seed.
+    pub is_seeded: bool,
+    /// What was returned for them.
+    pub outputs: Outputs,
 }
 
 /// A function that reports, with its name.
@@ -127,32 +133,52 @@ pub fn run(tests: &[(&str, fn())], analyses: &[Analysis<'_>], explorables: &[Exp
 }
 
 /// The `main` of a program whose tests run in a sandbox: `PROGRAM NAME` runs the test of that name. The channel is inherited,
-/// so there is no path at which another process could listen; the secret is read from it before the body runs. Ends
-/// the process.
+/// so there is no path at which another process could listen; the secret and the seed are read from it before the body
+/// runs. After a body that returned, the function of `seeded` with the test's name runs. Ends the process.
 #[expect(clippy::print_stderr, reason = "the tutor shows why there is no verdict")]
-pub fn run_confined(channel: UnixStream, tests: &[(&str, fn())]) -> ! {
+pub fn run_confined(channel: UnixStream, tests: &[(&str, fn())], seeded: &[Seeded]) -> ! {
     // A duplicate is closed when another program is executed; what was inherited is not.
     let duplicates = channel.try_clone().and_then(|own| Ok((own.try_clone()?, own)));
     drop(channel);
     let Ok((lifeline, stream)) = duplicates else { leave(4) };
-    let secret = secret(&stream);
+    let (secret, seed) = (line(&stream), line(&stream).parse().unwrap_or_default());
     let name = std::env::args_os().nth(1).unwrap_or_default();
     let Some((_, test)) = tests.iter().find(|(known, _)| **known == *name) else {
         eprintln!("there is no test {name:?}");
         leave(2);
     };
     let test = *test;
+    let seeded = seeded.iter().find(|(known, _)| *known == name).map(|(_, run)| *run);
     thread::spawn(move || end_with(lifeline));
-    run_body(stream, move |record| Signed { secret, record }, move |_| test());
+    // None until the body has returned.
+    let outputs: Arc<Mutex<Option<Outputs>>> = Arc::default();
+    let collected = Arc::clone(&outputs);
+    let sealed = move |record| {
+        let outputs = lock(&outputs).take();
+        Signed {
+            secret,
+            record,
+            is_seeded: outputs.is_some(),
+            outputs: outputs.unwrap_or_default(),
+        }
+    };
+    run_body(stream, sealed, move |_| {
+        test();
+        let Some(seeded) = seeded else { return };
+        *lock(&collected) = Some(Outputs::default());
+        let mut outputs = Outputs::default();
+        seeded(&mut Rng::seeded(seed), &mut outputs);
+        *lock(&collected) = Some(outputs);
+    });
 }
 
-/// The first line on the channel. Nothing is read beyond it.
-fn secret(mut stream: &UnixStream) -> String {
-    let (mut secret, mut byte) = (String::new(), [0]);
+/// The next line on the channel. Nothing is read beyond it.
+fn line(mut stream: &UnixStream) -> String {
+    let (mut line, mut byte) = (String::new(), [0]);
     while stream.read_exact(&mut byte).is_ok() && byte != *b"\n" {
-        secret.push(char::from(byte[0]));
+        line.push(char::from(byte[0]));
     }
-    secret
+    line
 }
 
 fn connect(socket: &OsStr) -> std::io::Result<(UnixStream, UnixStream)> {

@@ -38,6 +38,7 @@ pub mod harness;
 pub mod insights;
 pub mod kernels;
 pub mod operations;
+pub mod outputs;
 pub mod packed;
 pub mod planes;
 pub mod powers;

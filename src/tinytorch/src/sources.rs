@@ -61,6 +61,7 @@ pub const SUPPORT: &[(&str, &str)] = &[
     ("kernels/int8.rs", include_str!("kernels/int8.rs")),
     ("kernels/mod.rs", include_str!("kernels/mod.rs")),
     ("operations.rs", include_str!("operations.rs")),
+    ("outputs.rs", include_str!("outputs.rs")),
     ("packed.rs", include_str!("packed.rs")),
     ("planes.rs", include_str!("planes.rs")),
     ("powers.rs", include_str!("powers.rs")),
