@@ -25,6 +25,8 @@ mod framework;
 mod jobs;
 #[path = "headless/lab.rs"]
 mod lab;
+#[path = "headless/life_cycle.rs"]
+mod life_cycle;
 #[path = "headless/manual.rs"]
 mod manual;
 #[path = "headless/mlperf.rs"]

@@ -7,6 +7,7 @@ pub mod export;
 pub mod feedback;
 pub mod grade;
 pub mod gradebook;
+pub mod kit;
 pub mod merge;
 pub mod result;
 pub mod results;

@@ -140,6 +140,8 @@ pub enum Command {
     Doctor(FormatArguments),
     /// Make the lab that a class gets: the modules of a course file, with hints and solutions open or closed.
     Release(ReleaseArguments),
+    /// Pack a kit for machines without internet: this program, the lab of a class, and what a check needs.
+    Bundle(BundleArguments),
     /// Collect what a class handed in, from folders, zip and tar.gz archives. Exit code 0: all that was found was taken.
     Collect(CollectArguments),
     /// The gradebook of a class: import results, give points and comments, export.
@@ -486,6 +488,19 @@ pub struct ReleaseArguments {
     /// The folder of the lab: new or empty.
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
+}
+
+/// Arguments of `bundle`.
+#[derive(Debug, Args)]
+pub struct BundleArguments {
+    /// The folder for the archive.
+    pub folder: PathBuf,
+    /// The course file: modules, points, deadlines, what is open.
+    #[arg(long, value_name = "FILE")]
+    pub course: PathBuf,
+    /// Also pack the Rust toolchain of this machine.
+    #[arg(long)]
+    pub toolchain: bool,
 }
 
 /// Arguments of `collect`.

@@ -5,6 +5,7 @@ mod analyze;
 mod arguments;
 mod audit;
 mod author;
+mod bundle;
 mod capstone;
 mod check;
 mod collect;
@@ -91,6 +92,7 @@ fn dispatch(context: &Context, command: Command, out: &mut Printer) -> Result<bo
         Command::Gradebook(arguments) => gradebook::run(context, &arguments, out),
         Command::Feedback(arguments) => feedback::run(context, &arguments, out),
         Command::Similarity(arguments) => similarity::run(context, &arguments, out),
+        Command::Bundle(arguments) => bundle::run(context, &arguments, out),
         Command::Release(arguments) => release::run(context, &arguments, out),
         Command::Audit(arguments) => audit::run(context, &arguments, out),
         Command::Doctor(arguments) => doctor::run(context, &arguments, out),

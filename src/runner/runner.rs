@@ -136,6 +136,20 @@ impl Runner {
         finish(self.chain(module.0, sources, cancel, events).map(drop))
     }
 
+    /// Copies the sources of the third-party crates that every check needs to the new folder `to`.
+    ///
+    /// # Errors
+    /// When they are not on this machine.
+    pub fn vendor(&self, to: &Path, cancel: &Cancel) -> Result<(), Error> {
+        finish(third_party::vendor(&self.cache, &self.toolchain, to, cancel))
+    }
+
+    /// The platform of the compiler, such as `x86_64-unknown-linux-gnu`.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.toolchain.host
+    }
+
     /// The compiler that is used: never a shim.
     #[must_use]
     pub fn rustc(&self) -> &Path {

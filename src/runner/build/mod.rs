@@ -5,6 +5,7 @@ pub(super) mod cache;
 pub(super) mod chain;
 mod diagnostics;
 pub(super) mod exercise;
+pub(super) mod installed;
 pub(super) mod module_crate;
 pub(super) mod prepared_source;
 pub(super) mod rustc;

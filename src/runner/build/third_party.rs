@@ -3,6 +3,7 @@
 //! among them. Not here: the modules of the course.
 
 use super::cache::Cache;
+use super::installed;
 use super::toolchain::Toolchain;
 use crate::LOCK;
 use crate::error::Error;
@@ -52,6 +53,32 @@ pub(in crate::runner) fn build(
     // Only the compiled crates are needed; a package that cannot be removed does no harm.
     let _ = fs::remove_dir_all(&package);
     Ok(folder)
+}
+
+/// Copies the sources of all third-party crates to the new folder `to`, with their licences. A tutor that is installed
+/// beside them ([`super::installed`]) needs no network, even for its first check.
+pub(in crate::runner) fn vendor(
+    cache: &Cache,
+    toolchain: &Toolchain,
+    to: &Path,
+    cancel: &Cancel,
+) -> Result<(), Stop> {
+    cache.make_root()?;
+    let package = cache.root().join("vendored-source");
+    write_package(&package).map_err(|error| Error::io("write to the cache", &package, &error))?;
+    let mut cargo = cargo(toolchain, &package);
+    cargo.args(["vendor", "--offline", "--quiet"]).arg(to);
+    let mut process = spawn(cargo, cancel)?;
+    while let Next::Line(_) = process.next() {}
+    let end = process.end().map_err(|error| Error::io("run", &toolchain.cargo, &error))?;
+    if cancel.is_cancelled() {
+        return Err(Stop::Cancelled);
+    }
+    if !end.status.success() {
+        return Err(explain(&end.output.text, &package).into());
+    }
+    let _ = fs::remove_dir_all(&package);
+    Ok(())
 }
 
 /// The hash of everything that goes in.
@@ -205,6 +232,12 @@ fn cargo(toolchain: &Toolchain, package: &Path) -> Command {
     }
     cargo.env("RUSTC", &toolchain.rustc).env("CARGO_ENCODED_RUSTFLAGS", "");
     cargo.env("RUSTC_WRAPPER", "").env("RUSTC_WORKSPACE_WRAPPER", "");
+    if let Some(crates) = installed::folder("crates") {
+        // As TOML, so that quotes in the path are escaped.
+        let folder = toml::Value::String(crates.to_string_lossy().into_owned());
+        cargo.args(["--config", "source.crates-io.replace-with=\"kit\""]);
+        cargo.arg("--config").arg(format!("source.kit.directory={folder}"));
+    }
     cargo
 }
 

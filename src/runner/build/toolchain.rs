@@ -1,6 +1,7 @@
 //! The compiler on this machine: found once, then called directly. rustup's shim costs time and depends on files in
 //! the current folder, so it is called only to find the real compiler. Not here: what is compiled.
 
+use super::installed;
 use crate::error::Error;
 use crate::runner::process;
 use std::path::{Path, PathBuf};
@@ -24,9 +25,10 @@ pub(in crate::runner) struct Toolchain {
 }
 
 impl Toolchain {
-    /// Finds the toolchain of the `rustc` on the `PATH`. `folder` is the tutor's own: no file in it chooses another one.
+    /// Finds the toolchain of the kit that this program was installed from, else that of the `rustc` on the `PATH`. `folder` is the tutor's own: no file in it chooses another one.
     pub(in crate::runner) fn find(folder: &Path) -> Result<Self, Error> {
-        Self::find_as("rustc".as_ref(), folder)
+        let rustc = installed::folder("toolchain").map(|toolchain| toolchain.join("bin/rustc"));
+        Self::find_as(rustc.as_deref().unwrap_or("rustc".as_ref()), folder)
     }
 
     fn find_as(rustc: &Path, folder: &Path) -> Result<Self, Error> {
