@@ -644,6 +644,46 @@ impl Layer for Linear {
     }
 }
 
+/// A layer of which each pass is watched: `watch` sees the layer and its input first. For measurements, and for tests of
+/// how a model is used.
+pub struct Watched<L, W> {
+    /// What computes.
+    pub layer: L,
+    /// Called before each pass.
+    pub watch: W,
+}
+
+impl<L: Layer, W: Fn(&L, &Tensor) + Send + 'static> Layer for Watched<L, W> {
+    fn name(&self) -> String {
+        self.layer.name()
+    }
+
+    fn forward(&self, x: &Tensor) -> Tensor {
+        (self.watch)(&self.layer, x);
+        self.layer.forward(x)
+    }
+
+    fn parameters(&self) -> Vec<&Tensor> {
+        self.layer.parameters()
+    }
+
+    fn parameters_mut(&mut self) -> Vec<&mut Tensor> {
+        self.layer.parameters_mut()
+    }
+
+    fn buffers(&self) -> Vec<Tensor> {
+        self.layer.buffers()
+    }
+
+    fn set_buffers(&mut self, values: &mut dyn Iterator<Item = Tensor>) {
+        self.layer.set_buffers(values);
+    }
+
+    fn set_training(&mut self, training: bool) {
+        self.layer.set_training(training);
+    }
+}
+
 impl Layer for Dropout {
     fn name(&self) -> String {
         format!("Dropout({})", self.p)

@@ -439,25 +439,14 @@ pub fn perplexity(loss: f32) -> f32 {
 /// 🔬 A mean over targets and not over batches; padding left out; perplexity of equal chances.
 #[test]
 fn test_unit_perplexity() {
+    use tinytorch::layers::{Sequential, Watched};
     use tinytorch::testing::{expect_close, expect_eq};
-
-    /// Notes whether a history is kept while it computes.
-    struct Watched(std::cell::Cell<bool>);
-    impl Layer for Watched {
-        fn name(&self) -> String {
-            String::new()
-        }
-        fn forward(&self, x: &Tensor) -> Tensor {
-            self.0.set((x * Tensor::scalar(1.0).tracked()).is_tracked());
-            x.clone()
-        }
-    }
 
     let batch = |logits: &[f32], targets: &[f32]| {
         (Tensor::new(logits, &[targets.len(), 2]), Tensor::new(targets, &[targets.len()]))
     };
     // The model returns the batch itself; ln(1 + e^4) = 4.01815.
-    let loss = |batches: &[_]| mean_loss(&tinytorch::layers::Sequential::default(), batches);
+    let loss = |batches: &[_]| mean_loss(&Sequential::default(), batches);
     let wrong = batch(&[4.0, 0.0], &[1.0]);
     let right = batch(&[30.0, 0.0, 30.0, 0.0, 30.0, 0.0], &[0.0; 3]);
     let idea = "each target counts the same: weigh the loss of a batch by its targets";
@@ -468,10 +457,15 @@ fn test_unit_perplexity() {
     let idea = "a target that is IGNORED does not count";
     let input = "1 target with the loss 4.018 and 2 of padding, 1 with 0";
     expect_close(input, &[loss(&[padded, sure])], &[2.009_08], 1e-4, idea);
-    let watched = Watched(true.into());
+    let (note, notes) = std::sync::mpsc::channel();
+    let watch = move |_: &Sequential, x: &Tensor| {
+        let _ = note.send((x * Tensor::scalar(1.0).tracked()).is_tracked());
+    };
+    let watched = Watched { layer: Sequential::default(), watch };
     mean_loss(&watched, &[batch(&[0.0, 0.0], &[0.0])]);
     let idea = "nothing is recorded for a backward pass: compute inside of `no_grad`";
-    expect_eq("while the model computes: is a history kept", watched.0.get(), false, idea);
+    let kept: Vec<bool> = notes.try_iter().collect();
+    expect_eq("in each pass of the model: is a history kept", kept, vec![false], idea);
     let yours = [perplexity(8.0_f32.ln()), perplexity(0.0)];
     let idea = "perplexity undoes the natural logarithm: e to the loss";
     expect_close("losses of ln 8 and 0", &yours, &[8.0, 1.0], 1e-4, idea);
