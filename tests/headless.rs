@@ -14,6 +14,9 @@ use terminal::Terminal;
 
 #[path = "headless/capstone.rs"]
 mod capstone;
+#[cfg(target_os = "linux")]
+#[path = "headless/class_leaderboard.rs"]
+mod class_leaderboard;
 #[path = "headless/classroom.rs"]
 mod classroom;
 #[path = "headless/explore.rs"]

@@ -62,7 +62,7 @@ pub fn csv(grades: &[Grade], roster: Option<&Roster>) -> Result<String, Error> {
 }
 
 /// Text that no spreadsheet takes for a formula.
-fn inert(text: &str) -> String {
+pub(super) fn inert(text: &str) -> String {
     match text.trim_start().chars().next() {
         Some('=' | '+' | '-' | '@') => format!("'{text}"),
         _ => text.to_owned(),

@@ -8,6 +8,7 @@ pub mod feedback;
 pub mod grade;
 pub mod gradebook;
 pub mod kit;
+pub mod leaderboard;
 pub mod merge;
 pub mod result;
 pub mod results;

@@ -658,7 +658,7 @@ pub enum MlperfCommand {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Write the entries of this lab to a new file.
+    /// Write the entries of this lab to a new file, each with its code.
     Export {
         /// The file.
         file: PathBuf,
@@ -668,6 +668,26 @@ pub enum MlperfCommand {
         /// The file.
         file: PathBuf,
     },
+    /// Run the entries of a class again on this machine, inside the sandbox and on the reference, and rank them. Exit code 0:
+    /// all ran.
+    Class(ClassArguments),
+}
+
+/// Arguments of `mlperf class`.
+#[derive(Debug, Args)]
+pub struct ClassArguments {
+    /// What the students exported: a folder with a file STUDENT.json for each. Of each student, the best entry in each event
+    /// runs.
+    pub folder: PathBuf,
+    /// Write the leaderboard to this new file as CSV.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Write it to this new file as JSON, a line for each entry.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Run entries even where this machine cannot confine untrusted code.
+    #[arg(long)]
+    pub no_sandbox: bool,
 }
 
 /// What to do with the submission of lesson 20.

@@ -96,7 +96,7 @@ fn merged(context: &Context, arguments: &GradeArguments, out: &mut Printer) -> R
 }
 
 /// The sandbox, or an error that says what this machine lacks. It is printed before any submission is compiled.
-fn sandbox(no_sandbox: bool, out: &mut Printer) -> Result<Sandbox, Error> {
+pub(super) fn sandbox(no_sandbox: bool, out: &mut Printer) -> Result<Sandbox, Error> {
     let launcher = std::env::current_exe()
         .map_err(|error| Error::environment(format!("failed to find this program: {error}")))?;
     sandbox::hide_this_process();

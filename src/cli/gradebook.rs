@@ -217,6 +217,11 @@ pub(super) fn write_new(path: &Path, text: &str) -> Result<(), Error> {
     if atomic::write_new(path, text.as_bytes())? {
         return Ok(());
     }
+    Err(exists_already(path))
+}
+
+/// The error about a file that would have to be overwritten.
+pub(super) fn exists_already(path: &Path) -> Error {
     let error = Error::usage(format!("\"{}\" exists already", printable(path)));
-    Err(error.hint("Name a new place with `--out`; this file was not changed."))
+    error.hint("Name a new place; this file was not changed.")
 }

@@ -3,6 +3,7 @@
 use super::analyze::conclude;
 use super::arguments::{Format, MlperfCommand};
 use super::check::stopped;
+use super::class_leaderboard;
 use super::context::Context;
 use super::meter::Meter;
 use super::printer::Printer;
@@ -11,12 +12,14 @@ use crate::error::{Error, count};
 use crate::framework::{Trial, event_trial};
 use crate::lab::atomic;
 use crate::progress::now;
+use crate::report::human::times;
 use crate::report::mlperf::{self, Clock, Entry, Place, leaderboard};
 use crate::report::{ModuleReport, json};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use tinytorch::benchmarking::{Event, Interval, Verdict, verdict};
 use tinytorch::report::Target;
+use tinytorch::sources::MLPERF_ENTRY;
 
 /// A difference of less than this part does not matter.
 const THRESHOLD: f64 = 0.05;
@@ -34,6 +37,7 @@ pub fn run(context: &Context, command: MlperfCommand, out: &mut Printer) -> Resu
         }
         MlperfCommand::Export { file } => export(context, &file, out),
         MlperfCommand::Import { file } => import(context, &file, out),
+        MlperfCommand::Class(arguments) => class_leaderboard::run(context, &arguments, out),
     }
 }
 
@@ -78,11 +82,6 @@ fn list(context: &Context, format: Format, out: &mut Printer) -> Result<bool, Er
     Ok(true)
 }
 
-/// `2.05 x (1.98 to 2.11)`.
-fn times([low, estimate, high]: [f64; 3]) -> String {
-    format!("{estimate:.2} x ({low:.2} to {high:.2})")
-}
-
 fn measure(
     context: &Context,
     event: Event,
@@ -95,7 +94,9 @@ fn measure(
         Ok(text) => Ok((file, text)),
         Err(error) => Err(Error::io("read", &file, &error)),
     });
-    let Trial { request, modules, .. } = event_trial(&lab, event, entry.transpose()?, engine)?;
+    let entry = entry.transpose()?;
+    let code = entry.as_ref().map_or(MLPERF_ENTRY, |(_, text)| text).to_owned();
+    let Trial { request, modules, .. } = event_trial(&lab, event, entry, engine)?;
     let mut meter = Meter::stderr(context.course());
     let mut report = ModuleReport::new(request.module);
     let ran = context.runner()?.run(&request, &context.cancel, &mut |event| {
@@ -110,7 +111,7 @@ fn measure(
         return Ok(false);
     }
     // Nothing is written before this point: a run that is killed leaves the store as it was.
-    let entry = Entry::of(event, &report, now(), machine())?;
+    let entry = Entry::of(event, &report, now(), machine(), code)?;
     let mut records = Records::open(&lab)?;
     records.keep(|store| store.record_entries(std::slice::from_ref(&entry), false).map(drop));
     if json {

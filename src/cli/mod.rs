@@ -8,6 +8,7 @@ mod author;
 mod bundle;
 mod capstone;
 mod check;
+mod class_leaderboard;
 mod collect;
 mod complete;
 mod context;

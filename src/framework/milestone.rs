@@ -1,12 +1,12 @@
 //! A milestone, or an event of TinyMLPerf, on an engine: what is compiled, and whose code each of its modules is.
 
 use super::{Engine, Owner, owners, sources};
-use crate::curriculum::{Milestone, ModuleId};
+use crate::curriculum::{Course, Milestone, ModuleId};
 use crate::error::Error;
 use crate::lab::Lab;
 use crate::report::RanModule;
 use crate::runner::event::RunKind;
-use crate::runner::{ModuleSource, Request};
+use crate::runner::{ModuleSource, ModuleSources, Request};
 use std::path::PathBuf;
 use tinytorch::benchmarking::Event;
 use tinytorch::sources::{MLPERF_ENTRY, MLPERF_EVENTS};
@@ -46,18 +46,50 @@ pub fn event_trial(
     entry: Option<(PathBuf, String)>,
     engine: Engine,
 ) -> Result<Trial, Error> {
-    let module = lab.course().modules().iter().find(|module| module.name == "benchmarking");
-    let module = module.ok_or_else(|| Error::environment("this course has no benchmarking"))?;
+    let module = benchmarking(lab.course())?;
     let (file, entry) = entry.unwrap_or_else(|| {
         (PathBuf::from("src/tinytorch/mlperf/optimised.rs"), MLPERF_ENTRY.to_owned())
     });
-    // The entry comes first, so that errors in it are reported at its own lines.
-    let text = format!(
+    on_engine(lab, module, file, event_program(event, &entry), engine)
+}
+
+/// The program of an event. The entry comes first, so that errors in it are reported at its own lines.
+fn event_program(event: Event, entry: &str) -> String {
+    format!(
         "{entry}\n\nmod tinymlperf {{\n{MLPERF_EVENTS}\n}}\n\n\
          pub fn milestone(out: &mut tinytorch::report::Reporter) {{\n    \
          tinymlperf::run(tinytorch::benchmarking::Event::{event:?}, entry, out);\n}}\n"
-    );
-    on_engine(lab, module.id, file, text, engine)
+    )
+}
+
+/// An event with an entry that is not trusted, on the reference: the entry, and the program that imports it as a crate. So
+/// the baseline and the measurement are the same for every entry.
+///
+/// # Errors
+/// When the course has no such module.
+pub fn confined_event(
+    course: &Course,
+    event: Event,
+    entry: &str,
+    file: PathBuf,
+) -> Result<(Request, String), Error> {
+    let request = Request {
+        module: benchmarking(course)?,
+        kind: RunKind::Milestone,
+        only: vec![],
+        file,
+        text: entry.to_owned(),
+        sources: ModuleSources::default(),
+        separate_tests: true,
+    };
+    Ok((request, event_program(event, "use subject::entry;")))
+}
+
+fn benchmarking(course: &Course) -> Result<ModuleId, Error> {
+    let module = course.modules().iter().find(|module| module.name == "benchmarking");
+    module
+        .map(|module| module.id)
+        .ok_or_else(|| Error::environment("this course has no benchmarking"))
 }
 
 /// The trial of a program that runs on the modules up to `last`.
@@ -103,7 +135,6 @@ fn on_engine(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::curriculum::Course;
     use crate::lab::{Filled, create};
 
     #[test]

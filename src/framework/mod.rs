@@ -7,7 +7,7 @@ mod milestone;
 
 pub use complete::{Completion, Step, complete};
 pub use export::export;
-pub use milestone::{Trial, event_trial, trial};
+pub use milestone::{Trial, confined_event, event_trial, trial};
 
 use crate::curriculum::{Module, ModuleId, cells};
 use crate::error::Error;

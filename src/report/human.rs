@@ -69,6 +69,12 @@ pub fn summary(report: &ModuleReport, name: &str, colour: Colour) -> String {
     format!("{}: {}", colour.paint(BOLD, name), colour.paint(code, &words))
 }
 
+/// A score with its interval: `2.05 x (1.98 to 2.11)`.
+#[must_use]
+pub fn times([low, estimate, high]: [f64; 3]) -> String {
+    format!("{estimate:.2} x ({low:.2} to {high:.2})")
+}
+
 /// The verdict on a test in a word or two, and the details.
 #[must_use]
 pub fn verdict(verdict: &Verdict) -> (&'static str, String) {

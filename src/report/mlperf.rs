@@ -2,7 +2,7 @@
 //! a report or a text. Output: plain values. Not here: running an event, the store, the clock.
 
 use super::ModuleReport;
-use crate::error::Error;
+use crate::error::{Error, harmless};
 use serde::{Deserialize, Serialize};
 use tinytorch::benchmarking::{BenchmarkResult, Event, Interval, Pair, ranks, score, techniques};
 use tinytorch::random::Rng;
@@ -10,7 +10,9 @@ use tinytorch::report::{Item, Table, Value};
 use tinytorch::submission::Evidence;
 
 /// The form of a file; another one is refused.
-pub const SCHEMA: &str = "tinymlperf/1";
+pub const SCHEMA: &str = "tinymlperf/2";
+/// The form before it, in which entries have no code.
+const WITHOUT_CODE: &str = "tinymlperf/1";
 
 /// Pairs that an event measures; a file with fewer is no run of it.
 const PAIRS: usize = 25;
@@ -37,6 +39,9 @@ pub struct Entry {
     pub score: [f64; 3],
     /// The techniques that were found.
     pub techniques: Vec<String>,
+    /// The entry's file, so that it can run on another machine; none before entries carried it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
 }
 
 /// A file of entries.
@@ -67,6 +72,7 @@ impl Entry {
         report: &ModuleReport,
         at: i64,
         machine: String,
+        code: String,
     ) -> Result<Self, Error> {
         let items: Vec<&Item> = report.analyses.iter().flat_map(|program| &program.items).collect();
         let noted = items.iter().find_map(|item| match item {
@@ -102,6 +108,7 @@ impl Entry {
             counted: counts(table("What was counted")?).ok_or_else(|| incomplete("counts"))?,
             score: [0.0; 3],
             techniques: vec![],
+            code: Some(code),
         };
         let (score, techniques) =
             entry.judged().map_err(|reason| Error::unmet(format!("no score: {reason}")))?;
@@ -170,7 +177,9 @@ impl Entry {
         checksum(std::slice::from_ref(self))
     }
 
-    fn interval(&self) -> Interval {
+    /// The interval of the score.
+    #[must_use]
+    pub fn interval(&self) -> Interval {
         let [low, estimate, high] = self.score;
         Interval { low, estimate, high }
     }
@@ -228,7 +237,7 @@ pub fn from_file(text: &str) -> Result<Vec<Entry>, Error> {
     let json: serde_json::Value =
         serde_json::from_str(text).map_err(|error| refused(error.to_string()))?;
     match json.get("schema").and_then(|schema| schema.as_str()) {
-        Some(SCHEMA) => {}
+        Some(SCHEMA | WITHOUT_CODE) => {}
         Some(other) => {
             let reason = format!("its schema is \"{other}\", and this program reads \"{SCHEMA}\"");
             return Err(refused(reason).hint("Export the entries with the same version."));
@@ -323,11 +332,11 @@ pub fn leaderboard(event: Event, kept: &[Kept], now: i64) -> Vec<Place> {
             imported: kept.imported,
             innovation: entry.techniques.len(),
             event: entry.event,
-            name: entry.name,
+            name: harmless(&entry.name),
             score: entry.score,
             quality: entry.quality,
             techniques: entry.techniques,
-            machine: entry.machine,
+            machine: harmless(&entry.machine),
             at: entry.at,
         }
     };
@@ -359,6 +368,7 @@ mod tests {
             counted: [counted.clone(), Evidence { bytes: 100, ..counted }],
             score: [0.0; 3],
             techniques: vec![],
+            code: Some("pub fn entry() {}\n".into()),
         };
         let (score, techniques) = entry.judged().unwrap();
         Entry { score, techniques, ..entry }
@@ -376,6 +386,14 @@ mod tests {
         let entries = [entry("a", 2.0), entry("b", 3.0)];
         assert_eq!(from_file(&to_file(&entries)).unwrap(), entries);
         assert_eq!(from_file(&to_file(&[])).unwrap(), []);
+    }
+
+    #[test]
+    fn a_file_from_before_entries_had_code_is_still_read() {
+        let old = Entry { code: None, ..entry("a", 2.0) };
+        let text = to_file(std::slice::from_ref(&old)).replace(SCHEMA, WITHOUT_CODE);
+        assert!(!text.contains("\"code\""), "{text}");
+        assert_eq!(from_file(&text).unwrap(), [old]);
     }
 
     #[test]

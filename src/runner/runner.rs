@@ -16,7 +16,7 @@ use super::event::{
 use super::run::explorable::Figure;
 use super::run::program::Program;
 use super::seeded::{self, SeededModule};
-use super::source_map::SourceMap;
+use super::source_map::{LineMap, SourceMap};
 use super::{Cancel, ModuleSources, Request, Stop};
 use crate::curriculum::cells::{self, Cell};
 use crate::curriculum::{Course, Module, ModuleId};
@@ -96,8 +96,8 @@ impl Runner {
         self
     }
 
-    /// The same runner for files that are not trusted: a check compiles and runs them inside the sandbox, with separate tests.
-    /// Nothing else may be run with it.
+    /// The same runner for files that are not trusted: a check compiles and runs them inside the sandbox, with separate tests, and
+    /// [`Runner::run_around`] runs a program around one. Nothing else may be run with it.
     #[must_use]
     pub fn with_sandbox(mut self, sandbox: Sandbox) -> Self {
         self.sandbox = Some(sandbox);
@@ -120,8 +120,24 @@ impl Runner {
         cancel: &Cancel,
         events: &mut dyn FnMut(RunEvent),
     ) -> Result<(), Error> {
-        let result = Run { runner: self, request, cancel }.steps(events);
-        cancel.kill_strays();
+        self.run_as(&Run { runner: self, request, cancel, program: None }, events)
+    }
+
+    /// Compiles `request.text`, which is not trusted, as the crate `subject`, and runs the milestone of `program`, which is and
+    /// imports from it.
+    pub fn run_around(
+        &self,
+        request: &Request,
+        program: &str,
+        cancel: &Cancel,
+        events: &mut dyn FnMut(RunEvent),
+    ) -> Result<(), Error> {
+        self.run_as(&Run { runner: self, request, cancel, program: Some(program) }, events)
+    }
+
+    fn run_as(&self, run: &Run<'_>, events: &mut dyn FnMut(RunEvent)) -> Result<(), Error> {
+        let result = run.steps(events);
+        run.cancel.kill_strays();
         finish(result)
     }
 
@@ -184,7 +200,7 @@ impl Runner {
         let slug = self.course.slug(request.module);
         let work_dir = WorkDir::open(self.cache.root(), &slug, "explorable")?;
         let mut first_error = None;
-        let run = Run { runner: self, request, cancel };
+        let run = Run { runner: self, request, cancel, program: None };
         let text = made.with_explorables(&[name.to_owned()]);
         let success = run.exercise(&work_dir, &chain).as_one_crate(&text, &mut |event| {
             if let RunEvent::Diagnostic(Diagnostic { level: Level::Error, message, .. }) = event {
@@ -247,6 +263,8 @@ struct Run<'a> {
     runner: &'a Runner,
     request: &'a Request,
     cancel: &'a Cancel,
+    /// What imports from the request's text, when that is a crate of its own and its tests are not.
+    program: Option<&'a str>,
 }
 
 /// The texts to compile, and what must give a verdict.
@@ -287,7 +305,12 @@ impl Run<'_> {
 
     fn prepare(&self) -> Prepared {
         let (text, original) = (&self.request.text, self.original());
-        let (exercise, tests) = if self.request.separate_tests || self.runner.sandbox.is_some() {
+        let (exercise, tests) = if let Some(program) = self.program {
+            // No line of the program is one of the file.
+            let mut program = prepare(program, original);
+            program.lines = LineMap::default();
+            (prepare(text, original), Some(program))
+        } else if self.request.separate_tests || self.runner.sandbox.is_some() {
             let (exercise, tests) = prepare_separately(text, original);
             (exercise, Some(tests))
         } else {
@@ -310,7 +333,7 @@ impl Run<'_> {
         prepared: &Prepared,
         events: &mut dyn FnMut(RunEvent),
     ) -> Result<Result<(), (Dependencies, Stop)>, Stop> {
-        let Self { runner, request, cancel } = *self;
+        let Self { runner, request, cancel, .. } = *self;
         let above = u8::from(request.kind == RunKind::Milestone);
         let mut chain = runner.chain(request.module.0 + above, &request.sources, cancel, events)?;
         let lines = prepared.exercise.lines.clone();
@@ -341,15 +364,16 @@ impl Run<'_> {
         let (found, missing) = self.split(prepared);
         let names: Vec<String> = found.iter().map(|expected| expected.name.clone()).collect();
         let source = &prepared.exercise;
+        let with_table = |source: &PreparedSource| match request.kind {
+            RunKind::Check => source.with_tests(&names),
+            RunKind::Analysis | RunKind::Milestone => source.with_reporters(&names),
+        };
         let program = match &prepared.tests {
             Some(tests) => {
                 let seeded = prepared.seeded.as_ref().map(|seeded| seeded.text.as_str());
-                exercise.as_two_crates(&source.text, &tests.with_tests(&names), seeded, events)?
+                exercise.as_two_crates(&source.text, &with_table(tests), seeded, events)?
             }
-            None if request.kind == RunKind::Check => {
-                exercise.as_one_crate(&source.with_tests(&names), events)?
-            }
-            None => exercise.as_one_crate(&source.with_reporters(&names), events)?,
+            None => exercise.as_one_crate(&with_table(source), events)?,
         };
         if let Some(program) = program {
             missing.into_iter().for_each(|expected| events(self.missing(expected)));

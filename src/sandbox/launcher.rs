@@ -4,7 +4,7 @@
 //! that ended it. Must not know what the program is.
 
 use super::plan::{COMMAND, Order, Part, Task};
-use super::{CHANNEL, UP, root, rules, self_test};
+use super::{CHANNEL, NOT_STARTED, UP, root, rules, self_test};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
@@ -18,11 +18,9 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::lchown;
 use std::os::unix::process::{CommandExt, ExitStatusExt, parent_id};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// The exit code when the program could not be started.
-const FAILED: u8 = 125;
 /// The users of confined processes begin here: no system gives these numbers to people or services.
 const FIRST_USER: u32 = 2_000_000_000;
 /// `nobody`, where a container does not have the numbers above.
@@ -44,7 +42,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     };
     Some(ExitCode::from(done.unwrap_or_else(|error| {
         eprintln!("the sandbox cannot be built: {error}");
-        FAILED
+        NOT_STARTED
     })))
 }
 
@@ -124,7 +122,7 @@ fn next(stage: &str, order: &Order) -> io::Result<u8> {
     let status =
         Command::new(&order.launcher).args(order.arguments(stage)?).env_clear().status()?;
     let code = status.code().or(status.signal().map(|signal| 128 + signal));
-    Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(FAILED))
+    Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(NOT_STARTED))
 }
 
 /// Takes every right away, says so on the channel, and becomes the program.
@@ -160,8 +158,12 @@ fn inside(order: &Order) -> io::Result<Infallible> {
     if plan.task == Task::Program {
         fcntl_setfd(&channel, FdFlags::empty())?;
     }
+    // A linker needs a folder for its temporary files: without one of the process's own, that of its output.
+    let own = order.has(Part::Namespaces).then_some(Path::new(nowhere));
+    let temporary = own.or(plan.writable.first().map(PathBuf::as_path));
     let mut program = Command::new(&plan.program);
-    program.args(&plan.arguments).env_clear().env("TMPDIR", nowhere);
+    program.args(&plan.arguments).env_clear();
+    program.env("TMPDIR", temporary.unwrap_or(Path::new(nowhere)));
     program.envs(plan.environment.iter().cloned());
     Err(because("execute the program", program.exec()))
 }

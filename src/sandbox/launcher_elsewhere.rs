@@ -8,6 +8,6 @@ use std::process::ExitCode;
 pub fn run(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     (arguments.nth(1)? == super::plan::COMMAND).then(|| {
         eprintln!("untrusted code can be confined on Linux only");
-        ExitCode::from(125)
+        ExitCode::from(super::NOT_STARTED)
     })
 }

@@ -32,6 +32,9 @@ pub const UP: &str = "up";
 /// The descriptor at which a test's program finds its end of the channel.
 pub const CHANNEL: i32 = 3;
 
+/// The launcher's exit code when it could not start the program, which may also be one of the program's own.
+pub const NOT_STARTED: u8 = 125;
+
 /// A sandbox of the parts that this kernel has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sandbox {

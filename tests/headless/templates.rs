@@ -140,7 +140,9 @@ impl Job {
             let with = |name: &str| fill(&step.with[name]);
             match (step.uses.as_deref(), &step.run) {
                 (Some("actions/checkout@v4"), None) => {
-                    copy("submitted", &format!("{folder}/submitted"));
+                    for name in ["submitted", "course.toml"] {
+                        copy(name, &format!("{folder}/{name}"));
+                    }
                 }
                 (Some("actions/upload-artifact@v4"), None) => {
                     assert_eq!(step.r#if.as_deref(), Some("always()"), "to see what went wrong");

@@ -438,7 +438,7 @@ fn main() {
 }
 ";
 
-/// The same for a program that runs inside the sandbox, where the launcher has left the channel. Tests only.
+/// The same for a program that runs inside the sandbox, where the launcher has left the channel.
 pub(in crate::runner) const CONFINED_ENTRY: &str = "\
 #[global_allocator]
 static ALLOCATOR: tinytorch::testing::CountingAllocator = tinytorch::testing::CountingAllocator;
@@ -449,7 +449,12 @@ mod seeded;
 fn main() {
     // SAFETY: the launcher has opened it for this function alone.
     let channel = unsafe { <std::os::unix::net::UnixStream as std::os::fd::FromRawFd>::from_raw_fd(CHANNEL) };
-    tinytorch::harness::run_confined(channel, exercise::TABLE_OF_TESTS, seeded::ALL)
+    tinytorch::harness::run_confined(
+        channel,
+        exercise::TABLE_OF_TESTS,
+        exercise::TABLE_OF_REPORTERS,
+        seeded::ALL,
+    )
 }
 ";
 

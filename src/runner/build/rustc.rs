@@ -9,7 +9,7 @@ use crate::runner::output::Capped;
 use crate::runner::process::{COMPILER_MEMORY, End, Lines, Next, Process, command, signal};
 use crate::runner::source_map::SourceMap;
 use crate::runner::{Cancel, Stop};
-use crate::sandbox::{self, Plan, Sandbox, Task};
+use crate::sandbox::{self, NOT_STARTED, Plan, Sandbox, Task};
 use serde::Deserialize;
 use std::ffi::OsString;
 use std::io;
@@ -161,7 +161,9 @@ impl Build<'_> {
         }
         let printed = raw.output().text;
         if let Some(channel) = channel {
-            if !sandbox::is_up(channel).map_err(failed)? {
+            // A compiler never exits with this code: the launcher could not execute it.
+            let is_started = end.status.code() != Some(NOT_STARTED.into());
+            if !is_started || !sandbox::is_up(channel).map_err(failed)? {
                 return Err(Error::environment(format!("no confined compiler: {printed}")).into());
             }
             end.status = sandbox::of_program(end.status);

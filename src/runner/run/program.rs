@@ -115,7 +115,7 @@ impl Program<'_> {
         }
         let begun = Instant::now();
         let ended = match self.sandbox {
-            Some(sandbox) => self.confined(sandbox, name),
+            Some(sandbox) => self.confined(sandbox, name, report),
             None => self.process(name, report),
         };
         let (verdict, output) = ended.unwrap_or_else(|error| {
@@ -150,9 +150,14 @@ impl Program<'_> {
 }
 
 impl Program<'_> {
-    /// Runs one test inside the sandbox. Its channel has no path; a record counts if it has the secret that was sent for this
-    /// test, and if it is the only one.
-    fn confined(&self, sandbox: &Sandbox, name: &str) -> io::Result<(Verdict, Output)> {
+    /// Runs one test or analysis inside the sandbox. Its channel has no path; a record counts if it has the secret that was
+    /// sent for this run, and if it is the only one.
+    fn confined(
+        &self,
+        sandbox: &Sandbox,
+        name: &str,
+        report: &mut dyn FnMut(Item),
+    ) -> io::Result<(Verdict, Output)> {
         let secret = secret()?;
         let (start, mut channel) = sandbox.command(self.plan(name))?;
         let seed = self.seeded.map_or(0, |(_, seed)| seed);
@@ -175,7 +180,11 @@ impl Program<'_> {
                 let record = signed.as_ref().map(|signed| signed.record.clone());
                 let verdict = judge(record, &end, self.limit, self.source_map);
                 match signed {
-                    Some(signed) => self.compared(name, verdict, &signed),
+                    Some(signed) => {
+                        let compared = self.compared(name, verdict, &signed);
+                        signed.items.into_iter().for_each(|item| report(clean(item)));
+                        compared
+                    }
                     None => verdict,
                 }
             }
@@ -225,12 +234,12 @@ impl Program<'_> {
 #[derive(Debug, PartialEq)]
 struct Forgery;
 
-/// What a confined test sent, if it sent anything.
+/// What a confined run sent, if it sent anything.
 fn signed(lines: &[Vec<u8>], secret: &str) -> Result<Option<Signed>, Forgery> {
     match lines {
         [] => Ok(None),
-        [line] if line.len() <= LONGEST_RECORD => match serde_json::from_slice(line) {
-            Ok(signed @ Signed { .. }) if signed.secret == secret => Ok(Some(signed)),
+        [line] if line.len() <= LONGEST_RECORD => match serde_json::from_slice::<Signed>(line) {
+            Ok(signed) if signed.secret == secret => Ok(Some(signed)),
             _ => Err(Forgery),
         },
         _ => Err(Forgery),
@@ -372,6 +381,7 @@ mod tests {
     fn one_record_with_the_secret_counts_and_everything_else_is_a_forgery() {
         let sent = |secret: &str| Signed {
             secret: secret.into(),
+            items: vec![],
             record: Record::Returned,
             is_seeded: false,
             outputs: Outputs::default(),

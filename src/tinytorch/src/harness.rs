@@ -57,11 +57,13 @@ pub enum Record {
     },
 }
 
-/// The record of a test that ran in a sandbox, with the secret that the tutor sent for this test alone.
+/// The record of what ran in a sandbox, with the secret that the tutor sent for it alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Signed {
     /// The secret.
     pub secret: String,
+    /// What it reported.
+    pub items: Vec<Item>,
     /// How the test ended.
     pub record: Record,
     /// Whether it ended while it worked on inputs that were drawn from the seed.
@@ -132,37 +134,50 @@ pub fn run(tests: &[(&str, fn())], analyses: &[Analysis<'_>], explorables: &[Exp
     leave(2);
 }
 
-/// The `main` of a program whose tests run in a sandbox: `PROGRAM NAME` runs the test of that name. The channel is inherited,
+/// The `main` of a program that runs in a sandbox: `PROGRAM NAME` runs the test or analysis of that name. The channel is inherited,
 /// so there is no path at which another process could listen; the secret and the seed are read from it before the body
-/// runs. After a body that returned, the function of `seeded` with the test's name runs. Ends the process.
+/// runs. After a test that returned, the function of `seeded` with its name runs. Ends the process.
 #[expect(clippy::print_stderr, reason = "the tutor shows why there is no verdict")]
-pub fn run_confined(channel: UnixStream, tests: &[(&str, fn())], seeded: &[Seeded]) -> ! {
+pub fn run_confined(
+    channel: UnixStream,
+    tests: &[(&str, fn())],
+    analyses: &[Analysis<'_>],
+    seeded: &[Seeded],
+) -> ! {
     // A duplicate is closed when another program is executed; what was inherited is not.
     let duplicates = channel.try_clone().and_then(|own| Ok((own.try_clone()?, own)));
     drop(channel);
     let Ok((lifeline, stream)) = duplicates else { leave(4) };
     let (secret, seed) = (line(&stream), line(&stream).parse().unwrap_or_default());
     let name = std::env::args_os().nth(1).unwrap_or_default();
-    let Some((_, test)) = tests.iter().find(|(known, _)| **known == *name) else {
-        eprintln!("there is no test {name:?}");
+    let test = tests.iter().find(|(known, _)| **known == *name).map(|(_, test)| *test);
+    let analysis = analyses.iter().find(|(known, _)| **known == *name).map(|(_, body)| *body);
+    if test.is_none() && analysis.is_none() {
+        eprintln!("there is no test or analysis {name:?}");
         leave(2);
-    };
-    let test = *test;
+    }
     let seeded = seeded.iter().find(|(known, _)| *known == name).map(|(_, run)| *run);
     thread::spawn(move || end_with(lifeline));
     // None until the body has returned.
     let outputs: Arc<Mutex<Option<Outputs>>> = Arc::default();
-    let collected = Arc::clone(&outputs);
+    let items: Arc<Mutex<Vec<Item>>> = Arc::default();
+    let (collected, reported) = (Arc::clone(&outputs), Arc::clone(&items));
+    // One record for everything: what else is sent is a forgery.
     let sealed = move |record| {
-        let outputs = lock(&outputs).take();
+        let (outputs, items) = (lock(&outputs).take(), std::mem::take(&mut *lock(&items)));
         Signed {
             secret,
+            items,
             record,
             is_seeded: outputs.is_some(),
             outputs: outputs.unwrap_or_default(),
         }
     };
     run_body(stream, sealed, move |_| {
+        if let Some(analysis) = analysis {
+            analysis(&mut Reporter::new(move |item| lock(&reported).push(item)));
+        }
+        let Some(test) = test else { return };
         test();
         let Some(seeded) = seeded else { return };
         *lock(&collected) = Some(Outputs::default());

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Gradescope runs this once, as root, when it builds the autograder. The archive that you upload has these files:
 #   setup.sh  run_autograder    from `tinytorch-tutor template gradescope`
-#   course.toml                 with the one module of this assignment
+#   course.toml                 with the one module of this assignment; and the folder `hidden`, if the course has one
 #   tinytorch-tutor             the program, built for Linux
 set -eu
 root=${AUTOGRADER:-/autograder}
