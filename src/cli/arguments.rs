@@ -114,6 +114,8 @@ pub enum Command {
     Restore(RestoreArguments),
     /// Create a lab, or turn a folder with exercises into one. Needs no network.
     Init(InitArguments),
+    /// Bring a lab of an older version up to date; your work stays. Shows what would change. Exit code 0: nothing is left to you.
+    Update(UpdateArguments),
     /// Open the tutor at a module.
     Start {
         /// The module.
@@ -470,6 +472,19 @@ pub struct InitArguments {
     /// Fill the exercises with the reference solutions.
     #[arg(long)]
     pub solved: bool,
+}
+
+/// Arguments of `update`.
+#[derive(Debug, Args)]
+pub struct UpdateArguments {
+    /// Modules by number, name or both. By default all of the lab.
+    pub modules: Vec<String>,
+    /// Write the changes, after backups.
+    #[arg(long)]
+    pub write: bool,
+    /// Also show the lines that change.
+    #[arg(long)]
+    pub diff: bool,
 }
 
 /// Arguments of `export`.

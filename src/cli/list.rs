@@ -6,7 +6,7 @@ use super::printer::Printer;
 use super::records::Records;
 use super::release::spaced;
 use crate::curriculum::{Module, cells};
-use crate::error::Error;
+use crate::error::{Error, count};
 use crate::framework::{Engine, Owner, edited_since, owners};
 use crate::lab::{Lab, Terms};
 use crate::progress::{LastCheck, Store};
@@ -53,6 +53,13 @@ pub fn run(context: &Context, arguments: &ListArguments, out: &mut Printer) -> R
             Format::Json => out.line(json::to_line(&row)),
             Format::Human => out.line(human(&row)),
         }
+    }
+    let outdated = lab.modules()?.into_iter().filter(|module| lab.is_outdated(module)).count();
+    if outdated > 0 && arguments.format == Format::Human {
+        let exercises = count(outdated, "exercise");
+        out.line(format!(
+            "{exercises} of an older version: `tinytorch-tutor update` shows what is new."
+        ));
     }
     Ok(true)
 }

@@ -36,6 +36,7 @@ mod signals;
 mod similarity;
 mod solution;
 mod template;
+mod update;
 mod watch;
 
 pub use arguments::{Arguments, Command, ThemeName, WatchArguments};
@@ -84,6 +85,7 @@ fn dispatch(context: &Context, command: Command, out: &mut Printer) -> Result<bo
         Command::Reset(arguments) => reset::run(context, &arguments, out),
         Command::Restore(arguments) => restore::run(context, &arguments, out),
         Command::Init(arguments) => init::run(context, &arguments, out),
+        Command::Update(arguments) => update::run(context, &arguments, out),
         Command::Complete(arguments) => complete::run(context, &arguments, out),
         Command::Export(arguments) => complete::export(context, &arguments, out),
         Command::Milestone(arguments) => milestone::run(context, arguments, out),

@@ -9,6 +9,7 @@ mod items;
 mod signatures;
 mod stray;
 mod tests_crate;
+mod update;
 
 pub use dependencies::dependencies;
 pub use explorables::{Explorable, explorables};
@@ -16,6 +17,7 @@ pub use hidden::{Mistake, mistake_in_hidden, with_hidden};
 pub use items::{Item, identifiers, items, names, use_lines};
 pub use stray::stray_code;
 pub use tests_crate::{tests_crate, unseen};
+pub use update::{Change, UnclearCell, Update, update};
 
 use serde::Deserialize;
 

@@ -83,7 +83,9 @@ fn fill(
             Filled::Starters => cells::starter(module.reference()),
             Filled::Solutions => module.reference().to_owned(),
         };
-        files.add(format!("exercises/{slug}.rs").into(), &text)?;
+        if files.add(format!("exercises/{slug}.rs").into(), &text)? {
+            lab.keep_base(module)?;
+        }
         files.add(format!("lessons/{slug}.md").into(), module.lesson())?;
     }
     let engine_ignored = files.ignore()?;
@@ -98,11 +100,13 @@ struct Files<'a> {
 }
 
 impl Files<'_> {
-    fn add(&mut self, path: PathBuf, text: &str) -> Result<(), Error> {
-        if atomic::write_new(&self.root.join(&path), text.as_bytes())? {
+    /// Adds a file, unless it is there. Returns whether it was missing.
+    fn add(&mut self, path: PathBuf, text: &str) -> Result<bool, Error> {
+        let is_new = atomic::write_new(&self.root.join(&path), text.as_bytes())?;
+        if is_new {
             self.added.push(path);
         }
-        Ok(())
+        Ok(is_new)
     }
 
     /// Adds the `.gitignore`, or updates one of an earlier version. Returns whether the learner's own ignores the

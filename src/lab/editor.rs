@@ -17,7 +17,10 @@ resolver = \"3\"
 
 impl Lab {
     /// Updates the engine's files, and adds the workspace's if they are missing.
-    pub(super) fn write_workspace(&self) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// When the lab cannot be written.
+    pub fn write_workspace(&self) -> Result<(), Error> {
         let completed = self.completed()?;
         let source = |module: &Module| match completed.get(&module.id) {
             Some(text) if self.refused(module.id).is_none() => shown(module, text),

@@ -11,6 +11,7 @@ pub mod numbered;
 pub mod package;
 mod paths;
 mod reset;
+mod update;
 
 pub use class::{Class, Help, Terms};
 pub use create::{Created, Filled, create, release};
@@ -19,3 +20,4 @@ pub use mine::Undone;
 pub use numbered::{Numbered, replace};
 pub use paths::Lab;
 pub use reset::Reset;
+pub use update::{ModuleUpdate, NotUpdated, Updated};

@@ -28,6 +28,7 @@ impl Lab {
             self.back_up(module, text)?;
         }
         let backup = self.put(module, cells::starter(module.reference()).as_bytes())?;
+        self.keep_base(module)?;
         self.forget(module)?;
         Ok(Reset { backup, left_engine: completed.is_some() })
     }

@@ -182,3 +182,42 @@ fn init_prints_a_command_that_a_shell_can_run() {
     let made = desk.command(&["init", "lab"]).env("PATH", path).output().unwrap();
     assert!(out(&made).trim_end().ends_with("&& tinytorch-tutor"), "{}", said(&made));
 }
+
+#[test]
+fn an_update_shows_what_changes_and_writes_only_when_asked() {
+    let desk = Desk::new();
+    let (exercise, base) =
+        (desk.exercise("00_setup"), desk.lab().join(".tinytorch/starters/00_setup.rs"));
+    let read = |path: &PathBuf| std::fs::read_to_string(path).unwrap();
+    let older = read(&base).replacen("Returns a greeting.", "Gives a greeting.", 1);
+    std::fs::write(&base, &older).unwrap();
+    let mine = older.replacen("todo!(\"setup-greeting\")", "format!(\"Hi, {name}!\")", 1);
+    std::fs::write(&exercise, &mine).unwrap();
+    let list = out(&desk.at_lab(&["list"]));
+    assert!(list.contains("1 exercise of an older version"), "{list}");
+
+    let planned = desk.at_lab(&["update", "--diff"]);
+    assert_eq!(code(&planned), 0, "{}", said(&planned));
+    for part in [
+        "00_setup:\n  merged    setup-greeting: your code, with what the course has changed\n",
+        "-/// Gives a greeting.",
+        "+/// Returns a greeting.",
+        "1 module would change; nothing was written",
+    ] {
+        assert!(out(&planned).contains(part), "{part}: {}", said(&planned));
+    }
+    assert_eq!(read(&exercise), mine);
+    let done = desk.at_lab(&["update", "--write"]);
+    assert_eq!(code(&done), 0, "{}", said(&done));
+    assert!(out(&done).contains("your exercise as it was: .tinytorch/backups/00_setup.1.rs"));
+    assert!(read(&exercise).contains("Returns a greeting.") && read(&exercise).contains("Hi, "));
+    assert!(out(&desk.at_lab(&["update"])).contains("up to date"));
+
+    std::fs::write(&base, &older).unwrap();
+    std::fs::write(&exercise, mine.replacen("Gives a greeting.", "Greets.", 1)).unwrap();
+    let kept = desk.at_lab(&["update", "00", "--write"]);
+    assert_eq!(code(&kept), 1, "a cell is left to the learner: {}", said(&kept));
+    let beside = "the course's version: exercises/00_setup.new.rs";
+    assert!(out(&kept).contains(beside), "{}", said(&kept));
+    assert!(read(&exercise).contains("Greets."));
+}
