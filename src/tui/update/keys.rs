@@ -190,7 +190,7 @@ fn step(model: &mut Model, forward: bool) {
     let live = |piece: &usize| module_state.is_live(*piece);
     let last = module_state.lesson.blocks.len();
     let here = model.focus();
-    let from = here.unwrap_or_else(|| piece_at(model, module_state.top));
+    let from = here.unwrap_or_else(|| scroll::piece_at(model, module_state.top));
     let piece = if forward {
         let first = if here.is_some() { from + 1 } else { from };
         (first..=last).find(live)
@@ -202,10 +202,6 @@ fn step(model: &mut Model, forward: bool) {
         None if forward => say(model, "this is the last block"),
         None => say(model, "this is the first block"),
     }
-}
-
-pub(super) fn piece_at(model: &Model, line: usize) -> usize {
-    model.measured.starts.iter().rposition(|start| *start <= line).unwrap_or(0)
 }
 
 fn confirm(model: &mut Model, key: KeyEvent) -> Vec<Effect> {

@@ -1,6 +1,6 @@
 //! The mouse: the wheel scrolls what is under it, a click selects. Must not know keys.
 
-use super::keys::{go_to_entry, piece_at, reveal, scroll_results};
+use super::keys::{go_to_entry, reveal, scroll_results};
 use super::scroll;
 use crate::curriculum::lesson::Block;
 use crate::tui::layout::{entry, module_rows, regions};
@@ -55,7 +55,7 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
         return vec![];
     }
     let Some(module_state) = model.module_state() else { return vec![] };
-    let piece = piece_at(model, module_state.top + usize::from(row - regions.lesson.y));
+    let piece = scroll::piece_at(model, module_state.top + usize::from(row - regions.lesson.y));
     if !module_state.is_live(piece) {
         return vec![];
     }

@@ -88,6 +88,19 @@ pub(super) fn go_to_line(model: &mut Model, line: usize) {
     }
 }
 
+/// The piece that a line belongs to.
+pub(super) fn piece_at(model: &Model, line: usize) -> usize {
+    model.measured.starts.iter().rposition(|start| *start <= line).unwrap_or(0)
+}
+
+/// Focuses the live block that a line is in; where there is none, the focus is left to the view.
+pub(super) fn focus_line(model: &mut Model, line: usize) {
+    let piece = piece_at(model, line);
+    if let Some(module_state) = model.module_state_mut() {
+        module_state.focus = module_state.is_live(piece).then_some(piece);
+    }
+}
+
 /// Applies a new layout: the line at the top stays there even if pieces above it grew or the width changed,
 /// and the piece to bring into view is scrolled to.
 pub(super) fn laid_out(model: &mut Model, measured: Measured) {

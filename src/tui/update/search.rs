@@ -23,6 +23,7 @@ pub(super) fn to_match(model: &mut Model, forward: bool) {
             model.search.at = Some(line);
             scroll::keep_place(model);
             scroll::go_to_line(model, line);
+            scroll::focus_line(model, line);
         }
         None => say(model, format!("\"{}\" is not in this lesson", model.search.text)),
     }

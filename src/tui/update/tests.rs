@@ -801,6 +801,16 @@ fn a_search_wraps_around_and_ends_with_escape() {
 }
 
 #[test]
+fn a_search_that_finds_a_live_block_focuses_it_even_where_another_is_above_it() {
+    let mut session = Session::with(
+        (100, 30),
+        "```question first\nWhy?\n---\nSo.\n```\n\n```question second\nHow?\n---\nThus.\n```\n",
+    );
+    session.press("/How?<Enter><Esc>");
+    assert!(session.in_focus().contains("second"), "{}", session.in_focus());
+}
+
+#[test]
 fn a_search_visits_every_match_even_where_the_end_cannot_scroll() {
     let mut session = session();
     session.press("/is<Enter>");
