@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut lesson = Lesson::open(&tutor, &lab, "13");
     lesson.find("milestone 2017");
     lesson.terminal.send("\r");
+    lesson.find_later("While it learns");
     lesson.terminal.wait_for("a dialogue that is being learned", |screen| {
         screen.contains("seed 1, after epoch 16 of 24")
     });
@@ -70,6 +71,24 @@ impl Lesson {
         self.terminal.send("\x1b");
         self.terminal
             .wait_for("a status line without a search", |screen| !screen.contains("N previous"));
+    }
+
+    /// The same for a text that a run will print: looks for it whenever the screen has changed.
+    fn find_later(&mut self, text: &str) {
+        let is_found = |screen: &str| screen.contains("N previous");
+        loop {
+            self.terminal.send(&format!("/{text}\r"));
+            self.terminal.wait_for("an answer to the search", |screen| {
+                is_found(screen) || screen.contains("is not in this lesson")
+            });
+            if self.terminal.look(|screen| is_found(&screen.contents())) {
+                break;
+            }
+            self.terminal.send("\x1b");
+            let before = self.terminal.look(vt100::Screen::contents);
+            self.terminal.wait_for("a change", |screen| screen != before);
+        }
+        self.terminal.send("\x1b");
     }
 
     fn save(mut self, path: &Path) -> Result<(), Box<dyn std::error::Error>> {

@@ -39,13 +39,13 @@ use tinytorch::profiling::probe_machine;
 use tinytorch::random::Rng;
 use tinytorch::report::{Reporter, Target, Value};
 use tinytorch::row_products::RowByRow;
-use tinytorch::simd::{Kernel, Simd, multiply_add, prefetch};
+use tinytorch::simd::{Kernel, Simd, halve, multiply_add, row_kernel, touch};
 use tinytorch::spatial::{Conv2d, cnn_for_digits, grid_of, pad, unfold_row};
 use tinytorch::tensor::{Elementwise, Tensor, larger, matmul_2d};
-use tinytorch::testing::{Comparison, Timing, compare, memory};
+use tinytorch::testing::{Comparison, Timing, compare, memory, numbers};
 use tinytorch::threads::in_parallel;
 use tinytorch::transformers::{Gpt, GptConfig};
-use tinytorch::unpacked::{add_rows, first_pixels, tile_of_image, tile_of_lines};
+use tinytorch::unpacked::{add_rows, first_pixels, multiply_rows, tile_of_image, tile_of_lines};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "acceleration-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Acceleration
@@ -609,11 +609,11 @@ fn test_unit_fast_exp() {
 /// 1. Cut the row into pieces of `LANES` numbers. Element l of each piece goes to partial result l, by `f`. Each begins with
 ///    `start`, which must change nothing: 0 for a sum, `-inf` for a maximum.
 /// 2. Fold the rest of the row, fewer than `LANES` numbers, one after the other, from `start` on.
-/// 3. Fold the partial results into that.
+/// 3. Join the partial results by halves, 32 to 16, to 8, 4, 2, 1: five steps. Then join the last one with the rest.
 ///
 /// EXAMPLE: the sum of 70 ones with 32 lanes: each lane has 2, the rest 6; 32 times 2, and 6, are 70.
 ///
-/// HINTS: `row.as_chunks::<LANES>()` gives the pieces and the rest.
+/// HINTS: `row.as_chunks::<LANES>()` gives the pieces and the rest. [`halve`], given, is one of the five steps.
 #[inline(always)]
 pub fn reduce_lanes(row: &[f32], start: f32, f: impl Fn(f32, f32) -> f32) -> f32 {
     // BEGIN SOLUTION
@@ -624,11 +624,10 @@ pub fn reduce_lanes(row: &[f32], start: f32, f: impl Fn(f32, f32) -> f32) -> f32
             lanes[l] = f(lanes[l], piece[l]);
         }
     }
-    let mut result = start;
-    for &x in rest.iter().chain(&lanes) {
-        result = f(result, x);
-    }
-    result
+    let rest = rest.iter().fold(start, |result, &x| f(result, x));
+    let lanes: [f32; 8] = halve(halve::<LANES, 16>(lanes, &f), &f);
+    let [first, second] = halve(halve::<8, 4>(lanes, &f), &f);
+    f(rest, f(first, second))
     // END SOLUTION
 }
 
@@ -655,6 +654,8 @@ fn test_unit_reduce_lanes() {
     let chain = reduce_lanes(&[0.0; 320], 0.0, |x, y| x.max(y) + 1.0);
     let own = "each lane is a chain of its own: no step waits for those of other lanes";
     expect_eq("320 zeros: is the longest chain of steps below 60", chain < 60.0, true, own);
+    let halves = "join the lanes by halves: five steps, not one for each lane";
+    expect_eq("320 zeros: is the longest chain of steps below 20", chain < 20.0, true, halves);
     let largest = reduce_lanes(&[1.0, f32::NAN, 3.0], f32::NEG_INFINITY, larger);
     expect_eq("the largest of 1, NaN, 3: is it NaN", largest.is_nan(), true, "a NaN stays");
 }
@@ -1114,6 +1115,8 @@ const BLOCK_COLUMNS: usize = 1024;
 pub const FUSED_ROWS: usize = 96;
 /// How many partial results [`reduce_lanes`] has: two registers of the widest instructions.
 pub const LANES: usize = 32;
+/// Up to so many columns of `b`, the rows of `a` are not packed.
+const FEW_COLUMNS: usize = 64;
 /// From so many multiplications on, packing pays.
 pub const PACKED_FROM: usize = 1 << 9;
 /// From so many multiplications on, threads pay.
@@ -1131,21 +1134,6 @@ pub enum MatmulKernel {
     Packed,
     /// The same in several threads.
     Threaded,
-}
-
-/// Some whole numbers, for tests and analyses.
-#[must_use]
-pub fn numbers(count: usize) -> Vec<f32> {
-    (0..count).map(|i| (i * 7 % 13) as f32 - 6.0).collect()
-}
-
-/// Asks for the part of the result that a tile will be added to.
-#[inline(always)]
-fn touch(rows: usize, columns: usize, n: usize, out: &[f32]) {
-    for row in out.chunks(n).take(rows) {
-        prefetch(&row[0]);
-        prefetch(&row[columns - 1]);
-    }
 }
 
 thread_local! {
@@ -1233,6 +1221,23 @@ impl Kernel for Unpacked<'_, '_> {
                 }
             }
         }
+    }
+}
+
+/// The kernel that packs only `b`, for products with few columns.
+struct FewColumns<'a, 'b>(Product<'a, 'b>);
+
+impl Kernel for FewColumns<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(self) {
+        let Product { a, b, out } = self.0;
+        let [a_room, mut b_room] = STRIPS.take();
+        b_room.resize(b_room.len().max(DEPTH * COLUMNS), 0.0);
+        let strip = &mut b_room.as_chunks_mut().0[..DEPTH];
+        multiply_rows::<COLUMNS, FUSED>([a, b], strip, pack, add_tile, out);
+        STRIPS.set([a_room, b_room]);
     }
 }
 
@@ -1342,23 +1347,6 @@ impl Kernel for Direct<'_, '_> {
     }
 }
 
-/// Makes a kernel of a loop over slices.
-macro_rules! row_kernel {
-    ($name:ident { $($field:ident: $type:ty),* } -> $output:ty, $fused:ident, $body:block) => {
-        struct $name<'a> { $($field: $type),* }
-
-        impl<'a> Kernel for $name<'a> {
-            type Output = $output;
-
-            #[inline(always)]
-            fn run<const ROWS: usize, const COLUMNS: usize, const $fused: bool>(self) -> $output {
-                let Self { $($field),* } = self;
-                $body
-            }
-        }
-    };
-}
-
 /// How many results are collected before they are appended: results that are written once need no zeros first.
 const PIECE: usize = 1024;
 /// The steepness of `QuickGelu`.
@@ -1407,6 +1395,17 @@ row_kernel!(LogSumExp { rows: &'a [f32], width: usize } -> Vec<f32>, FUSED, {
         *sum = largest + reduce_lanes(&powers, 0.0, |x, y| x + y).ln();
     }
     sums
+});
+
+row_kernel!(Probabilities { rows: &'a [f32], log_sums: &'a [f32], factor: f32 } -> Vec<f32>, FUSED, {
+    let (mut all, mut line) = (Vec::with_capacity(rows.len()), vec![0.0; rows.len() / log_sums.len()]);
+    for (row, log_sum) in rows.chunks_exact(line.len()).zip(log_sums) {
+        for (out, x) in line.iter_mut().zip(row) {
+            *out = factor * fast_exp::<FUSED>(x - log_sum);
+        }
+        all.extend_from_slice(&line);
+    }
+    all
 });
 
 row_kernel!(NormRows { norm: Norm<'a>, rows: &'a [f32] } -> Vec<f32>, FUSED, {
@@ -1528,6 +1527,9 @@ impl Backend for OptimizedBackend {
         }
         match choose_kernel([a.rows, a.columns, b.columns], self.threads) {
             MatmulKernel::Plain => self.simd.run(PlainLoops(Product { a, b, out })),
+            MatmulKernel::Packed if a.across == 1 && b.columns <= FEW_COLUMNS => {
+                self.simd.run(FewColumns(Product { a, b, out }));
+            }
             MatmulKernel::Packed => matmul_packed(self.simd, a, b, out),
             MatmulKernel::Threaded => matmul_threaded(self.simd, self.threads, a, b, out),
         }
@@ -1564,6 +1566,10 @@ impl Backend for OptimizedBackend {
 
     fn log_sum_exp(&self, rows: &[f32], width: usize) -> Option<Vec<f32>> {
         Some(self.simd.run(LogSumExp { rows, width }))
+    }
+
+    fn probabilities(&self, rows: &[f32], log_sums: &[f32], factor: f32) -> Vec<f32> {
+        self.simd.run(Probabilities { rows, log_sums, factor })
     }
 
     fn softmax(&self, rows: &mut [f32], width: usize, hidden: f32) -> bool {

@@ -52,6 +52,13 @@ pub trait Backend: Send + Sync {
         None
     }
 
+    /// The probabilities of each row's scores, times a factor, from what [`Backend::log_sum_exp`] gave for the rows.
+    fn probabilities(&self, rows: &[f32], log_sums: &[f32], factor: f32) -> Vec<f32> {
+        let rows = rows.chunks_exact(rows.len() / log_sums.len()).zip(log_sums);
+        rows.flat_map(|(row, log_sum)| row.iter().map(move |x| factor * (x - log_sum).exp()))
+            .collect()
+    }
+
     /// Each row, normalised to mean 0 (where the norm is centred) and mean square 1, times gamma plus beta.
     fn normalize(&self, _norm: Norm<'_>, _rows: &[f32]) -> Option<Vec<f32>> {
         None
@@ -445,13 +452,13 @@ pub fn gradients(
 }
 
 /// The mean cross entropy of rows of logits, for the rows that count and their classes, if the current backend offers it.
-/// `None` too if a class is not one of the columns: the plain loss has the message.
+/// `None` too if no row counts, or if a class is not one of the columns: the plain loss has the message.
 #[must_use]
 pub fn cross_entropy(logits: &Values, counted: &[(usize, f32)]) -> Option<(Op, Values)> {
     let backend = current()?;
     let (width, rows) = (*logits.shape().last()?, row_major(logits));
     let is_class = |class: f32| class >= 0.0 && class < width as f32 && class.fract() == 0.0;
-    if !counted.iter().all(|&(_, class)| is_class(class)) {
+    if counted.is_empty() || !counted.iter().all(|&(_, class)| is_class(class)) {
         return None;
     }
     let log_sums = backend.log_sum_exp(&rows, width)?;
@@ -460,7 +467,7 @@ pub fn cross_entropy(logits: &Values, counted: &[(usize, f32)]) -> Option<(Op, V
     let losses = places.iter().map(|&(row, class)| log_sums[row] - rows[row * width + class]);
     let total: f64 = losses.map(f64::from).sum();
     let loss = values(vec![(total / places.len() as f64) as f32], &[]);
-    Some((fused("cross_entropy", CrossEntropyRule { backend, places }), loss))
+    Some((fused("cross_entropy", CrossEntropyRule { backend, places, log_sums }), loss))
 }
 
 /// The gradient of the mean cross entropy: the probabilities, minus 1 at the class, divided by the number of rows that
@@ -468,6 +475,7 @@ pub fn cross_entropy(logits: &Values, counted: &[(usize, f32)]) -> Option<(Op, V
 struct CrossEntropyRule {
     backend: Arc<dyn Backend>,
     places: Vec<(usize, usize)>,
+    log_sums: Vec<f32>,
 }
 
 impl FusedRule for CrossEntropyRule {
@@ -475,15 +483,14 @@ impl FusedRule for CrossEntropyRule {
         let (logits, _) = inputs[0];
         let (width, rows) = (logits.shape()[1], row_major(logits));
         let factor = upstream.sum() / self.places.len() as f32;
-        let mut gradient = vec![0.0; rows.len()];
+        let mut gradient = self.backend.probabilities(&rows, &self.log_sums, factor);
+        let mut counts = vec![false; self.log_sums.len()];
         for &(row, class) in &self.places {
-            let part = row * width..(row + 1) * width;
-            let out = &mut gradient[part.clone()];
-            out.copy_from_slice(&rows[part]);
-            self.backend.softmax(out, width, f32::NAN);
-            out[class] -= 1.0;
-            out.iter_mut().for_each(|number| *number *= factor);
+            gradient[row * width + class] -= factor;
+            counts[row] = true;
         }
+        let rows = gradient.chunks_exact_mut(width).zip(counts);
+        rows.filter(|(_, counts)| !counts).for_each(|(row, _)| row.fill(0.0));
         vec![Some(values(gradient, logits.shape()))]
     }
 }

@@ -36,9 +36,15 @@ pub fn values(elements: Vec<f32>, shape: &[usize]) -> Values {
 /// transposed view, it is `[0, 2, 4, 1, 3, 5]`.
 #[must_use]
 pub fn offsets(shape: &[usize], strides: &[usize]) -> Vec<usize> {
-    shape.iter().zip(strides).fold(vec![0], |starts, (&size, &stride)| {
-        starts.iter().flat_map(|start| (0..size).map(move |i| start + i * stride)).collect()
-    })
+    let mut starts = vec![0];
+    for (&size, &stride) in shape.iter().zip(strides) {
+        let mut next = Vec::with_capacity(starts.len() * size);
+        for start in starts {
+            next.extend((0..size).map(|i| start + i * stride));
+        }
+        starts = next;
+    }
+    starts
 }
 
 /// The elements in row-major order: borrowed where memory has them in that order, else copied.

@@ -1,5 +1,6 @@
 //! The vector instructions of this CPU: which there are, and a way to compile one kernel for each of them and to run the
-//! widest. What a kernel computes is in lesson 18; here is only what needs `unsafe`, so that the lesson's own code does not.
+//! widest. What a kernel computes is in lesson 18; here is what needs `unsafe`, so that the lesson's own code does not, and the
+//! small steps that kernels share.
 //!
 //! A function with `#[target_feature(enable = "avx512f")]` may use instructions that not every x86-64 has. Calling it is
 //! safe on a CPU that has them, which the compiler cannot know: [`Simd`] can only be made by asking the CPU.
@@ -143,6 +144,48 @@ pub fn prefetch(number: &f32) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = number;
+}
+
+/// Makes a kernel of a loop over slices.
+#[macro_export]
+macro_rules! row_kernel {
+    ($name:ident { $($field:ident: $type:ty),* } -> $output:ty, $fused:ident, $body:block) => {
+        struct $name<'a> { $($field: $type),* }
+
+        impl<'a> $crate::simd::Kernel for $name<'a> {
+            type Output = $output;
+
+            #[inline(always)]
+            fn run<const ROWS: usize, const COLUMNS: usize, const $fused: bool>(self) -> $output {
+                let Self { $($field),* } = self;
+                $body
+            }
+        }
+    };
+}
+pub use row_kernel;
+
+/// Asks for the part of the result that a tile will be added to.
+#[inline(always)]
+pub fn touch(rows: usize, columns: usize, n: usize, out: &[f32]) {
+    for row in out.chunks(n).take(rows) {
+        prefetch(&row[0]);
+        prefetch(&row[columns - 1]);
+    }
+}
+
+/// Joins each number of the first half with its partner in the second.
+#[inline(always)]
+#[must_use]
+pub fn halve<const ALL: usize, const HALF: usize>(
+    lanes: [f32; ALL],
+    f: &impl Fn(f32, f32) -> f32,
+) -> [f32; HALF] {
+    let mut joined = [0.0; HALF];
+    for l in 0..HALF {
+        joined[l] = f(lanes[l], lanes[HALF + l]);
+    }
+    joined
 }
 
 #[cfg(test)]

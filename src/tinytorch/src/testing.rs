@@ -547,6 +547,12 @@ pub fn gradient_idea(found: &[f32]) -> &'static str {
     }
 }
 
+/// Some whole numbers, for tests and analyses.
+#[must_use]
+pub fn numbers(count: usize) -> Vec<f32> {
+    (0..count).map(|i| (i * 7 % 13) as f32 - 6.0).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

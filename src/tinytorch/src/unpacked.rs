@@ -1,8 +1,11 @@
-//! Tiles of sums whose right factor is read where it is, in a matrix or an image: for a convolution without unfolding, and
-//! for the control that measures what packing is worth. The packed tile, and the kernels, are in lesson 18.
+//! Tiles of sums of which one factor is read where it is, in a matrix or an image: for products with few columns, for a
+//! convolution without unfolding, and for the control that measures what packing is worth. The packed tile, and the kernels,
+//! are in lesson 18.
 
+use crate::backend::Matrix;
 use crate::planes::Grid;
 use crate::simd::multiply_add;
+use std::array;
 
 /// A tile with the lines of `b` wherever they are.
 #[inline(always)]
@@ -20,6 +23,67 @@ pub fn tile_of_lines<'b, const ROWS: usize, const COLUMNS: usize, const FUSED: b
         }
     }
     sums
+}
+
+/// A tile with the rows of `a` wherever they are, at most `ROWS` of them: its elements must be neighbours across. The sums of
+/// missing rows repeat those of the last one.
+#[inline(always)]
+fn tile_of_rows<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(
+    a: Matrix<'_>,
+    b: &[[f32; COLUMNS]],
+) -> [[f32; COLUMNS]; ROWS] {
+    /// How many numbers of each row are checked to be there at a time.
+    const STEPS: usize = 16;
+    let rows: [_; ROWS] = array::from_fn(|r| a.row(r.min(a.rows - 1)).as_chunks::<STEPS>());
+    let (pieces, rest) = b.as_chunks::<STEPS>();
+    let mut sums = [[0.0; COLUMNS]; ROWS];
+    for (at, b) in pieces.iter().enumerate() {
+        let a: [&[f32; STEPS]; ROWS] = array::from_fn(|r| &rows[r].0[at]);
+        for k in 0..STEPS {
+            for r in 0..ROWS {
+                for c in 0..COLUMNS {
+                    sums[r][c] = multiply_add::<FUSED>(a[r][k], b[k][c], sums[r][c]);
+                }
+            }
+        }
+    }
+    for (k, b) in rest.iter().enumerate() {
+        for r in 0..ROWS {
+            for c in 0..COLUMNS {
+                sums[r][c] = multiply_add::<FUSED>(rows[r].1[k], b[c], sums[r][c]);
+            }
+        }
+    }
+    sums
+}
+
+/// Adds the product of two matrices to `out`, with the rows of `a`, neighbours across, read where they are: where `b` has few
+/// columns, too few tiles share them to pay for packing. `pack` and `add` are those of lesson 18; `strip` is room for a line
+/// of `b` for each of at least 128 of its rows.
+#[inline(always)]
+pub fn multiply_rows<const COLUMNS: usize, const FUSED: bool>(
+    [a, b]: [Matrix<'_>; 2],
+    strip: &mut [[f32; COLUMNS]],
+    pack: impl Fn(Matrix<'_>, &mut [[f32; COLUMNS]]),
+    add: impl Fn(&[[f32; COLUMNS]; 6], [usize; 2], usize, &mut [f32]),
+    out: &mut [f32],
+) {
+    /// How many rows of `b` are packed at a time.
+    const DEPTH: usize = 128;
+    let n = b.columns;
+    for k0 in (0..b.rows).step_by(DEPTH) {
+        let ks = k0..b.rows.min(k0 + DEPTH);
+        let strip = &mut strip[..ks.len()];
+        for j in (0..n).step_by(COLUMNS) {
+            let columns = COLUMNS.min(n - j);
+            pack(b.part(ks.clone(), j..j + columns), strip);
+            for i in (0..a.rows).step_by(6) {
+                let part = a.part(i..a.rows.min(i + 6), ks.clone());
+                let sums = tile_of_rows::<6, COLUMNS, FUSED>(part, strip);
+                add(&sums, [part.rows, columns], n, &mut out[i * n + j..]);
+            }
+        }
+    }
 }
 
 /// Where each weight of a kernel finds its first pixel in a padded image: planes of `grid.padded`, one after the other.
