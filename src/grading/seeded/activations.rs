@@ -16,9 +16,12 @@ pub const ALL: &[Seeded] = &[
     ("test_unit_debug", test_unit_debug),
 ];
 
-/// Numbers of all sizes.
+/// Numbers of all sizes, and none.
 fn values(rng: &mut Rng) -> Vec<f32> {
-    [0.1, 1.0, 3.0, 30.0].into_iter().flat_map(|scale| [rng.normal() * scale, rng.normal() * scale]).collect()
+    let scales = [0.1, 1.0, 3.0, 30.0, 300.0].into_iter();
+    let mut values: Vec<f32> = scales.map(|scale| rng.normal() * scale).collect();
+    values.extend([f32::NAN, 100.0 + rng.uniform(), -100.0 - rng.uniform()]);
+    values
 }
 
 fn each(rng: &mut Rng, out: &mut Outputs, function: &impl ElementwiseFunction) {
