@@ -6,6 +6,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
@@ -242,4 +243,57 @@ fn when_the_launcher_is_killed_the_program_ends() {
     child.kill().unwrap();
     child.wait().unwrap();
     all_ended(channel);
+}
+
+/// The tutor's own command, started by root as an ordinary user, in a folder that this user can read. What it prints.
+fn as_ordinary_user(before: &[&str]) -> Option<String> {
+    if !is_root() {
+        return None;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let open = |path: &Path| {
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o777))
+    };
+    open(folder.path()).unwrap();
+    let tutor = folder.path().join("tutor");
+    std::fs::copy(env!("CARGO_BIN_EXE_tinytorch-tutor"), &tutor).unwrap();
+    open(&tutor).unwrap();
+    std::fs::create_dir(folder.path().join("in")).unwrap();
+    let words: Vec<&str> = before.iter().copied().chain([text(&tutor)]).collect();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).args(["grade", "in", "--out", "out"]).current_dir(folder.path());
+    command.env("TINYTORCH_CACHE", folder.path().join("cache"));
+    let output = command.uid(NOBODY).gid(NOBODY).output().ok()?;
+    Some([output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap()).concat())
+}
+
+const NOBODY: u32 = 65_534;
+
+/// Whether an ordinary user may make namespaces here, according to another program; none without that program.
+fn may_make_namespaces() -> Option<bool> {
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--user", "--map-root-user", "--mount", "--pid", "--fork", "true"]);
+    Some(unshare.uid(NOBODY).gid(NOBODY).status().ok()?.success())
+}
+
+const COMPLETE: &str = "sandbox: namespaces, Landlock, seccomp and limits, each tested";
+
+#[test]
+fn an_ordinary_user_has_a_complete_sandbox_where_namespaces_are_allowed() {
+    let Some(may) = may_make_namespaces().filter(|_| SETUP.1.is_some()) else { return };
+    let Some(printed) = as_ordinary_user(&[]) else { return };
+    assert_eq!(printed.contains(COMPLETE), may, "{printed}");
+    assert!(may || printed.contains("this machine lacks namespaces"), "{printed}");
+    // As in a rootless container: root there, and no other user.
+    let Some(printed) = as_ordinary_user(&["unshare", "-Ur"]) else { return };
+    assert!(!may || printed.contains(COMPLETE), "{printed}");
+}
+
+#[test]
+fn in_a_container_without_the_right_to_namespaces_what_lacks_is_named_before_anything_runs() {
+    let Some(true) = may_make_namespaces().filter(|_| SETUP.1.is_some()) else { return };
+    // The user has no number in it, so it cannot make another one.
+    let Some(printed) = as_ordinary_user(&["unshare", "-U"]) else { return };
+    assert!(printed.contains("this machine lacks namespaces"), "{printed}");
+    assert!(!printed.contains("graded before"), "nothing was begun: {printed}");
 }

@@ -11,10 +11,15 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Gid, Uid, getegid, geteuid, setgroups, setresgid, setresuid};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
+use rustix::thread::{
+    CapabilitySet, capabilities, clear_ambient_capability_set, configure_capability_in_ambient_set,
+    set_capabilities,
+};
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::lchown;
 use std::os::unix::process::{CommandExt, ExitStatusExt, parent_id};
@@ -71,7 +76,7 @@ fn outside(mut order: Order) -> io::Result<u8> {
     let _ = fs::write("/proc/self/oom_score_adj", "1000");
     let (user, group) = (geteuid(), getegid());
     if user.is_root() {
-        order.user = Some(free_user());
+        order.user = free_user();
     }
     if order.has(Part::Namespaces) {
         let mut namespaces = CloneFlags::CLONE_NEWPID
@@ -79,12 +84,13 @@ fn outside(mut order: Order) -> io::Result<u8> {
             | CloneFlags::CLONE_NEWIPC
             | CloneFlags::CLONE_NEWNS
             | CloneFlags::CLONE_NEWUTS;
-        if !user.is_root() {
+        if order.user.is_none() {
             namespaces |= CloneFlags::CLONE_NEWUSER;
         }
         unshare(namespaces).map_err(|error| because("make namespaces", error))?;
-        if !user.is_root() {
-            keep_user(user, group).map_err(|error| because("map the user", error))?;
+        if order.user.is_none() {
+            become_nobody(user, group).map_err(|error| because("map the user", error))?;
+            keep_right_to_mount().map_err(|error| because("keep the right to mount", error))?;
         }
     }
     end_with_parent()?;
@@ -95,22 +101,34 @@ fn outside(mut order: Order) -> io::Result<u8> {
 }
 
 /// A user that no other process has: the number of this one is in it. So the limit on processes counts this sandbox's only.
-fn free_user() -> u32 {
+/// None where this namespace has no such user, and not `nobody` either.
+fn free_user() -> Option<u32> {
     let wanted = FIRST_USER + std::process::id();
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    let has = |line: &str| -> Option<bool> {
+    let range = |line: &str| -> Option<Range<u64>> {
         let numbers: Vec<u64> = line.split_whitespace().flat_map(str::parse).collect();
         let [inside, _, count] = numbers[..] else { return None };
-        Some((inside..inside + count).contains(&wanted.into()))
+        Some(inside..inside + count)
     };
-    if map.lines().filter_map(has).any(|found| found) { wanted } else { NOBODY }
+    let ranges: Vec<Range<u64>> = map.lines().filter_map(range).collect();
+    let is_there = |user: &u32| ranges.iter().any(|range| range.contains(&u64::from(*user)));
+    [wanted, NOBODY].into_iter().find(is_there)
 }
 
-/// In a user namespace of its own, the process keeps its user.
-fn keep_user(user: Uid, group: Gid) -> io::Result<()> {
+/// In a user namespace of its own, the process's user has the number of `nobody`: never 0, which would get every right
+/// again with each program that is executed.
+fn become_nobody(user: Uid, group: Gid) -> io::Result<()> {
     fs::write("/proc/self/setgroups", "deny")?;
-    fs::write("/proc/self/uid_map", format!("{user} {user} 1"))?;
-    fs::write("/proc/self/gid_map", format!("{group} {group} 1"))
+    fs::write("/proc/self/uid_map", format!("{NOBODY} {user} 1"))?;
+    fs::write("/proc/self/gid_map", format!("{NOBODY} {group} 1"))
+}
+
+/// The later stages build the file system; a user other than root loses the right to when the next one is executed.
+fn keep_right_to_mount() -> io::Result<()> {
+    let mut own = capabilities(None)?;
+    own.inheritable |= CapabilitySet::SYS_ADMIN;
+    set_capabilities(None, own)?;
+    Ok(configure_capability_in_ambient_set(CapabilitySet::SYS_ADMIN, true)?)
 }
 
 fn end_with_parent() -> io::Result<()> {
@@ -147,6 +165,8 @@ fn inside(order: &Order) -> io::Result<Infallible> {
     if let Some(user) = order.user {
         become_user(user).map_err(|error| because("change the user", error))?;
     }
+    // The program gets none.
+    clear_ambient_capability_set().map_err(|error| because("give up rights", error))?;
     rules::limit(&plan.limits).map_err(|error| because("set limits", error))?;
     if order.has(Part::Landlock) {
         rules::restrict_files(order).map_err(|error| because("use Landlock", error))?;
