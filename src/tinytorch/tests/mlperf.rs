@@ -9,8 +9,8 @@ use std::sync::Arc;
 use tinytorch::acceleration::OptimizedBackend;
 use tinytorch::activations::ReLU;
 use tinytorch::backend::{Backend, with_backend};
-use tinytorch::benchmarking::{Entry, Plain, Start};
-use tinytorch::compression::SparseLinear;
+use tinytorch::benchmarking::{Entry, Evidence, Plain, Start, Technique, techniques};
+use tinytorch::compression::{MagnitudePruner, SparseLinear, structured_prune};
 use tinytorch::layers::{Layer, Linear, Sequential};
 use tinytorch::quantization::quantize_model;
 use tinytorch::random::Rng;
@@ -146,6 +146,31 @@ fn an_integer_layer_has_as_many_parameters_in_fewer_bytes() {
     assert_eq!(number(&plain), number(&parameters));
     let [bytes, fewer] = counted(&items, 2).map(|bytes| number(&bytes));
     assert!(fewer < bytes / 2.0, "{fewer} of {bytes}");
+}
+
+/// The techniques that follow from what the judge counted in an entry that reads digits.
+fn techniques_of(model: Sequential) -> Vec<Technique> {
+    let items = judged(&reading(), &mut Plain("an entry".into(), model)).expect("a result");
+    let evidence = |side: usize| {
+        let whole = |row| number(&counted(&items, row)[side]) as usize;
+        let backend = format!("{:?}", counted(&items, 4)[side]);
+        let (parameters, zeros, bytes) = (whole(0), whole(1), whole(2));
+        Evidence { parameters, zeros, bytes, positions: 0.0, backend }
+    };
+    techniques(&evidence(1), &evidence(0))
+}
+
+#[test]
+fn what_lessons_16_and_17_do_to_an_entry_is_recognized_by_what_it_holds() {
+    assert_eq!(techniques_of(network()), []);
+    let images = Tensor::randn(&[20, 64], &mut Rng::seeded(2));
+    assert_eq!(techniques_of(quantize_model(&network(), &images)), [Technique::Quantization]);
+    let mut pruned = network();
+    MagnitudePruner::new(0.5).prune(&mut pruned);
+    assert_eq!(techniques_of(pruned), [Technique::Pruning]);
+    let mut smaller = network();
+    structured_prune(&mut smaller, 0.5);
+    assert_eq!(techniques_of(smaller), [Technique::SmallerModel]);
 }
 
 /// A GPT whose answers are changed.
