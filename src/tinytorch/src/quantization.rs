@@ -870,13 +870,12 @@ fn test_unit_quantize_model() {
     let times = |by| Box::new(Linear { weight: Tensor::full(&[1, 1], by), bias: None });
     let model = Sequential::new(vec![times(2.0), Box::new(ReLU), times(-1.0)]);
     let samples = Tensor::new(&[-1.0, 0.0, 5.1], &[3, 1]);
-    let int8 = quantize_model(&model, &samples);
-    let mut ranges = vec![];
-    for params in int8.layers().iter().filter_map(|layer| product_of(layer.as_ref())?.input) {
-        ranges.extend(params.levels.map(|level| params.dequantize(level as i8)));
-    }
-    let wanted = [-1.0, 5.1, 0.0, 10.2];
-    expect_close("-1 to 5.1, doubled, ReLU", &ranges, &wanted, 0.05, idea);
+    let int8 = Int8Quantizer { bits: 2, ..Int8Quantizer::default() }.quantize(&model, &samples);
+    let inputs = int8.layers().iter().filter_map(|layer| product_of(layer.as_ref())?.input);
+    let ranges = [[-1.0, 5.1], [0.0, 10.2]];
+    let wanted = ranges.map(|range| QuantParams::of_range(range, Scheme::Affine, 2)).to_vec();
+    let idea = "calibrate on what the layers before it, in f32, make of the samples";
+    expect_eq("-1 to 5.1, doubled, ReLU; 2 bits", inputs.collect(), wanted, idea);
     let noise = Dropout::new(0.9, Rng::seeded(1)).expect("a probability");
     let int8 = quantize_model(&Sequential::new(vec![Box::new(noise), times(1.0)]), &samples);
     let input = int8.layers().get(1).and_then(|layer| product_of(layer.as_ref())?.input);
