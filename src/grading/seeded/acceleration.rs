@@ -1,10 +1,10 @@
 //! Outputs of the acceleration module's cells.
 
-use tinytorch::acceleration as subject;
 use subject::{
     add_row, convolve_im2col, fast_exp, linear_fused, matmul_blocked, matmul_threaded,
     normalize_lanes, reduce_lanes, softmax_lanes,
 };
+use tinytorch::acceleration as subject;
 use tinytorch::backend::Matrix;
 use tinytorch::outputs::{Outputs, Seeded};
 use tinytorch::planes::Window;

@@ -1,7 +1,7 @@
 //! Outputs of the activations module's cells.
 
-use tinytorch::activations as subject;
 use subject::{Gelu, QuickGelu, ReLU, Sigmoid, Softmax, Tanh, class_probabilities};
+use tinytorch::activations as subject;
 use tinytorch::outputs::{Outputs, Seeded};
 use tinytorch::random::Rng;
 use tinytorch::tensor::{ElementwiseFunction, Tensor};

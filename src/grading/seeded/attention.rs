@@ -1,11 +1,11 @@
 //! Outputs of the attention module's cells.
 
-use tinytorch::attention as subject;
 use subject::{
     MultiHeadAttention, Running, apply_mask, attend_real, attention_scores, blockwise_attention,
-    causal_mask, masked_softmax, merge_heads, padding_mask, plain_attention,
-    scale_scores, scaled_dot_product_attention, softmax_gradient, softmax_row, split_heads,
+    causal_mask, masked_softmax, merge_heads, padding_mask, plain_attention, scale_scores,
+    scaled_dot_product_attention, softmax_gradient, softmax_row, split_heads,
 };
+use tinytorch::attention as subject;
 use tinytorch::outputs::{Outputs, Seeded};
 use tinytorch::random::Rng;
 use tinytorch::tensor::Tensor;
@@ -32,9 +32,8 @@ fn normal(rng: &mut Rng, count: usize) -> Vec<f32> {
 
 /// Queries, keys and values, the values narrower.
 fn inputs(rng: &mut Rng, queries: &[usize], keys: &[usize]) -> [Tensor; 3] {
-    [(queries, 4), (keys, 4), (keys, 3)].map(|(shape, width)| {
-        Tensor::randn(&[shape, &[width]].concat(), rng) * 2.0
-    })
+    [(queries, 4), (keys, 4), (keys, 3)]
+        .map(|(shape, width)| Tensor::randn(&[shape, &[width]].concat(), rng) * 2.0)
 }
 
 fn test_unit_plain(rng: &mut Rng, out: &mut Outputs) {

@@ -1,6 +1,5 @@
 //! Outputs of the autograd module's cells.
 
-use tinytorch::autograd as subject;
 use std::slice::from_ref;
 use subject::{
     Backward, InputGradients, ScalarOp, Tape, accumulate, add_rule, descend_once, div_rule,
@@ -8,6 +7,7 @@ use subject::{
     reduce_to_shape, slice_rule, sum_rule, track,
 };
 use tinytorch::activations::{Gelu, QuickGelu, ReLU, Sigmoid, Tanh};
+use tinytorch::autograd as subject;
 use tinytorch::outputs::{Outputs, Seeded};
 use tinytorch::random::Rng;
 use tinytorch::tensor::{ElementwiseFunction, Exp, Log, Op, Sqrt, Tensor};
@@ -150,10 +150,9 @@ fn test_unit_div_rule(rng: &mut Rng, out: &mut Outputs) {
 }
 
 fn test_unit_matmul_rule(rng: &mut Rng, out: &mut Outputs) {
-    for (a, b, shape) in [
-        (&[2, 3][..], &[3, 4][..], &[2, 4][..]),
-        (&[5, 2, 3], &[3, 4], &[5, 2, 4]),
-    ] {
+    for (a, b, shape) in
+        [(&[2, 3][..], &[3, 4][..], &[2, 4][..]), (&[5, 2, 3], &[3, 4], &[5, 2, 4])]
+    {
         let inputs = [tracked(rng, a), tracked(rng, b)];
         gradients(out, &matmul_rule(&Tensor::randn(shape, rng), &inputs));
     }

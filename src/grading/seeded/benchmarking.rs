@@ -1,10 +1,10 @@
 //! Outputs of the benchmarking module's cells.
 
-use tinytorch::benchmarking as subject;
 use subject::{
-    Interval, corrected_confidence, deviation, exponent, geometric_mean, mean, outliers, percentile,
-    ranks, response_times, runs_needed, verdict, warm_up_runs,
+    Interval, corrected_confidence, deviation, exponent, geometric_mean, mean, outliers,
+    percentile, ranks, response_times, runs_needed, verdict, warm_up_runs,
 };
+use tinytorch::benchmarking as subject;
 use tinytorch::outputs::{Outputs, Seeded};
 use tinytorch::random::Rng;
 
@@ -90,8 +90,9 @@ fn test_unit_geometric_mean(rng: &mut Rng, out: &mut Outputs) {
 }
 
 fn test_unit_exponent(rng: &mut Rng, out: &mut Outputs) {
-    let points: Vec<(f64, f64)> =
-        (1..7).map(|x| (f64::from(x), f64::from(x * x) * (1.0 + f64::from(rng.uniform())))).collect();
+    let points: Vec<(f64, f64)> = (1..7)
+        .map(|x| (f64::from(x), f64::from(x * x) * (1.0 + f64::from(rng.uniform()))))
+        .collect();
     out.number("exponent", exponent(&points));
 }
 

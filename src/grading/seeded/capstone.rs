@@ -1,8 +1,8 @@
 //! Outputs of the capstone module's cells.
 
-use tinytorch::capstone as subject;
 use subject::{confirms, leave_one_out, overlap, shares};
 use tinytorch::benchmarking::Interval;
+use tinytorch::capstone as subject;
 use tinytorch::outputs::{Outputs, Seeded};
 use tinytorch::random::Rng;
 

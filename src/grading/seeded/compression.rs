@@ -1,6 +1,5 @@
 //! Outputs of the compression module's cells.
 
-use tinytorch::compression as subject;
 use subject::{
     Footprint, MagnitudePruner, Scope, SparseLinear, apply_masks, calculate_threshold, create_mask,
     cubic_sparsity, decode_gaps, distillation_loss, dominated, encode_gaps, keep_inputs,
@@ -8,6 +7,7 @@ use subject::{
     unmet,
 };
 use tinytorch::autograd::Backward;
+use tinytorch::compression as subject;
 use tinytorch::layers::{Layer, Linear, Sequential};
 use tinytorch::optimizers::Adam;
 use tinytorch::outputs::{Outputs, Seeded};

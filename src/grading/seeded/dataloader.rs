@@ -1,7 +1,7 @@
 //! Outputs of the dataloader module's cells.
 
-use tinytorch::dataloader as subject;
 use subject::{Batch, TensorDataset, collate, pad_image, parse_idx};
+use tinytorch::dataloader as subject;
 use tinytorch::outputs::{Outputs, Seeded};
 use tinytorch::random::Rng;
 use tinytorch::tensor::Tensor;
@@ -48,9 +48,8 @@ fn test_unit_dataset_sample(rng: &mut Rng, out: &mut Outputs) {
 }
 
 fn test_unit_collate(rng: &mut Rng, out: &mut Outputs) {
-    let mut samples: Vec<_> = (0..3)
-        .map(|_| (Tensor::randn(&[2, 3], rng), Tensor::scalar(rng.normal())))
-        .collect();
+    let mut samples: Vec<_> =
+        (0..3).map(|_| (Tensor::randn(&[2, 3], rng), Tensor::scalar(rng.normal()))).collect();
     collate(&samples).iter().for_each(|batch| pair(out, batch));
     samples.push((Tensor::randn(&[3, 2], rng), Tensor::scalar(0.0)));
     out.number("other shapes", u8::from(collate(&samples).is_ok()));

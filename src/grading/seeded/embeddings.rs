@@ -1,10 +1,10 @@
 //! Outputs of the embeddings module's cells.
 
-use tinytorch::embeddings as subject;
 use subject::{
     Embedding, EmbeddingLayer, Positions, cosine_similarity, frequency, ids_tensor, lookup,
     one_by_one, rotate_pairs, rows_of, scatter_add_rows, sinusoidal_table, tied_logits, turns,
 };
+use tinytorch::embeddings as subject;
 use tinytorch::outputs::{Outputs, Seeded};
 use tinytorch::random::Rng;
 use tinytorch::tensor::Tensor;

@@ -1,8 +1,8 @@
 //! Outputs of the layers module's cells.
 
-use tinytorch::layers as subject;
 use subject::{Dropout, Layer, Linear, Sequential, multilayer_perceptron};
 use tinytorch::activations::{ReLU, Tanh};
+use tinytorch::layers as subject;
 use tinytorch::outputs::{Outputs, Seeded};
 use tinytorch::random::Rng;
 use tinytorch::tensor::Tensor;
@@ -33,7 +33,8 @@ fn test_unit_dropout_forward(rng: &mut Rng, out: &mut Outputs) {
 
 fn test_unit_sequential_forward(rng: &mut Rng, out: &mut Outputs) {
     let (first, second) = (Linear::new(4, 5, rng), Linear::new(5, 3, rng));
-    let model = Sequential::new(vec![Box::new(first), Box::new(Tanh), Box::new(second), Box::new(ReLU)]);
+    let model =
+        Sequential::new(vec![Box::new(first), Box::new(Tanh), Box::new(second), Box::new(ReLU)]);
     out.array("output", model.forward(&Tensor::randn(&[2, 4], rng)).array());
 }
 

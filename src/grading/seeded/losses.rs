@@ -1,10 +1,10 @@
 //! Outputs of the losses module's cells.
 
-use tinytorch::losses as subject;
 use subject::{
     BinaryCrossEntropyLoss, CrossEntropyLoss, IGNORED, Loss, MSELoss, log_softmax, one_hot,
     weighted_cross_entropy,
 };
+use tinytorch::losses as subject;
 use tinytorch::outputs::{Outputs, Seeded};
 use tinytorch::random::Rng;
 use tinytorch::tensor::Tensor;

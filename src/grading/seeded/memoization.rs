@@ -1,12 +1,12 @@
 //! Outputs of the memoization module's cells.
 
-use tinytorch::memoization as subject;
 use subject::{
     CacheShape, CachedGpt, CachedMultiHeadAttention, KvCache, cached_mask, generate_cached,
     positions_with_cache, positions_without_cache, time_per_output_token,
 };
 use tinytorch::attention::MultiHeadAttention;
 use tinytorch::embeddings::ids_tensor;
+use tinytorch::memoization as subject;
 use tinytorch::outputs::{Outputs, Seeded};
 use tinytorch::random::Rng;
 use tinytorch::tensor::Tensor;

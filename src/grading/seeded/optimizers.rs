@@ -1,11 +1,11 @@
 //! Outputs of the optimizers module's cells.
 
-use tinytorch::optimizers as subject;
 use subject::{
     Adam, AdamW, OptimizerState, SGD, Slot, bias_correction, descend, settled, update_average,
     update_velocity, visit, with_decay,
 };
 use tinytorch::autograd::Backward;
+use tinytorch::optimizers as subject;
 use tinytorch::outputs::{Outputs, Seeded};
 use tinytorch::random::Rng;
 use tinytorch::tensor::Tensor;
@@ -120,10 +120,8 @@ fn test_unit_state_check(rng: &mut Rng, out: &mut Outputs) {
         ("Adam", shape, 2, 2),
         ("Adam", shape, 0, 1),
     ] {
-        let slot = || Slot {
-            steps: 1,
-            buffers: (0..buffers).map(|_| Tensor::zeros(&shape)).collect(),
-        };
+        let slot =
+            || Slot { steps: 1, buffers: (0..buffers).map(|_| Tensor::zeros(&shape)).collect() };
         let slots = (0..slots).map(|_| slot()).collect();
         let state = OptimizerState { kind: kind.to_owned(), learning_rate: 0.1, slots };
         out.text("check", &format!("{:?}", state.check("Adam", 2, &[&parameter])));
@@ -132,9 +130,8 @@ fn test_unit_state_check(rng: &mut Rng, out: &mut Outputs) {
 
 fn test_unit_settled(rng: &mut Rng, out: &mut Outputs) {
     for count in [0, 1, 8, 20] {
-        let losses: Vec<f64> = (0..count)
-            .map(|step| f64::from(rng.uniform()) * 20.0 / (1 + step) as f64)
-            .collect();
+        let losses: Vec<f64> =
+            (0..count).map(|step| f64::from(rng.uniform()) * 20.0 / (1 + step) as f64).collect();
         for limit in [0.5, 2.0, 30.0] {
             out.counts("step", [settled(&losses, limit).map_or(99, |step| step)]);
         }

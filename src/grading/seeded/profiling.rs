@@ -1,15 +1,13 @@
 //! Outputs of the profiling module's cells.
 
-use tinytorch::profiling as subject;
 use subject::{amdahl, conv2d_flops, matmul_flops};
 use tinytorch::outputs::{Outputs, Seeded};
+use tinytorch::profiling as subject;
 use tinytorch::random::Rng;
 
 /// The functions, by their tests.
-pub const ALL: &[Seeded] = &[
-    ("test_unit_products", test_unit_products),
-    ("test_unit_amdahl", test_unit_amdahl),
-];
+pub const ALL: &[Seeded] =
+    &[("test_unit_products", test_unit_products), ("test_unit_amdahl", test_unit_amdahl)];
 
 fn test_unit_products(rng: &mut Rng, out: &mut Outputs) {
     let [batch, rows, columns, inner] = [(); 4].map(|()| 1 + rng.below(9));

@@ -1,16 +1,16 @@
 //! Outputs of the quantization module's cells.
 
-use tinytorch::quantization as subject;
 use subject::{
-    Int8Product, Int8Quantizer, QuantParams, QuantizedConv2d, QuantizedTensor, Scheme,
-    channel_of, dequantize_int8, int8_matmul, mse_range, percentile_range, quantize_along,
-    quantize_int8, quantize_model, requantize, sqnr, straight_through,
+    Int8Product, Int8Quantizer, QuantParams, QuantizedConv2d, QuantizedTensor, Scheme, channel_of,
+    dequantize_int8, int8_matmul, mse_range, percentile_range, quantize_along, quantize_int8,
+    quantize_model, requantize, sqnr, straight_through,
 };
 use tinytorch::activations::ReLU;
 use tinytorch::kernels::int8::Weights;
 use tinytorch::layers::{Linear, Sequential};
 use tinytorch::outputs::{Outputs, Seeded};
 use tinytorch::planes::Window;
+use tinytorch::quantization as subject;
 use tinytorch::random::Rng;
 use tinytorch::spatial::Conv2d;
 use tinytorch::tensor::Tensor;

@@ -1,9 +1,9 @@
 //! Outputs of the setup module's cells.
 
-use tinytorch::setup as subject;
 use subject::{greeting, median, quantile, time_once, time_per_call};
 use tinytorch::outputs::{Outputs, Seeded};
 use tinytorch::random::Rng;
+use tinytorch::setup as subject;
 
 /// The functions, by their tests.
 pub const ALL: &[Seeded] = &[

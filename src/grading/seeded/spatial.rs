@@ -1,6 +1,5 @@
 //! Outputs of the spatial module's cells.
 
-use tinytorch::spatial as subject;
 use subject::{
     AvgPool2d, BatchNorm2d, Conv2d, Flatten, RunningStats, channel_statistics, convolve,
     convolve_naive, fold_row, grid_of, input_gradient, max_with_indices, output_size, pad,
@@ -10,6 +9,7 @@ use tinytorch::layers::Layer;
 use tinytorch::outputs::{Outputs, Seeded};
 use tinytorch::planes::{Grid, Window};
 use tinytorch::random::Rng;
+use tinytorch::spatial as subject;
 use tinytorch::tensor::Tensor;
 
 /// The functions, by their tests.

@@ -1,12 +1,11 @@
 //! Outputs of the tensor module's cells.
 
-use tinytorch::tensor as subject;
 use subject::{
-    Tensor, broadcast_shape, broadcast_strides, channels_first, matmul_2d, reduce,
-    zip_with,
+    Tensor, broadcast_shape, broadcast_strides, channels_first, matmul_2d, reduce, zip_with,
 };
 use tinytorch::outputs::{Outputs, Seeded};
 use tinytorch::random::Rng;
+use tinytorch::tensor as subject;
 
 /// The functions, by their tests.
 pub const ALL: &[Seeded] = &[
@@ -70,7 +69,9 @@ fn test_unit_broadcast_strides(rng: &mut Rng, out: &mut Outputs) {
 
 fn test_unit_zip_with(rng: &mut Rng, out: &mut Outputs) {
     let [a, b, c] = sizes(rng);
-    for (left, right) in [(&[a, b][..], &[b][..]), (&[c], &[a, b, 1]), (&[a, 1, c], &[b, 1]), (&[a], &[a])] {
+    for (left, right) in
+        [(&[a, b][..], &[b][..]), (&[c], &[a, b, 1]), (&[a, 1, c], &[b, 1]), (&[a], &[a])]
+    {
         let (left, right) = (tensor(rng, left), tensor(rng, right));
         let result = zip_with("test", &left, &right, |x, y| 3.0 * x - y);
         out.array("3 a - b", Tensor::from_array(result).array());

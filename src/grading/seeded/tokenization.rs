@@ -1,6 +1,5 @@
 //! Outputs of the tokenization module's cells.
 
-use tinytorch::tokenization as subject;
 use std::collections::{BTreeMap, HashMap};
 use subject::{
     BpeTokenizer, CharTokenizer, Id, Pair, Tokenizer, Word, chunks, complete, count_pairs,
@@ -8,6 +7,7 @@ use subject::{
 };
 use tinytorch::outputs::{Outputs, Seeded};
 use tinytorch::random::Rng;
+use tinytorch::tokenization as subject;
 
 /// The functions, by their tests.
 pub const ALL: &[Seeded] = &[

@@ -1,6 +1,5 @@
 //! Outputs of the training module's cells.
 
-use tinytorch::training as subject;
 use subject::{
     CosineSchedule, EarlyStopping, Pending, Trainer, check_batch, clip_grad_norm, count_correct,
     three_sets,
@@ -12,6 +11,7 @@ use tinytorch::optimizers::SGD;
 use tinytorch::outputs::{Outputs, Seeded};
 use tinytorch::random::Rng;
 use tinytorch::tensor::Tensor;
+use tinytorch::training as subject;
 
 /// The functions, by their tests.
 pub const ALL: &[Seeded] = &[
@@ -81,7 +81,9 @@ fn test_unit_process_batch(rng: &mut Rng, out: &mut Outputs) {
     }
     out.counts("samples and batches", [pending.samples, pending.batches]);
     let leaves = trainer.model.parameters().into_iter();
-    leaves.filter_map(|it| pending.gradients.get(it)).for_each(|it| out.array("gradient", it.array()));
+    leaves
+        .filter_map(|it| pending.gradients.get(it))
+        .for_each(|it| out.array("gradient", it.array()));
 }
 
 fn test_unit_update(rng: &mut Rng, out: &mut Outputs) {

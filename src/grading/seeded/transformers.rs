@@ -1,6 +1,5 @@
 //! Outputs of the transformers module's cells.
 
-use tinytorch::transformers as subject;
 use subject::{
     Gpt, GptConfig, Sampler, TransformerBlock, count_parameters, examples, generate, keep_top_k,
     keep_top_p, mean_loss, normalize_row, normalize_row_gradient, penalize, perplexity, pick,
@@ -12,6 +11,7 @@ use tinytorch::outputs::{Outputs, Seeded};
 use tinytorch::random::Rng;
 use tinytorch::tensor::Tensor;
 use tinytorch::tokenization::Id;
+use tinytorch::transformers as subject;
 
 /// The functions, by their tests.
 pub const ALL: &[Seeded] = &[
@@ -49,13 +49,8 @@ fn probabilities(rng: &mut Rng) -> Vec<f32> {
 /// A model and its sizes.
 fn gpt(rng: &mut Rng) -> Gpt {
     let heads = 1 + rng.below(3);
-    let config = GptConfig {
-        vocab_size: 9,
-        context: 6,
-        dim: 4 * heads,
-        layers: 1 + rng.below(2),
-        heads,
-    };
+    let config =
+        GptConfig { vocab_size: 9, context: 6, dim: 4 * heads, layers: 1 + rng.below(2), heads };
     Gpt::new(config, rng)
 }
 
@@ -166,5 +161,8 @@ fn test_unit_count_parameters(rng: &mut Rng, out: &mut Outputs) {
 
 fn test_unit_training_flops(rng: &mut Rng, out: &mut Outputs) {
     let config = gpt(rng).config;
-    out.counts("operations", [training_flops(&config, 1 + rng.below(4), 1 + rng.below(6)) as usize]);
+    out.counts(
+        "operations",
+        [training_flops(&config, 1 + rng.below(4), 1 + rng.below(6)) as usize],
+    );
 }
