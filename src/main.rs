@@ -2,7 +2,10 @@
 
 use clap::Parser;
 use std::process::ExitCode;
-use tinytorch_tutor::cli::{Arguments, Command, Context, ThemeName, WatchArguments, run};
+use tinytorch_tutor::cli::{
+    Arguments, Command, Context, GradebookArguments, GradebookCommand, Marking, ThemeName,
+    WatchArguments, marking, run,
+};
 use tinytorch_tutor::error::Error;
 use tinytorch_tutor::report::json;
 use tinytorch_tutor::sandbox::launcher;
@@ -23,6 +26,11 @@ fn main() -> ExitCode {
         None => open(&context, arguments.module, preferences),
         Some(Command::Start { module }) => open(&context, Some(module), preferences),
         Some(Command::Resume) => open(&context, None, preferences),
+        Some(Command::Gradebook(GradebookArguments {
+            gradebook,
+            command: GradebookCommand::Mark { submissions, rubric, anonymous },
+        })) => marking(&context, &gradebook, &submissions, &rubric)
+            .and_then(|marking| mark(marking, anonymous, preferences)),
         Some(command) => run(&context, command),
     };
     done.unwrap_or_else(|error| {
@@ -55,6 +63,20 @@ fn open(
         engine: context.engine,
         preferences,
     })
+}
+
+/// Opens the screen for free-text answers.
+fn mark(
+    marking: Marking,
+    anonymous: bool,
+    preferences: Option<tui::Preferences>,
+) -> Result<ExitCode, Error> {
+    let Marking { gradebook, questions, note } = marking;
+    let preferences = preferences.ok_or_else(|| {
+        Error::environment("`gradebook mark` needs a terminal that can draw a screen")
+            .hint("`gradebook give` gives points and comments without one.")
+    })?;
+    tui::marking::run(tui::marking::Options { gradebook, questions, anonymous, note, preferences })
 }
 
 /// How the screen should look.

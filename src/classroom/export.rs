@@ -32,6 +32,7 @@ pub fn csv(grades: &[Grade], roster: Option<&Roster>) -> Result<String, Error> {
         max_score: u32,
         outcome: &'static str,
         comment: String,
+        rubric: String,
     }
     let failed = |error: &dyn std::fmt::Display| Error::environment(format!("no CSV: {error}"));
     let mut writer = Writer::from_writer(vec![]);
@@ -53,6 +54,7 @@ pub fn csv(grades: &[Grade], roster: Option<&Roster>) -> Result<String, Error> {
                 max_score: cell.max_points,
                 outcome: cell.outcome.map_or("", Outcome::word),
                 comment: inert(&cell.comment),
+                rubric: inert(&items(cell).join("; ")),
             };
             writer.serialize(line).map_err(|error| failed(&error))?;
         }
@@ -103,7 +105,7 @@ fn case(cell: &CellGrade) -> Case<'_> {
         _ if cell.is_full() => None,
         None => Some(Failure {
             element: "error",
-            word: "to be graded again".into(),
+            word: "not graded yet".into(),
             more: cell.message.clone(),
         }),
         Some(points) => Some(Failure {
@@ -169,8 +171,12 @@ pub fn github(grade: &Grade) -> Result<String, Error> {
 
 /// What a student reads below a cell.
 fn output(cell: &CellGrade) -> String {
-    let parts = [&*cell.message, &*cell.comment];
+    let parts = [cell.message.clone(), items(cell).join("\n"), cell.comment.clone()];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
+}
+
+fn items(cell: &CellGrade) -> Vec<String> {
+    cell.rubric.iter().map(ToString::to_string).collect()
 }
 
 fn points(grade: &Grade, cell: &CellGrade) -> Result<f64, Error> {
@@ -178,15 +184,20 @@ fn points(grade: &Grade, cell: &CellGrade) -> Result<f64, Error> {
         let Grade { student, module, .. } = grade;
         let id = &cell.grade_id;
         Error::environment(format!(
-            "{student} {module}: {id} has no grade after a fault of the grader"
+            "{student} {module}: {id} has no grade yet"
         ))
-        .hint("Grade it again and import the result, or give points with `gradebook give`.")
+        .hint(if cell.is_answer {
+            "Grade the answer with `gradebook mark`."
+        } else {
+            "The grader failed: grade it again and import the result, or give points with `gradebook give`."
+        })
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classroom::rubric::Item;
     use crate::classroom::samples;
     use quick_xml::Reader;
     use quick_xml::events::Event;
@@ -205,6 +216,7 @@ mod tests {
         let mut by_hand = cell("test-b", Some(0), Outcome::Failed);
         by_hand.manual = Some(2.5);
         by_hand.comment = "=HYPERLINK(\"x\")".into();
+        by_hand.rubric = vec![Item { text: "half".into(), points: 2.5 }];
         grade(vec![cell("test-a", Some(5), Outcome::Passed), by_hand])
     }
 
@@ -232,6 +244,7 @@ mod tests {
         let scores = ["auto_score", "manual_score", "score", "max_score"];
         assert_eq!(scores.map(|name| value(1, name)), ["0", "2.5", "2.5", "5"]);
         assert_eq!(value(1, "comment"), "'=HYPERLINK(\"x\")");
+        assert_eq!(value(1, "rubric"), "'+2.5 half");
         assert_eq!(scores.map(|name| value(3, name)), ["", "", "", "5"], "a fault is not 0");
     }
 
@@ -262,6 +275,8 @@ mod tests {
         assert_eq!(value["tests"][1]["name"], "test-b");
         assert_eq!(value["tests"][1]["score"], 2.5);
         assert_eq!(value["tests"][0]["status"], "passed");
+        let output = value["tests"][1]["output"].as_str().unwrap();
+        assert!(output.contains("\n\n+2.5 half\n\n=HYPERLINK"), "{output}");
         assert_eq!(value["output"], "The tests ran without a sandbox.");
         let value: Value = serde_json::from_str(&github(&graded()).unwrap()).unwrap();
         assert_eq!((&value["status"], &value["max_score"]), (&json!("fail"), &json!(10)));

@@ -97,9 +97,11 @@ fn item(cell: &CellGrade) -> String {
         "" => String::new(),
         text => format!("\n{open}{}{close}", safe(text)),
     };
+    let items: String =
+        cell.rubric.iter().map(|it| part("<p class=\"item\">", &it.to_string(), "</p>")).collect();
     format!(
         "<li><div class=\"head\"><span><span class=\"id\">{}</span> <span class=\"{class}\">{}</span></span>\
-         <span class=\"score\">{}</span></div>{}{}</li>\n",
+         <span class=\"score\">{}</span></div>{}{items}{}</li>\n",
         safe(&cell.grade_id),
         happened(cell),
         cell_score(cell),
@@ -114,6 +116,7 @@ fn lines(cell: &CellGrade) -> String {
         part.lines().for_each(|line| text.push_str(&format!("    {mark}{line}\n")));
     };
     indented("", &cell.message);
+    cell.rubric.iter().for_each(|item| indented("* ", &item.to_string()));
     indented("> ", &cell.comment);
     text
 }
@@ -122,7 +125,9 @@ fn lines(cell: &CellGrade) -> String {
 fn happened(cell: &CellGrade) -> &'static str {
     match (cell.manual, cell.outcome) {
         (Some(_), _) => "graded by hand",
+        (None, None) if cell.is_answer => "not graded yet",
         (None, None) => "comment",
+        (None, Some(_)) if cell.is_answer => "not answered",
         (None, Some(Outcome::Passed)) => "passed",
         (None, Some(Outcome::Failed)) => "failed",
         (None, Some(Outcome::DidNotCompile)) => "does not compile",
@@ -169,6 +174,7 @@ fn safe(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classroom::rubric::Item;
     use crate::classroom::samples::{cell, grade};
     use crate::curriculum::Course;
 
@@ -188,7 +194,15 @@ mod tests {
         let message = "the disk is full".into();
         let fault = CellGrade { message, ..cell("test-fault", None, Outcome::GraderFault) };
         let passed = cell("test-passed", Some(5), Outcome::Passed);
-        let grades = [grade(vec![passed, by_hand, fault])];
+        let item = Item { text: "names a & b".into(), points: 2.0 };
+        let answer = CellGrade {
+            is_answer: true,
+            outcome: None,
+            message: "Rows lie\nin order.".into(),
+            ..cell("answer-rows", None, Outcome::Passed)
+        };
+        let graded = CellGrade { manual: Some(2.0), rubric: vec![item], ..answer.clone() };
+        let grades = [grade(vec![passed, by_hand, fault, graded, answer])];
         let text = "title = \"ML systems\"\n[[module]]\nname = \"01\"\npoints = 30\n";
         let course = CourseFile::parse(text, Course::tinytorch()).unwrap();
         let ada = student("Ada Lovelace");
@@ -196,9 +210,9 @@ mod tests {
         insta::assert_snapshot!(feedback.text(), @r"
         Ada Lovelace
         ML systems
-        Course: 15.0 of 30 points so far
+        Course: 11.4 of 30 points so far
 
-        01_tensor: 7.5 of 15 points, 1 cell not graded yet
+        01_tensor: 9.5 of 25 points, 2 cells not graded yet
         Submitted 2026-09-21 14:13 UTC, after the deadline
           test-passed: 5 of 5 points, passed
           test-failed: 2.5 of 5 points, graded by hand
@@ -207,10 +221,21 @@ mod tests {
             > A good try.
           test-fault: ? of 5 points, not graded yet: the grader failed, not your code
             the disk is full
+          answer-rows: 2 of 5 points, graded by hand
+            Rows lie
+            in order.
+            * +2 names a & b
+          answer-rows: ? of 5 points, not graded yet
+            Rows lie
+            in order.
         ");
         let html = feedback.html();
-        for part in ["<h1>Ada Lovelace</h1>", "left: 1\nright: 2</pre>", "A good try.</blockquote>"]
-        {
+        for part in [
+            "<h1>Ada Lovelace</h1>",
+            "left: 1\nright: 2</pre>",
+            "A good try.</blockquote>",
+            "<p class=\"item\">+2 names a &amp; b</p>",
+        ] {
             assert!(html.contains(part), "{part}: {html}");
         }
     }

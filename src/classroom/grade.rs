@@ -3,6 +3,7 @@
 
 use super::CourseFile;
 use super::result::Outcome;
+use super::rubric::Item;
 use super::student::StudentId;
 use serde::Serialize;
 
@@ -30,16 +31,20 @@ pub struct CellGrade {
     pub grade_id: String,
     /// The points that it is worth.
     pub max_points: u32,
-    /// The points from its tests; `None` while it is to be graded again.
+    /// The points from its tests, 0 where there is no answer; `None` while it has no grade.
     pub automatic: Option<u32>,
     /// What happened to its tests; `None` where only the instructor graded it.
     pub outcome: Option<Outcome>,
-    /// Why, for the student.
+    /// Why, for the student; what the student wrote, where it is an answer.
     pub message: String,
     /// The points that the instructor gave: they replace those from the tests.
     pub manual: Option<f64>,
     /// What the instructor wrote.
     pub comment: String,
+    /// The items of the rubric that the instructor chose.
+    pub rubric: Vec<Item>,
+    /// Whether it is free text, which only the instructor can grade: then `message` is what the student wrote.
+    pub is_answer: bool,
 }
 
 /// The points of a grade.
@@ -89,8 +94,8 @@ impl CellGrade {
         match (self.manual, self.outcome) {
             (Some(points), _) => Some(points),
             // A comment on a cell without tests.
-            (None, None) => Some(0.0),
-            (None, Some(_)) => self.automatic.map(f64::from),
+            (None, None) if !self.is_answer => Some(0.0),
+            (None, _) => self.automatic.map(f64::from),
         }
     }
 

@@ -1,6 +1,7 @@
 //! A class: what is handed in, how it was graded, and what students and other programs get of it. Plain data and files.
 //! Not here: how a submission is graded, processes, screen.
 
+pub mod answers;
 pub mod collect;
 mod course_file;
 pub mod export;
@@ -13,6 +14,7 @@ pub mod merge;
 pub mod result;
 pub mod results;
 mod roster;
+pub mod rubric;
 #[cfg(test)]
 mod samples;
 pub mod similarity;

@@ -13,6 +13,8 @@ pub(super) fn cell(grade_id: &str, automatic: Option<u32>, outcome: Outcome) -> 
         message: String::new(),
         manual: None,
         comment: String::new(),
+        rubric: vec![],
+        is_answer: false,
     }
 }
 

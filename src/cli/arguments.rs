@@ -585,6 +585,28 @@ pub enum GradebookCommand {
         #[arg(long, group = "what", conflicts_with = "points")]
         take_back: bool,
     },
+    /// Grade free-text answers on a screen, with a rubric: points, comments, undo. Each decision is saved at once.
+    #[command(visible_alias = "formgrade")]
+    Mark {
+        /// The folder that `collect` filled.
+        submissions: PathBuf,
+        /// The questions, and what is worth points: a TOML file.
+        #[arg(long, value_name = "FILE", default_value = "rubric.toml")]
+        rubric: PathBuf,
+        /// Show numbers instead of students.
+        #[arg(long)]
+        anonymous: bool,
+    },
+    /// Take over one cell from results of the same submissions, after its test was corrected; the rest stays as it is.
+    Regrade {
+        /// The cell, such as test-tensor-add.
+        cell: String,
+        /// Files, or folders with files that end in `.json`, from a new run of `grade`.
+        #[arg(required = true)]
+        results: Vec<PathBuf>,
+    },
+    /// List the cells that were graded again on their own: who, before and after.
+    Changes,
     /// Write all grades in the form of another program.
     Export {
         /// The form.

@@ -4,10 +4,10 @@ use super::arguments::{ExportFormat, GradebookArguments, GradebookCommand};
 use super::context::Context;
 use super::printer::Printer;
 use crate::classroom::grade::{Grade, Score, in_course};
-use crate::classroom::gradebook::{Gradebook, Imported, Manual};
-use crate::classroom::result::Outcome;
+use crate::classroom::gradebook::{Answer, Change, Gradebook, Imported, Manual, Regraded};
+use crate::classroom::result::{CellResult, Outcome};
 use crate::classroom::{CourseFile, Roster, StudentId, export, results};
-use crate::curriculum::cells;
+use crate::curriculum::{Module, cells};
 use crate::error::{Error, count, printable};
 use crate::lab::atomic;
 use std::path::{Path, PathBuf};
@@ -32,12 +32,27 @@ pub fn run(
             }
         }
         GradebookCommand::Give { student, module, cell, points, comment, take_back } => {
-            let manual = manual(context, student, module, cell, *points, comment.clone())?;
             let mut book = existing(path)?;
+            let (student, module) = (id(student)?, context.course().named(module)?);
+            let max_points = worth(&book, &student, module, cell)?;
+            let (module, grade_id, comment) = (module.slug(), cell.clone(), comment.clone());
+            let points = *points;
+            let manual = Manual { student, module, grade_id, max_points, points, comment };
             if *take_back {
                 book.take_back(&manual.student, &manual.module, cell)?;
             }
             book.give(&manual)?;
+            Ok(true)
+        }
+        // `main` opens the screen, which this component does not know.
+        GradebookCommand::Mark { .. } => Ok(true),
+        GradebookCommand::Regrade { cell, results } => {
+            regrade(context, &mut existing(path)?, cell, results, out)
+        }
+        GradebookCommand::Changes => {
+            for change in existing(path)?.changes()? {
+                out.line(format!("{}  {}", export::timestamp(change.at), described(&change)));
+            }
             Ok(true)
         }
         GradebookCommand::Export { format, out: to, roster } => {
@@ -94,6 +109,67 @@ fn import(
     Ok(problems == 0)
 }
 
+/// Takes over one cell of every result, and lists what changed and what could not be taken over.
+fn regrade(
+    context: &Context,
+    book: &mut Gradebook,
+    cell: &str,
+    paths: &[PathBuf],
+    out: &mut Printer,
+) -> Result<bool, Error> {
+    let (mut changed, mut same, mut problems) = (0, 0, 0);
+    for file in results::files(paths)? {
+        let read = results::read(context.course(), &file);
+        let done = read.map(|result| (book.regrade(&result, cell), result));
+        let (who, reason) = match done {
+            Ok((done, result)) => {
+                let who = format!("{} {}", result.student, result.module);
+                match done? {
+                    Regraded::Changed(change) => {
+                        out.line(format!("  {}", described(&change)));
+                        changed += 1;
+                        continue;
+                    }
+                    Regraded::Same => {
+                        same += 1;
+                        continue;
+                    }
+                    // Results of other modules lie beside those of this cell's.
+                    Regraded::NoSuchCell if !has_cell(context, &result.module, cell) => continue,
+                    Regraded::NoSuchCell => (who, format!("the result has no cell {cell}")),
+                    Regraded::OtherText => {
+                        (who, "the gradebook has another text: import its result".to_owned())
+                    }
+                    Regraded::Fault(reason) => (who, format!("the grader failed: {reason}")),
+                }
+            }
+            Err(error) => (format!("\"{}\"", printable(&file)), error.to_string()),
+        };
+        out.line(format!("  kept     {who}: {reason}"));
+        problems += 1;
+    }
+    out.line(format!(
+        "{cell}: changed: {changed}; same as before: {same}; not taken over: {problems}"
+    ));
+    Ok(problems == 0)
+}
+
+fn has_cell(context: &Context, module: &str, cell: &str) -> bool {
+    let module = context.course().by_slug(module);
+    let cells = module.map(|module| cells::parse(module.reference())).unwrap_or_default();
+    cells.iter().any(|known| known.grade_id.as_deref() == Some(cell))
+}
+
+/// `ada 01_tensor test-tensor-add: 0 of 5 (failed) before, 5 of 5 (passed) now`.
+fn described(Change { student, module, before, after, .. }: &Change) -> String {
+    let result = |cell: &CellResult| {
+        let points = cell.points.map_or("-".to_owned(), |points| points.to_string());
+        format!("{points} of {} ({})", cell.max_points, cell.outcome.word())
+    };
+    let before = before.as_ref().map_or("no such cell".to_owned(), result);
+    format!("{student} {module} {}: {before} before, {} now", after.grade_id, result(after))
+}
+
 fn totals(grades: &[Grade], course: Option<&CourseFile>, out: &mut Printer) -> Result<bool, Error> {
     for student in grades.chunk_by(|a, b| a.student == b.student) {
         for grade in student {
@@ -113,11 +189,11 @@ fn totals(grades: &[Grade], course: Option<&CourseFile>, out: &mut Printer) -> R
     Ok(true)
 }
 
-/// `7.5 of 11, 1 cell to be graded again`.
+/// `7.5 of 11, 1 cell not graded yet`.
 fn points(Score { points, max_points, ungraded }: Score) -> String {
     let again = match ungraded {
         0 => String::new(),
-        some => format!(", {} to be graded again", count(some, "cell")),
+        some => format!(", {} not graded yet", count(some, "cell")),
     };
     format!("{points} of {max_points}{again}")
 }
@@ -148,27 +224,27 @@ fn cell_by_cell(grades: &[Grade], student: &StudentId, out: &mut Printer) -> Res
     Ok(true)
 }
 
-fn manual(
-    context: &Context,
-    student: &str,
-    module: &str,
-    cell: &str,
-    points: Option<f64>,
-    comment: Option<String>,
-) -> Result<Manual, Error> {
-    let module = context.course().named(module)?;
+/// The points that a cell of the module, or an answer of the student, is worth.
+fn worth(book: &Gradebook, student: &StudentId, module: &Module, cell: &str) -> Result<u32, Error> {
     let known = cells::parse(module.reference());
     let found = known.iter().find(|known| known.grade_id.as_deref() == Some(cell));
-    let max_points = found.map(|found| found.points).ok_or_else(|| {
-        let ids = known
-            .iter()
-            .filter(|known| known.points > 0)
-            .filter_map(|known| known.grade_id.clone());
-        Error::usage(format!("{} has no cell \"{cell}\"", module.slug()))
-            .hint(format!("Its graded cells are {}.", ids.collect::<Vec<_>>().join(", ")))
-    })?;
-    let (student, module, grade_id) = (id(student)?, module.slug(), cell.to_owned());
-    Ok(Manual { student, module, grade_id, max_points, points, comment })
+    if let Some(found) = found {
+        return Ok(found.points);
+    }
+    let answers = book.answers()?.into_iter().map(|marked| marked.answer);
+    let answers: Vec<Answer> = answers
+        .filter(|answer| answer.student == *student && answer.module == module.slug())
+        .collect();
+    if let Some(answer) = answers.iter().find(|answer| answer.grade_id == cell) {
+        return Ok(answer.max_points);
+    }
+    let graded = known.iter().filter(|known| known.points > 0);
+    let ids: Vec<&str> = graded
+        .filter_map(|known| known.grade_id.as_deref())
+        .chain(answers.iter().map(|answer| &*answer.grade_id))
+        .collect();
+    Err(Error::usage(format!("{} has no cell \"{cell}\"", module.slug()))
+        .hint(format!("Its graded cells are {}.", ids.join(", "))))
 }
 
 fn write(

@@ -22,6 +22,7 @@ mod hint;
 mod init;
 mod list;
 mod manual;
+mod marking;
 mod meter;
 mod milestone;
 mod mlperf;
@@ -39,8 +40,9 @@ mod template;
 mod update;
 mod watch;
 
-pub use arguments::{Arguments, Command, ThemeName, WatchArguments};
+pub use arguments::{Arguments, Command, GradebookArguments, GradebookCommand, ThemeName, WatchArguments};
 pub use context::Context;
+pub use marking::{Marking, marking};
 pub use printer::Printer;
 
 use crate::error::Error;

@@ -5,7 +5,7 @@
 mod assembled;
 mod batch;
 mod grader;
-mod reading;
+pub mod reading;
 mod seeded;
 
 pub use batch::{Batch, Graded};

@@ -16,7 +16,7 @@ const LONGEST: u64 = 512 << 10;
 ///
 /// # Errors
 /// When this machine cannot read it.
-pub(super) fn read(path: &Path) -> Result<Result<String, String>, Error> {
+pub fn read(path: &Path) -> Result<Result<String, String>, Error> {
     // Not to wait for the other end of a pipe.
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     let failed = |error: io::Error| Error::io("read", path, &error);

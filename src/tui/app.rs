@@ -183,7 +183,7 @@ impl App {
         let measured = page.measured.clone();
         // A layout has no effects: it only changes what is in view.
         drop(update(&mut self.model, self.started.elapsed(), Message::LaidOut(measured)));
-        screen.draw(&self.model, &page)?;
+        screen.draw(|frame| view::draw(frame, &self.model, &page))?;
         self.drawn = Some(Instant::now());
         Ok(())
     }

@@ -3,7 +3,8 @@
 use super::message::{Effect, Message, Opened};
 use super::model::{Capabilities, CellInfo, CellPlace, Model, ReadingPosition, Totals};
 use super::update::update;
-use super::view::{Cache, Page, draw, lay_out};
+use super::view::screen::Page;
+use super::view::{Cache, draw, lay_out};
 use crate::curriculum::{Course, Milestone, Module, ModuleId, lesson};
 use crate::runner::RunMessage;
 use crate::runner::event::{

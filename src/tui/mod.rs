@@ -12,6 +12,7 @@ mod highlight;
 mod highlighted;
 mod keymap;
 mod layout;
+pub mod marking;
 mod message;
 mod model;
 mod module_state;

@@ -1,8 +1,6 @@
 //! The terminal: taken over, and always restored, on exit, on a panic, for an editor, on suspension. A page is drawn
 //! as one synchronized update. Must not know what is drawn.
 
-use super::model::Model;
-use super::view::{self, Page};
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
@@ -11,8 +9,8 @@ use crossterm::terminal::{
     LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, execute};
-use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::{Frame, Terminal};
 use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::Once;
 
@@ -41,12 +39,12 @@ impl Screen {
     }
 
     /// Draws one frame as a synchronized update, so that it never shows in part.
-    pub fn draw(&mut self, model: &Model, page: &Page) -> io::Result<()> {
+    pub fn draw(&mut self, show: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
         execute!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
         if std::mem::take(&mut self.stale) {
             self.terminal = blank()?;
         }
-        let drawn = self.terminal.draw(|frame| view::draw(frame, model, page)).map(drop);
+        let drawn = self.terminal.draw(show).map(drop);
         execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
         drawn
     }

@@ -69,7 +69,7 @@ fn grades_are_imported_changed_by_hand_shown_and_handed_back() {
     );
     assert!(done(&["gradebook", "import", "results"]).contains("replaced: 2"));
     let shown = done(&["gradebook", "show", "--course", "course.toml"]);
-    for part in ["4.5 of 12", "6 of 12, 1 cell to be graded again", "11.2 of 30"] {
+    for part in ["4.5 of 12", "6 of 12, 1 cell not graded yet", "11.2 of 30"] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     assert!(done(&["gradebook", "show", "ada"]).contains("by hand  Close."));
@@ -105,6 +105,89 @@ fn every_export_is_written_and_none_takes_a_fault_for_zero_points() {
         assert!(folder.join("ada/01_tensor/results.json").is_file());
         assert!(!folder.join("bob").exists());
     }
+}
+
+const RUBRIC: &str = "[[question]]\nmodule = \"01_tensor\"\nname = \"precision\"\npoints = 4\n
+[[question.item]]\ntext = \"names the base\"\npoints = 2\n";
+
+#[test]
+fn free_text_is_graded_on_a_screen_and_its_grade_survives_everything() {
+    let desk = class();
+    let write = |path: &str, text: &str| fs::write(desk.folder.path().join(path), text).unwrap();
+    let reference = tinytorch::sources::MODULES[1].1;
+    let answer = "\n// ANSWER precision\n// 0.1 has no end \x1b[2J in base 2.\n";
+    write("in/ada/exercises/01_tensor.rs", &format!("{reference}{answer}"));
+    write("rubric.toml", RUBRIC);
+    desk.run(&COLLECT);
+    desk.run(&["gradebook", "import", "results"]);
+    let mark = ["gradebook", "mark", "collected"];
+    let program = env!("CARGO_BIN_EXE_tinytorch-tutor");
+    let mut terminal = Terminal::start(program, &mark, desk.folder.path(), (80, 24), &[]);
+    terminal.wait_for_text("0.1 has no end ␛[2J in base 2.");
+    terminal.send("\r1");
+    terminal.wait_for_text("[x] +2 names the base");
+    terminal.send("cWell said.\rp3\r");
+    terminal.wait_for_text("3 of 4");
+    terminal.resize((140, 45));
+    terminal.wait_for_text("comment: Well said.");
+    terminal.send("fu");
+    terminal.wait_for_text("undone");
+    terminal.send("q");
+    let (status, _) = terminal.wait_for_end();
+    assert!(status.success(), "{status:?}");
+    assert_eq!(terminal.modes(), terminal.modes_before);
+    desk.run(&["gradebook", "import", "results"]);
+    desk.run(&["gradebook", "regrade", "test-tensor-new", "results"]);
+    let shown = out(&desk.run(&["gradebook", "show", "ada"]));
+    assert!(shown.contains("3 of 4") && shown.contains("Well said."), "{shown}");
+    desk.run(&["feedback", "--out", "pages"]);
+    let page = fs::read_to_string(desk.folder.path().join("pages/ada.txt")).unwrap();
+    for part in ["answer-precision: 3 of 4 points, graded by hand", "* +2 names the base"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let output = desk.run(&["gradebook", "give", "ada", "01", "answer-precision", "--points", "5"]);
+    assert!(said(&output).contains("Give 0 to 4 points"), "{}", said(&output));
+}
+
+#[test]
+fn a_mistake_in_the_rubric_is_named_before_anything_is_opened() {
+    let desk = class();
+    desk.run(&["gradebook", "import", "results"]);
+    let rubric = RUBRIC.replace("points = 4", "points = 0");
+    fs::write(desk.folder.path().join("rubric.toml"), rubric).unwrap();
+    let output = desk.run(&["gradebook", "mark", "collected"]);
+    assert_eq!(code(&output), 2);
+    assert!(said(&output).contains("\"rubric.toml\" line 4: points: is 0"), "{}", said(&output));
+}
+
+#[test]
+fn a_corrected_test_is_graded_again_for_all_and_nothing_else_changes() {
+    let desk = class();
+    let done = |arguments: &[&str]| out(&desk.run(arguments));
+    done(&["gradebook", "import", "results"]);
+    let cell = ["ada", "01", "test-tensor-new"];
+    done(&[&["gradebook", "give"], &cell[..], &["--comment", "Close."]].concat());
+    for student in ["ada", "bob"] {
+        let path = desk.folder.path().join(format!("results/{student}.json"));
+        let text = fs::read_to_string(&path).unwrap().replacen("passed", "failed", 1);
+        fs::write(&path, text.replacen("\"points\":6", "\"points\":0", 1)).unwrap();
+    }
+    let output = desk.run(&["gradebook", "regrade", "test-tensor-new", "results"]);
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    let change = "ada 01_tensor test-tensor-new: 6 of 6 (passed) before, 0 of 6 (failed) now";
+    for part in [change, "changed: 2; same as before: 0; not taken over: 0"] {
+        assert!(out(&output).contains(part), "{part}: {}", said(&output));
+    }
+    assert!(done(&["gradebook", "changes"]).contains(change));
+    let shown = done(&["gradebook", "show", "ada"]);
+    assert!(shown.contains("Close.") && shown.contains("0 of 12"), "{shown}");
+    let output = desk.run(&["gradebook", "regrade", "test-b", "results"]);
+    assert_eq!(code(&output), 1, "bob's has a fault of the grader: {}", said(&output));
+    assert!(
+        out(&output).contains("kept     bob 01_tensor: the grader failed"),
+        "{}",
+        said(&output)
+    );
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 pub mod markdown;
 pub mod screen;
+pub mod text;
+pub mod too_small;
 
 mod alert;
 mod analysis;
@@ -25,12 +27,10 @@ mod question;
 mod results;
 mod status;
 mod table;
-mod text;
 mod tokens;
-mod too_small;
 mod welcome;
 
-pub use screen::{Cache, Page, draw, lay_out};
+pub use screen::{Cache, draw, lay_out};
 
 #[cfg(test)]
 mod tests;
