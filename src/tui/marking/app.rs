@@ -85,10 +85,10 @@ fn serve(
                 match effect {
                     Effect::Quit => return Ok(()),
                     Effect::Redraw => screen.redraw(),
-                    Effect::Save { answer, mark, step } => {
-                        if let Err(error) = gradebook.mark(&answer, &mark) {
+                    Effect::Save(save) => {
+                        if let Err(error) = gradebook.mark(&save.answer, &save.mark) {
                             let problem = error.to_string().replace('\n', " ");
-                            drop(update(model, Message::NotSaved { step, problem }));
+                            drop(update(model, Message::NotSaved { step: save.step, problem }));
                         }
                     }
                 }

@@ -73,8 +73,8 @@ fn press(model: &mut Model, keys: &str) -> Vec<(String, Mark)> {
             key => KeyCode::Char(key),
         };
         for effect in update(model, Message::Key(code.into())) {
-            if let Effect::Save { answer, mark, .. } = effect {
-                saved.push((answer.student.as_str().to_owned(), mark));
+            if let Effect::Save(save) = effect {
+                saved.push((save.answer.student.as_str().to_owned(), save.mark));
             }
         }
     }
@@ -188,9 +188,9 @@ fn a_decision_that_was_not_saved_is_not_shown() {
     let mut model = model((80, 24));
     press(&mut model, "\n");
     let effects = update(&mut model, Message::Key(KeyCode::Char('1').into()));
-    let [Effect::Save { step, .. }] = &effects[..] else { panic!("{effects:?}") };
-    let problem = "the disk is full".to_owned();
-    update(&mut model, Message::NotSaved { step: step.clone(), problem });
+    let [Effect::Save(save)] = &effects[..] else { panic!("{effects:?}") };
+    let (step, problem) = (save.step.clone(), "the disk is full".to_owned());
+    update(&mut model, Message::NotSaved { step, problem });
     assert_eq!((points(&model), model.undo.len()), (None, 0));
     assert!(screen(&mut model).contains("not saved: the disk is full"));
 }

@@ -45,18 +45,22 @@ pub enum Message {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Write a mark into the gradebook.
-    Save {
-        /// The answer.
-        answer: Answer,
-        /// Its mark.
-        mark: Mark,
-        /// What it replaces.
-        step: Step,
-    },
+    Save(Box<Save>),
     /// Draw every cell of the next frame.
     Redraw,
     /// End the program.
     Quit,
+}
+
+/// A mark to write into the gradebook.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Save {
+    /// The answer.
+    pub answer: Answer,
+    /// Its mark.
+    pub mark: Mark,
+    /// What it replaces.
+    pub step: Step,
 }
 
 /// Handles a message.
@@ -224,7 +228,8 @@ fn decide(model: &mut Model, mark: Mark) -> Vec<Effect> {
 fn set(model: &mut Model, grade: Grade, step: Step) -> Effect {
     let entry = &mut model.entries[step.entry];
     entry.grade = grade;
-    Effect::Save { answer: entry.answer.clone(), mark: entry.grade.mark.clone(), step }
+    let (answer, mark) = (entry.answer.clone(), entry.grade.mark.clone());
+    Effect::Save(Box::new(Save { answer, mark, step }))
 }
 
 fn undo(model: &mut Model) -> Vec<Effect> {
