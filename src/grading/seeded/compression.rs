@@ -110,11 +110,12 @@ fn test_unit_low_rank(rng: &mut Rng, out: &mut Outputs) {
     let (column, row) = rank_one(&matrix, &Tensor::ones(&[1, 3]));
     let product = column.matmul(&row);
     out.counts("shape", product.shape().iter().copied());
-    let close = |x: &f32| f64::from((x * 50.0).round());
-    out.numbers("product", product.to_vec().iter().map(close));
+    // An approximation: of a hundredth, the comparison allows for that.
+    let hundredth = |product: Tensor| product.to_vec().into_iter().map(|x| x / 100.0);
+    out.numbers("a hundredth of the product", hundredth(product));
     let [first, second] = low_rank(&Linear { weight: matrix, bias: None }, 1, rng);
     let both = first.weight.matmul(&second.weight);
-    out.numbers("two layers", both.to_vec().iter().map(close));
+    out.numbers("a hundredth of two layers", hundredth(both));
 }
 
 fn test_unit_distillation_loss(rng: &mut Rng, out: &mut Outputs) {
