@@ -40,7 +40,9 @@ mod template;
 mod update;
 mod watch;
 
-pub use arguments::{Arguments, Command, GradebookArguments, GradebookCommand, ThemeName, WatchArguments};
+pub use arguments::{
+    Arguments, Command, GradebookArguments, GradebookCommand, ThemeName, WatchArguments,
+};
 pub use context::Context;
 pub use marking::{Marking, marking};
 pub use printer::Printer;

@@ -34,13 +34,22 @@ pub fn reported(report: &ModuleReport) -> Option<&str> {
 /// contents, and so does a checksum that does not fit.
 pub fn read(bytes: &[u8]) -> Result<Submission, Vec<Fault>> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        vec![Fault::new("the file", format!("it is not text in UTF-8: {error}; export the submission again"))]
+        vec![Fault::new(
+            "the file",
+            format!("it is not text in UTF-8: {error}; export the submission again"),
+        )]
     })?;
     let json = serde_json::from_str(text).map_err(|error| {
-        vec![Fault::new("the file", format!("it is not complete JSON: {error}; export the submission again"))]
+        vec![Fault::new(
+            "the file",
+            format!("it is not complete JSON: {error}; export the submission again"),
+        )]
     })?;
     let Value::Object(found) = json else {
-        return Err(vec![Fault::new("the file", "it is JSON, but not an object; export the submission again")]);
+        return Err(vec![Fault::new(
+            "the file",
+            "it is JSON, but not an object; export the submission again",
+        )]);
     };
     // The schema first: another one may have other fields.
     if let Some(Value::String(other)) = found.get("schema").filter(|schema| *schema != SCHEMA) {
