@@ -180,6 +180,7 @@ fn every_decision_can_be_undone_where_it_was_made() {
     assert_eq!(saved[1].1, Mark { comment: String::new(), ..saved[1].1.clone() });
     assert_eq!(saved[2].1, Mark::default());
     assert!(model.entries.iter().all(|entry| entry.grade.mark == Mark::default()));
+    assert_eq!((model.cursor, model.page), (0, Page::Answer), "what was undone is in view");
     assert!(press(&mut model, "u").is_empty() && model.note.is_some());
 }
 
