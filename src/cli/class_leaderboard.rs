@@ -3,10 +3,10 @@
 use super::arguments::ClassArguments;
 use super::check::stopped;
 use super::context::Context;
-use super::grade::sandbox;
 use super::gradebook::{exists_already, write_new};
 use super::meter::Meter;
 use super::printer::Printer;
+use super::untrusted::sandbox;
 use crate::classroom::leaderboard::{self, Candidate, Row};
 use crate::error::Error;
 use crate::framework::confined_event;

@@ -3,6 +3,7 @@
 use super::arguments::{Format, FormatArguments};
 use super::context::Context;
 use super::printer::Printer;
+use super::untrusted;
 use crate::curriculum::ModuleId;
 use crate::editor::Editor;
 use crate::error::Error;
@@ -51,6 +52,7 @@ pub fn run(
         terminal(),
         editor(Editor::from_environment()),
         locale(|name| std::env::var(name).ok()),
+        confinement(),
     ];
     for finding in &findings {
         match arguments.format {
@@ -128,6 +130,16 @@ fn locale(get: impl Fn(&str) -> Option<String>) -> Finding {
         }
     };
     Finding::ok("locale", found)
+}
+
+/// Whether `grade` can run what students wrote. A learner does not need it, so it is never missing.
+fn confinement() -> Finding {
+    let found = match untrusted::probe().map(|sandbox| untrusted::lacks(&sandbox)) {
+        Ok(None) => "complete: `grade` confines what students wrote".to_owned(),
+        Ok(Some(lacks)) => format!("incomplete: `grade` refuses here; this machine lacks {lacks}"),
+        Err(error) => format!("none: {}", error.message),
+    };
+    Finding::ok("sandbox", found)
 }
 
 /// Builds what every lesson needs, which uses the crates, the linker, the disk and the cache.

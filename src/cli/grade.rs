@@ -6,6 +6,7 @@ use super::check::stopped;
 use super::context::Context;
 use super::meter::Meter;
 use super::printer::Printer;
+use super::untrusted::sandbox;
 use crate::classroom::CourseFile;
 use crate::classroom::merge::{Found, Merged, merge};
 use crate::classroom::result::SubmissionResult;
@@ -14,7 +15,6 @@ use crate::classroom::submission::{Submission, Submissions};
 use crate::error::{Error, count, printable};
 use crate::grading::{Batch, Graded, Grader};
 use crate::lab::atomic;
-use crate::sandbox::{self, Sandbox};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -93,32 +93,6 @@ fn merged(context: &Context, arguments: &GradeArguments, out: &mut Printer) -> R
         again.len()
     ));
     Ok(refused + missing + again.len() + problems.len() == 0)
-}
-
-/// The sandbox, or an error that says what this machine lacks. It is printed before any submission is compiled.
-pub(super) fn sandbox(no_sandbox: bool, out: &mut Printer) -> Result<Sandbox, Error> {
-    let launcher = std::env::current_exe()
-        .map_err(|error| Error::environment(format!("failed to find this program: {error}")))?;
-    sandbox::hide_this_process();
-    let sandbox = Sandbox::probe(&launcher)?;
-    let lacks: Vec<String> = sandbox.lacks().iter().map(ToString::to_string).collect();
-    if lacks.is_empty() {
-        out.line("sandbox: namespaces, Landlock, seccomp and limits, each tested");
-        return Ok(sandbox);
-    }
-    if no_sandbox {
-        out.line(format!("without a complete sandbox: this machine lacks {}", lacks.join("; ")));
-        out.line("A hostile submission may forge its points. Each result is marked.");
-        return Ok(sandbox);
-    }
-    Err(Error::environment(format!(
-        "untrusted code cannot be confined here: this machine lacks {}",
-        lacks.join("; ")
-    ))
-    .hint(
-        "In a container: run it with the right to make namespaces, or grade on the machine itself.",
-    )
-    .hint("With `--no-sandbox` the rest of the sandbox is used, and each result is marked."))
 }
 
 /// Builds what the submissions depend on, once, before the clock starts.

@@ -37,6 +37,7 @@ mod signals;
 mod similarity;
 mod solution;
 mod template;
+mod untrusted;
 mod update;
 mod watch;
 
