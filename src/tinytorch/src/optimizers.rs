@@ -476,11 +476,12 @@ impl Slot {
         self.steps += 1;
         update_average(&mut self.buffers[0], gradient, betas.0, |g| g);
         update_average(&mut self.buffers[1], gradient, betas.1, |g| g * g);
-        let correct_mean = bias_correction(betas.0, self.steps);
-        let correct_square = bias_correction(betas.1, self.steps);
+        // A product is faster than a quotient, and both factors are the same for all numbers.
+        let correct_mean = 1.0 / bias_correction(betas.0, self.steps);
+        let correct_square = 1.0 / bias_correction(betas.1, self.steps);
         let mut direction = self.buffers[0].clone();
         direction.array_mut().zip_mut_with(self.buffers[1].array(), |m, &v| {
-            *m = (*m / correct_mean) / ((v / correct_square).sqrt() + epsilon);
+            *m = (*m * correct_mean) / ((v * correct_square).sqrt() + epsilon);
         });
         direction
         // END SOLUTION
