@@ -974,7 +974,7 @@ const FEW_COLUMNS: usize = 64;
 /// From so many multiplications on, packing pays.
 pub const PACKED_FROM: usize = 1 << 9;
 /// From so many multiplications on, threads pay.
-pub const THREADED_FROM: usize = 1 << 23;
+pub const THREADED_FROM: usize = 1 << 25;
 /// 1/7!, 1/6!, ..., 1/0!: the coefficients of e^x, from the last to the first.
 pub const FACTORIALS: [f32; 8] =
     [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 1.0 / 2.0, 1.0, 1.0];
