@@ -12,6 +12,8 @@ use std::process::{Command, Output, Stdio};
 mod terminal;
 use terminal::Terminal;
 
+#[path = "headless/analytics.rs"]
+mod analytics;
 #[path = "headless/capstone.rs"]
 mod capstone;
 #[cfg(target_os = "linux")]

@@ -27,7 +27,7 @@ rm -r tinytorch-0.1.0 tinytorch-tutor-0.1.0
 
 tutor="$folder/root/bin/tinytorch-tutor"
 "$tutor" --version
-"$tutor" init "$folder/a lab"
+"$tutor" init --share-progress no "$folder/a lab"
 cd "$folder/a lab"
 cargo metadata --offline --format-version 1 >/dev/null
 "$tutor" check 00 --solution --cache "${TINYTORCH_CACHE:-$folder/cache}"

@@ -81,8 +81,8 @@ echo "a cluster of one node: $(sinfo --version), $(sinfo --noheader --format='%N
 ln -s "$tutor" "$folder/bin/tinytorch-tutor"
 export PATH=$folder/bin:$PATH
 cd "$folder/class"
-"$tutor" init --solved ../solved >/dev/null
-"$tutor" init ../starters >/dev/null
+"$tutor" init --share-progress no --solved ../solved >/dev/null
+"$tutor" init --share-progress no ../starters >/dev/null
 for student in ada bob eve; do mkdir "in/$student"; done
 cp ../solved/exercises/00_setup.rs in/ada
 cp ../starters/exercises/00_setup.rs in/bob

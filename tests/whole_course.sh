@@ -46,8 +46,8 @@ part() {
   begun=$SECONDS
 }
 
-"$tutor" init "$lab" >/dev/null
-"$tutor" init --solved "$folder/solved" >/dev/null
+"$tutor" init --share-progress no "$lab" >/dev/null
+"$tutor" init --share-progress no --solved "$folder/solved" >/dev/null
 expect 1 check 00
 part "a lab without any solution"
 

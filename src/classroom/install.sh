@@ -47,5 +47,7 @@ command -v cc >/dev/null 2>&1 || {
   echo "Missing: a linker, the program \`cc\`. Without one, lessons can be read, and nothing can be checked."
   echo "  Debian, Ubuntu: the packages gcc and libc6-dev. Fedora: gcc. macOS: xcode-select --install"
 }
+# Only the learner can agree to share figures about their progress.
+[ ! -t 0 ] || "$target/bin/tinytorch-tutor" --lab "$target/lab" share ask || true
 echo "Open it:"
 echo "  cd \"$target/lab\" && ../bin/tinytorch-tutor"

@@ -114,6 +114,8 @@ pub enum Command {
     Restore(RestoreArguments),
     /// Create a lab, or turn a folder with exercises into one. Needs no network.
     Init(InitArguments),
+    /// Share figures about your progress with whoever you hand in the lab to, or not; by default show them.
+    Share(ShareArguments),
     /// Bring a lab of an older version up to date; your work stays. Shows what would change. Exit code 0: nothing is left to you.
     Update(UpdateArguments),
     /// Open the tutor at a module.
@@ -191,6 +193,7 @@ impl Command {
             | Self::Solution(CellArguments { format, .. })
             | Self::Reset(ResetArguments { format, .. })
             | Self::Restore(RestoreArguments { format, .. })
+            | Self::Share(ShareArguments { format, .. })
             | Self::Collect(CollectArguments { format, .. })
             | Self::Similarity(SimilarityArguments { format, .. })
             | Self::Complete(CompleteArguments { format, .. }) => *format,
@@ -472,6 +475,53 @@ pub struct InitArguments {
     /// Fill the exercises with the reference solutions.
     #[arg(long)]
     pub solved: bool,
+    /// Whether figures about your progress go with the lab when you hand it in. By default you are asked; without a
+    /// terminal, nothing is shared.
+    #[arg(long, value_enum, value_name = "DECISION")]
+    pub share_progress: Option<Consent>,
+}
+
+/// Whether the learner agrees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Consent {
+    /// The figures are shared.
+    Yes,
+    /// They are not.
+    No,
+}
+
+/// Arguments of `share`.
+#[derive(Debug, Args)]
+pub struct ShareArguments {
+    /// What to do.
+    #[arg(value_enum, default_value_t)]
+    pub decision: ShareDecision,
+    /// The output format.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// What to do about the figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ShareDecision {
+    /// Show them, and whether they are shared.
+    #[default]
+    Show,
+    /// Share them from now on.
+    Yes,
+    /// Share nothing from now on.
+    No,
+    /// Ask at the terminal, unless it was decided before.
+    Ask,
+}
+
+impl From<Consent> for ShareDecision {
+    fn from(consent: Consent) -> Self {
+        match consent {
+            Consent::Yes => Self::Yes,
+            Consent::No => Self::No,
+        }
+    }
 }
 
 /// Arguments of `update`.

@@ -3,6 +3,7 @@
 use super::arguments::InitArguments;
 use super::context::Context;
 use super::printer::Printer;
+use super::share;
 use crate::error::{Error, count};
 use crate::lab::{Created, Filled, create};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,9 @@ pub fn run(context: &Context, arguments: &InitArguments, out: &mut Printer) -> R
         out.line(
             "Its .gitignore ignores .tinytorch: remove that line, or a clone will not have your engine.",
         );
+    }
+    if let Some(consent) = arguments.share_progress {
+        share::decide(&lab, consent, out)?;
     }
     let folder = shell_words::quote(&lab.root().to_string_lossy()).into_owned();
     out.line(format!("Open it:\n  cd {folder} && {}", program()));

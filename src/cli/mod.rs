@@ -29,10 +29,12 @@ mod mlperf;
 mod mutants;
 mod predict;
 mod printer;
+mod question;
 mod records;
 mod release;
 mod reset;
 mod restore;
+mod share;
 mod signals;
 mod similarity;
 mod solution;
@@ -49,6 +51,7 @@ pub use marking::{Marking, marking};
 pub use printer::Printer;
 
 use crate::error::Error;
+use arguments::ShareDecision;
 use signals::Interruption;
 use std::process::ExitCode;
 
@@ -64,6 +67,7 @@ pub fn run(context: &Context, command: Command) -> Result<ExitCode, Error> {
     {
         return Ok(ExitCode::from(1));
     }
+    let command = with_consent(context, command)?;
     let interruption = Interruption::listen(context.cancel.clone())?;
     let done = dispatch(context, command, &mut out);
     if let Some(code) = interruption.exit_code() {
@@ -73,6 +77,21 @@ pub fn run(context: &Context, command: Command) -> Result<ExitCode, Error> {
     let done = done?;
     out.finish()?;
     Ok(ExitCode::from(u8::from(!done)))
+}
+
+/// The command with the learner's decision about what the lab shares, if they can be asked and did not decide before.
+fn with_consent(context: &Context, mut command: Command) -> Result<Command, Error> {
+    match &mut command {
+        Command::Init(arguments) if arguments.share_progress.is_none() => {
+            arguments.share_progress = share::asked(context, &arguments.folder)?;
+        }
+        Command::Share(arguments) if arguments.decision == ShareDecision::Ask => {
+            let answer = share::asked(context, context.lab()?.root())?;
+            arguments.decision = answer.map_or(ShareDecision::Ask, ShareDecision::from);
+        }
+        _ => {}
+    }
+    Ok(command)
 }
 
 fn dispatch(context: &Context, command: Command, out: &mut Printer) -> Result<bool, Error> {
@@ -90,6 +109,7 @@ fn dispatch(context: &Context, command: Command, out: &mut Printer) -> Result<bo
         Command::Reset(arguments) => reset::run(context, &arguments, out),
         Command::Restore(arguments) => restore::run(context, &arguments, out),
         Command::Init(arguments) => init::run(context, &arguments, out),
+        Command::Share(arguments) => share::run(context, &arguments, out),
         Command::Update(arguments) => update::run(context, &arguments, out),
         Command::Complete(arguments) => complete::run(context, &arguments, out),
         Command::Export(arguments) => complete::export(context, &arguments, out),

@@ -3,12 +3,12 @@
 use super::arguments::{Format, ResetArguments};
 use super::context::Context;
 use super::printer::Printer;
+use super::question;
 use crate::curriculum::Module;
 use crate::error::Error;
 use crate::lab;
 use crate::report::json;
 use serde::Serialize;
-use std::io::{IsTerminal, stdin};
 use std::path::PathBuf;
 
 #[derive(Serialize)]
@@ -22,25 +22,23 @@ struct Reset {
 ///
 /// # Errors
 /// When there is no terminal to ask at, or a module is unknown.
-#[expect(clippy::print_stderr, reason = "a question is no output")]
+#[expect(clippy::print_stderr, reason = "the answer to a question is no output")]
 pub fn is_confirmed(context: &Context, arguments: &ResetArguments) -> Result<bool, Error> {
     let modules = context.modules(&arguments.modules)?;
     context.lab()?;
     if arguments.yes {
         return Ok(true);
     }
-    if !stdin().is_terminal() {
+    if !question::can_ask() {
         return Err(Error::usage(
             "`reset` replaces your exercise and asks first, but there is no terminal",
         )
         .hint("Pass --yes to replace it; a backup is kept."));
     }
     let slugs: Vec<_> = modules.into_iter().map(Module::slug).collect();
-    eprint!("Replace your {} with the starter? A backup is kept. [y/N] ", slugs.join(", "));
-    let mut answer = String::new();
-    let read = stdin().read_line(&mut answer);
-    read.map_err(|error| Error::environment(format!("failed to read the answer: {error}")))?;
-    let confirmed = ["y", "yes"].contains(&answer.trim().to_lowercase().as_str());
+    let slugs = slugs.join(", ");
+    let confirmed =
+        question::ask(&format!("Replace your {slugs} with the starter? A backup is kept."))?;
     if !confirmed {
         eprintln!("Nothing was changed.");
     }

@@ -4,10 +4,12 @@
 mod query;
 mod record;
 mod schema;
+mod shared;
 
 pub use query::{LastCheck, remembered};
 pub use record::now;
 pub use schema::{SetAside, Store};
+pub use shared::{SHARE, shared_file};
 
 use crate::error::Error;
 use std::path::Path;

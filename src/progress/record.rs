@@ -1,8 +1,9 @@
 //! What is written into the store. Each call is one transaction.
 
-use super::{Store, fingerprint};
+use super::{Store, fingerprint, shared};
 use crate::curriculum::ModuleId;
 use crate::error::Error;
+use crate::report::shared::stops;
 use crate::report::{ModuleReport, Part, Ran, mlperf};
 use rusqlite::params;
 use serde::Serialize;
@@ -43,7 +44,17 @@ impl Store {
                 )
                 .map_err(&failed)?;
         }
-        transaction.commit().map_err(&failed)
+        for stop in stops(report) {
+            let (kind, name) = shared::row(&stop);
+            transaction
+                .execute(
+                    "INSERT INTO stops (attempt, kind, name) VALUES (?1, ?2, ?3)",
+                    params![attempt, kind, name],
+                )
+                .map_err(&failed)?;
+        }
+        transaction.commit().map_err(&failed)?;
+        self.publish()
     }
 
     /// Records what an analysis of `text` reported, in place of its earlier report about the same text.
@@ -137,8 +148,8 @@ impl Store {
                  ON CONFLICT DO UPDATE SET shown = max(shown, excluded.shown)",
                 params![module.0, cell, shown as i64],
             )
-            .map(drop)
-            .map_err(failed)
+            .map_err(failed)?;
+        self.publish()
     }
 
     /// Records that the answer to a question was revealed.

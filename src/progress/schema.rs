@@ -84,6 +84,14 @@ pub(super) const MIGRATIONS: &[&str] = &[
         entry TEXT NOT NULL                   -- JSON, as in an exported file
     ) STRICT;
 ",
+    "
+    CREATE TABLE stops (                      -- what stopped an attempt
+        attempt INTEGER NOT NULL REFERENCES attempts (id),
+        kind TEXT NOT NULL,                   -- test or error
+        name TEXT NOT NULL,                   -- of the test; the code of the compiler's error, or its class
+        PRIMARY KEY (attempt, kind, name)
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// An open store.

@@ -3,6 +3,7 @@
 use super::schema::{APPLICATION, MIGRATIONS};
 use super::*;
 use crate::curriculum::ModuleId;
+use crate::report::shared::{Shared, Stopped};
 use crate::report::{ModuleReport, Part, Ran, RanModule, Written, mlperf};
 use crate::runner::event::{Expected, Output, RunEvent, RunKind, TestResult, Verdict};
 use std::io::{BufRead, BufReader, Write};
@@ -408,4 +409,69 @@ fn two_processes_write_to_one_store_and_one_is_killed() {
     second.wait().unwrap();
     let attempts = lab.open().attempts(TENSOR).unwrap();
     assert!((acknowledged..=acknowledged + 2).contains(&attempts), "{attempts}, {acknowledged}");
+}
+
+fn failed_check(text: &str, store: &mut Store) {
+    let failed = Verdict::Failed { message: "left: /home/ada".into(), at: None };
+    let report = check(&[("test_unit_add", failed), ("test_unit_sum", Verdict::Passed)]);
+    store.record_check(&report, text).unwrap();
+}
+
+#[test]
+fn nothing_is_shared_before_the_learner_agrees_and_nothing_after_a_change_of_mind() {
+    let lab = Lab::new();
+    let file = shared_file(&lab.path());
+    let mut store = lab.open();
+    failed_check("a", &mut store);
+    assert_eq!((store.shares().unwrap(), file.exists()), (None, false));
+    store.share(true).unwrap();
+    failed_check("b", &mut store);
+    store.record_hint(TENSOR, "tensor-add", 2).unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let shared = Shared::parse(text.as_bytes()).unwrap();
+    assert_eq!(shared, store.shared().unwrap());
+    let [exercise] = &shared.exercises[..] else { panic!("{text}") };
+    assert_eq!((exercise.attempts, exercise.hints, exercise.completed), (2, 2, false));
+    assert_eq!(exercise.tests["test_unit_add"], Stopped { attempts: 2, last: true });
+    assert!(!text.contains("ada") && !text.contains("left"), "no messages: {text}");
+    store.share(false).unwrap();
+    assert!(!file.exists());
+    failed_check("c", &mut store);
+    assert_eq!((lab.open().shares().unwrap(), file.exists()), (Some(false), false));
+}
+
+#[test]
+fn a_file_that_outlived_its_consent_is_removed_at_the_next_check() {
+    let lab = Lab::new();
+    let mut store = lab.open();
+    store.share(true).unwrap();
+    drop(store);
+    std::fs::write(lab.path(), [0xAB; 8192]).unwrap();
+    let (mut store, set_aside) = Store::open(&lab.path()).unwrap();
+    assert!(set_aside.is_some() && store.shares().unwrap().is_none());
+    failed_check("a", &mut store);
+    assert!(!shared_file(&lab.path()).exists());
+}
+
+#[test]
+fn attempts_of_the_previous_version_count_without_what_stopped_them() {
+    let lab = Lab::new();
+    let version = MIGRATIONS.len() - 1;
+    let connection = rusqlite::Connection::open(lab.path()).unwrap();
+    connection.execute_batch(&MIGRATIONS[..version].concat()).unwrap();
+    connection
+        .execute_batch(&format!(
+            "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {version};
+             INSERT INTO attempts (at, module, fingerprint, outcome, passed, expected)
+             VALUES (1000, 1, 'a', 'unfinished', 0, 1), (1060, 1, 'b', 'does_not_compile', 0, 1),
+                 (1090, 1, 'c', 'of_another_version', 0, 1);"
+        ))
+        .unwrap();
+    drop(connection);
+    let mut store = lab.open();
+    let [old] = &store.shared().unwrap().exercises[..] else { panic!("one exercise") };
+    assert_eq!((old.attempts, old.seconds, old.tests.len()), (2, 60, 0));
+    failed_check("d", &mut store);
+    let [new] = &store.shared().unwrap().exercises[..] else { panic!("one exercise") };
+    assert_eq!((new.attempts, new.tests.len()), (3, 1));
 }

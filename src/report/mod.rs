@@ -10,6 +10,7 @@ pub mod milestone;
 pub mod mlperf;
 pub mod module_report;
 pub mod prediction;
+pub mod shared;
 pub mod submission;
 
 pub use milestone::{MilestoneOutcome, Ran, RanModule};

@@ -5,7 +5,7 @@ use crate::curriculum::ModuleId;
 use crate::runner::event::{
     Diagnostic, Expected, Level, Notice, Owner, RunEvent, RunKind, TestResult, Verdict, key,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tinytorch::report::{Item, Metric};
 
 /// What is known about one module.
@@ -85,7 +85,7 @@ pub struct AnalysisState {
 }
 
 /// The state of a module.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Not known yet.

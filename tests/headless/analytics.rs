@@ -1,0 +1,107 @@
+//! What learners share of their progress: asked once, never without a yes, and what the class's instructor gets of it.
+
+use super::*;
+use serde_json::json;
+use std::fs;
+
+/// The file with what a lab shares.
+fn shared_file(desk: &Desk) -> PathBuf {
+    desk.lab().join(".tinytorch/progress.shared.json")
+}
+
+fn shared(desk: &Desk) -> Value {
+    serde_json::from_str(&fs::read_to_string(shared_file(desk)).unwrap()).unwrap()
+}
+
+/// Runs the command in a terminal, answers the question, and returns the exit code and what was on the screen.
+fn answer(desk: &Desk, arguments: &[&str], answer: &str) -> (u32, String) {
+    let program = env!("CARGO_BIN_EXE_tinytorch-tutor");
+    let mut terminal = Terminal::start(program, arguments, desk.folder.path(), (300, 24), &[]);
+    terminal.wait_for_text("Share? [y/N]");
+    terminal.send(answer);
+    let (status, raw) = terminal.wait_for_end();
+    (status.exit_code(), String::from_utf8_lossy(&raw).into_owned())
+}
+
+#[test]
+fn init_at_a_terminal_asks_once_and_only_a_yes_shares() {
+    for (typed, shares) in [("\r", false), ("n\r", false), ("\u{4}", false), ("y\r", true)] {
+        let desk = Desk::empty();
+        let (code, screen) = answer(&desk, &["init", "lab"], typed);
+        assert_eq!(code, 0, "{screen}");
+        for part in ["under your name", "compiler errors", "no text that you wrote"] {
+            assert!(screen.contains(part), "{part}: {screen}");
+        }
+        assert_eq!(shared_file(&desk).exists(), shares, "{typed:?}");
+        let program = env!("CARGO_BIN_EXE_tinytorch-tutor");
+        let mut again =
+            Terminal::start(program, &["init", "lab"], desk.folder.path(), (300, 24), &[]);
+        let (_, raw) = again.wait_for_end();
+        assert!(!String::from_utf8_lossy(&raw).contains("Share?"), "it was decided");
+    }
+    let desk = Desk::empty();
+    let (code, _) = answer(&desk, &["init", "lab"], "\u{3}");
+    assert!(code != 0 && !desk.lab().exists(), "Ctrl-C ends it");
+}
+
+#[test]
+fn without_a_terminal_nobody_is_asked_and_nothing_is_shared_unless_a_script_says_so() {
+    let desk = Desk::new();
+    fix_setup(&desk, "setup-greeting");
+    assert!(!shared_file(&desk).exists());
+    let shown = out(&desk.at_lab(&["share"]));
+    assert!(shown.contains("have not agreed") && shown.contains("00_setup"), "{shown}");
+    let made = desk.run(&["init", "lab", "--share-progress", "yes"]);
+    assert_eq!(code(&made), 0, "{}", said(&made));
+    assert_eq!(shared(&desk)["exercises"][0]["attempts"], 1);
+}
+
+#[test]
+fn a_lab_that_was_handed_out_asks_for_its_class() {
+    let desk = Desk::empty();
+    let course = "title = \"ML systems\"\n[[module]]\nname = \"00_setup\"\n";
+    fs::write(desk.folder.path().join("course.toml"), course).unwrap();
+    let made = desk.run(&["release", "--course", "course.toml", "--to", "lab"]);
+    assert_eq!(code(&made), 0, "{}", said(&made));
+    let silent = desk.at_lab(&["share", "ask"]);
+    assert_eq!((code(&silent), said(&silent).as_str()), (0, ""), "no terminal, no question");
+    let (code, screen) = answer(&desk, &["--lab", "lab", "share", "ask"], "y\r");
+    assert!(code == 0 && screen.contains("the instructor of \"ML systems\""), "{screen}");
+    assert!(shared_file(&desk).exists());
+}
+
+/// Solves one cell of the first exercise, leaves a wrong one, and checks it.
+fn fix_setup(desk: &Desk, cell: &str) {
+    let path = desk.exercise("00_setup");
+    let text = fs::read_to_string(&path).unwrap();
+    let changed = text.replacen(&format!("todo!(\"{cell}\")"), "\"my secret\".into()", 1);
+    assert_ne!(text, changed);
+    fs::write(&path, changed).unwrap();
+    let output = desk.at_lab(&["check", "00"]);
+    assert_eq!(code(&output), 1, "{}", said(&output));
+}
+
+#[test]
+fn what_is_shared_follows_the_checks_and_ends_with_a_change_of_mind() {
+    let desk = Desk::new();
+    desk.at_lab(&["share", "yes"]);
+    fix_setup(&desk, "setup-greeting");
+    let greeting = json!({"attempts": 1, "last": true});
+    assert_eq!(shared(&desk)["exercises"][0]["tests"]["test_unit_greeting"], greeting);
+    let path = desk.exercise("00_setup");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replacen("\"my secret\".into()", "7", 1)).unwrap();
+    desk.at_lab(&["check", "00"]);
+    desk.at_lab(&["hint", "00", "setup-greeting"]);
+    let exercise = &shared(&desk)["exercises"][0];
+    assert_eq!(exercise["errors"]["E0308"]["last"], true, "{exercise}");
+    assert_eq!((&exercise["attempts"], &exercise["hints"]), (&json!(2), &json!(1)));
+    let file = fs::read_to_string(shared_file(&desk)).unwrap();
+    assert!(!file.contains("secret") && !file.contains("/"), "{file}");
+    let ended = desk.at_lab(&["share", "no"]);
+    assert!(out(&ended).contains("You share nothing"), "{}", said(&ended));
+    assert!(!shared_file(&desk).exists());
+    fs::write(&path, text).unwrap();
+    desk.at_lab(&["check", "00"]);
+    assert!(!shared_file(&desk).exists());
+}
