@@ -2,9 +2,8 @@
 //! file, and renamed. A folder that is damaged later counts as missing, and is rebuilt. Beside them, folders for the
 //! checkpoints of programs. Not here: what is in them.
 
+use super::private::{Private, is_abandoned, is_older};
 use crate::error::Error;
-use rustix::io::Errno;
-use rustix::process::{Pid, test_kill_process};
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::fs;
@@ -18,14 +17,10 @@ use std::time::{Duration, SystemTime};
 const LIST: &str = "parts";
 /// How long an unused folder is kept.
 const KEPT: Duration = Duration::from_secs(60 * 60 * 24 * 30);
+/// Has the folders in which files are compiled and run.
+pub(super) const WORK: &str = "work";
 /// Has the folders of checkpoints.
 const CHECKPOINTS: &str = "checkpoints";
-/// The prefix of a folder that is being filled.
-const PRIVATE: &str = ".new-";
-/// How long a folder is kept whose process is not found: with a shared home folder, the process may run on another
-/// machine or in a container. No crate takes that long to compile.
-const FILLED: Duration = Duration::from_secs(60 * 60);
-
 /// The cache's root, with the folders that were found intact since it was opened.
 #[derive(Debug)]
 pub(in crate::runner) struct Cache {
@@ -71,8 +66,8 @@ impl Cache {
     }
 
     /// A private folder beside the final ones; gone when dropped.
-    pub(in crate::runner) fn scratch(&self) -> Result<tempfile::TempDir, Error> {
-        let make = || fs::create_dir_all(&self.root).and_then(|()| private(&self.root));
+    pub(in crate::runner) fn scratch(&self) -> Result<Private, Error> {
+        let make = || fs::create_dir_all(&self.root).and_then(|()| Private::new(&self.root));
         make().map_err(|error| {
             Error::io("create a folder in the cache", &self.root, &error).hint(
                 "Is the disk full, or the cache read-only? Name another one with --cache DIR.",
@@ -101,7 +96,7 @@ impl Cache {
             };
             // A rename does not replace a folder with files in it: here only a damaged one can be in the way.
             rename().or_else(|_| {
-                let aside = private(&self.root)?;
+                let aside = Private::new(&self.root)?;
                 // It may have been set aside by another process; then the last rename decides.
                 let _ = fs::rename(&folder, aside.path().join("folder"));
                 rename()
@@ -134,17 +129,12 @@ fn make_root(root: &Path) -> Result<(), Error> {
     })
 }
 
-/// A folder whose name has the number of the process that made it.
-fn private(root: &Path) -> io::Result<tempfile::TempDir> {
-    tempfile::Builder::new().prefix(&format!("{PRIVATE}{}-", std::process::id())).tempdir_in(root)
-}
-
 /// Removes the private folders of killed processes, and what was not used for a long time: modules whose text the
 /// learner has changed since, checkpoints of a training that was not continued.
 fn sweep(root: &Path) {
-    for place in [root, &root.join("modules"), &root.join("probes")] {
+    for place in [root, &root.join("modules"), &root.join("probes"), &root.join(WORK)] {
         for entry in fs::read_dir(place).into_iter().flatten().flatten() {
-            if is_abandoned(&entry) || is_unused(&entry) {
+            if is_abandoned(&entry.path()) || is_unused(&entry) {
                 // If it cannot be removed now, the next sweep tries again.
                 let _ = fs::remove_dir_all(entry.path());
             }
@@ -158,22 +148,8 @@ fn sweep(root: &Path) {
     }
 }
 
-fn is_abandoned(entry: &fs::DirEntry) -> bool {
-    let name = entry.file_name();
-    let owner = name.to_str().and_then(|name| name.strip_prefix(PRIVATE)?.split('-').next());
-    let owner = owner.and_then(|pid| Pid::from_raw(pid.parse().ok()?));
-    let is_gone = owner.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH));
-    is_gone && is_older(fs::metadata(entry.path()), FILLED)
-}
-
 fn is_unused(entry: &fs::DirEntry) -> bool {
     is_older(fs::metadata(entry.path().join(LIST)), KEPT)
-}
-
-/// A date in the future means that the clock was changed, and says nothing about age.
-fn is_older(file: io::Result<fs::Metadata>, limit: Duration) -> bool {
-    let modified = file.and_then(|file| file.modified());
-    modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > limit))
 }
 
 fn list(folder: &Path) -> io::Result<String> {
@@ -215,7 +191,7 @@ fn is_intact(folder: &Path, hash: bool) -> bool {
 mod tests {
     use super::*;
 
-    fn filled(cache: &Cache) -> tempfile::TempDir {
+    fn filled(cache: &Cache) -> Private {
         let folder = cache.scratch().unwrap();
         fs::write(folder.path().join("a.rlib"), "four").unwrap();
         folder
@@ -278,25 +254,6 @@ mod tests {
             reopened.put(filled(&reopened).path(), "k").unwrap();
             assert_eq!(reopened.get("k"), Some(folder));
         }
-    }
-
-    #[test]
-    fn what_a_killed_process_left_is_swept_and_what_a_living_one_makes_is_kept() {
-        let (root, cache) = cache();
-        let mut child = std::process::Command::new("true").spawn().unwrap();
-        child.wait().unwrap();
-        let dead = cache.root().join(format!("{PRIVATE}{}-x", child.id()));
-        fs::create_dir_all(&dead).unwrap();
-        let alive = cache.scratch().unwrap();
-        let reopen = || Cache::open(root.path().join("cache")).unwrap();
-        reopen();
-        assert!(dead.exists(), "its process may run on another machine");
-        for folder in [&dead, alive.path()] {
-            let long_ago = SystemTime::now() - FILLED - Duration::from_secs(60);
-            fs::File::open(folder).unwrap().set_modified(long_ago).unwrap();
-        }
-        reopen();
-        assert!(!dead.exists() && alive.path().exists());
     }
 
     #[test]

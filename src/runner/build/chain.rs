@@ -4,6 +4,7 @@
 
 use super::module_crate::{CrateError, ModuleCrate, Tools, file_name};
 use super::prepared_source::prepare;
+use super::private::Private;
 use super::rustc::Dependencies;
 use crate::curriculum::{Course, ModuleId};
 use crate::error::Error;
@@ -15,7 +16,6 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, Scope};
-use tempfile::TempDir;
 
 /// What is needed to build a chain.
 pub(in crate::runner) struct Chain<'a> {
@@ -171,7 +171,7 @@ enum Folder {
     /// In the cache.
     Cached(PathBuf),
     /// Where it is built.
-    New(TempDir),
+    New(Private),
 }
 
 impl Folder {

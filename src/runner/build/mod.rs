@@ -8,6 +8,7 @@ pub(super) mod exercise;
 pub(super) mod installed;
 pub(super) mod module_crate;
 pub(super) mod prepared_source;
+mod private;
 pub(super) mod rustc;
 pub(super) mod third_party;
 pub(super) mod toolchain;

@@ -2,12 +2,13 @@
 //! time uses it; a second tutor on the same cache gets the next one. An untrusted file gets a new one, which is gone
 //! after its run.
 
+use super::cache::WORK;
+use super::private::Private;
 use crate::error::Error;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 /// A folder that no other run uses until this value is dropped.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ enum Held {
     /// A lock in it.
     Locked { _lock: File },
     /// It is new, and removed when dropped.
-    Temporary { _folder: TempDir },
+    Temporary { _folder: Private },
 }
 
 impl WorkDir {
@@ -30,7 +31,7 @@ impl WorkDir {
     pub(in crate::runner) fn open(root: &Path, slug: &str, kind: &str) -> Result<Self, Error> {
         let mut number = 0;
         loop {
-            let folder = root.join("work").join(format!("{slug}-{kind}-{number}"));
+            let folder = root.join(WORK).join(format!("{slug}-{kind}-{number}"));
             let failed = |error| Error::io("open the folder", &folder, &error);
             fs::create_dir_all(&folder).map_err(failed)?;
             let options = &mut File::options();
@@ -46,10 +47,10 @@ impl WorkDir {
 
     /// A new folder, without state of earlier runs. Its name says nothing about the file.
     pub(in crate::runner) fn temporary(root: &Path) -> Result<Self, Error> {
-        let work = root.join("work");
+        let work = root.join(WORK);
         let make = || {
             fs::create_dir_all(&work)?;
-            let folder = tempfile::tempdir_in(&work)?;
+            let folder = Private::new(&work)?;
             make_open(&folder.path().join("source"))?;
             Ok(folder)
         };
@@ -107,6 +108,8 @@ pub(super) fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runner::build::cache::Cache;
+    use std::time::{Duration, SystemTime};
 
     #[test]
     fn two_at_once_get_two_folders_and_one_after_the_other_the_same() {
@@ -117,5 +120,23 @@ mod tests {
         let folder = first.folder().to_owned();
         drop(first);
         assert_eq!(open().folder(), folder);
+    }
+
+    #[test]
+    fn the_folder_of_a_killed_grader_is_swept_and_that_of_a_running_one_is_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let open = || Cache::open(root.path().to_owned()).unwrap();
+        let cache = open();
+        let running = WorkDir::temporary(cache.root()).unwrap();
+        let running = running.folder().parent().unwrap();
+        // As a kill leaves it: under such a name, and without a lock.
+        let killed = running.with_extension("killed");
+        fs::create_dir_all(killed.join("source")).unwrap();
+        for folder in [running, &killed] {
+            let yesterday = SystemTime::now() - Duration::from_secs(60 * 60 * 24);
+            File::open(folder).unwrap().set_modified(yesterday).unwrap();
+        }
+        open();
+        assert!(running.exists() && !killed.exists());
     }
 }
