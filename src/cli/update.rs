@@ -16,9 +16,10 @@ pub fn run(
 ) -> Result<bool, Error> {
     let lab = context.lab()?;
     lab.refuse_clone()?;
+    let class = lab.class()?;
     let (mut changed, mut is_clear) = (0, true);
     for module in context.modules_of_lab(&arguments.modules)? {
-        let plan = match lab.plan_update(module) {
+        let plan = match lab.plan_update(module, class.as_ref()) {
             Ok(plan) if plan.is_empty() => continue,
             Ok(plan) => plan,
             Err(problem) => {
@@ -71,7 +72,7 @@ fn show(plan: &ModuleUpdate, diff: bool, out: &mut Printer) {
         };
         out.line(format!("  {word:<9} {}: {why}", harmless(cell)));
     }
-    if plan.lesson {
+    if plan.lesson.is_some() {
         out.line("  replaced  the lesson");
     }
     if diff {

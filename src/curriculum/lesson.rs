@@ -130,6 +130,9 @@ pub struct ValueName {
 /// Languages of plain code blocks; any other first word must be a live block.
 const LANGUAGES: &[&str] = &["", "rust", "text", "toml", "sh", "bash", "json", "python", "console"];
 
+/// Begins the line of an exercise whose hints were left out.
+const CLOSED: &str = "closed:";
+
 /// Parses a lesson.
 #[must_use]
 pub fn parse(text: &str) -> Lesson {
@@ -156,6 +159,27 @@ pub fn parse(text: &str) -> Lesson {
     }
     parser.flush();
     parser.lesson
+}
+
+/// The text without its hints: in the place of each exercise's there is one line with the reason.
+#[must_use]
+pub fn without_hints(text: &str, reason: &str) -> String {
+    let mut made = String::new();
+    let mut push = |line: &str| made.extend([line, "\n"]);
+    let mut lines = text.lines().enumerate();
+    while let Some((_, line)) = lines.next() {
+        push(line);
+        let Some((marks, info)) = fence(line) else { continue };
+        let (body, closed) = body(marks, &mut lines);
+        match info.split_whitespace().next() {
+            Some("exercise") => push(&format!("{CLOSED} {reason}")),
+            _ => body.lines().for_each(&mut push),
+        }
+        if closed {
+            push(marks);
+        }
+    }
+    made
 }
 
 /// Reads the head and returns the number of lines it takes.
@@ -278,7 +302,7 @@ impl Parser {
                     hint.push('\n');
                     hint.push_str(content);
                 }
-                (None, None) if content.trim().is_empty() => {}
+                (None, None) if content.trim().is_empty() || content.starts_with(CLOSED) => {}
                 (None, None) => {
                     self.problem(line + 1 + index, "a hint begins with \"hint:\"");
                 }
@@ -380,6 +404,18 @@ mod tests {
                 Block::Prose { text: "End.\n".into() },
             ]
         );
+    }
+
+    #[test]
+    fn without_its_hints_a_lesson_says_why_and_is_otherwise_the_same() {
+        let body = "A\n\n```text\nhint: none\n```\n```exercise a\nhint: one\nmore\nhint: two\n```\n````diagram d\n```exercise b\nhint: shown\n```\n````\nB\n";
+        let text = without_hints(&format!("{HEAD}{body}"), "it is an exam");
+        let closed = "```exercise a\nclosed: it is an exam\n```";
+        let expected = body.replace("```exercise a\nhint: one\nmore\nhint: two\n```", closed);
+        assert_eq!(text, format!("{HEAD}{expected}"));
+        let lesson = parse(&text);
+        assert_eq!((lesson.problems.as_slice(), lesson.hints("a")), (&[][..], &[][..]));
+        assert_eq!(without_hints(HEAD, "it is an exam"), HEAD);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use super::Lab;
 use super::paths::MARK;
-use crate::curriculum::Module;
+use crate::curriculum::{Module, lesson};
 use crate::error::Error;
 use serde::{Deserialize, Serialize};
 use toml::value::Datetime;
@@ -57,6 +57,14 @@ impl Class {
         self.modules.iter().find(|terms| terms.name == module.slug())
     }
 
+    /// The lesson that a class hands out: where its hints are closed, without them.
+    pub(super) fn lesson(class: Option<&Self>, module: &Module) -> String {
+        match class.map(|class| class.allow(Help::Hints, module)) {
+            Some(Err(closed)) => lesson::without_hints(module.lesson(), &closed.message),
+            None | Some(Ok(())) => module.lesson().to_owned(),
+        }
+    }
+
     /// Refuses help that the instructor closed.
     ///
     /// # Errors
@@ -97,6 +105,18 @@ impl Lab {
             Error::environment(format!("\"{}\" is damaged: {message}", path.display()))
                 .hint("Copy the file of that name from the lab that you were given.")
         })
+    }
+
+    /// The lesson: the lab's own file, so that an author sees an edit at once, or the one that the lab was made with.
+    #[must_use]
+    pub fn read_lesson(&self, module: &Module) -> lesson::Lesson {
+        match std::fs::read(self.lesson(module)) {
+            Ok(bytes) => lesson::parse(&String::from_utf8_lossy(&bytes)),
+            Err(_) => {
+                let class = self.class().unwrap_or_default();
+                lesson::parse(&Class::lesson(class.as_ref(), module))
+            }
+        }
     }
 
     /// The modules of the lab: those of its class, or all.

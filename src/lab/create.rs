@@ -77,6 +77,7 @@ fn fill(
     // The mark comes first: a lab whose creation was interrupted is recognised as one.
     files.add(MARK.into(), &mark(class)?)?;
     let lab = Lab::at(root.canonicalize().map_err(|e| Error::io("open", root, &e))?, course);
+    let class = lab.class()?;
     for module in lab.modules()? {
         let slug = module.slug();
         let text = match filled {
@@ -86,7 +87,7 @@ fn fill(
         if files.add(format!("exercises/{slug}.rs").into(), &text)? {
             lab.keep_base(module)?;
         }
-        files.add(format!("lessons/{slug}.md").into(), module.lesson())?;
+        files.add(format!("lessons/{slug}.md").into(), &Class::lesson(class.as_ref(), module))?;
     }
     let engine_ignored = files.ignore()?;
     lab.write_workspace()?;
@@ -210,6 +211,32 @@ mod tests {
         assert!(error.message.contains("nothing was written"), "{error}");
         fs::write(root.join(MARK), "[class]\ntitle = 3\n").unwrap();
         assert!(lab.class().unwrap_err().message.contains("lab.toml\" is damaged"));
+    }
+
+    #[test]
+    fn closed_hints_are_not_in_the_lessons_of_a_class() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("lab");
+        let terms = |name: &str, hints| Terms {
+            name: name.into(),
+            points: 20,
+            deadline: None,
+            hints,
+            solutions: false,
+        };
+        let modules = vec![terms("00_setup", true), terms("01_tensor", false)];
+        let class = Class { title: "ML".into(), modules };
+        let lab = release(&root, Course::tinytorch(), &class).unwrap();
+        let [setup, tensor] = ["00", "01"].map(|name| lab.course().named(name).unwrap());
+        assert_eq!(fs::read_to_string(lab.lesson(setup)).unwrap(), setup.lesson());
+        let text = fs::read_to_string(lab.lesson(tensor)).unwrap();
+        assert!(!text.contains("\nhint:"), "{text}");
+        let closed = "```exercise tensor-new\nclosed: your instructor has closed the hints of 01_tensor\n```\n";
+        assert!(text.contains(closed), "{text}");
+        assert_eq!(lab.read_lesson(tensor).problems, []);
+        // Without its file, too.
+        fs::remove_file(lab.lesson(tensor)).unwrap();
+        assert_eq!(lab.read_lesson(tensor), crate::curriculum::lesson::parse(&text));
     }
 
     #[test]

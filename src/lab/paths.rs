@@ -1,6 +1,6 @@
 //! Where things are in a lab, and which folders are labs: the project's own clone, and a folder made by `init`.
 
-use crate::curriculum::{Course, Module, lesson};
+use crate::curriculum::{Course, Module};
 use crate::error::Error;
 use std::path::{Path, PathBuf};
 
@@ -62,15 +62,6 @@ impl Lab {
     #[must_use]
     pub fn lesson(&self, module: &Module) -> PathBuf {
         self.root.join("lessons").join(format!("{}.md", module.slug()))
-    }
-
-    /// The lesson: the lab's own file, so that an author sees an edit at once, or the embedded one.
-    #[must_use]
-    pub fn read_lesson(&self, module: &Module) -> lesson::Lesson {
-        match std::fs::read(self.lesson(module)) {
-            Ok(bytes) => lesson::parse(&String::from_utf8_lossy(&bytes)),
-            Err(_) => lesson::parse(module.lesson()),
-        }
     }
 
     /// The store.

@@ -2,7 +2,7 @@
 //! work. What is replaced is backed up. Not here: how cells are merged (`curriculum::cells`).
 
 use super::paths::is_clone;
-use super::{Lab, Unreadable, atomic, numbered};
+use super::{Class, Lab, Unreadable, atomic, numbered};
 use crate::curriculum::Module;
 use crate::curriculum::cells::{self, Change, UnclearCell};
 use crate::error::Error;
@@ -17,8 +17,8 @@ pub struct ModuleUpdate {
     pub texts: [String; 2],
     /// The cells that change.
     pub changes: Vec<(String, Change)>,
-    /// Whether the lesson changes.
-    pub lesson: bool,
+    /// The lesson, where it changes.
+    pub lesson: Option<String>,
 }
 
 /// Why an exercise is not updated.
@@ -45,7 +45,7 @@ impl ModuleUpdate {
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.texts[0] == self.texts[1] && self.changes.is_empty() && !self.lesson
+        self.texts[0] == self.texts[1] && self.changes.is_empty() && self.lesson.is_none()
     }
 
     fn has_conflict(&self) -> bool {
@@ -65,15 +65,20 @@ impl Lab {
         Ok(())
     }
 
-    /// What bringing the module up to date would change. Writes nothing.
+    /// What bringing the module up to date would change, in a lab of that class. Writes nothing.
     #[must_use = "nothing is written yet"]
-    pub fn plan_update(&self, module: &'static Module) -> Result<ModuleUpdate, NotUpdated> {
+    pub fn plan_update(
+        &self,
+        module: &'static Module,
+        class: Option<&Class>,
+    ) -> Result<ModuleUpdate, NotUpdated> {
         let text = self.read_exercise(module).map_err(NotUpdated::Unreadable)?;
         let base = std::fs::read_to_string(self.base(module)).ok();
         let update = cells::update(&text, base.as_deref(), &cells::starter(module.reference()))
             .map_err(|UnclearCell(line)| NotUpdated::Unclear(line))?;
-        let lesson = std::fs::read(self.lesson(module));
-        let lesson = lesson.is_ok_and(|lesson| lesson != module.lesson().as_bytes());
+        let lesson = Class::lesson(class, module);
+        let before = std::fs::read(self.lesson(module));
+        let lesson = before.is_ok_and(|before| before != lesson.as_bytes()).then_some(lesson);
         Ok(ModuleUpdate { module, texts: [text, update.text], changes: update.changes, lesson })
     }
 
@@ -102,9 +107,9 @@ impl Lab {
         if plan.has_conflict() {
             numbered::replace(&beside, starter.as_bytes())?;
         }
-        let lesson = match plan.lesson {
-            true => numbered::replace(&self.lesson(module), module.lesson().as_bytes())?,
-            false => None,
+        let lesson = match &plan.lesson {
+            Some(lesson) => numbered::replace(&self.lesson(module), lesson.as_bytes())?,
+            None => None,
         };
         let backup = self.put(module, after.as_bytes())?;
         self.keep_base(module)?;
@@ -149,7 +154,7 @@ mod tests {
         let root = folder.path().join("lab");
         let (lab, _) = create(&root, Course::tinytorch(), Filled::Solutions).unwrap();
         for module in lab.course().modules() {
-            let plan = lab.plan_update(module).unwrap();
+            let plan = lab.plan_update(module, None).unwrap();
             assert!(plan.is_empty(), "{}: {:?}", module.slug(), plan.changes);
         }
     }
@@ -164,9 +169,9 @@ mod tests {
         );
         fs::write(lab.exercise(module), &begun).unwrap();
         fs::write(lab.lesson(module), "an older lesson").unwrap();
-        let plan = lab.plan_update(module).unwrap();
+        let plan = lab.plan_update(module, None).unwrap();
         assert_eq!(plan.changes, [("setup-greeting".to_owned(), Change::Merged)]);
-        assert!(plan.lesson);
+        assert!(plan.lesson.is_some());
         assert_eq!(fs::read_to_string(lab.exercise(module)).unwrap(), begun, "only planned");
         assert!(lab.is_outdated(module) && !lab.is_outdated(&lab.course().modules()[1]));
         let done = lab.update(&plan).unwrap();
@@ -178,7 +183,7 @@ mod tests {
         assert_eq!(fs::read_to_string(done.backup.unwrap()).unwrap(), begun);
         assert_eq!(fs::read_to_string(done.lesson.unwrap()).unwrap(), "an older lesson");
         assert_eq!(done.beside, None);
-        assert!(lab.plan_update(module).unwrap().is_empty() && !lab.is_outdated(module));
+        assert!(lab.plan_update(module, None).unwrap().is_empty() && !lab.is_outdated(module));
     }
 
     #[test]
@@ -190,19 +195,19 @@ mod tests {
             1,
         );
         fs::write(lab.exercise(module), &mine).unwrap();
-        let plan = lab.plan_update(module).unwrap();
+        let plan = lab.plan_update(module, None).unwrap();
         assert_eq!(plan.changes, [("setup-greeting".to_owned(), Change::Kept)]);
         let beside = lab.update(&plan).unwrap().beside.unwrap();
         assert!(beside.ends_with("exercises/00_setup.new.rs"), "{beside:?}");
         assert_eq!(fs::read_to_string(beside).unwrap(), cells::starter(module.reference()));
         assert_eq!(fs::read_to_string(lab.exercise(module)).unwrap(), mine);
-        assert!(lab.plan_update(module).unwrap().is_empty(), "it is reported once");
+        assert!(lab.plan_update(module, None).unwrap().is_empty(), "it is reported once");
     }
 
     #[test]
     fn a_save_after_the_plan_is_not_overwritten() {
         let (_folder, lab, module) = older();
-        let plan = lab.plan_update(module).unwrap();
+        let plan = lab.plan_update(module, None).unwrap();
         assert_eq!(plan.changes, [("setup-greeting".to_owned(), Change::Replaced)]);
         fs::write(lab.exercise(module), "saved since").unwrap();
         assert!(lab.update(&plan).unwrap_err().message.contains("was saved while"));

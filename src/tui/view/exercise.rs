@@ -20,6 +20,15 @@ pub struct Limits {
     pub printed: usize,
 }
 
+/// The hints of a cell.
+#[derive(Debug, Clone, Copy)]
+pub enum Hints<'a> {
+    /// All of them; the learner has seen the first ones.
+    Open(&'a [String]),
+    /// The instructor has closed them.
+    Closed,
+}
+
 /// In a block; the results show everything.
 const IN_BLOCK: Limits = Limits { message: 8, printed: 6 };
 
@@ -28,7 +37,7 @@ const IN_BLOCK: Limits = Limits { message: 8, printed: 6 };
 pub fn lines(
     module_state: &ModuleState,
     (piece, cell): (usize, &str),
-    hints: &[String],
+    hints: Hints<'_>,
     highlighted: &HighlightedCode,
     (width, focused): (usize, bool),
 ) -> Vec<Line<'static>> {
@@ -68,9 +77,11 @@ pub fn lines(
         let error = errors.first().and_then(|error| error.at.as_ref()).map(|at| at.line);
         let work =
             module_state.cell(cell).and_then(|cell| cell.place).map_or(1, |place| place.work);
-        lines.push(place(module_state, cell, error.unwrap_or(work), hints.len(), inner));
-        let shown = module_state.hints.get(cell).copied().unwrap_or(0);
-        lines.extend(hint::lines(hints, shown, inner));
+        lines.push(place(module_state, cell, error.unwrap_or(work), hints, inner));
+        if let Hints::Open(hints) = hints {
+            let shown = module_state.hints.get(cell).copied().unwrap_or(0);
+            lines.extend(hint::lines(hints, shown, inner));
+        }
     }
     framed(lines, role, focused)
 }
@@ -87,7 +98,7 @@ fn place(
     module_state: &ModuleState,
     cell: &str,
     line: usize,
-    hints: usize,
+    hints: Hints<'_>,
     width: usize,
 ) -> Line<'static> {
     let mut spans = vec![
@@ -95,10 +106,17 @@ fn place(
         Span::styled(keymap::key(Action::Edit), style(Role::Key)),
         Span::styled(" edit  ", style(Role::Dim)),
     ];
-    if hints > 0 {
-        let shown = module_state.hints.get(cell).copied().unwrap_or(0);
-        spans.push(Span::styled(keymap::key(Action::Hint), style(Role::Key)));
-        spans.push(Span::styled(format!(" hint {shown} of {hints}"), style(Role::Dim)));
+    match hints {
+        Hints::Open([]) => {}
+        Hints::Open(hints) => {
+            let shown = module_state.hints.get(cell).copied().unwrap_or(0);
+            spans.push(Span::styled(keymap::key(Action::Hint), style(Role::Key)));
+            let text = format!(" hint {shown} of {}", hints.len());
+            spans.push(Span::styled(text, style(Role::Dim)));
+        }
+        Hints::Closed => {
+            spans.push(Span::styled("hints are closed for this class", style(Role::Dim)));
+        }
     }
     clip(&spans, width)
 }

@@ -1,11 +1,13 @@
 //! The lesson as pieces of lines: the banner, then each block. Must not know which of them are in view.
 
 use super::block::{self, framed, head, say};
+use super::exercise::Hints;
 use super::text::{clip, skip, wrap};
 use super::{
     alert, analysis, diagnostic, exercise, explorable, markdown, milestone, prediction, question,
 };
 use crate::curriculum::lesson::Block;
+use crate::lab::Help;
 use crate::report::human;
 use crate::tui::keymap::{self, Action};
 use crate::tui::model::{Exercise, Model, ModuleState, ModuleStatus, Owner};
@@ -114,7 +116,10 @@ pub fn piece(
         Block::Exercise { cell, hints } => exercise::lines(
             module_state,
             (piece, cell),
-            hints,
+            match model.closed(Help::Hints) {
+                Some(_) => Hints::Closed,
+                None => Hints::Open(hints),
+            },
             &model.highlighted,
             (width, focused),
         ),

@@ -1,6 +1,7 @@
 //! Whole screens as snapshots, and every size.
 
 use crate::error::Error;
+use crate::lab::{Class, Terms};
 use crate::runner::RunMessage;
 use crate::runner::event::{Expected, Notice, Owner, Place, RunEvent, RunKind, Verdict};
 use crate::tui::fixture::{Session, TENSOR, failed, mismatched, result, waits};
@@ -223,6 +224,20 @@ fn hints_are_in_their_block_at_90x30() {
     let mut session = failing((90, 30));
     session.press("h");
     insta::assert_snapshot!(session.screen());
+}
+
+#[test]
+fn closed_hints_are_not_offered_and_the_block_says_why() {
+    let mut session = Session::opened((90, 30));
+    let name = session.model.course.slug(TENSOR);
+    let terms = Terms { name, points: 1, deadline: None, hints: false, solutions: false };
+    session.model.class = Some(Class { title: "ML".into(), modules: vec![terms] });
+    session.check([Verdict::Passed, failed(), waits()]);
+    session.wait(10);
+    session.press("h");
+    let screen = session.screen();
+    assert!(screen.contains("e edit  hints are closed for this class"), "{screen}");
+    assert!(!screen.contains(" of 2"), "{screen}");
 }
 
 #[test]
