@@ -88,17 +88,25 @@ fn open() -> bool {
 }
 
 impl CourseFile {
-    /// Reads the file at `path`.
+    /// Reads the file at `path` as students have it: without the hidden tests.
     ///
     /// # Errors
     /// When it cannot be read, or has a mistake.
-    pub fn read(path: &Path, course: &Course) -> Result<Self, Error> {
+    pub fn read_terms(path: &Path, course: &Course) -> Result<Self, Error> {
         let text =
             std::fs::read_to_string(path).map_err(|error| Error::io("read", path, &error))?;
-        let mut file = Self::parse(&text, course).map_err(|error| Error {
+        Self::parse(&text, course).map_err(|error| Error {
             message: format!("\"{}\" {}", printable(path), error.message),
             ..error
-        })?;
+        })
+    }
+
+    /// Reads the file at `path`, and the hidden tests beside it.
+    ///
+    /// # Errors
+    /// When it or a test cannot be read, or has a mistake.
+    pub fn read(path: &Path, course: &Course) -> Result<Self, Error> {
+        let mut file = Self::read_terms(path, course)?;
         let beside = path.parent().unwrap_or(Path::new(""));
         file.hidden_tests = file.hidden_tests.map(|folder| beside.join(folder));
         if let Some(folder) = &file.hidden_tests {

@@ -529,6 +529,9 @@ impl From<Consent> for ShareDecision {
 pub struct UpdateArguments {
     /// Modules by number, name or both. By default all of the lab.
     pub modules: Vec<String>,
+    /// The course file that the instructor has changed: deadlines, points, modules, what is open.
+    #[arg(long, value_name = "FILE")]
+    pub course: Option<PathBuf>,
     /// Write the changes, after backups.
     #[arg(long)]
     pub write: bool,

@@ -36,7 +36,6 @@ pub fn class(file: &CourseFile) -> Class {
 }
 
 fn describe(assignment: &Assignment, course: &Course) -> String {
-    let word = |is_open| if is_open { "open" } else { "closed" };
     let due = assignment
         .written_deadline
         .map_or_else(|| "no deadline".to_owned(), |deadline| format!("due {}", spaced(&deadline)));
@@ -47,6 +46,11 @@ fn describe(assignment: &Assignment, course: &Course) -> String {
     let Assignment { slug, points, .. } = assignment;
     let (hints, solutions) = (word(assignment.hints), word(assignment.solutions));
     format!("  {slug:<16} {points:>3} points  {due}; hints {hints}, solutions {solutions}{hidden}")
+}
+
+/// Whether help is open, in a word.
+pub fn word(is_open: bool) -> &'static str {
+    if is_open { "open" } else { "closed" }
 }
 
 /// A deadline as people write it.

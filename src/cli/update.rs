@@ -3,9 +3,12 @@
 use super::arguments::UpdateArguments;
 use super::context::Context;
 use super::printer::Printer;
+use super::release::{self, spaced, word};
+use crate::classroom::CourseFile;
+use crate::curriculum::Module;
 use crate::curriculum::cells::Change;
 use crate::error::{Error, count, harmless};
-use crate::lab::{Lab, ModuleUpdate, NotUpdated, Updated};
+use crate::lab::{Class, Lab, Mark, ModuleUpdate, NotUpdated, Terms, Updated};
 use std::path::Path;
 
 /// Succeeds when no exercise needs the learner's attention.
@@ -16,11 +19,80 @@ pub fn run(
 ) -> Result<bool, Error> {
     let lab = context.lab()?;
     lab.refuse_clone()?;
-    let class = lab.class()?;
+    let mark = lab.mark()?;
+    let new = Mark::new(class(context, arguments, &mark)?.as_ref());
+    let mut changed = vec![];
+    // With modules named, the others may still be of the earlier version.
+    if (arguments.modules.is_empty() && mark != new) || mark.class != new.class {
+        show_mark(&mark, &new, lab.course().modules(), out);
+        if arguments.write {
+            lab.write_mark(&new)?;
+        }
+        changed.push("the lab's description".to_owned());
+    }
+    let (modules, is_clear) = update_modules(context, arguments, &lab, &mark, &new, out)?;
+    if modules > 0 {
+        changed.push(count(modules, "module"));
+    }
+    if arguments.write {
+        lab.write_workspace()?;
+    }
+    let what = changed.join(" and ");
+    out.line(match (changed.is_empty(), arguments.write) {
+        (true, _) => "Every exercise and lesson that can be updated is up to date.".to_owned(),
+        (false, true) => format!("Updated {what}."),
+        (false, false) => format!(
+            "To be updated: {what}; nothing was written. The same command with `--write` does it, after backups."
+        ),
+    });
+    Ok(is_clear)
+}
+
+/// The class as it is to be: that of the instructor's changed file, if one was named.
+fn class(
+    context: &Context,
+    arguments: &UpdateArguments,
+    mark: &Mark,
+) -> Result<Option<Class>, Error> {
+    let Some(path) = &arguments.course else { return Ok(mark.class.clone()) };
+    if mark.class.is_none() {
+        return Err(Error::usage("this lab was not released for a class")
+            .hint("`update` without `--course` brings it up to date."));
+    }
+    let file = CourseFile::read_terms(path, context.course())?;
+    Ok(Some(release::class(&file)))
+}
+
+/// How many modules change, and whether none needs the learner's attention.
+fn update_modules(
+    context: &Context,
+    arguments: &UpdateArguments,
+    lab: &Lab,
+    mark: &Mark,
+    new: &Mark,
+    out: &mut Printer,
+) -> Result<(usize, bool), Error> {
     let (mut changed, mut is_clear) = (0, true);
-    for module in context.modules_of_lab(&arguments.modules)? {
-        let plan = match lab.plan_update(module, class.as_ref()) {
-            Ok(plan) if plan.is_empty() => continue,
+    let class = new.class.as_ref();
+    let modules = match arguments.modules.is_empty() {
+        true => lab.modules_of(class),
+        false => context.modules(&arguments.modules)?,
+    };
+    let earlier = lab.modules_of(mark.class.as_ref());
+    for module in modules {
+        if !earlier.contains(&module) && !lab.exercise(module).exists() {
+            if arguments.write {
+                lab.add_module(module, class)?;
+            }
+            continue;
+        }
+        let plan = match lab.plan_update(module, class) {
+            Ok(plan) if plan.is_empty() => {
+                if arguments.write && !plan.has_base {
+                    lab.update(&plan)?;
+                }
+                continue;
+            }
             Ok(plan) => plan,
             Err(problem) => {
                 out.line(format!("{}: not updated: {}", module.slug(), reason(&problem)));
@@ -29,24 +101,52 @@ pub fn run(
             }
         };
         changed += 1;
-        is_clear &= !plan.changes.iter().any(|(_, change)| *change == Change::Kept);
+        is_clear &= !plan.has_conflict();
         show(&plan, arguments.diff, out);
         if arguments.write {
-            show_written(&lab, &lab.update(&plan)?, out);
+            show_written(lab, &lab.update(&plan)?, out);
         }
     }
-    if arguments.write {
-        lab.write_workspace()?;
+    Ok((changed, is_clear))
+}
+
+/// What changes in a lab's description.
+fn show_mark(old: &Mark, new: &Mark, modules: &[Module], out: &mut Printer) {
+    out.line("the lab:");
+    let mut line =
+        |what: &str, change: &str| out.line(format!("  {what:<16} {}", harmless(change)));
+    if old.made_by != new.made_by {
+        line("version", &format!("{}, now {}", old.made_by, new.made_by));
     }
-    out.line(match (changed, arguments.write) {
-        (0, _) => "Every exercise and lesson that can be updated is up to date.".to_owned(),
-        (changed, true) => format!("Updated {}.", count(changed, "module")),
-        (changed, false) => format!(
-            "{} would change; nothing was written. `tinytorch-tutor update --write` does it, after backups.",
-            count(changed, "module")
-        ),
-    });
-    Ok(is_clear)
+    let (Some(old), Some(new)) = (&old.class, &new.class) else { return };
+    if old.title != new.title {
+        line("title", &format!("\"{}\", now \"{}\"", old.title, new.title));
+    }
+    for module in modules {
+        match (old.terms(module), new.terms(module)) {
+            (Some(old), Some(new)) if old != new => line(&module.slug(), &changes(old, new)),
+            (None, Some(_)) => line(&module.slug(), "new in the class"),
+            (Some(_), None) => line(&module.slug(), "no longer in the class; your files stay"),
+            _ => {}
+        }
+    }
+}
+
+/// What changes in the terms of a module.
+fn changes(old: &Terms, new: &Terms) -> String {
+    let texts = |terms: &Terms| {
+        let deadline = terms.deadline.as_ref().map_or_else(|| "none".to_owned(), spaced);
+        let [hints, solutions] =
+            [terms.hints, terms.solutions].map(|is_open| word(is_open).to_owned());
+        [terms.points.to_string(), deadline, hints, solutions]
+    };
+    let pairs = texts(old).into_iter().zip(texts(new));
+    let named = ["points", "deadline", "hints", "solutions"].into_iter().zip(pairs);
+    let changed = named.filter(|(_, (old, new))| old != new);
+    changed
+        .map(|(what, (old, new))| format!("{what} {old}, now {new}"))
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn reason(problem: &NotUpdated) -> String {
@@ -71,6 +171,12 @@ fn show(plan: &ModuleUpdate, diff: bool, out: &mut Printer) {
             Change::Kept => ("yours", "it stays as it is; compare it with the course's version"),
         };
         out.line(format!("  {word:<9} {}: {why}", harmless(cell)));
+    }
+    if plan.has_conflict() && !plan.has_base {
+        out.line(
+            "  The lab has no copy of the starter that you began with, as an earlier version of this program kept none. So \
+             what you may have written in stays, and the course's version is put beside it.",
+        );
     }
     if plan.lesson.is_some() {
         out.line("  replaced  the lesson");

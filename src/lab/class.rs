@@ -2,8 +2,8 @@
 //! It is part of the lab's mark. Closing is a courtesy: this program carries every solution, and the learner owns the
 //! file. Not here: what the class hands in.
 
-use super::Lab;
 use super::paths::MARK;
+use super::{Lab, atomic};
 use crate::curriculum::{Module, lesson};
 use crate::error::Error;
 use serde::{Deserialize, Serialize};
@@ -44,10 +44,32 @@ pub enum Help {
     Solutions,
 }
 
-/// The part of the mark that matters here.
-#[derive(Deserialize)]
-struct Mark {
-    class: Option<Class>,
+/// What a lab says about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// How it is written.
+    #[serde(default)]
+    format: u8,
+    /// The version of this program that made it, or brought it up to date.
+    #[serde(default)]
+    pub made_by: String,
+    /// The class that it was released for, if it was for one.
+    pub class: Option<Class>,
+}
+
+impl Mark {
+    /// The mark of a lab that this version makes.
+    #[must_use]
+    pub fn new(class: Option<&Class>) -> Self {
+        let made_by = env!("CARGO_PKG_VERSION").to_owned();
+        Self { format: 1, made_by, class: class.cloned() }
+    }
+
+    pub(super) fn to_toml(&self) -> Result<String, Error> {
+        let fields = toml::to_string(self)
+            .map_err(|error| Error::environment(format!("failed to describe the lab: {error}")))?;
+        Ok(format!("# This folder is a lab of tinytorch-tutor.\n{fields}"))
+    }
 }
 
 impl Class {
@@ -88,23 +110,38 @@ impl Class {
 }
 
 impl Lab {
+    /// The lab's mark; an empty one where there is none, as in the project's clone.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn mark(&self) -> Result<Mark, Error> {
+        let path = self.root().join(MARK);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(Error::io("read", &path, &error)),
+        };
+        toml::from_str(&text).map_err(|error| {
+            let message = error.message().replace('\n', "; ");
+            Error::environment(format!("\"{}\" is damaged: {message}", path.display()))
+                .hint("Copy the file of that name from the lab that you were given.")
+        })
+    }
+
+    /// Writes the lab's mark.
+    ///
+    /// # Errors
+    /// When it cannot be written; then the earlier one stays.
+    pub fn write_mark(&self, mark: &Mark) -> Result<(), Error> {
+        atomic::write(&self.root().join(MARK), mark.to_toml()?.as_bytes())
+    }
+
     /// The class that the lab was released for, if it was for one.
     ///
     /// # Errors
     /// When the lab's mark cannot be read.
     pub fn class(&self) -> Result<Option<Class>, Error> {
-        let path = self.root().join(MARK);
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io("read", &path, &error)),
-        };
-        let mark: Result<Mark, _> = toml::from_str(&text);
-        mark.map(|mark| mark.class).map_err(|error| {
-            let message = error.message().replace('\n', "; ");
-            Error::environment(format!("\"{}\" is damaged: {message}", path.display()))
-                .hint("Copy the file of that name from the lab that you were given.")
-        })
+        self.mark().map(|mark| mark.class)
     }
 
     /// The lesson: the lab's own file, so that an author sees an edit at once, or the one that the lab was made with.
@@ -124,10 +161,13 @@ impl Lab {
     /// # Errors
     /// When the lab's mark cannot be read.
     pub fn modules(&self) -> Result<Vec<&'static Module>, Error> {
-        let class = self.class()?;
-        let is_in = |module: &&Module| {
-            class.as_ref().is_none_or(|class: &Class| class.terms(module).is_some())
-        };
-        Ok(self.course().modules().iter().filter(is_in).collect())
+        self.class().map(|class| self.modules_of(class.as_ref()))
+    }
+
+    /// The modules that a lab of this class has.
+    #[must_use]
+    pub fn modules_of(&self, class: Option<&Class>) -> Vec<&'static Module> {
+        let is_in = |module: &&Module| class.is_none_or(|class| class.terms(module).is_some());
+        self.course().modules().iter().filter(is_in).collect()
     }
 }

@@ -2,10 +2,9 @@
 //! has exercises without the tutor's own files, as after a clone that left them out, becomes a lab. Needs no network.
 
 use super::paths::{MARK, has_exercises, is_clone};
-use super::{Class, Lab, atomic};
-use crate::curriculum::{Course, cells};
+use super::{Class, Lab, Mark, atomic};
+use crate::curriculum::{Course, Module, cells};
 use crate::error::Error;
-use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 /// What the exercises contain.
@@ -75,23 +74,26 @@ fn fill(
     }
     let mut files = Files { root, added: vec![] };
     // The mark comes first: a lab whose creation was interrupted is recognised as one.
-    files.add(MARK.into(), &mark(class)?)?;
+    files.add(MARK.into(), &Mark::new(class).to_toml()?)?;
     let lab = Lab::at(root.canonicalize().map_err(|e| Error::io("open", root, &e))?, course);
     let class = lab.class()?;
     for module in lab.modules()? {
-        let slug = module.slug();
-        let text = match filled {
-            Filled::Starters => cells::starter(module.reference()),
-            Filled::Solutions => module.reference().to_owned(),
-        };
-        if files.add(format!("exercises/{slug}.rs").into(), &text)? {
-            lab.keep_base(module)?;
-        }
-        files.add(format!("lessons/{slug}.md").into(), &Class::lesson(class.as_ref(), module))?;
+        files.add_module(&lab, module, class.as_ref(), filled)?;
     }
     let engine_ignored = files.ignore()?;
     lab.write_workspace()?;
     Ok((lab, Created { existed: false, added: files.added, engine_ignored }))
+}
+
+impl Lab {
+    /// Adds what the lab lacks of a module that its class has taken in.
+    ///
+    /// # Errors
+    /// When the lab cannot be written.
+    pub fn add_module(&self, module: &Module, class: Option<&Class>) -> Result<(), Error> {
+        let mut files = Files { root: self.root(), added: vec![] };
+        files.add_module(self, module, class, Filled::Starters)
+    }
 }
 
 /// Files of a lab, with a list of those that were missing.
@@ -108,6 +110,26 @@ impl Files<'_> {
             self.added.push(path);
         }
         Ok(is_new)
+    }
+
+    /// Adds what is missing of a module.
+    fn add_module(
+        &mut self,
+        lab: &Lab,
+        module: &Module,
+        class: Option<&Class>,
+        filled: Filled,
+    ) -> Result<(), Error> {
+        let slug = module.slug();
+        let text = match filled {
+            Filled::Starters => cells::starter(module.reference()),
+            Filled::Solutions => module.reference().to_owned(),
+        };
+        if self.add(format!("exercises/{slug}.rs").into(), &text)? {
+            lab.keep_base(module)?;
+        }
+        self.add(format!("lessons/{slug}.md").into(), &Class::lesson(class, module))?;
+        Ok(())
     }
 
     /// Adds the `.gitignore`, or updates one of an earlier version. Returns whether the learner's own ignores the
@@ -140,19 +162,6 @@ fn refuse_foreign(root: &Path) -> Result<(), Error> {
         .hint("Name a folder that does not exist yet."));
     }
     Ok(())
-}
-
-fn mark(class: Option<&Class>) -> Result<String, Error> {
-    #[derive(Serialize)]
-    struct Mark<'a> {
-        format: u8,
-        made_by: &'a str,
-        class: Option<&'a Class>,
-    }
-    let mark = Mark { format: 1, made_by: env!("CARGO_PKG_VERSION"), class };
-    let fields = toml::to_string(&mark)
-        .map_err(|error| Error::environment(format!("failed to describe the lab: {error}")))?;
-    Ok(format!("# This folder is a lab of tinytorch-tutor.\n{fields}"))
 }
 
 #[cfg(test)]

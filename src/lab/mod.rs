@@ -13,7 +13,7 @@ mod paths;
 mod reset;
 mod update;
 
-pub use class::{Class, Help, Terms};
+pub use class::{Class, Help, Mark, Terms};
 pub use create::{Created, Filled, create, release};
 pub use exercise::Unreadable;
 pub use mine::Undone;

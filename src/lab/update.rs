@@ -17,6 +17,9 @@ pub struct ModuleUpdate {
     pub texts: [String; 2],
     /// The cells that change.
     pub changes: Vec<(String, Change)>,
+    /// Whether the lab has the starter that the exercise was made from. Labs of early versions do not: then no cell in
+    /// which the learner may have written is changed.
+    pub has_base: bool,
     /// The lesson, where it changes.
     pub lesson: Option<String>,
 }
@@ -48,7 +51,9 @@ impl ModuleUpdate {
         self.texts[0] == self.texts[1] && self.changes.is_empty() && self.lesson.is_none()
     }
 
-    fn has_conflict(&self) -> bool {
+    /// Whether a cell could not be merged.
+    #[must_use]
+    pub fn has_conflict(&self) -> bool {
         self.changes.iter().any(|(_, change)| *change == Change::Kept)
     }
 }
@@ -79,7 +84,8 @@ impl Lab {
         let lesson = Class::lesson(class, module);
         let before = std::fs::read(self.lesson(module));
         let lesson = before.is_ok_and(|before| before != lesson.as_bytes()).then_some(lesson);
-        Ok(ModuleUpdate { module, texts: [text, update.text], changes: update.changes, lesson })
+        let (texts, changes) = ([text, update.text], update.changes);
+        Ok(ModuleUpdate { module, texts, changes, has_base: base.is_some(), lesson })
     }
 
     /// Whether the exercise was made from another version's starter.
@@ -202,6 +208,20 @@ mod tests {
         assert_eq!(fs::read_to_string(beside).unwrap(), cells::starter(module.reference()));
         assert_eq!(fs::read_to_string(lab.exercise(module)).unwrap(), mine);
         assert!(lab.plan_update(module, None).unwrap().is_empty(), "it is reported once");
+    }
+
+    #[test]
+    fn without_the_starter_that_it_was_made_from_an_exercise_keeps_every_cell_of_the_learners() {
+        let (_folder, lab, module) = older();
+        fs::remove_file(lab.base(module)).unwrap();
+        let mine = fs::read_to_string(lab.exercise(module)).unwrap();
+        let plan = lab.plan_update(module, None).unwrap();
+        assert!(!plan.has_base && plan.has_conflict());
+        assert_eq!(plan.changes, [("setup-greeting".to_owned(), Change::Kept)]);
+        let beside = lab.update(&plan).unwrap().beside.unwrap();
+        assert_eq!(fs::read_to_string(beside).unwrap(), cells::starter(module.reference()));
+        assert_eq!(fs::read_to_string(lab.exercise(module)).unwrap(), mine);
+        assert!(lab.plan_update(module, None).unwrap().has_base, "the next update can merge");
     }
 
     #[test]

@@ -290,6 +290,57 @@ fn a_released_lab_has_the_modules_of_the_class_and_obeys_what_is_closed() {
 }
 
 #[test]
+fn a_changed_course_file_changes_the_terms_of_a_lab_and_each_change_is_named() {
+    let desk = released();
+    let path = |name: &str| desk.folder.path().join(name);
+    let lesson = || fs::read_to_string(path("lab/lessons/00_setup.md")).unwrap();
+    assert!(lesson().contains("closed: your instructor has closed the hints of 00_setup"));
+    assert!(out(&desk.at_lab(&["update"])).contains("up to date"), "closed hints are no change");
+    let mark = || fs::read_to_string(path("lab/.tinytorch/lab.toml")).unwrap();
+    fs::write(path("lab/.tinytorch/lab.toml"), mark().replace("made_by = \"", "made_by = \"0.0."))
+        .unwrap();
+    // As students get it: the folder of hidden tests is not there.
+    fs::remove_dir_all(path("hidden")).unwrap();
+    fs::write(
+        path("course.toml"),
+        "title = \"ML systems, again\"\nhidden_tests = \"hidden\"\n[[module]]\nname = \"00_setup\"\npoints = 30\n\
+         deadline = 2026-12-07T23:59:00+01:00\n[[module]]\nname = \"02_activations\"\n",
+    )
+    .unwrap();
+    let course = path("course.toml");
+    let update = ["update", "--course", course.to_str().unwrap(), "--write"];
+    let before = mark();
+    let planned = desk.at_lab(&update[..3]);
+    assert_eq!((code(&planned), mark()), (0, before), "{}", said(&planned));
+    let done = desk.at_lab(&update);
+    assert_eq!(code(&done), 0, "{}", said(&done));
+    let version = env!("CARGO_PKG_VERSION");
+    for part in [
+        &format!("  version          0.0.{version}, now {version}\n"),
+        "  title            \"ML systems\", now \"ML systems, again\"\n",
+        "  00_setup         points 20, now 30; deadline 2026-11-30 23:59:00+01:00, now 2026-12-07 23:59:00+01:00; hints closed, now open\n",
+        "  01_tensor        no longer in the class; your files stay\n",
+        "  02_activations   new in the class\n",
+        "00_setup:\n  replaced  the lesson\n",
+    ] {
+        assert!(out(&planned).contains(part), "{part}: {}", said(&planned));
+        assert!(out(&done).contains(part), "{part}: {}", said(&done));
+    }
+    assert!(out(&done).ends_with("Updated the lab's description and 1 module.\n"));
+    assert!(lesson().contains("\nhint: "), "they are open now");
+    let list = out(&desk.at_lab(&["list"]));
+    assert!(list.starts_with("ML systems, again\n00_setup          30 points"), "{list}");
+    assert!(list.contains("02_activations") && !list.contains("\n01_tensor"), "{list}");
+    assert!(desk.exercise("01_tensor").is_file() && desk.exercise("02_activations").is_file());
+    assert!(out(&desk.at_lab(&["update"])).contains("up to date"));
+
+    let own = Desk::new();
+    let refused = own.at_lab(&update);
+    assert_eq!(code(&refused), 2, "{}", said(&refused));
+    assert!(said(&refused).contains("not released for a class"), "{}", said(&refused));
+}
+
+#[test]
 fn hidden_tests_are_tried_on_the_reference_and_are_not_in_the_lab() {
     let desk = released();
     let tried = || desk.run(&["check", "00", "--course", "course.toml", "--format", "json"]);

@@ -202,7 +202,7 @@ fn an_update_shows_what_changes_and_writes_only_when_asked() {
         "00_setup:\n  merged    setup-greeting: your code, with what the course has changed\n",
         "-/// Gives a greeting.",
         "+/// Returns a greeting.",
-        "1 module would change; nothing was written",
+        "To be updated: 1 module; nothing was written",
     ] {
         assert!(out(&planned).contains(part), "{part}: {}", said(&planned));
     }
