@@ -18,6 +18,8 @@ pub struct Filing<'a> {
     report: Report,
     /// Where the submission of each student and module was found in this run, by student and module.
     seen: BTreeMap<(String, String), String>,
+    /// What `update` of a lab left beside exercises, by student and module.
+    leftovers: BTreeMap<(String, String), Problem>,
 }
 
 /// Why a file is not filed.
@@ -34,8 +36,8 @@ impl<'a> Filing<'a> {
         submissions: &'a Submissions,
         names: &'a Names,
     ) -> Self {
-        let (report, seen) = (Report::default(), BTreeMap::new());
-        Self { roster, assignments, submissions, names, report, seen }
+        let (report, seen, leftovers) = (Report::default(), BTreeMap::new(), BTreeMap::new());
+        Self { roster, assignments, submissions, names, report, seen, leftovers }
     }
 
     /// Files one file.
@@ -53,6 +55,10 @@ impl<'a> Filing<'a> {
     fn file(&mut self, entry: Entry, path: &str) -> Result<(), Unfiled> {
         let name = entry.path.last().map_or("", String::as_str);
         let bytes = entry.content.map_err(Unfiled::Refused)?;
+        if let Some(slug) = self.names.leftover(name) {
+            self.set_aside(slug.to_owned(), &entry.path, path);
+            return Ok(());
+        }
         let (slug, _) = self.names.exact(name).ok_or_else(|| {
             let meant = self.names.meant(name).unwrap_or_default();
             Unfiled::Misnamed(format!("if it is the exercise, name it {meant}.rs"))
@@ -81,6 +87,17 @@ impl<'a> Filing<'a> {
         let filed = filed.map_err(|error| Unfiled::Refused(error.message))?;
         self.record(owner, slug.to_owned(), late, filed, path);
         Ok(())
+    }
+
+    /// Remembers a file that the tutor wrote. It matters only where the exercise itself is missing.
+    fn set_aside(&mut self, slug: String, parts: &[String], path: &str) {
+        if let Some(owner) = owner(parts, self.roster, self.names) {
+            let reason = format!(
+                "the tutor wrote it, as a starter or a backup, and {slug}.rs is missing: if it is the exercise, name it so"
+            );
+            let problem = Problem { path: path.to_owned(), reason };
+            self.leftovers.insert((owner.id.to_string(), slug), problem);
+        }
     }
 
     fn record(&mut self, owner: &Student, module: String, late: bool, filed: Filed, path: &str) {
@@ -115,6 +132,8 @@ impl<'a> Filing<'a> {
             // A damaged record is not a missing submission.
             let missing = slugs.filter(|slug| matches!(self.submissions.find(id, slug), Ok(None)));
             let modules: Vec<String> = missing.cloned().collect();
+            let left = |slug: &String| self.leftovers.remove(&(id.to_string(), slug.clone()));
+            self.report.misnamed.extend(modules.iter().filter_map(left));
             if !modules.is_empty() {
                 self.report.missing.push(Missing { student: id.clone(), modules });
             }

@@ -56,6 +56,18 @@ impl Names {
         })
     }
 
+    /// The module of a file that `update` writes beside an exercise, `01_tensor.new.rs`, or keeps: `01_tensor.1.rs`.
+    #[must_use]
+    pub fn leftover(&self, name: &str) -> Option<&str> {
+        let stem = name.strip_suffix(".rs")?;
+        let is_number = |end: &str| end.parse::<u32>().is_ok();
+        let unnumbered = stem.rsplit_once('.').filter(|(_, end)| is_number(end));
+        let stem = unnumbered.map_or(stem, |(before, _)| before);
+        let exercise = format!("{}.rs", stem.strip_suffix(".new").unwrap_or(stem));
+        let (slug, _) = self.exact(&exercise).filter(|_| exercise != name)?;
+        self.slugs.iter().find(|known| *known == slug).map(String::as_str)
+    }
+
     /// The module that a name such as `01_Tensor (1).rs` seems to mean.
     #[must_use]
     pub fn meant(&self, name: &str) -> Option<&str> {
@@ -139,6 +151,15 @@ mod tests {
         {
             assert_eq!(names.exact(name), None, "{name}");
             assert_eq!(names.meant(name), Some("01_tensor"), "{name}");
+        }
+        for name in
+            ["01_tensor.new.rs", "01_tensor.new.2.rs", "01_tensor.12.rs", "ada_01_tensor.new.rs"]
+        {
+            assert_eq!(names.leftover(name), Some("01_tensor"), "{name}");
+        }
+        for name in ["01_tensor.rs", "01_tensor.old.rs", "x01_tensor.1.rs", "01_tensor.1", ".1.rs"]
+        {
+            assert_eq!(names.leftover(name), None, "{name}");
         }
         assert_eq!(names.wanted("Cargo.toml"), None);
         assert_eq!(names.wanted("main.rs"), None);

@@ -197,6 +197,21 @@ fn a_misnamed_exercise_is_listed_with_its_right_name() {
 }
 
 #[test]
+fn what_an_update_left_beside_an_exercise_is_listed_only_where_the_exercise_is_missing() {
+    let class = Class::new();
+    for name in ["01_tensor.rs", "01_tensor.new.rs", "01_tensor.new.1.rs", "01_tensor.3.rs"] {
+        class.write(&format!("ada/exercises/{name}"), name, 60);
+    }
+    class.write("bob.zip", zip(&[("exercises/01_tensor.new.rs", b"bob's")]), 60);
+    let report = class.collect();
+    assert_eq!(class.collected("ada").as_deref(), Some("01_tensor.rs"));
+    assert_eq!((report.duplicates.len(), class.collected("bob")), (0, None), "{report:#?}");
+    let misnamed: Vec<&str> = report.misnamed.iter().map(|found| &*found.path).collect();
+    assert_eq!(misnamed, ["in/bob.zip/exercises/01_tensor.new.rs"]);
+    assert!(report.misnamed[0].reason.contains("01_tensor.rs is missing"), "{report:#?}");
+}
+
+#[test]
 fn in_a_folder_links_and_special_files_are_refused_and_the_rest_is_collected() {
     let class = Class::new();
     class.write("bob/01_tensor.rs", TEXT, 60);
