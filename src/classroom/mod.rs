@@ -1,6 +1,7 @@
 //! A class: what is handed in, how it was graded, and what students and other programs get of it. Plain data and files.
 //! Not here: how a submission is graded, processes, screen.
 
+pub mod analytics;
 pub mod answers;
 pub mod collect;
 mod course_file;
@@ -17,6 +18,7 @@ mod roster;
 pub mod rubric;
 #[cfg(test)]
 mod samples;
+pub mod shared;
 pub mod similarity;
 mod student;
 pub mod submission;

@@ -81,15 +81,29 @@ impl Submissions {
         self.place(student, module).join(format!("{module}.rs"))
     }
 
+    /// The folder of a student.
+    #[must_use]
+    pub fn of(&self, student: &StudentId) -> PathBuf {
+        self.folder.join(student.as_str())
+    }
+
+    /// The students of whom something was collected, by id.
+    ///
+    /// # Errors
+    /// When there is no such folder.
+    pub fn students(&self) -> Result<Vec<StudentId>, Error> {
+        let names = folders(&self.folder)?.into_iter().map(|folder| name(&folder));
+        Ok(names.filter_map(|name| StudentId::try_from(name).ok()).collect())
+    }
+
     /// All submissions, by student and module. A record that cannot be read is a problem beside the others.
     ///
     /// # Errors
     /// When there is no such folder.
     pub fn all(&self) -> Result<(Vec<Submission>, Vec<Error>), Error> {
         let (mut found, mut problems) = (vec![], vec![]);
-        for student in folders(&self.folder)? {
-            let Ok(id) = StudentId::try_from(name(&student)) else { continue };
-            for module in folders(&student)? {
+        for id in self.students()? {
+            for module in folders(&self.of(&id))? {
                 match self.find(&id, &name(&module)) {
                     Ok(submission) => found.extend(submission),
                     Err(problem) => problems.push(problem),
@@ -150,7 +164,7 @@ impl Submissions {
     }
 
     fn place(&self, student: &StudentId, module: &str) -> PathBuf {
-        self.folder.join(student.as_str()).join(module)
+        self.of(student).join(module)
     }
 }
 

@@ -152,6 +152,8 @@ pub enum Command {
     Gradebook(GradebookArguments),
     /// Write a page of feedback for each student, as HTML and as text.
     Feedback(FeedbackArguments),
+    /// Where a class stops: figures over what its students agreed to share of their progress.
+    Analytics(AnalyticsArguments),
     /// List pairs of collected submissions whose own code is nearly the same, whatever its names.
     Similarity(SimilarityArguments),
     /// Commands for authors of lessons.
@@ -195,6 +197,7 @@ impl Command {
             | Self::Restore(RestoreArguments { format, .. })
             | Self::Share(ShareArguments { format, .. })
             | Self::Collect(CollectArguments { format, .. })
+            | Self::Analytics(AnalyticsArguments { format, .. })
             | Self::Similarity(SimilarityArguments { format, .. })
             | Self::Complete(CompleteArguments { format, .. }) => *format,
             _ => Format::Human,
@@ -706,6 +709,22 @@ pub struct FeedbackArguments {
     /// The course file: its title, and what each module counts.
     #[arg(long, value_name = "FILE")]
     pub course: Option<PathBuf>,
+}
+
+/// Arguments of `analytics`.
+#[derive(Debug, Args)]
+pub struct AnalyticsArguments {
+    /// The folder that `collect` filled.
+    pub collected: PathBuf,
+    /// Also show the figures of each learner, by id.
+    #[arg(long)]
+    pub names: bool,
+    /// Also write all figures to this new file, one on each row: kind, exercise, name, figure, value.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// The output format.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }
 
 /// Arguments of `similarity`.

@@ -32,7 +32,9 @@ pub fn run(
 fn show(report: &Report, students: usize, out: &mut Printer) {
     let late: Vec<_> = report.collected.iter().filter(|found| found.late).collect();
     let collected = count(report.collected.len(), "submission");
-    out.line(format!("{collected} of {}; late: {}", count(students, "student"), late.len()));
+    let students = count(students, "student");
+    let (late_ones, sharing) = (late.len(), report.shared.len());
+    out.line(format!("{collected} of {students}; late: {late_ones}; sharing progress: {sharing}"));
     for found in late {
         out.line(format!("  late       {} {}", found.student, found.module));
     }

@@ -1,6 +1,7 @@
 //! Headless commands: everything that the screen shows, without a screen. One file per command. Arguments become
 //! lines and an exit code. Not here: the screen.
 
+mod analytics;
 mod analyze;
 mod arguments;
 mod audit;
@@ -119,6 +120,7 @@ fn dispatch(context: &Context, command: Command, out: &mut Printer) -> Result<bo
         Command::Collect(arguments) => collect::run(context, &arguments, out),
         Command::Gradebook(arguments) => gradebook::run(context, &arguments, out),
         Command::Feedback(arguments) => feedback::run(context, &arguments, out),
+        Command::Analytics(arguments) => analytics::run(context, &arguments, out),
         Command::Similarity(arguments) => similarity::run(context, &arguments, out),
         Command::Bundle(arguments) => bundle::run(context, &arguments, out),
         Command::Release(arguments) => release::run(context, &arguments, out),

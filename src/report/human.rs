@@ -314,6 +314,20 @@ pub fn timeline(trace: &Trace) -> Vec<String> {
     trace.spans.iter().map(line).collect()
 }
 
+/// A bar as wide as the whole: what is done, and what is begun, of which the done is a part.
+#[must_use]
+pub fn bar([done, begun]: [usize; 2], whole: usize) -> String {
+    const BAR: usize = 40;
+    // Whatever is more than nothing is seen, and only the whole fills the bar.
+    let columns = |part: usize| match part {
+        0 => 0,
+        part if part >= whole => BAR,
+        part => (BAR * part / whole).clamp(1, BAR - 1),
+    };
+    let (done, begun) = (columns(done), columns(begun));
+    format!("{:<BAR$}", "#".repeat(done) + &"-".repeat(begun.saturating_sub(done)))
+}
+
 /// The pieces of a text that was cut into tokens, each on one line.
 #[must_use]
 pub fn pieces(tokens: &Tokens) -> Vec<String> {
@@ -514,6 +528,16 @@ mod tests {
             "4 locked cells were changed; the originals were used."
         );
         assert_eq!(notices(&many, Course::tinytorch()).len(), 2);
+    }
+
+    #[test]
+    fn a_bar_shows_the_smallest_part_and_is_full_for_the_whole_alone() {
+        let bar = |parts, whole| super::bar(parts, whole).trim_end().to_owned();
+        assert_eq!(bar([1, 1], 1000), "#");
+        assert_eq!(bar([0, 0], 0), "");
+        assert_eq!(bar([999, 1000], 1000), "#".repeat(39) + "-");
+        assert_eq!(bar([5, 10], 20), "#".repeat(10) + &"-".repeat(10));
+        assert_eq!(super::bar([1, 2], 20).len(), 40);
     }
 
     #[test]

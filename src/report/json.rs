@@ -17,8 +17,10 @@
 //! | `predict` | open task | `task`, `question`, `unit`, `predictions`, `results`, `measured` |
 //! | `glossary` | term | `term`, `text`, `lesson` |
 //! | `hint` | hint | `cell`, `number`, `of`, `hint` |
-//! | `collect` | run | `collected`, `duplicates`, `misnamed`, `refused`, `missing` |
+//! | `collect` | run | `collected`, `duplicates`, `misnamed`, `refused`, `missing`, `shared` |
 //! | `similarity` | module | `module`, `compared`, `pairs`, `of_reference`, `too_short` |
+//! | `analytics` | run | `students`, `sharing`, `exercises`, `tests`, `errors`, `unknown`; with `--names` `learners` |
+//! | `share` | run | `schema`, `exercises` |
 //! | `restore --list` | backup | `number`, `file`, `age`, `lines` |
 //! | any, on standard error | error | `error` with `kind` (`unmet`, `usage`, `environment`), `message`, `hints` |
 

@@ -156,19 +156,28 @@ impl Shared {
             let error: String = harmless(&error.to_string()).chars().take(200).collect();
             format!("it is not in the form of shared progress: {error}")
         })?;
-        if shared.schema != SCHEMA {
-            let schema = shared.schema;
+        shared.verify()?;
+        Ok(shared)
+    }
+
+    /// Refuses figures that no store gives.
+    ///
+    /// # Errors
+    /// When they are impossible.
+    pub fn verify(&self) -> Result<(), String> {
+        if self.schema != SCHEMA {
+            let schema = self.schema;
             return Err(format!("it has format {schema}, and this version knows {SCHEMA}"));
         }
         let mut modules = BTreeSet::new();
-        for exercise in &shared.exercises {
+        for exercise in &self.exercises {
             let ModuleId(number) = exercise.module;
             if !modules.insert(exercise.module) {
                 return Err(format!("exercise {number} is there twice"));
             }
             exercise.verify().map_err(|problem| format!("exercise {number}: {problem}"))?;
         }
-        Ok(shared)
+        Ok(())
     }
 }
 
@@ -196,7 +205,6 @@ impl Exercise {
         }
     }
 
-    /// Refuses figures that no store gives.
     fn verify(&self) -> Result<(), String> {
         /// Far more than anybody reaches, and little enough to add up.
         const LIMITS: [(&str, u32); 3] =

@@ -160,6 +160,12 @@ impl Runner {
         finish(third_party::vendor(&self.cache, &self.toolchain, to, cancel))
     }
 
+    /// What one of the compiler's codes is about: the first sentence of its own explanation.
+    #[must_use]
+    pub fn explain(&self, code: &str) -> Option<String> {
+        self.toolchain.explain(code, self.cache.root())
+    }
+
     /// The platform of the compiler, such as `x86_64-unknown-linux-gnu`.
     #[must_use]
     pub fn host(&self) -> &str {

@@ -105,3 +105,94 @@ fn what_is_shared_follows_the_checks_and_ends_with_a_change_of_mind() {
     desk.at_lab(&["check", "00"]);
     assert!(!shared_file(&desk).exists());
 }
+
+/// A lab as a learner packs it: the whole folder.
+fn pack(desk: &Desk, name: &str) -> Vec<String> {
+    let path = desk.folder.path().join("in").join(name).with_extension("tar.gz");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let file = flate2::write::GzEncoder::new(
+        fs::File::create(&path).unwrap(),
+        flate2::Compression::fast(),
+    );
+    let mut archive = tar::Builder::new(file);
+    archive.append_dir_all("lab", desk.lab()).unwrap();
+    archive.into_inner().unwrap().finish().unwrap();
+    let packed = flate2::read::GzDecoder::new(fs::File::open(&path).unwrap());
+    let mut packed = tar::Archive::new(packed);
+    let name = |entry: std::io::Result<tar::Entry<'_, _>>| {
+        entry.unwrap().path().unwrap().to_string_lossy().into_owned()
+    };
+    packed.entries().unwrap().map(name).collect()
+}
+
+const COLLECT: [&str; 6] = ["collect", "in", "--roster", "roster.csv", "--to", "collected"];
+
+#[test]
+fn a_class_is_shown_where_it_stops_and_only_those_who_agreed_are_counted() {
+    let desk = Desk::new();
+    let write = |path: &str, text: &str| {
+        let path = desk.folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("roster.csv", "id\nada\nbob\neve\ns1\ns2\ns3\ns4\n");
+    fix_setup(&desk, "setup-greeting");
+    let file = "lab/.tinytorch/progress.shared.json".to_owned();
+    assert!(!pack(&desk, "bob").contains(&file), "bob did not agree");
+    desk.at_lab(&["share", "yes"]);
+    assert!(pack(&desk, "ada").contains(&file));
+    for (number, attempts) in [(1, 3), (2, 4), (3, 5), (4, 8)] {
+        let test = json!({"attempts": 1, "last": number == 1});
+        let exercise = json!({"module": 0, "completed": number > 1, "attempts": attempts, "hints": 2,
+            "seconds": 600 * number, "tests": {"test_unit_greeting": test},
+            "errors": {"E0308": {"attempts": 1, "last": false}}});
+        let shared = json!({"schema": 1, "exercises": [exercise]}).to_string();
+        write(&format!("in/s{number}/.tinytorch/progress.shared.json"), &shared);
+    }
+    write("in/eve/.tinytorch/progress.shared.json", "{\"schema\": 1}");
+    let output = desk.run(&COLLECT);
+    assert_eq!(code(&output), 1, "eve's is refused: {}", said(&output));
+    for part in
+        ["sharing progress: 5", "refused    in/eve/.tinytorch/progress.shared.json: it is not"]
+    {
+        assert!(out(&output).contains(part), "{part}: {}", said(&output));
+    }
+    let collected = |student: &str, name: &str| {
+        desk.folder.path().join("collected").join(student).join(name).exists()
+    };
+    assert!(collected("ada", "progress.json") && collected("bob", "00_setup"));
+    assert!(!collected("bob", "progress.json"));
+
+    let output = desk.run(&["analytics", "collected", "--csv", "class.csv"]);
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    let text = out(&output);
+    for part in [
+        "6 students; sharing their progress: 5",
+        "  00_setup        5          3  20 (10-30)   4 (3-5)  2 (2-2)\n",
+        &format!("  00_setup |{}{}| 3 of 5, 60 %\n", "#".repeat(24), "-".repeat(16)),
+        "  00_setup test_unit_greeting        2            5\n",
+        "  E0308  Expected type did not match the received type        0         4\n",
+        "at most 15;",
+        "fewer than 5 learners",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("ada") && !text.contains("s1"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    let rows = fs::read_to_string(desk.folder.path().join("class.csv")).unwrap();
+    assert!(rows.contains("exercise,00_setup,,attempts_median,4\n"), "{rows}");
+    let again = desk.run(&["analytics", "collected", "--csv", "class.csv"]);
+    assert_eq!(code(&again), 2, "nothing is overwritten: {}", said(&again));
+    let found = &lines(&desk.run(&["analytics", "collected", "--format", "json"]))[0];
+    assert_eq!((&found["sharing"], &found["exercises"][0]["completed"]), (&json!(5), &json!(3)));
+    let named = out(&desk.run(&["analytics", "collected", "--names"]));
+    assert!(named.contains("s4 00_setup         yes       40         8      2"), "{named}");
+
+    write("collected/s4/progress.json", "\u{1b}[2J{");
+    let output = desk.run(&["analytics", "collected"]);
+    let text = out(&output);
+    assert_eq!(code(&output), 1, "{text}");
+    assert!(text.contains("not counted") && text.contains("collected/s4/progress.json"), "{text}");
+    assert!(text.contains("fewer than 5 started") && !text.contains('\u{1b}'), "{text}");
+    assert!(!text.contains("test_unit_greeting"), "{text}");
+}

@@ -1,8 +1,8 @@
 //! Reads archives as streams: nothing is unpacked to the disk, no name in them is used as a path, and what they may cost is
 //! limited. Must not know whose a file is.
 
-use super::entry::{Walk, at_most, below, exercise};
-use super::names::{ArchiveKind, Wanted, is_skipped, parts};
+use super::entry::{Walk, at_most, below, exercise, shared};
+use super::names::{ArchiveKind, Wanted, is_skipped_path, parts};
 use flate2::read::MultiGzDecoder;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -137,7 +137,7 @@ impl Archive {
                 return None;
             }
         };
-        if names.iter().any(|name| is_skipped(name)) {
+        if is_skipped_path(&names) {
             return None;
         }
         let wanted = walk.names.wanted(names.last()?);
@@ -160,6 +160,7 @@ impl Archive {
         let time = self.time.unwrap_or(member.time);
         match wanted {
             Wanted::Exercise => walk.file(path, time, exercise(reader, member.size)),
+            Wanted::Shared => walk.file(path, time, shared(reader, member.size)),
             Wanted::Archive(_) if !self.limits.is_nested => {
                 walk.refuse(path, "it is an archive inside an archive: hand in one archive");
             }

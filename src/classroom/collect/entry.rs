@@ -3,6 +3,7 @@
 
 use super::names::Names;
 use crate::lab::exercise::LARGEST;
+use crate::report::shared;
 use std::io::Read;
 
 /// One file of a source.
@@ -48,6 +49,14 @@ pub fn below(folder: &[String], names: impl IntoIterator<Item = String>) -> Vec<
 /// When it is too large or cannot be read.
 pub fn exercise(reader: impl Read, size: u64) -> Result<Vec<u8>, String> {
     at_most(reader, size, LARGEST, "an exercise")
+}
+
+/// Reads what a student shares of their progress; its size is not believed either.
+///
+/// # Errors
+/// When it is too large or cannot be read.
+pub fn shared(reader: impl Read, size: u64) -> Result<Vec<u8>, String> {
+    at_most(reader, size, shared::LARGEST, "shared progress")
 }
 
 /// Reads at most `limit` bytes.

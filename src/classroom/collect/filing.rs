@@ -3,10 +3,12 @@
 use super::entry::Entry;
 use super::names::{Names, archive};
 use super::report::{Collected, Missing, Problem, Report};
+use crate::classroom::shared::{self, SharedRecord};
 use crate::classroom::submission::{Filed, SCHEMA, Submission, Submissions};
 use crate::classroom::{Assignment, Roster, Student};
 use crate::error::harmless;
 use crate::lab::exercise;
+use crate::report::shared::{FILE, Shared};
 use std::collections::BTreeMap;
 
 /// Files what sources pass on.
@@ -59,13 +61,14 @@ impl<'a> Filing<'a> {
             self.set_aside(slug.to_owned(), &entry.path, path);
             return Ok(());
         }
+        if name == FILE {
+            return self.share(&bytes, &entry.path, entry.time, path);
+        }
         let (slug, _) = self.names.exact(name).ok_or_else(|| {
             let meant = self.names.meant(name).unwrap_or_default();
             Unfiled::Misnamed(format!("if it is the exercise, name it {meant}.rs"))
         })?;
-        let owner = owner(&entry.path, self.roster, self.names).ok_or_else(|| {
-            Unfiled::Misnamed("no student of the roster is named in its path".into())
-        })?;
+        let owner = self.owner(&entry.path)?;
         let text =
             exercise::text(bytes).map_err(|problem| Unfiled::Refused(problem.to_string()))?;
         if text.contains('\0') {
@@ -98,6 +101,27 @@ impl<'a> Filing<'a> {
             let problem = Problem { path: path.to_owned(), reason };
             self.leftovers.insert((owner.id.to_string(), slug), problem);
         }
+    }
+
+    /// Files what a student shares of their progress.
+    fn share(
+        &mut self,
+        bytes: &[u8],
+        names: &[String],
+        time: i64,
+        path: &str,
+    ) -> Result<(), Unfiled> {
+        let shared = Shared::parse(bytes).map_err(Unfiled::Refused)?;
+        let (schema, student) = (shared::SCHEMA, self.owner(names)?.id.clone());
+        let record = SharedRecord { schema, student, submitted: time, source: path.into(), shared };
+        record.file_in(self.submissions).map_err(|error| Unfiled::Refused(error.message))?;
+        self.report.shared.insert(record.student);
+        Ok(())
+    }
+
+    fn owner(&self, names: &[String]) -> Result<&'a Student, Unfiled> {
+        let none = || Unfiled::Misnamed("no student of the roster is named in its path".into());
+        owner(names, self.roster, self.names).ok_or_else(none)
     }
 
     fn record(&mut self, owner: &Student, module: String, late: bool, filed: Filed, path: &str) {

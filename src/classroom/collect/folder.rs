@@ -2,7 +2,7 @@
 //! followed, so that nothing outside can be reached. Must not know whose a file is.
 
 use super::archive::{self, Archive, Limits};
-use super::entry::{Walk, exercise};
+use super::entry::{Walk, exercise, shared};
 use super::names::{Wanted, is_skipped, is_too_deep};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
 use rustix::io::Result;
@@ -53,7 +53,7 @@ impl Reader<'_, '_> {
         }
         let is_refused = name.is_err();
         let name = name.unwrap_or_else(|lossy| lossy);
-        if is_skipped(&name) {
+        if is_skipped(self.path.last().map(String::as_str), &name) {
             return;
         }
         self.path.push(name.clone());
@@ -104,6 +104,7 @@ impl Reader<'_, '_> {
             Wanted::Exercise => {
                 self.walk.file(&self.path, meta.mtime(), exercise(file, meta.len()));
             }
+            Wanted::Shared => self.walk.file(&self.path, meta.mtime(), shared(file, meta.len())),
             Wanted::Archive(_) if meta.len() > archive::LARGEST => {
                 let limit = archive::LARGEST / 1024 / 1024;
                 self.refuse(format!("it is larger than an archive can be, {limit} MiB"));

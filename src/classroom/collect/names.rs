@@ -1,6 +1,7 @@
 //! Names in a source: which files matter, and which names are refused. Pure. Must not know whose a file is.
 
 use crate::classroom::Assignment;
+use crate::report::shared;
 
 /// In folders.
 const DEEPEST: usize = 32;
@@ -10,6 +11,8 @@ const DEEPEST: usize = 32;
 pub enum Wanted {
     /// An exercise, perhaps under a wrong name.
     Exercise,
+    /// What a student shares of their progress.
+    Shared,
     /// An archive to look into.
     Archive(ArchiveKind),
 }
@@ -41,6 +44,7 @@ impl Names {
     pub fn wanted(&self, name: &str) -> Option<Wanted> {
         match archive(name) {
             Some((_, kind)) => Some(Wanted::Archive(kind)),
+            None if name == shared::FILE => Some(Wanted::Shared),
             None => self.meant(name).map(|_| Wanted::Exercise),
         }
     }
@@ -93,11 +97,23 @@ pub fn archive(name: &str) -> Option<(&str, ArchiveKind)> {
     })
 }
 
-/// Whether nothing below a folder of this name is a submission: hidden folders, build output, what macOS adds to
-/// archives, and what `collect` replaced.
+/// Whether nothing of this name, in `folder` or below it, is handed in: hidden folders, build output, what macOS adds to
+/// archives, and what `collect` replaced. In a lab's own folder everything but what the student shares.
 #[must_use]
-pub fn is_skipped(name: &str) -> bool {
-    name.starts_with('.') || ["target", "__MACOSX", "earlier"].contains(&name)
+pub fn is_skipped(folder: Option<&str>, name: &str) -> bool {
+    const LABS_OWN: &str = ".tinytorch";
+    match (folder, name) {
+        (Some(LABS_OWN), name) => name != shared::FILE,
+        (_, LABS_OWN) => false,
+        (_, name) => name.starts_with('.') || ["target", "__MACOSX", "earlier"].contains(&name),
+    }
+}
+
+/// Whether something at this path in an archive is skipped.
+#[must_use]
+pub fn is_skipped_path(names: &[String]) -> bool {
+    let folder = |depth: usize| Some(names.get(depth.checked_sub(1)?)?.as_str());
+    names.iter().enumerate().any(|(depth, name)| is_skipped(folder(depth), name))
 }
 
 /// The parts of a name in an archive.

@@ -3,6 +3,7 @@
 use crate::classroom::StudentId;
 use crate::classroom::submission::Filed;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// What was found in all sources.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -17,6 +18,8 @@ pub struct Report {
     pub refused: Vec<Problem>,
     /// Students without a submission, with the modules.
     pub missing: Vec<Missing>,
+    /// Students who share figures about their progress.
+    pub shared: BTreeSet<StudentId>,
 }
 
 /// A collected submission.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::classroom::StudentId;
+use crate::classroom::shared::SharedRecord;
 use crate::classroom::submission::Filed;
 use crate::curriculum::Course;
 use flate2::Compression;
@@ -388,5 +389,122 @@ proptest::proptest! {
         let out = class.folder.path().join("out");
         let students: Vec<_> = fs::read_dir(out).into_iter().flatten().flatten().collect();
         proptest::prop_assert!(students.iter().all(|student| student.file_name() == "ada"));
+    }
+}
+
+/// What a learner with this many attempts at the first exercise shares.
+fn figures(attempts: u32) -> String {
+    format!(
+        r#"{{"schema":1,"exercises":[{{"module":1,"completed":false,"attempts":{attempts},"seconds":60,
+        "hints":0,"tests":{{}},"errors":{{}}}}]}}"#
+    )
+}
+
+const SHARED: &str = ".tinytorch/progress.shared.json";
+
+impl Class {
+    /// The attempts that were collected of a student; `None` where nothing is shared.
+    fn shared(&self, student: &str) -> Option<u32> {
+        let student = StudentId::try_from(student.to_owned()).unwrap();
+        let found = SharedRecord::find(&self.submissions(), &student).unwrap();
+        found.map(|record| record.shared.exercises[0].attempts)
+    }
+
+    /// The names of everything that was collected.
+    fn names(&self) -> Vec<String> {
+        let mut names = vec![];
+        let mut folders = vec![self.folder.path().join("out")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                names.push(entry.file_name().to_string_lossy().into_owned());
+                if entry.file_type().unwrap().is_dir() {
+                    folders.push(entry.path());
+                }
+            }
+        }
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn what_a_lab_shares_is_collected_from_every_source_and_nothing_else_of_its_own_folder() {
+    let class = Class::new();
+    class.write(&format!("ada/{SHARED}"), figures(3), 60);
+    for own in ["progress.db", "progress.db-wal", "lab.toml", "mine/01_tensor.rs", "a.zip"] {
+        class.write(&format!("ada/.tinytorch/{own}"), "private", 60);
+    }
+    let bobs = figures(4);
+    let entries: [(&str, &[u8]); 3] = [
+        ("lab/.tinytorch/progress.shared.json", bobs.as_bytes()),
+        ("lab/.tinytorch/backups/01_tensor.1.rs", b"private"),
+        ("lab/.tinytorch/progress.db", b"private"),
+    ];
+    class.write("bob.zip", zip(&entries), 60);
+    let lab = [
+        ("lab/.tinytorch/progress.shared.json", EntryType::Regular, figures(5)),
+        ("lab/.tinytorch/mine/01_tensor.rs", EntryType::Regular, "private".into()),
+    ];
+    let lab: Vec<_> =
+        lab.iter().map(|(name, kind, text)| (*name, *kind, text.as_bytes())).collect();
+    class.write("eve.tar.gz", tar_gz(&lab), 60);
+    let report = class.collect();
+    assert_eq!(["ada", "bob", "eve"].map(|name| class.shared(name)), [Some(3), Some(4), Some(5)]);
+    assert_eq!(report.shared.len(), 3);
+    assert_eq!((report.refused, report.misnamed), (vec![], vec![]));
+    let wanted = ["ada", "bob", "eve", "progress.json", "progress.json", "progress.json"];
+    assert_eq!(class.names(), wanted);
+}
+
+#[test]
+fn the_latest_figures_count_and_a_student_shares_for_nobody_else() {
+    let class = Class::new();
+    class.write(&format!("ada/{SHARED}"), figures(3), 60);
+    class.collect();
+    class.write(&format!("ada/{SHARED}"), figures(9), 90);
+    class.collect();
+    assert_eq!(class.shared("ada"), Some(3), "the other one is older");
+    class.write(&format!("ada/{SHARED}"), figures(5), 30);
+    class.write("eve.zip", zip(&[(&format!("bob/{SHARED}"), figures(7).as_bytes())]), 60);
+    class.collect();
+    assert_eq!(["ada", "bob", "eve"].map(|name| class.shared(name)), [Some(5), None, Some(7)]);
+}
+
+#[test]
+fn hostile_figures_are_refused_each_with_its_reason_and_the_others_are_collected() {
+    let class = Class::new();
+    class.write(&format!("bob/{SHARED}"), figures(4), 60);
+    class.write("ada/01_tensor.rs", TEXT, 60);
+    let path = class.write(&format!("ada/{SHARED}"), "", 60);
+    let elsewhere = class.folder.path().join("secret.json");
+    fs::write(&elsewhere, figures(1)).unwrap();
+    let mut store = tempfile::NamedTempFile::new().unwrap();
+    let connection = rusqlite::Connection::open(store.path()).unwrap();
+    let trigger = "CREATE TABLE a (b); CREATE TRIGGER t AFTER INSERT ON a BEGIN DELETE FROM a; END";
+    connection.execute_batch(trigger).unwrap();
+    let mut database = vec![];
+    std::io::Read::read_to_end(&mut store, &mut database).unwrap();
+    let tries: [(&str, &dyn Fn()); 8] = [
+        ("not in the form", &|| fs::write(&path, "").unwrap()),
+        ("not in the form", &|| fs::write(&path, &database).unwrap()),
+        ("not in the form", &|| fs::write(&path, "[".repeat(100_000)).unwrap()),
+        ("attempts is 4000000000", &|| fs::write(&path, figures(4_000_000_000)).unwrap()),
+        ("it is larger than shared progress can be, 512 KiB", &|| {
+            fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        }),
+        ("symbolic link", &|| symlink(&elsewhere, &path).unwrap()),
+        ("hard link", &|| fs::hard_link(&elsewhere, &path).unwrap()),
+        ("FIFO", &|| {
+            assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        }),
+    ];
+    for (reason, make) in tries {
+        fs::remove_file(&path).unwrap();
+        make();
+        let report = class.collect();
+        let refusal = Class::refusal(&report, &format!("in/ada/{SHARED}"));
+        assert!(refusal.contains(reason), "{reason}: {refusal}");
+        assert_eq!((class.shared("ada"), class.shared("bob")), (None, Some(4)));
+        assert_eq!(class.collected("ada").as_deref(), Some(TEXT), "the work is collected");
     }
 }

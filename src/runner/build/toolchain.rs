@@ -47,6 +47,14 @@ impl Toolchain {
         new_enough(&version)?;
         Ok(Self { rustc, cargo, version, host })
     }
+
+    /// The first sentence of the explanation of an error's code.
+    pub(in crate::runner) fn explain(&self, code: &str, folder: &Path) -> Option<String> {
+        let text = ask(&self.rustc, &["--explain", code], folder).ok()?;
+        let paragraph = text.split("\n\n").next()?.replace('\n', " ");
+        let sentence = paragraph.split(". ").next()?.trim_end_matches(['.', ':']);
+        (!sentence.is_empty()).then(|| sentence.to_owned())
+    }
 }
 
 /// Runs the program in a clean environment that has what rustup needs to find its toolchains.
@@ -104,6 +112,15 @@ mod tests {
         let toolchain = Toolchain::find(folder.path()).unwrap();
         assert!(toolchain.rustc.ends_with("bin/rustc"), "{toolchain:?}");
         assert!(toolchain.version.contains(&format!("host: {}", toolchain.host)));
+    }
+
+    #[test]
+    fn a_code_is_explained_in_the_compilers_own_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let toolchain = Toolchain::find(folder.path()).unwrap();
+        let explained = toolchain.explain("E0308", folder.path());
+        assert_eq!(explained.as_deref(), Some("Expected type did not match the received type"));
+        assert_eq!(toolchain.explain("E9999", folder.path()), None);
     }
 
     #[test]
