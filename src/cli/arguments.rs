@@ -114,6 +114,8 @@ pub enum Command {
     Restore(RestoreArguments),
     /// Create a lab, or turn a folder with exercises into one. Needs no network.
     Init(InitArguments),
+    /// Pack what you hand in: your exercises, and of your progress only what you agreed to share.
+    Submit(SubmitArguments),
     /// Share figures about your progress with whoever you hand in the lab to, or not; by default show them.
     Share(ShareArguments),
     /// Bring a lab of an older version up to date; your work stays. Shows what would change. Exit code 0: nothing is left to you.
@@ -491,6 +493,15 @@ pub enum Consent {
     Yes,
     /// They are not.
     No,
+}
+
+/// Arguments of `submit`.
+#[derive(Debug, Args)]
+pub struct SubmitArguments {
+    /// The archive: a new file that ends in .zip.
+    pub file: PathBuf,
+    /// Modules by number, name or both. By default all that were changed.
+    pub modules: Vec<String>,
 }
 
 /// Arguments of `share`.

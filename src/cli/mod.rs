@@ -39,6 +39,7 @@ mod share;
 mod signals;
 mod similarity;
 mod solution;
+mod submit;
 mod template;
 mod untrusted;
 mod update;
@@ -110,6 +111,7 @@ fn dispatch(context: &Context, command: Command, out: &mut Printer) -> Result<bo
         Command::Reset(arguments) => reset::run(context, &arguments, out),
         Command::Restore(arguments) => restore::run(context, &arguments, out),
         Command::Init(arguments) => init::run(context, &arguments, out),
+        Command::Submit(arguments) => submit::run(context, &arguments, out),
         Command::Share(arguments) => share::run(context, &arguments, out),
         Command::Update(arguments) => update::run(context, &arguments, out),
         Command::Complete(arguments) => complete::run(context, &arguments, out),

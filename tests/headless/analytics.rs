@@ -196,3 +196,60 @@ fn a_class_is_shown_where_it_stops_and_only_those_who_agreed_are_counted() {
     assert!(text.contains("fewer than 5 started") && !text.contains('\u{1b}'), "{text}");
     assert!(!text.contains("test_unit_greeting"), "{text}");
 }
+
+/// The files of a zip archive, by name.
+fn packed(desk: &Desk, name: &str) -> std::collections::BTreeMap<String, String> {
+    let mut zip =
+        zip::ZipArchive::new(fs::File::open(desk.folder.path().join(name)).unwrap()).unwrap();
+    let number = zip.len();
+    let read = |index| {
+        let mut file = zip.by_index(index).unwrap();
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        (file.name().unwrap().into_owned(), text)
+    };
+    (0..number).map(read).collect()
+}
+
+#[test]
+fn what_is_handed_in_has_the_exercises_and_figures_only_with_consent() {
+    let desk = Desk::new();
+    let submit = |name: &str| {
+        let output = desk.at_lab(&["submit", name]);
+        (code(&output), said(&output))
+    };
+    let (refused, text) = submit("early.zip");
+    assert!(refused == 1 && text.contains("none was changed"), "{text}");
+    fix_setup(&desk, "setup-greeting");
+    let (done, text) = submit("bob.zip");
+    assert_eq!(done, 0, "{text}");
+    for part in ["bob.zip: 00_setup.", "Nothing about your progress", "20 exercises without"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let exercise = fs::read_to_string(desk.exercise("00_setup")).unwrap();
+    assert_eq!(packed(&desk, "bob.zip"), [("exercises/00_setup.rs".into(), exercise)].into());
+    let (again, text) = submit("bob.zip");
+    assert!(again == 2 && text.contains("exists already"), "{text}");
+    let (odd, text) = submit("bob.rar");
+    assert!(odd == 2 && text.contains("end in .zip"), "{text}");
+
+    desk.at_lab(&["share", "yes"]);
+    assert_eq!(submit("ada.zip").0, 0);
+    let files = packed(&desk, "ada.zip");
+    let figures = fs::read_to_string(shared_file(&desk)).unwrap();
+    assert_eq!(files[".tinytorch/progress.shared.json"], figures);
+    assert_eq!(files.len(), 2, "{files:?}");
+    desk.at_lab(&["share", "no"]);
+    submit("later.zip");
+    assert_eq!(packed(&desk, "later.zip").len(), 1);
+
+    fs::write(desk.folder.path().join("roster.csv"), "id\nada\nbob\n").unwrap();
+    fs::create_dir(desk.folder.path().join("in")).unwrap();
+    for name in ["ada.zip", "bob.zip"] {
+        fs::rename(desk.folder.path().join(name), desk.folder.path().join("in").join(name))
+            .unwrap();
+    }
+    let output = desk.run(&COLLECT);
+    assert!(out(&output).contains("sharing progress: 1"), "{}", said(&output));
+    assert!(out(&output).contains("2 submissions of 2 students"), "{}", said(&output));
+}
