@@ -21,7 +21,6 @@ use std::array;
 use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Arc;
-use std::thread;
 use tinytorch::attention::masked_softmax;
 use tinytorch::autograd::{Backward, no_grad, track};
 use tinytorch::backend::{Backend, Kernels, Matrix, Norm, with_backend};
@@ -43,7 +42,7 @@ use tinytorch::simd::{Kernel, Simd, halve, multiply_add, row_kernel, touch};
 use tinytorch::spatial::{Conv2d, cnn_for_digits, grid_of, pad, unfold_row};
 use tinytorch::tensor::{Elementwise, Tensor, larger, matmul_2d};
 use tinytorch::testing::{Comparison, Timing, compare, memory, numbers};
-use tinytorch::threads::in_parallel;
+use tinytorch::threads::{cores, in_parallel};
 use tinytorch::transformers::{Gpt, GptConfig};
 use tinytorch::unpacked::{add_rows, first_pixels, multiply_rows, tile_of_image, tile_of_lines};
 
@@ -386,22 +385,23 @@ fn test_unit_matmul_packed() {
 /// APPROACH:
 /// 1. A part has as many rows as a thread gets, rounded up: `div_ceil`.
 /// 2. The parts are the pieces of `out.chunks_mut` of so many rows, each with its first row.
-/// 3. [`in_parallel`] calls a closure for each part. Let it multiply these rows of `a` with `b` by [`matmul_packed`].
+/// 3. [`in_parallel`] calls a closure for each part. Let it multiply these rows of `a` with `b` by [`matmul_one_thread`],
+///    given: [`matmul_packed`], or for few columns a kernel without packing.
 ///
 /// EXAMPLE: 5 rows and 2 threads: rows 0 to 2 and rows 3 to 4.
 ///
 /// HINTS: `chunks_mut` gives parts that do not overlap, so no lock is needed. [`in_parallel`] waits for all parts. With
-/// one thread, or none, call [`matmul_packed`] at once.
+/// one thread, or none, call [`matmul_one_thread`] at once.
 pub fn matmul_threaded(simd: Simd, threads: usize, a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) {
     // BEGIN SOLUTION
     let rows = a.rows.div_ceil(threads.max(1));
     if rows == a.rows {
-        return matmul_packed(simd, a, b, out);
+        return matmul_one_thread(simd, a, b, out);
     }
     let parts = out.chunks_mut(rows * b.columns).zip((0..a.rows).step_by(rows));
     in_parallel(parts, |(out, first)| {
         let part = a.part(first..a.rows.min(first + rows), 0..a.columns);
-        matmul_packed(simd, part, b, out);
+        matmul_one_thread(simd, part, b, out);
     });
     // END SOLUTION
 }
@@ -603,7 +603,7 @@ fn test_unit_fast_exp() {
 /// One number of a whole row, with [`LANES`] partial results side by side: no step waits for the one before it, and the
 /// compiler keeps them in vector registers.
 ///
-/// TODO: fold the row in lanes, then fold the lanes.
+/// TODO: fold the row in lanes, then join the lanes by halves.
 ///
 /// APPROACH:
 /// 1. Cut the row into pieces of `LANES` numbers. Element l of each piece goes to partial result l, by `f`. Each begins with
@@ -790,8 +790,8 @@ fn test_unit_normalize_lanes() {
 /// APPROACH:
 /// 1. Packing moves each number once; it pays when each is used several times. With a single row, or with fewer than
 ///    [`PACKED_FROM`] multiplications, the plain loops win.
-/// 2. A waiting thread takes some microseconds to wake up. From [`THREADED_FROM`] multiplications on they pay, if there
-///    are several.
+/// 2. Handing a part to a waiting thread takes some microseconds. From [`THREADED_FROM`] multiplications on threads pay, if
+///    there are several.
 ///
 /// EXAMPLE: (2, 2) x (2, 2): plain. (64, 64) x (64, 64): packed. (512, 512) x (512, 512) on two threads: threaded.
 ///
@@ -1120,7 +1120,7 @@ const FEW_COLUMNS: usize = 64;
 /// From so many multiplications on, packing pays.
 pub const PACKED_FROM: usize = 1 << 9;
 /// From so many multiplications on, threads pay.
-pub const THREADED_FROM: usize = 1 << 25;
+pub const THREADED_FROM: usize = 1 << 19;
 /// 1/7!, 1/6!, ..., 1/0!: the coefficients of e^x, from the last to the first.
 pub const FACTORIALS: [f32; 8] =
     [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 1.0 / 2.0, 1.0, 1.0];
@@ -1185,11 +1185,6 @@ const N: usize = 512;
 
 /// Adds a product to what it is given.
 type Multiply<'a> = &'a dyn Fn(&mut [f32]);
-
-/// As many threads as there are cores.
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
-}
 
 /// Runs `work` on the backend of this module.
 pub fn on_backend<T>(work: impl FnOnce() -> T) -> T {
@@ -1256,6 +1251,16 @@ impl Kernel for OneRow<'_, '_> {
 /// Adds the product of two matrices to `out`, with [`multiply_block`] compiled for these instructions.
 pub fn matmul_packed(simd: Simd, a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) {
     simd.run(Product { a, b, out });
+}
+
+/// Adds the product of two matrices to `out`, on this thread: by [`matmul_packed`], or, where `b` has few columns, with the
+/// rows of `a` read where they are.
+pub fn matmul_one_thread(simd: Simd, a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) {
+    if a.across == 1 && b.columns <= FEW_COLUMNS {
+        simd.run(FewColumns(Product { a, b, out }));
+    } else {
+        matmul_packed(simd, a, b, out);
+    }
 }
 
 /// The sum of the products of two rows, in lanes.
@@ -1518,6 +1523,10 @@ impl Backend for OptimizedBackend {
         format!("{}, threads: {}", self.simd, self.threads)
     }
 
+    fn threads(&self) -> usize {
+        self.threads
+    }
+
     fn matmul(&self, a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) -> bool {
         // Slices that are few and long, or met once: packing would cost as much as the product.
         let is_by_rows = a.rows == 1 || a.rows * b.columns <= 4 * a.columns;
@@ -1527,10 +1536,7 @@ impl Backend for OptimizedBackend {
         }
         match choose_kernel([a.rows, a.columns, b.columns], self.threads) {
             MatmulKernel::Plain => self.simd.run(PlainLoops(Product { a, b, out })),
-            MatmulKernel::Packed if a.across == 1 && b.columns <= FEW_COLUMNS => {
-                self.simd.run(FewColumns(Product { a, b, out }));
-            }
-            MatmulKernel::Packed => matmul_packed(self.simd, a, b, out),
+            MatmulKernel::Packed => matmul_one_thread(self.simd, a, b, out),
             MatmulKernel::Threaded => matmul_threaded(self.simd, self.threads, a, b, out),
         }
         true

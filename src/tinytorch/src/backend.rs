@@ -2,9 +2,13 @@
 //! offers kernels, [`with_backend`] makes it the current one of this thread, and given code of a lesson asks here before
 //! it runs the plain loops. Outside of `with_backend` nothing changes. It knows arrays and slices, and no tensor.
 
+mod parallel;
+
 use crate::operations::{Elementwise, ElementwiseFunction, Op};
 use crate::planes::{self, Grid};
 use crate::shapes::{Values, count, row_major, values};
+use crate::threads::map_in_parallel;
+use parallel::{Parallel, share};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::Range;
@@ -15,6 +19,11 @@ use std::sync::Arc;
 pub trait Backend: Send + Sync {
     /// What it is, for tables.
     fn name(&self) -> String;
+
+    /// How many threads may run its kernels, each on some of the rows, images or matrices.
+    fn threads(&self) -> usize {
+        1
+    }
 
     /// Adds the product of two matrices (m, k) and (k, n), neither of them empty, to `out` (m, n), row by row.
     fn matmul(&self, _a: Matrix<'_>, _b: Matrix<'_>, _out: &mut [f32]) -> bool {
@@ -121,8 +130,8 @@ thread_local! {
     static CURRENT: RefCell<Option<Arc<dyn Backend>>> = const { RefCell::new(None) };
 }
 
-/// Runs `work` with this backend: what the engine computes on this thread uses its kernels. The one before is restored
-/// afterwards, even when `work` panics. A thread that `work` starts begins without one: give it [`current`] and call this
+/// Runs `work` with this backend: what the engine computes on this thread uses its kernels, on several threads where they
+/// pay, if it may. The one before is restored afterwards, even when `work` panics. A thread that `work` starts begins without one: give it [`current`] and call this
 /// function there.
 pub fn with_backend<T>(backend: Arc<dyn Backend>, work: impl FnOnce() -> T) -> T {
     struct Restore(Option<Arc<dyn Backend>>);
@@ -131,7 +140,7 @@ pub fn with_backend<T>(backend: Arc<dyn Backend>, work: impl FnOnce() -> T) -> T
             CURRENT.set(self.0.take());
         }
     }
-    let _restore = Restore(CURRENT.replace(Some(backend)));
+    let _restore = Restore(CURRENT.replace(Some(Parallel::of(backend))));
     work()
 }
 
@@ -308,10 +317,17 @@ pub fn matmul(a: &Values, b: &Values, batch: &[usize]) -> Option<Values> {
         // One matrix on the right for all rows of the left side: one large product instead of many small ones.
         Some(tall) => backend.matmul(tall, b_stack.matrix(0), &mut out),
         None => {
-            let pairs = a_stack.starts(batch).into_iter().zip(b_stack.starts(batch));
-            pairs
-                .zip(out.chunks_exact_mut(m * n))
-                .all(|((i, j), out)| backend.matmul(a_stack.matrix(i), b_stack.matrix(j), out))
+            let pairs: Vec<_> =
+                a_stack.starts(batch).into_iter().zip(b_stack.starts(batch)).collect();
+            let some = share(&*backend, pairs.len(), m * n * a.shape()[a.ndim() - 1]);
+            let parts = pairs.chunks(some).zip(out.chunks_mut(some * m * n));
+            let is_offered = map_in_parallel(parts, |(pairs, out)| {
+                pairs
+                    .iter()
+                    .zip(out.chunks_exact_mut(m * n))
+                    .all(|(&(i, j), out)| backend.matmul(a_stack.matrix(i), b_stack.matrix(j), out))
+            });
+            !is_offered.contains(&false)
         }
     };
     is_offered.then(|| values(out, &[batch, &[m, n]].concat()))

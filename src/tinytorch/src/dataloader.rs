@@ -1292,7 +1292,7 @@ pub fn analyze_prefetch(out: &mut Reporter) {
         let source = loader.epoch(0).filter_map(Result::ok).take(20);
         Prefetcher::new(source, 2).map(|(inputs, _)| compute(&inputs)).sum::<f32>()
     });
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = tinytorch::threads::cores();
     let names = ["loading alone", "computing alone", "in turn", "prefetching"];
     let times = [load, work, both.first, both.second].map(Value::from);
     let rows = names.into_iter().zip(times).map(|(name, time)| vec![name.into(), time]).collect();

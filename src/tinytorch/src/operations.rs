@@ -112,9 +112,9 @@ pub fn beats(new: f32, best: f32) -> bool {
     new > best || (new.is_nan() && !best.is_nan())
 }
 
-/// The larger of two numbers, as [`beats`] understands it.
+/// The larger of two numbers; `NaN` if one of them is.
 pub fn larger(best: f32, new: f32) -> f32 {
-    if beats(new, best) { new } else { best }
+    if new > best || new.is_nan() { new } else { best }
 }
 
 thread_local! {

@@ -27,6 +27,7 @@ pub const MLPERF_ENTRY: &str = include_str!("../mlperf/optimised.rs");
 /// The files that every module may use and no learner writes, by file name.
 pub const SUPPORT: &[(&str, &str)] = &[
     ("backend.rs", include_str!("backend.rs")),
+    ("backend/parallel.rs", include_str!("backend/parallel.rs")),
     ("baselines.rs", include_str!("baselines.rs")),
     ("bytes.rs", include_str!("bytes.rs")),
     ("cache.rs", include_str!("cache.rs")),
