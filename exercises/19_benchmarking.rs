@@ -823,11 +823,11 @@ pub enum Technique {
 /// The techniques of an entry, found by comparing what was counted with the same counts of the baseline.
 ///
 /// TODO: one condition for each technique, in the order of [`Technique`]. [`Evidence`] has the counts `parameters`, `zeros`
-/// and `bytes`, the `positions` that the model computed for each new token (an `f64`; 0 where nothing is generated), and
-/// the name of the `backend`.
+/// and `bytes`, how many numbers those bytes hold (`stored()`), the `positions` that the model computed for each new token
+/// (an `f64`; 0 where nothing is generated), and the name of the `backend`.
 ///
 /// APPROACH:
-/// 1. `Quantization`: at most half of the baseline's bytes for each parameter that is not 0.
+/// 1. `Quantization`: at most half of the baseline's bytes for each stored number.
 /// 2. `Pruning`: the share of zeros among the parameters is larger by at least 0.25.
 /// 3. `SmallerModel`: at most 0.9 of the baseline's parameters.
 /// 4. `Caching`: something is generated, with at most half of the baseline's positions.
@@ -835,8 +835,9 @@ pub enum Technique {
 ///
 /// EXAMPLE: 100 parameters in 100 bytes, beside 100 in 400: `[Quantization]`.
 ///
-/// HINTS: an array of pairs `(condition, Technique)`, filtered. Weights that are 0 need no bytes in a sparse format:
-/// without them it would look quantized. Divide by at least 1. In `(a as f64) < b`, Rust needs the parentheses.
+/// HINTS: an array of pairs `(condition, Technique)`, filtered. A sparse format stores no zeros, a dense one does: neither
+/// `parameters` nor the parameters that are not 0 are what the bytes hold. Divide by at least 1. In `(a as f64) < b`, Rust
+/// needs the parentheses.
 pub fn techniques(entry: &Evidence, baseline: &Evidence) -> Vec<Technique> {
     todo!("benchmarking-techniques")
 }
@@ -851,13 +852,17 @@ fn test_unit_techniques() {
     let of = |parameters, zeros, bytes, positions, backend: &str| Evidence {
         parameters,
         zeros,
+        stored: None,
         bytes,
         positions,
         backend: backend.to_owned(),
     };
     let plain = of(100, 0, 400, 50.0, "plain");
-    let bytes = "quantized: at most half the bytes for each weight that is not 0";
-    let sparse = "a sparse format stores no zeros: count bytes by the weights that are not 0";
+    let dense =
+        |zeros, bytes| Evidence { stored: Some(100), ..of(100, zeros, bytes, 50.0, "plain") };
+    let bytes = "quantized: at most half the bytes for each stored number";
+    let sparse = "a sparse format stores no zeros: divide the bytes by the numbers that are stored";
+    let both = "a dense format stores its zeros: divide the bytes by the numbers that are stored";
     let zeros = "pruned: the share of zeros is larger by at least 0.25";
     let cached = "cached: at most half of the positions for each new token";
     for (entry, wanted, idea) in [
@@ -865,6 +870,8 @@ fn test_unit_techniques() {
         (of(100, 0, 200, 50.0, "plain"), &[Quantization], bytes),
         (of(100, 0, 204, 50.0, "plain"), &[], bytes),
         (of(100, 80, 80, 50.0, "plain"), &[Pruning], sparse),
+        (dense(80, 100), &[Quantization, Pruning], both),
+        (dense(80, 400), &[Pruning], both),
         (of(100, 25, 400, 50.0, "plain"), &[Pruning], zeros),
         (of(100, 24, 400, 50.0, "plain"), &[], zeros),
         (of(90, 0, 360, 50.0, "plain"), &[SmallerModel], "smaller: at most 0.9 of the parameters"),
@@ -888,7 +895,7 @@ fn test_unit_techniques() {
     let idea = "compared with the baseline: bytes that it saves too are no technique";
     expect_eq("both with 1 byte each", &techniques(&small, &small)[..], &[], idea);
     let empty = of(100, 100, 0, 50.0, "plain");
-    let idea = "where every weight is 0, divide by 1: 0 bytes are fewer than half";
+    let idea = "where no number is stored, divide by 1: 0 bytes are fewer than half";
     expect_eq("only zeros", &techniques(&empty, &plain)[..], &[Quantization, Pruning], idea);
 }
 

@@ -10,9 +10,9 @@ use tinytorch::report::{Item, Table, Value};
 use tinytorch::submission::Evidence;
 
 /// The form of a file; another one is refused.
-pub const SCHEMA: &str = "tinymlperf/2";
-/// The form before it, in which entries have no code.
-const WITHOUT_CODE: &str = "tinymlperf/1";
+pub const SCHEMA: &str = "tinymlperf/3";
+/// The forms before it, which are read too: without the count of stored numbers, and before that without code.
+const OLDER: [&str; 2] = ["tinymlperf/2", "tinymlperf/1"];
 
 /// Pairs that an event measures; a file with fewer is no run of it.
 const PAIRS: usize = 25;
@@ -134,9 +134,12 @@ impl Entry {
             self.pairs.iter().map(|&[baseline, entry]| Pair { baseline, entry }).collect();
         let [baseline, entry] = &self.counted;
         for counted in [baseline, entry] {
-            if counted.zeros > counted.parameters {
-                let Evidence { zeros, parameters, .. } = counted;
-                return Err(format!("{zeros} zeros among {parameters} parameters"));
+            let (parameters, stored) = (counted.parameters, counted.stored());
+            if counted.zeros > parameters {
+                return Err(format!("{} zeros among {parameters} parameters", counted.zeros));
+            }
+            if stored > parameters {
+                return Err(format!("{stored} numbers are stored of {parameters} parameters"));
             }
             if !(counted.positions.is_finite() && counted.positions >= 0.0) {
                 return Err(format!("{} positions for each token", counted.positions));
@@ -203,12 +206,13 @@ fn counts(table: &Table) -> Option<[Evidence; 2]> {
     let of = |side: usize| {
         let value = |row: usize| table.rows.get(row)?.get(side);
         let count = |row: usize| number(value(row)?).map(|count| count as usize);
-        let Value::Text(backend) = value(4)? else { return None };
+        let Value::Text(backend) = value(5)? else { return None };
         Some(Evidence {
             parameters: count(0)?,
             zeros: count(1)?,
-            bytes: count(2)?,
-            positions: number(value(3)?)?,
+            stored: Some(count(2)?),
+            bytes: count(3)?,
+            positions: number(value(4)?)?,
             backend: backend.clone(),
         })
     };
@@ -237,7 +241,7 @@ pub fn from_file(text: &str) -> Result<Vec<Entry>, Error> {
     let json: serde_json::Value =
         serde_json::from_str(text).map_err(|error| refused(error.to_string()))?;
     match json.get("schema").and_then(|schema| schema.as_str()) {
-        Some(SCHEMA | WITHOUT_CODE) => {}
+        Some(schema) if schema == SCHEMA || OLDER.contains(&schema) => {}
         Some(other) => {
             let reason = format!("its schema is \"{other}\", and this program reads \"{SCHEMA}\"");
             return Err(refused(reason).hint("Export the entries with the same version."));
@@ -354,6 +358,7 @@ mod tests {
         let counted = Evidence {
             parameters: 100,
             zeros: 0,
+            stored: Some(100),
             bytes: 400,
             positions: 0.0,
             backend: "plain".into(),
@@ -389,11 +394,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_from_before_entries_had_code_is_still_read() {
-        let old = Entry { code: None, ..entry("a", 2.0) };
-        let text = to_file(std::slice::from_ref(&old)).replace(SCHEMA, WITHOUT_CODE);
-        assert!(!text.contains("\"code\""), "{text}");
-        assert_eq!(from_file(&text).unwrap(), [old]);
+    fn a_file_from_before_entries_had_code_or_a_count_of_stored_numbers_is_still_read() {
+        for schema in OLDER {
+            let mut old = Entry { code: None, ..entry("a", 2.0) };
+            old.counted.iter_mut().for_each(|counted| counted.stored = None);
+            let text = to_file(std::slice::from_ref(&old)).replace(SCHEMA, schema);
+            assert!(!text.contains("\"code\"") && !text.contains("\"stored\""), "{text}");
+            assert_eq!(from_file(&text).unwrap(), [old]);
+        }
     }
 
     #[test]
@@ -423,6 +431,8 @@ mod tests {
         assert!(forged(|entry| entry.event = "javelin".into()).contains("no event \"javelin\""));
         let said = forged(|entry| entry.counted[1].zeros = 101);
         assert!(said.contains("101 zeros among 100 parameters"), "{said}");
+        let said = forged(|entry| entry.counted[1].stored = Some(101));
+        assert!(said.contains("101 numbers are stored of 100 parameters"), "{said}");
         assert!(forged(|entry| entry.counted[1].positions = -1.0).contains("-1 positions"));
     }
 

@@ -97,12 +97,17 @@ fn impossible(submission: &Submission) -> Vec<Fault> {
         let reason = format!("{allowed} is no loss that a guard allows: it is from 0 to 1");
         faults.push(Fault::new("allowed", reason));
     }
-    for (side, Evidence { parameters, zeros, bytes, positions, .. }) in counted.iter().enumerate() {
+    for (side, counted) in counted.iter().enumerate() {
+        let Evidence { parameters, zeros, bytes, positions, .. } = counted;
         let mut fault = |field: &str, reason: String| {
             faults.push(Fault::new(format!("counted[{side}].{field}"), reason));
         };
         if zeros > parameters {
             fault("zeros", format!("{zeros} zeros among {parameters} parameters"));
+        }
+        if counted.stored() > *parameters {
+            let stored = counted.stored();
+            fault("stored", format!("{stored} numbers are stored of {parameters} parameters"));
         }
         if *bytes == 0 {
             fault("bytes", "0 bytes hold no model".to_owned());
@@ -233,6 +238,7 @@ mod tests {
         assert_eq!(faults(|s| s.tokens = 0), ["tokens"]);
         assert_eq!(faults(|s| s.allowed = 1e6), ["allowed"]);
         assert_eq!(faults(|s| s.counted[0].zeros = 101), ["counted[0].zeros"]);
+        assert_eq!(faults(|s| s.counted[1].stored = Some(101)), ["counted[1].stored"]);
         assert_eq!(faults(|s| s.counted[1].bytes = 0), ["counted[1].bytes"]);
         assert_eq!(faults(|s| s.counted[1].positions = -1.0), ["counted[1].positions"]);
         let several = |s: &mut Submission| (s.tokens, s.allowed) = (0, 2.0);

@@ -22,7 +22,7 @@ use tinytorch::losses::{CrossEntropyLoss, IGNORED, Loss};
 use tinytorch::operations::Elementwise;
 use tinytorch::optimizers::{Adam, AdamW};
 use tinytorch::planes::Grid;
-use tinytorch::quantization::{bytes_of, product_of};
+use tinytorch::quantization::{Scheme, bytes_of, levels, product_of, quantize_along};
 use tinytorch::random::Rng;
 use tinytorch::report::{Reporter, Value};
 use tinytorch::spatial::cnn_for_digits;
@@ -79,6 +79,7 @@ fn report_counts([baseline, entry]: &[Evidence; 2], out: &mut Reporter) {
     let rows = vec![
         row("parameters", |counted| counted.parameters.into()),
         row("zeros among them", |counted| counted.zeros.into()),
+        row("numbers that are stored", |counted| counted.stored().into()),
         row("bytes of the weights", |counted| counted.bytes.into()),
         row("positions for each new token", |counted| counted.positions.into()),
         row("backend", |counted| counted.backend.as_str().into()),
@@ -101,7 +102,9 @@ impl Work {
         let unit = if matches!(self, Self::Read { .. }) { "%" } else { "" };
         out.measured("quality of the baseline", self.quality(baseline)?, unit);
         out.measured("quality of the entry", self.quality(entry)?, unit);
-        report_counts(&[self.evidence(baseline)?, self.evidence(entry)?], out);
+        let rounding = Rounding::of(baseline.model());
+        let counted = [self.evidence(baseline, &rounding)?, self.evidence(entry, &rounding)?];
+        report_counts(&counted, out);
         // A run that fails has no time: who reads the pairs refuses it.
         let pairs = measure_pairs(
             WARM_UP,
@@ -170,8 +173,8 @@ impl Work {
     }
 
     /// What is counted in a model and in its run.
-    fn evidence(&self, entry: &mut dyn Entry) -> Result<Evidence, Failure> {
-        let (parameters, zeros, bytes) = weights(entry.model());
+    fn evidence(&self, entry: &mut dyn Entry, rounding: &Rounding) -> Result<Evidence, Failure> {
+        let counted_weights = weights(entry.model(), rounding);
         let counter = Arc::new(Counter { inner: entry.backend(), ..Counter::default() });
         let counted = || counter.operations.swap(0, Relaxed) as f64;
         on(Some(counter.clone()), || self.results_here(entry))?;
@@ -190,7 +193,7 @@ impl Work {
             }
         }
         let backend = if counter.answered.load(Relaxed) { counter.name() } else { PLAIN.into() };
-        Ok(Evidence { parameters, zeros, bytes, positions, backend })
+        Ok(Evidence { positions, backend, ..counted_weights })
     }
 }
 
@@ -263,27 +266,72 @@ impl Backend for Counter {
     }
 }
 
-/// The numbers that a model has learned, how many of them are 0, and their bytes.
-fn weights(model: &dyn Layer) -> (usize, usize, usize) {
+/// The numbers that a model has learned, how many of them are 0, how many are stored, and in how many bytes.
+fn weights(model: &dyn Layer, rounding: &Rounding) -> Evidence {
+    let of = |parameters, zeros, stored, bytes| Evidence {
+        parameters,
+        zeros,
+        stored: Some(stored),
+        bytes,
+        ..Evidence::default()
+    };
     if let Some(parts) = (model as &dyn Any).downcast_ref::<Sequential>() {
-        let counts = parts.layers().iter().map(|layer| weights(&**layer));
-        return counts.fold((0, 0, 0), |(a, b, c), (x, y, z)| (a + x, b + y, c + z));
+        let counts = parts.layers().iter().map(|layer| weights(&**layer, rounding));
+        return counts.fold(of(0, 0, 0, 0), |a, b| {
+            let stored = a.stored() + b.stored();
+            of(a.parameters + b.parameters, a.zeros + b.zeros, stored, a.bytes + b.bytes)
+        });
     }
     if let Some(sparse) = (model as &dyn Any).downcast_ref::<SparseLinear>() {
         let SparseLinear { inputs, starts, columns, values, .. } = sparse;
         let dense = inputs * (starts.len() - 1);
-        let stored = starts.len() + columns.len() + values.len();
-        return (dense, dense - values.len(), 4 * stored);
+        let numbers = starts.len() + columns.len() + values.len();
+        return of(dense, dense - values.len(), values.len(), 4 * numbers);
     }
     if let Some(product) = product_of(model) {
-        let [inputs, outputs] = product.weights.shape();
-        return (inputs * outputs + product.bias.len(), 0, bytes_of(model));
+        let integers = product.weights.unpack();
+        let zeros = rounding.zeros_beyond(&integers) + count_zeros(&product.bias);
+        let count = integers.len() + product.bias.len();
+        return of(count, zeros, count, bytes_of(model));
     }
     let tensors = model.parameters();
     let count = tensors.iter().map(|tensor| tensor.numel()).sum();
-    let is_zero = |x: &&f32| **x == 0.0;
-    let zeros = tensors.iter().map(|tensor| tensor.data().iter().filter(is_zero).count()).sum();
-    (count, zeros, tensors.iter().map(|tensor| tensor.nbytes()).sum())
+    let zeros = tensors.iter().map(|tensor| count_zeros(&tensor.data())).sum();
+    of(count, zeros, count, tensors.iter().map(|tensor| tensor.nbytes()).sum())
+}
+
+fn count_zeros(numbers: &[f32]) -> usize {
+    numbers.iter().filter(|x| **x == 0.0).count()
+}
+
+/// What rounding to so many bits makes 0 of the baseline's own weights: the largest share in any of its matrices. One
+/// scale for a whole matrix makes more zeros than one for each output, so it is the limit for both.
+struct Rounding(Vec<(u32, f64)>);
+
+impl Rounding {
+    fn of(baseline: &dyn Layer) -> Self {
+        let parameters = baseline.parameters();
+        let share = |bits| {
+            let matrices = parameters.iter().filter(|tensor| tensor.ndim() > 1);
+            let shares = matrices.map(|matrix| {
+                let integers = quantize_along(matrix, None, Scheme::Symmetric, bits).values;
+                let zeros = integers.iter().filter(|level| **level == 0).count();
+                zeros as f64 / integers.len().max(1) as f64
+            });
+            (bits, shares.fold(0.0, f64::max))
+        };
+        Self((2..=8).map(share).collect())
+    }
+
+    /// The zeros among integers that rounding does not explain: those were 0 before.
+    fn zeros_beyond(&self, integers: &[i8]) -> usize {
+        let largest = integers.iter().map(|level| level.unsigned_abs()).max().unwrap_or(0);
+        let fits =
+            |(bits, _): &&(u32, f64)| i32::from(largest) <= levels(Scheme::Symmetric, *bits)[1];
+        let explained = self.0.iter().find(fits).map_or(0.0, |(_, share)| *share);
+        let zeros = integers.iter().filter(|level| **level == 0).count();
+        zeros.saturating_sub((explained * integers.len() as f64).ceil() as usize)
+    }
 }
 
 /// The mean loss of an entry on held-out texts.

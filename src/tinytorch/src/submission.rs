@@ -59,14 +59,25 @@ pub struct Seeds {
 pub struct Evidence {
     /// Numbers that were learned.
     pub parameters: usize,
-    /// How many of them are exactly 0.
+    /// How many of them are exactly 0. In layers of integers: those that are 0 for another reason than rounding.
     pub zeros: usize,
+    /// How many numbers the bytes hold. Where it is missing, all that are not 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<usize>,
     /// The bytes of the weights, with scales and indices.
     pub bytes: usize,
     /// Positions that passed through the model for each new token; 0 where nothing is generated.
     pub positions: f64,
     /// The backend that computed the products.
     pub backend: String,
+}
+
+impl Evidence {
+    /// How many numbers the bytes hold: dense layers hold their zeros too, sparse ones do not.
+    #[must_use]
+    pub fn stored(&self) -> usize {
+        self.stored.unwrap_or(self.parameters.saturating_sub(self.zeros))
+    }
 }
 
 /// A field that is not what it should be.
@@ -124,6 +135,7 @@ impl Submission {
         let counted = |bytes, positions, backend: &str| Evidence {
             parameters: 100,
             zeros: 0,
+            stored: None,
             bytes,
             positions,
             backend: backend.to_owned(),

@@ -12,7 +12,7 @@ use tinytorch::backend::{Backend, with_backend};
 use tinytorch::benchmarking::{Entry, Evidence, Plain, Start, Technique, techniques};
 use tinytorch::compression::{MagnitudePruner, SparseLinear, structured_prune};
 use tinytorch::layers::{Layer, Linear, Sequential};
-use tinytorch::quantization::quantize_model;
+use tinytorch::quantization::{Int8Quantizer, quantize_model};
 use tinytorch::random::Rng;
 use tinytorch::report::{Item, Reporter, Value};
 use tinytorch::tensor::Tensor;
@@ -96,19 +96,19 @@ fn the_courses_own_entries_compute_the_same_on_another_backend_and_with_fewer_po
     let items = judged(&reading(), &mut *entry(Start::Digits(network(), Tensor::zeros(&[1, 64]))))
         .expect("a result");
     assert_eq!(quality(&items), 100.0);
-    let [baseline, entry_] = counted(&items, 4);
+    let [baseline, entry_] = counted(&items, 5);
     assert_eq!(baseline, Value::from("plain loops"));
     assert_eq!(entry_, Value::from(OptimizedBackend::detect().name()));
     let [parameters, same] = counted(&items, 0);
     assert_eq!((number(&parameters), number(&same)), (610.0, 610.0));
-    assert_eq!(number(&counted(&items, 2)[1]), 4.0 * 610.0);
+    assert_eq!(number(&counted(&items, 3)[1]), 4.0 * 610.0);
 
     let items = judged(&writing(), &mut *entry(Start::Text(gpt(), Tensor::zeros(&[1, 1]))))
         .expect("a result");
     let plain = judged(&writing(), &mut Plain("plain".into(), gpt())).expect("a result");
     assert!((quality(&items) / quality(&plain) - 1.0).abs() < 1e-3);
     // A prompt of 3 and 24 tokens: 3 + 4 + .. + 26 positions without a cache, 26 with one.
-    let [all, cached] = counted(&items, 3).map(|positions| number(&positions));
+    let [all, cached] = counted(&items, 4).map(|positions| number(&positions));
     assert!((10.0..18.0).contains(&all), "{all}");
     assert!((0.8..2.0).contains(&cached), "{cached}");
 }
@@ -132,9 +132,9 @@ fn a_sparse_layer_is_counted_with_its_zeros_and_its_indices() {
     dense.weight = Tensor::new(&tenth, &[64, 10]);
     let model = Sequential::new(vec![Box::new(SparseLinear::from_linear(&dense))]);
     let items = judged(&reading(), &mut Plain("sparse".into(), model)).expect("a result");
-    let of_entry = [0, 1, 2].map(|row| number(&counted(&items, row)[1]));
+    let of_entry = [0, 1, 2, 3].map(|row| number(&counted(&items, row)[1]));
     // 64 weights with as many columns, and where each of 10 rows begins and the last ends.
-    assert_eq!(of_entry, [640.0, 576.0, 4.0 * (64.0 + 64.0 + 11.0)]);
+    assert_eq!(of_entry, [640.0, 576.0, 64.0, 4.0 * (64.0 + 64.0 + 11.0)]);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn an_integer_layer_has_as_many_parameters_in_fewer_bytes() {
     let items = judged(&reading(), &mut Plain("int8".into(), model)).expect("a result");
     let [plain, parameters] = counted(&items, 0);
     assert_eq!(number(&plain), number(&parameters));
-    let [bytes, fewer] = counted(&items, 2).map(|bytes| number(&bytes));
+    let [bytes, fewer] = counted(&items, 3).map(|bytes| number(&bytes));
     assert!(fewer < bytes / 2.0, "{fewer} of {bytes}");
 }
 
@@ -153,9 +153,9 @@ fn techniques_of(model: Sequential) -> Vec<Technique> {
     let items = judged(&reading(), &mut Plain("an entry".into(), model)).expect("a result");
     let evidence = |side: usize| {
         let whole = |row| number(&counted(&items, row)[side]) as usize;
-        let backend = format!("{:?}", counted(&items, 4)[side]);
-        let (parameters, zeros, bytes) = (whole(0), whole(1), whole(2));
-        Evidence { parameters, zeros, bytes, positions: 0.0, backend }
+        let backend = format!("{:?}", counted(&items, 5)[side]);
+        let (parameters, zeros, stored, bytes) = (whole(0), whole(1), Some(whole(2)), whole(3));
+        Evidence { parameters, zeros, stored, bytes, positions: 0.0, backend }
     };
     techniques(&evidence(1), &evidence(0))
 }
@@ -171,6 +171,59 @@ fn what_lessons_16_and_17_do_to_an_entry_is_recognized_by_what_it_holds() {
     let mut smaller = network();
     structured_prune(&mut smaller, 0.5);
     assert_eq!(techniques_of(smaller), [Technique::SmallerModel]);
+}
+
+#[test]
+fn zeros_of_rounding_are_no_pruning_and_zeros_of_pruning_stay_so_in_integers() {
+    use Technique::{Pruning, Quantization, SmallerModel};
+
+    let images = Tensor::randn(&[20, 64], &mut Rng::seeded(2));
+    let pruned = |sparsity| {
+        let mut model = network();
+        MagnitudePruner::new(sparsity).prune(&mut model);
+        model
+    };
+    for bits in 2..=8 {
+        for per_channel in [false, true] {
+            let quantizer = Int8Quantizer { bits, per_channel, ..Int8Quantizer::default() };
+            let only = techniques_of(quantizer.quantize(&network(), &images));
+            assert_eq!(only, [Quantization], "{bits} bits, per channel: {per_channel}");
+        }
+        let wider = |factor: f32| {
+            let mut model = network();
+            for parameter in model.parameters_mut() {
+                *parameter = &*parameter * factor;
+            }
+            Int8Quantizer { bits, ..Int8Quantizer::default() }.quantize(&model, &images)
+        };
+        for factor in [0.01, 100.0] {
+            let only = techniques_of(wider(factor));
+            assert_eq!(only, [Quantization], "{bits} bits, weights of {factor} times the size");
+        }
+    }
+    for sparsity in [0.3, 0.5, 0.8, 0.95] {
+        assert_eq!(techniques_of(pruned(sparsity)), [Pruning], "{sparsity}");
+        let both = techniques_of(quantize_model(&pruned(sparsity), &images));
+        assert_eq!(both, [Quantization, Pruning], "{sparsity}");
+    }
+    let four_bits = Int8Quantizer { bits: 4, ..Int8Quantizer::default() };
+    let both = techniques_of(four_bits.quantize(&pruned(0.8), &images));
+    assert_eq!(both, [Quantization, Pruning], "4 bits");
+    let mut all = network();
+    structured_prune(&mut all, 0.5);
+    MagnitudePruner::new(0.5).prune(&mut all);
+    let all = techniques_of(quantize_model(&all, &images));
+    assert_eq!(all, [Quantization, Pruning, SmallerModel], "another shape than the baseline's");
+}
+
+#[test]
+fn a_description_is_no_technique() {
+    let name = "pruned, quantized, revolutionary".to_owned();
+    let items = judged(&reading(), &mut Plain(name.clone(), network())).expect("a result");
+    assert!(items.iter().any(|item| matches!(item, Item::Text(text) if text.text == name)));
+    let [baseline, entry] =
+        [0, 1].map(|side| (0..6).map(|row| counted(&items, row)[side].clone()).collect::<Vec<_>>());
+    assert_eq!(baseline, entry);
 }
 
 /// A GPT whose answers are changed.
