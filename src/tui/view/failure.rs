@@ -94,9 +94,14 @@ fn statement(module_state: &ModuleState, first: usize) -> Vec<&str> {
     lines
 }
 
+/// A line of a message. Prose breaks between words; a line with columns keeps its spaces and breaks anywhere.
 fn indented(line: &str, role: Role, width: usize) -> Vec<Line<'static>> {
-    let indent = [Span::raw("  ")];
-    fold(&[Span::styled(line.trim_end().to_owned(), style(role))], width, &indent, &indent)
+    let line = line.trim_end();
+    let text = line.trim_start();
+    let indent = [Span::raw(" ".repeat(2 + line.chars().count() - text.chars().count()))];
+    let styled = [Span::styled(text.to_owned(), style(role))];
+    let broken = if text.contains("  ") { fold } else { wrap };
+    broken(&styled, width, &indent, &indent)
 }
 
 /// The message of `assert_eq!` in its parts.
@@ -152,6 +157,25 @@ mod tests {
             let shown = text(&message(module_state, MESSAGE, at.as_ref(), 60));
             assert_eq!(shown[1..], ["    left: [3]", "   right: [4]"]);
         }
+    }
+
+    #[test]
+    fn prose_of_a_message_breaks_between_words_and_columns_keep_their_spaces() {
+        let session = Session::opened((90, 30));
+        let module_state = &session.model.module_states[&TENSOR];
+        let said =
+            "for 2 x 2: a value\n  yours:  [12345, 67890]\n  idea: rows by columns, added up";
+        let shown = text(&message(module_state, said, None, 22));
+        assert_eq!(
+            shown,
+            [
+                "  for 2 x 2: a value",
+                "    yours:  [12345, 67",
+                "    890]",
+                "    idea: rows by",
+                "    columns, added up"
+            ]
+        );
     }
 
     #[test]
