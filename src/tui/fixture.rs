@@ -175,7 +175,11 @@ impl Session {
 
     /// The whole screen as text.
     pub fn screen(&mut self) -> String {
-        let (width, height) = self.model.size;
+        self.screen_in(self.model.size)
+    }
+
+    /// What a terminal of this size shows, which may not be the size that the model knows.
+    pub fn screen_in(&mut self, (width, height): (u16, u16)) -> String {
         let page = self.page();
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         terminal.draw(|frame| draw(frame, &self.model, &page)).unwrap();

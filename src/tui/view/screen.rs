@@ -201,6 +201,7 @@ fn outline_lines(entries: &[outline::Entry], pieces: &[Lines], starts: &[usize])
 /// Draws what was laid out.
 pub fn draw(frame: &mut Frame<'_>, model: &Model, page: &Page) {
     match regions(model.size, model.results) {
+        _ if too_small::has_shrunk(frame, model.size) => {}
         None => too_small::draw(frame, model.size),
         Some(regions) => parts(frame, model, page, &above(regions, page.alert.as_ref())),
     }

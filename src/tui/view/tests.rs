@@ -403,6 +403,20 @@ fn no_size_panics() {
 }
 
 #[test]
+fn a_terminal_that_shrank_before_the_model_knows_of_it_is_drawn_once_it_does() {
+    let mut session = failing((90, 30));
+    for keys in ["", "t", "z", "?", "<Esc>", "l", "<Esc>", "w"] {
+        session.press(keys);
+        for smaller in [(90, 24), (60, 30), (60, 20), (10, 2), (0, 0)] {
+            assert_eq!(session.screen_in(smaller).trim(), "", "{keys}: {smaller:?}");
+        }
+        assert_ne!(session.screen_in((120, 40)).trim(), "", "a larger one has room for it");
+    }
+    session.send(Message::Resized(60, 20));
+    assert_ne!(session.screen_in((60, 20)).trim(), "");
+}
+
+#[test]
 fn the_same_model_gives_the_same_frame() {
     let mut session = failing((90, 30));
     let mut last = String::new();
