@@ -1,11 +1,12 @@
 //! Tables, of the prose and of the analyses, within a width: columns that do not fit are narrowed, the
-//! widest first, and their cells wrap. Must not know how a number is formatted.
+//! widest first, and their cells wrap, between words as long as these fit. Must not know how a number is formatted.
 
 use super::text::wrap;
 use crate::report::figures;
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
 use tinytorch::report::{Table, Value};
+use unicode_width::UnicodeWidthStr;
 
 /// One cell.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +21,12 @@ impl Cell {
     pub fn new(spans: Vec<Span<'static>>) -> Self {
         let width = spans.iter().map(Span::width).sum();
         Self { spans, width }
+    }
+
+    /// The width of its longest word, which may have several styles.
+    fn longest_word(&self) -> usize {
+        let text: String = self.spans.iter().map(|span| span.content.as_ref()).collect();
+        text.split_whitespace().map(UnicodeWidthStr::width).max().unwrap_or(0)
     }
 }
 
@@ -63,20 +70,24 @@ pub fn report(table: &Table, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
-/// The width of each column: what its cells need, the widest narrowed until all fit.
+/// The width of each column: what its cells need; until all fit, the widest is narrowed that has no longest word in its
+/// way, and if there is none, the widest.
 fn widths(head: &[Cell], rows: &[Vec<Cell>], width: usize) -> Vec<usize> {
-    let mut widths: Vec<usize> = (0..head.len())
-        .map(|index| {
-            let cells = rows.iter().filter_map(|row| row.get(index)).chain(head.get(index));
-            cells.map(|cell| cell.width).max().unwrap_or(0).max(1)
-        })
-        .collect();
-    let room = width.saturating_sub(GAP * widths.len().saturating_sub(1));
-    while widths.iter().sum::<usize>() > room {
-        let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > 1) else { break };
+    let largest = |of: fn(&Cell) -> usize, index: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(index)).chain(head.get(index));
+        cells.map(of).max().unwrap_or(0).max(1)
+    };
+    let column = |index| (largest(|cell| cell.width, index), largest(Cell::longest_word, index));
+    let mut columns: Vec<(usize, usize)> = (0..head.len()).map(column).collect();
+    let room = width.saturating_sub(GAP * columns.len().saturating_sub(1));
+    while columns.iter().map(|(width, _)| width).sum::<usize>() > room {
+        let order = |(width, word): &&mut (usize, usize)| (width > word, *width);
+        let Some((widest, _)) = columns.iter_mut().max_by_key(order).filter(|(w, _)| *w > 1) else {
+            break;
+        };
         *widest -= 1;
     }
-    widths
+    columns.into_iter().map(|(width, _)| width).collect()
 }
 
 fn row(cells: &[Cell], widths: &[usize], right: &[bool]) -> Vec<Line<'static>> {
@@ -129,6 +140,16 @@ mod tests {
     fn the_widest_column_is_narrowed_first() {
         let lines = lay_out(&cells(&["a", "what"]), &[cells(&["1", "one two three"])], &[], 11);
         assert_eq!(text(&lines), ["a  what", "───────────", "1  one two", "   three"]);
+    }
+
+    #[test]
+    fn no_word_breaks_as_long_as_another_column_can_be_narrowed() {
+        let rows = [cells(&["9.22 kFLOP", "a b c d"])];
+        let lines = lay_out(&cells(&["operations", "b"]), &rows, &[], 15);
+        assert_eq!(text(&lines)[0], "operations  b");
+        assert_eq!(text(&lines)[2..], ["9.22 kFLOP  a b", "            c d"]);
+        let lines = lay_out(&cells(&["operations", "b"]), &rows, &[], 8);
+        assert_eq!(text(&lines)[..2], ["opera  b", "tions"], "too narrow for its longest word");
     }
 
     #[test]
