@@ -1362,18 +1362,20 @@ pub fn explore_sampling_distribution(figure: &mut Explorer) {
         origin: Origin::Computed("a made-up machine".into()),
     });
     let (low, high) = (quantile(&many, 0.0), quantile(&many, 1.0));
-    let bins = 20;
+    let bins = if high > low { 20 } else { 1 };
     let step = ((high - low) / bins as f64).max(1e-9);
+    // As many decimals as tell neighbouring bars apart.
+    let decimals = (-step.log10().floor()).clamp(0.0, 3.0) as usize;
     let mut counts = vec![0; bins];
     many.iter().for_each(|value| counts[(((value - low) / step) as usize).min(bins - 1)] += 1);
     let bars = counts.iter().enumerate().map(|(bin, &count)| Point {
         x: bin as f64,
         y: f64::from(count),
-        label: Some(format!("{:.0}", low + (bin as f64 + 0.5) * step)),
+        label: Some(format!("{:.decimals$}", low + (bin as f64 + 0.5) * step)),
         ..Point::default()
     });
     figure.chart(Chart {
-        title: format!("The {which} of 300 such series, ms"),
+        title: format!("The {which} of each of 300 such series, ms"),
         kind: ChartKind::Bar,
         x: Axis::linear("time", ""),
         y: Axis::linear("series", ""),

@@ -1801,8 +1801,8 @@ fn compression_ratio(figures: &Figures) -> Result<Vec<Words>, String> {
     let column: Vec<Spread> = column.iter().map(spread).collect::<Result<_, _>>()?;
     let [labels, soft, added] = column[..] else { return Err("no two students".into()) };
     let fact = format!(
-        "With the teacher the student reads {:.1} %, without it {:.1} %. The median of the differences by seed is {:+.1} \
-         points",
+        "With the teacher the student reads {:.1} %, without it {:.1} %, each the median of its seeds. Seed by seed, the \
+         difference is {:+.1} points in the median",
         soft.median, labels.median, added.median
     );
     words.push(also(fact, true));

@@ -1434,7 +1434,7 @@ fn counted(model: &Gpt, is_int8: bool) -> Result<Evidence, Box<dyn Error>> {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "capstone-explore", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// Why factors that were measured apart must not be multiplied.
+/// Why two factors must not be multiplied.
 ///
 /// The time of a made-up program has three parts: one that only A makes faster, one that only B makes faster, and one
 /// that either of them makes faster, but not both. What is left, neither touches. With nothing shared, both together are

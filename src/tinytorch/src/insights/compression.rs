@@ -123,8 +123,9 @@ pub fn distillation_insight(
     let [labels, soft, median, low, high, error] =
         [labels, soft, median, low, high, error].map(|part| 100.0 * part);
     format!(
-        "With the teacher the student reads {soft:.1} %, without it {labels:.1} %. The median of the differences by \
-         seed is {median:+.1} points ({low:+.1} to {high:+.1} in the middle half), with a standard error of {error:.1}: {found}."
+        "With the teacher the student reads {soft:.1} %, without it {labels:.1} %, each the median of its seeds. Seed \
+         by seed, the difference is {median:+.1} points in the median ({low:+.1} to {high:+.1} in the middle half), with \
+         a standard error of {error:.1}: {found}."
     )
 }
 
