@@ -378,3 +378,54 @@ fn a_batch_that_is_killed_and_started_again_gives_the_same_gradebook() {
     let results = |of: &str| contents(&folder.join(of), &students);
     assert_eq!(results("killed"), results("whole"), "byte for byte");
 }
+
+/// The words before a command that is to run in a container: processes and users of its own, no root, and `/proc` of it.
+const CONTAINER: [&str; 7] = [
+    "--user",
+    "--map-user=1000",
+    "--map-group=1000",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+];
+
+fn in_container(command: &Command) -> Command {
+    let mut unshare = Command::new("unshare");
+    unshare.args(CONTAINER).arg(command.get_program()).args(command.get_args());
+    unshare.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    unshare.current_dir(command.get_current_dir().unwrap()).stdin(Stdio::null());
+    unshare
+}
+
+#[test]
+fn in_a_container_a_batch_is_confined_killed_and_continued_with_the_same_results() {
+    let may = in_container(Command::new("true").current_dir("/")).status();
+    if Class::open(ENOUGH).is_none() || !may.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: no container can be made here");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let honest = Course::tinytorch().named("setup").unwrap().reference().to_owned();
+    let leaves = "std::thread::spawn(|| std::process::abort()); loop { std::thread::yield_now() }";
+    let hostile = honest.replace("format!(\"Hello, {name}!\")", leaves);
+    let students = ["ada", "bob", "eve"];
+    for (student, text) in students.iter().zip([&honest, &hostile, &honest]) {
+        hand_in(&Submissions::new(&folder.join("in")), student, "00_setup", text);
+    }
+    let grade = |results: &str| tutor(folder, &["grade", "in", "--out", results]);
+    let mut killed = in_container(&grade("inside")).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(killed.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let lines: Vec<String> = lines.take_while(|line| !line.starts_with("[1/3")).collect();
+    assert!(lines[0].starts_with("sandbox: namespaces, Landlock, seccomp"), "{lines:?}");
+    // With `unshare` ends the tutor, the first process of the container, and with it all others.
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let output = in_container(&grade("inside")).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(!String::from_utf8(output.stdout).unwrap().contains("3 submissions, 0 of them"));
+    assert!(grade("outside").output().unwrap().status.success());
+    let results = |of: &str| contents(&folder.join(of), &students);
+    assert_eq!(results("inside"), results("outside"), "byte for byte");
+}
