@@ -1,15 +1,17 @@
 //! What the sandbox costs: the submissions of a class, graded in turn by the real launcher and by one that only starts the
 //! program, a few at a time. The same rustc, the same tests and the same number of each at a time; so the ratio is that
-//! of grading to compiling and testing alone.
+//! of grading to compiling and testing alone. Then the program itself grades the class, is killed in the middle, and starts
+//! again: the results and the gradebook must be the same.
 //! Run with `cargo bench --bench grading -- MODULE SUBMISSIONS`, by default 01_tensor and 300.
 #![cfg(target_os = "linux")]
 
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use serde_json::Value;
 use std::error::Error;
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tinytorch_tutor::classroom::submission::{SCHEMA, Submission, Submissions};
 use tinytorch_tutor::curriculum::{Course, Module};
@@ -34,8 +36,7 @@ fn main() -> Outcome<()> {
     let module = Course::tinytorch().named(module)?;
     let folder = tempfile::tempdir()?;
     let class = class(&folder.path().join("in"), module, count)?;
-    let launchers =
-        [PathBuf::from(env!("CARGO_BIN_EXE_tinytorch-tutor")), std::env::current_exe()?];
+    let launchers = [PathBuf::from(TUTOR), std::env::current_exe()?];
     let [sandboxed, bare] = launchers.map(|launcher| grader(&launcher, module));
     let sides = [("sandboxed", sandboxed?), ("bare", bare?)];
     println!("{count} submissions of {}, load {}", module.slug(), load());
@@ -67,11 +68,56 @@ fn main() -> Outcome<()> {
         let bare = results(folder.path(), "bare", &class)?;
         first == bare
     });
-    let again = &class[..class.len().min(2 * TURN)];
-    grade(&sides[0].1, folder.path(), "again", again)?;
-    let same = results(folder.path(), "again", again)? == first[..again.len()];
-    println!("same results when {} are graded again: {same}; load {}", again.len(), load());
+    let graded = killed_and_continued(folder.path(), count)?;
+    println!("graded again by the program, killed after {graded} of {count} and started again:");
+    println!("  same results: {}", results(folder.path(), "again", &class)? == first);
+    let books = ["sandboxed", "again"].map(|results| gradebook(folder.path(), results));
+    let [before, after] = books;
+    println!("  same gradebook: {}; load {}", before? == after?, load());
     Ok(())
+}
+
+/// The tutor's own program.
+const TUTOR: &str = env!("CARGO_BIN_EXE_tinytorch-tutor");
+
+fn tutor(folder: &Path, arguments: &[&str]) -> Command {
+    let mut tutor = Command::new(TUTOR);
+    tutor.args(arguments).current_dir(folder).env("TINYTORCH_CACHE", cache());
+    tutor.stdin(Stdio::null()).stdout(Stdio::piped());
+    tutor
+}
+
+fn cache() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
+}
+
+/// Grades the class into the folder `again`, and returns how many submissions were graded when the program was killed.
+fn killed_and_continued(folder: &Path, count: usize) -> Outcome<usize> {
+    let grade = || tutor(folder, &["grade", "in", "--out", "again"]);
+    let mut first = grade().spawn()?;
+    let lines = BufReader::new(first.stdout.take().ok_or("no output")?).lines();
+    let graded = lines.map_while(Result::ok).filter(|line| line.starts_with('['));
+    let graded = graded.take(count.div_ceil(2)).count();
+    first.kill()?;
+    first.wait()?;
+    match grade().output()?.status.code() {
+        Some(0) => Ok(graded),
+        code => Err(format!("the program ended with {code:?}").into()),
+    }
+}
+
+/// The gradebook of these results, exported.
+fn gradebook(folder: &Path, results: &str) -> Outcome<String> {
+    let (database, grades) = (format!("{results}.db"), format!("{results}.csv"));
+    let export = ["export", "--format", "csv", "--out", &grades];
+    for step in [&["import", results][..], &export] {
+        let output =
+            tutor(folder, &[&["gradebook", "--gradebook", &database], step].concat()).output()?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into());
+        }
+    }
+    Ok(std::fs::read_to_string(folder.join(grades))?)
 }
 
 /// In the place of the launcher: becomes the program, without any part of the sandbox.
@@ -97,14 +143,28 @@ fn bare_launcher(stage: &str, order: &str) -> Outcome<()> {
     Err(program.exec().into())
 }
 
-/// Solutions that differ: right, wrong in one place, and one that does not compile.
+/// Solutions that differ: of ten submissions six are right or wrong in one place, two are broken, and two hostile. None of them
+/// keeps a test busy until its time is up, which would hide what the sandbox costs.
 fn class(folder: &Path, module: &Module, count: usize) -> Outcome<Vec<Submission>> {
     let submissions = Submissions::new(folder);
     let reference = module.reference();
+    let begun = |with: &str| {
+        let line = format!("// BEGIN SOLUTION\n    {with}");
+        reference.replacen("// BEGIN SOLUTION", &line, 1)
+    };
+    let honest = begun("let mut own = 1; own += 1; let _ = own;");
+    let unfinished = begun("todo!(\"one\")");
     let kinds = [
         reference.to_owned(),
-        reference.replacen("// BEGIN SOLUTION", "todo!(\"one\")\n", 1),
-        reference.replacen("// END SOLUTION", "; let mut own = 1; own += 1;\n", 1),
+        honest.clone(),
+        unfinished.clone(),
+        begun("let broken: () = 1;"),
+        begun("println!(\"{}\", \"x\".repeat(1 << 20));"),
+        honest,
+        begun("std::process::exit(0);"),
+        reference.replacen("// END SOLUTION", "/* // END SOLUTION", 1),
+        reference.to_owned(),
+        unfinished,
     ];
     let submission = |index: usize| {
         let text = format!("{}\n// {index}\nfn own_{index}() {{}}\n", kinds[index % kinds.len()]);
@@ -130,8 +190,7 @@ fn grader(launcher: &Path, module: &Module) -> Outcome<Grader> {
     if !lacks.is_empty() {
         return Err(format!("this machine lacks {}", lacks.join("; ")).into());
     }
-    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
-    let runner = Runner::new(cache, Course::tinytorch())?;
+    let runner = Runner::new(cache(), Course::tinytorch())?;
     let grader = Grader::new(runner, Course::tinytorch(), sandbox);
     grader.prepare(module, &Cancel::default(), &mut |_| ())?;
     Ok(grader)

@@ -1,7 +1,11 @@
 //! The key bindings: one table, from which the help, the footer and the action of a key are read. Must not know
 //! what an action does.
 
+use super::keys::{self, bind, control, letter, plain, shown};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// One line of the help.
+pub type Binding = keys::Binding<Action>;
 
 /// The action of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,26 +96,6 @@ pub enum Action {
     Quit,
 }
 
-/// One key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Key {
-    code: KeyCode,
-    modifiers: KeyModifiers,
-}
-
-/// One line of the help.
-#[derive(Debug)]
-pub struct Binding {
-    /// The keys; the first one is shown where there is room for one.
-    pub keys: &'static [Key],
-    /// Their action.
-    pub action: Action,
-    /// The action in words.
-    pub help: &'static str,
-    /// The word in the footer, if the key is shown there.
-    pub footer: Option<&'static str>,
-}
-
 /// A part of the help.
 #[derive(Debug)]
 pub struct Group {
@@ -119,31 +103,6 @@ pub struct Group {
     pub name: &'static str,
     /// Its lines.
     pub bindings: &'static [Binding],
-}
-
-const fn plain(code: KeyCode) -> Key {
-    Key { code, modifiers: KeyModifiers::NONE }
-}
-
-const fn letter(letter: char) -> Key {
-    plain(KeyCode::Char(letter))
-}
-
-const fn control(letter: char) -> Key {
-    Key { code: KeyCode::Char(letter), modifiers: KeyModifiers::CONTROL }
-}
-
-const fn bind(keys: &'static [Key], action: Action, help: &'static str) -> Binding {
-    Binding { keys, action, help, footer: None }
-}
-
-const fn shown(
-    keys: &'static [Key],
-    action: Action,
-    footer: &'static str,
-    help: &'static str,
-) -> Binding {
-    Binding { keys, action, help, footer: Some(footer) }
 }
 
 /// Every key of the tutor.
@@ -223,10 +182,7 @@ pub const KEYMAP: &[Group] = &[
 /// The action of a key, if it has one.
 #[must_use]
 pub fn action(event: KeyEvent) -> Option<Action> {
-    // Shift is part of the letter or of the key's name.
-    let modifiers = event.modifiers.intersection(KeyModifiers::CONTROL.union(KeyModifiers::ALT));
-    let pressed = Key { code: event.code, modifiers };
-    bindings().find(|binding| binding.keys.contains(&pressed)).map(|binding| binding.action)
+    bindings().find_map(|binding| binding.action(event))
 }
 
 /// The key that was typed after Esc, if both arrived together. A terminal sends Alt with a letter as Esc and the letter,
@@ -249,34 +205,7 @@ pub fn bindings() -> impl Iterator<Item = &'static Binding> {
 #[must_use]
 pub fn key(action: Action) -> String {
     let binding = bindings().find(|binding| binding.action == action);
-    binding.and_then(|binding| binding.keys.first()).map(|key| key.name()).unwrap_or_default()
-}
-
-impl Key {
-    /// As shown: `j`, `Ctrl-C`, `PgDn`.
-    #[must_use]
-    pub fn name(self) -> String {
-        let name = match self.code {
-            KeyCode::Char(' ') => "Space".to_owned(),
-            KeyCode::Char(letter) if !self.modifiers.is_empty() => {
-                letter.to_ascii_uppercase().to_string()
-            }
-            KeyCode::Char(letter) => letter.to_string(),
-            KeyCode::F(number) => format!("F{number}"),
-            KeyCode::Left => "←".to_owned(),
-            KeyCode::Right => "→".to_owned(),
-            KeyCode::Up => "↑".to_owned(),
-            KeyCode::Down => "↓".to_owned(),
-            KeyCode::PageUp => "PgUp".to_owned(),
-            KeyCode::PageDown => "PgDn".to_owned(),
-            KeyCode::BackTab => "Shift-Tab".to_owned(),
-            other => format!("{other:?}"),
-        };
-        match self.modifiers {
-            KeyModifiers::CONTROL => format!("Ctrl-{name}"),
-            _ => name,
-        }
-    }
+    binding.map(Binding::name).unwrap_or_default()
 }
 
 #[cfg(test)]

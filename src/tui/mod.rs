@@ -11,6 +11,7 @@ mod glossary;
 mod highlight;
 mod highlighted;
 mod keymap;
+mod keys;
 mod layout;
 pub mod marking;
 mod message;

@@ -1,7 +1,8 @@
 //! The keys: one table, from which the help, the footer and the action of a key are read. The digits 1 to 9, one for each item of a
 //! rubric, are not in it. Must not know what an action does.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crate::tui::keys::{Binding, bind, control, letter, plain, shown};
+use crossterm::event::{KeyCode, KeyEvent};
 
 /// The action of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,75 +45,33 @@ pub enum Action {
     Quit,
 }
 
-/// One line of the help.
-#[derive(Debug)]
-pub struct Binding {
-    /// The keys as shown.
-    pub name: &'static str,
-    codes: &'static [KeyCode],
-    /// Their action.
-    pub action: Action,
-    /// The action in words.
-    pub help: &'static str,
-    /// The word in the footer, if the key is shown there.
-    pub footer: Option<&'static str>,
-}
-
-#[cfg(test)]
-impl Binding {
-    /// Its keys.
-    pub fn keys(&self) -> impl Iterator<Item = KeyCode> {
-        self.codes.iter().copied()
-    }
-}
-
-const fn bind(
-    name: &'static str,
-    codes: &'static [KeyCode],
-    action: Action,
-    help: &'static str,
-    footer: Option<&'static str>,
-) -> Binding {
-    Binding { name, codes, action, help, footer }
-}
-
 /// Every key but the digits of items.
-pub const KEYMAP: &[Binding] = {
+pub const KEYMAP: &[Binding<Action>] = {
     use Action::*;
-    use KeyCode::Char;
     &[
-        bind("n", &[Char('n')], NextOpen, "next answer that is not graded", Some("next")),
-        bind("N", &[Char('N')], PreviousOpen, "previous answer that is not graded", None),
-        bind("p", &[Char('p')], Points, "type points", Some("points")),
-        bind(
-            "c",
-            &[Char('c')],
-            Comment,
-            "type a comment, which the student reads",
-            Some("comment"),
-        ),
-        bind("f", &[Char('f')], Full, "all points", None),
-        bind("0", &[Char('0')], Zero, "no points", None),
-        bind("x", &[Char('x')], TakeBack, "take the grade back: not graded", None),
-        bind("u", &[Char('u')], Undo, "undo the last decision", Some("undo")),
-        bind("] →", &[Char(']'), KeyCode::Right, Char('l')], Next, "next answer", None),
-        bind("[ ←", &[Char('['), KeyCode::Left, Char('h')], Previous, "previous answer", None),
-        bind("j ↓", &[Char('j'), KeyCode::Down], Down, "one line down", None),
-        bind("k ↑", &[Char('k'), KeyCode::Up], Up, "one line up", None),
-        bind("PgDn Space", &[KeyCode::PageDown, Char(' ')], PageDown, "one screen down", None),
-        bind("PgUp", &[KeyCode::PageUp], PageUp, "one screen up", None),
-        bind("Enter", &[KeyCode::Enter], Open, "open the answer under the cursor", None),
-        bind("?", &[Char('?')], Help, "these keys", Some("keys")),
-        bind("Esc", &[KeyCode::Esc], Close, "back to the list", Some("list")),
-        bind("q", &[Char('q')], Quit, "quit; everything is saved", Some("quit")),
+        shown(&[letter('n')], NextOpen, "next", "next answer that is not graded"),
+        bind(&[letter('N')], PreviousOpen, "previous answer that is not graded"),
+        shown(&[letter('p')], Points, "points", "type points"),
+        shown(&[letter('c')], Comment, "comment", "type a comment, which the student reads"),
+        bind(&[letter('f')], Full, "all points"),
+        bind(&[letter('0')], Zero, "no points"),
+        bind(&[letter('x')], TakeBack, "take the grade back: not graded"),
+        shown(&[letter('u')], Undo, "undo", "undo the last decision"),
+        bind(&[letter(']'), plain(KeyCode::Right), letter('l')], Next, "next answer"),
+        bind(&[letter('['), plain(KeyCode::Left), letter('h')], Previous, "previous answer"),
+        bind(&[letter('j'), plain(KeyCode::Down)], Down, "one line down"),
+        bind(&[letter('k'), plain(KeyCode::Up)], Up, "one line up"),
+        bind(&[plain(KeyCode::PageDown), letter(' ')], PageDown, "one screen down"),
+        bind(&[plain(KeyCode::PageUp)], PageUp, "one screen up"),
+        bind(&[plain(KeyCode::Enter)], Open, "open the answer under the cursor"),
+        shown(&[letter('?')], Help, "keys", "these keys"),
+        shown(&[plain(KeyCode::Esc)], Close, "list", "back to the list"),
+        shown(&[letter('q'), control('c')], Quit, "quit", "quit; everything is saved"),
     ]
 };
 
 /// The action of a key.
 #[must_use]
 pub fn action(key: KeyEvent) -> Option<Action> {
-    if key.modifiers.contains(KeyModifiers::CONTROL) {
-        return (key.code == KeyCode::Char('c')).then_some(Action::Quit);
-    }
-    KEYMAP.iter().find(|binding| binding.codes.contains(&key.code)).map(|binding| binding.action)
+    KEYMAP.iter().find_map(|binding| binding.action(key))
 }

@@ -251,12 +251,12 @@ fn rubric(model: &Model, width: usize) -> Vec<Line<'static>> {
 }
 
 fn help() -> Vec<Line<'static>> {
-    let line = |name: &'static str, help: &'static str| {
-        let pad = " ".repeat(12_usize.saturating_sub(name.chars().count()));
-        Line::from(vec![Span::styled(name, style(Role::Key)), format!("{pad}{help}").into()])
+    let line = |names: &str, help: &str| {
+        let names = format!("{names:<12}");
+        Line::from(vec![Span::styled(names, style(Role::Key)), help.to_owned().into()])
     };
     let digits = line("1 to 9", "an item of the rubric applies, or does not");
-    [digits].into_iter().chain(KEYMAP.iter().map(|key| line(key.name, key.help))).collect()
+    [digits].into_iter().chain(KEYMAP.iter().map(|key| line(&key.names(), key.help))).collect()
 }
 
 fn status(model: &Model) -> Line<'static> {
@@ -272,7 +272,7 @@ fn status(model: &Model) -> Line<'static> {
 }
 
 fn keys(model: &Model) -> Line<'static> {
-    let all: Vec<(&str, &str)> = match (&model.typing, model.page) {
+    let all = match (&model.typing, model.page) {
         (Some(_), _) => vec![("Enter", "save"), ("Esc", "cancel")],
         (None, Page::Help(_)) => vec![("any key", "back")],
         (None, Page::List) => vec![
@@ -283,11 +283,16 @@ fn keys(model: &Model) -> Line<'static> {
             ("q", "quit"),
         ],
         (None, Page::Answer) => {
-            let shown = KEYMAP.iter().filter_map(|key| Some((key.name, key.footer?)));
-            [("1-9", "items")].into_iter().chain(shown).collect()
+            let shown = KEYMAP.iter().filter_map(|key| Some((key.name(), key.footer?)));
+            return footer(model, [("1-9".to_owned(), "items")].into_iter().chain(shown));
         }
     };
-    let spans = all.into_iter().flat_map(|(key, word)| {
+    footer(model, all.into_iter().map(|(key, word)| (key.to_owned(), word)))
+}
+
+/// The last line: keys, each with a word.
+fn footer(model: &Model, keys: impl Iterator<Item = (String, &'static str)>) -> Line<'static> {
+    let spans = keys.flat_map(|(key, word)| {
         [Span::styled(format!(" {key}"), style(Role::Key)), format!(" {word} ").into()]
     });
     clip(&spans.collect::<Vec<_>>(), usize::from(model.size.0))

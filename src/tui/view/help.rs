@@ -60,8 +60,7 @@ fn group(group: &Group) -> Vec<Line<'static>> {
 }
 
 fn line(binding: &Binding) -> Line<'static> {
-    let names: Vec<String> = binding.keys.iter().map(|key| key.name()).collect();
-    let keys = format!("  {:<KEYS$} ", names.join(" "));
+    let keys = format!("  {:<KEYS$} ", binding.names());
     Line::from(vec![Span::styled(keys, style(Role::Key)), Span::raw(binding.help)])
 }
 
