@@ -283,6 +283,7 @@ impl Source<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classroom::toml_source::assert_named;
 
     const FILE: &str = "title = \"ML systems\"\nhidden_tests = \"hidden\"\n
 [[module]]\nname = \"01_tensor\"\npoints = 20\ndeadline = 2026-11-30T23:59:00+01:00\nhints = false\n
@@ -310,27 +311,21 @@ mod tests {
     #[test]
     fn every_mistake_is_named_with_its_key_its_line_and_the_fix() {
         let mistakes = [
-            ("\"ML systems\"", "\" \"", "line 1: title: is empty", "name of the course"),
-            ("\"hidden\"", "\"../all\"", "line 2: hidden_tests: leads out", "beside"),
-            ("\"hidden\"", "\"/etc\"", "line 2: hidden_tests: leads out", "beside"),
-            ("01_tensor", "01_tensr", "line 5: name: unknown module", "Did you mean"),
-            ("= 20", "= -20", "line 6: points: is -20", "whole number from 0"),
-            ("= 20", "= 4294967297", "line 6: points: is 4294967297", "whole number from 0"),
-            ("= 20", "= \"many\"", "line 6: points: invalid type", "The keys are"),
-            ("+01:00", "", "line 7: deadline: 2026-11-30T23:59:00 is not", "offset from UTC"),
-            ("T23:59:00+01:00", "", "line 7: deadline: 2026-11-30 is not", "offset from UTC"),
-            ("hints", "hnts", "line 8: hnts: unknown field `hnts`", "The keys are"),
-            ("name = \"activations\"", "", "line 10: missing field `name`", "The keys are"),
-            ("activations", "1", "line 11: name: 01_tensor is there already, in line 5", "Remove"),
-            ("title = ", "title ", "line 1: ", "The keys are"),
+            ["\"ML systems\"", "\" \"", "line 1: title: is empty", "name of the course"],
+            ["\"hidden\"", "\"../all\"", "line 2: hidden_tests: leads out", "beside"],
+            ["\"hidden\"", "\"/etc\"", "line 2: hidden_tests: leads out", "beside"],
+            ["01_tensor", "01_tensr", "line 5: name: unknown module", "Did you mean"],
+            ["= 20", "= -20", "line 6: points: is -20", "whole number from 0"],
+            ["= 20", "= 4294967297", "line 6: points: is 4294967297", "whole number from 0"],
+            ["= 20", "= \"many\"", "line 6: points: invalid type", "The keys are"],
+            ["+01:00", "", "line 7: deadline: 2026-11-30T23:59:00 is not", "offset from UTC"],
+            ["T23:59:00+01:00", "", "line 7: deadline: 2026-11-30 is not", "offset from UTC"],
+            ["hints", "hnts", "line 8: hnts: unknown field `hnts`", "The keys are"],
+            ["name = \"activations\"", "", "line 10: missing field `name`", "The keys are"],
+            ["activations", "1", "line 11: name: 01_tensor is there already, in line 5", "Remove"],
+            ["title = ", "title ", "line 1: ", "The keys are"],
         ];
-        for (from, to, problem, fix) in mistakes {
-            let text = FILE.replacen(from, to, 1);
-            assert_ne!(text, FILE);
-            let error = parse(&text).unwrap_err();
-            assert!(error.message.starts_with(problem), "{from} -> {to}: {error}");
-            assert!(error.hints.iter().any(|hint| hint.contains(fix)), "{from} -> {to}: {error}");
-        }
+        assert_named(FILE, parse, &mistakes);
         assert_eq!(parse("title = \"a\"").unwrap_err().message, "has no module");
     }
 

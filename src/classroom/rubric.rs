@@ -227,6 +227,7 @@ fn question(block: &lesson::Block) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classroom::toml_source::assert_named;
 
     const FILE: &str = "[[question]]\nmodule = \"01\"\nname = \"row-or-column\"\npoints = 4\n
 [[question.item]]\ntext = \"names the cache line\"\npoints = 2.5\n
@@ -252,24 +253,18 @@ mod tests {
     #[test]
     fn every_mistake_is_named_with_its_key_its_line_and_the_fix() {
         let mistakes = [
-            ("\"01\"", "\"91\"", "line 2: module: unknown module", "list"),
-            ("row-or-column", "row", "line 3: name: the lesson 01_tensor has no", "row-or-column"),
-            ("row-or-column", "../x", "line 3: name: \"../x\" is not a name", "lower-case"),
-            ("points = 4", "points = 0", "line 4: points: is 0", "from 1"),
-            ("points = 4", "points = 2.5", "line 4: points: invalid type", "The keys"),
-            ("points = 4\n", "", "line 1: missing field `points`", "The keys"),
-            ("names the cache line", " ", "line 7: text: is empty", "what the item says"),
-            ("points = 2.5", "points = nan", "line 8: points: is NaN", "from -1000"),
-            ("points = 2.5", "pts = 2.5", "line 8: pts: unknown field `pts`", "The keys"),
-            ("my-own", "row-or-column", "line 16: name: \"row-or-column\" is there", "Remove"),
+            ["\"01\"", "\"91\"", "line 2: module: unknown module", "list"],
+            ["row-or-column", "row", "line 3: name: the lesson 01_tensor has no", "row-or-column"],
+            ["row-or-column", "../x", "line 3: name: \"../x\" is not a name", "lower-case"],
+            ["points = 4", "points = 0", "line 4: points: is 0", "from 1"],
+            ["points = 4", "points = 2.5", "line 4: points: invalid type", "The keys"],
+            ["points = 4\n", "", "line 1: missing field `points`", "The keys"],
+            ["names the cache line", " ", "line 7: text: is empty", "what the item says"],
+            ["points = 2.5", "points = nan", "line 8: points: is NaN", "from -1000"],
+            ["points = 2.5", "pts = 2.5", "line 8: pts: unknown field `pts`", "The keys"],
+            ["my-own", "row-or-column", "line 16: name: \"row-or-column\" is there", "Remove"],
         ];
-        for (from, to, problem, fix) in mistakes {
-            let text = FILE.replacen(from, to, 1);
-            assert_ne!(text, FILE);
-            let error = parse(&text).unwrap_err();
-            assert!(error.message.starts_with(problem), "{from} -> {to}: {error}");
-            assert!(error.hints.iter().any(|hint| hint.contains(fix)), "{from} -> {to}: {error}");
-        }
+        assert_named(FILE, parse, &mistakes);
         assert_eq!(parse("").unwrap_err().message, "has no question");
         let item = "[[question.item]]\ntext = \"a\"\npoints = 1\n";
         let many = FILE.split("\n[[question.item]]").next().unwrap().to_owned() + &item.repeat(10);

@@ -29,3 +29,22 @@ impl Source<'_> {
         1 + before.filter(|byte| **byte == b'\n').count()
     }
 }
+
+/// Makes each mistake, a text in the place of another, alone: the error must begin with the place and the problem, and have
+/// the fix among its hints.
+#[cfg(test)]
+pub(super) fn assert_named<T: std::fmt::Debug>(
+    file: &str,
+    parse: impl Fn(&str) -> Result<T, Error>,
+    mistakes: &[[&str; 4]],
+) {
+    for [from, to, problem, fix] in mistakes {
+        let text = file.replacen(from, to, 1);
+        assert_ne!(text, file);
+        let result = parse(&text);
+        let is_named = result.as_ref().is_err_and(|error| {
+            error.message.starts_with(problem) && error.hints.iter().any(|hint| hint.contains(fix))
+        });
+        assert!(is_named, "{from} -> {to}: {result:?}");
+    }
+}

@@ -5,7 +5,7 @@ use subject::{
     percentile, ranks, response_times, runs_needed, verdict, warm_up_runs,
 };
 use tinytorch::benchmarking as subject;
-use tinytorch::outputs::{Outputs, Seeded};
+use tinytorch::outputs::{self, Outputs, Seeded};
 use tinytorch::random::Rng;
 
 /// The functions, by their tests.
@@ -29,8 +29,8 @@ fn times(rng: &mut Rng, count: usize) -> Vec<f64> {
 }
 
 fn interval(rng: &mut Rng) -> Interval {
-    let [low, size] = [rng.uniform() + 0.5, rng.uniform()].map(f64::from);
-    Interval { low, estimate: low + size / 3.0, high: low + size }
+    let [low, estimate, high] = outputs::interval(rng);
+    Interval { low, estimate, high }
 }
 
 fn test_unit_deviation(rng: &mut Rng, out: &mut Outputs) {

@@ -3,7 +3,7 @@
 use subject::{confirms, leave_one_out, overlap, shares};
 use tinytorch::benchmarking::Interval;
 use tinytorch::capstone as subject;
-use tinytorch::outputs::{Outputs, Seeded};
+use tinytorch::outputs::{self, Outputs, Seeded};
 use tinytorch::random::Rng;
 
 /// The functions, by their tests.
@@ -19,8 +19,8 @@ fn figures(rng: &mut Rng, count: usize) -> Vec<f64> {
 }
 
 fn interval(rng: &mut Rng) -> Interval {
-    let [low, size] = [rng.uniform() + 0.5, rng.uniform()].map(f64::from);
-    Interval { low, estimate: low + size / 3.0, high: low + size }
+    let [low, estimate, high] = outputs::interval(rng);
+    Interval { low, estimate, high }
 }
 
 fn test_unit_ablation(rng: &mut Rng, out: &mut Outputs) {

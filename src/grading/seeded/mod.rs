@@ -1,6 +1,6 @@
 //! For each module the functions that draw inputs from a seed and collect what its cells return for them, one file a module.
 //! A function has the name of the test after which it runs in the sandbox, and the same function on the reference gives
-//! what is wanted. Must not know how they are compiled and compared.
+//! what is expected. Must not know how they are compiled and compared.
 
 use crate::runner::SeededModule;
 

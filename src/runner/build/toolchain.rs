@@ -25,7 +25,8 @@ pub(in crate::runner) struct Toolchain {
 }
 
 impl Toolchain {
-    /// Finds the toolchain of the kit that this program was installed from, else that of the `rustc` on the `PATH`. `folder` is the tutor's own: no file in it chooses another one.
+    /// Finds the toolchain of the kit that this program was installed from, else that of the `rustc` on the `PATH`.
+    /// `folder` is the tutor's own: no file in it chooses another one.
     pub(in crate::runner) fn find(folder: &Path) -> Result<Self, Error> {
         let rustc = installed::folder("toolchain").map(|toolchain| toolchain.join("bin/rustc"));
         Self::find_as(rustc.as_deref().unwrap_or("rustc".as_ref()), folder)

@@ -12,8 +12,14 @@ pub type Seeded = (&'static str, fn(&mut Rng, &mut Outputs));
 /// The numbers of all outputs that are kept at most: a record in the sandbox is limited. A longer output still differs in
 /// its count.
 const MOST: usize = 2000;
-/// The furthest that two numbers may be apart, where the wanted one is at most 1; above, it is relative.
+/// The furthest that two numbers may be apart, where the expected one is at most 1; above, it is relative.
 const TOLERANCE: f64 = 1e-4;
+
+/// The low end, the middle and the high end of a drawn interval, somewhere around 1.
+pub fn interval(rng: &mut Rng) -> [f64; 3] {
+    let [low, size] = [rng.uniform() + 0.5, rng.uniform()].map(f64::from);
+    [low, low + size / 3.0, low + size]
+}
 
 /// The outputs of one cell, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
