@@ -35,6 +35,10 @@ fn test_unit_dataset_new(rng: &mut Rng, out: &mut Outputs) {
         let whole = dataset.and_then(|dataset| dataset.gather(&all));
         whole.iter().for_each(|batch| pair(out, batch));
     }
+    for (inputs, targets) in [(&[2, 3][..], &[4][..]), (&[], &[]), (&[3], &[]), (&[], &[3])] {
+        let dataset = TensorDataset::new(Tensor::zeros(inputs), Tensor::zeros(targets));
+        out.number("is taken", u8::from(dataset.is_ok()));
+    }
 }
 
 fn test_unit_dataset_sample(rng: &mut Rng, out: &mut Outputs) {
@@ -42,8 +46,9 @@ fn test_unit_dataset_sample(rng: &mut Rng, out: &mut Outputs) {
     let Ok(dataset) = TensorDataset::new(inputs, targets) else { return };
     for index in [rng.below(5), 4, 5] {
         let sample = dataset.sample(index);
-        out.number("is there", u8::from(sample.is_ok()));
         sample.iter().for_each(|sample| pair(out, sample));
+        let kind = sample.err().map(|error| error.kind);
+        out.text("refused", &format!("{kind:?}"));
     }
 }
 
@@ -53,6 +58,12 @@ fn test_unit_collate(rng: &mut Rng, out: &mut Outputs) {
     collate(&samples).iter().for_each(|batch| pair(out, batch));
     samples.push((Tensor::randn(&[3, 2], rng), Tensor::scalar(0.0)));
     out.number("other shapes", u8::from(collate(&samples).is_ok()));
+    samples.pop();
+    samples.push((Tensor::randn(&[2, 3], rng), Tensor::zeros(&[1])));
+    for samples in [&samples[..], &[]] {
+        let batch = collate(samples);
+        out.number("is taken", u8::from(batch.is_ok()));
+    }
 }
 
 fn test_unit_dataset_gather(rng: &mut Rng, out: &mut Outputs) {
@@ -60,6 +71,10 @@ fn test_unit_dataset_gather(rng: &mut Rng, out: &mut Outputs) {
     let Ok(dataset) = TensorDataset::new(inputs, targets) else { return };
     let indices: Vec<usize> = (0..5).map(|_| rng.below(6)).collect();
     dataset.gather(&indices).iter().for_each(|batch| pair(out, batch));
+    for indices in [&[6, 0, 1][..], &[0, 6, 1], &[0, 1, 6], &[]] {
+        let batch = dataset.gather(indices);
+        out.number("is taken", u8::from(batch.is_ok()));
+    }
 }
 
 fn test_unit_pad_image(rng: &mut Rng, out: &mut Outputs) {
@@ -67,19 +82,39 @@ fn test_unit_pad_image(rng: &mut Rng, out: &mut Outputs) {
     for padding in [0, 1 + rng.below(3)] {
         pad_image(&image, padding).iter().for_each(|it| out.array("padded", it.array()));
     }
+    for shape in [&[3, 4][..], &[4], &[], &[1, 2, 3, 4]] {
+        let padded = pad_image(&Tensor::randn(shape, rng), 1);
+        out.number("is taken", u8::from(padded.is_ok()));
+        padded.iter().for_each(|it| out.array("padded", it.array()));
+    }
 }
 
 fn test_unit_parse_idx(rng: &mut Rng, out: &mut Outputs) {
     let [rows, columns] = [(); 2].map(|()| 1 + rng.below(4) as u8);
     let mut bytes = vec![0, 0, 8, 2, 0, 0, 0, rows, 0, 0, 0, columns];
     bytes.extend((0..rows * columns).map(|_| rng.below(256) as u8));
-    for _ in 0..2 {
-        let parsed = parse_idx("a.idx", &bytes);
-        out.number("is taken", u8::from(parsed.is_ok()));
-        if let Ok(idx) = parsed {
-            out.counts("shape", idx.shape);
-            out.numbers("values", idx.values);
-        }
-        bytes.pop();
+    parsed(out, &bytes);
+    // One byte of the magic number is wrong.
+    for index in 0..3 {
+        let mut wrong = bytes.clone();
+        wrong[index] += 1;
+        parsed(out, &wrong);
+    }
+    // Sizes whose product does not fit, and a file that is cut off anywhere, or too long.
+    let mut huge = vec![0, 0, 8, 3];
+    huge.extend([0xff; 12]);
+    parsed(out, &huge);
+    for length in [0, 3, 4, 11, 12, bytes.len() - 1] {
+        parsed(out, &bytes[..length]);
+    }
+    parsed(out, &[&bytes[..], &[7]].concat());
+}
+
+fn parsed(out: &mut Outputs, bytes: &[u8]) {
+    let parsed = parse_idx("a.idx", bytes);
+    out.number("is taken", u8::from(parsed.is_ok()));
+    if let Ok(idx) = parsed {
+        out.counts("shape", idx.shape);
+        out.numbers("values", idx.values);
     }
 }
