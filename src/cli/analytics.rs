@@ -63,6 +63,10 @@ fn read(
 fn show(context: &Context, found: &Analytics, out: &mut Printer) {
     let Analytics { students, sharing, .. } = found;
     out.line(format!("{}; sharing their progress: {sharing}", count(*students, "student")));
+    if *sharing == 0 {
+        return out
+            .line("There is nothing to show: none of them agreed, or handed in what they share.");
+    }
     if !found.exercises.is_empty() {
         out.line("");
         out.text(&exercises(&found.exercises));

@@ -5,6 +5,7 @@ use super::arguments::{Consent, Format, ShareArguments, ShareDecision};
 use super::context::Context;
 use super::printer::Printer;
 use super::question;
+use super::records::Records;
 use crate::curriculum::{Course, Module};
 use crate::error::{Error, count, harmless};
 use crate::lab::{Class, Lab};
@@ -49,7 +50,7 @@ pub fn asked(context: &Context, folder: &Path) -> Result<Option<Consent>, Error>
     }
     let class = lab.map(|lab| lab.class()).transpose()?.flatten();
     let agrees = question::ask(&format!(
-        "{}\nYou can change your mind at any time: `tinytorch-tutor share yes`, or `no`. Share?",
+        "{}\nYou can change your mind: `tinytorch-tutor share yes`, or `no`. Share?",
         consent(class.as_ref())
     ))?;
     Ok(Some(if agrees { Consent::Yes } else { Consent::No }))
@@ -74,18 +75,20 @@ pub fn decide(lab: &Lab, consent: Consent, out: &mut Printer) -> Result<(), Erro
 fn consent(class: Option<&Class>) -> String {
     let who = match class {
         Some(class) => format!("the instructor of \"{}\"", harmless(&class.title)),
-        None => "the instructor who gets it".to_owned(),
+        None => "whoever receives it".to_owned(),
     };
+    // In lines, since a terminal breaks words.
     format!(
-        "If you agree, the lab that you hand in tells {who}, under your name, for each exercise: whether you completed it, how \
-         long you worked, how many attempts and hints you needed, which tests failed, and the codes of compiler errors; never \
-         the time of day, and no text that you wrote."
+        "If you agree, the lab that you hand in tells {who}, under your name,\n\
+         for each exercise: whether you completed it, how long you worked, how many\n\
+         attempts and hints you needed, which tests failed, and the codes of compiler\n\
+         errors; never the time of day, and no text that you wrote."
     )
 }
 
 fn show(lab: &Lab, format: Format, out: &mut Printer) -> Result<(), Error> {
-    let store = Store::open(&lab.store())?.0;
-    let (shares, shared) = (store.shares()?, store.shared()?);
+    let records = Records::open(lab)?;
+    let (shares, shared) = (records.shares()?, records.shared()?);
     if format == Format::Json {
         out.line(json::to_line(&shared));
         return Ok(());

@@ -16,7 +16,7 @@ fn shared(desk: &Desk) -> Value {
 /// Runs the command in a terminal, answers the question, and returns the exit code and what was on the screen.
 fn answer(desk: &Desk, arguments: &[&str], answer: &str) -> (u32, String) {
     let program = env!("CARGO_BIN_EXE_tinytorch-tutor");
-    let mut terminal = Terminal::start(program, arguments, desk.folder.path(), (300, 24), &[]);
+    let mut terminal = Terminal::start(program, arguments, desk.folder.path(), (100, 24), &[]);
     terminal.wait_for_text("Share? [y/N]");
     terminal.send(answer);
     let (status, raw) = terminal.wait_for_end();
@@ -29,13 +29,13 @@ fn init_at_a_terminal_asks_once_and_only_a_yes_shares() {
         let desk = Desk::empty();
         let (code, screen) = answer(&desk, &["init", "lab"], typed);
         assert_eq!(code, 0, "{screen}");
-        for part in ["under your name", "compiler errors", "no text that you wrote"] {
+        for part in ["under your name", "codes of compiler", "no text that you wrote"] {
             assert!(screen.contains(part), "{part}: {screen}");
         }
         assert_eq!(shared_file(&desk).exists(), shares, "{typed:?}");
         let program = env!("CARGO_BIN_EXE_tinytorch-tutor");
         let mut again =
-            Terminal::start(program, &["init", "lab"], desk.folder.path(), (300, 24), &[]);
+            Terminal::start(program, &["init", "lab"], desk.folder.path(), (100, 24), &[]);
         let (_, raw) = again.wait_for_end();
         assert!(!String::from_utf8_lossy(&raw).contains("Share?"), "it was decided");
     }
@@ -188,6 +188,9 @@ fn a_class_is_shown_where_it_stops_and_only_those_who_agreed_are_counted() {
     let named = out(&desk.run(&["analytics", "collected", "--names"]));
     assert!(named.contains("s4 00_setup         yes       40         8      2"), "{named}");
 
+    fs::create_dir(desk.folder.path().join("nobody")).unwrap();
+    let none = out(&desk.run(&["analytics", "nobody"]));
+    assert!(none.starts_with("0 students; sharing") && none.lines().count() == 2, "{none}");
     write("collected/s4/progress.json", "\u{1b}[2J{");
     let output = desk.run(&["analytics", "collected"]);
     let text = out(&output);

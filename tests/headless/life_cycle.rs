@@ -163,3 +163,16 @@ fn a_damaged_kit_is_refused_by_the_names_of_its_files_and_a_folder_is_never_over
     refused(&["nothing was installed"]);
     assert!(!class.path("student").exists());
 }
+
+#[test]
+fn the_installer_asks_at_a_terminal_what_the_learner_shares() {
+    let Some(class) = Class::open() else { return };
+    let installer = ["tinytorch-kit/install.sh", "student"];
+    let mut terminal = Terminal::start("sh", &installer, class.desk.folder.path(), (100, 40), &[]);
+    let screen = terminal.wait_for_text("Share? [y/N]");
+    assert!(screen.contains("the instructor of \""), "{screen}");
+    terminal.send("y\r");
+    let (status, _) = terminal.wait_for_end();
+    assert!(status.success(), "{status:?}");
+    assert!(class.path("student/lab/.tinytorch/progress.shared.json").is_file());
+}

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::runner::event::{Expected, Level, Output, RunEvent, RunKind, TestResult, Verdict};
+use proptest::prelude::{any, prop_assert_eq, proptest};
 use std::time::Duration;
 
 const MINUTE: i64 = 60;
@@ -95,6 +96,36 @@ fn what_stopped_the_last_attempt_is_known_and_a_test_waits_for_one_that_compiles
     let exercise = only(&shared);
     assert!(exercise.completed);
     assert!(exercise.tests.values().chain(exercise.errors.values()).all(|stop| !stop.last));
+}
+
+proptest! {
+    #[test]
+    fn whatever_was_checked_and_when_the_figures_are_accepted_where_they_are_read(
+        checks in proptest::collection::vec((0u8..3, any::<i64>(), 0u8..4, 0usize..5, 0u8..4), 0..40)
+    ) {
+        const OUTCOMES: [Outcome; 5] = [
+            Outcome::Unknown,
+            Outcome::NotStarted,
+            Outcome::DoesNotCompile,
+            Outcome::Unfinished,
+            Outcome::Passed,
+        ];
+        let checks = checks.into_iter().map(|(module, at, text, outcome, name)| {
+            let check = check(module, at, &text.to_string(), OUTCOMES[outcome]);
+            match OUTCOMES[outcome] {
+                Outcome::DoesNotCompile => stopped(check, &[error(&name.to_string())]),
+                Outcome::Unfinished => stopped(check, &[test(&name.to_string())]),
+                _ => check,
+            }
+        });
+        let shared = Shared::new(checks, [(ModuleId(1), 2), (ModuleId(9), 1)]);
+        prop_assert_eq!(Shared::parse(crate::report::json::to_line(&shared).as_bytes()), Ok(shared));
+    }
+
+    #[test]
+    fn whatever_is_handed_in_reading_it_ends(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Shared::parse(&bytes);
+    }
 }
 
 fn failing(needs: &[(&str, &[&str])]) -> ModuleReport {
