@@ -34,10 +34,10 @@ fn init_at_a_terminal_asks_once_and_only_a_yes_shares() {
         }
         assert_eq!(shared_file(&desk).exists(), shares, "{typed:?}");
         let program = env!("CARGO_BIN_EXE_tinytorch-tutor");
-        let mut again =
-            Terminal::start(program, &["init", "lab"], desk.folder.path(), (100, 24), &[]);
-        let (_, raw) = again.wait_for_end();
-        assert!(!String::from_utf8_lossy(&raw).contains("Share?"), "it was decided");
+        let again = Terminal::start(program, &["init", "lab"], desk.folder.path(), (100, 24), &[]);
+        let ended = |screen: &str| screen.contains("Share?") || screen.contains("Open it:");
+        let screen = again.wait_for("the end, or a question", ended);
+        assert!(!screen.contains("Share?"), "it was decided: {screen}");
     }
     let desk = Desk::empty();
     let (code, _) = answer(&desk, &["init", "lab"], "\u{3}");
