@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use tinytorch_tutor::curriculum::Course;
 
 #[path = "pty/terminal.rs"]
 #[expect(dead_code, reason = "shared with other tests")]
@@ -218,8 +219,16 @@ fn hints_come_one_by_one_and_the_list_knows_every_module() {
     let (first, second) = (hint(), hint());
     assert_eq!((&first["number"], &second["number"]), (&1.into(), &2.into()));
     assert_ne!(first["hint"], second["hint"]);
+    std::fs::write(
+        desk.exercise("01_tensor"),
+        Course::tinytorch().named("01").unwrap().reference(),
+    )
+    .unwrap();
+    let solved = desk.at_lab(&["hint", "01"]);
+    assert_eq!(code(&solved), 0, "{}", said(&solved));
+    assert!(out(&solved).contains("hint tensor CELL"), "{}", said(&solved));
     let rows = lines(&desk.at_lab(&["list", "--format", "json"]));
-    assert_eq!(rows.len(), tinytorch_tutor::curriculum::Course::tinytorch().modules().len());
+    assert_eq!(rows.len(), Course::tinytorch().modules().len());
     let output = desk.at_lab(&["solution", "00", "setup-greeting"]);
     assert_eq!(code(&output), 0);
     assert!(out(&output).contains("fn greeting"), "{}", said(&output));

@@ -20,7 +20,14 @@ struct Hint<'a> {
     hint: &'a str,
 }
 
-/// Succeeds when there was a hint to show.
+/// What is printed where every cell is written.
+#[derive(Serialize)]
+struct NoHint<'a> {
+    module: &'a str,
+    cell: Option<&'a str>,
+}
+
+/// Succeeds when there was a hint to show, or no cell is left that needs one.
 pub fn run(context: &Context, arguments: &CellArguments, out: &mut Printer) -> Result<bool, Error> {
     let module = context.course().named(&arguments.module)?;
     let lab = context.lab()?;
@@ -31,7 +38,13 @@ pub fn run(context: &Context, arguments: &CellArguments, out: &mut Printer) -> R
     let lesson = lab.read_lesson(module);
     let cell = match &arguments.cell {
         Some(cell) => known(module, &lesson, cell)?,
-        None => next(module, &lab.read_exercise(module).unwrap_or_default())?,
+        None => match next(module, &lab.read_exercise(module).unwrap_or_default()) {
+            Some(cell) => cell,
+            None => {
+                nothing_left(module, arguments.format, out);
+                return Ok(true);
+            }
+        },
     };
     let hints = lesson.hints(&cell);
     if hints.is_empty() {
@@ -69,14 +82,26 @@ pub fn known(module: &Module, lesson: &Lesson, cell: &str) -> Result<String, Err
 }
 
 /// The first unsolved cell.
-fn next(module: &Module, text: &str) -> Result<String, Error> {
+fn next(module: &Module, text: &str) -> Option<String> {
     let unsolved = cells::parse(text).into_iter().find(cells::Cell::is_unsolved);
     let first = || {
         let mut cells = cells::parse(module.reference()).into_iter();
         cells.find(|cell| text.is_empty() && cell.kind == CellKind::Solution)
     };
-    unsolved.or_else(first).and_then(|cell| cell.grade_id).ok_or_else(|| {
-        Error::usage(format!("{} has no unsolved exercise", module.slug()))
-            .hint("Name the cell that you want a hint for: `tinytorch-tutor hint MODULE CELL`.")
-    })
+    unsolved.or_else(first)?.grade_id
+}
+
+/// Every cell is written. One of them may be wrong: its hints are there if it is named.
+fn nothing_left(module: &Module, format: Format, out: &mut Printer) {
+    let slug = module.slug();
+    match format {
+        Format::Json => out.line(json::to_line(&NoHint { module: &slug, cell: None })),
+        Format::Human => {
+            out.line(format!("{slug}: no `todo!` is left"));
+            out.line(format!(
+                "  For a cell that fails its test: `tinytorch-tutor hint {} CELL`",
+                module.name
+            ));
+        }
+    }
 }

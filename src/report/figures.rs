@@ -22,6 +22,8 @@ fn prefixes(unit: &str) -> Option<&'static Prefixes> {
         "s" => Some(&SECONDS),
         "B" | "B/s" => Some(&BINARY),
         "J" | "W" => Some(&SI),
+        // A quotient of two counts: a prefix would belong to neither.
+        "FLOP/B" => None,
         unit if unit.starts_with("FLOP") || unit.ends_with("/s") => Some(&COUNTS),
         _ => None,
     }
@@ -356,6 +358,7 @@ mod tests {
             (512.0, "B", "512 B"),
             (2.5e9, "FLOP/s", "2.50 GFLOP/s"),
             (0.25, "FLOP/B", "0.250 FLOP/B"),
+            (1024.0, "FLOP/B", "1,024 FLOP/B"),
             (12_345.0, "samples/s", "12.3 ksamples/s"),
             (97.25, "%", "97.2 %"),
             (25.0, "x", "25x"),

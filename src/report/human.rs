@@ -376,11 +376,29 @@ fn table(table: &Table) -> String {
 const FEW_POINTS: usize = 12;
 
 fn chart(chart: &Chart) -> String {
-    let number: usize = chart.series.iter().map(|series| series.points.len()).sum();
-    if number <= FEW_POINTS {
+    let number = |series: &[Series]| series.iter().map(|one| one.points.len()).sum::<usize>();
+    if number(&chart.series) <= FEW_POINTS {
         return table(&points(chart));
     }
-    format!("{}  {number} points; --format json has them all\n", table(&summary_of_series(chart)))
+    // Beside long curves, the few points of the other series are listed: they are what the curves are compared with.
+    let is_curve = |series: &&Series| series.points.len() > FEW_POINTS;
+    let (curves, others): (Vec<&Series>, Vec<&Series>) = chart.series.iter().partition(is_curve);
+    let part = |series: Vec<&Series>| Chart {
+        series: series.into_iter().cloned().collect(),
+        ..chart.clone()
+    };
+    let (curves, others) = (part(curves), part(others));
+    let is_split = !curves.series.is_empty() && (1..=FEW_POINTS).contains(&number(&others.series));
+    let summarized = if is_split { &curves } else { chart };
+    let mut text = table(&summary_of_series(summarized));
+    line(
+        &mut text,
+        &format!("  {} points; --format json has them all", number(&summarized.series)),
+    );
+    if is_split {
+        text += &table(&points(&others));
+    }
+    text
 }
 
 /// Where each series of a chart begins, ends and has its extremes: one row per series.
@@ -422,11 +440,17 @@ fn points(chart: &Chart) -> Table {
                 (Some(label), ChartKind::Bar) => Value::Text(label.clone()),
                 _ => Value::Text(figures::figure(point.x, &chart.x.unit)),
             };
+            let name = match (&point.label, chart.kind) {
+                (Some(label), ChartKind::Line | ChartKind::Scatter) => {
+                    format!("{}: {label}", series.name)
+                }
+                _ => series.name.clone(),
+            };
             let y = match point.spread {
                 Some((low, high)) => Value::Spread { median: point.y, low, high },
                 None => Value::Float(point.y),
             };
-            vec![Value::Text(series.name.clone()), x, y]
+            vec![Value::Text(name), x, y]
         })
     });
     Table {
@@ -674,6 +698,26 @@ mod tests {
         for cell in ["30 at 0", "69 at 99", "0 at 30", "100 points"] {
             assert!(text.contains(cell), "{cell}: {text}");
         }
+    }
+
+    #[test]
+    fn a_few_named_points_beside_a_long_curve_are_listed_with_their_names_and_units() {
+        let roof = Series::new("roof", (1..=40).map(|x| (f64::from(x), 1e9 * f64::from(x))));
+        let label = Some("addition".into());
+        let point = Point { x: 0.25, y: 2e9, label, ..Point::default() };
+        let chart = Chart {
+            title: "Roofline".into(),
+            kind: ChartKind::Scatter,
+            x: Axis::log("intensity", "FLOP/B"),
+            y: Axis::log("rate", "FLOP/s"),
+            series: vec![roof, Series { name: "operations".into(), points: vec![point] }],
+            origin: Origin::Measured,
+        };
+        let text = item(&Item::Chart(chart));
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        assert!(lines[2].starts_with("roof    1 GFLOP/s at 1 FLOP/B"), "{text}");
+        assert_eq!(lines[3], "40 points; --format json has them all");
+        assert_eq!(lines[6], "operations: addition  0.250 FLOP/B  2 GFLOP/s");
     }
 
     #[test]

@@ -38,7 +38,7 @@ use tinytorch::losses::{CrossEntropyLoss, Loss};
 use tinytorch::optimizers::{AdamW, Optimizer};
 use tinytorch::probe::{Stream, largest_cache, multiply_add_rate};
 use tinytorch::random::Rng;
-use tinytorch::report::{Axis, Chart, ChartKind, Origin, Reporter, Series, Value, columns};
+use tinytorch::report::{Axis, Chart, ChartKind, Origin, Point, Reporter, Series, Value, columns};
 use tinytorch::setup::{median, quantile};
 use tinytorch::simd::Simd;
 use tinytorch::spatial::{Conv2d, Window, cnn_for_digits};
@@ -1112,7 +1112,11 @@ pub fn analyze_roofline(out: &mut Reporter) {
         &columns,
         profiler.layers.iter().map(row).collect(),
     );
-    let points = profiler.layers.iter().map(|layer| (layer.intensity(), layer.rate()));
+    let point = |layer: &LayerProfile| {
+        let label = Some(layer.name.clone());
+        Point { x: layer.intensity(), y: layer.rate(), label, ..Point::default() }
+    };
+    let points = profiler.layers.iter().map(point);
     let roofs = [("memory", machine), ("nearest cache", cached)];
     roofline_chart(&roofs, points.collect(), Origin::Measured, out);
     let figures: Vec<(String, f64, f64)> =
@@ -1153,7 +1157,7 @@ fn operations() -> Vec<Named> {
 /// Roofs by where the numbers come from, and operations under them.
 fn roofline_chart(
     roofs: &[(&str, Machine)],
-    points: Vec<(f64, f64)>,
+    points: Vec<Point>,
     origin: Origin,
     out: &mut Reporter,
 ) {
@@ -1168,7 +1172,7 @@ fn roofline_chart(
         kind: ChartKind::Scatter,
         x: Axis::log("arithmetic intensity", "FLOP/B"),
         y: Axis::log("rate", "FLOP/s"),
-        series: roofs.chain([Series::new("operations", points)]).collect(),
+        series: roofs.chain([Series { name: "operations".into(), points }]).collect(),
         origin,
     });
 }
@@ -1538,7 +1542,12 @@ pub fn explore_roofline(figure: &mut Explorer) {
     let (intensity, ridge) = (flops / bytes, machine.ridge_point());
     roofline_chart(
         &[("memory", machine)],
-        vec![(intensity, machine.attainable(intensity))],
+        vec![Point {
+            x: intensity,
+            y: machine.attainable(intensity),
+            label: Some(kind.into()),
+            ..Point::default()
+        }],
         Origin::Computed("min(peak, intensity x bandwidth)".into()),
         figure,
     );

@@ -157,7 +157,7 @@ pub struct Point {
     /// The ends of the error bar.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spread: Option<(f64, f64)>,
-    /// The name of a bar.
+    /// The name of a bar, or of a point.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
 }
