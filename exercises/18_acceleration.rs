@@ -44,7 +44,7 @@ use tinytorch::tensor::{Elementwise, Tensor, larger, matmul_2d};
 use tinytorch::testing::{Comparison, Timing, compare, memory, numbers};
 use tinytorch::threads::{cores, in_parallel};
 use tinytorch::transformers::{Gpt, GptConfig};
-use tinytorch::unpacked::{add_rows, first_pixels, multiply_rows, tile_of_image, tile_of_lines};
+use tinytorch::unpacked::{add_rows, first_pixels, lines_of_image, multiply_rows, tile_of_lines};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "acceleration-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Acceleration
@@ -1195,8 +1195,8 @@ impl Kernel for Direct<'_, '_> {
             for at in (0..grid.output.rows * width).step_by(COLUMNS) {
                 let strips = strips.chunks_exact(starts.len());
                 for (strip, planes) in strips.zip(planes.chunks_mut(TOGETHER * area)) {
-                    let sums =
-                        tile_of_image::<TOGETHER, COLUMNS, FUSED>(strip, &padded[at..], &starts);
+                    let lines = lines_of_image(&padded[at..], &starts);
+                    let sums = tile_of_lines::<TOGETHER, COLUMNS, FUSED>(strip, lines);
                     for (sums, plane) in sums.iter().zip(planes.chunks_exact_mut(area)) {
                         add_rows(sums, at, [width, columns], plane);
                     }

@@ -96,24 +96,15 @@ pub fn first_pixels(grid: &Grid, inputs: usize) -> Vec<usize> {
     (0..inputs).flat_map(of_plane).collect()
 }
 
-/// A tile whose lines of `b` are parts of an image, each from its own start on.
+/// The lines of a tile that are parts of an image, each from its own start on; the image must be that long.
 #[inline(always)]
-#[must_use]
-pub fn tile_of_image<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(
-    a: &[[f32; ROWS]],
-    image: &[f32],
+pub fn lines_of_image<'a, const COLUMNS: usize>(
+    image: &'a [f32],
     starts: &[usize],
-) -> [[f32; COLUMNS]; ROWS] {
-    let mut sums = [[0.0; COLUMNS]; ROWS];
-    for (a, &start) in a.iter().zip(starts) {
-        let b = &image[start..start + COLUMNS];
-        for r in 0..ROWS {
-            for c in 0..COLUMNS {
-                sums[r][c] = multiply_add::<FUSED>(a[r], b[c], sums[r][c]);
-            }
-        }
-    }
-    sums
+) -> impl Iterator<Item = &'a [f32; COLUMNS]> {
+    starts
+        .iter()
+        .map(|&start| image[start..start + COLUMNS].first_chunk().unwrap_or(&[0.0; COLUMNS]))
 }
 
 /// Adds sums of neighbouring positions, from position `at` on, to a plane. Its rows have `columns` numbers, and the positions
