@@ -21,11 +21,8 @@ impl Records {
     /// # Errors
     /// When neither can be opened.
     pub fn open(lab: &Lab) -> Result<Self, Error> {
-        match Store::open(&lab.store()) {
-            Ok((store, set_aside)) => {
-                set_aside.iter().for_each(warn_set_aside);
-                Ok(Self { store, warned: false })
-            }
+        match store(lab) {
+            Ok(store) => Ok(Self { store, warned: false }),
             Err(error) => {
                 warn(&error);
                 Ok(Self { store: Store::temporary_copy(&lab.store())?, warned: true })
@@ -58,6 +55,16 @@ impl Deref for Records {
     fn deref(&self) -> &Store {
         &self.store
     }
+}
+
+/// The lab's store itself, for what must not be lost.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn store(lab: &Lab) -> Result<Store, Error> {
+    let (store, set_aside) = Store::open(&lab.store())?;
+    set_aside.iter().for_each(warn_set_aside);
+    Ok(store)
 }
 
 #[expect(clippy::print_stderr, reason = "a warning beside the output of a command")]

@@ -5,11 +5,11 @@ use super::arguments::{Consent, Format, ShareArguments, ShareDecision};
 use super::context::Context;
 use super::printer::Printer;
 use super::question;
-use super::records::Records;
+use super::records::{Records, store};
 use crate::curriculum::{Course, Module};
 use crate::error::{Error, count, harmless};
 use crate::lab::{Class, Lab};
-use crate::progress::{SHARE, Store, remembered, shared_file};
+use crate::progress::{SHARE, remembered, shared_file, withdraw};
 use crate::report::json;
 use crate::report::shared::Shared;
 use std::path::Path;
@@ -61,7 +61,11 @@ pub fn asked(context: &Context, folder: &Path) -> Result<Option<Consent>, Error>
 /// # Errors
 /// When the store cannot be written.
 pub fn decide(lab: &Lab, consent: Consent, out: &mut Printer) -> Result<(), Error> {
-    Store::open(&lab.store())?.0.share(consent == Consent::Yes)?;
+    if consent == Consent::No {
+        // First: a no counts even where the store cannot be opened.
+        withdraw(&lab.store())?;
+    }
+    store(lab)?.share(consent == Consent::Yes)?;
     match consent {
         Consent::Yes => {
             out.line("You share figures about your progress: `tinytorch-tutor share` shows them.");

@@ -9,7 +9,7 @@ mod shared;
 pub use query::{LastCheck, remembered};
 pub use record::now;
 pub use schema::{SetAside, Store};
-pub use shared::{SHARE, shared_file};
+pub use shared::{SHARE, shared_file, withdraw};
 
 use crate::error::Error;
 use std::path::Path;

@@ -57,16 +57,11 @@ impl Store {
         if self.connection.path().is_none_or(str::is_empty) {
             return Ok(());
         }
-        let file = shared_file(&self.path);
         if self.shares()? == Some(true) {
+            let file = shared_file(&self.path);
             return atomic::write(&file, (json::to_line(&self.shared()?) + "\n").as_bytes());
         }
-        match std::fs::remove_file(&file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("remove", &file, &error))
-            }
-            _ => Ok(()),
-        }
+        withdraw(&self.path)
     }
 
     /// What stopped each attempt.
@@ -108,6 +103,20 @@ fn check(row: &Row<'_>, stops: &mut BTreeMap<i64, Vec<Stop>>) -> rusqlite::Resul
     let stops = stops.remove(&row.get(0)?).unwrap_or_default();
     let (module, at, fingerprint) = (ModuleId(row.get(1)?), row.get(2)?, row.get(3)?);
     Ok(outcome.ok().map(|outcome| Check { module, at, fingerprint, outcome, stops }))
+}
+
+/// Removes the file with what is shared, whatever state the store at `path` is in.
+///
+/// # Errors
+/// When it is there and cannot be removed.
+pub fn withdraw(path: &Path) -> Result<(), Error> {
+    let file = shared_file(path);
+    match std::fs::remove_file(&file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io("remove", &file, &error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The file with what is shared, beside the store at `path`.

@@ -256,3 +256,21 @@ fn what_is_handed_in_has_the_exercises_and_figures_only_with_consent() {
     assert!(out(&output).contains("sharing progress: 1"), "{}", said(&output));
     assert!(out(&output).contains("2 submissions of 2 students"), "{}", said(&output));
 }
+
+#[test]
+fn a_decision_that_cannot_be_kept_is_an_error_and_one_in_a_new_store_comes_with_a_warning() {
+    let desk = Desk::new();
+    desk.at_lab(&["share", "no"]);
+    fs::write(desk.lab().join(".tinytorch/progress.db"), [0xAB; 8192]).unwrap();
+    let output = desk.at_lab(&["share", "yes"]);
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    assert!(said(&output).contains("the progress store was damaged"), "{}", said(&output));
+    assert!(shared_file(&desk).exists());
+    let store = desk.lab().join(".tinytorch/progress.db");
+    fs::remove_file(&store).unwrap();
+    fs::create_dir(&store).unwrap();
+    let output = desk.at_lab(&["share", "no"]);
+    assert_eq!(code(&output), 2, "{}", said(&output));
+    assert!(!out(&output).contains("You share"), "{}", said(&output));
+    assert!(!shared_file(&desk).exists(), "a no counts all the same");
+}
