@@ -33,7 +33,7 @@ use tinytorch::testing::{Comparison, Ratio, Reading};
 /// TODO: return `Hello, NAME!` with the given name in place of `NAME`.
 ///
 /// APPROACH:
-/// 1. Replace the `todo!` with any other string, and save: the test shows what it got and what it wanted.
+/// 1. Replace the `todo!` with any other string, and save: the test shows what it got and what it expected.
 /// 2. Insert the name.
 ///
 /// EXAMPLE: `greeting("Ada")` is `Hello, Ada!`.

@@ -31,7 +31,7 @@ use tinytorch::testing::memory;
 // cross-entropy for classes, and its binary form for yes or no. *Logits* are the scores of the classes, before softmax.
 
 // %% nbgrader={"grade": false, "grade_id": "losses-loss", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// The class of a target that does not count, such as the padding behind a short text. As in PyTorch.
+/// The class of a target that does not count, such as the padding after a short text. As in PyTorch.
 pub const IGNORED: f32 = -100.0;
 
 /// A measure of how wrong predictions are.

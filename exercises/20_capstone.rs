@@ -739,7 +739,7 @@ fn test_unit_confirms() {
 /// perplexity on the validation set after each step, against a guard of 5 %; the seconds for one text, three rounds,
 /// in each of which the naive start, the whole, the whole without each step, and the way from start to end run in
 /// turn; the test set, once. Key insight: what a step is worth depends on the others, so factors that were measured
-/// apart must not be multiplied. Production context: what goes to the users is the chain, not a technique; only the
+/// apart must not be multiplied. Production context: what reaches users is the pipeline, not a technique; only the
 /// chain can be accepted or refused.
 pub fn analyze_integration(out: &mut Reporter) {
     if let Err(error) = integrate(out) {
@@ -793,7 +793,7 @@ fn integrate(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// So many epochs are trained, and so many rounds measured.
+/// How many epochs are trained, and how many rounds are measured.
 const EPOCHS: usize = 2;
 const ROUNDS: usize = 3;
 
@@ -1254,7 +1254,7 @@ impl Study {
     const SEED: u64 = 1;
     const ALLOWED: f64 = 0.05;
 
-    /// Trains it for so many epochs, on the fast backend: how it was trained changes nothing of what is measured.
+    /// Trains it for this many epochs, on the fast backend: how it was trained changes nothing of what is measured.
     pub fn trained(epochs: usize, out: &mut Reporter) -> Result<Self, Box<dyn Error>> {
         const RATE: f32 = 0.006;
         let (tokenizer, rng) =
@@ -1292,7 +1292,7 @@ impl Study {
         GptConfig { vocab_size, context, dim: 96, layers: 1, heads: 4 }
     }
 
-    /// So many tokens fill the context.
+    /// How many tokens fill the context.
     pub fn new_tokens(&self) -> usize {
         self.model.config.context - self.prompt.len()
     }

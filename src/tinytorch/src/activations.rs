@@ -477,7 +477,7 @@ pub fn activation_cost_insight(sigmoid: Ratio) -> String {
 /// Purpose: see how the activation limits the depth of a network. Measured: the standard deviation of 64
 /// rows after each of 20 random layers of width 256, for each activation; after the last ReLU also the
 /// fraction of outputs that are zero, and of units that are zero for every row; after the last sigmoid, how much
-/// the rows differ. Key insight: behind a sigmoid the rows hardly differ, tanh shrinks the signal slowly, ReLU
+/// the rows differ. Key insight: after a sigmoid the rows hardly differ, tanh shrinks the signal slowly, ReLU
 /// halves its mean square in each layer unless the weights compensate. Production context: He's initialization
 /// (2015) doubles the variance of the weights for this reason.
 pub fn analyze_depth(out: &mut Reporter) {

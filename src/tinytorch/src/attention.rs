@@ -635,7 +635,7 @@ pub fn split_heads(x: &Tensor, heads: usize) -> Tensor {
 ///
 /// TODO: the two steps, backwards.
 ///
-/// APPROACH: the heads go back behind the positions; then their parts are joined.
+/// APPROACH: the heads go back after the positions; then their parts are joined.
 ///
 /// EXAMPLE: `merge_heads(&split_heads(&x, heads))` is `x`.
 ///
@@ -923,7 +923,7 @@ fn test_unit_online() {
 ///
 /// APPROACH:
 /// 1. Begin with `Running::of(q, v)`. The given `blocks(length, block)` lists the ranges of the keys.
-/// 2. With `causal`, stop at a block that begins behind the last query: no query may see any of it.
+/// 2. With `causal`, stop at a block that begins after the last query: no query may see any of it.
 /// 3. Scores and scale as always; the given `rows` cuts a block out of `k` and of `v`. With `causal`, apply the
 ///    given `causal_block` of both ranges as the mask.
 /// 4. Add the block. After the last one, return the output.
@@ -1329,7 +1329,7 @@ pub fn blocks_insight(plain: f64, blocks: f64, time: &Ratio) -> String {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-attention-module", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
-/// 🧪 Masks and heads together, attention in blocks in place of the whole, and a model that learns to look things up.
+/// 🧪 Masks and heads together, attention in blocks instead of the whole, and a model that learns to look things up.
 #[test]
 fn test_module() {
     use tinytorch::testing::{expect_close, expect_eq};

@@ -13,8 +13,8 @@
 
 // %% nbgrader={"grade": false, "grade_id": "memoization-header", "locked": true, "schema_version": 3, "solution": false, "task": false}
 //! 15 Memoization: a KV cache for the GPT of lesson 13. Input: the ids of new tokens `(B, S)`. Output: the logits of the
-//! token behind them `(B, V)`; keys and values of each position are computed once. Depends on 11 to 13. By hand: to
-//! generate 100 tokens behind a prompt of 10, 5,950 positions pass through the model without a cache, and 109 with one.
+//! token after them `(B, V)`; keys and values of each position are computed once. Depends on 11 to 13. By hand: to
+//! generate 100 tokens after a prompt of 10, 5,950 positions pass through the model without a cache, and 109 with one.
 //! Not here: fewer bits for each number (16), and faster kernels (18).
 
 use std::time::Instant;
@@ -47,7 +47,7 @@ use tinytorch::transformers::{count_parameters, generate, pick, visible};
 // positions over cached ones; the passes of a GPT with a cache; and generation that computes each position once.
 
 // %% nbgrader={"grade": false, "grade_id": "memoization-positions", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// How many positions pass through the model when it generates `new_tokens` tokens behind `prompt` ones, and each pass
+/// How many positions pass through the model when it generates `new_tokens` tokens after `prompt` ones, and each pass
 /// reads the whole text again. The context is long enough.
 ///
 /// TODO: add up the lengths of all passes.
@@ -63,7 +63,7 @@ pub fn positions_without_cache(prompt: usize, new_tokens: usize) -> usize {
     // END SOLUTION
 }
 
-/// How many different positions there are among them: so many must be computed.
+/// How many different positions there are among them: that many must be computed.
 ///
 /// TODO: count the positions that pass through the model at least once.
 ///
@@ -134,7 +134,7 @@ pub struct KvCache {
 
 // %% nbgrader={"grade": false, "grade_id": "memoization-bytes", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl CacheShape {
-    /// The bytes of the keys and values of so many `positions` in each sequence, with `bits` for each number.
+    /// The bytes of the keys and values of this many `positions` in each sequence, with `bits` for each number.
     ///
     /// TODO: multiply the sizes, and turn bits into bytes.
     ///
@@ -226,7 +226,7 @@ impl KvCache {
     ///
     /// TODO: change one number.
     ///
-    /// APPROACH: what is behind `length` is never read, and overwritten later. It need not be erased.
+    /// APPROACH: what is after `length` is never read, and overwritten later. It need not be erased.
     ///
     /// EXAMPLE: of 6 positions, `truncate(4)` leaves 4, and `truncate(9)` leaves 6.
     ///
@@ -268,7 +268,7 @@ fn test_unit_length() {
 
 // %% nbgrader={"grade": false, "grade_id": "memoization-update", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl KvCache {
-    /// Stores the keys and values (B, heads, S, d) of S new positions in a layer, behind the `length` filled ones. The
+    /// Stores the keys and values (B, heads, S, d) of S new positions in a layer, after the `length` filled ones. The
     /// length stays: the other layers still have to store theirs.
     ///
     /// TODO: check the room, then copy the new rows of each block to their place.
@@ -362,7 +362,7 @@ impl KvCache {
     ///
     /// APPROACH:
     /// 1. Of each block of `context * d` numbers, the first `positions * d`.
-    /// 2. One block behind the other, they are the elements of a tensor (B, heads, positions, d).
+    /// 2. One block after the other, they are the elements of a tensor (B, heads, positions, d).
     ///
     /// EXAMPLE: 2 heads, d = 1, context 3, the store `[1, 2, 0, 5, 6, 0]`: 2 positions are `[1, 2]` and `[5, 6]`.
     ///
@@ -430,7 +430,7 @@ fn test_unit_get() {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "memoization-mask", "locked": false, "schema_version": 3, "solution": true, "task": false}
-/// The causal mask of `new` positions behind `past` ones, (new, past + new): 1 where a new position may look.
+/// The causal mask of `new` positions after `past` ones, (new, past + new): 1 where a new position may look.
 ///
 /// TODO: ones and zeros, row by row.
 ///
@@ -448,7 +448,7 @@ pub fn cached_mask(past: usize, new: usize) -> Tensor {
 }
 
 // %% nbgrader={"grade": true, "grade_id": "test-memoization-mask", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-/// 🔬 Without a past as in lesson 12; one new position; a piece of a prompt behind others.
+/// 🔬 Without a past as in lesson 12; one new position; a piece of a prompt after others.
 #[test]
 fn test_unit_mask() {
     use tinytorch::testing::expect_call;
@@ -567,7 +567,7 @@ pub struct CachedGpt<'m> {
 
 // %% nbgrader={"grade": false, "grade_id": "memoization-forward", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl CachedGpt<'_> {
-    /// Passes the ids of new positions `(B, S)` through the model, behind those in the cache, and returns the logits of
+    /// Passes the ids of new positions `(B, S)` through the model, after those in the cache, and returns the logits of
     /// the token that follows: `(B, vocab_size)`.
     ///
     /// TODO: embed at the right positions, pass all blocks with the cache, advance, and score the last position.
@@ -575,10 +575,10 @@ impl CachedGpt<'_> {
     /// APPROACH:
     /// 1. `forward_at` of the embedding layer of lesson 11, from the cache's length on.
     /// 2. For each block: add what its cached attention finds in `norm1` of the sum, then what the MLP makes of `norm2`.
-    /// 3. `advance` once, behind the last block.
+    /// 3. `advance` once, after the last block.
     /// 4. Only the last position decides about the next token: the final norm and `tied_logits` of that one alone.
     ///
-    /// EXAMPLE: ids (2, 5) behind 3 positions: the embedding begins at position 3, the cache has 8 positions
+    /// EXAMPLE: ids (2, 5) after 3 positions: the embedding begins at position 3, the cache has 8 positions
     /// afterwards, and the logits are (2, vocab_size).
     ///
     /// HINTS: `zip` the model's blocks with `self.attentions`. `x.select(1, new - 1)` is the last position, (B, D).
@@ -649,16 +649,16 @@ fn test_unit_forward() {
 
 // %% nbgrader={"grade": false, "grade_id": "memoization-next", "locked": false, "schema_version": 3, "solution": true, "task": false}
 impl CachedGpt<'_> {
-    /// The logits of the token behind `ids`, as `next_logits` of lesson 13 computes them; but only the ids that are not
+    /// The logits of the token after `ids`, as `next_logits` of lesson 13 computes them; but only the ids that are not
     /// in the cache pass through the model.
     ///
     /// TODO: find out what of the cache is still true, forget the rest, and pass on what is missing.
     ///
     /// APPROACH:
     /// 1. The model sees the `visible` ids: at most `context` of them.
-    /// 2. Keys and values stay true as far as the visible ids and `self.seen` have a common beginning. With a text that grew, that is
+    /// 2. Keys and values stay valid as far as the visible ids and `self.seen` have a common beginning. With a text that grew, that is
     ///    everything in the cache; where the window has slid, every token has another position, and usually nothing.
-    /// 3. The last visible id must pass in any case: its logits are wanted, and they are not stored.
+    /// 3. The last visible id must pass in any case: its logits are needed, and they are not stored.
     /// 4. `self.truncate` forgets all but what stays. `forward` the rest, and remember the visible ids as seen.
     ///
     /// EXAMPLE: `seen` is `[5, 6, 7]`. For `[5, 6, 7, 8]` only `[8]` passes, for `[5, 9]` only `[9]`, for `[5, 6]` only
@@ -1195,7 +1195,7 @@ impl KvCache {
         if layer < layers { Ok(()) } else { Err(CacheError::UnknownLayer { layer, layers }) }
     }
 
-    /// Whether so many positions, from the first on, are not more than there is room for.
+    /// Whether that many positions, from the first on, are not more than there is room for.
     fn check_filled(&self, positions: usize) -> Result<(), CacheError> {
         self.check_room(positions.saturating_sub(self.length))
     }
@@ -1288,7 +1288,7 @@ pub fn disable_kv_cache<'m>(cached: CachedGpt<'m>) -> &'m Gpt {
 /// How large is the cache of a model?
 ///
 /// The sizes at first are those of a model with 7 billion parameters. Double the tokens; let several heads share their
-/// keys and values; store them with fewer bits. Which way to share saves as much as 4 bits in place of 16?
+/// keys and values; store them with fewer bits. Which way to share saves as much as 4 bits instead of 16?
 pub fn explore_cache_size(figure: &mut Explorer) {
     let layers = figure.number("layers", 32.0, 1.0..=128.0, 1.0) as usize;
     let heads = figure.number("heads", 32.0, 1.0..=128.0, 1.0) as usize;
