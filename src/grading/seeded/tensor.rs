@@ -69,9 +69,16 @@ fn test_unit_broadcast_strides(rng: &mut Rng, out: &mut Outputs) {
 
 fn test_unit_zip_with(rng: &mut Rng, out: &mut Outputs) {
     let [a, b, c] = sizes(rng);
-    for (left, right) in
-        [(&[a, b][..], &[b][..]), (&[c], &[a, b, 1]), (&[a, 1, c], &[b, 1]), (&[a], &[a])]
-    {
+    for (left, right) in [
+        (&[a, b][..], &[b][..]),
+        (&[c], &[a, b, 1]),
+        (&[a, 1, c], &[b, 1]),
+        (&[a], &[a]),
+        (&[a, b], &[a, b]),
+        (&[a, 2], &[a, 2]),
+        (&[], &[a, b]),
+        (&[a, b], &[]),
+    ] {
         let (left, right) = (tensor(rng, left), tensor(rng, right));
         let result = zip_with("test", &left, &right, |x, y| 3.0 * x - y);
         out.array("3 a - b", Tensor::from_array(result).array());
@@ -85,6 +92,7 @@ fn test_unit_arithmetic(rng: &mut Rng, out: &mut Outputs) {
     out.array("difference", right.sub(&left).array());
     out.array("product", left.mul(&right).array());
     out.array("quotient", left.div(&right).array());
+    out.array("by zero", left.div(&Tensor::zeros(&[b])).array());
 }
 
 fn test_unit_matmul_2d(rng: &mut Rng, out: &mut Outputs) {
@@ -143,7 +151,10 @@ fn test_unit_reduce(rng: &mut Rng, out: &mut Outputs) {
     for parts in [sizes::<3>(rng), [3, 100, 1], [1, 4, 3], [2, 1, 5]] {
         let elements = normal(rng, parts.iter().product());
         out.numbers("sums", reduce(&elements, parts, 0.0, |x, y| x + y));
-        out.numbers("largest", reduce(&elements, parts, f32::NEG_INFINITY, f32::max));
+        let negative: Vec<f32> = elements.iter().map(|x| -x.abs()).collect();
+        out.numbers("largest", reduce(&negative, parts, f32::NEG_INFINITY, f32::max));
+        let near_one: Vec<f32> = elements.iter().map(|x| 1.0 + x / 9.0).collect();
+        out.numbers("products", reduce(&near_one, parts, 1.0, |x, y| x * y));
     }
 }
 
@@ -157,6 +168,14 @@ fn test_unit_reductions(rng: &mut Rng, out: &mut Outputs) {
     }
     out.array("sum of axis 0", t.sum_axis(0, false).array());
     out.array("mean of all", t.mean_axis([0, 1, 2], false).array());
+    out.array("max with NaN", with_nan(rng).max_axis(1, false).array());
+}
+
+/// Small whole numbers, of which some are equal, and a NaN.
+fn with_nan(rng: &mut Rng) -> Tensor {
+    let mut numbers: Vec<f32> = (0..24).map(|_| rng.below(3) as f32).collect();
+    numbers[rng.below(24)] = f32::NAN;
+    Tensor::new(&numbers, &[4, 6])
 }
 
 fn test_unit_argmax(rng: &mut Rng, out: &mut Outputs) {
@@ -165,4 +184,5 @@ fn test_unit_argmax(rng: &mut Rng, out: &mut Outputs) {
     for axis in [0, 1, -1] {
         out.counts("argmax", t.argmax_axis(axis));
     }
+    out.counts("of equal numbers and NaN", with_nan(rng).argmax_axis(1));
 }
