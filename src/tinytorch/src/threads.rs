@@ -16,9 +16,8 @@ use std::time::{Duration, Instant};
 const WATCH: Duration = Duration::from_micros(500);
 
 /// The threads besides the caller's. There is none where the system gives out no more threads.
-static POOL: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
-    ThreadPoolBuilder::new().num_threads((cores() - 1).max(1)).build().ok()
-});
+static POOL: LazyLock<Option<ThreadPool>> =
+    LazyLock::new(|| ThreadPoolBuilder::new().num_threads((cores() - 1).max(1)).build().ok());
 
 /// How many threads may run at once.
 #[must_use]
