@@ -1,7 +1,7 @@
 //! Tables, of the prose and of the analyses, within a width: columns that do not fit are narrowed, the
 //! widest first, and their cells wrap, between words as long as these fit. Must not know how a number is formatted.
 
-use super::text::wrap;
+use super::text::{clip, wrap};
 use crate::report::figures;
 use crate::tui::theme::{Role, style};
 use ratatui::text::{Line, Span};
@@ -50,7 +50,8 @@ pub fn lay_out(
     let rule: usize = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
     lines.push(Line::styled("─".repeat(rule.min(width)), style(Role::Dim)));
     lines.extend(rows.iter().flat_map(|cells| row(cells, &widths, right)));
-    lines
+    // Many columns need more than any screen that is too narrow has, even with one character each.
+    lines.iter().map(|line| clip(&line.spans, width).style(line.style)).collect()
 }
 
 /// A table of an analysis with its title and where its figures come from.
@@ -150,6 +151,13 @@ mod tests {
         assert_eq!(text(&lines)[2..], ["9.22 kFLOP  a b", "            c d"]);
         let lines = lay_out(&cells(&["operations", "b"]), &rows, &[], 8);
         assert_eq!(text(&lines)[..2], ["opera  b", "tions"], "too narrow for its longest word");
+    }
+
+    #[test]
+    fn a_table_with_more_columns_than_fit_is_cut_off() {
+        let lines = lay_out(&cells(&["a", "b", "c"]), &[cells(&["1", "2", "3"])], &[], 5);
+        assert!(lines.iter().all(|line| line.width() <= 5), "{:?}", text(&lines));
+        assert!(text(&lines)[2].starts_with("1  2"), "{:?}", text(&lines));
     }
 
     #[test]
