@@ -103,7 +103,8 @@ impl<'a> Ruler<'a> {
         Ticks { list: ticks.map(|(share, label)| Tick { share, label }).collect(), unit }
     }
 
-    /// The measured values if they are few and have few digits: all, every second, every third.
+    /// The measured values if they are few and have few digits: all, every second, every third, as long as they cover the
+    /// axis.
     fn of_measured(&self, measured: &[f64]) -> impl Iterator<Item = Vec<f64>> {
         let mut distinct: Vec<f64> = measured.to_vec();
         distinct.sort_by(f64::total_cmp);
@@ -118,8 +119,14 @@ impl<'a> Ruler<'a> {
         (1..=most)
             .map(move |every| distinct.iter().copied().step_by(every).collect::<Vec<_>>())
             .enumerate()
-            .filter(|(left_out, values)| *left_out == 0 || values.len() >= 3)
+            .filter(|(left_out, values)| *left_out == 0 || values.len() >= 3 && self.cover(values))
             .map(|(_, values)| values)
+    }
+
+    /// Whether no quarter of the axis at its ends is without a value.
+    fn cover(&self, values: &[f64]) -> bool {
+        let mut shares = values.iter().map(|value| self.share(place(self.axis, *value)));
+        shares.clone().any(|share| share <= 0.25) && shares.any(|share| share >= 0.75)
     }
 
     /// Powers and their simple multiples within a logarithmic axis, the densest first.
@@ -195,6 +202,13 @@ mod tests {
         assert_eq!(labels(&axis, &[16.0, 1024.0, 64.0, 256.0], 6), ["16", "64", "256", "1,024"]);
         let many: Vec<f64> = (0..9).map(|power| 2f64.powi(power)).collect();
         assert_eq!(labels(&axis, &many, 5), ["1", "4", "16", "64", "256"]);
+    }
+
+    #[test]
+    fn measured_values_that_leave_an_end_of_the_axis_bare_are_no_ticks() {
+        let measured = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 14.0, 199.0];
+        assert_eq!(labels(&Axis::linear("n", ""), &measured, 3), ["50", "100", "150"]);
+        assert_eq!(labels(&Axis::log("n", ""), &measured, 3), ["1", "10", "100"]);
     }
 
     #[test]
