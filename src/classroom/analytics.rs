@@ -22,7 +22,7 @@ pub struct Analytics {
     pub students: usize,
     /// Students who share figures.
     pub sharing: usize,
-    /// In the order of the course: the exercises that somebody started.
+    /// In the order of the course: the exercises that at least one learner started.
     pub exercises: Vec<OfExercise>,
     /// Tests that failed, those that stop most learners first.
     pub tests: Vec<OfTest>,
@@ -34,6 +34,9 @@ pub struct Analytics {
     /// Figures of each learner, where they were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub learners: Vec<OfLearner>,
+    /// What was collected and could not be read, with the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_counted: Vec<String>,
 }
 
 /// One exercise.
@@ -144,7 +147,8 @@ pub fn analytics(course: &Course, students: usize, shared: &[(StudentId, Shared)
     let (errors, strange) = of_errors(shared);
     let sharing = shared.len();
     unknown += strange;
-    Analytics { students, sharing, exercises, tests, errors, unknown, learners: vec![] }
+    let (learners, not_counted) = (vec![], vec![]);
+    Analytics { students, sharing, exercises, tests, errors, unknown, learners, not_counted }
 }
 
 /// The figures of each learner who shares them, by id.
@@ -189,7 +193,7 @@ fn figures(started: &[&Exercise]) -> Figures {
     }
 }
 
-/// `None` for a test that failed for nobody.
+/// `None` for a test that never failed.
 fn of_test(module: &Module, test: &str, started: &[&Exercise]) -> Option<OfTest> {
     let mut learners = Learners::default();
     for exercise in started {

@@ -27,8 +27,9 @@ pub fn run(
 ) -> Result<bool, Error> {
     let submissions = Submissions::new(&arguments.collected);
     let students = submissions.students()?;
-    let (shared, problems) = read(&submissions, &students);
-    let mut found = analytics::analytics(context.course(), students.len(), &shared);
+    let (shared, not_counted) = read(&submissions, &students);
+    let found = analytics::analytics(context.course(), students.len(), &shared);
+    let mut found = Analytics { not_counted, ..found };
     if arguments.names {
         found.learners = analytics::learners(context.course(), &shared);
     }
@@ -39,39 +40,43 @@ pub fn run(
         Format::Json => out.line(json::to_line(&found)),
         Format::Human => show(context, &found, out),
     }
-    for problem in &problems {
-        out.line(format!("  not counted  {problem}"));
-    }
-    Ok(problems.is_empty())
+    Ok(found.not_counted.is_empty())
 }
 
 /// What the students share. A file that is damaged is a problem beside the others.
 fn read(
     submissions: &Submissions,
     students: &[StudentId],
-) -> (Vec<(StudentId, Shared)>, Vec<Error>) {
+) -> (Vec<(StudentId, Shared)>, Vec<String>) {
     let (mut shared, mut problems) = (vec![], vec![]);
     for student in students {
         match SharedRecord::find(submissions, student) {
             Ok(record) => shared.extend(record.map(|record| (record.student, record.shared))),
-            Err(problem) => problems.push(problem),
+            Err(problem) => problems.push(problem.to_string()),
         }
     }
     (shared, problems)
 }
 
 fn show(context: &Context, found: &Analytics, out: &mut Printer) {
-    let Analytics { students, sharing, .. } = found;
+    let Analytics { students, sharing, not_counted, .. } = found;
     out.line(format!("{}; sharing their progress: {sharing}", count(*students, "student")));
-    if *sharing == 0 {
-        return out
-            .line("There is nothing to show: none of them agreed, or handed in what they share.");
+    if *sharing > 0 {
+        show_figures(context, found, out);
+    } else {
+        out.line("There is nothing to show: none of them agreed, or handed in what they share.");
     }
+    for problem in not_counted {
+        out.line(format!("  not counted  {problem}"));
+    }
+}
+
+fn show_figures(context: &Context, found: &Analytics, out: &mut Printer) {
     if !found.exercises.is_empty() {
         out.line("");
         out.text(&exercises(&found.exercises));
-        out.line(format!("\nExercises completed (#) and started (-), of {sharing}"));
-        out.text(&chart(&found.exercises, *sharing));
+        out.line(format!("\nExercises completed (#) and started (-), of {}", found.sharing));
+        out.text(&chart(&found.exercises, found.sharing));
     }
     if !found.tests.is_empty() {
         out.line("");

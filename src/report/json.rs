@@ -19,7 +19,7 @@
 //! | `hint` | hint | `cell`, `number`, `of`, `hint` |
 //! | `collect` | run | `collected`, `duplicates`, `misnamed`, `refused`, `missing`, `shared` |
 //! | `similarity` | module | `module`, `compared`, `pairs`, `of_reference`, `too_short` |
-//! | `analytics` | run | `students`, `sharing`, `exercises`, `tests`, `errors`, `unknown`; with `--names` `learners` |
+//! | `analytics` | run | `students`, `sharing`, `exercises`, `tests`, `errors`, `unknown`; with `--names` `learners`; `not_counted` where something could not be read |
 //! | `share` | run | `schema`, `exercises` |
 //! | `restore --list` | backup | `number`, `file`, `age`, `lines` |
 //! | any, on standard error | error | `error` with `kind` (`unmet`, `usage`, `environment`), `message`, `hints` |

@@ -188,8 +188,8 @@ fn a_class_is_shown_where_it_stops_and_only_those_who_agreed_are_counted() {
     let named = out(&desk.run(&["analytics", "collected", "--names"]));
     assert!(named.contains("s4 00_setup         yes       40         8      2"), "{named}");
 
-    fs::create_dir(desk.folder.path().join("nobody")).unwrap();
-    let none = out(&desk.run(&["analytics", "nobody"]));
+    fs::create_dir(desk.folder.path().join("empty")).unwrap();
+    let none = out(&desk.run(&["analytics", "empty"]));
     assert!(none.starts_with("0 students; sharing") && none.lines().count() == 2, "{none}");
     write("collected/s4/progress.json", "\u{1b}[2J{");
     let output = desk.run(&["analytics", "collected"]);
@@ -198,6 +198,10 @@ fn a_class_is_shown_where_it_stops_and_only_those_who_agreed_are_counted() {
     assert!(text.contains("not counted") && text.contains("collected/s4/progress.json"), "{text}");
     assert!(text.contains("fewer than 5 started") && !text.contains('\u{1b}'), "{text}");
     assert!(!text.contains("test_unit_greeting"), "{text}");
+    let found = lines(&desk.run(&["analytics", "collected", "--format", "json"]));
+    assert_eq!((found.len(), &found[0]["sharing"]), (1, &json!(4)));
+    let problem = found[0]["not_counted"][0].as_str().unwrap();
+    assert!(problem.contains("collected/s4/progress.json"), "{problem}");
 }
 
 /// The files of a zip archive, by name.

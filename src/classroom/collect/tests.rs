@@ -457,7 +457,7 @@ fn what_a_lab_shares_is_collected_from_every_source_and_nothing_else_of_its_own_
 }
 
 #[test]
-fn the_latest_figures_count_and_a_student_shares_for_nobody_else() {
+fn the_latest_figures_count_and_only_those_of_the_student_who_handed_them_in() {
     let class = Class::new();
     class.write(&format!("ada/{SHARED}"), figures(3), 60);
     class.collect();

@@ -130,9 +130,9 @@ thread_local! {
     static CURRENT: RefCell<Option<Arc<dyn Backend>>> = const { RefCell::new(None) };
 }
 
-/// Runs `work` with this backend: what the engine computes on this thread uses its kernels, on several threads where they
-/// pay, if it may. The one before is restored afterwards, even when `work` panics. A thread that `work` starts begins without one: give it [`current`] and call this
-/// function there.
+/// Runs `work` with this backend: what the engine computes on this thread uses its kernels, on as many threads as it has,
+/// where they pay. The backend before is restored afterwards, even when `work` panics. A thread that `work` starts begins
+/// without one: give it [`current`] and call this function there.
 pub fn with_backend<T>(backend: Arc<dyn Backend>, work: impl FnOnce() -> T) -> T {
     struct Restore(Option<Arc<dyn Backend>>);
     impl Drop for Restore {
@@ -140,7 +140,7 @@ pub fn with_backend<T>(backend: Arc<dyn Backend>, work: impl FnOnce() -> T) -> T
             CURRENT.set(self.0.take());
         }
     }
-    let _restore = Restore(CURRENT.replace(Some(Parallel::of(backend))));
+    let _restore = Restore(CURRENT.replace(Some(backend)));
     work()
 }
 
@@ -172,6 +172,11 @@ pub fn keep_freed_memory() {
 #[must_use]
 pub fn current() -> Option<Arc<dyn Backend>> {
     CURRENT.with_borrow(Clone::clone)
+}
+
+/// The kernels of this thread's backend, on all of its threads.
+fn kernels() -> Option<Parallel> {
+    current().map(Parallel)
 }
 
 /// A matrix inside a slice: where element (0, 0) is, and how far to go for a step down and for a step across. So a
@@ -304,7 +309,7 @@ impl<'a> Stack<'a> {
 /// there is none, or if it does not offer products.
 #[must_use]
 pub fn matmul(a: &Values, b: &Values, batch: &[usize]) -> Option<Values> {
-    let backend = current()?;
+    let backend = kernels()?;
     let (m, n) = (a.shape()[a.ndim() - 2], b.shape()[b.ndim() - 1]);
     let mut out = vec![0.0; count(batch) * m * n];
     let is_empty = a.is_empty() || b.is_empty() || out.is_empty();
@@ -319,7 +324,7 @@ pub fn matmul(a: &Values, b: &Values, batch: &[usize]) -> Option<Values> {
         None => {
             let pairs: Vec<_> =
                 a_stack.starts(batch).into_iter().zip(b_stack.starts(batch)).collect();
-            let some = share(&*backend, pairs.len(), m * n * a.shape()[a.ndim() - 1]);
+            let some = share(&backend, pairs.len(), m * n * a.shape()[a.ndim() - 1]);
             let parts = pairs.chunks(some).zip(out.chunks_mut(some * m * n));
             let is_offered = map_in_parallel(parts, |(pairs, out)| {
                 pairs
@@ -337,7 +342,7 @@ pub fn matmul(a: &Values, b: &Values, batch: &[usize]) -> Option<Values> {
 /// neither zeros nor a second pass are needed. `None` if the current backend offers no products, or if one side is empty.
 #[must_use]
 pub fn linear(x: &Values, weight: &Values, bias: &Values) -> Option<(Op, Values)> {
-    let backend = current().filter(|_| !x.is_empty() && !weight.is_empty())?;
+    let backend = kernels().filter(|_| !x.is_empty() && !weight.is_empty())?;
     let (rows, bias, weight) = (row_major(x), row_major(bias), Stack::of(weight));
     let (matrix, shape) = (weight.matrix(0), x.shape());
     let rows = Matrix::new(&rows, rows.len() / matrix.rows, matrix.rows);
@@ -349,7 +354,7 @@ pub fn linear(x: &Values, weight: &Values, bias: &Values) -> Option<(Op, Values)
 
 /// The gradients of [`linear`]: two products, and the sum of the upstream rows.
 struct LinearRule {
-    backend: Arc<dyn Backend>,
+    backend: Parallel,
 }
 
 impl FusedRule for LinearRule {
@@ -391,7 +396,7 @@ fn sum_rows(rows: &[f32], width: usize) -> Vec<f32> {
 /// A function of every element: on the current backend, or one after the other.
 pub fn map(function: &(impl ElementwiseFunction + ?Sized), x: &Values) -> Values {
     let elements = row_major(x);
-    let offered = current().and_then(|backend| backend.map(function.kind(), &elements));
+    let offered = kernels().and_then(|backend| backend.map(function.kind(), &elements));
     let plain = || elements.iter().map(|&x| function.at(x)).collect();
     values(offered.unwrap_or_else(plain), x.shape())
 }
@@ -399,7 +404,7 @@ pub fn map(function: &(impl ElementwiseFunction + ?Sized), x: &Values) -> Values
 /// Turns each row of scores into probabilities: on the current backend, or with `plain`. A row that is `-inf` throughout
 /// becomes 0 throughout: nothing is seen.
 pub fn softmax_rows(rows: &mut [f32], width: usize, plain: impl FnMut(&mut [f32])) {
-    if !current().is_some_and(|backend| backend.softmax(rows, width, 0.0)) {
+    if !kernels().is_some_and(|backend| backend.softmax(rows, width, 0.0)) {
         rows.chunks_exact_mut(width).for_each(plain);
     }
 }
@@ -412,7 +417,7 @@ pub fn softmax_gradients(
     gradient: &mut [f32],
     plain: impl Fn(&[f32], &mut [f32]),
 ) {
-    if !current().is_some_and(|backend| backend.softmax_gradient(weights, width, gradient)) {
+    if !kernels().is_some_and(|backend| backend.softmax_gradient(weights, width, gradient)) {
         let rows = weights.chunks_exact(width).zip(gradient.chunks_exact_mut(width));
         rows.for_each(|(weights, gradient)| plain(weights, gradient));
     }
@@ -421,7 +426,7 @@ pub fn softmax_gradients(
 /// Probabilities along the last axis, if the current backend offers them. A row that is `-inf` throughout becomes NaN.
 #[must_use]
 pub fn softmax(scores: &Values, axis: usize) -> Option<Values> {
-    let backend = current().filter(|_| axis + 1 == scores.ndim())?;
+    let backend = kernels().filter(|_| axis + 1 == scores.ndim())?;
     let mut rows = row_major(scores).into_owned();
     let is_offered = backend.softmax(&mut rows, scores.shape()[axis], f32::NAN);
     is_offered.then(|| values(rows, scores.shape()))
@@ -460,7 +465,7 @@ pub fn gradients(
         }
         Op::Map(function) => {
             let [upstream, x, y] = [upstream, inputs[0].0, output].map(row_major);
-            let gradient = current()?.map_gradient(*function, &upstream, &x, &y)?;
+            let gradient = kernels()?.map_gradient(*function, &upstream, &x, &y)?;
             Some(vec![Some(values(gradient, inputs[0].0.shape()))])
         }
         _ => None,
@@ -471,7 +476,7 @@ pub fn gradients(
 /// `None` too if no row counts, or if a class is not one of the columns: the plain loss has the message.
 #[must_use]
 pub fn cross_entropy(logits: &Values, counted: &[(usize, f32)]) -> Option<(Op, Values)> {
-    let backend = current()?;
+    let backend = kernels()?;
     let (width, rows) = (*logits.shape().last()?, row_major(logits));
     let is_class = |class: f32| class >= 0.0 && class < width as f32 && class.fract() == 0.0;
     if counted.is_empty() || !counted.iter().all(|&(_, class)| is_class(class)) {
@@ -489,7 +494,7 @@ pub fn cross_entropy(logits: &Values, counted: &[(usize, f32)]) -> Option<(Op, V
 /// The gradient of the mean cross entropy: the probabilities, minus 1 at the class, divided by the number of rows that
 /// count; 0 in the others.
 struct CrossEntropyRule {
-    backend: Arc<dyn Backend>,
+    backend: Parallel,
     places: Vec<(usize, usize)>,
     log_sums: Vec<f32>,
 }
@@ -515,7 +520,7 @@ impl FusedRule for CrossEntropyRule {
 /// (outputs, inputs, rows, columns) and, if there is one, the bias (outputs).
 #[must_use]
 pub fn convolve<'a>(grid: &Grid, parts: impl IntoIterator<Item = &'a Values>) -> Option<Vec<f32>> {
-    let backend = current()?;
+    let backend = kernels()?;
     let mut parts = parts.into_iter();
     let (x, weight, bias) = (parts.next()?, parts.next()?, parts.next());
     let (images, weights) = (row_major(x), row_major(weight));
@@ -540,7 +545,7 @@ pub fn image_gradient(
 ) -> Vec<f32> {
     let (outputs, inputs, weights) = (weight.shape()[0], weight.shape()[1], row_major(weight));
     let upstreams = upstream.chunks_exact(outputs * grid.output.area());
-    if let (Some(backend), Some(back)) = (current(), grid.backwards()) {
+    if let (Some(backend), Some(back)) = (kernels(), grid.backwards()) {
         let mut gradient = vec![0.0; upstreams.len() * inputs * grid.image.area()];
         let weights = &planes::turned(&weights, grid.window.kernel.area(), inputs);
         let kernels = Kernels { inputs: outputs, outputs: inputs, weights };
@@ -571,7 +576,7 @@ pub fn kernel_gradient(
     let (outputs, image) = (weight.shape()[0], weight.shape()[1] * grid.padded.area());
     let (area, weights) = (grid.output.area(), weight.len() / outputs);
     let mut gradient = vec![0.0; weight.len()];
-    let offered = |backend: Arc<dyn Backend>, gradient: &mut [f32]| {
+    let offered = |backend: Parallel, gradient: &mut [f32]| {
         let some = (TOGETHER / area).max(1);
         let mut groups = padded.chunks(some * image).zip(upstream.chunks(some * outputs * area));
         groups.all(|(images, upstream)| {
@@ -581,7 +586,7 @@ pub fn kernel_gradient(
             backend.matmul(upstream, Matrix::new(&pixels, weights, columns).t(), gradient)
         })
     };
-    if !current().is_some_and(|backend| offered(backend, &mut gradient)) {
+    if !kernels().is_some_and(|backend| offered(backend, &mut gradient)) {
         let upstreams = upstream.chunks_exact(outputs * area);
         for (image, upstream) in padded.chunks_exact(image).zip(upstreams) {
             plain(grid, upstream, image, &mut gradient);
@@ -598,7 +603,7 @@ pub fn max_pool(
     padded: &[f32],
     plain: impl Fn(&Grid, &[f32], &mut [f32], &mut [usize]),
 ) -> (Vec<f32>, Vec<usize>) {
-    if let Some(found) = current().and_then(|backend| backend.max_pool(grid, padded)) {
+    if let Some(found) = kernels().and_then(|backend| backend.max_pool(grid, padded)) {
         return found;
     }
     let (planes, size) = (padded.chunks_exact(grid.padded.area()), grid.output.area());
@@ -615,7 +620,7 @@ pub fn normalize(
     rows: &[f32],
     normalize: impl Fn(&[f32], bool, f32, &mut [f32]) -> f32,
 ) -> Vec<f32> {
-    if let Some(out) = current().and_then(|backend| backend.normalize(norm, rows)) {
+    if let Some(out) = kernels().and_then(|backend| backend.normalize(norm, rows)) {
         return out;
     }
     let Norm { centred, eps, gamma, beta } = norm;
@@ -637,7 +642,7 @@ pub fn normalize_gradient(
     normalize: impl Fn(&[f32], bool, f32, &mut [f32]) -> f32,
     gradient: impl Fn(&[f32], &[f32], f32, bool, &mut [f32]),
 ) -> [Vec<f32>; 3] {
-    if let Some(all) = current().and_then(|b| b.normalize_gradient(norm, rows, upstream)) {
+    if let Some(all) = kernels().and_then(|b| b.normalize_gradient(norm, rows, upstream)) {
         return all;
     }
     let dim = norm.gamma.len();

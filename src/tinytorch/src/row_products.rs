@@ -56,7 +56,7 @@ fn products<const R: usize, const C: usize, const WIDTH: usize, const FUSED: boo
     a: [&[f32]; R],
     b: [&[f32]; C],
 ) -> [[f32; C]; R] {
-    /// What is left of a row shorter than `WIDTH` is summed by so many.
+    /// How many partial sums there are for the rest of a row, which is shorter than `WIDTH`.
     const NARROW: usize = 8;
     let (a, b) = (a.map(|row| row.as_chunks::<WIDTH>()), b.map(|row| row.as_chunks::<WIDTH>()));
     let mut lanes = [[[0.0; WIDTH]; C]; R];

@@ -1,4 +1,5 @@
-//! A pool of threads for parts of one computation: one for each core, with the caller's. It knows nothing of what they compute.
+//! A pool of threads for parts of one computation: one for each core, with the caller's. It knows nothing of what they
+//! compute.
 //!
 //! A thread that sleeps takes some 50 us to wake up, as long as a product of 128 x 128. The parts of a training step
 //! follow each other faster than that. So whoever waits here, a thread for more work or the caller for the last part,
@@ -31,9 +32,10 @@ pub fn in_parallel<Part: Send>(
     parts: impl IntoIterator<Item = Part>,
     work: impl Fn(Part) + Send + Sync,
 ) {
-    let mut parts = parts.into_iter();
+    let mut parts = parts.into_iter().peekable();
     let Some(first) = parts.next() else { return };
-    let Some(pool) = &*POOL else {
+    // A single part needs no other thread.
+    let Some(pool) = parts.peek().and_then(|_| POOL.as_ref()) else {
         work(first);
         return parts.for_each(work);
     };

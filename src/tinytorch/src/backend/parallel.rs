@@ -17,14 +17,9 @@ pub(super) fn share(backend: &dyn Backend, count: usize, steps: usize) -> usize 
 }
 
 /// A backend whose kernels for rows and images run on its number of threads.
-pub(super) struct Parallel(Arc<dyn Backend>);
+pub(super) struct Parallel(pub(super) Arc<dyn Backend>);
 
 impl Parallel {
-    /// The backend itself, if it has one thread only.
-    pub(super) fn of(backend: Arc<dyn Backend>) -> Arc<dyn Backend> {
-        if backend.threads() < 2 { backend } else { Arc::new(Self(backend)) }
-    }
-
     /// How many numbers each thread gets of rows of so many.
     fn share(&self, numbers: usize, width: usize) -> usize {
         let width = width.max(1);
@@ -185,6 +180,7 @@ impl Backend for Parallel {
 mod tests {
     use super::*;
     use crate::acceleration::OptimizedBackend;
+    use crate::backend::{current, softmax_rows, with_backend};
     use crate::planes::Window;
     use crate::random::Rng;
     use crate::spatial::grid_of;
@@ -228,11 +224,21 @@ mod tests {
             (3, 100_100, vec![33_300, 33_400, 33_400]),
         ] {
             let noting = Arc::new(Noting(threads, Mutex::default()));
-            assert!(Parallel::of(noting.clone()).softmax(&mut vec![0.0; numbers], 100, 0.0));
+            assert!(Parallel(noting.clone()).softmax(&mut vec![0.0; numbers], 100, 0.0));
             let mut parts = noting.1.lock().unwrap().clone();
             parts.sort_unstable();
             assert_eq!(parts, wanted, "{threads} threads, {numbers} numbers");
         }
+    }
+
+    #[test]
+    fn a_backend_that_is_passed_on_to_another_thread_divides_rows_once() {
+        let noting = Arc::new(Noting(2, Mutex::default()));
+        with_backend(noting.clone(), || {
+            let mut rows = vec![0.0; 90_000];
+            with_backend(current().unwrap(), || softmax_rows(&mut rows, 100, |_| ()));
+        });
+        assert_eq!(*noting.1.lock().unwrap(), [45_000; 2]);
     }
 
     #[test]
@@ -241,7 +247,7 @@ mod tests {
             let noting = Arc::new(Noting(3, Mutex::default()));
             let x = numbers(count);
             let wanted: Vec<f32> = x.iter().map(|x| x + 1.0).collect();
-            let yours = Parallel::of(noting.clone()).map(Elementwise::Exp, &x);
+            let yours = Parallel(noting.clone()).map(Elementwise::Exp, &x);
             assert_eq!(yours, Some(wanted), "{count}");
             assert_eq!(noting.1.lock().unwrap().iter().sum::<usize>(), count);
         }
@@ -249,7 +255,7 @@ mod tests {
 
     #[test]
     fn what_is_not_offered_is_not_offered_in_parts() {
-        let noting = Parallel::of(Arc::new(Noting(2, Mutex::default())));
+        let noting = Parallel(Arc::new(Noting(2, Mutex::default())));
         assert_eq!(noting.log_sum_exp(&[0.0; 90_000], 100), None);
         assert_eq!(
             noting.map_gradient(Elementwise::Exp, &[0.0; 90_000], &[0.0; 90_000], &[0.0; 90_000]),
@@ -261,12 +267,12 @@ mod tests {
     #[test]
     fn three_threads_compute_what_one_computes() {
         let one = OptimizedBackend::detect().with_threads(1);
-        let three = Parallel::of(Arc::new(one.with_threads(3)));
+        let three = Parallel(Arc::new(one.with_threads(3)));
         let (rows, width) = (601, 133);
         let [x, upstream] = [rows * width; 2].map(numbers);
         assert_eq!(three.map(Elementwise::Gelu, &x), one.map(Elementwise::Gelu, &x));
         let gradient = |b: &dyn Backend| b.map_gradient(Elementwise::Gelu, &upstream, &x, &x);
-        assert_eq!(gradient(&*three), gradient(&one));
+        assert_eq!(gradient(&three), gradient(&one));
         let softmax = |b: &dyn Backend| {
             let (mut weights, mut gradient) = (x.clone(), upstream.clone());
             assert!(b.softmax(&mut weights, width, 0.0));
@@ -275,12 +281,12 @@ mod tests {
             let probabilities = b.probabilities(&x, &sums, 0.5);
             [weights, gradient, sums, probabilities]
         };
-        assert_eq!(softmax(&*three), softmax(&one));
+        assert_eq!(softmax(&three), softmax(&one));
         let (gamma, beta) = (numbers(width), vec![0.5; width]);
         let norm = Norm { centred: true, eps: 1e-5, gamma: &gamma, beta: &beta };
         assert_eq!(three.normalize(norm, &x), one.normalize(norm, &x));
         let gradients = |b: &dyn Backend| b.normalize_gradient(norm, &x, &upstream).unwrap();
-        for (yours, wanted) in gradients(&*three).iter().zip(&gradients(&one)) {
+        for (yours, wanted) in gradients(&three).iter().zip(&gradients(&one)) {
             assert_eq!(yours.len(), wanted.len());
             // The sums over the rows are rounded in another order.
             assert!(yours.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-4 * b.abs().max(1.0)));
@@ -293,6 +299,6 @@ mod tests {
             assert!(b.convolve(&grid, &images, kernels, &mut result));
             result
         };
-        assert_eq!(convolve(&*three), convolve(&one));
+        assert_eq!(convolve(&three), convolve(&one));
     }
 }
