@@ -1069,19 +1069,21 @@ fn aware_of_rounding(out: &mut Reporter) -> Result<(), Box<dyn Error>> {
     let sets = Sets::new(DigitShape::Flat)?;
     let base = trained(digit_network(32, 1), &sets.train, 15, 0.01)?;
     let plain = trained(prepared(&base, None), &sets.train, 10, 0.003)?;
-    let (mut rows, mut last) = (vec![], [0.0; 2]);
+    let (mut rows, mut found) = (vec![], vec![]);
     for bits in [8, 4, 2] {
         let aware = trained(prepared(&base, Some(bits)), &sets.train, 10, 0.003)?;
         let quantizer = Int8Quantizer { bits, ..Int8Quantizer::default() };
         let judged = |model| accuracies(model, &quantizer, &sets.calibration, &sets.test)[1];
-        last = [judged(&plain), judged(&aware)];
-        let percent = last.map(|accuracy| Value::from(100.0 * accuracy));
-        rows.push([vec![(bits as usize).into()], percent.to_vec()].concat());
+        let accuracies = [judged(&plain), judged(&aware)];
+        let n = sets.test.1.numel();
+        let shown = accuracies.map(|accuracy| Value::accuracy(accuracy, n));
+        rows.push([vec![(bits as usize).into()], shown.into()].concat());
+        found.push((bits, accuracies));
     }
     let heads = columns("bits, 10 more epochs in f32 [%], 10 more epochs aware of rounding [%]");
     out.measured_table("The digits MLP, then quantized: test accuracy", &heads, rows);
-    out.measured("test accuracy with 2 bits, aware of rounding", 100.0 * last[1], "%");
-    out.insight(aware_insight(last, sets.test.1.numel()));
+    out.measured("test accuracy with 2 bits, aware of rounding", 100.0 * found[2].1[1], "%");
+    out.insight(aware_insight(&found, sets.test.1.numel()));
     Ok(())
 }
 

@@ -1160,21 +1160,20 @@ fn quantized_models(figures: &Figures) -> Result<Vec<Words>, String> {
     words.extend(choice("one layer in f32 / none", shares(mixed, four, 360.0), all));
     let title = "The digits MLP, then quantized: test accuracy";
     let ends = ["10 more epochs in f32", "10 more epochs aware of rounding"];
-    let [Some(plain), Some(aware)] =
-        [figures.numbers(title, ends[0])?, figures.numbers(title, ends[1])?]
-            .map(|it| it.last().copied())
-    else {
-        return Err("no bits".into());
+    let column = |end| -> Result<Vec<f64>, String> {
+        figures.column(title, end)?.iter().map(|value| Ok(spread(value)?.median)).collect()
     };
-    let fact = format!(
-        "With 2 bits, {plain:.1} % are read after plain training and {aware:.1} % after training aware of the rounding"
-    );
-    let all = [
-        (Larger, format!("{fact}: training learned weights that survive the rounding")),
-        (Smaller, format!("{fact}: here it did harm")),
-        (NoClearDifference, format!("{fact}: no clear difference on 360 digits")),
-    ];
-    words.extend(choice("aware of rounding / plain, 2 bits", shares(aware, plain, 360.0), all));
+    let ends = column(ends[0])?.into_iter().zip(column(ends[1])?);
+    for (bits, (plain, aware)) in [8, 4, 2].into_iter().zip(ends) {
+        let fact = format!("with {bits} bits {plain:.1} % and {aware:.1} %");
+        let all = [
+            (Larger, format!("{fact}, training learned weights that survive the rounding")),
+            (Smaller, format!("{fact}, here it did harm")),
+            (NoClearDifference, format!("{fact}, no clear difference on 360 digits")),
+        ];
+        let name = format!("aware of rounding / plain, {bits} bits");
+        words.extend(choice(&name, shares(aware, plain, 360.0), all));
+    }
     let perplexities = figures.numbers("A small GPT on held-out questions", "perplexity")?;
     let [exact, eight, four] = perplexities[..] else { return Err("no three rows".into()) };
     words.push(also(format!("The perplexity is {exact:.2} in f32,"), true));
@@ -1820,24 +1819,32 @@ fn compression_speedup(figures: &Figures) -> Result<Vec<Words>, String> {
     let mut words = vec![];
     for (batch, inputs) in [(1, "1 input"), (64, "64 inputs")] {
         let title = format!("Timed in turn, 512 -> 512, inputs at a time: {batch}");
-        let column = figures.column(&title, "dense / sparse")?;
-        let ratios: Vec<Spread> = column.iter().map(spread).collect::<Result<_, _>>()?;
         let sparsities = figures.numbers(&title, "sparsity")?;
-        let slow = ratios.iter().rposition(|ratio| ratio.low <= 1.05);
-        let first = slow.map_or(0, |last| last + 1);
-        for (at, (sparsity, ratio)) in sparsities.iter().zip(&ratios).enumerate() {
-            let since = match at {
-                0 => format!("at every sparsity that was measured, from {sparsity} on"),
-                _ => format!("from a sparsity of {sparsity} on"),
-            };
-            let start = format!("With {inputs} the sparse layer is faster {since}; there");
-            let is_known = reading(*ratio) == Larger;
-            let times = format!("{start} the dense one takes {:.1} times as long", ratio.median);
-            words.push(also(times, at == first && is_known));
-            words.push(also(format!("{start} the pairs disagree"), at == first && !is_known));
+        for (name, dense) in [
+            ("dense / sparse", "your dense layer"),
+            ("ndarray / sparse", "ndarray's dense product"),
+        ] {
+            let column = figures.column(&title, name)?;
+            let ratios: Vec<Spread> = column.iter().map(spread).collect::<Result<_, _>>()?;
+            let slow = ratios.iter().rposition(|ratio| ratio.low <= 1.05);
+            let first = slow.map_or(0, |last| last + 1);
+            for (at, (sparsity, ratio)) in sparsities.iter().zip(&ratios).enumerate() {
+                let since = match at {
+                    0 => format!("at every sparsity that was measured, from {sparsity} on"),
+                    _ => format!("from a sparsity of {sparsity} on"),
+                };
+                let start =
+                    format!("With {inputs} the sparse layer is faster than {dense} {since}; there");
+                let is_known = reading(*ratio) == Larger;
+                let times =
+                    format!("{start} the dense one takes {:.1} times as long", ratio.median);
+                words.push(also(times, at == first && is_known));
+                words.push(also(format!("{start} the pairs disagree"), at == first && !is_known));
+            }
+            let never =
+                format!("With {inputs} the sparse layer is not clearly faster than {dense}");
+            words.push(also(never, first == ratios.len()));
         }
-        let never = format!("With {inputs} the sparse layer is not clearly faster");
-        words.push(also(never, first == ratios.len()));
     }
     let half = figures.pair("all units", "half of the units")?;
     words.push(also("The smaller layer is dense", reading(half.ratio) == Larger));

@@ -2,7 +2,7 @@
 //! knows figures, no model.
 
 use crate::report::{Axis, Chart, ChartKind, Origin, Reporter, Series, Value, columns};
-use crate::testing::{Comparison, Ratio, quartiles, sample_error};
+use crate::testing::{Comparison, quartiles, sample_error};
 
 /// What a model costs, measured; or what it may cost.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -113,20 +113,28 @@ pub fn report_networks(out: &mut Reporter, found: &[(String, usize, f64)], n: us
     out.measured_table(title, &list, found.iter().map(row).collect());
 }
 
-/// Reports the times of a dense and a sparse layer at several sparsities, and returns the quotients.
+/// Reports the times of a dense and a sparse layer at several sparsities, and of a tuned dense product beside the sparse
+/// layer. Returns a curve of the quotients for each of [`DENSE_FORMS`].
 pub fn report_times(
     out: &mut Reporter,
     batch: usize,
-    timed: &[(f64, Comparison)],
-) -> Vec<(f64, Ratio)> {
-    let row = |(sparsity, both): &(f64, Comparison)| -> Vec<Value> {
-        vec![(*sparsity).into(), both.first.into(), both.second.into(), both.ratio.into()]
+    timed: &[(f64, [Comparison; 2])],
+) -> [Series; 2] {
+    let row = |(sparsity, [own, tuned]): &(f64, [Comparison; 2])| -> Vec<Value> {
+        let ratios = [own, tuned].map(|both| Value::from(both.ratio));
+        [vec![(*sparsity).into(), own.first.into(), own.second.into()], ratios.into()].concat()
     };
     let title = format!("Timed in turn, 512 -> 512, inputs at a time: {batch}");
-    let list = columns("sparsity, dense [s], sparse [s], dense / sparse [x]");
+    let list = columns("sparsity, dense [s], sparse [s], dense / sparse [x], ndarray / sparse [x]");
     out.measured_table(title, &list, timed.iter().map(row).collect());
-    timed.iter().map(|(sparsity, both)| (*sparsity, both.ratio)).collect()
+    [0, 1].map(|form| {
+        let points = timed.iter().map(|(sparsity, both)| (*sparsity, both[form].ratio.median));
+        Series::new(format!("{}, batch {batch}", DENSE_FORMS[form]), points)
+    })
 }
+
+/// What a sparse layer is compared with.
+pub const DENSE_FORMS: [&str; 2] = ["your dense layer", "ndarray's dense product"];
 
 /// How often numbers from -1 to 1 occur, in 25 bins.
 #[must_use]

@@ -742,9 +742,18 @@ mod quantization {
         assert!(mixed_insight(0.80, 0.95, 360).contains("worth its bytes"));
         assert!(mixed_insight(0.95, 0.80, 360).contains("did not help"));
         assert!(mixed_insight(0.95, 0.96, 360).contains("no clear difference on 360"));
-        assert!(aware_insight([0.75, 0.90], 360).contains("weights that survive the rounding"));
-        assert!(aware_insight([0.90, 0.75], 360).contains("did harm"));
-        assert!(aware_insight([0.90, 0.91], 360).contains("no clear difference on 360"));
+    }
+
+    #[test]
+    fn training_aware_of_the_rounding_is_judged_for_each_number_of_bits() {
+        let all = aware_insight(&[(8, [0.9, 0.91]), (4, [0.9, 0.75]), (2, [0.75, 0.9])], 360);
+        for each in [
+            "with 8 bits 90.0 % and 91.0 %, no clear difference on 360",
+            "with 4 bits 90.0 % and 75.0 %, here it did harm",
+            "with 2 bits 75.0 % and 90.0 %, training learned weights that survive the rounding",
+        ] {
+            assert!(all.contains(each), "{all}");
+        }
     }
 
     #[test]
@@ -1173,12 +1182,19 @@ mod capstone {
 }
 
 mod compression {
-    use super::ratio;
+    use super::{Ratio, ratio};
     use tinytorch::footprints::Footprint;
     use tinytorch::insights::compression::{
         budget_insight, distillation_insight, memory_insight, pareto_insight, pruned_insight,
         pruning_insight, ratio_insight, speedup_insight, structured_insight,
     };
+    use tinytorch::testing::{Comparison, Timing};
+
+    /// A comparison of which only the quotients matter.
+    fn timed(ratio: Ratio) -> Comparison {
+        let time = Timing { median: 1.0, low: 1.0, high: 1.0 };
+        Comparison { first: time, second: time, ratio }
+    }
 
     #[test]
     fn fine_tuning_is_praised_only_where_it_repaired_something() {
@@ -1208,17 +1224,36 @@ mod compression {
     fn a_sparse_layer_is_called_faster_only_from_where_on_it_stays_faster() {
         let (slow, fast, noisy) =
             (ratio(0.2, 0.3, 0.31), ratio(1.9, 2.0, 2.1), ratio(1.5, 3.0, 9.0));
-        let said = |batch, ratios: [_; 3]| {
-            speedup_insight(batch, &[(0.5, ratios[0]), (0.8, ratios[1]), (0.9, ratios[2])])
+        let said = |batch, own: [Ratio; 3], tuned: [Ratio; 3]| {
+            let both = |at: usize| [own[at], tuned[at]].map(timed);
+            speedup_insight(batch, &[(0.5, both(0)), (0.8, both(1)), (0.9, both(2))])
         };
-        let late = said(1, [slow, slow, fast]);
-        assert!(late.starts_with("With 1 input the sparse layer is faster from a sparsity of 0.9"));
+        let own = |batch, own| said(batch, own, [slow; 3]);
+        let late = own(1, [slow, slow, fast]);
+        let start =
+            "With 1 input the sparse layer is faster than your dense layer from a sparsity of 0.9";
+        assert!(late.starts_with(start), "{late}");
         assert!(late.contains("2.0 times as long (1.90 to 2.10"), "{late}");
-        assert!(said(64, [fast; 3]).contains("at every sparsity that was measured, from 0.5 on"));
-        assert!(said(64, [fast, slow, fast]).contains("from a sparsity of 0.9 on"));
-        assert!(said(64, [fast, fast, slow]).contains("not clearly faster at the highest"));
-        let unsure = said(64, [slow, slow, noisy]);
+        assert!(own(64, [fast; 3]).contains("at every sparsity that was measured, from 0.5 on"));
+        assert!(own(64, [fast, slow, fast]).contains("from a sparsity of 0.9 on"));
+        assert!(own(64, [fast, fast, slow]).contains("than your dense layer at the highest"));
+        let unsure = own(64, [slow, slow, noisy]);
         assert!(unsure.contains("disagree on how many") && !unsure.contains("3.0"), "{unsure}");
+    }
+
+    #[test]
+    fn a_tuned_dense_product_is_judged_by_its_own_times() {
+        let (slow, fast) = (ratio(0.2, 0.3, 0.31), ratio(1.9, 2.0, 2.1));
+        let both = [fast, slow].map(timed);
+        let never = speedup_insight(64, &[(0.5, both), (0.9, both)]);
+        let tuned =
+            "With 64 inputs the sparse layer is not clearly faster than ndarray's dense product";
+        assert!(never.contains(tuned), "{never}");
+        let late = speedup_insight(64, &[(0.5, both), (0.9, [fast, fast].map(timed))]);
+        assert!(
+            late.contains("faster than ndarray's dense product from a sparsity of 0.9"),
+            "{late}"
+        );
     }
 
     #[test]

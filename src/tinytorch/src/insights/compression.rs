@@ -1,7 +1,7 @@
 //! What the analyses and the figure of lesson 17 say of their figures.
 
-use crate::footprints::Footprint;
-use crate::testing::{Ratio, Reading, compare_accuracies, sample_error};
+use crate::footprints::{DENSE_FORMS, Footprint};
+use crate::testing::{Comparison, Ratio, Reading, compare_accuracies, sample_error};
 
 /// What pruning lost at a sparsity of 0.95, at once and while training: accuracies of `n` samples.
 pub fn pruning_insight(dense: f64, once: f64, gradual: f64, n: usize) -> String {
@@ -51,33 +51,38 @@ pub fn ratio_insight(ratio: f64, [dense, small, control]: [f64; 3], n: usize) ->
     )
 }
 
-/// From which sparsity on the sparse layer was faster: quotients of the times, dense by sparse, by rising sparsity.
-pub fn speedup_insight(batch: usize, found: &[(f64, Ratio)]) -> String {
+/// From which sparsity on the sparse layer was faster than each of [`DENSE_FORMS`], by rising sparsity.
+pub fn speedup_insight(batch: usize, found: &[(f64, [Comparison; 2])]) -> String {
+    let inputs = if batch == 1 { "1 input".to_owned() } else { format!("{batch} inputs") };
+    let said = |form: usize| {
+        let ratios: Vec<_> = found.iter().map(|(at, both)| (*at, both[form].ratio)).collect();
+        format!("With {inputs} the sparse layer is {}", faster_than(DENSE_FORMS[form], &ratios))
+    };
+    format!("{} {}", said(0), said(1))
+}
+
+/// From which sparsity on the sparse layer was faster than this one: quotients of the times, dense by sparse.
+fn faster_than(dense: &str, found: &[(f64, Ratio)]) -> String {
     // Where three quarters of the pairs agree that the dense layer took longer, though perhaps not how many times.
     let faster = |ratio: &Ratio| ratio.low > 1.05;
     let start = found.iter().rposition(|(_, ratio)| !faster(ratio)).map_or(0, |last| last + 1);
-    let inputs = if batch == 1 { "1 input".to_owned() } else { format!("{batch} inputs") };
-    match found.get(start) {
-        Some((sparsity, ratio)) => {
-            let Ratio { median, low, high } = ratio;
-            let times = match ratio.reading() {
-                Reading::Larger => format!("the dense one takes {median:.1} times as long"),
-                _ => "the pairs disagree on how many times as long the dense one takes".to_owned(),
-            };
-            let since = match start {
-                0 => format!("at every sparsity that was measured, from {sparsity} on"),
-                _ => format!("from a sparsity of {sparsity} on"),
-            };
-            format!(
-                "With {inputs} the sparse layer is faster {since}; there {times} ({low:.2} to \
-                 {high:.2} in the middle half of the pairs)."
-            )
-        }
-        None => format!(
-            "With {inputs} the sparse layer is not clearly faster at the highest sparsity that was measured: its \
-             zeros save work, but no time."
-        ),
-    }
+    let Some((sparsity, ratio)) = found.get(start) else {
+        return format!(
+            "not clearly faster than {dense} at the highest sparsity that was measured: its zeros save work, but no time."
+        );
+    };
+    let Ratio { median, low, high } = ratio;
+    let times = match ratio.reading() {
+        Reading::Larger => format!("the dense one takes {median:.1} times as long"),
+        _ => "the pairs disagree on how many times as long the dense one takes".to_owned(),
+    };
+    let since = match start {
+        0 => format!("at every sparsity that was measured, from {sparsity} on"),
+        _ => format!("from a sparsity of {sparsity} on"),
+    };
+    format!(
+        "faster than {dense} {since}; there {times} ({low:.2} to {high:.2} in the middle half of the pairs)."
+    )
 }
 
 /// What half of the units save in time: all units by half of them.

@@ -79,18 +79,22 @@ pub fn mixed_insight(all: f64, mixed: f64, n: usize) -> String {
     }
 }
 
-/// What training that knows about the rounding brought with 2 bits: test accuracies of `[plain, aware]`.
-pub fn aware_insight([plain, aware]: [f64; 2], n: usize) -> String {
-    let seen = format!(
-        "With 2 bits, {:.1} % are read after plain training and {:.1} % after training aware of the rounding",
-        100.0 * plain,
-        100.0 * aware
-    );
-    match compare_accuracies(aware, plain, n) {
-        Reading::Larger => format!("{seen}: training learned weights that survive the rounding."),
-        Reading::Smaller => format!("{seen}: here it did harm."),
-        _ => format!("{seen}: no clear difference on {n} digits."),
-    }
+/// What training that knows about the rounding brought: for each number of bits, the test accuracies of `[plain, aware]`.
+pub fn aware_insight(found: &[(u32, [f64; 2])], n: usize) -> String {
+    let said = |&(bits, [plain, aware]): &(u32, [f64; 2])| {
+        let found = match compare_accuracies(aware, plain, n) {
+            Reading::Larger => "training learned weights that survive the rounding".to_owned(),
+            Reading::Smaller => "here it did harm".to_owned(),
+            _ => format!("no clear difference on {n} digits"),
+        };
+        let [plain, aware] = [plain, aware].map(|accuracy| 100.0 * accuracy);
+        format!("with {bits} bits {plain:.1} % and {aware:.1} %, {found}")
+    };
+    let all: Vec<String> = found.iter().map(said).collect();
+    format!(
+        "Digits that are read after plain training, and after training aware of the rounding: {}.",
+        all.join("; ")
+    )
 }
 
 /// What the perplexities of a GPT in f32, in 8 and in 4 bits say.
