@@ -1663,28 +1663,28 @@ pub fn explore_pruning(figure: &mut Explorer) {
     let mut network = build();
     let pairs = network.parameters_mut().into_iter().zip(parameters);
     pairs.for_each(|(to, from)| to.clone_from(from));
-    let (before, all) = (accuracy(&network, validation), parameters[0].to_vec());
+    let (before, all) = (accuracy(&network, validation), parameters[0].t().to_vec());
     let mask = if granularity == "neurons" {
         let kept = kept_units(&unit_norms(&parameters[0]), sparsity);
         structured_prune(&mut network, sparsity);
-        (0..all.len()).map(|at| f32::from(kept.contains(&(at % 32)))).collect()
+        (0..all.len()).map(|at| f32::from(kept.contains(&(at / 64)))).collect()
     } else {
         let scope = if granularity == "weights" { Scope::Global } else { Scope::PerLayer };
         let masks = MagnitudePruner { sparsity, scope }.prune(&mut network);
-        masks[0].as_ref().map_or_else(Vec::new, Tensor::to_vec)
+        masks[0].as_ref().map_or_else(Vec::new, |mask| mask.t().to_vec())
     };
-    let title = "The mask of the first layer: a row for each pixel, a column for each neuron";
-    figure.pixels(title, 32, &mask);
-    let left = all.iter().zip(&mask).filter(|(_, mask)| **mask > 0.0).map(|(weight, _)| *weight);
-    let both = [("before", all.clone()), ("left", left.collect())];
-    let series = both.map(|(name, numbers)| footprints::histogram(name, &numbers)).into();
-    let axes = (Axis::linear("weight", ""), Axis::linear("how many", ""));
-    figure.measured_chart("Weights of the first layer", axes.0, axes.1, series);
     let kept = |weight: &&Tensor| weight.data().iter().filter(|&&weight| weight != 0.0).count();
     let left: usize = weights(&network).iter().map(kept).sum();
     let gone = 1.0 - left as f64 / (64.0 * 32.0 + 32.0 * 10.0);
     let (after, n) = (accuracy(&network, validation), validation.1.numel());
     figure.insight(insights::pruned_insight(gone, before, after, n));
+    let title = "The mask of the first layer: a row for each neuron, a column for each pixel";
+    figure.pixels(title, 64, &mask);
+    let left = all.iter().zip(&mask).filter(|(_, mask)| **mask > 0.0).map(|(weight, _)| *weight);
+    let both = [("before", all.clone()), ("left", left.collect())];
+    let series = both.map(|(name, numbers)| footprints::histogram(name, &numbers)).into();
+    let axes = (Axis::linear("weight", ""), Axis::linear("how many", ""));
+    figure.measured_chart("Weights of the first layer", axes.0, axes.1, series);
 }
 
 // %% nbgrader={"grade": false, "grade_id": "compression-main", "locked": true, "schema_version": 3, "solution": false, "task": false}
