@@ -1154,25 +1154,28 @@ fn operations() -> Vec<Named> {
     ]
 }
 
-/// Roofs by where the numbers come from, and operations under them.
+/// Roofs by where the numbers come from, and operations under them. A roof leaves a gap around an operation that touches
+/// it, which would be hidden otherwise.
 fn roofline_chart(
     roofs: &[(&str, Machine)],
     points: Vec<Point>,
     origin: Origin,
     out: &mut Reporter,
 ) {
+    let apart = |a: f64, b: f64| (a / b).log2().abs() > 0.4;
+    let is_free = |&(x, y): &(f64, f64)| points.iter().all(|it| apart(it.x, x) || apart(it.y, y));
     let roof = |(name, machine): &(&str, Machine)| {
         let steps = (-16..=40).map(|step| 2_f64.powf(f64::from(step) / 4.0));
         let points = steps.map(|intensity| (intensity, machine.attainable(intensity)));
-        Series::new(format!("roof, {name}"), points)
+        Series::new(format!("roof, {name}"), points.filter(is_free))
     };
-    let roofs = roofs.iter().map(roof);
+    let roofs: Vec<Series> = roofs.iter().map(roof).collect();
     out.chart(Chart {
         title: "Roofline of one core".into(),
         kind: ChartKind::Scatter,
         x: Axis::log("arithmetic intensity", "FLOP/B"),
         y: Axis::log("rate", "FLOP/s"),
-        series: roofs.chain([Series { name: "operations".into(), points }]).collect(),
+        series: [roofs, vec![Series { name: "operations".into(), points }]].concat(),
         origin,
     });
 }
