@@ -17,6 +17,17 @@ pub struct OpenFigure {
     pub number: u64,
 }
 
+/// A change of the controls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Chooses the control that is so many places further.
+    Choose(isize),
+    /// Moves the chosen control by so many steps.
+    Shift(i32),
+    /// Plays or pauses.
+    Play,
+}
+
 /// The state of an interactive figure.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Explorable {
@@ -36,6 +47,8 @@ pub struct Explorable {
     pub typing: bool,
     /// Whether its program is still being compiled.
     pub compiling: bool,
+    /// Changes that were made before the first frame brought the controls.
+    pub early: Vec<Change>,
     /// What the last frame reported.
     pub items: Vec<Item>,
     /// How the last frame ended.
@@ -52,6 +65,12 @@ impl Explorable {
     pub fn new(described: cells::Explorable) -> Self {
         let cells::Explorable { title, about, .. } = described;
         Self { title, about, ..Self::default() }
+    }
+
+    /// Whether it still waits for the frame that brings its controls.
+    #[must_use]
+    pub fn is_opening(&self) -> bool {
+        self.compiling && self.controls.is_empty()
     }
 
     /// The control that keys change.

@@ -5,6 +5,7 @@ use super::scroll;
 use crate::curriculum::lesson::Block;
 use crate::error::Error;
 use crate::runner::event::{Frame, Verdict};
+use crate::tui::explorable::Change;
 use crate::tui::layout::Results;
 use crate::tui::message::{Effect, Explore};
 use crate::tui::model::{Explorable, Model, OpenFigure};
@@ -73,24 +74,44 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
         return Some(ask(model, Duration::ZERO));
     }
     match key.code {
-        KeyCode::Left => state.chosen()?.shift(-1),
-        KeyCode::Right => state.chosen()?.shift(1),
-        KeyCode::Up | KeyCode::BackTab => return Some(choose(model, -1)),
-        KeyCode::Down | KeyCode::Tab => return Some(choose(model, 1)),
         KeyCode::Enter if matches!(state.chosen(), Some(Control::Text { .. })) => {
             state.typing = !state.typing;
-            return Some(vec![]);
         }
-        KeyCode::Char(' ') => play(state)?,
-        KeyCode::Enter => return Some(vec![]),
-        KeyCode::Esc if state.typing => {
-            state.typing = false;
-            return Some(vec![]);
-        }
+        KeyCode::Enter => {}
+        KeyCode::Esc if state.typing => state.typing = false,
         KeyCode::Esc if !is_zoomed => return Some(close(model)),
-        _ => return None,
+        code => {
+            let change = change(code)?;
+            if state.is_opening() {
+                state.early.push(change);
+            } else if apply(state, change)? {
+                return Some(ask(model, Duration::ZERO));
+            }
+        }
     }
-    Some(ask(model, Duration::ZERO))
+    Some(vec![])
+}
+
+/// What a key does to the controls.
+fn change(code: KeyCode) -> Option<Change> {
+    match code {
+        KeyCode::Left => Some(Change::Shift(-1)),
+        KeyCode::Right => Some(Change::Shift(1)),
+        KeyCode::Up | KeyCode::BackTab => Some(Change::Choose(-1)),
+        KeyCode::Down | KeyCode::Tab => Some(Change::Choose(1)),
+        KeyCode::Char(' ') => Some(Change::Play),
+        _ => None,
+    }
+}
+
+/// Applies a change; returns whether it needs a frame, and `None` where there is no control to change.
+fn apply(state: &mut Explorable, change: Change) -> Option<bool> {
+    match change {
+        Change::Choose(steps) => state.choose(steps),
+        Change::Shift(steps) => state.chosen()?.shift(steps),
+        Change::Play => play(state)?,
+    }
+    Some(!matches!(change, Change::Choose(_)))
 }
 
 /// Whether a key acts on the open figure: the figure fills the screen or has the focus. Left and Right, which mean
@@ -102,13 +123,6 @@ fn has_key(model: &Model, code: KeyCode) -> bool {
     model.results == Results::Zoomed
         || model.focused().is_some_and(is_its)
         || (matches!(code, KeyCode::Left | KeyCode::Right) && is_at_hand())
-}
-
-fn choose(model: &mut Model, steps: isize) -> Vec<Effect> {
-    if let Some(state) = state(model) {
-        state.choose(steps);
-    }
-    vec![]
 }
 
 /// Whether the key changed the text that is being typed.
@@ -132,14 +146,15 @@ fn play(state: &mut Explorable) -> Option<()> {
     Some(())
 }
 
-/// Shows a frame, unless its figure was closed or opened again since. While the figure plays, requests the next
-/// frame.
+/// Shows a frame, unless its figure was closed or opened again since. The first one brings the controls, and receives the changes
+/// that were made before it. While the figure plays, requests the next frame.
 pub(super) fn frame(model: &mut Model, number: u64, computed: Result<Frame, Error>) -> Vec<Effect> {
     if model.figure.as_ref().is_none_or(|open| open.number != number) {
         return vec![];
     }
     let Some(state) = state(model) else { return vec![] };
     let is_first = state.controls.is_empty();
+    let early = std::mem::take(&mut state.early);
     match computed {
         Ok(frame) => state.take(frame),
         Err(error) => {
@@ -148,8 +163,9 @@ pub(super) fn frame(model: &mut Model, number: u64, computed: Result<Frame, Erro
             state.error = Some(error.to_string());
         }
     }
+    let needs: Vec<bool> = early.into_iter().filter_map(|change| apply(state, change)).collect();
     state.playing &= state.verdict == Some(Verdict::Passed);
-    let pace = advance(state);
+    let pace = advance(state).or(needs.contains(&true).then_some(Duration::ZERO));
     if is_first {
         // With its first frame the figure is taller.
         show(model);

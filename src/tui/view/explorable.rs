@@ -6,6 +6,7 @@ use super::block::{self, framed, head, say};
 use super::text::clip;
 use crate::report::{explorable, human};
 use crate::runner::event::Verdict;
+use crate::tui::explorable::Change;
 use crate::tui::keymap::{self, Action};
 use crate::tui::model::{Explorable, Model, ModuleState};
 use crate::tui::theme::{Role, style};
@@ -86,11 +87,34 @@ fn whose(model: &Model, state: &Explorable, width: usize) -> Vec<Line<'static>> 
         return say(&format!("✗ {error}"), Role::Bad, width);
     }
     if state.compiling {
-        return say(&format!("◐ compiling {slug}"), Role::Busy, width);
+        return say(&format!("◐ compiling {slug}{}", early(state)), Role::Busy, width);
     }
     let unfinished = state.unfinished.as_ref();
     let words = unfinished.map(|unfinished| explorable::unfinished(unfinished, &slug));
     words.map_or_else(Vec::new, |words| say(&format!("! {words}"), Role::Wait, width))
+}
+
+/// The changes that wait for the first frame, as the keys that were pressed.
+fn early(state: &Explorable) -> String {
+    let key = |change: &Change| match change {
+        Change::Choose(steps) => {
+            if *steps < 0 {
+                "↑"
+            } else {
+                "↓"
+            }
+        }
+        Change::Shift(steps) => {
+            if *steps < 0 {
+                "←"
+            } else {
+                "→"
+            }
+        }
+        Change::Play => "Space",
+    };
+    let keys: Vec<&str> = state.early.iter().map(key).collect();
+    if keys.is_empty() { String::new() } else { format!(", then {}", keys.join(" ")) }
 }
 
 fn controls(state: &Explorable, width: usize) -> Vec<Line<'static>> {

@@ -85,6 +85,38 @@ fn the_arrows_change_the_chosen_control_and_each_change_requests_a_frame() {
 }
 
 #[test]
+fn keys_that_are_pressed_while_a_figure_opens_act_on_its_first_frame() {
+    let mut session = Session::with((100, 30), LESSON);
+    session.press("<Enter>");
+    for keys in ["<Right><Right><Left><Right>", "<Down><Down>", "<Right><Up>"] {
+        assert_eq!(session.press(keys), [], "nothing is compiled again");
+    }
+    assert!(session.screen().contains("then → → ← → ↓ ↓ → ↑"), "{}", session.screen());
+    let effects = session.send(frame(1, controls()));
+    assert_eq!((set(&effects, "rate"), set(&effects, "step")), ("0.3".into(), "1".into()));
+    assert_eq!(figure(&session).chosen, 1);
+    assert_eq!(session.send(frame(1, controls())), [], "they act once");
+
+    let mut session = Session::with((100, 30), LESSON);
+    session.press("<Enter> ");
+    assert_eq!(set(&session.send(frame(1, controls())), "step"), "1", "it plays");
+}
+
+#[test]
+fn keys_for_a_figure_that_did_not_open_are_dropped() {
+    let mut session = Session::with((100, 30), LESSON);
+    session.press("<Enter><Right>");
+    session.send(Message::Frame(1, Box::new(Err(Error::environment("no compiler")))));
+    session.send(Message::Saved(TENSOR));
+    assert_eq!(session.send(frame(2, controls())), []);
+    assert_eq!(figure(&session).controls[0].setting(), "0.1");
+
+    let mut session = Session::with((100, 30), LESSON);
+    session.press("<Enter><Right><Esc><Enter>");
+    assert_eq!(session.send(frame(2, controls())), [], "closed, and opened again");
+}
+
+#[test]
 fn a_frame_that_is_older_than_a_change_does_not_undo_it() {
     let mut session = opened();
     session.press("<Right>");
