@@ -4,6 +4,7 @@ use super::analyze::conclude;
 use super::arguments::{CapstoneCommand, Format};
 use super::check::CheckSession;
 use super::context::Context;
+use super::named_file;
 use super::printer::Printer;
 use crate::error::{Error, harmless, printable};
 use crate::lab;
@@ -74,8 +75,8 @@ fn reproduce(
     if format == Format::Human {
         let (there, here) = (submission::score(&recorded), submission::score(&again));
         out.line(format!("  {there} there, {here} here"));
-        if recorded.engine != again.engine {
-            out.line("  The trained model has other bits here: another processor rounds in another order.");
+        if let Some(remark) = submission::remark(&recorded, &again) {
+            out.line(format!("  {}", harmless(&remark)));
         }
     }
     Ok(faults.is_empty())
@@ -83,8 +84,7 @@ fn reproduce(
 
 /// What a file holds, or its faults.
 fn read(file: &Path) -> Result<Result<Submission, Vec<Fault>>, Error> {
-    let bytes = std::fs::read(file).map_err(|error| Error::io("read", file, &error))?;
-    Ok(submission::read(&bytes))
+    Ok(submission::read(&named_file::bytes(file)?))
 }
 
 /// Runs the pipeline of lesson 20 on the lab's file and engine. When it reports no submission, its report is printed.

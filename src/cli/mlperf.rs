@@ -6,9 +6,10 @@ use super::check::stopped;
 use super::class_leaderboard;
 use super::context::Context;
 use super::meter::Meter;
+use super::named_file;
 use super::printer::Printer;
 use super::records::Records;
-use crate::error::{Error, count};
+use crate::error::{Error, count, printable};
 use crate::framework::{Trial, event_trial};
 use crate::lab::atomic;
 use crate::progress::now;
@@ -90,11 +91,7 @@ fn measure(
     out: &mut Printer,
 ) -> Result<bool, Error> {
     let (lab, engine, json) = (context.lab()?, context.engine(), format == Format::Json);
-    let entry = file.map(|file| match std::fs::read_to_string(&file) {
-        Ok(text) => Ok((file, text)),
-        Err(error) => Err(Error::io("read", &file, &error)),
-    });
-    let entry = entry.transpose()?;
+    let entry = file.map(|file| entry_text(&file).map(|text| (file, text))).transpose()?;
     let code = entry.as_ref().map_or(MLPERF_ENTRY, |(_, text)| text).to_owned();
     let Trial { request, modules, .. } = event_trial(&lab, event, entry, engine)?;
     let mut meter = Meter::stderr(context.course());
@@ -133,6 +130,16 @@ fn measure(
         out.line(format!("rank {} of {}", place.rank, places.len()));
     }
     Ok(true)
+}
+
+/// The text of an entry's file. Without the function that is asked for, the compiler would name a line that is not in it.
+fn entry_text(file: &Path) -> Result<String, Error> {
+    let text = named_file::text(file)?;
+    if text.contains("fn entry") {
+        return Ok(text);
+    }
+    let error = Error::unmet(format!("\"{}\" has no function `entry`", printable(file)));
+    Err(error.hint("It ends in `pub fn entry(start: Start) -> Box<dyn Entry>`: lesson 19 has one."))
 }
 
 /// What may be said of a score, in each direction.
@@ -208,25 +215,20 @@ fn export(context: &Context, file: &Path, out: &mut Printer) -> Result<bool, Err
     let own: Vec<Entry> =
         kept.into_iter().filter(|kept| !kept.imported).map(|kept| kept.entry).collect();
     if !atomic::write_new(file, mlperf::to_file(&own).as_bytes())? {
-        let error = Error::environment(format!("\"{}\" exists already", file.display()));
+        let error = Error::environment(format!("\"{}\" exists already", printable(file)));
         return Err(error.hint("Name a new file; nothing was written."));
     }
-    out.line(format!("Wrote {} to {}", entries(own.len()), file.display()));
+    out.line(format!("Wrote {} to {}", entries(own.len()), printable(file)));
     Ok(true)
 }
 
 fn import(context: &Context, file: &Path, out: &mut Printer) -> Result<bool, Error> {
-    let text = std::fs::read_to_string(file).map_err(|error| Error::io("read", file, &error))?;
-    let found = mlperf::from_file(&text).map_err(|error| Error {
-        message: format!("\"{}\": {}", file.display(), error.message),
+    let found = mlperf::from_file(&named_file::text(file)?).map_err(|error| Error {
+        message: format!("\"{}\": {}", printable(file), error.message),
         ..error
     })?;
     let mut records = Records::open(&context.lab()?)?;
-    let mut new = 0;
-    records.keep(|store| {
-        new = store.record_entries(&found, true)?;
-        Ok(())
-    });
+    let new = records.keep_or_fail(|store| store.record_entries(&found, true))?;
     let known = found.len() - new;
     out.line(format!("Added {}; already there: {known}", entries(new)));
     Ok(true)

@@ -28,6 +28,7 @@ mod meter;
 mod milestone;
 mod mlperf;
 mod mutants;
+mod named_file;
 mod predict;
 mod printer;
 mod question;

@@ -39,6 +39,20 @@ impl Records {
         }
     }
 
+    /// Writes what the command was called for.
+    ///
+    /// # Errors
+    /// When it cannot be written, or only to a copy that is removed.
+    pub fn keep_or_fail<T>(
+        &mut self,
+        write: impl FnOnce(&mut Store) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if self.warned {
+            return Err(Error::environment("nothing was added: this lab cannot be written"));
+        }
+        write(&mut self.store)
+    }
+
     /// What the analyses of a module reported about `text`.
     pub fn measured(&self, module: &Module, text: &str) -> ModuleReport {
         let mut report = ModuleReport::new(module.id);

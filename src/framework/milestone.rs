@@ -58,6 +58,7 @@ fn event_program(event: Event, entry: &str) -> String {
     format!(
         "{entry}\n\nmod tinymlperf {{\n{MLPERF_EVENTS}\n}}\n\n\
          pub fn milestone(out: &mut tinytorch::report::Reporter) {{\n    \
+         // `entry` is `pub fn entry(start: Start) -> Box<dyn Entry>` at the end of the file.\n    \
          tinymlperf::run(tinytorch::benchmarking::Event::{event:?}, entry, out);\n}}\n"
     )
 }

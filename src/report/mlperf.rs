@@ -238,8 +238,11 @@ pub fn to_file(entries: &[Entry]) -> String {
 /// that is none, or a claim that does not follow from the measurements.
 pub fn from_file(text: &str) -> Result<Vec<Entry>, Error> {
     let refused = |reason: String| Error::unmet(format!("the file is refused: {reason}"));
-    let json: serde_json::Value =
-        serde_json::from_str(text).map_err(|error| refused(error.to_string()))?;
+    let unreadable = |error: serde_json::Error| {
+        let error = refused(format!("it is not complete JSON of this form: {error}"));
+        error.hint("It was cut off or changed: ask for a new export.")
+    };
+    let json: serde_json::Value = serde_json::from_str(text).map_err(unreadable)?;
     match json.get("schema").and_then(|schema| schema.as_str()) {
         Some(schema) if schema == SCHEMA || OLDER.contains(&schema) => {}
         Some(other) => {
@@ -248,7 +251,7 @@ pub fn from_file(text: &str) -> Result<Vec<Entry>, Error> {
         }
         None => return Err(refused(format!("it has no \"schema\": \"{SCHEMA}\""))),
     }
-    let file: File = serde_json::from_str(text).map_err(|error| refused(error.to_string()))?;
+    let file: File = serde_json::from_str(text).map_err(unreadable)?;
     for (index, entry) in file.entries.iter().enumerate() {
         if let Some(reason) = entry.contradiction() {
             let place = format!("entry {} (\"{}\")", index + 1, entry.name);

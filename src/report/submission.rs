@@ -161,6 +161,25 @@ pub fn differences(first: &Submission, again: &Submission) -> Vec<Fault> {
     faults
 }
 
+/// Why two measurements of one task may differ by a little: another version of the course, or another trained model.
+#[must_use]
+pub fn remark(first: &Submission, again: &Submission) -> Option<String> {
+    let version = |of: &Submission| {
+        let found = of.engine.split_once(", ").map(|(version, _)| version.to_owned());
+        found.unwrap_or_else(|| "a version that is not named".to_owned())
+    };
+    let (there, here) = (version(first), version(again));
+    if there != here {
+        return Some(format!(
+            "{there} there, {here} here: its code may train and run differently."
+        ));
+    }
+    let is_other = first.engine != again.engine;
+    is_other.then(|| {
+        "The trained model has other bits here: another processor, or other code, rounds in another order.".to_owned()
+    })
+}
+
 fn interval(of: &Submission) -> Interval {
     let [low, estimate, high] = of.score;
     Interval { low, estimate, high }
@@ -263,6 +282,19 @@ mod tests {
         assert_eq!(fields(&found(|s| s.quality[1] = 7.4)), ["quality[1]"]);
         assert_eq!(fields(&found(|s| s.quality = [7.0, 7.1])), ["quality[0]", "quality[1]"]);
         assert_eq!(fields(&found(|s| s.counted[1].zeros = 80)), ["techniques"]);
+    }
+
+    #[test]
+    fn another_version_or_another_model_is_remarked_upon() {
+        let of = |engine: &str| forged(|s| s.engine = engine.to_owned());
+        let remark = |there, here| remark(&of(there), &of(here));
+        assert_eq!(remark("tinytorch 1.2, model aa", "tinytorch 1.2, model aa"), None);
+        let model = remark("tinytorch 1.2, model aa", "tinytorch 1.2, model bb").unwrap();
+        assert!(model.contains("other bits"), "{model}");
+        let version = remark("tinytorch 1.1, model aa", "tinytorch 1.2, model aa").unwrap();
+        assert!(version.starts_with("tinytorch 1.1 there, tinytorch 1.2 here"), "{version}");
+        let older = remark("model aa", "tinytorch 1.2, model aa").unwrap();
+        assert!(older.starts_with("a version that is not named there"), "{older}");
     }
 
     #[test]

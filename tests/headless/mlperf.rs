@@ -3,6 +3,7 @@
 use super::{Desk, code, lines, out, said};
 use std::os::unix::net::UnixListener;
 use std::process::Stdio;
+use tinytorch_tutor::report::mlperf::to_file;
 
 /// An entry that tells this test when it begins to work, and never ends.
 fn endless(socket: &str) -> String {
@@ -71,7 +72,34 @@ fn an_unknown_event_a_missing_file_and_a_file_of_another_kind_are_named() {
     std::fs::write(&file, "{\"schema\": \"tinymlperf/9\"}").unwrap();
     let other = desk.at_lab(&["mlperf", "import", file.to_str().unwrap()]);
     assert!(code(&other) == 1 && said(&other).contains("tinymlperf/9"), "{}", said(&other));
+    for (text, reason) in
+        [("", "not complete JSON"), ("{\"schema\": \"tinymlperf/3\"}", "missing field")]
+    {
+        std::fs::write(&file, text).unwrap();
+        let refused = desk.at_lab(&["mlperf", "import", file.to_str().unwrap()]);
+        assert!(code(&refused) == 1 && said(&refused).contains(reason), "{}", said(&refused));
+        assert!(said(&refused).contains("ask for a new export"), "{}", said(&refused));
+    }
+    let endless = desk.at_lab(&["mlperf", "import", "/dev/zero"]);
+    assert!(code(&endless) == 2 && said(&endless).contains("16 MiB"), "{}", said(&endless));
+    let entry = desk.at_lab(&["mlperf", "run", "sprint", "--entry", file.to_str().unwrap()]);
+    assert!(code(&entry) == 1 && said(&entry).contains("no function `entry`"), "{}", said(&entry));
     let list = desk.at_lab(&["mlperf", "list"]);
     assert_eq!((code(&list), out(&list).lines().count()), (0, 3), "{}", said(&list));
     assert!(out(&list).contains("no entry yet"), "{}", said(&list));
+}
+
+#[test]
+fn an_import_that_cannot_be_kept_adds_nothing_and_says_so() {
+    let desk = Desk::new();
+    let file = desk.folder.path().join("entries.json");
+    std::fs::write(&file, to_file(&[])).unwrap();
+    let import = || desk.at_lab(&["mlperf", "import", file.to_str().unwrap()]);
+    assert!(out(&import()).contains("Added 0 entries; already there: 0"), "{}", said(&import()));
+    // A folder in the place of the lock: it cannot be opened for writing, not even by root.
+    let _ = std::fs::remove_file(desk.lab().join(".tinytorch/progress.lock"));
+    std::fs::create_dir(desk.lab().join(".tinytorch/progress.lock")).unwrap();
+    let refused = import();
+    assert_eq!((code(&refused), out(&refused).as_str()), (2, ""), "{}", said(&refused));
+    assert!(said(&refused).contains("nothing was added"), "{}", said(&refused));
 }

@@ -6,6 +6,9 @@ use crate::bytes::checksum;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// The course, by its version. Written out: what a lab compiles, it compiles without cargo, which would know it.
+pub const ENGINE: &str = "tinytorch 0.1.0";
+
 /// The form of a file; another one is refused.
 pub const SCHEMA: &str = "tinytorch-capstone/1";
 
@@ -21,7 +24,7 @@ pub struct Submission {
     pub task: String,
     /// The data, by a fingerprint.
     pub data: String,
-    /// The engine, by a fingerprint.
+    /// The course by its version, and the trained model by a fingerprint.
     pub engine: String,
     /// Where it ran, for people.
     pub machine: String,
@@ -145,7 +148,7 @@ impl Submission {
             checksum: String::new(),
             task: "100 tokens".to_owned(),
             data: "0badf00d".to_owned(),
-            engine: "tinytorch 0.1.0".to_owned(),
+            engine: format!("{ENGINE}, model 0badf00d"),
             machine: "linux x86_64, 2 cores".to_owned(),
             seeds: Seeds { training: 1, bootstrap: 2 },
             tokens: 100,
@@ -162,6 +165,11 @@ impl Submission {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_version_is_that_of_the_package() {
+        assert_eq!(ENGINE, concat!("tinytorch ", env!("CARGO_PKG_VERSION")));
+    }
 
     #[test]
     fn what_is_written_is_read_back_to_the_last_bit() {

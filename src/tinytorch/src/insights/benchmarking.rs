@@ -111,7 +111,7 @@ pub fn sampling_insight(statistic: &str, one: [f64; 2], many: [f64; 2], outliers
     let [a, b] = [one, many].map(|[low, high]| high - low);
     let far = format!("Tukey's fences flag {outliers} of its runs");
     if b <= 0.0 {
-        return format!("Without noise and outliers every series has the same {statistic}; {far}.");
+        return format!("Here every series has the same {statistic}; {far}.");
     }
     let close = match a / b {
         r if r > 1.5 => "wider than",

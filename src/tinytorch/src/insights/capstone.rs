@@ -154,7 +154,7 @@ pub fn overlap_insight(apart: [f64; 2], together: f64) -> String {
         times(together)
     );
     match together / (a * b) {
-        r if r < 0.95 => format!("{fact}: they speed up the same part, or what is left dominates."),
+        r if r < 0.95 => format!("{fact}: they speed up the same part."),
         r if r > 1.05 => {
             format!("{fact}: once one of them has run, the other one's part is the larger share.")
         }
