@@ -1059,25 +1059,28 @@ fn operations() -> Vec<Named> {
     ]
 }
 
-/// Roofs by where the numbers come from, and operations under them.
+/// Roofs by where the numbers come from, and operations under them. A roof leaves a gap around an operation that touches
+/// it, which would be hidden otherwise.
 fn roofline_chart(
     roofs: &[(&str, Machine)],
     points: Vec<Point>,
     origin: Origin,
     out: &mut Reporter,
 ) {
+    let apart = |a: f64, b: f64| (a / b).log2().abs() > 0.4;
+    let is_free = |&(x, y): &(f64, f64)| points.iter().all(|it| apart(it.x, x) || apart(it.y, y));
     let roof = |(name, machine): &(&str, Machine)| {
         let steps = (-16..=40).map(|step| 2_f64.powf(f64::from(step) / 4.0));
         let points = steps.map(|intensity| (intensity, machine.attainable(intensity)));
-        Series::new(format!("roof, {name}"), points)
+        Series::new(format!("roof, {name}"), points.filter(is_free))
     };
-    let roofs = roofs.iter().map(roof);
+    let roofs: Vec<Series> = roofs.iter().map(roof).collect();
     out.chart(Chart {
         title: "Roofline of one core".into(),
         kind: ChartKind::Scatter,
         x: Axis::log("arithmetic intensity", "FLOP/B"),
         y: Axis::log("rate", "FLOP/s"),
-        series: roofs.chain([Series { name: "operations".into(), points }]).collect(),
+        series: [roofs, vec![Series { name: "operations".into(), points }]].concat(),
         origin,
     });
 }
@@ -1347,7 +1350,7 @@ impl Profiler {
         self.layers.iter().max_by(|a, b| a.seconds.total_cmp(&b.seconds))
     }
 
-    /// Reports what was profiled as a table, one row for each layer, and the peak of memory.
+    /// Reports what was profiled as a table, one row for each layer, the peak of memory, and what was not counted.
     pub fn report(&self, title: &str, out: &mut Reporter) {
         let all = self.seconds();
         let row = |layer: &LayerProfile| -> Vec<Value> {
@@ -1372,6 +1375,10 @@ impl Profiler {
                 out.measured(format!("{title}: largest peak of a layer"), peak as f64, "B")
             }
             None => out.note("Memory was not counted: this program has no allocator that counts."),
+        }
+        if !self.unknown.is_empty() {
+            let names: Vec<&str> = self.unknown.iter().copied().collect();
+            out.note(format!("Operations that are not counted: {}.", names.join("; ")));
         }
     }
 }

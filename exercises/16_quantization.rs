@@ -1483,7 +1483,7 @@ pub fn trained(
 // %% nbgrader={"grade": false, "grade_id": "quantization-explore", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// A range in steps, and the errors that it makes.
 ///
-/// Four kinds of random numbers, two schemes, any number of bits. Narrow the range with `clip`: the steps become finer, and
+/// Four kinds of random numbers, two schemes, any number of bits. Narrow the range with clip: the steps become finer, and
 /// what is outside costs more. Where is the SQNR highest for an outlier in 4 bits? What does a symmetric range waste after
 /// ReLU? Your functions compute the figure.
 pub fn explore_quantization(figure: &mut Explorer) {

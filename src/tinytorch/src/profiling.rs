@@ -1445,7 +1445,7 @@ impl Profiler {
         self.layers.iter().max_by(|a, b| a.seconds.total_cmp(&b.seconds))
     }
 
-    /// Reports what was profiled as a table, one row for each layer, and the peak of memory.
+    /// Reports what was profiled as a table, one row for each layer, the peak of memory, and what was not counted.
     pub fn report(&self, title: &str, out: &mut Reporter) {
         let all = self.seconds();
         let row = |layer: &LayerProfile| -> Vec<Value> {
@@ -1470,6 +1470,10 @@ impl Profiler {
                 out.measured(format!("{title}: largest peak of a layer"), peak as f64, "B")
             }
             None => out.note("Memory was not counted: this program has no allocator that counts."),
+        }
+        if !self.unknown.is_empty() {
+            let names: Vec<&str> = self.unknown.iter().copied().collect();
+            out.note(format!("Operations that are not counted: {}.", names.join("; ")));
         }
     }
 }

@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the verdict")]
 
 use serde_json::Value;
+use std::sync::mpsc;
 use tinytorch::layers::Layer;
 use tinytorch::planes::Window;
-use tinytorch::profiling::{FlopCounter, probe_machine};
+use tinytorch::profiling::{FlopCounter, Profiler, probe_machine};
 use tinytorch::random::Rng;
-use tinytorch::spatial::Conv2d;
+use tinytorch::report::Reporter;
+use tinytorch::spatial::{Conv2d, MaxPool2d};
 use tinytorch::tensor::Tensor;
 
 /// Made by `fixtures/pytorch_flops.py`.
@@ -38,6 +40,34 @@ fn products_in_batches_count_as_in_pytorch() {
         let [left, right] = [0, 1].map(|at| Tensor::zeros(&sizes(&case[at])));
         let counter = FlopCounter::of(&left.tracked().matmul(&right));
         assert_eq!(counter.flops.total(), case[2].as_u64().unwrap(), "{case}");
+    }
+}
+
+#[test]
+fn a_pool_is_counted_in_blocks_and_named_where_its_windows_are_others() {
+    let counted = |pool: MaxPool2d| {
+        let y = pool.forward(&Tensor::zeros(&[2, 3, 8, 8]).tracked());
+        let FlopCounter { flops, unknown, .. } = FlopCounter::of(&y);
+        (flops.total(), unknown.len())
+    };
+    assert_eq!(counted(MaxPool2d::new(2)), (2 * 3 * 64, 0), "each pixel is compared once");
+    for window in [Window::new(3).stride(2), Window::new(2).stride(2).padding(1)] {
+        assert_eq!(counted(MaxPool2d::with(window)), (0, 1), "not guessed, but named: {window:?}");
+    }
+}
+
+#[test]
+fn a_report_says_what_was_not_counted() {
+    let mut profiler = Profiler::default();
+    (profiler.timer.warmup, profiler.timer.runs) = (0, 1);
+    let pools = [MaxPool2d::new(2), MaxPool2d::with(Window::new(3))];
+    for pool in &pools {
+        profiler.layer("pool", 0, &Tensor::zeros(&[1, 1, 8, 8]), |x| pool.forward(x));
+        let (items, all) = mpsc::channel();
+        let mut out = Reporter::new(move |item| drop(items.send(format!("{item:?}"))));
+        profiler.report("A pool", &mut out);
+        let is_said = all.try_iter().any(|item| item.contains("not counted: max_pool2d, not in"));
+        assert_eq!(is_said, profiler.layers.len() == 2);
     }
 }
 
