@@ -1023,9 +1023,12 @@ mod profiling {
     #[test]
     fn a_roof_names_the_limit_that_is_met() {
         let memory = roof_insight(2.0, 10.0, [1e-6, 5e-6]);
-        assert!(memory.starts_with("Memory-bound: moving takes at least 5.00"), "{memory}");
+        let start = "Memory-bound: moving takes at least 5.0 microseconds, computing 1.0 micro";
+        assert!(memory.starts_with(start), "{memory}");
         let compute = roof_insight(10.0, 10.0, [5e-6, 5e-6]);
-        assert!(compute.starts_with("Compute-bound: computing takes at least 5.00"), "{compute}");
+        assert!(compute.starts_with("Compute-bound: computing takes at least 5.0"), "{compute}");
+        let far = roof_insight(18.0, 0.1, [1.2, 2.6e-9]);
+        assert!(far.contains("takes at least 1.2 s, moving 2.6 ns."), "{far}");
     }
 }
 

@@ -233,16 +233,25 @@ pub fn tracing_insight(ratio: Ratio) -> String {
     }
 }
 
-/// What an operation with this arithmetic intensity can reach on a machine, in FLOP/s, and what would help.
+/// What an operation with this arithmetic intensity meets on a machine, given the least times of computing and of moving in
+/// seconds, and what would help.
 pub fn roof_insight(intensity: f64, ridge: f64, time: [f64; 2]) -> String {
-    let [computing, moving] = time.map(|seconds| 1e6 * seconds);
+    let [computing, moving] = time.map(duration);
     if intensity < ridge {
         format!(
-            "Memory-bound: moving takes at least {moving:.2} microseconds, computing {computing:.2}. A faster processor would change nothing; fewer bytes would."
+            "Memory-bound: moving takes at least {moving}, computing {computing}. A faster processor would change nothing; fewer bytes would."
         )
     } else {
         format!(
-            "Compute-bound: computing takes at least {computing:.2} microseconds, moving {moving:.2}. Faster memory would change nothing; fewer operations would."
+            "Compute-bound: computing takes at least {computing}, moving {moving}. Faster memory would change nothing; fewer operations would."
         )
     }
+}
+
+/// Seconds, in a unit that leaves digits before the point.
+fn duration(seconds: f64) -> String {
+    let units = [(1.0, "s"), (1e-3, "ms"), (1e-6, "microseconds")];
+    let unit = units.into_iter().find(|(unit, _)| seconds >= *unit);
+    let (unit, name) = unit.unwrap_or((1e-9, "ns"));
+    format!("{:.1} {name}", seconds / unit)
 }
