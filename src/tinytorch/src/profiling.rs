@@ -1154,8 +1154,7 @@ fn operations() -> Vec<Named> {
     ]
 }
 
-/// Roofs by where the numbers come from, and operations under them. A roof leaves a gap around an operation that touches
-/// it, which would be hidden otherwise.
+/// Roofs by where the numbers come from, and operations under them; a roof has a gap where one touches it.
 fn roofline_chart(
     roofs: &[(&str, Machine)],
     points: Vec<Point>,
@@ -1445,7 +1444,7 @@ impl Profiler {
         self.layers.iter().max_by(|a, b| a.seconds.total_cmp(&b.seconds))
     }
 
-    /// Reports what was profiled as a table, one row for each layer, the peak of memory, and what was not counted.
+    /// Reports what was profiled as a table, one row for each layer, with peaks of memory, and what was not counted.
     pub fn report(&self, title: &str, out: &mut Reporter) {
         let all = self.seconds();
         let row = |layer: &LayerProfile| -> Vec<Value> {
@@ -1467,6 +1466,14 @@ impl Profiler {
         out.measured_table(title, &columns, self.layers.iter().map(row).collect());
         match self.memory.peak() {
             Some(peak) => {
+                let bar = |(name, used): &(String, Option<MemoryUse>)| {
+                    let (label, y) = (Some(name.clone()), used.as_ref()?.peak as f64);
+                    Some(Point { y, label, ..Point::default() })
+                };
+                let points = self.memory.regions.iter().filter_map(bar).collect();
+                let (x, y) = (Axis::linear("layer", ""), Axis::linear("peak", "B"));
+                let bars = Series { name: "peak".into(), points };
+                out.measured_bars(format!("{title}: memory"), x, y, bars);
                 out.measured(format!("{title}: largest peak of a layer"), peak as f64, "B")
             }
             None => out.note("Memory was not counted: this program has no allocator that counts."),
@@ -1526,12 +1533,12 @@ pub fn stream_size() -> usize {
 }
 
 // %% nbgrader={"grade": false, "grade_id": "profiling-explore", "locked": true, "schema_version": 3, "solution": false, "task": false}
-/// An operation under the roof of a machine.
+/// An operation under the roof.
 ///
 /// Choose an operation and its size, and see which limit it meets. Move the peak and the bandwidth until the limit is the
 /// other one: where do they meet? For which operation does a larger size raise the intensity, and for which not?
 pub fn explore_roofline(figure: &mut Explorer) {
-    let kinds = ["matrix product", "addition", "convolution", "matrix times vector"];
+    let kinds = ["matmul", "addition", "convolution", "matrix x vector"];
     let kind = figure.choice("operation", &kinds);
     let size = figure.number("size", 64.0, 16.0..=1024.0, 16.0) as usize;
     let machine = Machine {
@@ -1540,7 +1547,7 @@ pub fn explore_roofline(figure: &mut Explorer) {
     };
     let square = size * size;
     let (flops, numbers) = match kind {
-        "matrix product" => (matmul_flops(&[size, size], size), 3 * square),
+        "matmul" => (matmul_flops(&[size, size], size), 3 * square),
         "addition" => (Flops { add: square as u64, ..Flops::default() }, 3 * square),
         "convolution" => (conv2d_flops(&[1, 8, size, size], &[8, 8, 3, 3]), 16 * square + 576),
         _ => (matmul_flops(&[size, 1], size), square + 2 * size),
