@@ -53,13 +53,14 @@ pub fn event_trial(
     on_engine(lab, module, file, event_program(event, &entry), engine)
 }
 
-/// The program of an event. The entry comes first, so that errors in it are reported at its own lines.
+/// The program of an event. The entry comes first, so that errors in it are reported at its own lines. Where the type of
+/// its function is wrong, the compiler shows the line that passes it on, and so what it should be.
 fn event_program(event: Event, entry: &str) -> String {
     format!(
         "{entry}\n\nmod tinymlperf {{\n{MLPERF_EVENTS}\n}}\n\n\
          pub fn milestone(out: &mut tinytorch::report::Reporter) {{\n    \
-         // `entry` is `pub fn entry(start: Start) -> Box<dyn Entry>` at the end of the file.\n    \
-         tinymlperf::run(tinytorch::benchmarking::Event::{event:?}, entry, out);\n}}\n"
+         tinymlperf::run(tinytorch::benchmarking::Event::{event:?}, entry, out); \
+         // Your file ends in: pub fn entry(start: Start) -> Box<dyn Entry>\n}}\n"
     )
 }
 

@@ -166,7 +166,7 @@ pub fn differences(first: &Submission, again: &Submission) -> Vec<Fault> {
 pub fn remark(first: &Submission, again: &Submission) -> Option<String> {
     let version = |of: &Submission| {
         let found = of.engine.split_once(", ").map(|(version, _)| version.to_owned());
-        found.unwrap_or_else(|| "a version that is not named".to_owned())
+        found.unwrap_or_else(|| "a version without a name".to_owned())
     };
     let (there, here) = (version(first), version(again));
     if there != here {
@@ -294,7 +294,7 @@ mod tests {
         let version = remark("tinytorch 1.1, model aa", "tinytorch 1.2, model aa").unwrap();
         assert!(version.starts_with("tinytorch 1.1 there, tinytorch 1.2 here"), "{version}");
         let older = remark("model aa", "tinytorch 1.2, model aa").unwrap();
-        assert!(older.starts_with("a version that is not named there"), "{older}");
+        assert!(older.starts_with("a version without a name there, tinytorch 1.2 here"), "{older}");
     }
 
     #[test]

@@ -84,6 +84,10 @@ fn an_unknown_event_a_missing_file_and_a_file_of_another_kind_are_named() {
     assert!(code(&endless) == 2 && said(&endless).contains("16 MiB"), "{}", said(&endless));
     let entry = desk.at_lab(&["mlperf", "run", "sprint", "--entry", file.to_str().unwrap()]);
     assert!(code(&entry) == 1 && said(&entry).contains("no function `entry`"), "{}", said(&entry));
+    std::fs::write(&file, "pub fn entry() {}\n").unwrap();
+    let other = desk.at_lab(&["mlperf", "run", "sprint", "--entry", file.to_str().unwrap()]);
+    let wanted = "ends in: pub fn entry(start: Start) -> Box<dyn Entry>";
+    assert!(code(&other) == 1 && said(&other).contains(wanted), "{}", said(&other));
     let list = desk.at_lab(&["mlperf", "list"]);
     assert_eq!((code(&list), out(&list).lines().count()), (0, 3), "{}", said(&list));
     assert!(out(&list).contains("no entry yet"), "{}", said(&list));
