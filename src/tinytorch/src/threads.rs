@@ -3,10 +3,10 @@
 //!
 //! A thread that sleeps takes some 50 us to wake up, as long as a product of 128 x 128. The parts of a training step
 //! follow each other faster than that. So whoever waits here, a thread for more work or the caller for the last part,
-//! watches for a moment before it sleeps, as OpenMP's threads do.
+//! watches for a moment before it sleeps, as OpenMP's threads do. Where other programs keep the cores busy, a thread may
+//! wake up much later: the caller then works on the parts that are still waiting itself.
 
 use rayon_core::{ThreadPool, ThreadPoolBuilder, Yield};
-use std::cell::Cell;
 use std::hint::spin_loop;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,9 +16,14 @@ use std::time::{Duration, Instant};
 /// How long a thread watches before it sleeps: ten times what it takes to wake up.
 const WATCH: Duration = Duration::from_micros(500);
 
-/// The threads besides the caller's. There is none where the system gives out no more threads.
-static POOL: LazyLock<Option<ThreadPool>> =
-    LazyLock::new(|| ThreadPoolBuilder::new().num_threads((cores() - 1).max(1)).build().ok());
+/// The thread that asks first, which takes back parts that no other has begun, and the others. There is none where the
+/// system gives out no more threads.
+static POOL: LazyLock<Option<ThreadPool>> = LazyLock::new(|| pool(cores().max(2)));
+
+/// A pool of so many threads, with this one.
+fn pool(threads: usize) -> Option<ThreadPool> {
+    ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build().ok()
+}
 
 /// How many threads may run at once.
 #[must_use]
@@ -35,22 +40,35 @@ pub fn in_parallel<Part: Send>(
     let mut parts = parts.into_iter().peekable();
     let Some(first) = parts.next() else { return };
     // A single part needs no other thread.
-    let Some(pool) = parts.peek().and_then(|_| POOL.as_ref()) else {
-        work(first);
-        return parts.for_each(work);
-    };
+    match parts.peek().and_then(|_| POOL.as_ref()) {
+        Some(pool) => in_pool(pool, first, parts, work),
+        None => {
+            work(first);
+            parts.for_each(work);
+        }
+    }
+}
+
+/// Calls `work` for the first part on this thread, and for the others on the threads of the pool.
+fn in_pool<Part: Send>(
+    pool: &'static ThreadPool,
+    first: Part,
+    parts: impl Iterator<Item = Part>,
+    work: impl Fn(Part) + Send + Sync,
+) {
     let unfinished = AtomicUsize::new(0);
+    wake(pool);
     pool.in_place_scope(|scope| {
         for part in parts {
             unfinished.fetch_add(1, Ordering::Relaxed);
             scope.spawn(|_| {
                 let _finished = Finished(&unfinished);
                 work(part);
-                stay_awake(pool);
             });
         }
         work(first);
-        watch_while(|| unfinished.load(Ordering::Acquire) > 0);
+        // Only its own parts: what the others have begun, they end.
+        watch_while(|| unfinished.load(Ordering::Acquire) > 0, || pool.yield_local());
     });
 }
 
@@ -73,37 +91,38 @@ impl Drop for Finished<'_> {
     }
 }
 
-/// Lets this thread of the pool watch for more work after the present one, if it does not already.
-fn stay_awake(pool: &'static ThreadPool) {
-    thread_local! {
-        static WATCHES: Cell<bool> = const { Cell::new(false) };
+/// How many threads watch for parts, or have been asked to.
+static AWAKE: AtomicUsize = AtomicUsize::new(0);
+
+/// Lets the threads of the pool watch for parts, which they work on. The first thread has other work to do.
+fn wake(pool: &'static ThreadPool) {
+    let all = pool.current_num_threads() - 1;
+    if AWAKE.compare_exchange(0, all, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        pool.spawn_broadcast(|thread| {
+            if thread.index() > 0 {
+                watch_while(|| true, || pool.yield_now());
+                AWAKE.fetch_sub(1, Ordering::Relaxed);
+            }
+        });
     }
-    if WATCHES.replace(true) {
-        return;
-    }
-    pool.spawn(|| {
-        let has_worked = || pool.yield_now() == Some(Yield::Executed);
-        while !watch_while(|| !has_worked()) {}
-        WATCHES.set(false);
-    });
 }
 
-/// Watches a condition until it no longer holds, but not for long. Returns whether it still holds.
-fn watch_while(condition: impl Fn() -> bool) -> bool {
-    let start = Instant::now();
-    while condition() {
-        if start.elapsed() > WATCH {
-            return true;
+/// Watches a condition until it no longer holds, but not for long, and meanwhile does the work that `next` finds.
+fn watch_while(condition: impl Fn() -> bool, next: impl Fn() -> Option<Yield>) {
+    let mut start = Instant::now();
+    while condition() && start.elapsed() < WATCH {
+        if next() == Some(Yield::Executed) {
+            start = Instant::now();
         }
         spin_loop();
     }
-    false
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::sync::Mutex;
+    use std::sync::mpsc::channel;
     use std::thread;
 
     #[test]
@@ -124,13 +143,37 @@ mod tests {
     }
 
     #[test]
-    fn the_first_part_stays_on_this_thread_and_the_others_leave_it() {
+    fn the_first_part_stays_on_this_thread_while_another_takes_the_next() {
+        let pool: &ThreadPool = Box::leak(Box::new(pool(2).unwrap()));
+        let ((begin, begun), here) = (channel(), thread::current().id());
+        let begun = Mutex::new(begun);
+        in_pool(pool, true, [false].into_iter(), |is_first| {
+            assert_eq!(thread::current().id() == here, is_first);
+            if is_first {
+                begun.lock().unwrap().recv_timeout(Duration::from_secs(60)).unwrap();
+            } else {
+                begin.send(()).unwrap();
+            }
+        });
+    }
+
+    #[test]
+    fn the_caller_works_on_the_parts_that_no_thread_has_begun() {
+        let pool: &ThreadPool = Box::leak(Box::new(pool(2).unwrap()));
+        let ((begin, begun), (end, ended)) = (channel(), channel::<()>());
+        let ended = Mutex::new(ended);
+        pool.spawn_broadcast(move |thread| {
+            if thread.index() == 1 {
+                begin.send(()).unwrap();
+                // In vain, if the caller waits for this thread: then it gets the parts at last.
+                let _ = ended.lock().unwrap().recv_timeout(Duration::from_secs(10));
+            }
+        });
+        begun.recv().unwrap();
         let seen = Mutex::new(vec![]);
-        in_parallel(0..3, |part| seen.lock().unwrap().push((part, thread::current().id())));
-        let mut seen = seen.into_inner().unwrap();
-        seen.sort_by_key(|&(part, _)| part);
-        let here = seen.iter().map(|&(_, id)| id == thread::current().id());
-        assert_eq!(here.collect::<Vec<_>>(), [true, false, false]);
+        in_pool(pool, 0, 1..4, |_| seen.lock().unwrap().push(thread::current().id()));
+        assert_eq!(seen.into_inner().unwrap(), [thread::current().id(); 4]);
+        drop(end);
     }
 
     #[test]
