@@ -27,24 +27,28 @@ use tinytorch::backend::{Backend, Kernels, Matrix, Norm, with_backend};
 use tinytorch::baselines::MATRIX_PRODUCTS;
 use tinytorch::embeddings::ids_tensor;
 use tinytorch::insights::acceleration::{
-    ENGINE, KERNELS, LADDER, TAKEN_OUT, WHOLE, ladder_insight, pairs_insight, sizes_insight,
-    steps_insight,
+    CONVOLUTIONS, ENGINE, KERNELS, LADDER, TAKEN_OUT, WHOLE, ladder_insight, pairs_insight,
+    sizes_insight, steps_insight,
 };
 use tinytorch::layers::Layer;
 use tinytorch::losses::{CrossEntropyLoss, Loss};
-use tinytorch::planes::Grid;
-use tinytorch::powers::{scale_by_power, split_at_ln2};
+use tinytorch::planes::{Grid, LargestPixels};
+use tinytorch::powers::{logistic, normal_cdf, scale_by_power, split_at_ln2};
 use tinytorch::profiling::probe_machine;
 use tinytorch::random::Rng;
 use tinytorch::report::{Reporter, Target, Value};
 use tinytorch::row_products::RowByRow;
-use tinytorch::simd::{Kernel, Simd, halve, multiply_add, row_kernel, touch};
-use tinytorch::spatial::{Conv2d, cnn_for_digits, grid_of, pad, unfold_row};
+use tinytorch::simd::{Kernel, Simd, aligned, halve, multiply_add, row_kernel, touch};
+use tinytorch::spatial::{Conv2d, cnn_for_digits, convolve_naive, grid_of, pad, unfold_row};
 use tinytorch::tensor::{Elementwise, Tensor, larger, matmul_2d};
-use tinytorch::testing::{Comparison, Timing, compare, memory, numbers};
+use tinytorch::testing::{
+    Comparison, Timing, Writes, climb, compare, compare_writing, memory, numbers,
+};
 use tinytorch::threads::{cores, in_parallel};
-use tinytorch::transformers::{Gpt, GptConfig};
-use tinytorch::unpacked::{add_rows, first_pixels, lines_of_image, multiply_rows, tile_of_lines};
+use tinytorch::transformers::{Gpt, GptConfig, LayerNorm};
+use tinytorch::unpacked::{
+    LAST_ROWS, add_rows, first_pixels, in_whole_tiles, lines_of_image, multiply_rows, tile_of_lines,
+};
 
 // %% [markdown] nbgrader={"grade": false, "grade_id": "acceleration-intro", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // # 🎯 Acceleration
@@ -899,7 +903,7 @@ pub fn analyze_ladder(out: &mut Reporter) {
     let (simd, portable, cores) = (Simd::detect(), Simd::available()[0], cores());
     let (a, b) = (numbers(N * N), numbers(N * N));
     let [left, right] = [&a, &b].map(|x| Matrix::new(x, N, N));
-    let steps: [(&str, Multiply); 6] = [
+    let steps: [(&str, Writes); 6] = [
         (LADDER[0], &|out| MATRIX_PRODUCTS[0].1(&a, &b, N, N, out)),
         ("i-k-j loops", &|out| matmul_2d(&a, &b, N, N, out)),
         ("blocks of 128", &|out| matmul_blocked(&a, &b, [N, N], 128, out)),
@@ -907,16 +911,10 @@ pub fn analyze_ladder(out: &mut Reporter) {
         ("packed tiles, widest registers", &|out| matmul_packed(simd, left, right, out)),
         (LADDER[1], &|out| matmul_threaded(simd, cores, left, right, out)),
     ];
-    let mut results = [vec![0.0; N * N], vec![0.0; N * N]];
-    let mut beside = |slow: Multiply, fast: Multiply| {
-        let [first, second] = &mut results;
-        compare(7, || slow(first), || fast(second))
-    };
-    let climbed: Vec<(&str, &str, Comparison)> =
-        steps.windows(2).map(|two| (two[0].0, two[1].0, beside(two[0].1, two[1].1))).collect();
-    let whole = beside(steps[0].1, steps[5].1);
-    let kernel: Multiply = &|out| matmul_packed(simd, left, right, out);
-    let without: [Multiply; 3] = [
+    let beside = |slow, fast| compare_writing(N * N, slow, fast);
+    let (climbed, whole) = (climb(N * N, &steps), beside(steps[0].1, steps[5].1));
+    let kernel: Writes = &|out| matmul_packed(simd, left, right, out);
+    let without: [Writes; 3] = [
         &|out| simd.run(Unpacked(Product { a: left, b: right, out })),
         &|out| simd.run(OneRow(Product { a: left, b: right, out })),
         &|out| matmul_packed(portable, left, right, out),
@@ -925,7 +923,7 @@ pub fn analyze_ladder(out: &mut Reporter) {
 
     let peak = probe_machine().peak_flops;
     let times = climbed.iter().map(|step| step.2.first).chain([climbed[4].2.second]);
-    let row = |((name, _), time): (&(&str, Multiply), Timing)| -> Vec<Value> {
+    let row = |((name, _), time): (&(&str, Writes), Timing)| -> Vec<Value> {
         let rate = 2.0 * (N as f64).powi(3) / time.median;
         vec![(*name).into(), time.into(), rate.into(), (100.0 * rate / peak).into()]
     };
@@ -937,9 +935,7 @@ pub fn analyze_ladder(out: &mut Reporter) {
         steps.iter().zip(times).map(row).collect(),
     );
     out.compared("Each step in turn with the one before it", &climbed);
-    out.insight(steps_insight(
-        &climbed.iter().map(|&(a, b, pair)| (a, b, pair.ratio)).collect::<Vec<_>>(),
-    ));
+    out.insight(steps_insight(&climbed));
     out.compared("The whole ladder", &[(LADDER[0], LADDER[1], whole)]);
     let pairs = TAKEN_OUT.into_iter().zip(taken_out).map(|(name, pair)| (name, WHOLE, pair));
     out.compared("One step taken out, on one thread", &pairs.collect::<Vec<_>>());
@@ -961,27 +957,20 @@ pub fn analyze_ladder(out: &mut Reporter) {
 pub fn analyze_sizes(out: &mut Reporter) {
     let (simd, cores) = (Simd::detect(), cores());
     // Small products are repeated, so that the clock sees at least some 100 microseconds.
-    let many = |n: usize, multiply: Multiply, result: &mut [f32]| {
-        for _ in 0..(1usize << 20).div_ceil(n * n * n) {
-            multiply(result);
-        }
+    type Kernels<'a> = [&'a dyn Fn([Matrix<'_>; 2], &mut [f32]); 2];
+    let timed = |n: usize, kernels: Kernels| {
+        let (a, b) = (numbers(n * n), numbers(n * n));
+        let many = |kernel: usize, out: &mut [f32]| {
+            let factors = [&a, &b].map(|x| Matrix::new(x, n, n));
+            (0..(1usize << 20).div_ceil(n * n * n)).for_each(|_| kernels[kernel](factors, out));
+        };
+        (n, compare_writing(n * n, &|out| many(0, out), &|out| many(1, out)))
     };
-    let packed = [16, 32, 64, 128, 256].map(|n| {
-        let (a, b, mut first, mut second) =
-            (numbers(n * n), numbers(n * n), vec![0.0; n * n], vec![0.0; n * n]);
-        let [left, right] = [&a, &b].map(|x| Matrix::new(x, n, n));
-        let plain: Multiply = &|out| matmul_2d(&a, &b, n, n, out);
-        let tiles: Multiply = &|out| matmul_packed(simd, left, right, out);
-        (n, compare(9, || many(n, plain, &mut first), || many(n, tiles, &mut second)))
-    });
-    let threads = [64, 128, 256, 512, 1024].map(|n| {
-        let (a, b, mut first, mut second) =
-            (numbers(n * n), numbers(n * n), vec![0.0; n * n], vec![0.0; n * n]);
-        let [left, right] = [&a, &b].map(|x| Matrix::new(x, n, n));
-        let one: Multiply = &|out| matmul_packed(simd, left, right, out);
-        let all: Multiply = &|out| matmul_threaded(simd, cores, left, right, out);
-        (n, compare(9, || many(n, one, &mut first), || many(n, all, &mut second)))
-    });
+    let one: &dyn Fn([Matrix<'_>; 2], &mut [f32]) = &|[a, b], out| matmul_packed(simd, a, b, out);
+    let packed = [16, 32, 64, 128, 256]
+        .map(|n| timed(n, [&|[a, b], out| matmul_2d(a.elements, b.elements, n, n, out), one]));
+    let threads = [64, 128, 256, 512, 1024]
+        .map(|n| timed(n, [one, &|[a, b], out| matmul_threaded(simd, cores, a, b, out)]));
     let names = ["n", "plain loops", "packed tiles", "plain / packed"];
     out.compared_by_size(
         ["Plain loops and packed tiles", "Plain loops and packed tiles by size"],
@@ -1003,10 +992,10 @@ pub fn analyze_sizes(out: &mut Reporter) {
 // %% nbgrader={"grade": false, "grade_id": "acceleration-analyze-engine", "locked": true, "schema_version": 3, "solution": false, "task": false}
 /// 📊 What do the other kernels gain, and what does the whole engine?
 ///
-/// Purpose: see what is left of a fast kernel in a whole model. Measured: in turn, a fused layer, softmax, e^x and a
-/// convolution beside their plain forms, the memory of both convolutions; the CNN of lesson 09 and a training step of a GPT,
-/// as they were and on the backend. Key insight: a model gains less than its best kernel, since the rest stays as it was
-/// (lesson 14). Production context: frameworks dispatch every operation to a backend in this way.
+/// Purpose: see what is left of a fast kernel in a whole model. Measured: in turn, a fused layer, softmax, e^x and layer
+/// norm beside their plain forms; a ladder of convolutions, and the memory of three; the CNN of lesson 09 and a training
+/// step of a GPT, as they were and on the backend. Key insight: a model gains less than its best kernel, since the rest
+/// stays as it was (lesson 14). Production context: frameworks dispatch every operation to a backend in this way.
 pub fn analyze_engine(out: &mut Reporter) {
     let simd = Simd::detect();
     let (x, weight, bias) = (numbers(2048 * 64), numbers(64 * 1024), numbers(1024));
@@ -1029,20 +1018,33 @@ pub fn analyze_engine(out: &mut Reporter) {
     let convolve = || no_grad(|| conv.forward(&images));
     let (kernels, pixels) = (conv.weight.to_vec(), images.to_vec());
     let grid = grid_of((32, 32), conv.window).expect("the window fits");
-    let unfold = || {
-        let mut planes = vec![0.0; 4 * 32 * grid.output.area()];
+    let size = 4 * 32 * grid.output.area();
+    let each = |convolve: &dyn Fn(&[f32], &mut [f32]), out: &mut [f32]| {
         let images = pixels.chunks_exact(16 * grid.padded.area());
-        for (image, planes) in images.zip(planes.chunks_exact_mut(32 * grid.output.area())) {
-            convolve_im2col(simd, &grid, image, &kernels, planes);
-        }
-        planes
+        images.zip(out.chunks_exact_mut(size / 4)).for_each(|(image, out)| convolve(image, out));
     };
+    let unfold = |simd: Simd, out: &mut [f32]| {
+        each(&|image, out| convolve_im2col(simd, &grid, image, &kernels, out), out);
+    };
+    let one = || with_backend(Arc::new(OptimizedBackend::detect().with_threads(1)), convolve);
+    let steps: [(&str, Writes); 6] = [
+        (CONVOLUTIONS[0], &|out| {
+            each(&|image, out| convolve_naive(&grid, image, &kernels, out), out);
+        }),
+        (CONVOLUTIONS[1], &|_| drop(convolve())),
+        (CONVOLUTIONS[2], &|out| unfold(Simd::available()[0], out)),
+        (CONVOLUTIONS[3], &|out| unfold(simd, out)),
+        (CONVOLUTIONS[4], &|_| drop(one())),
+        (CONVOLUTIONS[5], &|_| drop(on_backend(convolve))),
+    ];
+    let convolutions = climb(size, &steps);
+    let norm = LayerNorm::new(256);
+    let normalize = || norm.forward(&scores);
     let kernels = [
         fused,
         compare(21, || masked_softmax(&scores), || on_backend(|| masked_softmax(&scores))),
         compare(21, || scores.exp(), || on_backend(|| scores.exp())),
-        compare(9, convolve, || on_backend(convolve)),
-        compare(9, unfold, || on_backend(convolve)),
+        compare(21, normalize, || on_backend(normalize)),
     ];
 
     let (cnn, digits) = (cnn_for_digits(rng), Tensor::randn(&[64, 1, 8, 8], rng));
@@ -1060,10 +1062,11 @@ pub fn analyze_engine(out: &mut Reporter) {
     };
     out.compared("Kernel by kernel", &pairs(&KERNELS, &kernels));
     out.insight(pairs_insight(KERNELS, kernels.map(|pair| pair.ratio)));
-    let peaks = [memory(convolve).1, memory(unfold).1, memory(|| on_backend(convolve)).1];
-    for (how, peak) in ["plain loops", "im2col", "the backend"].into_iter().zip(peaks) {
-        if let Some(used) = peak {
-            out.measured(format!("peak memory of the convolution, {how}"), used.peak as f64, "B");
+    out.compared("A convolution, each step in turn with the one before it", &convolutions);
+    out.insight(steps_insight(&convolutions));
+    for at in [1, 3, 5] {
+        if let Some(used) = memory(|| steps[at].1(&mut vec![0.0; size])).1 {
+            out.measured(format!("peak memory: {}", steps[at].0), used.peak as f64, "B");
         }
     }
     out.compared(
@@ -1105,8 +1108,8 @@ fn test_module() {
 // %% nbgrader={"grade": false, "grade_id": "acceleration-given", "locked": true, "schema_version": 3, "solution": false, "task": false}
 // What the kernels above use, and how they are called.
 
-/// How many rows of `b` a block of strips has at most: a strip of `a` with as many columns stays in the first cache.
-pub const DEPTH: usize = 384;
+/// How many rows of `b` a block of strips has at most: a strip of them, and one of `a`, stay in the first cache.
+pub const DEPTH: usize = 256;
 /// A column of zeros, as long as a strip may be.
 pub const ZEROS: [f32; DEPTH] = [0.0; DEPTH];
 /// How many columns of `b` are packed at a time: what stays in the second cache.
@@ -1116,7 +1119,7 @@ pub const FUSED_ROWS: usize = 96;
 /// How many partial results [`reduce_lanes`] has: two registers of the widest instructions.
 pub const LANES: usize = 32;
 /// Up to so many columns of `b`, the rows of `a` are not packed.
-const FEW_COLUMNS: usize = 64;
+const FEW_COLUMNS: usize = 256;
 /// From so many multiplications on, packing pays.
 pub const PACKED_FROM: usize = 1 << 9;
 /// From so many multiplications on, threads pay.
@@ -1155,14 +1158,16 @@ impl Kernel for Product<'_, '_> {
     fn run<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(self) {
         let Self { a, b, out } = self;
         let (k, n) = (b.rows, b.columns);
-        let [mut a_room, mut b_room] = STRIPS.take();
-        a_room.resize(a_room.len().max(DEPTH * ROWS), 0.0);
-        b_room.resize(b_room.len().max(DEPTH * BLOCK_COLUMNS), 0.0);
+        let mut strips = STRIPS.take();
+        let [a_room, b_room] = &mut strips;
+        let a_room = aligned(a_room, DEPTH * ROWS);
+        let b_room = aligned(b_room, DEPTH * BLOCK_COLUMNS);
+        let whole = in_whole_tiles::<ROWS>(a.rows);
+        let (most, last) = (a.part(0..whole, 0..k), a.part(whole..a.rows, 0..k));
         // Blocks of about the same depth: a last one of few rows would not pay for its packing.
         let depth = k.div_ceil(k.div_ceil(DEPTH).max(1)).max(1);
         for k0 in (0..k).step_by(depth) {
             let ks = k0..k.min(k0 + depth);
-            let a_strip = &mut a_room.as_chunks_mut::<ROWS>().0[..ks.len()];
             for j0 in (0..n).step_by(BLOCK_COLUMNS) {
                 let js = j0..n.min(j0 + BLOCK_COLUMNS);
                 let lines = js.len().div_ceil(COLUMNS) * ks.len();
@@ -1172,19 +1177,28 @@ impl Kernel for Product<'_, '_> {
                 {
                     pack(b.part(ks.clone(), j..js.end.min(j + COLUMNS)), strip);
                 }
-                let parts = [ks.clone(), js];
-                multiply_block::<ROWS, COLUMNS, FUSED>(a, b_strips, parts, a_strip, n, out);
+                let (parts, (out, last_out)) = ([ks.clone(), js], out.split_at_mut(whole * n));
+                let a_strip = &mut a_room.as_chunks_mut().0[..ks.len()];
+                multiply_block::<ROWS, COLUMNS, FUSED>(
+                    most,
+                    b_strips,
+                    parts.clone(),
+                    a_strip,
+                    n,
+                    out,
+                );
+                let a_strip = &mut a_room.as_chunks_mut().0[..ks.len()];
+                multiply_block::<LAST_ROWS, COLUMNS, FUSED>(
+                    last, b_strips, parts, a_strip, n, last_out,
+                );
             }
         }
-        STRIPS.set([a_room, b_room]);
+        STRIPS.set(strips);
     }
 }
 
 /// The side of the matrices of the first analysis.
 const N: usize = 512;
-
-/// Adds a product to what it is given.
-type Multiply<'a> = &'a dyn Fn(&mut [f32]);
 
 /// Runs `work` on the backend of this module.
 pub fn on_backend<T>(work: impl FnOnce() -> T) -> T {
@@ -1228,11 +1242,10 @@ impl Kernel for FewColumns<'_, '_> {
     #[inline(always)]
     fn run<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(self) {
         let Product { a, b, out } = self.0;
-        let [a_room, mut b_room] = STRIPS.take();
-        b_room.resize(b_room.len().max(DEPTH * COLUMNS), 0.0);
-        let strip = &mut b_room.as_chunks_mut().0[..DEPTH];
-        multiply_rows::<COLUMNS, FUSED>([a, b], strip, pack, add_tile, out);
-        STRIPS.set([a_room, b_room]);
+        let mut strips = STRIPS.take();
+        let strip = aligned(&mut strips[1], DEPTH * COLUMNS).as_chunks_mut().0;
+        multiply_rows::<ROWS, COLUMNS, FUSED>([a, b], strip, pack, add_tile, out);
+        STRIPS.set(strips);
     }
 }
 
@@ -1281,31 +1294,6 @@ pub fn product_lanes<const FUSED: bool>(a: &[f32], b: &[f32]) -> f32 {
     sum
 }
 
-/// The normal distribution's cumulative distribution function at `x`, and e^(-x^2/2), which its density is made of. The
-/// polynomial is that of Abramowitz and Stegun, 7.1.26: off by at most 7.5e-8.
-#[inline(always)]
-fn normal<const FUSED: bool>(x: f32) -> (f32, f32) {
-    const COEFFICIENTS: [f32; 5] =
-        [1.061_405_4, -1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6];
-    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
-    let t = 1.0 / multiply_add::<FUSED>(0.327_591_1, z, 1.0);
-    let mut sum = 0.0;
-    for coefficient in COEFFICIENTS {
-        sum = multiply_add::<FUSED>(sum, t, coefficient);
-    }
-    let power = fast_exp::<FUSED>(-0.5 * x * x);
-    let tail = 0.5 * sum * t * power;
-    (if x < 0.0 { tail } else { 1.0 - tail }, power)
-}
-
-/// The sigmoid. Its power is of a number that is not above 0, so nothing overflows.
-#[inline(always)]
-fn logistic<const FUSED: bool>(x: f32) -> f32 {
-    let power = fast_exp::<FUSED>(-x.abs());
-    let of_positive = 1.0 / (1.0 + power);
-    if x < 0.0 { power * of_positive } else { of_positive }
-}
-
 /// A convolution of stride 1 without unfolding. The pixels under one weight, at neighbouring output positions, are neighbours
 /// in the padded image: so the image itself, from the weight's first pixel on, is its row of the unfolded matrix. A row of
 /// the image is longer than one of the output; what is computed beyond the output's last column is left out.
@@ -1352,8 +1340,8 @@ impl Kernel for Direct<'_, '_> {
     }
 }
 
-/// How many results are collected before they are appended: results that are written once need no zeros first.
-const PIECE: usize = 1024;
+/// So many results at a time are appended, with no zeros before: the next are computed while they travel to memory.
+const PIECE: usize = 64;
 /// The steepness of `QuickGelu`.
 const STEEPNESS: f32 = 1.702;
 /// The density of the standard normal distribution at 0: 1 / the root of 2 pi.
@@ -1375,9 +1363,9 @@ row_kernel!(Map { function: Elementwise, x: &'a [f32] } -> Option<Vec<f32>>, FUS
         Elementwise::Exp => each!(x, fast_exp::<FUSED>(x)),
         Elementwise::Sqrt => each!(x, x.sqrt()),
         Elementwise::ReLU => each!(x, if x < 0.0 { 0.0 } else { x }),
-        Elementwise::Sigmoid => each!(x, logistic::<FUSED>(x)),
-        Elementwise::Gelu => each!(x, x * normal::<FUSED>(x).0),
-        Elementwise::QuickGelu => each!(x, x * logistic::<FUSED>(STEEPNESS * x)),
+        Elementwise::Sigmoid => each!(x, logistic(x, fast_exp::<FUSED>)),
+        Elementwise::Gelu => each!(x, x * normal_cdf::<FUSED>(x, fast_exp::<FUSED>(-0.5 * x * x))),
+        Elementwise::QuickGelu => each!(x, x * logistic(STEEPNESS * x, fast_exp::<FUSED>)),
         Elementwise::Log | Elementwise::Tanh => return None,
     }
     Some(out)
@@ -1446,11 +1434,11 @@ row_kernel!(MapGradient { function: Elementwise, upstream: &'a [f32], x: &'a [f3
         Elementwise::Sigmoid => each!(y, y, y * (1.0 - y)),
         Elementwise::Tanh => each!(y, y, 1.0 - y * y),
         Elementwise::Gelu => each!(x, x, {
-            let (gate, power) = normal::<FUSED>(x);
-            multiply_add::<FUSED>(x * NORMAL_PEAK, power, gate)
+            let power = fast_exp::<FUSED>(-0.5 * x * x);
+            multiply_add::<FUSED>(x * NORMAL_PEAK, power, normal_cdf::<FUSED>(x, power))
         }),
         Elementwise::QuickGelu => each!(x, x, {
-            let gate = logistic::<FUSED>(STEEPNESS * x);
+            let gate = logistic(STEEPNESS * x, fast_exp::<FUSED>);
             gate + STEEPNESS * x * gate * (1.0 - gate)
         }),
     }
@@ -1608,7 +1596,7 @@ impl Backend for OptimizedBackend {
     }
 
     fn max_pool(&self, grid: &Grid, padded: &[f32]) -> Option<(Vec<f32>, Vec<usize>)> {
-        Some(grid.largest_pixels(padded))
+        Some(self.simd.run(LargestPixels { grid, padded }))
     }
 }
 

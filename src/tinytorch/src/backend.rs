@@ -8,7 +8,7 @@ use crate::operations::{Elementwise, ElementwiseFunction, Op};
 use crate::planes::{self, Grid};
 use crate::shapes::{Values, count, row_major, values};
 use crate::threads::map_in_parallel;
-use parallel::{Parallel, share};
+use parallel::{Parallel, piece, share};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::Range;
@@ -427,9 +427,20 @@ pub fn softmax_gradients(
 #[must_use]
 pub fn softmax(scores: &Values, axis: usize) -> Option<Values> {
     let backend = kernels().filter(|_| axis + 1 == scores.ndim())?;
-    let mut rows = row_major(scores).into_owned();
-    let is_offered = backend.softmax(&mut rows, scores.shape()[axis], f32::NAN);
-    is_offered.then(|| values(rows, scores.shape()))
+    let (rows, width) = (row_major(scores), scores.shape()[axis]);
+    let softmax = |some: Range<usize>| {
+        let mut done = Vec::with_capacity(some.len());
+        // A few rows at a time: they are still in the cache after they were copied.
+        for rows in rows[some].chunks(piece(width)) {
+            let start = done.len();
+            done.extend_from_slice(rows);
+            if !backend.0.softmax(&mut done[start..], width, f32::NAN) {
+                return None;
+            }
+        }
+        Some(done)
+    };
+    backend.rows(rows.len(), width, softmax).map(|rows| values(rows, scores.shape()))
 }
 
 /// An input of an operation, and whether its gradient is wanted.

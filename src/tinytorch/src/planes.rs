@@ -3,6 +3,7 @@
 
 use crate::random::Rng;
 use crate::report::Picture;
+use crate::simd::Kernel;
 
 /// Rows and columns. A single number is a square: `3.into()` is 3x3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -261,34 +262,6 @@ impl Grid {
         unfolded
     }
 
-    /// The largest pixel under the window at each output position of padded planes, and its index in its plane. Of equal
-    /// pixels the first one counts; a NaN is larger than everything.
-    #[must_use]
-    pub fn largest_pixels(&self, padded: &[f32]) -> (Vec<f32>, Vec<usize>) {
-        // The places of a window's pixels are the same at each position, seen from its corner.
-        let under: Vec<usize> =
-            self.kernel_positions().map(|at| self.under((0, 0).into(), at)).collect();
-        let corners = (0..self.output.area()).map(|at| self.under(self.corner(at), (0, 0).into()));
-        let starts: Vec<(usize, usize)> = corners.zip(self.first_pixels()).collect();
-        let planes = padded.chunks_exact(self.padded.area());
-        let size = planes.len() * starts.len();
-        let (mut max, mut indices) = (Vec::with_capacity(size), Vec::with_capacity(size));
-        for plane in planes {
-            for &(corner, first) in &starts {
-                let (mut largest, mut index) = (f32::NEG_INFINITY, first);
-                for at in under.iter().map(|under| corner + under) {
-                    // Two choices and no branch: which pixel is the largest cannot be predicted.
-                    let is_larger = plane[at] > largest || plane[at].is_nan();
-                    largest = if is_larger { plane[at] } else { largest };
-                    index = if is_larger { at } else { index };
-                }
-                max.push(largest);
-                indices.push(index);
-            }
-        }
-        (max, indices)
-    }
-
     /// Padded planes without their border.
     #[must_use]
     pub fn crop(&self, padded: &[f32]) -> Vec<f32> {
@@ -320,6 +293,48 @@ impl Grid {
         };
         let window = Window { kernel, stride, padding };
         Some(Self { window, image: self.output, padded, output: self.image })
+    }
+}
+
+/// The largest pixel under the window at each output position of padded planes, and its index in its plane. Of equal pixels
+/// the first one counts; a NaN is larger than everything.
+///
+/// Which pixel is the largest cannot be predicted. The instructions that every x86-64 has choose between two numbers by a
+/// branch: with them the loop takes three times as long.
+pub struct LargestPixels<'a> {
+    /// The geometry.
+    pub grid: &'a Grid,
+    /// Padded planes.
+    pub padded: &'a [f32],
+}
+
+impl Kernel for LargestPixels<'_> {
+    type Output = (Vec<f32>, Vec<usize>);
+
+    #[inline(always)]
+    fn run<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(self) -> Self::Output {
+        let Self { grid, padded } = self;
+        // The places of a window's pixels are the same at each position, seen from its corner.
+        let under: Vec<usize> =
+            grid.kernel_positions().map(|at| grid.under((0, 0).into(), at)).collect();
+        let corners = (0..grid.output.area()).map(|at| grid.under(grid.corner(at), (0, 0).into()));
+        let starts: Vec<(usize, usize)> = corners.zip(grid.first_pixels()).collect();
+        let planes = padded.chunks_exact(grid.padded.area());
+        let size = planes.len() * starts.len();
+        let (mut max, mut indices) = (Vec::with_capacity(size), Vec::with_capacity(size));
+        for plane in planes {
+            for &(corner, first) in &starts {
+                let (mut largest, mut index) = (f32::NEG_INFINITY, first);
+                for at in under.iter().map(|under| corner + under) {
+                    let is_larger = plane[at] > largest || plane[at].is_nan();
+                    largest = if is_larger { plane[at] } else { largest };
+                    index = if is_larger { at } else { index };
+                }
+                max.push(largest);
+                indices.push(index);
+            }
+        }
+        (max, indices)
     }
 }
 

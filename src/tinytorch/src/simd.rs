@@ -147,6 +147,16 @@ pub fn prefetch(number: &f32) {
     let _ = number;
 }
 
+/// Room for so many numbers that begins where a cache line does: a register that is loaded from two lines takes twice as long.
+#[inline(always)]
+pub fn aligned(room: &mut Vec<f32>, numbers: usize) -> &mut [f32] {
+    /// The bytes of a cache line, and of the widest registers.
+    const LINE: usize = 64;
+    room.resize(room.len().max(numbers + LINE / size_of::<f32>()), 0.0);
+    let start = room.as_ptr().align_offset(LINE);
+    &mut room[start..][..numbers]
+}
+
 /// Makes a kernel of a loop over slices.
 #[macro_export]
 macro_rules! row_kernel {
@@ -221,6 +231,16 @@ mod tests {
             let (rows, columns, _) = simd.run(Sizes);
             assert!(rows > 0 && columns % simd.width() == 0, "{simd}: {rows} x {columns}");
         }
+    }
+
+    #[test]
+    fn room_begins_at_a_cache_line_and_is_kept() {
+        let mut room = vec![];
+        for numbers in [1, 100, 7] {
+            let slice = aligned(&mut room, numbers);
+            assert_eq!((slice.len(), slice.as_ptr() as usize % 64), (numbers, 0));
+        }
+        assert!(room.len() >= 100);
     }
 
     #[test]

@@ -345,6 +345,22 @@ pub fn compare<A, B>(
     Comparison::of(&(0..pairs).map(pair).collect::<Vec<_>>())
 }
 
+/// Work that writes its result into numbers that are there.
+pub type Writes<'a> = &'a dyn Fn(&mut [f32]);
+
+/// As [`compare`], for work that writes into `size` numbers.
+pub fn compare_writing(size: usize, first: Writes, second: Writes) -> Comparison {
+    let [mut a, mut b] = [(); 2].map(|()| vec![0.0; size]);
+    compare(7, || first(&mut a), || second(&mut b))
+}
+
+/// The steps of a ladder, which write into `size` numbers: each in turn with the one before it.
+pub fn climb<'a>(size: usize, steps: &[(&'a str, Writes)]) -> Vec<(&'a str, &'a str, Comparison)> {
+    let step =
+        |two: &[(&'a str, Writes)]| (two[0].0, two[1].0, compare_writing(size, two[0].1, two[1].1));
+    steps.windows(2).map(step).collect()
+}
+
 impl Comparison {
     /// What pairs of times, in seconds, show. Panics when there are none.
     pub fn of(pairs: &[(f64, f64)]) -> Self {

@@ -4,7 +4,7 @@
 
 use crate::backend::Matrix;
 use crate::planes::Grid;
-use crate::simd::multiply_add;
+use crate::simd::{multiply_add, touch};
 use std::array;
 
 /// A tile with the lines of `b` wherever they are.
@@ -58,32 +58,51 @@ fn tile_of_rows<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(
 }
 
 /// Adds the product of two matrices to `out`, with the rows of `a`, neighbours across, read where they are: where `b` has few
-/// columns, too few tiles share them to pay for packing. `pack` and `add` are those of lesson 18; `strip` is room for a line
-/// of `b` for each of at least 128 of its rows.
+/// columns, too few tiles share them to pay for packing. `pack` and `add` are those of lesson 18; `strip` is room for as many
+/// lines of `b` as are packed at a time.
 #[inline(always)]
-pub fn multiply_rows<const COLUMNS: usize, const FUSED: bool>(
+pub fn multiply_rows<const ROWS: usize, const COLUMNS: usize, const FUSED: bool>(
     [a, b]: [Matrix<'_>; 2],
     strip: &mut [[f32; COLUMNS]],
     pack: impl Fn(Matrix<'_>, &mut [[f32; COLUMNS]]),
-    add: impl Fn(&[[f32; COLUMNS]; 6], [usize; 2], usize, &mut [f32]),
+    add: impl Fn(&[[f32; COLUMNS]; ROWS], [usize; 2], usize, &mut [f32]),
     out: &mut [f32],
 ) {
-    /// How many rows of `b` are packed at a time.
-    const DEPTH: usize = 128;
     let n = b.columns;
-    for k0 in (0..b.rows).step_by(DEPTH) {
-        let ks = k0..b.rows.min(k0 + DEPTH);
+    for k0 in (0..b.rows).step_by(strip.len()) {
+        let ks = k0..b.rows.min(k0 + strip.len());
         let strip = &mut strip[..ks.len()];
         for j in (0..n).step_by(COLUMNS) {
             let columns = COLUMNS.min(n - j);
             pack(b.part(ks.clone(), j..j + columns), strip);
-            for i in (0..a.rows).step_by(6) {
-                let part = a.part(i..a.rows.min(i + 6), ks.clone());
-                let sums = tile_of_rows::<6, COLUMNS, FUSED>(part, strip);
-                add(&sums, [part.rows, columns], n, &mut out[i * n + j..]);
+            let whole = in_whole_tiles::<ROWS>(a.rows);
+            for i in (0..whole).step_by(ROWS).chain((whole..a.rows).step_by(LAST_ROWS)) {
+                let rows = (a.rows - i).min(if i < whole { ROWS } else { LAST_ROWS });
+                let (part, out) = (a.part(i..i + rows, ks.clone()), &mut out[i * n + j..]);
+                touch(rows, columns, n, out);
+                let mut sums = [[0.0; COLUMNS]; ROWS];
+                if i < whole {
+                    sums = tile_of_rows::<ROWS, COLUMNS, FUSED>(part, strip);
+                } else {
+                    let few = tile_of_rows::<LAST_ROWS, COLUMNS, FUSED>(part, strip);
+                    sums[..LAST_ROWS].copy_from_slice(&few);
+                }
+                add(&sums, [rows, columns], n, out);
             }
         }
     }
+}
+
+/// The height of a tile for the last rows of a matrix. No instructions have a lower one.
+pub const LAST_ROWS: usize = 4;
+
+/// How many of so many rows belong to tiles of `ROWS` rows. The last ones go into tiles of [`LAST_ROWS`], unless a whole tile
+/// would have fewer than that to spare.
+#[inline(always)]
+#[must_use]
+pub fn in_whole_tiles<const ROWS: usize>(rows: usize) -> usize {
+    let rest = rows % ROWS;
+    if rest + LAST_ROWS > ROWS { rows } else { rows - rest }
 }
 
 /// Where each weight of a kernel finds its first pixel in a padded image: planes of `grid.padded`, one after the other.

@@ -1322,6 +1322,7 @@ mod acceleration {
     use tinytorch::insights::acceleration::{
         ENGINE, ladder_insight, pairs_insight, sizes_insight, steps_insight,
     };
+    use tinytorch::testing::Comparison;
 
     #[test]
     fn the_step_that_is_missed_most_is_named_and_none_where_none_is() {
@@ -1340,10 +1341,11 @@ mod acceleration {
 
     #[test]
     fn each_step_of_the_ladder_is_said_beside_the_one_before_it() {
+        let pair = |ratio| Comparison { ratio, ..Comparison::of(&[(1.0, 1.0)]) };
         let said = steps_insight(&[
-            ("a", "b", ratio(3.0, 4.0, 5.0)),
-            ("b", "c", ratio(0.2, 0.25, 0.3)),
-            ("c", "d", ratio(0.98, 1.0, 1.02)),
+            ("a", "b", pair(ratio(3.0, 4.0, 5.0))),
+            ("b", "c", pair(ratio(0.2, 0.25, 0.3))),
+            ("c", "d", pair(ratio(0.98, 1.0, 1.02))),
         ]);
         assert!(said.contains("A took 4.0 times as long as b"), "{said}");
         assert!(said.contains("C took 4.0 times as long as b"), "{said}");

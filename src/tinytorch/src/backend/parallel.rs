@@ -8,12 +8,17 @@ use crate::threads::map_in_parallel;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// How many of so many rows, images or matrices each thread gets, if one takes so many steps.
-pub(super) fn share(backend: &dyn Backend, count: usize, steps: usize) -> usize {
-    /// From so many steps on, each a multiplication or more, a thread more pays.
-    const STEPS: usize = 1 << 14;
-    let threads = backend.threads().min(count * steps / STEPS).max(1);
+/// How many of so many images or matrices each thread gets, if one takes so many multiplications.
+pub(super) fn share(backend: &dyn Backend, count: usize, multiplications: usize) -> usize {
+    /// From so many on, which take some 3 us, a thread more pays.
+    const SHARE: usize = 1 << 18;
+    let threads = backend.threads().min(count * multiplications / SHARE).max(1);
     count.div_ceil(threads).max(1)
+}
+
+/// How many numbers are worked on at a time, in whole rows of so many: what the first cache holds.
+pub(super) fn piece(width: usize) -> usize {
+    4096_usize.next_multiple_of(width.max(1))
 }
 
 /// A backend whose kernels for rows and images run on its number of threads.
@@ -22,21 +27,21 @@ pub(super) struct Parallel(pub(super) Arc<dyn Backend>);
 impl Parallel {
     /// How many numbers each thread gets of rows of so many.
     fn share(&self, numbers: usize, width: usize) -> usize {
+        /// A number of a row takes as long as so many multiplications of a product.
+        const EACH: usize = 8;
         let width = width.max(1);
-        width * share(&*self.0, numbers / width, width)
+        width * share(&*self.0, numbers / width, EACH * width)
     }
 
     /// So many numbers, in rows, from a kernel that computes those in a range. Each thread writes its part of them piece
     /// by piece: a piece is still in the cache when it is copied to its place.
-    fn rows(
+    pub(super) fn rows(
         &self,
         count: usize,
         width: usize,
         kernel: impl Fn(Range<usize>) -> Option<Vec<f32>> + Sync,
     ) -> Option<Vec<f32>> {
-        /// How many numbers a piece has at least, if there are so many.
-        const PIECE: usize = 4096;
-        let (some, piece) = (self.share(count, width), PIECE.next_multiple_of(width.max(1)));
+        let (some, piece) = (self.share(count, width), piece(width));
         if some >= count {
             return kernel(0..count);
         }
@@ -46,8 +51,8 @@ impl Parallel {
             part.chunks_mut(piece).zip((first..).step_by(piece)).all(|(piece, first)| {
                 let Some(result) = kernel(first..first + piece.len()) else { return false };
                 assert_eq!(result.len(), piece.len(), "a number for each place");
-                piece.iter_mut().zip(result).for_each(|(place, number)| {
-                    place.write(number);
+                piece.iter_mut().zip(&result).for_each(|(place, number)| {
+                    place.write(*number);
                 });
                 true
             })
@@ -220,8 +225,8 @@ mod tests {
             (1, 90_000, vec![90_000]),
             (2, 90, vec![90]),
             (2, 90_000, vec![45_000; 2]),
-            (3, 90_300, vec![30_100; 3]),
-            (3, 100_100, vec![33_300, 33_400, 33_400]),
+            (3, 120_300, vec![40_100; 3]),
+            (3, 120_400, vec![40_000, 40_200, 40_200]),
         ] {
             let noting = Arc::new(Noting(threads, Mutex::default()));
             assert!(Parallel(noting.clone()).softmax(&mut vec![0.0; numbers], 100, 0.0));

@@ -1,6 +1,6 @@
 //! What the analyses of lesson 18 say of their figures.
 
-use crate::testing::{Ratio, Reading};
+use crate::testing::{Comparison, Ratio, Reading};
 
 /// Both ends of the ladder, as its table and its sentence call them.
 pub const LADDER: [&str; 2] = ["the plain i-j-k loops", "packed tiles on all cores"];
@@ -13,12 +13,20 @@ pub const TAKEN_OUT: [&str; 3] = [
     "the kernel without wide registers",
 ];
 /// What is timed kernel by kernel, plain and optimized.
-pub const KERNELS: [[&str; 2]; 5] = [
+pub const KERNELS: [[&str; 2]; 4] = [
     ["a linear layer in three passes", "the fused layer"],
     ["plain softmax", "softmax in lanes"],
     ["plain e^x", "e^x in lanes"],
-    ["the convolution of lesson 09", "the backend's convolution"],
-    ["im2col and packed tiles", "the backend's convolution"],
+    ["plain layer norm", "layer norm in lanes"],
+];
+/// The ladder of convolutions.
+pub const CONVOLUTIONS: [&str; 6] = [
+    "the plain loops of lesson 09",
+    "the unfolded rows of lesson 09",
+    "im2col and packed tiles, narrow registers",
+    "im2col and packed tiles, widest registers",
+    "pixels read where they are, one thread",
+    "pixels read where they are, all cores",
 ];
 /// What is timed on the whole engine, on its own loops and on the backend.
 pub const ENGINE: [[&str; 2]; 2] = [
@@ -46,8 +54,8 @@ pub fn ladder_insight(whole: &Ratio, taken_out: [Ratio; 3]) -> String {
 }
 
 /// What each step of the ladder says beside the one before it.
-pub fn steps_insight(steps: &[(&str, &str, Ratio)]) -> String {
-    steps.iter().map(|(a, b, ratio)| ratio.took(a, b)).collect::<Vec<_>>().join(" ")
+pub fn steps_insight(steps: &[(&str, &str, Comparison)]) -> String {
+    steps.iter().map(|(a, b, pair)| pair.ratio.took(a, b)).collect::<Vec<_>>().join(" ")
 }
 
 /// The smallest size from which on the first is clearly slower at every size.
