@@ -62,4 +62,4 @@ def step():
     return torch.cat(generated, dim=1).tolist()
 
 
-serve(step, warm_up=5)
+serve(step)

@@ -7,10 +7,15 @@ use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use tinytorch::testing::{Timing, quartiles, time};
 
 const ROUNDS: usize = 15;
+
+/// How long steps run before they are timed. For some 12 ms OpenMP's threads watch for more work, on a core that whoever is
+/// timed next needs, and as long may the system leave two threads on one core that have just begun.
+const WARM_UP: Duration = Duration::from_millis(50);
 
 /// A script that runs steps on request, or why it does not run.
 pub struct PyTorch {
@@ -79,6 +84,10 @@ impl PyTorch {
         }
         let (mut engine, mut pytorch, mut ratios) = (vec![], vec![], vec![]);
         for _ in 0..ROUNDS {
+            let start = Instant::now();
+            while start.elapsed() < WARM_UP {
+                step();
+            }
             let Timing { median, .. } = time(steps, &mut step);
             engine.push(median);
             if let Ok(Ok(seconds)) = self.script.as_mut().map(|script| script.median(name, steps)) {

@@ -8,8 +8,8 @@ import time
 
 import torch
 
-# OpenMP's threads watch for more work before they sleep: seconds until the core is free for whoever is measured next.
-REST = 0.1
+# Seconds for which steps run before they are timed, as in mod.rs.
+WARM_UP = 0.05
 
 torch.set_num_threads(int(os.environ.get("TORCH_THREADS", "1")))
 torch.manual_seed(0)
@@ -24,19 +24,22 @@ def median(step, steps):
     return statistics.median(seconds)
 
 
-def serve(step, warm_up=50):
-    serve_cases({"step": step}, warm_up)
+def warm_up(step):
+    start = time.perf_counter()
+    while time.perf_counter() - start < WARM_UP:
+        step()
 
 
-def serve_cases(cases, warm_up=1):
+def serve(step):
+    serve_cases({"step": step})
+
+
+def serve_cases(cases):
     """Each line of standard input is the name of a step and a number of steps."""
     for line in sys.stdin:
         name, steps = line.split()
-        median(cases[name], warm_up)
-        warm_up = 1
-        seconds = median(cases[name], int(steps))
-        time.sleep(REST)
-        print(seconds, flush=True)
+        warm_up(cases[name])
+        print(median(cases[name], int(steps)), flush=True)
 
 
 def training_step(model, optimizer, loss_of, x, y):
