@@ -918,10 +918,10 @@ pub fn analyze_engine(out: &mut Reporter) {
     out.insight(pairs_insight(KERNELS, kernels.map(|pair| pair.ratio)));
     out.compared("A convolution, each step in turn with the one before it", &convolutions);
     out.insight(steps_insight(&convolutions));
-    for at in [1, 3, 5] {
-        if let Some(used) = memory(|| steps[at].1(&mut vec![0.0; size])).1 {
-            out.measured(format!("peak memory: {}", steps[at].0), used.peak as f64, "B");
-        }
+    let unfolded = || unfold(simd, &mut vec![0.0; size]);
+    let peaks = [memory(convolve).1, memory(unfolded).1, memory(|| on_backend(convolve)).1];
+    for (at, used) in [1, 3, 5].into_iter().zip(peaks).filter_map(|(at, used)| Some((at, used?))) {
+        out.measured(format!("peak memory: {}", CONVOLUTIONS[at]), used.peak as f64, "B");
     }
     out.compared(
         "The same code on the engine's loops and on the backend",
@@ -1014,7 +1014,7 @@ impl Kernel for Product<'_, '_> {
         let (k, n) = (b.rows, b.columns);
         let mut strips = STRIPS.take();
         let [a_room, b_room] = &mut strips;
-        let a_room = aligned(a_room, DEPTH * ROWS);
+        let a_room = aligned(a_room, DEPTH * ROWS.max(LAST_ROWS));
         let b_room = aligned(b_room, DEPTH * BLOCK_COLUMNS);
         let whole = in_whole_tiles::<ROWS>(a.rows);
         let (most, last) = (a.part(0..whole, 0..k), a.part(whole..a.rows, 0..k));

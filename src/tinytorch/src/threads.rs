@@ -109,12 +109,19 @@ fn wake(pool: &'static ThreadPool) {
 
 /// Watches a condition until it no longer holds, but not for long, and meanwhile does the work that `next` finds.
 fn watch_while(condition: impl Fn() -> bool, next: impl Fn() -> Option<Yield>) {
-    let mut start = Instant::now();
+    /// After so many rounds, some 40 us, it lets other threads use its core: one of them may be what it waits for.
+    const YIELD_AFTER: u32 = 256;
+    let (mut start, mut rounds) = (Instant::now(), 0_u32);
     while condition() && start.elapsed() < WATCH {
         if next() == Some(Yield::Executed) {
             start = Instant::now();
         }
-        spin_loop();
+        rounds += 1;
+        if rounds.is_multiple_of(YIELD_AFTER) {
+            thread::yield_now();
+        } else {
+            spin_loop();
+        }
     }
 }
 
