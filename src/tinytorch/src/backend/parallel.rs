@@ -28,7 +28,7 @@ impl Parallel {
     /// How many numbers each thread gets of rows of so many.
     fn share(&self, numbers: usize, width: usize) -> usize {
         /// A number of a row takes as long as so many multiplications of a product.
-        const EACH: usize = 8;
+        const EACH: usize = 4;
         let width = width.max(1);
         width * share(&*self.0, numbers / width, EACH * width)
     }
@@ -224,9 +224,9 @@ mod tests {
         for (threads, numbers, wanted) in [
             (1, 90_000, vec![90_000]),
             (2, 90, vec![90]),
-            (2, 90_000, vec![45_000; 2]),
-            (3, 120_300, vec![40_100; 3]),
-            (3, 120_400, vec![40_000, 40_200, 40_200]),
+            (2, 180_000, vec![90_000; 2]),
+            (3, 240_300, vec![80_100; 3]),
+            (3, 240_400, vec![80_000, 80_200, 80_200]),
         ] {
             let noting = Arc::new(Noting(threads, Mutex::default()));
             assert!(Parallel(noting.clone()).softmax(&mut vec![0.0; numbers], 100, 0.0));
@@ -240,15 +240,15 @@ mod tests {
     fn a_backend_that_is_passed_on_to_another_thread_divides_rows_once() {
         let noting = Arc::new(Noting(2, Mutex::default()));
         with_backend(noting.clone(), || {
-            let mut rows = vec![0.0; 90_000];
+            let mut rows = vec![0.0; 180_000];
             with_backend(current().unwrap(), || softmax_rows(&mut rows, 100, |_| ()));
         });
-        assert_eq!(*noting.1.lock().unwrap(), [45_000; 2]);
+        assert_eq!(*noting.1.lock().unwrap(), [90_000; 2]);
     }
 
     #[test]
     fn every_number_of_a_result_is_computed_once_at_its_place() {
-        for count in [0, 1, 40_000, 100_003] {
+        for count in [0, 1, 40_000, 200_003] {
             let noting = Arc::new(Noting(3, Mutex::default()));
             let x = numbers(count);
             let wanted: Vec<f32> = x.iter().map(|x| x + 1.0).collect();
@@ -261,19 +261,17 @@ mod tests {
     #[test]
     fn what_is_not_offered_is_not_offered_in_parts() {
         let noting = Parallel(Arc::new(Noting(2, Mutex::default())));
-        assert_eq!(noting.log_sum_exp(&[0.0; 90_000], 100), None);
-        assert_eq!(
-            noting.map_gradient(Elementwise::Exp, &[0.0; 90_000], &[0.0; 90_000], &[0.0; 90_000]),
-            None
-        );
-        assert!(!noting.softmax_gradient(&[0.0; 90_000], 100, &mut [0.0; 90_000]));
+        let rows = vec![0.0; 180_000];
+        assert_eq!(noting.log_sum_exp(&rows, 100), None);
+        assert_eq!(noting.map_gradient(Elementwise::Exp, &rows, &rows, &rows), None);
+        assert!(!noting.softmax_gradient(&rows, 100, &mut rows.clone()));
     }
 
     #[test]
     fn three_threads_compute_what_one_computes() {
         let one = OptimizedBackend::detect().with_threads(1);
         let three = Parallel(Arc::new(one.with_threads(3)));
-        let (rows, width) = (601, 133);
+        let (rows, width) = (2001, 133);
         let [x, upstream] = [rows * width; 2].map(numbers);
         assert_eq!(three.map(Elementwise::Gelu, &x), one.map(Elementwise::Gelu, &x));
         let gradient = |b: &dyn Backend| b.map_gradient(Elementwise::Gelu, &upstream, &x, &x);
