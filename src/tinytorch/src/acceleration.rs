@@ -1340,7 +1340,7 @@ impl Kernel for Direct<'_, '_> {
     }
 }
 
-/// So many results at a time are appended, with no zeros before: the next are computed while they travel to memory.
+/// Results are appended in pieces of this size, without zeros first; short ones overlap computing with writing.
 const PIECE: usize = 64;
 /// The steepness of `QuickGelu`.
 const STEEPNESS: f32 = 1.702;

@@ -299,8 +299,8 @@ impl Grid {
 /// The largest pixel under the window at each output position of padded planes, and its index in its plane. Of equal pixels
 /// the first one counts; a NaN is larger than everything.
 ///
-/// Which pixel is the largest cannot be predicted. The instructions that every x86-64 has choose between two numbers by a
-/// branch: with them the loop takes three times as long.
+/// Which pixel is the largest cannot be predicted. Compiled for any x86-64, the choice becomes a branch, and the loop takes
+/// three times as long.
 pub struct LargestPixels<'a> {
     /// The geometry.
     pub grid: &'a Grid,

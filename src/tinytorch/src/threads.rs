@@ -67,7 +67,7 @@ fn in_pool<Part: Send>(
             });
         }
         work(first);
-        // Only its own parts: what the others have begun, they end.
+        // It takes back only its own parts; each thread finishes the part that it has begun.
         watch_while(|| unfinished.load(Ordering::Acquire) > 0, || pool.yield_local());
     });
 }
@@ -172,7 +172,7 @@ mod tests {
         pool.spawn_broadcast(move |thread| {
             if thread.index() == 1 {
                 begin.send(()).unwrap();
-                // In vain, if the caller waits for this thread: then it gets the parts at last.
+                // The wait ends without a message if the caller waits for this thread. It then takes the parts.
                 let _ = ended.lock().unwrap().recv_timeout(Duration::from_secs(10));
             }
         });

@@ -97,20 +97,10 @@ fn whose(model: &Model, state: &Explorable, width: usize) -> Vec<Line<'static>> 
 /// The changes that wait for the first frame, as the keys that were pressed.
 fn early(state: &Explorable) -> String {
     let key = |change: &Change| match change {
-        Change::Choose(steps) => {
-            if *steps < 0 {
-                "↑"
-            } else {
-                "↓"
-            }
-        }
-        Change::Shift(steps) => {
-            if *steps < 0 {
-                "←"
-            } else {
-                "→"
-            }
-        }
+        Change::Choose(steps) if *steps < 0 => "↑",
+        Change::Choose(_) => "↓",
+        Change::Shift(steps) if *steps < 0 => "←",
+        Change::Shift(_) => "→",
         Change::Play => "Space",
     };
     let keys: Vec<&str> = state.early.iter().map(key).collect();

@@ -13,8 +13,8 @@ use tinytorch::testing::{Timing, quartiles, time};
 
 const ROUNDS: usize = 15;
 
-/// How long steps run before they are timed. For some 12 ms OpenMP's threads watch for more work, on a core that whoever is
-/// timed next needs, and as long may the system leave two threads on one core that have just begun.
+/// How long steps run before they are timed. For some 12 ms after PyTorch's turn, OpenMP's threads busy-wait on a core that
+/// the engine needs. And the scheduler may leave two threads that have just woken up on one core for as long.
 const WARM_UP: Duration = Duration::from_millis(50);
 
 /// A script that runs steps on request, or why it does not run.

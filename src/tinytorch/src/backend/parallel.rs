@@ -27,7 +27,8 @@ pub(super) struct Parallel(pub(super) Arc<dyn Backend>);
 impl Parallel {
     /// How many numbers each thread gets of rows of so many.
     fn share(&self, numbers: usize, width: usize) -> usize {
-        /// A number of a row takes as long as so many multiplications of a product.
+        /// What a number of a row counts for, in multiplications. It takes longer than these, but for rows a thread more
+        /// pays only from 64 thousand numbers on: at half as many, a layer norm was slower on two threads.
         const EACH: usize = 4;
         let width = width.max(1);
         width * share(&*self.0, numbers / width, EACH * width)
